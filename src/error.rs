@@ -1,0 +1,158 @@
+//! The one error type: what went wrong, and where.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use arrow::error::ArrowError;
+
+use crate::reject::Reject;
+
+/// `Result` with vecpack's [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What went wrong. Its text names the file, record and byte where there is one, and never holds a control character.
+pub struct Error(Box<ErrorKind>);
+
+/// The kinds of [`Error`].
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// A record could not become a row and the policy is [`OnError::Raise`](crate::OnError::Raise).
+    Decode(Reject),
+    /// The columns cannot be known, or do not fit together.
+    Schema(String),
+    /// An option has a value that cannot be used.
+    Option(String),
+    /// The operating system refused, or a reader given by the caller did.
+    Io {
+        /// The file, where there is one.
+        path: Option<PathBuf>,
+        /// The cause.
+        source: io::Error,
+    },
+    /// The caller asked the work to stop.
+    Interrupted,
+    /// A fault in vecpack or in a library under it.
+    Internal(String),
+}
+
+impl Error {
+    /// The kind, to match on.
+    pub fn kind(&self) -> &ErrorKind {
+        &self.0
+    }
+
+    /// The kind, by value.
+    pub fn into_kind(self) -> ErrorKind {
+        *self.0
+    }
+
+    pub(crate) fn schema(message: impl Into<String>) -> Self {
+        ErrorKind::Schema(message.into()).into()
+    }
+
+    pub(crate) fn option(message: impl Into<String>) -> Self {
+        ErrorKind::Option(message.into()).into()
+    }
+
+    pub(crate) fn internal(message: impl Into<String>) -> Self {
+        ErrorKind::Internal(message.into()).into()
+    }
+
+    pub(crate) fn io(path: &Path, source: io::Error) -> Self {
+        ErrorKind::Io { path: Some(path.to_owned()), source }.into()
+    }
+
+    /// What a panic that was caught becomes.
+    pub(crate) fn panicked(payload: &(dyn std::any::Any + Send)) -> Self {
+        let text = payload
+            .downcast_ref::<&str>()
+            .copied()
+            .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+            .unwrap_or("no message");
+        Self::internal(format!("a fault in vecpack, please report it: {text}"))
+    }
+}
+
+impl From<ErrorKind> for Error {
+    fn from(kind: ErrorKind) -> Self {
+        Self(Box::new(kind))
+    }
+}
+
+impl From<io::Error> for Error {
+    fn from(source: io::Error) -> Self {
+        ErrorKind::Io { path: None, source }.into()
+    }
+}
+
+impl From<ArrowError> for Error {
+    fn from(error: ArrowError) -> Self {
+        match error {
+            ArrowError::ExternalError(source) => match source.downcast::<Error>() {
+                Ok(error) => *error,
+                Err(source) => io::Error::other(source).into(),
+            },
+            ArrowError::IoError(_, source) => source.into(),
+            ArrowError::SchemaError(message) => Self::schema(message),
+            other => Self::internal(other.to_string()),
+        }
+    }
+}
+
+impl From<Error> for ArrowError {
+    fn from(error: Error) -> Self {
+        let text = error.to_string();
+        match error.into_kind() {
+            ErrorKind::Io { source, .. } => ArrowError::IoError(text, source),
+            ErrorKind::Schema(_) => ArrowError::SchemaError(text),
+            kind => ArrowError::ExternalError(Box::new(Error::from(kind))),
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use fmt::Write;
+        // File names and keys come from outside. A NUL in an error text aborts the process at the Arrow C boundary.
+        for character in self.0.to_string().chars() {
+            match character {
+                control if control.is_control() => write!(f, "{}", control.escape_default())?,
+                character => f.write_char(character)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Decode(reject) => {
+                write!(f, "{reject} (on_error `skip` leaves such records out and lists them)")
+            }
+            Self::Schema(message) | Self::Option(message) | Self::Internal(message) => {
+                f.write_str(message)
+            }
+            Self::Io { path: Some(path), source } => write!(f, "{}: {source}", path.display()),
+            Self::Io { path: None, source } => write!(f, "{source}"),
+            Self::Interrupted => f.write_str("interrupted"),
+        }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self.kind() {
+            ErrorKind::Io { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+}

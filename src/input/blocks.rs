@@ -1,0 +1,174 @@
+//! Bytes in pieces that stay in a processor's cache, from an input of any kind.
+//!
+//! Files are read with `pread` into a small buffer that is used again and again: that is faster than a mapping, and a file
+//! that is cut while it is read is an error, where a mapping would kill the process.
+
+use std::io::{self, Read};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+
+use super::{OpenFile, Opened};
+
+/// How much is read at once: small enough for the second-level cache, large enough to make system calls cheap.
+const STEP: usize = 256 << 10;
+
+/// A cursor over an input.
+pub(crate) struct Blocks {
+    origin: Origin,
+    /// Offset in the input of the first byte that is not consumed.
+    position: u64,
+}
+
+enum Origin {
+    Bytes { bytes: Bytes, end: usize },
+    File { file: Arc<OpenFile>, end: u64, buffer: Buffer },
+    Stream { read: Box<dyn Read + Send>, ended: bool, buffer: Buffer },
+}
+
+/// Bytes read and not consumed: `start..filled` of `memory`.
+struct Buffer {
+    memory: Vec<u8>,
+    start: usize,
+    filled: usize,
+    home: Arc<StepBuffers>,
+}
+
+/// Step buffers that are not in use, to spare the page faults of new ones.
+#[derive(Default)]
+pub(crate) struct StepBuffers(Mutex<Vec<Vec<u8>>>);
+
+impl Blocks {
+    /// All of `opened`.
+    pub(crate) fn new(opened: Opened, buffers: &Arc<StepBuffers>) -> Self {
+        match opened {
+            Opened::File(file, span) => Self::of_file(file, span.start, span.end, buffers),
+            Opened::Bytes(bytes, span) => Self::of_bytes(bytes, span.start, span.end),
+            Opened::Stream(read) => {
+                let origin = Origin::Stream { read, ended: false, buffer: Buffer::new(buffers) };
+                Self { origin, position: 0 }
+            }
+        }
+    }
+
+    /// The bytes from `start` to `end` of a file.
+    pub(crate) fn of_file(file: Arc<OpenFile>, start: u64, end: u64, buffers: &Arc<StepBuffers>) -> Self {
+        Self { origin: Origin::File { file, end, buffer: Buffer::new(buffers) }, position: start }
+    }
+
+    /// The bytes from `start` to `end` of a buffer.
+    pub(crate) fn of_bytes(bytes: Bytes, start: u64, end: u64) -> Self {
+        let end = usize::try_from(end).map_or(bytes.len(), |end| end.min(bytes.len()));
+        Self { origin: Origin::Bytes { bytes, end }, position: start.min(end as u64) }
+    }
+
+    /// Offset in the input of the first byte at hand.
+    pub(crate) fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// The bytes at hand, `needed` at least unless the input ends before.
+    pub(crate) fn fill(&mut self, needed: usize) -> io::Result<&[u8]> {
+        match &mut self.origin {
+            Origin::Bytes { bytes, end } => {
+                // Not more than a step, so that whoever decodes it can be stopped soon.
+                let left = &bytes[self.position as usize..*end];
+                Ok(&left[..left.len().min(needed.max(4 * STEP))])
+            }
+            Origin::File { file, end, buffer } => {
+                while buffer.len() < needed {
+                    let read_to = self.position + buffer.len() as u64;
+                    let left = usize::try_from(*end - read_to).unwrap_or(usize::MAX);
+                    if left == 0 {
+                        break;
+                    }
+                    let free = buffer.make_room();
+                    let read = free.len().min(left);
+                    file.read_exact_at(&mut free[..read], read_to)?;
+                    buffer.filled += read;
+                }
+                Ok(buffer.at_hand())
+            }
+            Origin::Stream { read, ended, buffer } => {
+                while buffer.len() < needed && !*ended {
+                    match read.read(buffer.make_room()) {
+                        Ok(0) => *ended = true,
+                        Ok(bytes) => buffer.filled += bytes,
+                        Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                        Err(error) => return Err(error),
+                    }
+                }
+                Ok(buffer.at_hand())
+            }
+        }
+    }
+
+    /// Marks `bytes` of those at hand as done with.
+    pub(crate) fn consume(&mut self, bytes: usize) {
+        self.position += bytes as u64;
+        match &mut self.origin {
+            Origin::Bytes { .. } => {}
+            Origin::File { buffer, .. } | Origin::Stream { buffer, .. } => buffer.start += bytes,
+        }
+    }
+
+    /// Bytes that are left, where that is known; for a stream those at hand.
+    pub(crate) fn left(&self) -> u64 {
+        match &self.origin {
+            Origin::Bytes { end, .. } => *end as u64 - self.position,
+            Origin::File { end, .. } => *end - self.position,
+            Origin::Stream { buffer, .. } => buffer.len() as u64,
+        }
+    }
+
+    /// Like [`left`](Self::left), but unknown for a stream.
+    pub(crate) fn known_left(&self) -> Option<u64> {
+        (!matches!(self.origin, Origin::Stream { .. })).then(|| self.left())
+    }
+
+    /// Fails if what was read is not of one version of the file.
+    pub(crate) fn check_unchanged(&self) -> io::Result<()> {
+        match &self.origin {
+            Origin::File { file, .. } => file.check_unchanged(),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Buffer {
+    fn new(home: &Arc<StepBuffers>) -> Self {
+        let idle = home.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let memory = idle.unwrap_or_else(|| vec![0; STEP]);
+        Self { memory, start: 0, filled: 0, home: home.clone() }
+    }
+
+    fn len(&self) -> usize {
+        self.filled - self.start
+    }
+
+    fn at_hand(&self) -> &[u8] {
+        &self.memory[self.start..self.filled]
+    }
+
+    /// Room behind the bytes at hand. They move to the front first; if they fill the memory it doubles, so that it never
+    /// grows beyond twice of what was really read.
+    fn make_room(&mut self) -> &mut [u8] {
+        if self.start > 0 {
+            self.memory.copy_within(self.start..self.filled, 0);
+            (self.start, self.filled) = (0, self.len());
+        }
+        if self.filled == self.memory.len() {
+            self.memory.resize(2 * self.memory.len(), 0);
+        }
+        &mut self.memory[self.filled..]
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        let memory = std::mem::take(&mut self.memory);
+        if memory.len() == STEP {
+            self.home.0.lock().unwrap_or_else(PoisonError::into_inner).push(memory);
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! What a user names becomes a list of inputs.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::Input;
+use crate::error::{Error, Result};
+
+/// The file name extensions that a directory is searched for.
+pub const EXTENSIONS: [&str; 5] = ["msgpack", "messagepack", "mpack", "msg", "mp"];
+
+/// The inputs that `name` stands for: `-` is standard input, a directory stands for the MessagePack files in it and below
+/// (those with one of the [`EXTENSIONS`], hidden ones left out), a pattern with `*`, `?` or `[...]` for the files that match,
+/// anything else for a file. Directories and patterns give their files sorted by path.
+pub fn discover(name: &Path) -> Result<Vec<Input>> {
+    if name == Path::new("-") {
+        return Ok(vec![Input::stdin()]);
+    }
+    let error = match std::fs::metadata(name) {
+        Ok(metadata) if metadata.is_dir() => return Ok(inputs(directory(name)?)),
+        Ok(_) => return Ok(vec![Input::path(name)]),
+        Err(error) => Error::io(name, error),
+    };
+    match name.to_str().filter(|text| text.contains(['*', '?', '['])) {
+        Some(pattern) => Ok(inputs(matches(pattern)?)),
+        None => Err(error),
+    }
+}
+
+fn inputs(paths: Vec<PathBuf>) -> Vec<Input> {
+    paths.into_iter().map(Input::path).collect()
+}
+
+fn directory(root: &Path) -> Result<Vec<PathBuf>> {
+    let hidden = |entry: &walkdir::DirEntry| entry.depth() > 0 && entry.file_name().as_encoded_bytes().starts_with(b".");
+    let mut paths = Vec::new();
+    for entry in walkdir::WalkDir::new(root).follow_links(true).into_iter().filter_entry(|entry| !hidden(entry)) {
+        let entry = entry.map_err(|error| Error::io(root, error.into()))?;
+        let extension = entry.path().extension().and_then(|extension| extension.to_str());
+        let known = extension.is_some_and(|found| EXTENSIONS.iter().any(|known| found.eq_ignore_ascii_case(known)));
+        if known && entry.file_type().is_file() {
+            paths.push(entry.into_path());
+        }
+    }
+    if paths.is_empty() {
+        let message = format!(
+            "the directory holds no MessagePack file (*.{}); a pattern such as `{}` takes other names",
+            EXTENSIONS.join(", *."),
+            root.join("*").display()
+        );
+        return Err(Error::io(root, io::Error::new(io::ErrorKind::NotFound, message)));
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+fn matches(pattern: &str) -> Result<Vec<PathBuf>> {
+    let found = glob::glob(pattern).map_err(|error| Error::option(format!("{pattern}: not a pattern: {error}")))?;
+    let mut paths = Vec::new();
+    for path in found {
+        let path = path.map_err(|error| Error::io(&error.path().to_owned(), error.into()))?;
+        if !path.is_dir() {
+            paths.push(path);
+        }
+    }
+    if paths.is_empty() {
+        let error = io::Error::new(io::ErrorKind::NotFound, "no file matches this pattern");
+        return Err(Error::io(Path::new(pattern), error));
+    }
+    paths.sort();
+    Ok(paths)
+}

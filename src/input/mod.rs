@@ -1,0 +1,250 @@
+//! Where bytes come from: paths, globs, directories, standard input, buffers and streams. The only room that opens inputs.
+
+mod blocks;
+mod discover;
+
+use std::fs::{File, Metadata};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+
+pub(crate) use blocks::{Blocks, StepBuffers};
+pub use discover::{EXTENSIONS, discover};
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// One input of a [`Source`](crate::Source): a file, a buffer, or a stream.
+#[derive(Clone)]
+pub struct Input {
+    name: Arc<str>,
+    place: Place,
+    span: Option<Span>,
+}
+
+#[derive(Clone)]
+enum Place {
+    Path(PathBuf),
+    Bytes(Bytes),
+    Stream(Arc<Stream>),
+}
+
+/// Part of an input: the bytes from `start` up to `end`, which begin with record number `record`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    /// Offset of the first byte.
+    pub start: u64,
+    /// Offset behind the last byte.
+    pub end: u64,
+    /// Number of the first record.
+    pub record: u64,
+}
+
+/// Opens a stream, at every call from its start again. A stream that can be read only once gives an error the second time.
+pub trait OpenStream: Send + Sync {
+    /// A reader of the stream from its start.
+    fn open(&self) -> io::Result<Box<dyn Read + Send>>;
+}
+
+struct Stream {
+    opener: Box<dyn OpenStream>,
+    /// What inference read ahead, and the reader that goes on behind it.
+    ahead: Mutex<Option<(Vec<u8>, Box<dyn Read + Send>)>>,
+}
+
+impl Input {
+    /// A file. A FIFO or a device is read as a stream.
+    pub fn path(path: impl Into<PathBuf>) -> Self {
+        let path = path.into();
+        Self { name: path.display().to_string().into(), place: Place::Path(path), span: None }
+    }
+
+    /// A buffer in memory; `name` stands in messages and rejects.
+    pub fn bytes(name: &str, bytes: impl Into<Bytes>) -> Self {
+        Self { name: name.into(), place: Place::Bytes(bytes.into()), span: None }
+    }
+
+    /// A stream; `name` stands in messages and rejects.
+    pub fn stream(name: &str, opener: impl OpenStream + 'static) -> Self {
+        let stream = Stream { opener: Box::new(opener), ahead: Mutex::new(None) };
+        Self { name: name.into(), place: Place::Stream(Arc::new(stream)), span: None }
+    }
+
+    /// Standard input, which can be read once.
+    pub fn stdin() -> Self {
+        struct Stdin(Mutex<bool>);
+        impl OpenStream for Stdin {
+            fn open(&self) -> io::Result<Box<dyn Read + Send>> {
+                let mut used = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+                if std::mem::replace(&mut *used, true) {
+                    return Err(io::Error::other("standard input can be read only once"));
+                }
+                Ok(Box::new(io::stdin()))
+            }
+        }
+        Self::stream("<stdin>", Stdin(Mutex::new(false)))
+    }
+
+    /// Only a part of the input.
+    pub fn with_span(self, span: Span) -> Self {
+        Self { span: Some(span), ..self }
+    }
+
+    /// The name in messages and rejects: for a file, its path.
+    pub fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    /// The path, if the input is a file.
+    pub fn as_path(&self) -> Option<&Path> {
+        match &self.place {
+            Place::Path(path) => Some(path),
+            _ => None,
+        }
+    }
+
+    /// The buffer, if the input is one.
+    pub fn as_bytes(&self) -> Option<&Bytes> {
+        match &self.place {
+            Place::Bytes(bytes) => Some(bytes),
+            _ => None,
+        }
+    }
+
+    /// The part of the input that is read, if it is not all of it.
+    pub fn span(&self) -> Option<Span> {
+        self.span
+    }
+
+    /// How many bytes will be read, if that can be known without reading.
+    pub fn size(&self) -> Result<Option<u64>> {
+        if let Some(span) = self.span {
+            return Ok(Some(span.end - span.start));
+        }
+        match &self.place {
+            Place::Path(path) => {
+                let metadata = std::fs::metadata(path).map_err(|error| Error::io(path, error))?;
+                Ok(metadata.is_file().then_some(metadata.len()))
+            }
+            Place::Bytes(bytes) => Ok(Some(bytes.len() as u64)),
+            Place::Stream(_) => Ok(None),
+        }
+    }
+
+    /// An error of this input.
+    pub(crate) fn error(&self, source: io::Error) -> Error {
+        ErrorKind::Io { path: Some(PathBuf::from(&*self.name)), source }.into()
+    }
+
+    pub(crate) fn open(&self) -> Result<Opened> {
+        self.try_open().map_err(|error| self.error(error))
+    }
+
+    fn try_open(&self) -> io::Result<Opened> {
+        let whole = |end| Span { start: 0, end, record: 0 };
+        match &self.place {
+            Place::Path(path) => {
+                let file = File::open(path)?;
+                let metadata = file.metadata()?;
+                if metadata.is_dir() {
+                    return Err(io::ErrorKind::IsADirectory.into());
+                }
+                if !metadata.is_file() {
+                    return Ok(Opened::Stream(Box::new(file)));
+                }
+                let span = self.span.unwrap_or(whole(metadata.len()));
+                Ok(Opened::File(Arc::new(OpenFile { file, version: Version::of(&metadata) }), span))
+            }
+            Place::Bytes(bytes) => {
+                let span = self.span.unwrap_or(whole(bytes.len() as u64));
+                Ok(Opened::Bytes(bytes.clone(), span))
+            }
+            Place::Stream(stream) => {
+                let mut ahead = stream.ahead.lock().unwrap_or_else(PoisonError::into_inner);
+                match ahead.take() {
+                    Some((read, rest)) => Ok(Opened::Stream(Box::new(io::Cursor::new(read).chain(rest)))),
+                    None => Ok(Opened::Stream(stream.opener.open()?)),
+                }
+            }
+        }
+    }
+
+    /// Gives back a stream of which the first bytes, `read`, have been looked at: the next [`open`](Self::open) begins with them.
+    pub(crate) fn put_back(&self, read: Vec<u8>, rest: Box<dyn Read + Send>) {
+        if let Place::Stream(stream) = &self.place {
+            *stream.ahead.lock().unwrap_or_else(PoisonError::into_inner) = Some((read, rest));
+        }
+    }
+}
+
+impl std::fmt::Debug for Input {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Input").field("name", &self.name).field("span", &self.span).finish_non_exhaustive()
+    }
+}
+
+/// An input that is ready to be read.
+pub(crate) enum Opened {
+    /// Readable at any place, by several threads at once.
+    File(Arc<OpenFile>, Span),
+    Bytes(Bytes, Span),
+    Stream(Box<dyn Read + Send>),
+}
+
+/// A regular file, with what it was when it was opened.
+#[derive(Debug)]
+pub(crate) struct OpenFile {
+    file: File,
+    version: Version,
+}
+
+/// What tells that somebody wrote to a file.
+#[derive(Debug, PartialEq)]
+struct Version {
+    length: u64,
+    modified: Option<std::time::SystemTime>,
+}
+
+impl Version {
+    fn of(metadata: &Metadata) -> Self {
+        Self { length: metadata.len(), modified: metadata.modified().ok() }
+    }
+}
+
+impl OpenFile {
+    /// Fails if the file was written to since it was opened: rows of two versions must not be mixed.
+    pub(crate) fn check_unchanged(&self) -> io::Result<()> {
+        if Version::of(&self.file.metadata()?) == self.version { Ok(()) } else { Err(changed()) }
+    }
+
+    /// Reads until `buffer` is full; that it cannot be filled means that the file was cut.
+    pub(crate) fn read_exact_at(&self, mut buffer: &mut [u8], mut offset: u64) -> io::Result<()> {
+        while !buffer.is_empty() {
+            match self.read_at(buffer, offset) {
+                Ok(0) => return Err(changed()),
+                Ok(read) => {
+                    buffer = &mut buffer[read..];
+                    offset += read as u64;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    #[cfg(unix)]
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        std::os::unix::fs::FileExt::read_at(&self.file, buffer, offset)
+    }
+
+    #[cfg(windows)]
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        std::os::windows::fs::FileExt::seek_read(&self.file, buffer, offset)
+    }
+}
+
+fn changed() -> io::Error {
+    io::Error::other("the file changed while it was read")
+}

@@ -1,0 +1,113 @@
+//! A stretch of one input that is decoded from its start to its end, by one thread at a time.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::decode::{Decoded, Decoder};
+use crate::error::{ErrorKind, Result};
+use crate::input::Blocks;
+use crate::record::Lead;
+
+pub(super) struct Lane {
+    blocks: Blocks,
+    decoder: Decoder,
+    mode: Mode,
+    cancelled: Arc<AtomicBool>,
+}
+
+/// How a lane finds its records.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Mode {
+    /// All of them begin with this lead and have its length; the lane ends where one does not.
+    Uniform(Lead),
+    /// One after another. Ends with the input, or after so many batches.
+    Walk(u32),
+}
+
+/// What a lane did in one go.
+pub(super) struct Step {
+    pub(super) decoded: Option<Decoded>,
+    /// Bytes of the input done with.
+    pub(super) bytes: u64,
+    /// Set when the lane has ended.
+    pub(super) end: Option<End>,
+}
+
+/// Where a lane ended, and why.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum End {
+    /// With its input.
+    Input,
+    /// All its records were uniform: the next lane is right about where it begins.
+    Verified,
+    /// A record was not uniform: the lanes behind this one began at places that mean nothing.
+    Diverged { offset: u64, record: u64 },
+    /// After the batches it was to decode. Some record before had this lead.
+    Limit { offset: u64, record: u64, lead: Option<Lead> },
+}
+
+impl Lane {
+    /// A lane over `blocks`, the first of which begins record number `record`.
+    pub(super) fn new(blocks: Blocks, decoder: Decoder, record: u64, mode: Mode, cancelled: Arc<AtomicBool>) -> Self {
+        let decoder = decoder.at(blocks.position(), record, blocks.known_left());
+        Self { blocks, decoder, mode, cancelled }
+    }
+
+    /// Decodes the next batch.
+    pub(super) fn step(&mut self) -> Result<Step> {
+        let begin = self.blocks.position();
+        let end = match self.mode {
+            Mode::Uniform(lead) => Some(self.verify(&lead)?),
+            Mode::Walk(batches) => self.walk(batches)?,
+        };
+        let bytes = self.blocks.position() - begin;
+        Ok(Step { decoded: self.decoder.flush()?, bytes, end })
+    }
+
+    fn check_cancelled(&self) -> Result<()> {
+        if self.cancelled.load(Ordering::Relaxed) { Err(ErrorKind::Interrupted.into()) } else { Ok(()) }
+    }
+
+    /// Decodes all records of the lane, as long as they are uniform.
+    fn verify(&mut self, lead: &Lead) -> Result<End> {
+        let stride = lead.stride();
+        loop {
+            self.check_cancelled()?;
+            let bytes = self.blocks.fill(stride)?;
+            if bytes.is_empty() {
+                return Ok(End::Verified);
+            }
+            let whole = bytes.len() - bytes.len() % stride;
+            let taken = self.decoder.decode_uniform(lead, &bytes[..whole])?;
+            self.blocks.consume(taken);
+            if taken < whole || whole == 0 {
+                return Ok(End::Diverged { offset: self.decoder.offset(), record: self.decoder.record() });
+            }
+        }
+    }
+
+    /// Decodes records one after another until a batch is full or the input ends.
+    fn walk(&mut self, batches: u32) -> Result<Option<End>> {
+        loop {
+            self.check_cancelled()?;
+            let needed = self.decoder.needed();
+            let bytes = self.blocks.fill(needed)?;
+            let last = bytes.len() < needed;
+            let taken = self.decoder.decode(bytes)?;
+            self.blocks.consume(taken);
+            if self.decoder.is_full() {
+                if batches > 1 {
+                    self.mode = Mode::Walk(batches - 1);
+                    return Ok(None);
+                }
+                let decoder = &self.decoder;
+                return Ok(Some(End::Limit { offset: decoder.offset(), record: decoder.record(), lead: decoder.lead() }));
+            }
+            if self.decoder.is_invalid() || (last && taken == 0) {
+                let left = self.blocks.left();
+                self.decoder.finish(left)?;
+                return Ok(Some(End::Input));
+            }
+        }
+    }
+}

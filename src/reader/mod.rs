@@ -1,0 +1,197 @@
+//! Threads, order and bounded memory: inputs become an iterator of record batches.
+//!
+//! An input is decoded in *lanes*: stretches that one thread decodes from start to end. Where records look alike, their places
+//! are known without walking and a file is cut into lanes of one batch each; a lane verifies every record, and at the first
+//! that differs the lanes behind it are thrown away and a walking lane takes over (see [`run`]). Lanes wait in input order, a
+//! bounded number of them, and the caller's own thread decodes when the batch it asks for has not been begun.
+
+mod lane;
+mod pool;
+mod run;
+mod slot;
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use arrow::array::{RecordBatch, RecordBatchReader};
+use arrow::datatypes::SchemaRef;
+use arrow::error::ArrowError;
+
+use self::lane::Step;
+use self::run::Run;
+use crate::error::{Error, ErrorKind, Result};
+use crate::input::{Input, StepBuffers};
+use crate::record::Plan;
+use crate::reject::Rejects;
+
+/// Asked between batches, and a few times a second while waiting for one, on the thread that waits; true ends the scan.
+pub type Interrupt = Box<dyn Fn() -> bool + Send>;
+
+/// How far a scan has come.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Bytes of the inputs that the rows so far were made of.
+    pub bytes: u64,
+    /// Rows so far.
+    pub rows: u64,
+    /// Inputs that are done with.
+    pub files: u64,
+}
+
+/// A scan of a [`Source`](crate::Source): gives its record batches in input order.
+///
+/// Dropping it ends the scan. An error ends it too: what follows is the end.
+pub struct Reader {
+    plan: Arc<Plan>,
+    inputs: Arc<[Input]>,
+    /// How many inputs have been opened.
+    opened: usize,
+    runs: VecDeque<Run>,
+    /// `None` where the calling thread does all the work.
+    pool: Option<Arc<rayon::ThreadPool>>,
+    lanes: usize,
+    buffers: Arc<StepBuffers>,
+    rejects: Arc<Mutex<Rejects>>,
+    progress: Progress,
+    interrupt: Option<Interrupt>,
+}
+
+impl Reader {
+    pub(crate) fn new(plan: Arc<Plan>, inputs: Arc<[Input]>, threads: usize, rejects: Arc<Mutex<Rejects>>) -> Result<Self> {
+        Ok(Self {
+            plan,
+            inputs,
+            opened: 0,
+            runs: VecDeque::new(),
+            // The caller is a thread as well.
+            pool: if threads > 1 { Some(pool::with_threads(threads - 1)?) } else { None },
+            lanes: if threads > 1 { threads + 1 } else { 1 },
+            buffers: Arc::default(),
+            rejects,
+            progress: Progress::default(),
+            interrupt: None,
+        })
+    }
+
+    /// Ends the scan with [`ErrorKind::Interrupted`] when `interrupt` says so.
+    pub fn with_interrupt(self, interrupt: Interrupt) -> Self {
+        Self { interrupt: Some(interrupt), ..self }
+    }
+
+    /// The schema of the batches.
+    pub fn schema(&self) -> SchemaRef {
+        self.plan.schema.clone()
+    }
+
+    /// How far the scan has come.
+    pub fn progress(&self) -> Progress {
+        self.progress
+    }
+
+    /// What was rejected so far.
+    pub fn rejects(&self) -> Rejects {
+        lock(&self.rejects).clone()
+    }
+
+    /// The next batch, which has at least one row; `None` at the end.
+    pub fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
+        let result = self.try_next();
+        if result.is_err() {
+            self.opened = self.inputs.len();
+            self.runs.clear();
+        }
+        result
+    }
+
+    fn try_next(&mut self) -> Result<Option<RecordBatch>> {
+        loop {
+            self.check_interrupt()?;
+            self.plan_lanes()?;
+            let Some(run) = self.runs.front_mut() else { return Ok(None) };
+            let Some(slot) = run.front() else {
+                run.check_unchanged()?;
+                self.runs.pop_front();
+                self.progress.files += 1;
+                continue;
+            };
+            let Some(step) = slot.next(self.pool.as_deref()) else { continue };
+            let Step { decoded, bytes, end } = step.map_err(|error| run.name_error(error))?;
+            self.progress.bytes += bytes;
+            if let Some(end) = end {
+                run.lane_ended(end);
+            }
+            let Some(decoded) = decoded else { continue };
+            lock(&self.rejects).append(decoded.rejects, run.name());
+            if decoded.batch.num_rows() > 0 {
+                self.progress.rows += decoded.batch.num_rows() as u64;
+                return Ok(Some(decoded.batch));
+            }
+        }
+    }
+
+    /// Plans lanes, in input order, until as many are on their way as may be.
+    fn plan_lanes(&mut self) -> Result<()> {
+        let mut lanes: usize = self.runs.iter().map(Run::lanes).sum();
+        let mut at = 0;
+        loop {
+            if at == self.runs.len() {
+                if lanes >= self.lanes {
+                    return Ok(());
+                }
+                let Some(input) = self.inputs.get(self.opened) else { return Ok(()) };
+                self.runs.push_back(Run::open(input.clone(), &self.plan, &self.buffers)?);
+                self.opened += 1;
+            }
+            let run = &mut self.runs[at];
+            // The run whose batches come next may always go on.
+            while lanes < self.lanes || (at == 0 && run.lanes() == 0) {
+                let Some(slot) = run.plan_lane()? else { break };
+                if let Some(pool) = &self.pool {
+                    slot.start(pool);
+                }
+                lanes += 1;
+            }
+            if lanes >= self.lanes {
+                return Ok(());
+            }
+            at += 1;
+        }
+    }
+
+    fn check_interrupt(&self) -> Result<()> {
+        match &self.interrupt {
+            Some(interrupt) if interrupt() => Err(ErrorKind::Interrupted.into()),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Iterator for Reader {
+    type Item = Result<RecordBatch, ArrowError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.next_batch().map_err(ArrowError::from).transpose()
+    }
+}
+
+impl RecordBatchReader for Reader {
+    fn schema(&self) -> SchemaRef {
+        self.plan.schema.clone()
+    }
+}
+
+impl std::fmt::Debug for Reader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Reader").field("plan", &self.plan).field("progress", &self.progress).finish_non_exhaustive()
+    }
+}
+
+/// A lock that a panic elsewhere does not spoil: what it guards is valid between any two statements.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Runs `work`; a panic becomes an error instead of passing through threads and languages.
+pub(crate) fn catch<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(Error::panicked(&*panic)))
+}

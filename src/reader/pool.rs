@@ -1,0 +1,48 @@
+//! The one place that makes threads.
+//!
+//! All scans of a process with the same number of threads share a pool, so that eight callers on two cores do not start
+//! sixteen threads. Rayon's global pool is not used: a forked child would inherit a pool without threads and wait for ever. Here
+//! a child makes a pool of its own, and the one it inherited is leaked, since to drop it would mean to wait for its threads.
+
+use std::sync::{Arc, Mutex, TryLockError};
+
+use rayon::{ThreadPool, ThreadPoolBuilder};
+
+use crate::error::{Error, Result};
+
+struct Pools {
+    process: u32,
+    pools: Vec<Arc<ThreadPool>>,
+}
+
+static POOLS: Mutex<Option<Pools>> = Mutex::new(None);
+
+/// A pool of this many threads.
+pub(super) fn with_threads(threads: usize) -> Result<Arc<ThreadPool>> {
+    let mut pools = match POOLS.try_lock() {
+        Ok(pools) => pools,
+        Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+        // Held by another thread for a moment, or, in a child that was forked in that moment, for ever.
+        Err(TryLockError::WouldBlock) => return new(threads),
+    };
+    let process = std::process::id();
+    if pools.as_ref().is_some_and(|pools| pools.process != process) {
+        std::mem::forget(pools.take());
+    }
+    let pools = &mut pools.get_or_insert(Pools { process, pools: Vec::new() }).pools;
+    if let Some(pool) = pools.iter().find(|pool| pool.current_num_threads() == threads) {
+        return Ok(pool.clone());
+    }
+    let pool = new(threads)?;
+    pools.push(pool.clone());
+    Ok(pool)
+}
+
+fn new(threads: usize) -> Result<Arc<ThreadPool>> {
+    ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .thread_name(|number| format!("vecpack-{number}"))
+        .build()
+        .map(Arc::new)
+        .map_err(|error| Error::internal(format!("no threads: {error}")))
+}

@@ -1,0 +1,196 @@
+//! One input on its way through the lanes.
+//!
+//! Where the records of a file look like its first one, lane `k` can begin at `k` times their length, before the lanes in front
+//! of it have been decoded. Whether that was right is known only when all of those have verified every record: batches are
+//! taken in order, so it is known in time. At the first record that differs, the lanes behind it are dropped and a lane walks
+//! from there; after some batches the guess is tried again, after ever more where it keeps failing. So the rows are those of a
+//! walk from the first byte, always.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use super::lane::{End, Lane, Mode};
+use super::slot::Slot;
+use crate::decode::Decoder;
+use crate::error::{Error, ErrorKind, Result};
+use crate::input::{Blocks, Input, Opened, Span, StepBuffers};
+use crate::msgpack::MAX_HEAD;
+use crate::record::{Lead, Plan, Record};
+
+/// The longest walk before the records are again guessed to be uniform, in batches.
+const LONGEST_WALK: u32 = 64;
+
+pub(super) struct Run {
+    input: Input,
+    opened: Place,
+    plan: Arc<Plan>,
+    buffers: Arc<StepBuffers>,
+    lanes: VecDeque<Arc<Slot>>,
+    next: Next,
+    /// How many batches the next walk takes.
+    walk: u32,
+}
+
+enum Place {
+    /// Can be entered anywhere, again and again.
+    Random(Opened, Span),
+    /// One walk; taken by the lane that does it.
+    Stream(Option<Opened>),
+}
+
+/// What the next lane will be.
+enum Next {
+    Uniform { offset: u64, record: u64, lead: Lead },
+    Walk { offset: u64, record: u64 },
+    /// To be known when the lane that walks has ended.
+    Unknown,
+    Nothing,
+}
+
+impl Run {
+    pub(super) fn open(input: Input, plan: &Arc<Plan>, buffers: &Arc<StepBuffers>) -> Result<Self> {
+        let opened = match input.open()? {
+            opened @ Opened::Stream(_) => Place::Stream(Some(opened)),
+            Opened::File(file, span) => Place::Random(Opened::File(file, span), span),
+            Opened::Bytes(bytes, span) => Place::Random(Opened::Bytes(bytes, span), span),
+        };
+        let mut run = Self {
+            input,
+            opened,
+            plan: plan.clone(),
+            buffers: buffers.clone(),
+            lanes: VecDeque::new(),
+            next: Next::Walk { offset: 0, record: 0 },
+            walk: 1,
+        };
+        if let Place::Random(_, span) = run.opened {
+            let (offset, record) = (span.start, span.record);
+            run.next = match run.first_lead(span)? {
+                Some(lead) => Next::Uniform { offset, record, lead },
+                None => Next::Walk { offset, record },
+            };
+        }
+        Ok(run)
+    }
+
+    /// The lead of the first record, if that is a vector.
+    fn first_lead(&self, span: Span) -> Result<Option<Lead>> {
+        let Some(mut blocks) = self.blocks(span.start, span.end.min(span.start + MAX_HEAD as u64)) else { return Ok(None) };
+        let bytes = blocks.fill(MAX_HEAD).map_err(|error| self.input.error(error))?;
+        Ok(match Record::read(bytes) {
+            Ok(record) if self.plan.fault(&record).is_some() => None,
+            Ok(Record::Vector(lead)) => Some(lead),
+            _ => None,
+        })
+    }
+
+    fn blocks(&self, start: u64, end: u64) -> Option<Blocks> {
+        match &self.opened {
+            Place::Random(Opened::File(file, _), _) => Some(Blocks::of_file(file.clone(), start, end, &self.buffers)),
+            Place::Random(Opened::Bytes(bytes, _), _) => Some(Blocks::of_bytes(bytes.clone(), start, end)),
+            _ => None,
+        }
+    }
+
+    pub(super) fn name(&self) -> &Arc<str> {
+        self.input.name()
+    }
+
+    /// How many lanes wait or run.
+    pub(super) fn lanes(&self) -> usize {
+        self.lanes.len()
+    }
+
+    /// The lane whose batches come next.
+    pub(super) fn front(&self) -> Option<&Arc<Slot>> {
+        self.lanes.front()
+    }
+
+    /// Adds the next lane behind the others; `None` where there is none, or it is not known yet what it will be.
+    pub(super) fn plan_lane(&mut self) -> Result<Option<&Arc<Slot>>> {
+        let (blocks, record, mode, inline) = match &mut self.opened {
+            Place::Stream(stream) => {
+                let Some(opened) = stream.take() else { return Ok(None) };
+                self.next = Next::Nothing;
+                (Blocks::new(opened, &self.buffers), 0, Mode::Walk(u32::MAX), true)
+            }
+            Place::Random(_, span) => {
+                let file_end = span.end;
+                let (offset, end, record, mode) = match self.next {
+                    Next::Unknown | Next::Nothing => return Ok(None),
+                    Next::Walk { offset, record } => {
+                        self.next = Next::Unknown;
+                        (offset, file_end, record, Mode::Walk(self.walk))
+                    }
+                    Next::Uniform { offset, record, lead } => {
+                        let rows = self.plan.batch_rows as u64;
+                        let end = rows.saturating_mul(lead.stride() as u64).saturating_add(offset);
+                        if end < file_end {
+                            self.next = Next::Uniform { offset: end, record: record + rows, lead };
+                            (offset, end, record, Mode::Uniform(lead))
+                        } else {
+                            // The last lane sees the end of the file, and whatever is cut off there.
+                            self.next = Next::Nothing;
+                            (offset, file_end, record, Mode::Walk(u32::MAX))
+                        }
+                    }
+                };
+                let Some(blocks) = self.blocks(offset, end) else { return Ok(None) };
+                (blocks, record, mode, false)
+            }
+        };
+        let cancelled = Arc::new(AtomicBool::new(false));
+        let lane = Lane::new(blocks, Decoder::with_plan(self.plan.clone()), record, mode, cancelled.clone());
+        self.lanes.push_back(Slot::new(lane, cancelled, inline));
+        Ok(self.lanes.back())
+    }
+
+    /// Takes the first lane away, which ended so, and plans accordingly.
+    pub(super) fn lane_ended(&mut self, end: End) {
+        self.lanes.pop_front();
+        match end {
+            End::Verified => self.walk = 1,
+            End::Input => self.next = Next::Nothing,
+            End::Limit { offset, record, lead: Some(lead) } => self.next = Next::Uniform { offset, record, lead },
+            End::Limit { offset, record, lead: None } => self.next = Next::Walk { offset, record },
+            End::Diverged { offset, record } => {
+                self.drop_lanes();
+                self.next = Next::Walk { offset, record };
+                self.walk = (2 * self.walk).min(LONGEST_WALK);
+            }
+        }
+    }
+
+    fn drop_lanes(&mut self) {
+        for slot in self.lanes.drain(..) {
+            slot.cancel();
+        }
+    }
+
+    /// Fails if the input is a file that was written to while it was read.
+    pub(super) fn check_unchanged(&self) -> Result<()> {
+        match &self.opened {
+            Place::Random(Opened::File(file, _), _) => file.check_unchanged().map_err(|error| self.input.error(error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Says in which input an error occurred.
+    pub(super) fn name_error(&self, error: Error) -> Error {
+        match error.into_kind() {
+            ErrorKind::Decode(mut reject) => {
+                reject.file = self.input.name().clone();
+                ErrorKind::Decode(reject).into()
+            }
+            ErrorKind::Io { path: None, source } => self.input.error(source),
+            kind => kind.into(),
+        }
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        self.drop_lanes();
+    }
+}

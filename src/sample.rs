@@ -1,0 +1,99 @@
+//! Vectors to try things on: random, of length one, and the same for the same seed.
+
+use std::io::{self, Write};
+
+use crate::vector::Dtype;
+
+/// How sample records are written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Like {
+    /// `msgpack.pack(vector.tobytes(), file)`: float32 as `bin`.
+    #[default]
+    Bytes,
+    /// The same from before MessagePack had `bin`: float32 as raw (`str`).
+    Raw,
+}
+
+impl Like {
+    /// All of them, with the name that `vecpack sample --like` uses.
+    pub const NAMES: [(Self, &'static str); 2] = [(Self::Bytes, "bytes"), (Self::Raw, "raw")];
+}
+
+/// What to write with [`write_sample`].
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Sample {
+    /// Number of records.
+    pub rows: u64,
+    /// Elements a vector.
+    pub dim: u32,
+    /// How records are written.
+    pub like: Like,
+    /// The same seed gives the same vectors.
+    pub seed: u64,
+}
+
+impl Sample {
+    /// `rows` records of `dim` elements.
+    pub fn new(rows: u64, dim: u32) -> Self {
+        Self { rows, dim, like: Like::default(), seed: 0 }
+    }
+
+    /// Sets [`like`](Self::like).
+    pub fn with_like(self, like: Like) -> Self {
+        Self { like, ..self }
+    }
+
+    /// Sets [`seed`](Self::seed).
+    pub fn with_seed(self, seed: u64) -> Self {
+        Self { seed, ..self }
+    }
+}
+
+/// Writes sample records to `out`, which should be buffered.
+///
+/// ```
+/// # use vecpack::{Sample, write_sample};
+/// let mut bytes = Vec::new();
+/// write_sample(&mut bytes, &Sample::new(3, 2))?;
+/// assert_eq!(bytes.len(), 3 * (2 + 2 * 4)); // a head of two bytes, two float32
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub fn write_sample(out: &mut dyn Write, sample: &Sample) -> io::Result<()> {
+    let mut random = fastrand::Rng::with_seed(sample.seed);
+    let size = Dtype::Float32.size() as u32;
+    let length = sample.dim.checked_mul(size).ok_or_else(|| io::Error::other("such a vector is larger than 4 GiB"))?;
+    let mut vector = vec![0f32; sample.dim as usize];
+    let mut record = Vec::new();
+    for _ in 0..sample.rows {
+        fill_normal(&mut vector, &mut random);
+        let norm = vector.iter().map(|x| x * x).sum::<f32>().sqrt();
+        record.clear();
+        let head = match sample.like {
+            Like::Bytes => rmp::encode::write_bin_len(&mut record, length),
+            Like::Raw => rmp::encode::write_str_len(&mut record, length),
+        };
+        head.map_err(io::Error::other)?;
+        record.extend(vector.iter().flat_map(|x| (x / norm.max(f32::MIN_POSITIVE)).to_le_bytes()));
+        out.write_all(&record)?;
+    }
+    Ok(())
+}
+
+/// Normally distributed numbers, by Marsaglia's polar method.
+fn fill_normal(vector: &mut [f32], random: &mut fastrand::Rng) {
+    for pair in vector.chunks_mut(2) {
+        let (x, y, square) = loop {
+            let (x, y) = (2.0 * random.f32() - 1.0, 2.0 * random.f32() - 1.0);
+            let square = x * x + y * y;
+            if square > 0.0 && square < 1.0 {
+                break (x, y, square);
+            }
+        };
+        let scale = (-2.0 * square.ln() / square).sqrt();
+        for (out, value) in pair.iter_mut().zip([x, y]) {
+            *out = value * scale;
+        }
+    }
+}

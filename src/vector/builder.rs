@@ -1,0 +1,134 @@
+//! Builds a vector column: vectors in, a `FixedSizeList` array out.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayData, ArrayRef, FixedSizeListArray, NullBufferBuilder, make_array};
+use arrow::datatypes::{DataType, Field, FieldRef};
+
+use super::convert::{self, Kernel};
+use super::{Dtype, RawDtype, Slab};
+use crate::error::{Error, Result};
+
+/// Collects the vectors of one batch.
+pub(crate) struct VectorBuilder {
+    dim: usize,
+    dtype: Dtype,
+    kernel: Kernel,
+    nullable: bool,
+    /// Taken with the first vector, so that a batch without any costs nothing.
+    slab: Option<Slab>,
+    /// Rows that the slab holds.
+    capacity: usize,
+    rows: usize,
+    nulls: NullBufferBuilder,
+}
+
+impl VectorBuilder {
+    pub(crate) fn new(dim: usize, raw: RawDtype, dtype: Dtype, nullable: bool) -> Self {
+        Self {
+            dim,
+            dtype,
+            kernel: convert::kernel(raw, dtype),
+            nullable,
+            slab: None,
+            capacity: 0,
+            rows: 0,
+            nulls: NullBufferBuilder::new(0),
+        }
+    }
+
+    /// The type of a vector column of `dim` elements.
+    pub(crate) fn data_type(dim: i32, dtype: Dtype) -> DataType {
+        DataType::FixedSizeList(Self::element(dtype), dim)
+    }
+
+    /// Parquet calls the items of a list `element`.
+    fn element(dtype: Dtype) -> FieldRef {
+        Arc::new(Field::new("element", dtype.data_type(), false))
+    }
+
+    pub(crate) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Rows that still fit. None do before [`reserve`](Self::reserve).
+    pub(crate) fn room(&self) -> usize {
+        self.capacity - self.rows
+    }
+
+    fn row_bytes(&self) -> usize {
+        self.dim * self.dtype.size()
+    }
+
+    /// Makes the memory for a batch of `rows`, if there is none yet.
+    pub(crate) fn reserve(&mut self, rows: usize) -> Result<()> {
+        if self.slab.is_none() {
+            let bytes = rows.checked_mul(self.row_bytes());
+            let bytes = bytes.ok_or_else(|| Error::option("batch_rows: such a batch does not fit into memory"))?;
+            self.slab = Some(Slab::with_capacity(bytes)?);
+            self.capacity = rows;
+        }
+        Ok(())
+    }
+
+    /// The memory of the next `rows` rows; empty where [`reserve`](Self::reserve) did not make it.
+    fn next_rows(&mut self, rows: usize) -> &mut [u8] {
+        let (start, length) = (self.rows * self.row_bytes(), rows * self.row_bytes());
+        self.slab
+            .as_mut()
+            .and_then(|slab| slab.as_mut_slice().get_mut(start..)?.get_mut(..length))
+            .unwrap_or_default()
+    }
+
+    /// Adds one vector of `dim` elements. The error is the index of the element that does not fit.
+    pub(crate) fn push(&mut self, payload: &[u8]) -> Result<(), usize> {
+        let kernel = self.kernel;
+        kernel(payload, self.next_rows(1))?;
+        self.nulls.append_non_null();
+        self.rows += 1;
+        Ok(())
+    }
+
+    /// Adds a vector from each record as long as the records begin with `head` and their elements fit.
+    /// Every item of `records` is a record: `head`, then a vector of `dim` elements. Gives how many were added.
+    pub(crate) fn push_uniform(&mut self, records: std::slice::ChunksExact<'_, u8>, head: &[u8]) -> usize {
+        let (kernel, row_bytes) = (self.kernel, self.row_bytes());
+        let rows = records.len();
+        let out = self.next_rows(rows).chunks_exact_mut(row_bytes.max(1));
+        let added = records
+            .zip(out)
+            .take_while(|(record, _)| record.starts_with(head))
+            .map_while(|(record, out)| kernel(&record[head.len()..], out).ok())
+            .count();
+        self.nulls.append_n_non_nulls(added);
+        self.rows += added;
+        added
+    }
+
+    /// Adds a null. Its elements are zero: nothing of an earlier batch may show.
+    pub(crate) fn push_null(&mut self) {
+        self.next_rows(1).fill(0);
+        self.nulls.append_null();
+        self.rows += 1;
+    }
+
+    /// The batch's column; the builder is then empty.
+    pub(crate) fn finish(&mut self) -> Result<ArrayRef> {
+        let rows = std::mem::take(&mut self.rows);
+        self.capacity = 0;
+        let nulls = self.nulls.finish().filter(|_| self.nullable);
+        let bytes = rows * self.row_bytes();
+        let values = match self.slab.take() {
+            Some(slab) => slab.into_buffer(bytes),
+            None => Slab::with_capacity(0)?.into_buffer(0),
+        };
+        let values = ArrayData::builder(self.dtype.data_type()).len(rows * self.dim).add_buffer(values).build()?;
+        let dim = i32::try_from(self.dim).map_err(|_| Error::option("dim is larger than 2^31 - 1"))?;
+        let list = FixedSizeListArray::try_new(Self::element(self.dtype), dim, make_array(values), nulls)?;
+        Ok(Arc::new(list))
+    }
+}
+
+#[cfg(test)]
+#[path = "builder_tests.rs"]
+mod tests;

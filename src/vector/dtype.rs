@@ -1,0 +1,207 @@
+//! Names of element types: what the input holds (`raw_dtype`) and what the column will hold (`dtype`).
+
+use std::fmt;
+use std::str::FromStr;
+
+use arrow::datatypes::DataType;
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+
+/// Element type of a vector column.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Dtype {
+    /// IEEE 754 binary32.
+    #[default]
+    Float32,
+    /// IEEE 754 binary64.
+    Float64,
+    /// IEEE 754 binary16.
+    Float16,
+    /// Signed bytes.
+    Int8,
+    /// Unsigned bytes.
+    UInt8,
+}
+
+impl Dtype {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Float32, Self::Float64, Self::Float16, Self::Int8, Self::UInt8];
+
+    /// The name that options use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Float32 => "float32",
+            Self::Float64 => "float64",
+            Self::Float16 => "float16",
+            Self::Int8 => "int8",
+            Self::UInt8 => "uint8",
+        }
+    }
+
+    /// Bytes an element.
+    pub fn size(self) -> usize {
+        match self {
+            Self::Float32 => 4,
+            Self::Float64 => 8,
+            Self::Float16 => 2,
+            Self::Int8 | Self::UInt8 => 1,
+        }
+    }
+
+    /// The Arrow type of an element.
+    pub fn data_type(self) -> DataType {
+        match self {
+            Self::Float32 => DataType::Float32,
+            Self::Float64 => DataType::Float64,
+            Self::Float16 => DataType::Float16,
+            Self::Int8 => DataType::Int8,
+            Self::UInt8 => DataType::UInt8,
+        }
+    }
+}
+
+impl fmt::Display for Dtype {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Dtype {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self, Error> {
+        Self::ALL.into_iter().find(|dtype| dtype.as_str() == name).ok_or_else(|| {
+            Error::option(format!(
+                "dtype `{name}` is not known: use float32, float64, float16, int8 or uint8"
+            ))
+        })
+    }
+}
+
+/// How a number of a vector stored as untyped bytes is to be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Number {
+    F16,
+    BF16,
+    F32,
+    F64,
+    I8,
+    U8,
+    I16,
+    U16,
+    I32,
+    U32,
+    I64,
+    U64,
+}
+
+impl Number {
+    /// NumPy's code, NumPy's name.
+    const NAMES: [(Self, &'static str, &'static str); 12] = [
+        (Self::F16, "f2", "float16"),
+        (Self::BF16, "bf16", "bfloat16"),
+        (Self::F32, "f4", "float32"),
+        (Self::F64, "f8", "float64"),
+        (Self::I8, "i1", "int8"),
+        (Self::U8, "u1", "uint8"),
+        (Self::I16, "i2", "int16"),
+        (Self::U16, "u2", "uint16"),
+        (Self::I32, "i4", "int32"),
+        (Self::U32, "u4", "uint32"),
+        (Self::I64, "i8", "int64"),
+        (Self::U64, "u8", "uint64"),
+    ];
+
+    pub(crate) fn size(self) -> usize {
+        match self {
+            Self::I8 | Self::U8 => 1,
+            Self::F16 | Self::BF16 | Self::I16 | Self::U16 => 2,
+            Self::F32 | Self::I32 | Self::U32 => 4,
+            Self::F64 | Self::I64 | Self::U64 => 8,
+        }
+    }
+
+    fn code(self) -> &'static str {
+        Self::NAMES.into_iter().find(|(number, ..)| *number == self).map_or("", |(_, code, _)| code)
+    }
+}
+
+/// How to read vectors stored as untyped bytes, in NumPy's notation: `<f4`, `>f4`, `<f2`, `<f8`, `|i1`, `|u1`, `bf16`, ...
+///
+/// ```
+/// # use vecpack::RawDtype;
+/// let raw: RawDtype = ">f4".parse()?;
+/// assert_eq!((raw.size(), raw.to_string().as_str()), (4, ">f4"));
+/// assert_eq!("float32".parse::<RawDtype>()?, RawDtype::default());
+/// # Ok::<(), vecpack::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct RawDtype {
+    pub(crate) number: Number,
+    pub(crate) big_endian: bool,
+}
+
+impl RawDtype {
+    /// Bytes an element.
+    pub fn size(self) -> usize {
+        self.number.size()
+    }
+}
+
+impl Default for RawDtype {
+    fn default() -> Self {
+        Self { number: Number::F32, big_endian: false }
+    }
+}
+
+impl fmt::Display for RawDtype {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let order = match (self.number, self.big_endian) {
+            (Number::BF16, false) => "",
+            (Number::I8 | Number::U8, _) => "|",
+            (_, true) => ">",
+            (_, false) => "<",
+        };
+        write!(f, "{order}{}", self.number.code())
+    }
+}
+
+impl FromStr for RawDtype {
+    type Err = Error;
+
+    /// Takes `<`, `>`, `|`, `=` or nothing (little-endian), then a code (`f4`) or a name (`float32`).
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let (big_endian, name) = match text.split_at_checked(1) {
+            Some((">", name)) => (true, name),
+            Some(("<" | "|", name)) => (false, name),
+            Some(("=", name)) => (cfg!(target_endian = "big"), name),
+            _ => (false, text),
+        };
+        Number::NAMES
+            .into_iter()
+            .find(|(_, code, long)| name == *code || name == *long)
+            .map(|(number, ..)| Self { number, big_endian: big_endian && number.size() > 1 })
+            .ok_or_else(|| {
+                Error::option(format!(
+                    "raw_dtype `{text}` is not known: use NumPy's notation, such as <f4, >f4, <f2, <f8, |i1, |u1, or bf16"
+                ))
+            })
+    }
+}
+
+impl TryFrom<String> for RawDtype {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Self, Error> {
+        text.parse()
+    }
+}
+
+impl From<RawDtype> for String {
+    fn from(raw: RawDtype) -> Self {
+        raw.to_string()
+    }
+}

@@ -1,0 +1,152 @@
+//! Memory for vectors.
+//!
+//! Fresh memory in 4 KiB pages costs more to touch than the copy into it. So large slabs are anonymous mappings, aligned to
+//! 2 MiB and advised to be huge pages, and a slab that its last user drops, on whatever thread and in whatever library, goes
+//! back to a bounded pool. Small slabs, and all slabs where mappings are refused, are ordinary allocations.
+
+use std::sync::{Mutex, TryLockError};
+
+use arrow::buffer::{Buffer, MutableBuffer};
+use bytes::Bytes;
+use memmap2::{MmapMut, MmapOptions};
+
+use crate::error::{Error, Result};
+
+/// Below this, the page faults that a huge page would save are fewer than what a mapping costs.
+const SMALL: usize = 1 << 20;
+/// A huge page, on the systems that matter.
+const HUGE: usize = 2 << 20;
+/// Idle mappings kept for the next slabs, in bytes.
+const POOL: usize = 64 << 20;
+
+static IDLE: Mutex<Vec<Mapping>> = Mutex::new(Vec::new());
+
+/// A writable piece of memory, aligned to 64 bytes at least, that becomes an Arrow [`Buffer`] without a copy.
+pub(crate) struct Slab(Memory);
+
+enum Memory {
+    Heap(MutableBuffer),
+    Mapped(Pooled),
+}
+
+impl Slab {
+    /// Memory for `capacity` bytes. Its content is whatever was there before.
+    pub(crate) fn with_capacity(capacity: usize) -> Result<Self> {
+        if capacity < SMALL {
+            return Ok(Self(Memory::Heap(MutableBuffer::from_len_zeroed(capacity))));
+        }
+        let mapping = match take_idle(capacity) {
+            Some(mapping) => mapping,
+            None => Mapping::new(capacity)?,
+        };
+        Ok(Self(Memory::Mapped(Pooled { mapping: Some(mapping), length: capacity })))
+    }
+
+    /// The memory, all of it.
+    pub(crate) fn as_mut_slice(&mut self) -> &mut [u8] {
+        match &mut self.0 {
+            Memory::Heap(buffer) => buffer.as_slice_mut(),
+            Memory::Mapped(pooled) => pooled.as_mut_slice(),
+        }
+    }
+
+    /// The first `length` bytes as an Arrow buffer.
+    pub(crate) fn into_buffer(mut self, length: usize) -> Buffer {
+        // Arrow pads buffers to 64 bytes: what was there before must not travel along.
+        let slice = self.as_mut_slice();
+        let padded = length.next_multiple_of(64).min(slice.len());
+        slice[length..padded].fill(0);
+        match self.0 {
+            Memory::Heap(mut buffer) => {
+                buffer.truncate(length);
+                buffer.into()
+            }
+            Memory::Mapped(mut pooled) => {
+                pooled.length = length;
+                Buffer::from(Bytes::from_owner(pooled))
+            }
+        }
+    }
+}
+
+/// An anonymous mapping with room to align its start to a huge page.
+struct Mapping {
+    map: MmapMut,
+    start: usize,
+    capacity: usize,
+}
+
+impl Mapping {
+    fn new(capacity: usize) -> Result<Self> {
+        let capacity = capacity.next_multiple_of(HUGE);
+        let out_of_memory = |error| {
+            Error::io(
+                std::path::Path::new("memory for a batch"),
+                std::io::Error::new(std::io::ErrorKind::OutOfMemory, format!("{capacity} bytes: {error}")),
+            )
+        };
+        let map = MmapOptions::new().len(capacity + HUGE).map_anon().map_err(out_of_memory)?;
+        // Advice only: without huge pages, or leave to use them, all is slower and nothing is wrong.
+        #[cfg(target_os = "linux")]
+        let _ = map.advise(memmap2::Advice::HugePage);
+        let start = map.as_ptr().align_offset(HUGE).min(HUGE);
+        Ok(Self { map, start, capacity })
+    }
+}
+
+/// A mapping that goes back to the pool.
+struct Pooled {
+    /// `None` only while it is being dropped.
+    mapping: Option<Mapping>,
+    length: usize,
+}
+
+impl Pooled {
+    fn as_mut_slice(&mut self) -> &mut [u8] {
+        let length = self.length;
+        self.mapping.as_mut().map_or(&mut [], |mapping| &mut mapping.map[mapping.start..][..length])
+    }
+}
+
+impl AsRef<[u8]> for Pooled {
+    fn as_ref(&self) -> &[u8] {
+        self.mapping.as_ref().map_or(&[], |mapping| &mapping.map[mapping.start..][..self.length])
+    }
+}
+
+impl Drop for Pooled {
+    fn drop(&mut self) {
+        let Some(mapping) = self.mapping.take() else { return };
+        with_idle(|idle| {
+            let kept: usize = idle.iter().map(|mapping| mapping.capacity).sum();
+            if kept + mapping.capacity <= POOL {
+                idle.push(mapping);
+            }
+        });
+    }
+}
+
+/// The idle mapping that was used last and is neither too small nor wasteful.
+fn take_idle(capacity: usize) -> Option<Mapping> {
+    with_idle(|idle| {
+        let fits = |mapping: &Mapping| {
+            mapping.capacity >= capacity && mapping.capacity / 2 <= capacity.next_multiple_of(HUGE)
+        };
+        idle.iter().rposition(fits).map(|at| idle.remove(at))
+    })
+    .flatten()
+}
+
+/// Never waits: a child that was forked while another thread held the lock would wait for ever. Without the lock there is
+/// simply no pool.
+fn with_idle<T>(use_idle: impl FnOnce(&mut Vec<Mapping>) -> T) -> Option<T> {
+    match IDLE.try_lock() {
+        Ok(mut idle) => Some(use_idle(&mut idle)),
+        Err(TryLockError::Poisoned(poisoned)) => Some(use_idle(&mut poisoned.into_inner())),
+        Err(TryLockError::WouldBlock) => None,
+    }
+}
+
+#[cfg(test)]
+#[path = "slab_tests.rs"]
+mod tests;
