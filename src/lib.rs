@@ -1,20 +1,34 @@
-//! stub
+//! Stub of the crate documentation.
+
 mod decode;
 mod error;
 mod input;
+mod inspect;
+mod ipc;
 mod msgpack;
 mod options;
+mod output;
+mod parquet;
 mod reader;
 mod record;
 mod reject;
 mod sample;
 mod source;
+mod text;
 mod vector;
+
+#[cfg(feature = "cli")]
+pub mod cli;
+#[cfg(feature = "python")]
+mod python;
 
 pub use decode::{Decoded, Decoder};
 pub use error::{Error, ErrorKind, Result};
 pub use input::{EXTENSIONS, Input, OpenStream, Span, discover};
+pub use inspect::{Column, Inspection, inspect};
+pub use ipc::{write_arrow, write_arrow_stream};
 pub use options::{OnError, ReadOptions};
+pub use parquet::{Compression, Encoding, ListType, Report, Watch, WriteOptions, to_parquet, write_parquet};
 pub use reader::{Interrupt, Progress, Reader};
 pub use reject::{Reject, RejectKind, Rejects};
 pub use sample::{Like, Sample, write_sample};

@@ -88,9 +88,23 @@ impl Source {
 
     /// A new scan, from the first row.
     pub fn reader(&self) -> Result<Reader> {
+        self.reader_of(self.inputs.clone(), self.begin_scan())
+    }
+
+    /// The list of rejects of a scan that begins now.
+    pub(crate) fn begin_scan(&self) -> Arc<Mutex<Rejects>> {
         let rejects = Arc::new(Mutex::new(Rejects::new(self.options.max_rejects)));
         *lock(&self.rejects) = rejects.clone();
-        Reader::new(self.plan.clone(), self.inputs.clone(), self.options.thread_count(), rejects)
+        rejects
+    }
+
+    /// A scan of some of the inputs, which notes its rejects in `rejects`.
+    pub(crate) fn reader_of(&self, inputs: Arc<[Input]>, rejects: Arc<Mutex<Rejects>>) -> Result<Reader> {
+        Reader::new(self.plan.clone(), inputs, self.options.thread_count(), rejects)
+    }
+
+    pub(crate) fn shared_inputs(&self) -> Arc<[Input]> {
+        self.inputs.clone()
     }
 
     /// What the latest scan rejected so far.

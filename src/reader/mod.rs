@@ -11,6 +11,7 @@ mod run;
 mod slot;
 
 use std::collections::VecDeque;
+use std::ops::Add;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arrow::array::{RecordBatch, RecordBatchReader};
@@ -25,7 +26,7 @@ use crate::record::Plan;
 use crate::reject::Rejects;
 
 /// Asked between batches, and a few times a second while waiting for one, on the thread that waits; true ends the scan.
-pub type Interrupt = Box<dyn Fn() -> bool + Send>;
+pub type Interrupt = Arc<dyn Fn() -> bool + Send + Sync>;
 
 /// How far a scan has come.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -36,6 +37,14 @@ pub struct Progress {
     pub rows: u64,
     /// Inputs that are done with.
     pub files: u64,
+}
+
+impl Add for Progress {
+    type Output = Self;
+
+    fn add(self, more: Self) -> Self {
+        Self { bytes: self.bytes + more.bytes, rows: self.rows + more.rows, files: self.files + more.files }
+    }
 }
 
 /// A scan of a [`Source`](crate::Source): gives its record batches in input order.

@@ -1,0 +1,85 @@
+//! What a conversion did.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::options::WriteOptions;
+use super::writer::Written;
+use crate::text::{count, size};
+
+/// What a conversion did. Its text is a few lines for a person.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Report {
+    /// Rows written.
+    pub rows: u64,
+    /// Records that became no row, or a null.
+    pub rejects: u64,
+    /// Inputs read.
+    pub files: u64,
+    /// Bytes read.
+    pub bytes_in: u64,
+    /// Bytes written.
+    pub bytes_out: u64,
+    /// Wall time.
+    pub seconds: f64,
+    /// Row groups written.
+    pub row_groups: u64,
+    /// The files written.
+    pub outputs: Vec<PathBuf>,
+    /// How pages are compressed.
+    pub compression: &'static str,
+    /// How vectors are encoded.
+    pub encoding: &'static str,
+}
+
+impl Report {
+    pub(super) fn new(options: &WriteOptions) -> Self {
+        Self {
+            rows: 0,
+            rejects: 0,
+            files: 0,
+            bytes_in: 0,
+            bytes_out: 0,
+            seconds: 0.0,
+            row_groups: 0,
+            outputs: Vec::new(),
+            compression: options.compression.as_str(),
+            encoding: options.encoding.as_str(),
+        }
+    }
+
+    pub(super) fn add(&mut self, path: PathBuf, written: Written) {
+        self.rows += written.rows;
+        self.row_groups += written.row_groups;
+        self.bytes_out += written.bytes;
+        self.outputs.push(path);
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rate = self.bytes_in as f64 / self.seconds.max(1e-9);
+        let outputs = match self.outputs.as_slice() {
+            [path] => path.display().to_string(),
+            paths => count(paths.len() as u64, "file"),
+        };
+        let read = if self.files == 0 { size(self.bytes_in) } else { format!("{} from {}", size(self.bytes_in), count(self.files, "input")) };
+        writeln!(f, "read     {}, {read}", count(self.rows, "row"))?;
+        writeln!(
+            f,
+            "wrote    {} to {outputs} ({}, {}, {})",
+            size(self.bytes_out),
+            count(self.row_groups, "row group"),
+            self.encoding,
+            if self.compression == "none" { "uncompressed" } else { self.compression },
+        )?;
+        write!(f, "took     {:.2} s, {}/s", self.seconds, size(rate as u64))?;
+        if self.rejects > 0 {
+            write!(f, "\nrejected {}", count(self.rejects, "record"))?;
+        }
+        Ok(())
+    }
+}
