@@ -148,14 +148,6 @@ impl Source {
     }
 }
 
-impl Clone for Source {
-    /// The same inputs and options; the rejects of scans are kept apart.
-    fn clone(&self) -> Self {
-        let rejects = Mutex::new(Arc::new(Mutex::new(self.rejects())));
-        Self { inputs: self.inputs.clone(), options: self.options.clone(), plan: self.plan.clone(), rejects }
-    }
-}
-
 /// How much of an input inference reads at once.
 const GLANCE: usize = 64 << 10;
 

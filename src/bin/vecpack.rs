@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    vecpack::cli::run(std::env::args_os())
+    vecpack::cli::run(std::env::args_os()).into()
 }

@@ -125,14 +125,6 @@ impl Blocks {
     pub(crate) fn known_left(&self) -> Option<u64> {
         (!matches!(self.origin, Origin::Stream { .. })).then(|| self.left())
     }
-
-    /// Fails if what was read is not of one version of the file.
-    pub(crate) fn check_unchanged(&self) -> io::Result<()> {
-        match &self.origin {
-            Origin::File { file, .. } => file.check_unchanged(),
-            _ => Ok(()),
-        }
-    }
 }
 
 impl Buffer {

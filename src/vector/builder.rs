@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayData, ArrayRef, FixedSizeListArray, NullBufferBuilder, make_array};
 use arrow::datatypes::{DataType, Field, FieldRef};
 
-use super::convert::{self, Kernel};
+use super::convert::Converter;
 use super::{Dtype, RawDtype, Slab};
 use crate::error::{Error, Result};
 
@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 pub(crate) struct VectorBuilder {
     dim: usize,
     dtype: Dtype,
-    kernel: Kernel,
+    converter: Converter,
     nullable: bool,
     /// Taken with the first vector, so that a batch without any costs nothing.
     slab: Option<Slab>,
@@ -28,7 +28,7 @@ impl VectorBuilder {
         Self {
             dim,
             dtype,
-            kernel: convert::kernel(raw, dtype),
+            converter: Converter::new(raw, dtype),
             nullable,
             slab: None,
             capacity: 0,
@@ -45,6 +45,11 @@ impl VectorBuilder {
     /// Parquet calls the items of a list `element`.
     fn element(dtype: Dtype) -> FieldRef {
         Arc::new(Field::new("element", dtype.data_type(), false))
+    }
+
+    /// How the next vectors are read.
+    pub(crate) fn set_raw(&mut self, raw: RawDtype) {
+        self.converter.set_raw(raw);
     }
 
     pub(crate) fn rows(&self) -> usize {
@@ -72,18 +77,15 @@ impl VectorBuilder {
     }
 
     /// The memory of the next `rows` rows; empty where [`reserve`](Self::reserve) did not make it.
-    fn next_rows(&mut self, rows: usize) -> &mut [u8] {
-        let (start, length) = (self.rows * self.row_bytes(), rows * self.row_bytes());
-        self.slab
-            .as_mut()
-            .and_then(|slab| slab.as_mut_slice().get_mut(start..)?.get_mut(..length))
-            .unwrap_or_default()
+    fn next_rows(slab: &mut Option<Slab>, start: usize, length: usize) -> &mut [u8] {
+        slab.as_mut().and_then(|slab| slab.as_mut_slice().get_mut(start..)?.get_mut(..length)).unwrap_or_default()
     }
 
     /// Adds one vector of `dim` elements. The error is the index of the element that does not fit.
     pub(crate) fn push(&mut self, payload: &[u8]) -> Result<(), usize> {
-        let kernel = self.kernel;
-        kernel(payload, self.next_rows(1))?;
+        let row_bytes = self.row_bytes();
+        let out = Self::next_rows(&mut self.slab, self.rows * row_bytes, row_bytes);
+        self.converter.convert(payload, out)?;
         self.nulls.append_non_null();
         self.rows += 1;
         Ok(())
@@ -92,13 +94,12 @@ impl VectorBuilder {
     /// Adds a vector from each record as long as the records begin with `head` and their elements fit.
     /// Every item of `records` is a record: `head`, then a vector of `dim` elements. Gives how many were added.
     pub(crate) fn push_uniform(&mut self, records: std::slice::ChunksExact<'_, u8>, head: &[u8]) -> usize {
-        let (kernel, row_bytes) = (self.kernel, self.row_bytes());
-        let rows = records.len();
-        let out = self.next_rows(rows).chunks_exact_mut(row_bytes.max(1));
+        let row_bytes = self.row_bytes();
+        let out = Self::next_rows(&mut self.slab, self.rows * row_bytes, records.len() * row_bytes);
         let added = records
-            .zip(out)
+            .zip(out.chunks_exact_mut(row_bytes))
             .take_while(|(record, _)| record.starts_with(head))
-            .map_while(|(record, out)| kernel(&record[head.len()..], out).ok())
+            .map_while(|(record, out)| self.converter.convert(&record[head.len()..], out).ok())
             .count();
         self.nulls.append_n_non_nulls(added);
         self.rows += added;
@@ -107,7 +108,8 @@ impl VectorBuilder {
 
     /// Adds a null. Its elements are zero: nothing of an earlier batch may show.
     pub(crate) fn push_null(&mut self) {
-        self.next_rows(1).fill(0);
+        let row_bytes = self.row_bytes();
+        Self::next_rows(&mut self.slab, self.rows * row_bytes, row_bytes).fill(0);
         self.nulls.append_null();
         self.rows += 1;
     }

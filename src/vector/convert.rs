@@ -11,10 +11,10 @@ use super::dtype::{Dtype, Number, RawDtype};
 
 /// Converts whole elements of `raw` bytes to elements of the column in native byte order. Both slices hold the same number
 /// of elements. The error is the index of the first element that does not fit.
-pub(crate) type Kernel = fn(&[u8], &mut [u8]) -> Result<(), usize>;
+type Kernel = fn(&[u8], &mut [u8]) -> Result<(), usize>;
 
 /// The kernel from `raw` to `dtype`.
-pub(crate) fn kernel(raw: RawDtype, dtype: Dtype) -> Kernel {
+fn kernel(raw: RawDtype, dtype: Dtype) -> Kernel {
     if is_move(raw, dtype) {
         return copy;
     }
@@ -34,8 +34,33 @@ pub(crate) fn kernel(raw: RawDtype, dtype: Dtype) -> Kernel {
     }
 }
 
+/// Converts vectors from one element type, which may change from vector to vector, to that of a column.
+pub(crate) struct Converter {
+    raw: RawDtype,
+    dtype: Dtype,
+    kernel: Kernel,
+}
+
+impl Converter {
+    pub(crate) fn new(raw: RawDtype, dtype: Dtype) -> Self {
+        Self { raw, dtype, kernel: kernel(raw, dtype) }
+    }
+
+    /// How the next vectors are read.
+    pub(crate) fn set_raw(&mut self, raw: RawDtype) {
+        if raw != self.raw {
+            *self = Self::new(raw, self.dtype);
+        }
+    }
+
+    /// Converts as many elements as `out` holds. The error is the index of the first one that does not fit.
+    pub(crate) fn convert(&self, elements: &[u8], out: &mut [u8]) -> Result<(), usize> {
+        (self.kernel)(elements, out)
+    }
+}
+
 /// True where the bytes of the input are the bytes of the column.
-pub(crate) fn is_move(raw: RawDtype, dtype: Dtype) -> bool {
+fn is_move(raw: RawDtype, dtype: Dtype) -> bool {
     same_type(raw.number, dtype)
         && (raw.size() == 1 || raw.big_endian == cfg!(target_endian = "big"))
 }

@@ -6,5 +6,6 @@ mod dtype;
 mod slab;
 
 pub(crate) use builder::VectorBuilder;
+pub(crate) use convert::Converter;
 pub use dtype::{Dtype, RawDtype};
 pub(crate) use slab::Slab;

@@ -1,0 +1,90 @@
+"""Draws the charts of `docs/benchmarks` from a recorded run. Started as a program it draws the latest one again."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from record import DOCS, LATEST
+
+# Every colour can be seen on white and on nearly black alike, so that one picture serves light and dark mode.
+TEXT = "#7a7f87"
+COLOURS = {"vecpack": "#e8590c", "peer": "#5c85c7", "floor": "#a3a8b0"}
+MEANINGS = {"vecpack": "vecpack", "peer": "Python", "floor": "moves the bytes, decodes nothing"}
+
+STYLE: dict[Any, Any] = {
+    "svg.hashsalt": "vecpack",  # the same run gives the same file,
+    "svg.fonttype": "path",  # and every reader sees the same picture
+    "font.size": 11,
+    "text.color": TEXT,
+    "axes.labelcolor": TEXT,
+    "xtick.color": TEXT,
+    "ytick.color": TEXT,
+}
+
+
+def draw_all(run: dict[str, Any]) -> list[Path]:
+    """Draws the charts that the documentation shows, and returns their files."""
+    return [
+        _draw(run, "read", "gigabytes_per_second", "GB/s"),
+        _draw(run, "pool", "files_per_second", "files/s"),
+    ]
+
+
+def _draw(run: dict[str, Any], name: str, quantity: str, unit: str) -> Path:
+    """One bar for each contestant of a table, the fastest on top; a thin line spans its slowest and fastest round."""
+    (table,) = (table for table in run["tables"] if table["name"] == name)
+    rows = sorted(table["rows"], key=lambda row: float(row[quantity]))
+    path = DOCS / f"{name}.svg"
+
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(8.4, 1.5 + 0.4 * len(rows)), layout="constrained")
+        axes = figure.subplots()
+        for position, row in enumerate(rows):
+            speed = row[quantity]
+            slowest, fastest = (speed * row["median"] / pick(row["milliseconds"]) for pick in (max, min))
+            axes.barh(position, speed, height=0.66, color=COLOURS[row["kind"]])
+            axes.plot([slowest, fastest], [position, position], color=TEXT, linewidth=1)
+            axes.annotate(
+                f"{speed:.1f}",
+                (max(speed, fastest), position),
+                xytext=(6, 0),
+                textcoords="offset points",
+                verticalalignment="center",
+                fontweight=_weight(row),
+            )
+
+        axes.set_title(table["title"], loc="left", fontsize=11, fontweight="bold")
+        axes.set_xlabel(_caption(run, table, unit), loc="left", fontsize=9)
+        axes.set_yticks(range(len(rows)), [row["name"] for row in rows])
+        for label, row in zip(axes.get_yticklabels(), rows, strict=True):
+            label.set_fontweight(_weight(row))
+        axes.tick_params(length=0)
+        axes.spines[:].set_visible(False)
+        axes.margins(x=0.08, y=0.01)
+        kinds = [kind for kind in COLOURS if any(row["kind"] == kind for row in rows)]
+        handles = [Patch(color=COLOURS[kind], label=MEANINGS[kind]) for kind in kinds]
+        axes.legend(handles=handles, loc="lower right", frameon=False, fontsize=9)
+
+        DOCS.mkdir(parents=True, exist_ok=True)
+        figure.savefig(path, transparent=True, metadata={"Date": None})
+    return path
+
+
+def _weight(row: dict[str, Any]) -> str:
+    return "bold" if row["kind"] == "vecpack" else "normal"
+
+
+def _caption(run: dict[str, Any], table: dict[str, Any], unit: str) -> str:
+    machine = run["machine"]
+    return f"{unit}, more is better; median of {table['rounds']} rounds on {machine['cores']} cores of {machine['cpu']}"
+
+
+if __name__ == "__main__":
+    for drawn in draw_all(json.loads(LATEST.read_text())):
+        print(drawn.name)

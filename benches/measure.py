@@ -1,0 +1,103 @@
+"""Times contestants against each other: interleaved, after a warm-up, with ratios taken round by round."""
+
+from __future__ import annotations
+
+import gc
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["vecpack", "peer", "floor"]
+
+
+def _nothing() -> None:
+    pass
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """One way to do the job of a table."""
+
+    name: str
+    kind: Kind
+    run: Callable[[], object]
+    """The timed part. What it returns is freed after the clock has stopped."""
+    check: Callable[[], None]
+    """Does the same once, untimed, and raises `WrongResult` unless the outcome is exactly the expected one."""
+    clean_up: Callable[[], None] = _nothing
+    """Comes before and after every `run`, untimed: removes what it writes, or what an interrupted one left."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Contestants that do the same job on the same bytes."""
+
+    name: str
+    title: str
+    size: int
+    """Bytes of input that one run handles."""
+    files: int
+    rounds: int
+    contestants: list[Contestant]
+    """The first one is the baseline."""
+
+    @property
+    def baseline(self) -> str:
+        return self.contestants[0].name
+
+
+class WrongResult(Exception):
+    """A contestant that does not do the job is not in the race."""
+
+
+@dataclass(frozen=True)
+class Timing:
+    """The seconds a contestant took, one entry a counted round."""
+
+    seconds: list[float]
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.seconds)
+
+    def times_as_fast_as(self, other: Timing) -> float:
+        # Round by round, because what slows the machine down for a while slows down both.
+        return statistics.median(b / a for a, b in zip(self.seconds, other.seconds, strict=True))
+
+
+def check(table: Table) -> None:
+    """Makes sure that every contestant delivers what it should."""
+    for contestant in table.contestants:
+        contestant.clean_up()
+        try:
+            contestant.check()
+        except WrongResult as error:
+            raise WrongResult(f"{table.name}: {contestant.name}: {error}") from None
+        finally:
+            contestant.clean_up()
+
+
+def measure(table: Table, rounds: int, progress: Callable[[str], None]) -> dict[str, Timing]:
+    """Runs all contestants in turn, `rounds` times after one round that does not count."""
+    timings = {contestant.name: Timing([]) for contestant in table.contestants}
+    for number in range(rounds + 1):
+        progress(f"{table.name}: round {number} of {rounds}" if number else f"{table.name}: warming up")
+        for contestant in table.contestants:
+            contestant.clean_up()
+            gc.collect()  # the garbage of the others is not this one's to collect
+            seconds = _time(contestant.run)
+            contestant.clean_up()
+            if number:
+                timings[contestant.name].seconds.append(seconds)
+    progress("")
+    return timings
+
+
+def _time(run: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    result = run()
+    seconds = time.perf_counter() - start
+    del result
+    return seconds

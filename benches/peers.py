@@ -1,0 +1,93 @@
+"""What vecpack is compared with, written the way anyone would write it."""
+
+from __future__ import annotations
+
+import mmap
+import os
+from collections.abc import Iterator
+
+import msgpack
+import numpy as np
+import numpy.typing as npt
+
+from samples import DIM, HEAD_BYTES, Sample
+
+Vectors = npt.NDArray[np.float32]
+
+
+# --- Decoding in Python ---------------------------------------------------------------------------------------------
+
+
+def python_loop(sample: Sample) -> Vectors:
+    """The loop that everybody writes first. It is told the number of rows, which vecpack has to find out."""
+    vectors = np.empty((sample.rows, DIM), np.float32)
+    with sample.path.open("rb") as file:
+        for row, payload in enumerate(msgpack.Unpacker(file)):
+            vectors[row] = np.frombuffer(payload, np.float32)
+    return vectors
+
+
+def numpy_dtype(sample: Sample) -> Vectors:
+    """The expert's trick: no MessagePack at all. It holds while every record has the same head, and never checks."""
+    record = np.dtype([("head", f"V{HEAD_BYTES}"), ("vector", "<f4", DIM)])
+    return np.ascontiguousarray(np.fromfile(sample.path, record)["vector"])
+
+
+def stream_vectors(sample: Sample) -> Iterator[Vectors]:
+    """The Python loop for those who need one vector at a time and keep none."""
+    for payload in stream_payloads(sample):
+        yield np.frombuffer(payload, np.float32)
+
+
+def stream_payloads(sample: Sample) -> Iterator[bytes]:
+    """The least that Python can do with MessagePack: make the objects."""
+    with sample.path.open("rb") as file:
+        yield from msgpack.Unpacker(file)
+
+
+def count_by_skipping(sample: Sample) -> int:
+    """The fastest way to count with msgpack: skip every object instead of making it."""
+    rows = 0
+    with sample.path.open("rb") as file:
+        unpacker = msgpack.Unpacker(file)
+        while True:
+            try:
+                unpacker.skip()
+            except msgpack.OutOfData:
+                return rows
+            rows += 1
+
+
+# --- Floors: moving the bytes of the file, decoding nothing ---------------------------------------------------------
+
+
+def read_and_forget(sample: Sample) -> int:
+    """Every byte once through a buffer that stays in the L2 cache: nothing that reads the file can be faster."""
+    buffer = bytearray(256 * 1024)
+    done = 0
+    with sample.path.open("rb", buffering=0) as file:
+        while count := os.preadv(file.fileno(), [buffer], done):
+            done += count
+    return done
+
+
+def read_into_huge_pages(sample: Sample) -> mmap.mmap:
+    """The whole file into memory that nobody has touched before, 2 MiB a page fault."""
+    return _read_into_fresh_memory(sample, mmap.MADV_HUGEPAGE)
+
+
+def read_into_small_pages(sample: Sample) -> mmap.mmap:
+    """The same with the page size that memory has by default, 4 KiB a page fault."""
+    return _read_into_fresh_memory(sample, mmap.MADV_NOHUGEPAGE)
+
+
+def _read_into_fresh_memory(sample: Sample, advice: int) -> mmap.mmap:
+    # Private, because shared memory has its own setting for huge pages, which is off nearly everywhere.
+    memory = mmap.mmap(-1, sample.size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    memory.madvise(advice)
+    done = 0
+    with sample.path.open("rb", buffering=0) as file, memoryview(memory) as view:
+        while done < sample.size:
+            with view[done:] as rest:
+                done += os.preadv(file.fileno(), [rest], done)
+    return memory

@@ -1,0 +1,88 @@
+"""The files that every benchmark reads: written once by `vecpack sample`, then kept in `data/bench`."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+CACHE = ROOT / "data" / "bench"
+
+DIM = 512
+HEAD_BYTES = 3  # `bin16`: a marker and two bytes of length
+RECORD_BYTES = HEAD_BYTES + 4 * DIM
+DISTINCT_FILES = 4
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One file of `rows` vectors, each `msgpack.pack(vector.tobytes(), file)`."""
+
+    path: Path
+    rows: int
+
+    @property
+    def size(self) -> int:
+        """Bytes of the file."""
+        return self.rows * RECORD_BYTES
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How much data a run takes."""
+
+    rows: int
+    files: int
+
+
+FULL = Scale(rows=50_000, files=32)  # 102.55 MB a file, 3.3 GB together
+QUICK = Scale(rows=2_000, files=8)
+
+
+def make(scale: Scale) -> list[Sample]:
+    """Returns the files of `scale`, all of them in the page cache; writes those that are missing."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    samples = [Sample(CACHE / f"{scale.rows}x{DIM}-{n:02}.msgpack", scale.rows) for n in range(scale.files)]
+    for number, sample in enumerate(samples):
+        if not _is_complete(sample):
+            if number < DISTINCT_FILES:
+                _write(sample, seed=number)
+            else:
+                _link(samples[number % DISTINCT_FILES].path, sample.path)
+        if not _is_complete(sample):
+            raise RuntimeError(f"{sample.path.name} should have {sample.size} bytes")
+    for sample in samples[:DISTINCT_FILES]:
+        _warm(sample)
+    return samples
+
+
+def _is_complete(sample: Sample) -> bool:
+    return sample.path.exists() and sample.path.stat().st_size == sample.size
+
+
+def _write(sample: Sample, seed: int) -> None:
+    # Under another name first, so that an interrupted run leaves no half file behind.
+    partial = sample.path.with_suffix(".partial")
+    partial.unlink(missing_ok=True)
+    command = [sys.executable, "-m", "vecpack", "sample", str(partial)]
+    subprocess.run([*command, f"--rows={sample.rows}", f"--dim={DIM}", f"--seed={seed}"], check=True)
+    partial.replace(sample.path)
+
+
+def _link(original: Path, path: Path) -> None:
+    # A name is enough: four distinct files are already an order of magnitude larger than the caches of a CPU.
+    path.unlink(missing_ok=True)
+    try:
+        os.link(original, path)
+    except OSError:  # a file system without hard links
+        shutil.copyfile(original, path)
+
+
+def _warm(sample: Sample) -> None:
+    with sample.path.open("rb", buffering=0) as file:
+        while file.read(1 << 20):
+            pass

@@ -1,0 +1,220 @@
+"""The tables: who does which job on which files."""
+
+from __future__ import annotations
+
+import filecmp
+import mmap
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+import vecpack
+
+import peers
+from contents import Fingerprint, expect_equal, expect_same, fingerprint
+from measure import Contestant, Kind, Table
+from pool import WORKERS, read_in_pool
+from samples import CACHE, DIM, Sample
+
+COMMAND = Path(sys.executable).with_name("vecpack")
+
+
+# --- One file into memory -------------------------------------------------------------------------------------------
+
+
+def read(samples: list[Sample]) -> Table:
+    sample = samples[0]
+    expected = fingerprint([peers.python_loop(sample)])
+
+    def reads(name: str, kind: Kind, run: Callable[[], object]) -> Contestant:
+        return Contestant(name, kind, run, check=lambda: expect_same([run()], expected))
+
+    contestants = [
+        reads("Python loop", "peer", lambda: peers.python_loop(sample)),
+        reads("NumPy structured dtype", "peer", lambda: peers.numpy_dtype(sample)),
+        reads("vecpack.read, 1 thread", "vecpack", lambda: vecpack.read(sample.path, threads=1)),
+        reads("vecpack.read", "vecpack", lambda: vecpack.read(sample.path)),
+        _read_and_forget(sample),
+    ]
+    if hasattr(mmap, "MADV_HUGEPAGE"):  # Linux
+        contestants += [
+            _fills_memory("preadv into fresh 2 MiB pages", peers.read_into_huge_pages, sample),
+            _fills_memory("preadv into fresh 4 KiB pages", peers.read_into_small_pages, sample),
+        ]
+    return Table("read", f"One file into memory: {_shape([sample])}", sample.size, 1, 15, contestants)
+
+
+def _read_and_forget(sample: Sample) -> Contestant:
+    def run() -> int:
+        return peers.read_and_forget(sample)
+
+    return Contestant(
+        "preadv into a re-used buffer", "floor", run, check=lambda: expect_equal(run(), sample.size)
+    )
+
+
+def _fills_memory(name: str, fill: Callable[[Sample], mmap.mmap], sample: Sample) -> Contestant:
+    def check() -> None:
+        # Not with `==` on the whole, which would print 100 MB when it fails.
+        expect_equal(fill(sample)[:] == sample.path.read_bytes(), True)
+
+    return Contestant(name, "floor", lambda: fill(sample), check)
+
+
+# --- One file, batch after batch ------------------------------------------------------------------------------------
+
+
+def stream(samples: list[Sample]) -> Table:
+    sample = samples[0]
+    expected = fingerprint([peers.python_loop(sample)])
+    contestants = [
+        _drops("Python loop", "peer", lambda: peers.stream_vectors(sample), expected),
+        _drops("msgpack.Unpacker alone", "peer", lambda: peers.stream_payloads(sample), expected),
+        _drops("vecpack.scan, 1 thread", "vecpack", lambda: vecpack.scan(sample.path, threads=1), expected),
+        _drops("vecpack.scan", "vecpack", lambda: vecpack.scan(sample.path), expected),
+        _read_and_forget(sample),
+    ]
+    return Table(
+        "stream", f"One file, every batch dropped: {_shape([sample])}", sample.size, 1, 15, contestants
+    )
+
+
+def count(samples: list[Sample]) -> Table:
+    sample = samples[0]
+
+    def counts(name: str, kind: Kind, run: Callable[[], int]) -> Contestant:
+        return Contestant(name, kind, run, check=lambda: expect_equal(run(), sample.rows))
+
+    contestants = [
+        counts("msgpack.Unpacker.skip", "peer", lambda: peers.count_by_skipping(sample)),
+        counts("vecpack.scan(...).count_rows", "vecpack", lambda: vecpack.scan(sample.path).count_rows()),
+        _read_and_forget(sample),
+    ]
+    return Table(
+        "count", f"Counting the rows of one file: {_shape([sample])}", sample.size, 1, 15, contestants
+    )
+
+
+def _drops(
+    name: str, kind: Kind, results: Callable[[], Iterable[object]], expected: Fingerprint
+) -> Contestant:
+    """Takes one result after another and keeps none; to free them is part of the job."""
+    return Contestant(name, kind, lambda: _drain(results()), check=lambda: expect_same(results(), expected))
+
+
+def _drain(results: Iterable[object]) -> None:
+    deque(results, maxlen=0)  # the fastest way to exhaust an iterator
+
+
+# --- One file to Parquet --------------------------------------------------------------------------------------------
+
+
+def parquet(samples: list[Sample]) -> Table:
+    sample = samples[0]
+    vectors = peers.python_loop(sample)
+    expected = fingerprint([vectors])
+    arrow, frame = _arrow_table(vectors), _polars_frame(vectors)
+
+    # Removed after every run, before the kernel begins to write their pages to the disk.
+    copy, out = CACHE / "copy.msgpack", CACHE / "vectors.parquet"
+
+    def writes(name: str, kind: Kind, run: Callable[[], object]) -> Contestant:
+        def check() -> None:
+            run()
+            expect_same([pq.read_table(out)], expected)
+
+        return Contestant(name, kind, run, check, clean_up=lambda: out.unlink(missing_ok=True))
+
+    def loop_then_pyarrow() -> None:
+        _by_pyarrow(_arrow_table(peers.python_loop(sample)), out)
+
+    def dtype_then_polars() -> None:
+        _by_polars(_polars_frame(peers.numpy_dtype(sample)), out)
+
+    def copies() -> None:
+        subprocess.run(["cp", str(sample.path), str(copy)], check=True)
+
+    def copies_exactly() -> None:
+        copies()
+        expect_equal(filecmp.cmp(sample.path, copy, shallow=False), True)
+
+    contestants = [
+        writes("Python loop, then pyarrow", "peer", loop_then_pyarrow),
+        writes("NumPy structured dtype, then polars", "peer", dtype_then_polars),
+        writes("pyarrow, from a table in memory", "peer", lambda: _by_pyarrow(arrow, out)),
+        writes("polars, from a frame in memory", "peer", lambda: _by_polars(frame, out)),
+        writes("vecpack.to_parquet", "vecpack", lambda: vecpack.to_parquet(sample.path, out, sync=False)),
+        writes("vecpack to-parquet (a process)", "vecpack", lambda: _by_command(sample.path, out)),
+        Contestant(
+            "cp (a process)", "floor", copies, copies_exactly, clean_up=lambda: copy.unlink(missing_ok=True)
+        ),
+    ]
+    title = f"One file to Parquet, uncompressed, without fsync: {_shape([sample])}"
+    return Table("parquet", title, sample.size, 1, 9, contestants)
+
+
+def _arrow_table(vectors: peers.Vectors) -> pa.Table:
+    column = pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1)), DIM)
+    return pa.table({"vector": column})
+
+
+def _polars_frame(vectors: peers.Vectors) -> pl.DataFrame:
+    return pl.DataFrame({"vector": vectors})
+
+
+def _by_pyarrow(table: pa.Table, out: Path) -> None:
+    # Random floats neither repeat nor compress: pyarrow is faster without trying.
+    pq.write_table(table, out, compression="none", use_dictionary=False)
+
+
+def _by_polars(frame: pl.DataFrame, out: Path) -> None:
+    frame.write_parquet(out, compression="uncompressed")
+
+
+def _by_command(path: Path, out: Path) -> None:
+    command = [str(COMMAND), "to-parquet", str(path), "-o", str(out), "--no-sync", "--quiet"]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+
+
+# --- Many files in a thread pool ------------------------------------------------------------------------------------
+
+
+def pooled(samples: list[Sample]) -> Table:
+    paths = [sample.path for sample in samples]
+    expected = fingerprint(map(peers.python_loop, samples))
+
+    def read_one(sample: Sample) -> Any:
+        return vecpack.read(sample.path)
+
+    def read_one_alone(sample: Sample) -> Any:
+        return vecpack.read(sample.path, threads=1)
+
+    contestants = [
+        _drops("Python loop", "peer", lambda: read_in_pool(peers.python_loop, samples), expected),
+        _drops("NumPy structured dtype", "peer", lambda: read_in_pool(peers.numpy_dtype, samples), expected),
+        _drops("vecpack.read, 1 thread", "vecpack", lambda: read_in_pool(read_one_alone, samples), expected),
+        _drops("vecpack.read", "vecpack", lambda: read_in_pool(read_one, samples), expected),
+        _drops("vecpack.scan, no pool", "vecpack", lambda: vecpack.scan(paths), expected),
+    ]
+    title = f"A pool of {WORKERS} threads, results in order, each dropped: {_shape(samples)}"
+    return Table("pool", title, sum(sample.size for sample in samples), len(samples), 5, contestants)
+
+
+def _shape(samples: list[Sample]) -> str:
+    one = f"{samples[0].rows:,} x {DIM} float32, {samples[0].size / 1e6:.2f} MB"
+    return one if len(samples) == 1 else f"{len(samples)} files, each {one}"
+
+
+TABLES: dict[str, Callable[[list[Sample]], Table]] = {
+    "read": read,
+    "stream": stream,
+    "count": count,
+    "parquet": parquet,
+    "pool": pooled,
+}

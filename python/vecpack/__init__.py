@@ -1,0 +1,40 @@
+"""MessagePack vectors to Arrow and Parquet, at the speed of a file copy."""
+
+from vecpack._errors import DecodeError, OptionError, SchemaError, VecpackError
+from vecpack._vecpack import (
+    Inspection,
+    RecordBatch,
+    Report,
+    Schema,
+    Source,
+    Stream,
+    Table,
+    __version__,
+    from_iter,
+    inspect,
+    read,
+    scan,
+    take_iter,
+    to_parquet,
+)
+
+__all__ = [
+    "DecodeError",
+    "Inspection",
+    "OptionError",
+    "RecordBatch",
+    "Report",
+    "Schema",
+    "SchemaError",
+    "Source",
+    "Stream",
+    "Table",
+    "VecpackError",
+    "__version__",
+    "from_iter",
+    "inspect",
+    "read",
+    "scan",
+    "take_iter",
+    "to_parquet",
+]

@@ -1,0 +1,5 @@
+"""`python -m vecpack` is the command `vecpack`."""
+
+from vecpack._command import main
+
+main()

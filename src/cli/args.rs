@@ -1,0 +1,142 @@
+//! The sub-commands, and the arguments that several of them have.
+
+use std::path::PathBuf;
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, Parser, Subcommand, ValueHint};
+
+use super::completions::CompletionsArgs;
+use super::inspect::InspectArgs;
+use super::sample::SampleArgs;
+use super::size::ByteSize;
+use super::to_arrow::ToArrowArgs;
+use super::to_parquet::ToParquetArgs;
+use crate::error::Error;
+use crate::options::{OnError, ReadOptions};
+use crate::vector::{Dtype, RawDtype};
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "vecpack",
+    bin_name = "vecpack",
+    version,
+    about,
+    max_term_width = 100,
+    after_help = "\
+Examples:
+  vecpack sample vectors.msgpack
+  vecpack inspect vectors.msgpack
+  vecpack to-parquet vectors.msgpack -o vectors.parquet
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted."
+)]
+pub(super) struct Cli {
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    ToParquet(ToParquetArgs),
+    ToArrow(ToArrowArgs),
+    Inspect(InspectArgs),
+    Sample(SampleArgs),
+    Completions(CompletionsArgs),
+}
+
+/// What is read, and how.
+#[derive(Debug, Args)]
+pub(super) struct InputArgs {
+    /// Files, directories, patterns such as 'vectors/*.msgpack', or `-` for standard input.
+    #[arg(value_name = "INPUT", required = true, value_hint = ValueHint::AnyPath)]
+    pub(super) inputs: Vec<PathBuf>,
+
+    #[command(flatten)]
+    pub(super) read: ReadArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Reading")]
+pub(super) struct ReadArgs {
+    /// Elements a vector [default: those of the first good record].
+    #[arg(long, value_name = "N")]
+    dim: Option<u32>,
+
+    /// Element type of the vector column.
+    #[arg(
+        long,
+        value_name = "TYPE",
+        default_value = ReadOptions::default().dtype.as_str(),
+        value_parser = names(Dtype::ALL.map(Dtype::as_str), str::parse::<Dtype>),
+    )]
+    dtype: Dtype,
+
+    /// How to read vectors stored as untyped bytes, in NumPy's notation: '<f4', '>f4', '<f2', '<f8', bf16, '|i1', '|u1', ...
+    #[arg(long, value_name = "TYPE", default_value_t = ReadOptions::default().raw_dtype)]
+    raw_dtype: RawDtype,
+
+    /// How many records may be read to find the first good one; 0 reads all.
+    #[arg(long, value_name = "N", default_value_t = ReadOptions::default().infer_records)]
+    infer_records: u64,
+
+    /// What to do with a record that cannot become a row: end with an error, leave it out, or put a null in its place.
+    #[arg(
+        long,
+        value_name = "POLICY",
+        default_value = ReadOptions::default().on_error.as_str(),
+        value_parser = names([OnError::Raise, OnError::Skip, OnError::Null].map(OnError::as_str), str::parse::<OnError>),
+    )]
+    on_error: OnError,
+
+    /// How many rejected records keep their details; all are counted.
+    #[arg(long, value_name = "N", default_value_t = ReadOptions::default().max_rejects)]
+    max_rejects: usize,
+
+    /// The most rows in a batch [default: as many as --batch-bytes allows].
+    #[arg(long, value_name = "N")]
+    batch_rows: Option<usize>,
+
+    /// The most data in a batch, as 8MiB, 64MB or a number of bytes.
+    #[arg(long, value_name = "SIZE", default_value_t = ByteSize(ReadOptions::default().batch_bytes as u64))]
+    batch_bytes: ByteSize,
+
+    /// How many threads decode [default: one a core].
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+
+    /// The largest record that is read, as 8MiB, 64MB or a number of bytes; a larger one is rejected.
+    #[arg(long, value_name = "SIZE", default_value_t = ByteSize(ReadOptions::default().max_record_bytes))]
+    max_record_bytes: ByteSize,
+}
+
+impl ReadArgs {
+    /// The core's options. What values make sense is for the core to say.
+    pub(super) fn options(&self) -> ReadOptions {
+        let mut options = ReadOptions::new()
+            .with_dtype(self.dtype)
+            .with_raw_dtype(self.raw_dtype)
+            .with_infer_records(self.infer_records)
+            .with_on_error(self.on_error)
+            .with_max_rejects(self.max_rejects)
+            .with_batch_bytes(self.batch_bytes.as_usize())
+            .with_max_record_bytes(self.max_record_bytes.0);
+        if let Some(dim) = self.dim {
+            options = options.with_dim(dim);
+        }
+        if let Some(batch_rows) = self.batch_rows {
+            options = options.with_batch_rows(batch_rows);
+        }
+        if let Some(threads) = self.threads {
+            options = options.with_threads(threads);
+        }
+        options
+    }
+}
+
+/// Takes one of the core's names, which help then lists.
+pub(super) fn names<T: Clone + Send + Sync + 'static>(
+    names: impl IntoIterator<Item = &'static str>,
+    parse: fn(&str) -> Result<T, Error>,
+) -> impl TypedValueParser<Value = T> {
+    PossibleValuesParser::new(names).try_map(move |name| parse(&name))
+}

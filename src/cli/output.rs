@@ -1,0 +1,93 @@
+//! What is printed, and where.
+
+use std::fmt::Write as _;
+use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
+
+use serde::Serialize;
+
+use super::outcome::Failure;
+use crate::reject::{Reject, Rejects};
+use crate::text::grouped;
+
+/// How many rejects a message shows.
+const SHOWN: usize = 5;
+
+/// A line for a person, on standard error.
+pub(super) fn message(text: &str) {
+    report(&format!("vecpack: {text}"));
+}
+
+/// Lines for a person, on standard error.
+pub(super) fn report(text: &str) {
+    // Whether anybody listens must not decide about the work.
+    let _ = writeln!(io::stderr().lock(), "{}", printable(text));
+}
+
+/// Lines for a person who asked for them, on standard output.
+pub(super) fn text(text: &str) -> Result<(), Failure> {
+    raw(format!("{}\n", printable(text)).as_bytes())
+}
+
+/// An object for a machine, in one line on standard output.
+pub(super) fn json(value: &impl Serialize) -> Result<(), Failure> {
+    let mut line =
+        serde_json::to_vec(value).map_err(|error| Failure::Core(io::Error::from(error).into()))?;
+    line.push(b'\n');
+    raw(&line)
+}
+
+/// Bytes, on standard output.
+pub(super) fn raw(bytes: &[u8]) -> Result<(), Failure> {
+    let mut stdout = io::stdout().lock();
+    stdout
+        .write_all(bytes)
+        .and_then(|()| stdout.flush())
+        .map_err(Failure::Stdout)
+}
+
+/// Standard output for binary data, which a terminal must not get.
+pub(super) fn binary_stdout() -> Result<BufWriter<StdoutLock<'static>>, Failure> {
+    let stdout = io::stdout();
+    if stdout.is_terminal() {
+        let text = "binary data is not written to a terminal: redirect the output, or name a file";
+        return Err(Failure::Usage(text.to_owned()));
+    }
+    Ok(BufWriter::with_capacity(64 << 10, stdout.lock()))
+}
+
+/// The first rejects, a line each.
+pub(super) fn first_rejects(rejects: &Rejects) -> Vec<String> {
+    rejects
+        .details()
+        .iter()
+        .take(SHOWN)
+        .map(Reject::to_string)
+        .collect()
+}
+
+/// The first rejects, to stand below a line that tells their number.
+pub(super) fn reject_lines(rejects: &Rejects) -> String {
+    let shown = first_rejects(rejects);
+    let mut lines = String::new();
+    for reject in &shown {
+        let _ = write!(lines, "\n         {reject}");
+    }
+    let more = rejects.count() - shown.len() as u64;
+    if more > 0 && !shown.is_empty() {
+        let _ = write!(lines, "\n         and {} more", grouped(more));
+    }
+    lines
+}
+
+/// Without control characters, which would do things to a terminal; names of files and keys come from outside.
+fn printable(text: &str) -> String {
+    let mut clean = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_control() && character != '\n' {
+            clean.extend(character.escape_default());
+        } else {
+            clean.push(character);
+        }
+    }
+    clean
+}

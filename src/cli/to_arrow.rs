@@ -1,0 +1,91 @@
+//! `vecpack to-arrow`
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use clap::{Args, ValueHint};
+
+use super::args::InputArgs;
+use super::outcome::Failure;
+use super::signals::Signals;
+use super::{output, stream};
+use crate::ipc::{write_arrow, write_arrow_stream};
+use crate::output::check_target;
+use crate::source::Source;
+use crate::text::{count, size};
+
+/// Convert MessagePack files to an Arrow IPC file or stream.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+A file is written under a temporary name and renamed when it is complete: OUT is either what it was before, or the complete
+new file. Standard output gets a stream; a reader that closes it early is no failure.
+
+Examples:
+  vecpack to-arrow vectors.msgpack -o vectors.arrow
+  vecpack to-arrow 'vectors/*.msgpack' -o - | python consume.py")]
+pub(super) struct ToArrowArgs {
+    #[command(flatten)]
+    input: InputArgs,
+
+    /// The file to write (a stream if it ends in `.arrows`, else an IPC file), or `-` for a stream to standard output.
+    #[arg(short, long, value_name = "OUT", value_hint = ValueHint::FilePath, help_heading = "Output")]
+    out: PathBuf,
+
+    /// Replace a file that exists.
+    #[arg(long, help_heading = "Output")]
+    overwrite: bool,
+
+    /// Do not wait until the file is on the disk: faster, but a power failure may leave it incomplete.
+    #[arg(long, help_heading = "Output")]
+    no_sync: bool,
+
+    /// Say nothing but errors.
+    #[arg(long, short, help_heading = "Output")]
+    quiet: bool,
+}
+
+pub(super) fn run(args: &ToArrowArgs, signals: &Signals) -> Result<(), Failure> {
+    let begin = Instant::now();
+    let to_stdout = args.out == Path::new("-");
+    let stdout = if to_stdout {
+        Some(output::binary_stdout()?)
+    } else {
+        None
+    };
+    if !to_stdout {
+        // Refused before any work is done.
+        check_target(&args.out, args.overwrite)?;
+    }
+    let inputs = stream::inputs(&args.input.inputs, signals)?;
+    let source = Source::new(inputs, args.input.read.options())?;
+    let mut reader = source.reader()?.with_interrupt(signals.interrupt());
+    let mut lines = Vec::new();
+    if let Some(out) = stdout {
+        write_arrow_stream(&mut reader, out)?;
+    } else {
+        signals.defer();
+        let bytes = write_arrow(reader, &args.out, args.overwrite, !args.no_sync)?;
+        let seconds = begin.elapsed().as_secs_f64();
+        lines.push(format!(
+            "wrote    {} to {}",
+            size(bytes),
+            args.out.display()
+        ));
+        lines.push(format!(
+            "took     {seconds:.2} s, {}/s",
+            size((bytes as f64 / seconds.max(1e-9)) as u64)
+        ));
+    }
+    let rejects = source.rejects();
+    if rejects.count() > 0 {
+        lines.push(format!(
+            "rejected {}{}",
+            count(rejects.count(), "record"),
+            output::reject_lines(&rejects)
+        ));
+    }
+    if !args.quiet && !lines.is_empty() {
+        output::report(&lines.join("\n"));
+    }
+    Ok(())
+}

@@ -1,0 +1,149 @@
+//! `vecpack to-parquet`
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueHint};
+use serde::Serialize;
+
+use super::args::{InputArgs, names};
+use super::outcome::Failure;
+use super::progress::ProgressBar;
+use super::signals::Signals;
+use super::size::ByteSize;
+use super::{output, stream};
+use crate::parquet::{Compression, Encoding, ListType, Report, Watch, WriteOptions, to_parquet};
+use crate::source::Source;
+
+/// Convert MessagePack files to Parquet.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+A file is written under a temporary name and renamed when it is complete: it is either what it was before, or the complete
+new file.
+
+Examples:
+  vecpack to-parquet vectors.msgpack -o vectors.parquet
+  vecpack to-parquet 'vectors/*.msgpack' -o parquet/ --compression zstd --encoding byte-stream-split
+  vecpack to-parquet broken.msgpack -o good.parquet --on-error skip --json
+  zcat vectors.msgpack.gz | vecpack to-parquet - -o vectors.parquet")]
+pub(super) struct ToParquetArgs {
+    #[command(flatten)]
+    input: InputArgs,
+
+    #[command(flatten)]
+    write: WriteArgs,
+
+    /// The file to write; or a directory (it exists, ends in `/` or has no extension), which gets a file for each input.
+    #[arg(short, long, value_name = "OUT", value_hint = ValueHint::AnyPath, help_heading = "Output")]
+    out: PathBuf,
+
+    /// Replace files that exist.
+    #[arg(long, help_heading = "Output")]
+    overwrite: bool,
+
+    /// Do not wait until the files are on the disk: faster, but a power failure may leave them incomplete.
+    #[arg(long, help_heading = "Output")]
+    no_sync: bool,
+
+    /// Print what was done to standard output as one JSON object, instead of text to standard error.
+    #[arg(long, help_heading = "Output")]
+    json: bool,
+
+    /// Say nothing but errors.
+    #[arg(long, short, help_heading = "Output")]
+    quiet: bool,
+
+    /// Show progress also where standard error is no terminal, as a line a second.
+    #[arg(long, conflicts_with = "quiet", help_heading = "Output")]
+    progress: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Writing")]
+struct WriteArgs {
+    /// How pages are compressed.
+    #[arg(
+        long,
+        value_name = "CODEC",
+        default_value = WriteOptions::default().compression.as_str(),
+        value_parser = names(Compression::ALL.iter().map(|value| value.as_str()), str::parse::<Compression>),
+    )]
+    compression: Compression,
+
+    /// How the elements of vectors are encoded; `byte-stream-split` compresses better.
+    #[arg(
+        long,
+        value_name = "ENCODING",
+        default_value = WriteOptions::default().encoding.as_str(),
+        value_parser = names(Encoding::ALL.iter().map(|value| value.as_str()), str::parse::<Encoding>),
+    )]
+    encoding: Encoding,
+
+    /// The most data in a row group before encoding, as 8MiB, 64MB or a number of bytes.
+    #[arg(long, value_name = "SIZE", default_value_t = ByteSize(WriteOptions::default().row_group_bytes as u64))]
+    row_group_bytes: ByteSize,
+
+    /// The type of the vector column for readers that know Arrow's types; `list` is for those that stumble over `fixed`.
+    #[arg(
+        long,
+        value_name = "TYPE",
+        default_value = WriteOptions::default().list_type.as_str(),
+        value_parser = names(ListType::ALL.iter().map(|value| value.as_str()), str::parse::<ListType>),
+    )]
+    list_type: ListType,
+}
+
+impl ToParquetArgs {
+    fn options(&self) -> WriteOptions {
+        WriteOptions::new()
+            .with_compression(self.write.compression)
+            .with_encoding(self.write.encoding)
+            .with_row_group_bytes(self.write.row_group_bytes.as_usize())
+            .with_list_type(self.write.list_type)
+            .with_overwrite(self.overwrite)
+            .with_sync(!self.no_sync)
+    }
+}
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct JsonReport<'a> {
+    #[serde(flatten)]
+    report: &'a Report,
+    first_rejects: Vec<String>,
+}
+
+pub(super) fn run(args: &ToParquetArgs, signals: &Signals) -> Result<(), Failure> {
+    let inputs = stream::inputs(&args.input.inputs, signals)?;
+    let source = Source::new(inputs, args.input.read.options())?;
+    let bar = match args.quiet {
+        true => None,
+        false => Some(ProgressBar::new(source.size()?, args.progress)),
+    };
+    let mut tell = |progress| {
+        if let Some(bar) = &bar {
+            bar.update(progress);
+        }
+        Ok(())
+    };
+    signals.defer();
+    let watch = Watch {
+        progress: Some(&mut tell),
+        interrupt: Some(signals.interrupt()),
+    };
+    let result = to_parquet(&source, &args.out, &args.options(), watch);
+    // Gone before anything is said.
+    if let Some(bar) = &bar {
+        bar.finish();
+    }
+    let (report, rejects) = (result?, source.rejects());
+    if args.json {
+        return output::json(&JsonReport {
+            report: &report,
+            first_rejects: output::first_rejects(&rejects),
+        });
+    }
+    if !args.quiet {
+        output::report(&format!("{report}{}", output::reject_lines(&rejects)));
+    }
+    Ok(())
+}

@@ -1,0 +1,107 @@
+//! Vectors that come one by one, from a caller's own loop, without MessagePack around them.
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::options::ReadOptions;
+use crate::record::{Plan, VECTOR};
+use crate::reject::{Reject, RejectKind};
+use crate::vector::{Converter, Dtype, RawDtype, VectorBuilder};
+
+/// Puts vectors into record batches.
+///
+/// ```
+/// use vecpack::{BatchBuilder, RawDtype, ReadOptions};
+///
+/// let mut builder = BatchBuilder::new(2, &ReadOptions::new())?;
+/// builder.push(RawDtype::default(), &[0, 0, 128, 63, 0, 0, 0, 64])?; // [1.0, 2.0]
+/// assert!(builder.push(RawDtype::default(), &[0; 4]).is_err());
+/// assert_eq!(builder.flush()?.map(|batch| batch.num_rows()), Some(1));
+/// # Ok::<(), vecpack::Error>(())
+/// ```
+pub struct BatchBuilder {
+    plan: Plan,
+    builder: VectorBuilder,
+    count: u64,
+}
+
+impl BatchBuilder {
+    /// For vectors of `dim` elements; of the options, `dtype` and those of batches count.
+    pub fn new(dim: u32, options: &ReadOptions) -> Result<Self> {
+        let plan = Plan::new(dim, options)?;
+        Ok(Self { builder: plan.builder(), plan, count: 0 })
+    }
+
+    /// The schema of the batches.
+    pub fn schema(&self) -> SchemaRef {
+        self.plan.schema.clone()
+    }
+
+    /// Adds a vector, given as the bytes of its elements. It must not be called while the batch [is full](Self::is_full).
+    pub fn push(&mut self, raw: RawDtype, elements: &[u8]) -> Result<()> {
+        let number = self.count;
+        self.count += 1;
+        check_length(number, self.plan.dim, raw, elements)?;
+        self.builder.reserve(self.plan.batch_rows)?;
+        self.builder.set_raw(raw);
+        self.builder.push(elements).map_err(|index| unfit(number, raw, self.plan.dtype, elements, index))
+    }
+
+    /// True when [`flush`](Self::flush) must be called before the next vector.
+    pub fn is_full(&self) -> bool {
+        self.builder.rows() > 0 && self.builder.room() == 0
+    }
+
+    /// The vectors since the last call; `None` where there are none.
+    pub fn flush(&mut self) -> Result<Option<RecordBatch>> {
+        if self.builder.rows() == 0 {
+            return Ok(None);
+        }
+        Ok(Some(RecordBatch::try_new(self.schema(), vec![self.builder.finish()?])?))
+    }
+}
+
+/// Puts vectors into memory of the caller.
+pub struct RowConverter {
+    converter: Converter,
+    dim: usize,
+    dtype: Dtype,
+}
+
+impl RowConverter {
+    /// For vectors of `dim` elements, which become `dtype`.
+    pub fn new(dim: usize, dtype: Dtype) -> Self {
+        Self { converter: Converter::new(RawDtype::default(), dtype), dim, dtype }
+    }
+
+    /// Converts vector `number`, given as the bytes of its elements, into `row`, which has room for one.
+    pub fn convert(&mut self, number: u64, raw: RawDtype, elements: &[u8], row: &mut [u8]) -> Result<()> {
+        check_length(number, self.dim, raw, elements)?;
+        if row.len() != self.dim * self.dtype.size() {
+            return Err(Error::option(format!("a row of {} bytes cannot hold {} {}", row.len(), self.dim, self.dtype)));
+        }
+        self.converter.set_raw(raw);
+        self.converter.convert(elements, row).map_err(|index| unfit(number, raw, self.dtype, elements, index))
+    }
+}
+
+fn check_length(number: u64, dim: usize, raw: RawDtype, elements: &[u8]) -> Result<()> {
+    let expected = dim * raw.size();
+    if elements.len() == expected {
+        return Ok(());
+    }
+    let expected = format!("{expected} bytes ({dim} x {raw})");
+    Err(reject(number, RejectKind::Dimension, elements, expected, format!("{} bytes", elements.len())))
+}
+
+fn unfit(number: u64, raw: RawDtype, dtype: Dtype, elements: &[u8], index: usize) -> Error {
+    let shown = elements.chunks_exact(raw.size()).nth(index).map(|element| raw.show(element));
+    let found = format!("{} in element {index}", shown.unwrap_or_default());
+    reject(number, RejectKind::Value, elements, format!("numbers that fit {dtype}"), found)
+}
+
+fn reject(record: u64, kind: RejectKind, elements: &[u8], expected: String, found: String) -> Error {
+    let (file, field, length) = ("<iterable>".into(), Some(VECTOR.into()), elements.len() as u64);
+    ErrorKind::Decode(Reject { file, record, offset: 0, length, field, kind, expected, found }).into()
+}

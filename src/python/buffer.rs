@@ -1,0 +1,70 @@
+//! Memory of Python objects. The only module with `unsafe`.
+#![allow(unsafe_code)]
+
+use pyo3::buffer::{PyBuffer, PyUntypedBuffer};
+use pyo3::exceptions::{PyBufferError, PyTypeError};
+use pyo3::prelude::*;
+
+/// Gives `read` the bytes of an object with the buffer protocol. The object must be contiguous.
+pub(super) fn with_bytes<T>(_py: Python<'_>, buffer: &PyUntypedBuffer, read: impl FnOnce(&[u8]) -> T) -> PyResult<T> {
+    if !buffer.is_c_contiguous() {
+        return Err(PyBufferError::new_err("the buffer is not contiguous"));
+    }
+    let length = buffer.len_bytes();
+    if length == 0 {
+        return Ok(read(&[]));
+    }
+    // SAFETY: the exporter keeps the memory of `buffer` in place until it is released, which needs more than the borrow of it
+    // that is held here. It is contiguous, so `length` bytes are there. `_py` shows that the interpreter is attached, and
+    // `read` cannot run Python code in between that writes to it (it gets no token, and attached is where it already is).
+    let bytes = unsafe { std::slice::from_raw_parts(buffer.buf_ptr().cast::<u8>(), length) };
+    Ok(read(bytes))
+}
+
+/// A writable, contiguous float32 array of two dimensions that the caller owns.
+pub(super) struct Rows {
+    buffer: PyBuffer<f32>,
+    rows: usize,
+    dim: usize,
+}
+
+impl Rows {
+    pub(super) fn new(object: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let wrong = |what: &str| PyTypeError::new_err(format!("out must be a writable, C-contiguous float32 array of shape (rows, dim), {what}"));
+        let buffer = PyBuffer::<f32>::get(object).map_err(|_| wrong("and it is no float32 array"))?;
+        let &[rows, dim] = buffer.shape() else {
+            return Err(wrong(&format!("and it has {} dimensions", buffer.dimensions())));
+        };
+        if buffer.readonly() {
+            return Err(wrong("and it is read-only"));
+        }
+        if !buffer.is_c_contiguous() {
+            return Err(wrong("and it is not contiguous"));
+        }
+        Ok(Self { buffer, rows, dim })
+    }
+
+    pub(super) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    pub(super) fn dim(&self) -> usize {
+        self.dim
+    }
+
+    /// Gives `write` the bytes of a row; `None` where there is no such row.
+    pub(super) fn write_row<T>(&mut self, _py: Python<'_>, row: usize, write: impl FnOnce(&mut [u8]) -> T) -> Option<T> {
+        if row >= self.rows {
+            return None;
+        }
+        let length = self.dim * size_of::<f32>();
+        // SAFETY: `new` saw that the buffer is writable and contiguous and has `rows` rows of `dim` float32, and its exporter
+        // keeps it in place. `row` is one of them, so its bytes are inside. `&mut self` and the attached interpreter keep
+        // everybody else away who plays by the rules of the buffer protocol.
+        let bytes = unsafe {
+            let start = self.buffer.buf_ptr().cast::<u8>().add(row * length);
+            std::slice::from_raw_parts_mut(start, length)
+        };
+        Some(write(bytes))
+    }
+}

@@ -1,0 +1,77 @@
+//! vecpack's errors as Python exceptions. Their classes are written in Python: they pickle and have attributes.
+
+use std::path::PathBuf;
+
+use pyo3::exceptions::{PyKeyboardInterrupt, PyOSError, PyRuntimeError};
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyDict, PyType};
+
+use crate::error::{Error, ErrorKind};
+use crate::reject::Reject;
+
+/// The exception for `error`.
+pub(super) fn to_python(error: Error) -> PyErr {
+    // Without an interpreter there is nobody to raise it to.
+    Python::try_attach(|py| exception(py, error)).unwrap_or_else(|| PyRuntimeError::new_err("the interpreter is gone"))
+}
+
+fn exception(py: Python<'_>, error: Error) -> PyErr {
+    let text = error.to_string();
+    let raised = match error.into_kind() {
+        ErrorKind::Decode(reject) => decode_error(py, &text, &reject),
+        ErrorKind::Schema(_) => class(py, "SchemaError").map(|class| PyErr::from_type(class.clone(), text)),
+        ErrorKind::Option(_) => class(py, "OptionError").map(|class| PyErr::from_type(class.clone(), text)),
+        ErrorKind::Io { path, source } => Ok(os_error(py, path, source)),
+        ErrorKind::Interrupted => Ok(PyKeyboardInterrupt::new_err(())),
+        ErrorKind::Internal(_) => class(py, "VecpackError").map(|class| PyErr::from_type(class.clone(), text)),
+    };
+    raised.unwrap_or_else(|error| error)
+}
+
+fn class<'py>(py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyType>> {
+    static ERRORS: PyOnceLock<Py<PyModule>> = PyOnceLock::new();
+    let module = ERRORS.get_or_try_init(py, || py.import("vecpack._errors").map(Bound::unbind))?;
+    Ok(module.bind(py).getattr(name)?.cast_into()?)
+}
+
+fn decode_error(py: Python<'_>, text: &str, reject: &Reject) -> PyResult<PyErr> {
+    let keywords = PyDict::new(py);
+    keywords.set_item("path", Some(&*reject.file).filter(|file| !file.is_empty()))?;
+    keywords.set_item("record", reject.record)?;
+    keywords.set_item("offset", reject.offset)?;
+    keywords.set_item("field", reject.field.as_deref())?;
+    Ok(PyErr::from_value(class(py, "DecodeError")?.call((text,), Some(&keywords))?))
+}
+
+/// Python's own exception for an error of the system, or the exception that a Python object raised while it was read.
+fn os_error(py: Python<'_>, path: Option<PathBuf>, source: std::io::Error) -> PyErr {
+    let number = source.raw_os_error();
+    let kind = source.kind();
+    let text = source.to_string();
+    if let Some(inner) = source.into_inner() {
+        if let Ok(raised) = inner.downcast::<PyErr>() {
+            return *raised;
+        }
+    }
+    let number = number.or_else(|| errno(py, kind));
+    let strerror = number.filter(|_| path.is_some());
+    match (strerror, path) {
+        // With a number, OSError picks the subclass: FileNotFoundError and so on.
+        (Some(number), Some(path)) => PyOSError::new_err((number, text, path)),
+        (_, Some(path)) => PyOSError::new_err(format!("{}: {text}", path.display())),
+        (_, None) => PyOSError::new_err(text),
+    }
+}
+
+fn errno(py: Python<'_>, kind: std::io::ErrorKind) -> Option<i32> {
+    let name = match kind {
+        std::io::ErrorKind::NotFound => "ENOENT",
+        std::io::ErrorKind::AlreadyExists => "EEXIST",
+        std::io::ErrorKind::IsADirectory => "EISDIR",
+        std::io::ErrorKind::PermissionDenied => "EACCES",
+        std::io::ErrorKind::InvalidInput => "EINVAL",
+        _ => return None,
+    };
+    py.import("errno").and_then(|errno| errno.getattr(name)?.extract()).ok()
+}

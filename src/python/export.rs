@@ -1,0 +1,91 @@
+//! Arrow data leaves for other libraries: capsules of the Arrow C Data Interface, and the adapters over them.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch, StructArray};
+use arrow::datatypes::{Field, FieldRef, Schema, SchemaRef};
+use arrow::error::ArrowError;
+use pyo3::exceptions::PyImportError;
+use pyo3::prelude::*;
+use pyo3::types::{PyCapsule, PyTuple};
+use pyo3_arrow::ffi::{ArrayIterator, to_array_pycapsules, to_schema_pycapsule, to_stream_pycapsule};
+
+use crate::error::Error;
+use crate::reader::catch;
+
+/// What `__arrow_c_schema__` returns.
+pub(super) fn schema_capsule<'py>(py: Python<'py>, schema: &Schema) -> PyResult<Bound<'py, PyCapsule>> {
+    Ok(to_schema_pycapsule(py, schema)?)
+}
+
+/// What `__arrow_c_array__` returns.
+pub(super) fn array_capsules<'py>(
+    py: Python<'py>,
+    batch: &RecordBatch,
+    requested_schema: Option<Bound<'py, PyCapsule>>,
+) -> PyResult<Bound<'py, PyTuple>> {
+    let array = StructArray::from(batch.clone());
+    Ok(to_array_pycapsules(py, struct_field(&batch.schema()), &array, requested_schema)?)
+}
+
+/// What `__arrow_c_stream__` returns. `next` gives batches until it gives `None`; it runs on whatever thread the consumer uses.
+pub(super) fn stream_capsule<'py>(
+    py: Python<'py>,
+    schema: &SchemaRef,
+    next: impl FnMut() -> crate::Result<Option<RecordBatch>> + Send + 'static,
+    requested_schema: Option<Bound<'py, PyCapsule>>,
+) -> PyResult<Bound<'py, PyCapsule>> {
+    let arrays = ArrayIterator::new(Arrays { next: Some(next) }, struct_field(schema));
+    Ok(to_stream_pycapsule(py, Box::new(arrays), requested_schema)?)
+}
+
+/// Record batches cross the C interface as arrays of structs.
+fn struct_field(schema: &Schema) -> FieldRef {
+    Arc::new(Field::new_struct("", schema.fields().clone(), false).with_metadata(schema.metadata().clone()))
+}
+
+struct Arrays<F> {
+    /// `None` after the end, and after an error.
+    next: Option<F>,
+}
+
+impl<F: FnMut() -> crate::Result<Option<RecordBatch>>> Iterator for Arrays<F> {
+    type Item = Result<ArrayRef, ArrowError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let next = self.next.as_mut()?;
+        // A panic that reached C would end the process.
+        match catch(next) {
+            Ok(Some(batch)) => Some(Ok(Arc::new(StructArray::from(batch)))),
+            Ok(None) => {
+                self.next = None;
+                None
+            }
+            Err(error) => {
+                self.next = None;
+                Some(Err(as_arrow_error(error)))
+            }
+        }
+    }
+}
+
+/// The error as text: the interface carries nothing else. [`Error`]'s text has no NUL, which would end the process.
+fn as_arrow_error(error: Error) -> ArrowError {
+    let text = error.to_string();
+    match error.into_kind() {
+        crate::ErrorKind::Io { source, .. } => ArrowError::IoError(text, std::io::Error::new(source.kind(), "")),
+        _ => ArrowError::InvalidArgumentError(text),
+    }
+}
+
+/// Imports the library that an adapter hands data to.
+pub(super) fn import<'py>(py: Python<'py>, module: &str, adapter: &str) -> PyResult<Bound<'py, PyModule>> {
+    py.import(module).map_err(|error| {
+        if !error.is_instance_of::<PyImportError>(py) {
+            return error;
+        }
+        let missing = PyImportError::new_err(format!("{adapter} needs the package `{module}`: pip install {module}"));
+        missing.set_cause(py, Some(error));
+        missing
+    })
+}

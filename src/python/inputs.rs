@@ -1,0 +1,118 @@
+//! What a Python user passes as inputs.
+
+use std::io::{self, Read};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use bytes::Bytes;
+use pyo3::buffer::PyUntypedBuffer;
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
+use pyo3::types::{PyBytes, PyString};
+
+use super::buffer::with_bytes;
+use super::errors::to_python;
+use crate::input::{Input, OpenStream, discover};
+
+/// Inputs: a path, a glob, a directory, `-`, something bytes-like, a binary file object, or an iterable of these.
+pub(super) fn inputs(object: &Bound<'_, PyAny>) -> PyResult<Vec<Input>> {
+    if let Some(inputs) = one(object)? {
+        return Ok(inputs);
+    }
+    let mut all = Vec::new();
+    for item in object.try_iter().map_err(|_| unknown(object))? {
+        let item = item?;
+        all.extend(one(&item)?.ok_or_else(|| unknown(&item))?);
+    }
+    Ok(all)
+}
+
+fn unknown(object: &Bound<'_, PyAny>) -> PyErr {
+    let name = object.get_type().name().map_or_else(|_| "object".to_owned(), |name| name.to_string());
+    PyTypeError::new_err(format!(
+        "inputs must be paths, bytes-like objects, binary file objects, or a list of these, not {name}"
+    ))
+}
+
+fn one(object: &Bound<'_, PyAny>) -> PyResult<Option<Vec<Input>>> {
+    if let Ok(bytes) = object.cast::<PyBytes>() {
+        // Bytes never change: no copy.
+        let bytes = Bytes::from_owner(PyBackedBytes::from(bytes.clone()));
+        return Ok(Some(vec![Input::bytes("<bytes>", bytes)]));
+    }
+    if object.is_instance_of::<PyString>() || object.hasattr("__fspath__")? {
+        let path: PathBuf = object.extract()?;
+        return discover(&path).map(Some).map_err(to_python);
+    }
+    if object.hasattr("read")? {
+        return PyFile::new(object).map(|(name, file)| Some(vec![Input::stream(&name, file)]));
+    }
+    if let Ok(buffer) = PyUntypedBuffer::get(object) {
+        // Anything else may be written to while the interpreter is not held: a copy.
+        let copy = if buffer.is_c_contiguous() {
+            with_bytes(object.py(), &buffer, <[u8]>::to_vec)?
+        } else {
+            pyo3::types::PyMemoryView::from(object)?.call_method0("tobytes")?.extract()?
+        };
+        return Ok(Some(vec![Input::bytes("<bytes>", copy)]));
+    }
+    Ok(None)
+}
+
+/// A Python file object.
+struct PyFile {
+    object: Py<PyAny>,
+    /// Where the first scan began, if the object can go back there.
+    start: Option<u64>,
+    used: AtomicBool,
+}
+
+impl PyFile {
+    fn new(object: &Bound<'_, PyAny>) -> PyResult<(String, Self)> {
+        let name = object.getattr("name").and_then(|name| name.extract()).unwrap_or_else(|_| "<stream>".to_owned());
+        let seekable = object.call_method0("seekable").and_then(|seekable| seekable.is_truthy()).unwrap_or(false);
+        let start = if seekable { Some(object.call_method0("tell")?.extract()?) } else { None };
+        Ok((name, Self { object: object.clone().unbind(), start, used: AtomicBool::new(false) }))
+    }
+}
+
+impl OpenStream for PyFile {
+    fn open(&self) -> io::Result<Box<dyn Read + Send>> {
+        let again = self.used.swap(true, Ordering::Relaxed);
+        attached(|py| {
+            match self.start {
+                Some(start) => {
+                    self.object.call_method1(py, "seek", (start,))?;
+                }
+                None if again => {
+                    return Err(PyErr::from(io::Error::other("this file object cannot seek, so it can be read only once")));
+                }
+                None => {}
+            }
+            Ok(Box::new(PyRead(self.object.clone_ref(py))) as Box<dyn Read + Send>)
+        })
+    }
+}
+
+struct PyRead(Py<PyAny>);
+
+impl Read for PyRead {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        attached(|py| {
+            let read = self.0.bind(py).call_method1("read", (buffer.len(),))?;
+            let bytes = read.cast::<PyBytes>().map_err(|_| {
+                PyTypeError::new_err("read() of a file object must return bytes: open it in binary mode")
+            })?;
+            let bytes = bytes.as_bytes();
+            let out = buffer.get_mut(..bytes.len());
+            out.ok_or_else(|| PyTypeError::new_err("read(n) of a file object returned more than n bytes"))?.copy_from_slice(bytes);
+            Ok(bytes.len())
+        })
+    }
+}
+
+/// Attaches to the interpreter; an exception travels inside of the error and comes out unchanged.
+fn attached<T>(work: impl FnOnce(Python<'_>) -> PyResult<T>) -> io::Result<T> {
+    Python::try_attach(work).unwrap_or_else(|| Err(PyTypeError::new_err("the interpreter is gone"))).map_err(io::Error::other)
+}

@@ -1,0 +1,328 @@
+//! Vectors from the user's own Python iterator.
+
+use std::sync::{Arc, Mutex};
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use pyo3::buffer::PyUntypedBuffer;
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyByteArray, PyBytes, PyCapsule, PyDict, PyIterator, PyMemoryView};
+
+use super::buffer::{Rows, with_bytes};
+use super::errors::to_python;
+use super::export::{schema_capsule, stream_capsule};
+use super::options::read_options;
+use super::table::{PyBatch, PySchema, PyTable};
+use crate::error::Error;
+use crate::item::{BatchBuilder, RowConverter};
+use crate::options::ReadOptions;
+use crate::reader::lock;
+use crate::vector::{Dtype, RawDtype};
+
+/// A stream of record batches from an iterable of vectors.
+///
+/// Items are bytes, bytearrays and memoryviews of bytes, which are read as ``raw_dtype``, or one-dimensional arrays with the
+/// buffer protocol (NumPy's, the standard library's), whose own element type counts.
+#[pyfunction]
+#[pyo3(
+    signature = (iterable, **options),
+    text_signature = "(iterable, *, dim=None, dtype='float32', raw_dtype='<f4', batch_rows=None, batch_bytes=8388608)"
+)]
+pub(super) fn from_iter(iterable: &Bound<'_, PyAny>, options: Option<&Bound<'_, PyDict>>) -> PyResult<Stream> {
+    const KNOWN: [&str; 5] = ["dim", "dtype", "raw_dtype", "batch_rows", "batch_bytes"];
+    for name in options.into_iter().flat_map(|options| options.keys()) {
+        let name: String = name.extract()?;
+        if !KNOWN.contains(&name.as_str()) {
+            return Err(PyTypeError::new_err(format!("from_iter() got an unexpected keyword argument '{name}'")));
+        }
+    }
+    let options = read_options("from_iter", options)?;
+    let items = Items { iterator: iterable.try_iter()?.unbind(), raw: options.raw_dtype, count: 0 };
+    let state = match options.dim {
+        Some(dim) => State::Open(Box::new(Batcher::new(items, dim, &options)?)),
+        None => State::Unread(items, Box::new(options)),
+    };
+    Ok(Stream(Mutex::new(state)))
+}
+
+/// Fills the rows of ``out``, a writable float32 array of shape (rows, dim), from an iterable of vectors. Returns how many
+/// rows were filled. The items are those of ``from_iter``; more of them than rows are an error.
+#[pyfunction]
+#[pyo3(signature = (iterable, out, *, raw_dtype = None), text_signature = "(iterable, out, *, raw_dtype='<f4')")]
+pub(super) fn take_iter(
+    py: Python<'_>,
+    iterable: &Bound<'_, PyAny>,
+    out: &Bound<'_, PyAny>,
+    raw_dtype: Option<&Bound<'_, PyAny>>,
+) -> PyResult<usize> {
+    let mut out = Rows::new(out)?;
+    let options = PyDict::new(py);
+    if let Some(raw_dtype) = raw_dtype {
+        options.set_item("raw_dtype", raw_dtype)?;
+    }
+    let options = read_options("take_iter", Some(&options))?;
+    let mut items = Items { iterator: iterable.try_iter()?.unbind(), raw: options.raw_dtype, count: 0 };
+    let mut converter = RowConverter::new(out.dim(), Dtype::Float32);
+    let mut row = 0;
+    while let Some(item) = items.next(py)? {
+        if row == out.rows() {
+            return Err(PyValueError::new_err(format!(
+                "the iterable gives more than {row} items, which is how many rows out has"
+            )));
+        }
+        item.with(py, |raw, bytes| {
+            let converted = out.write_row(py, row, |out| converter.convert(row as u64, raw, bytes, out));
+            converted.unwrap_or(Ok(())).map_err(to_python)
+        })??;
+        row += 1;
+    }
+    Ok(row)
+}
+
+/// Items of a Python iterator.
+struct Items {
+    iterator: Py<PyIterator>,
+    /// How untyped bytes are read.
+    raw: RawDtype,
+    count: u64,
+}
+
+/// An item: something that has bytes.
+enum Item<'py> {
+    Bytes(Bound<'py, PyBytes>, RawDtype),
+    Buffer(PyUntypedBuffer, RawDtype),
+}
+
+impl Items {
+    fn next<'py>(&mut self, py: Python<'py>) -> PyResult<Option<Item<'py>>> {
+        let Some(item) = self.iterator.bind(py).clone().next() else { return Ok(None) };
+        let number = self.count;
+        self.count += 1;
+        Item::new(item?, self.raw, number).map(Some)
+    }
+}
+
+impl<'py> Item<'py> {
+    fn new(object: Bound<'py, PyAny>, untyped: RawDtype, number: u64) -> PyResult<Self> {
+        let object = match object.cast_into::<PyBytes>() {
+            Ok(bytes) => return Ok(Self::Bytes(bytes, untyped)),
+            Err(error) => error.into_inner(),
+        };
+        let Ok(buffer) = PyUntypedBuffer::get(&object) else {
+            let name = object.get_type().name()?;
+            return Err(PyTypeError::new_err(format!(
+                "item {number} is of type {name}: expected bytes or a one-dimensional array"
+            )));
+        };
+        let raw = element_type(&object, &buffer, untyped).ok_or_else(|| {
+            let format = buffer.format().to_string_lossy();
+            PyTypeError::new_err(format!("item {number} is an array of `{format}`, which is no number that vectors are made of"))
+        })?;
+        if buffer.dimensions() != 1 {
+            let dimensions = buffer.dimensions();
+            return Err(PyTypeError::new_err(format!("item {number} has {dimensions} dimensions: expected one")));
+        }
+        if buffer.is_c_contiguous() {
+            return Ok(Self::Buffer(buffer, raw));
+        }
+        let copy = PyMemoryView::from(&object)?.call_method0("tobytes")?;
+        Ok(Self::Bytes(copy.cast_into()?, raw))
+    }
+
+    /// Gives `read` the item's bytes and how to read them.
+    fn with<T>(&self, py: Python<'_>, read: impl FnOnce(RawDtype, &[u8]) -> T) -> PyResult<T> {
+        match self {
+            Self::Bytes(bytes, raw) => Ok(read(*raw, bytes.as_bytes())),
+            Self::Buffer(buffer, raw) => with_bytes(py, buffer, |bytes| read(*raw, bytes)),
+        }
+    }
+}
+
+/// The element type that a buffer declares, in the notation of the module `struct`. Memory that is only called bytes is untyped.
+fn element_type(object: &Bound<'_, PyAny>, buffer: &PyUntypedBuffer, untyped: RawDtype) -> Option<RawDtype> {
+    let format = buffer.format().to_str().ok()?;
+    let (big_endian, code) = match format.split_at_checked(1)? {
+        (">" | "!", code) => (true, code),
+        ("<", code) => (false, code),
+        ("@" | "=", code) => (cfg!(target_endian = "big"), code),
+        _ => (cfg!(target_endian = "big"), format),
+    };
+    if matches!(code, "B" | "c") && (object.is_instance_of::<PyByteArray>() || object.is_instance_of::<PyMemoryView>()) {
+        return Some(untyped);
+    }
+    let kind = match code {
+        "e" | "f" | "d" => "f",
+        "b" | "h" | "i" | "l" | "q" | "n" => "i",
+        "B" | "H" | "I" | "L" | "Q" | "N" => "u",
+        _ => return None,
+    };
+    let order = if big_endian { ">" } else { "<" };
+    format!("{order}{kind}{}", buffer.item_size()).parse().ok()
+}
+
+/// Puts items into batches.
+struct Batcher {
+    items: Items,
+    builder: BatchBuilder,
+    ended: bool,
+}
+
+impl Batcher {
+    fn new(items: Items, dim: u32, options: &ReadOptions) -> PyResult<Self> {
+        Ok(Self { items, builder: BatchBuilder::new(dim, options).map_err(to_python)?, ended: false })
+    }
+
+    fn push(&mut self, py: Python<'_>, item: &Item<'_>) -> PyResult<()> {
+        item.with(py, |raw, bytes| self.builder.push(raw, bytes).map_err(to_python))?
+    }
+
+    /// The next batch; the iterable's own exception comes through as it is.
+    fn next_batch(&mut self, py: Python<'_>) -> PyResult<Option<RecordBatch>> {
+        while !self.ended && !self.builder.is_full() {
+            let item = self.items.next(py).inspect_err(|_| self.ended = true)?;
+            match item {
+                Some(item) => self.push(py, &item).inspect_err(|_| self.ended = true)?,
+                None => self.ended = true,
+            }
+        }
+        self.builder.flush().map_err(to_python)
+    }
+}
+
+/// Record batches made of a Python iterable. Can be read once.
+#[pyclass(frozen, module = "vecpack", name = "Stream")]
+pub(super) struct Stream(Mutex<State>);
+
+enum State {
+    /// The dimension is that of the first item, which has not been asked for.
+    Unread(Items, Box<ReadOptions>),
+    Open(Box<Batcher>),
+    /// Somebody reads it, or has read it.
+    Taken,
+}
+
+impl Stream {
+    /// Takes the batches out, and reads the first item if nothing else tells the dimension.
+    fn take(&self, py: Python<'_>) -> PyResult<Box<Batcher>> {
+        let state = std::mem::replace(&mut *lock(&self.0), State::Taken);
+        match state {
+            State::Open(batcher) => Ok(batcher),
+            State::Unread(mut items, options) => {
+                let Some(first) = items.next(py)? else {
+                    return Err(to_python(Error::schema("the iterable is empty, so the dimension is not known: pass `dim`")));
+                };
+                let dim = first.with(py, |raw, bytes| bytes.len() / raw.size())?;
+                let dim = u32::try_from(dim).ok().filter(|&dim| dim > 0);
+                let dim = dim.ok_or_else(|| to_python(Error::schema("the first item is no vector: pass `dim`")))?;
+                let mut batcher = Batcher::new(items, dim, &options)?;
+                batcher.push(py, &first)?;
+                Ok(Box::new(batcher))
+            }
+            State::Taken => Err(PyValueError::new_err("this stream is being read, or has been; it can be read only once")),
+        }
+    }
+
+    /// The schema, for which the first item may have to be read.
+    fn peek(&self, py: Python<'_>) -> PyResult<SchemaRef> {
+        let batcher = self.take(py)?;
+        let schema = batcher.builder.schema();
+        *lock(&self.0) = State::Open(batcher);
+        Ok(schema)
+    }
+
+    /// Everything, in memory.
+    pub(super) fn read<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTable>> {
+        let mut batcher = self.take(py)?;
+        let mut batches = Vec::new();
+        while let Some(batch) = batcher.next_batch(py)? {
+            batches.push(batch);
+        }
+        Bound::new(py, PyTable { schema: batcher.builder.schema(), batches })
+    }
+
+    /// A reader for the library. It attaches to the interpreter for every batch.
+    pub(super) fn reader(&self, py: Python<'_>) -> PyResult<(SchemaRef, impl FnMut() -> crate::Result<Option<RecordBatch>> + Send + 'static)> {
+        let mut batcher = self.take(py)?;
+        let schema = batcher.builder.schema();
+        let next = move || {
+            let next = Python::try_attach(|py| batcher.next_batch(py));
+            next.unwrap_or(Ok(None)).map_err(|error| std::io::Error::other(error).into())
+        };
+        Ok((schema, next))
+    }
+}
+
+#[pymethods]
+impl Stream {
+    /// The columns' names and types. Reads the first item if ``dim`` was not given.
+    #[getter]
+    fn schema(&self, py: Python<'_>) -> PyResult<PySchema> {
+        self.peek(py).map(PySchema)
+    }
+
+    fn __iter__(&self, py: Python<'_>) -> PyResult<StreamBatches> {
+        Ok(StreamBatches(Arc::new(Mutex::new(self.take(py)?))))
+    }
+
+    fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
+        let schema = self.peek(py)?;
+        schema_capsule(py, &schema)
+    }
+
+    /// The stream, for any library that takes Arrow streams. The first batch is made now, so that what goes wrong in it is
+    /// raised as it is; the interface carries later exceptions as text only.
+    #[pyo3(signature = (requested_schema=None))]
+    fn __arrow_c_stream__<'py>(
+        &self,
+        py: Python<'py>,
+        requested_schema: Option<Bound<'py, PyCapsule>>,
+    ) -> PyResult<Bound<'py, PyCapsule>> {
+        let mut batcher = self.take(py)?;
+        let schema = batcher.builder.schema();
+        let mut first = batcher.next_batch(py)?;
+        let next = move || match first.take() {
+            Some(batch) => Ok(Some(batch)),
+            None => {
+                let next = Python::try_attach(|py| batcher.next_batch(py));
+                next.unwrap_or(Ok(None)).map_err(|error| std::io::Error::other(error).into())
+            }
+        };
+        stream_capsule(py, &schema, next, requested_schema)
+    }
+
+    /// Reads everything into a ``pyarrow.Table``, without a copy.
+    fn to_pyarrow<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        PyTable::to_pyarrow(&self.read(py)?)
+    }
+
+    /// Reads everything into a ``polars.DataFrame``.
+    fn to_polars<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        PyTable::to_polars(&self.read(py)?)
+    }
+
+    /// Reads everything into a ``pandas.DataFrame``; every vector is a NumPy array.
+    fn to_pandas<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        PyTable::to_pandas(&self.read(py)?)
+    }
+
+    /// Reads everything into a NumPy array of shape (rows, dim).
+    fn to_numpy<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        PyTable::to_numpy(&self.read(py)?)
+    }
+}
+
+/// A stream that is being read: an iterator of record batches.
+#[pyclass(frozen, module = "vecpack._vecpack", name = "_StreamBatches")]
+struct StreamBatches(Arc<Mutex<Box<Batcher>>>);
+
+#[pymethods]
+impl StreamBatches {
+    fn __iter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
+        slf
+    }
+
+    fn __next__(&self, py: Python<'_>) -> PyResult<Option<PyBatch>> {
+        Ok(lock(&self.0).next_batch(py)?.map(PyBatch))
+    }
+}

@@ -1,0 +1,132 @@
+//! Keyword arguments become options, and options a dictionary.
+
+use std::fmt::Display;
+use std::str::FromStr;
+
+use pyo3::exceptions::{PyOverflowError, PyTypeError};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyString};
+
+use super::errors::to_python;
+use crate::error::Error;
+use crate::options::ReadOptions;
+use crate::parquet::WriteOptions;
+
+/// The read options among `keywords`; any other keyword is an error.
+pub(super) fn read_options(function: &str, keywords: Option<&Bound<'_, PyDict>>) -> PyResult<ReadOptions> {
+    let mut options = ReadOptions::new();
+    for (name, value) in keywords.into_iter().flatten() {
+        let name: String = name.extract()?;
+        if !set_read_option(&mut options, &name, &value)? {
+            return Err(unexpected(function, &name));
+        }
+    }
+    options.check().map_err(to_python)?;
+    Ok(options)
+}
+
+/// The read options and the write options among `keywords`; any other keyword is an error. The flag tells whether there was a
+/// read option at all.
+pub(super) fn read_and_write_options(
+    function: &str,
+    keywords: Option<&Bound<'_, PyDict>>,
+) -> PyResult<(ReadOptions, bool, WriteOptions)> {
+    let (mut read, mut any_read, mut write) = (ReadOptions::new(), false, WriteOptions::new());
+    for (name, value) in keywords.into_iter().flatten() {
+        let name: String = name.extract()?;
+        if set_write_option(&mut write, &name, &value)? {
+            continue;
+        }
+        if !set_read_option(&mut read, &name, &value)? {
+            return Err(unexpected(function, &name));
+        }
+        any_read = true;
+    }
+    read.check().and_then(|()| write.check()).map_err(to_python)?;
+    Ok((read, any_read, write))
+}
+
+fn unexpected(function: &str, name: &str) -> PyErr {
+    PyTypeError::new_err(format!("{function}() got an unexpected keyword argument '{name}'"))
+}
+
+fn set_read_option(options: &mut ReadOptions, name: &str, value: &Bound<'_, PyAny>) -> PyResult<bool> {
+    match name {
+        "dim" => options.dim = optional(name, value)?,
+        "dtype" => options.dtype = parse_dtype(value, &["name", "__name__"])?,
+        "raw_dtype" => options.raw_dtype = parse_dtype(value, &["str", "name", "__name__"])?,
+        "infer_records" => options.infer_records = number(name, value)?,
+        "on_error" => options.on_error = parse(name, value)?,
+        "max_rejects" => options.max_rejects = number(name, value)?,
+        "batch_rows" => options.batch_rows = optional(name, value)?,
+        "batch_bytes" => options.batch_bytes = number(name, value)?,
+        "threads" => options.threads = optional(name, value)?,
+        "max_record_bytes" => options.max_record_bytes = number(name, value)?,
+        _ => return Ok(false),
+    }
+    Ok(true)
+}
+
+fn set_write_option(options: &mut WriteOptions, name: &str, value: &Bound<'_, PyAny>) -> PyResult<bool> {
+    match name {
+        "compression" => options.compression = parse(name, value)?,
+        "encoding" => options.encoding = parse(name, value)?,
+        "row_group_bytes" => options.row_group_bytes = number(name, value)?,
+        "list_type" => options.list_type = parse(name, value)?,
+        "overwrite" => options.overwrite = value.extract()?,
+        "sync" => options.sync = value.extract()?,
+        _ => return Ok(false),
+    }
+    Ok(true)
+}
+
+fn optional<T: FromPyObjectOwned>(name: &str, value: &Bound<'_, PyAny>) -> PyResult<Option<T>> {
+    if value.is_none() { Ok(None) } else { number(name, value).map(Some) }
+}
+
+/// Numbers that are out of range are a matter of the option, not of Python's integers.
+trait FromPyObjectOwned: for<'a, 'py> FromPyObject<'a, 'py, Error = PyErr> {}
+impl<T: for<'a, 'py> FromPyObject<'a, 'py, Error = PyErr>> FromPyObjectOwned for T {}
+
+fn number<T: FromPyObjectOwned>(name: &str, value: &Bound<'_, PyAny>) -> PyResult<T> {
+    value.extract::<T>().map_err(|error| {
+        if error.is_instance_of::<PyOverflowError>(value.py()) {
+            return to_python(Error::option(format!("{name}: {value} is out of range")));
+        }
+        PyTypeError::new_err(format!("{name}: {}", error.value(value.py())))
+    })
+}
+
+fn parse<T: FromStr<Err = Error>>(name: &str, value: &Bound<'_, PyAny>) -> PyResult<T> {
+    let text = value.cast::<PyString>().map_err(|_| PyTypeError::new_err(format!("{name} must be a string")))?;
+    text.to_string().parse().map_err(to_python)
+}
+
+/// A string, or one of NumPy's types or dtypes, by the first of the `attributes` that names a type that is known.
+fn parse_dtype<T: FromStr<Err = Error>>(value: &Bound<'_, PyAny>, attributes: &[&str]) -> PyResult<T> {
+    if let Ok(text) = value.cast::<PyString>() {
+        return text.to_string().parse().map_err(to_python);
+    }
+    let names = attributes.iter().filter_map(|name| value.getattr(*name).ok()?.extract::<String>().ok());
+    let parsed = names.filter_map(|name| name.parse().ok()).next();
+    parsed.ok_or_else(|| to_python(Error::option(format!("{value} is no element type that is known"))))
+}
+
+/// The options as keywords, for `Source.options` and for pickling.
+pub(super) fn to_dict<'py>(py: Python<'py>, options: &ReadOptions) -> PyResult<Bound<'py, PyDict>> {
+    fn text(value: impl Display) -> String {
+        value.to_string()
+    }
+    let dict = PyDict::new(py);
+    dict.set_item("dim", options.dim)?;
+    dict.set_item("dtype", text(options.dtype))?;
+    dict.set_item("raw_dtype", text(options.raw_dtype))?;
+    dict.set_item("infer_records", options.infer_records)?;
+    dict.set_item("on_error", options.on_error.as_str())?;
+    dict.set_item("max_rejects", options.max_rejects)?;
+    dict.set_item("batch_rows", options.batch_rows)?;
+    dict.set_item("batch_bytes", options.batch_bytes)?;
+    dict.set_item("threads", options.threads)?;
+    dict.set_item("max_record_bytes", options.max_record_bytes)?;
+    Ok(dict)
+}

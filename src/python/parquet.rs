@@ -1,0 +1,312 @@
+//! `to_parquet` and `inspect`.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arrow::array::RecordBatchReader;
+use arrow::datatypes::SchemaRef;
+use arrow::error::ArrowError;
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyString};
+use pyo3_arrow::PyRecordBatchReader;
+
+use super::detached;
+use super::inputs::inputs;
+use super::items::Stream;
+use super::options::{read_and_write_options, read_options};
+use super::signals::Signals;
+use super::source::PySource;
+use crate::cli::ProgressBar;
+use crate::error::Result;
+use crate::inspect::Inspection;
+use crate::parquet::{Report, Watch};
+use crate::reader::Progress;
+use crate::source::Source;
+
+/// Converts to Parquet.
+///
+/// ``source`` is a ``Source``, inputs as ``scan`` takes them (read options may follow), or anything with
+/// ``__arrow_c_stream__``. ``path`` is one file, or a directory that gets a file for each input: the latter if it is a
+/// directory, ends in ``/`` or has no extension. ``progress`` is true for a bar on the terminal, or is called with
+/// (bytes done, bytes in total or None, rows).
+#[pyfunction]
+#[pyo3(
+    signature = (source, path, *, progress = None, **options),
+    text_signature = "(source, path, *, progress=None, compression='none', encoding='plain', row_group_bytes=8388608, \
+                      list_type='fixed', overwrite=False, sync=True, dim=None, dtype='float32', raw_dtype='<f4', \
+                      infer_records=1000, on_error='raise', max_rejects=10000, batch_rows=None, batch_bytes=8388608, \
+                      threads=None, max_record_bytes=268435456)"
+)]
+pub(super) fn to_parquet(
+    py: Python<'_>,
+    source: &Bound<'_, PyAny>,
+    path: PathBuf,
+    progress: Option<Bound<'_, PyAny>>,
+    options: Option<&Bound<'_, PyDict>>,
+) -> PyResult<PyReport> {
+    let (read, any_read, write) = read_and_write_options("to_parquet", options)?;
+    let signals = Signals::new(py)?;
+    let from = From::new(py, source, read, any_read)?;
+    let total = match &from {
+        From::Source(source) => detached(py, &signals, || source.size())?,
+        From::Reader(_) => None,
+    };
+    let follower = Follower::new(progress, total)?;
+    let report = detached(py, &signals, || {
+        let mut tell = |progress| follower.tell(progress);
+        let watch = Watch { progress: Some(&mut tell), interrupt: Some(signals.interrupt()) };
+        match from {
+            From::Source(source) => crate::parquet::to_parquet(&source, &path, &write, watch),
+            From::Reader(mut reader) => crate::parquet::write_parquet(&mut *reader, &path, &write, watch),
+        }
+    });
+    follower.finish();
+    report.map(PyReport)
+}
+
+/// What is converted.
+enum From {
+    Source(Arc<Source>),
+    Reader(Box<dyn RecordBatchReader + Send>),
+}
+
+impl From {
+    fn new(py: Python<'_>, source: &Bound<'_, PyAny>, read: crate::ReadOptions, any_read: bool) -> PyResult<Self> {
+        let options_without_inputs = || {
+            PyTypeError::new_err("read options go with inputs; pass them to scan() or from_iter() instead")
+        };
+        if let Ok(source) = source.cast::<PySource>() {
+            if any_read {
+                return Err(options_without_inputs());
+            }
+            return Ok(Self::Source(source.get().0.clone()));
+        }
+        // Strings and files are inputs, whatever else they may be.
+        let is_stream = !source.is_instance_of::<PyString>() && source.hasattr("__arrow_c_stream__")?;
+        if is_stream && any_read {
+            return Err(options_without_inputs());
+        }
+        if let Ok(stream) = source.cast::<Stream>() {
+            let (schema, next) = stream.get().reader(py)?;
+            return Ok(Self::Reader(Box::new(Batches { schema, next })));
+        }
+        if is_stream {
+            return Ok(Self::Reader(source.extract::<PyRecordBatchReader>()?.into_reader()?));
+        }
+        PySource::open(py, inputs(source)?, read).map(|source| Self::Source(source.0))
+    }
+}
+
+/// A function that gives batches, as a reader.
+struct Batches<F> {
+    schema: SchemaRef,
+    next: F,
+}
+
+impl<F: FnMut() -> Result<Option<arrow::array::RecordBatch>>> Iterator for Batches<F> {
+    type Item = std::result::Result<arrow::array::RecordBatch, ArrowError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        (self.next)().map_err(ArrowError::from).transpose()
+    }
+}
+
+impl<F: FnMut() -> Result<Option<arrow::array::RecordBatch>>> RecordBatchReader for Batches<F> {
+    fn schema(&self) -> SchemaRef {
+        self.schema.clone()
+    }
+}
+
+/// Who is told how far the conversion is.
+enum Follower {
+    Nobody,
+    Bar(ProgressBar),
+    Function(Py<PyAny>, Option<u64>),
+}
+
+impl Follower {
+    fn new(progress: Option<Bound<'_, PyAny>>, total: Option<u64>) -> PyResult<Self> {
+        match progress {
+            None => Ok(Self::Nobody),
+            Some(function) if function.is_callable() => Ok(Self::Function(function.unbind(), total)),
+            Some(flag) if flag.extract::<bool>()? => Ok(Self::Bar(ProgressBar::new(total, false))),
+            Some(_) => Ok(Self::Nobody),
+        }
+    }
+
+    fn tell(&self, progress: Progress) -> Result<()> {
+        match self {
+            Self::Nobody => Ok(()),
+            Self::Bar(bar) => {
+                bar.update(progress);
+                Ok(())
+            }
+            Self::Function(function, total) => {
+                let called = Python::try_attach(|py| function.call1(py, (progress.bytes, *total, progress.rows)).map(|_| ()));
+                called.unwrap_or(Ok(())).map_err(|error| std::io::Error::other(error).into())
+            }
+        }
+    }
+
+    fn finish(self) {
+        if let Self::Bar(bar) = self {
+            bar.finish();
+        }
+    }
+}
+
+/// What a conversion did.
+#[pyclass(frozen, module = "vecpack", name = "Report")]
+pub(super) struct PyReport(Report);
+
+#[pymethods]
+impl PyReport {
+    /// Rows written.
+    #[getter]
+    fn rows(&self) -> u64 {
+        self.0.rows
+    }
+
+    /// Records that became no row, or a null.
+    #[getter]
+    fn rejects(&self) -> u64 {
+        self.0.rejects
+    }
+
+    /// Inputs read.
+    #[getter]
+    fn files(&self) -> u64 {
+        self.0.files
+    }
+
+    /// Bytes read.
+    #[getter]
+    fn bytes_in(&self) -> u64 {
+        self.0.bytes_in
+    }
+
+    /// Bytes written.
+    #[getter]
+    fn bytes_out(&self) -> u64 {
+        self.0.bytes_out
+    }
+
+    /// Wall time in seconds.
+    #[getter]
+    fn seconds(&self) -> f64 {
+        self.0.seconds
+    }
+
+    /// Row groups written.
+    #[getter]
+    fn row_groups(&self) -> u64 {
+        self.0.row_groups
+    }
+
+    /// The files written.
+    #[getter]
+    fn outputs(&self) -> Vec<String> {
+        self.0.outputs.iter().map(|path| path.display().to_string()).collect()
+    }
+
+    /// How pages are compressed.
+    #[getter]
+    fn compression(&self) -> &str {
+        self.0.compression
+    }
+
+    /// How vectors are encoded.
+    #[getter]
+    fn encoding(&self) -> &str {
+        self.0.encoding
+    }
+
+    /// All of it as a dictionary.
+    fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        from_json(py, &self.0)
+    }
+
+    fn __repr__(&self) -> String {
+        self.0.to_string()
+    }
+}
+
+/// Tells what is in the inputs: framing, layout, columns, dimensions, types, counts and rejects.
+#[pyfunction]
+#[pyo3(
+    signature = (inputs, **options),
+    text_signature = "(inputs, *, dim=None, dtype='float32', raw_dtype='<f4', infer_records=1000, on_error='raise', \
+                      max_rejects=10000, batch_rows=None, batch_bytes=8388608, threads=None, max_record_bytes=268435456)"
+)]
+pub(super) fn inspect(py: Python<'_>, inputs: &Bound<'_, PyAny>, options: Option<&Bound<'_, PyDict>>) -> PyResult<PyInspection> {
+    let options = read_options("inspect", options)?;
+    let inputs = self::inputs(inputs)?;
+    let signals = Signals::new(py)?;
+    let interrupt = signals.interrupt();
+    detached(py, &signals, || crate::inspect::inspect(inputs, options, Some(interrupt)))
+        .map(|(inspection, _)| PyInspection(inspection))
+}
+
+/// What `inspect` found.
+#[pyclass(frozen, module = "vecpack", name = "Inspection")]
+pub(super) struct PyInspection(Inspection);
+
+#[pymethods]
+impl PyInspection {
+    /// Inputs read.
+    #[getter]
+    fn files(&self) -> u64 {
+        self.0.files
+    }
+
+    /// Bytes read.
+    #[getter]
+    fn bytes(&self) -> u64 {
+        self.0.bytes
+    }
+
+    /// Records that are rows.
+    #[getter]
+    fn rows(&self) -> u64 {
+        self.0.rows
+    }
+
+    /// How records lie in the inputs.
+    #[getter]
+    fn framing(&self) -> &str {
+        self.0.framing
+    }
+
+    /// What a record is.
+    #[getter]
+    fn layout(&self) -> &str {
+        self.0.layout
+    }
+
+    /// The columns, each a dictionary: name, type, dim, dtype, raw_dtype.
+    #[getter]
+    fn columns<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        from_json(py, &self.0.columns)
+    }
+
+    /// Records that are no rows.
+    #[getter]
+    fn rejects(&self) -> u64 {
+        self.0.rejects
+    }
+
+    /// All of it as a dictionary.
+    fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        from_json(py, &self.0)
+    }
+
+    fn __repr__(&self) -> String {
+        self.0.to_string()
+    }
+}
+
+fn from_json<'py>(py: Python<'py>, value: &impl serde::Serialize) -> PyResult<Bound<'py, PyAny>> {
+    let text = serde_json::to_string(value).map_err(std::io::Error::from)?;
+    py.import("json")?.call_method1("loads", (text,))
+}

@@ -1,0 +1,66 @@
+//! Ctrl-C while the interpreter is not looking.
+
+use std::sync::{Arc, Mutex};
+use std::thread::ThreadId;
+use std::time::{Duration, Instant};
+
+use pyo3::prelude::*;
+
+use crate::reader::{Interrupt, lock};
+
+/// How often signals are looked for. Every look attaches to the interpreter, which other threads may be using.
+const INTERVAL: Duration = Duration::from_millis(50);
+
+/// Looks for signals on behalf of one piece of work. Python runs signal handlers on its main thread only, so work that any other
+/// thread waits for is not interrupted; and only the main thread can attach here without waiting for itself.
+#[derive(Clone)]
+pub(super) struct Signals(Arc<State>);
+
+struct State {
+    main: Option<ThreadId>,
+    last: Mutex<Instant>,
+    raised: Mutex<Option<PyErr>>,
+}
+
+impl Signals {
+    pub(super) fn new(py: Python<'_>) -> PyResult<Self> {
+        let threading = py.import("threading")?;
+        let is_main = threading.call_method0("current_thread")?.is(&threading.call_method0("main_thread")?);
+        Ok(Self(Arc::new(State {
+            main: is_main.then(|| std::thread::current().id()),
+            last: Mutex::new(Instant::now()),
+            raised: Mutex::new(None),
+        })))
+    }
+
+    /// For a reader: true once a signal handler raised an exception.
+    pub(super) fn interrupt(&self) -> Interrupt {
+        let signals = self.clone();
+        Arc::new(move || signals.check())
+    }
+
+    fn check(&self) -> bool {
+        if self.0.main != Some(std::thread::current().id()) {
+            return false;
+        }
+        let mut last = lock(&self.0.last);
+        if last.elapsed() < INTERVAL {
+            return false;
+        }
+        *last = Instant::now();
+        match Python::try_attach(|py| py.check_signals()) {
+            Some(Err(error)) => {
+                *lock(&self.0.raised) = Some(error);
+                true
+            }
+            // An interpreter that shuts down waits for nothing.
+            None => true,
+            Some(Ok(())) => false,
+        }
+    }
+
+    /// The exception that the signal handler raised.
+    pub(super) fn take_raised(&self) -> Option<PyErr> {
+        lock(&self.0.raised).take()
+    }
+}

@@ -1,0 +1,219 @@
+//! `vecpack.Source`: lazy, can be scanned again, counted, split and pickled.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use arrow::array::RecordBatch;
+use bytes::Bytes;
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
+use pyo3::types::{PyBytes, PyCapsule, PyDict, PyList, PyTuple};
+
+use super::export::{schema_capsule, stream_capsule};
+use super::options::{read_options, to_dict};
+use super::signals::Signals;
+use super::table::{PyBatch, PySchema, PyTable};
+use super::{detached, options};
+use crate::input::{Input, Span};
+use crate::options::ReadOptions;
+use crate::reader::{Reader, lock};
+use crate::reject::Rejects;
+use crate::source::Source;
+use crate::text::count;
+
+/// Paths or buffers plus read options. Lazy: every scan reads the inputs anew.
+#[pyclass(frozen, module = "vecpack", name = "Source")]
+pub(super) struct PySource(pub(super) Arc<Source>);
+
+impl PySource {
+    pub(super) fn open(py: Python<'_>, inputs: Vec<Input>, options: ReadOptions) -> PyResult<Self> {
+        detached(py, &Signals::new(py)?, || Source::new(inputs, options)).map(|source| Self(Arc::new(source)))
+    }
+
+    fn reader(&self, py: Python<'_>) -> PyResult<(Reader, Signals)> {
+        let signals = Signals::new(py)?;
+        let reader = detached(py, &signals, || self.0.reader())?;
+        Ok((reader.with_interrupt(signals.interrupt()), signals))
+    }
+
+    pub(super) fn read(&self, py: Python<'_>) -> PyResult<PyTable> {
+        let (mut reader, signals) = self.reader(py)?;
+        let batches = detached(py, &signals, || {
+            let mut batches = Vec::new();
+            while let Some(batch) = reader.next_batch()? {
+                batches.push(batch);
+            }
+            Ok(batches)
+        })?;
+        Ok(PyTable { schema: self.0.schema(), batches })
+    }
+
+    fn read_bound<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTable>> {
+        Bound::new(py, self.read(py)?)
+    }
+}
+
+#[pymethods]
+impl PySource {
+    /// The columns' names and types.
+    #[getter]
+    fn schema(&self) -> PySchema {
+        PySchema(self.0.schema())
+    }
+
+    /// The names of the inputs, in the order of their rows.
+    #[getter]
+    fn files(&self) -> Vec<&str> {
+        self.0.inputs().iter().map(|input| &**input.name()).collect()
+    }
+
+    /// The read options, with the dimension that was found.
+    #[getter]
+    fn options<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        options::to_dict(py, self.0.options())
+    }
+
+    /// Elements a vector.
+    #[getter]
+    fn dim(&self) -> usize {
+        self.0.dim()
+    }
+
+    /// What the latest scan rejected so far, as a table.
+    #[getter]
+    fn rejects(&self) -> PyTable {
+        PyTable { schema: Rejects::schema(), batches: vec![self.0.rejects().to_record_batch()] }
+    }
+
+    /// How many records the latest scan rejected so far; exact, also where `rejects` no longer has the details.
+    #[getter]
+    fn reject_count(&self) -> u64 {
+        self.0.rejects().count()
+    }
+
+    /// The number of rows. Costs a scan.
+    fn count_rows(&self, py: Python<'_>) -> PyResult<u64> {
+        let (mut reader, signals) = self.reader(py)?;
+        detached(py, &signals, || {
+            while reader.next_batch()?.is_some() {}
+            Ok(reader.progress().rows)
+        })
+    }
+
+    /// ``parts`` sources that together are this one, in its order. Some may be empty.
+    fn split(&self, py: Python<'_>, parts: usize) -> PyResult<Vec<Self>> {
+        let split = detached(py, &Signals::new(py)?, || self.0.split(parts))?;
+        Ok(split.into_iter().map(|part| Self(Arc::new(part))).collect())
+    }
+
+    fn __iter__(&self, py: Python<'_>) -> PyResult<Batches> {
+        let (reader, signals) = self.reader(py)?;
+        Ok(Batches { reader: Mutex::new(reader), signals })
+    }
+
+    fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
+        schema_capsule(py, &self.0.schema())
+    }
+
+    /// A new scan, for any library that takes Arrow streams.
+    #[pyo3(signature = (requested_schema=None))]
+    fn __arrow_c_stream__<'py>(
+        &self,
+        py: Python<'py>,
+        requested_schema: Option<Bound<'py, PyCapsule>>,
+    ) -> PyResult<Bound<'py, PyCapsule>> {
+        let (mut reader, signals) = self.reader(py)?;
+        let next = move || {
+            reader.next_batch().inspect_err(|_| {
+                if signals.take_raised().is_some() {
+                    // The consumer will raise an exception of its own. Python gets the signal once more, to raise the right one.
+                    Python::try_attach(|py| py.import("_thread")?.call_method0("interrupt_main").map(drop));
+                }
+            })
+        };
+        stream_capsule(py, &self.0.schema(), next, requested_schema)
+    }
+
+    /// Reads everything into a ``pyarrow.Table``, without a copy.
+    fn to_pyarrow<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        PyTable::to_pyarrow(&self.read_bound(py)?)
+    }
+
+    /// Reads everything into a ``polars.DataFrame``.
+    fn to_polars<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        PyTable::to_polars(&self.read_bound(py)?)
+    }
+
+    /// Reads everything into a ``pandas.DataFrame``; every vector is a NumPy array.
+    fn to_pandas<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        PyTable::to_pandas(&self.read_bound(py)?)
+    }
+
+    /// Reads everything into a NumPy array of shape (rows, dim).
+    fn to_numpy<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        PyTable::to_numpy(&self.read_bound(py)?)
+    }
+
+    fn __repr__(&self) -> String {
+        let inputs = count(self.0.inputs().len() as u64, "input");
+        format!("vecpack.Source({inputs}, vectors of {} {})", self.0.dim(), self.0.options().dtype)
+    }
+
+    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyTuple>)> {
+        let restore = py.import("vecpack._vecpack")?.getattr("_restore_source")?;
+        let inputs = self.0.inputs().iter().map(|input| pickled(py, input)).collect::<PyResult<Vec<_>>>()?;
+        let state = (PyList::new(py, inputs)?, to_dict(py, self.0.options())?).into_pyobject(py)?;
+        Ok((restore, state))
+    }
+}
+
+/// An input as pickle takes it: a path or bytes, and the span.
+fn pickled<'py>(py: Python<'py>, input: &Input) -> PyResult<Bound<'py, PyTuple>> {
+    let what = match (input.as_path(), input.as_bytes()) {
+        (Some(path), _) => path.as_os_str().into_pyobject(py)?.into_any(),
+        (_, Some(bytes)) => PyBytes::new(py, bytes).into_any(),
+        _ => return Err(PyTypeError::new_err(format!("a source that reads {} cannot be pickled", input.name()))),
+    };
+    let span = input.span().map(|span| (span.start, span.end, span.record));
+    (what, span).into_pyobject(py)
+}
+
+/// The other half of pickling.
+#[pyfunction(name = "_restore_source")]
+pub(super) fn restore_source(
+    py: Python<'_>,
+    inputs: Vec<(Bound<'_, PyAny>, Option<(u64, u64, u64)>)>,
+    options: &Bound<'_, PyDict>,
+) -> PyResult<PySource> {
+    let inputs = inputs.into_iter().map(|(what, span)| {
+        let input = match what.cast::<PyBytes>() {
+            Ok(bytes) => Input::bytes("<bytes>", Bytes::from_owner(PyBackedBytes::from(bytes.clone()))),
+            Err(_) => Input::path(what.extract::<PathBuf>()?),
+        };
+        Ok(match span {
+            Some((start, end, record)) => input.with_span(Span { start, end, record }),
+            None => input,
+        })
+    });
+    PySource::open(py, inputs.collect::<PyResult<_>>()?, read_options("_restore_source", Some(options))?)
+}
+
+/// A scan under way: an iterator of record batches.
+#[pyclass(frozen, module = "vecpack._vecpack", name = "_Batches")]
+pub(super) struct Batches {
+    reader: Mutex<Reader>,
+    signals: Signals,
+}
+
+#[pymethods]
+impl Batches {
+    fn __iter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
+        slf
+    }
+
+    fn __next__(&self, py: Python<'_>) -> PyResult<Option<PyBatch>> {
+        let next: Option<RecordBatch> = detached(py, &self.signals, || lock(&self.reader).next_batch())?;
+        Ok(next.map(PyBatch))
+    }
+}

@@ -1,0 +1,68 @@
+"""What the tests share: vectors, files of them, and a Python process to try things in."""
+
+import subprocess
+import sys
+import textwrap
+
+import msgpack
+import numpy as np
+import pyarrow as pa
+import pytest
+
+WATCHDOG = 30
+"""Seconds after which a child process counts as hanging. Nothing takes that long."""
+
+
+def vectors(rows, dim, seed=0, dtype=np.float32):
+    """Random vectors, the same for the same seed."""
+    return np.random.default_rng(seed).standard_normal((rows, dim)).astype(dtype)
+
+
+def pack(rows, use_bin_type=True):
+    """MessagePack as `msgpack.pack(row.tobytes(), file)` writes it; what has no `tobytes` is packed as it is."""
+    packer = msgpack.Packer(use_bin_type=use_bin_type)
+    return b"".join(packer.pack(row.tobytes() if hasattr(row, "tobytes") else row) for row in rows)
+
+
+def matrix(exportable):
+    """The vectors of anything that exports Arrow, by way of pyarrow. There must be no null among them."""
+    column = pa.table(exportable)["vector"]
+    assert column.null_count == 0
+    dim = column.type.list_size
+    parts = [chunk.flatten().to_numpy(zero_copy_only=False).reshape(-1, dim) for chunk in column.chunks]
+    return np.concatenate(parts) if parts else np.empty((0, dim), column.type.value_type.to_pandas_dtype())
+
+
+def assert_same_bits(found, expected):
+    """Equal in type, shape and every bit: NaN payloads and signs of zeros too."""
+    assert (found.dtype, found.shape) == (expected.dtype, expected.shape)
+    if found.tobytes() != expected.tobytes():
+        row = next(n for n, (a, b) in enumerate(zip(found, expected)) if a.tobytes() != b.tobytes())
+        pytest.fail(f"row {row} is {found[row]}, expected {expected[row]}")
+
+
+def rejects(source, *columns):
+    """The rejects of a source's latest scan as tuples of some of their columns."""
+    table = pa.table(source.rejects)
+    return list(zip(*(table[name].to_pylist() for name in columns)))
+
+
+def run_python(code, *arguments, **options):
+    """Runs `code` in a Python of its own, which must end well and in time. Returns what it printed."""
+    command = [sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, timeout=WATCHDOG, **options)
+    assert done.returncode == 0, f"exit code {done.returncode}\n{done.stderr.decode(errors='replace')}"
+    return done.stdout.decode().strip()
+
+
+@pytest.fixture
+def write_file(tmp_path):
+    """Writes a file of MessagePack: from bytes, or from vectors and other objects to be packed."""
+
+    def write(name, content):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content if isinstance(content, bytes) else pack(content))
+        return path
+
+    return write
