@@ -1,4 +1,4 @@
-"""Draws the charts of `docs/benchmarks` from a recorded run. Started as a program it draws the latest one again."""
+"""Draws the charts of `docs/benchmarks` from a recorded run. As a program it draws the latest one again."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def draw_all(run: dict[str, Any]) -> list[Path]:
 
 
 def _draw(run: dict[str, Any], name: str, quantity: str, unit: str) -> Path:
-    """One bar for each contestant of a table, the fastest on top; a thin line spans its slowest and fastest round."""
+    """A bar for each contestant, the fastest on top; a thin line spans its slowest and fastest round."""
     (table,) = (table for table in run["tables"] if table["name"] == name)
     rows = sorted(table["rows"], key=lambda row: float(row[quantity]))
     path = DOCS / f"{name}.svg"
@@ -81,8 +81,8 @@ def _weight(row: dict[str, Any]) -> str:
 
 
 def _caption(run: dict[str, Any], table: dict[str, Any], unit: str) -> str:
-    machine = run["machine"]
-    return f"{unit}, more is better; median of {table['rounds']} rounds on {machine['cores']} cores of {machine['cpu']}"
+    machine = f"{run['machine']['cores']} cores of {run['machine']['cpu']}"
+    return f"{unit}, more is better; median of {table['rounds']} rounds on {machine}"
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from measure import WrongResult
+from measure import WrongResultError
 
 Fingerprint = tuple[int, str]
 """How many floats there are, and the SHA-256 of their bytes."""
@@ -27,22 +27,22 @@ def fingerprint(results: Iterable[object]) -> Fingerprint:
 
 
 def expect_same(results: Iterable[object], expected: Fingerprint) -> None:
-    """Raises `WrongResult` unless `results` hold the expected floats, bit for bit."""
+    """Raises `WrongResultError` unless `results` hold the expected floats, bit for bit."""
     found = fingerprint(results)
     if found[0] != expected[0]:
-        raise WrongResult(f"{found[0]:,} floats instead of {expected[0]:,}")
+        raise WrongResultError(f"{found[0]:,} floats instead of {expected[0]:,}")
     if found != expected:
-        raise WrongResult("the number of floats is right, but not all of them are")
+        raise WrongResultError("the number of floats is right, but not all of them are")
 
 
 def expect_equal(found: object, expected: object) -> None:
-    """Raises `WrongResult` unless both are equal."""
+    """Raises `WrongResultError` unless both are equal."""
     if found != expected:
-        raise WrongResult(f"{found!r} instead of {expected!r}")
+        raise WrongResultError(f"{found!r} instead of {expected!r}")
 
 
 def _floats(result: Any) -> Iterator[npt.NDArray[np.float32]]:
-    """The floats of an array, of the bytes of a vector, or of the only column of anything that speaks Arrow."""
+    """The floats of an array, of the bytes of a vector, or of the only column of what speaks Arrow."""
     if isinstance(result, np.ndarray):
         yield np.ascontiguousarray(result).reshape(-1)
     elif isinstance(result, bytes):

@@ -9,7 +9,7 @@ from measure import Table, Timing
 
 @dataclass(frozen=True)
 class Goal:
-    """`contestant` is at least `at_least` times as fast as `against`, in the same rounds of the same table."""
+    """`contestant` is at least `at_least` times as fast as `against`, round by round."""
 
     table: str
     contestant: str

@@ -25,9 +25,9 @@ class Contestant:
     run: Callable[[], object]
     """The timed part. What it returns is freed after the clock has stopped."""
     check: Callable[[], None]
-    """Does the same once, untimed, and raises `WrongResult` unless the outcome is exactly the expected one."""
+    """Does the same once, untimed, and raises `WrongResultError` unless the outcome is exactly right."""
     clean_up: Callable[[], None] = _nothing
-    """Comes before and after every `run`, untimed: removes what it writes, or what an interrupted one left."""
+    """Comes before and after every run, untimed: removes what it writes, or an interrupted one left."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Table:
         return self.contestants[0].name
 
 
-class WrongResult(Exception):
+class WrongResultError(Exception):
     """A contestant that does not do the job is not in the race."""
 
 
@@ -73,8 +73,8 @@ def check(table: Table) -> None:
         contestant.clean_up()
         try:
             contestant.check()
-        except WrongResult as error:
-            raise WrongResult(f"{table.name}: {contestant.name}: {error}") from None
+        except WrongResultError as error:
+            raise WrongResultError(f"{table.name}: {contestant.name}: {error}") from None
         finally:
             contestant.clean_up()
 

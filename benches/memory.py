@@ -67,8 +67,8 @@ def _peak_of_child(task: str, samples: list[Sample]) -> int:
 
 
 def _own_peak() -> int:
-    # Linux starts a child's `ru_maxrss` at what its parent held at the fork, so neither RUSAGE_CHILDREN nor RUSAGE_SELF
-    # would tell the child from this benchmark with its arrays. VmHWM begins anew with the program.
+    # On Linux `ru_maxrss` of a new process begins at what its parent held, which here is a benchmark with
+    # arrays of 100 MB; so neither RUSAGE_CHILDREN nor RUSAGE_SELF will do. VmHWM begins with the program.
     status = Path("/proc/self/status")
     if status.exists():
         (line,) = (line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))

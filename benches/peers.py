@@ -15,7 +15,7 @@ from samples import DIM, HEAD_BYTES, Sample
 Vectors = npt.NDArray[np.float32]
 
 
-# --- Decoding in Python ---------------------------------------------------------------------------------------------
+# --- Decoding in Python ---------------------------------------------------------------------------
 
 
 def python_loop(sample: Sample) -> Vectors:
@@ -28,7 +28,7 @@ def python_loop(sample: Sample) -> Vectors:
 
 
 def numpy_dtype(sample: Sample) -> Vectors:
-    """The expert's trick: no MessagePack at all. It holds while every record has the same head, and never checks."""
+    """The expert's trick: no MessagePack at all. It needs every record to have the same head, and never checks."""
     record = np.dtype([("head", f"V{HEAD_BYTES}"), ("vector", "<f4", DIM)])
     return np.ascontiguousarray(np.fromfile(sample.path, record)["vector"])
 
@@ -58,11 +58,11 @@ def count_by_skipping(sample: Sample) -> int:
             rows += 1
 
 
-# --- Floors: moving the bytes of the file, decoding nothing ---------------------------------------------------------
+# --- Floors: moving the bytes of the file, decoding nothing ---------------------------------------
 
 
 def read_and_forget(sample: Sample) -> int:
-    """Every byte once through a buffer that stays in the L2 cache: nothing that reads the file can be faster."""
+    """Every byte once through a buffer that stays in the L2 cache: the least that reading a file takes."""
     buffer = bytearray(256 * 1024)
     done = 0
     with sample.path.open("rb", buffering=0) as file:

@@ -11,7 +11,7 @@ import memory
 import record
 import samples
 import terminal
-from measure import WrongResult, check, measure
+from measure import WrongResultError, check, measure
 from suite import TABLES
 
 
@@ -39,7 +39,7 @@ def main() -> int:
             table = build(files)
             try:
                 check(table)
-            except WrongResult as error:
+            except WrongResultError as error:
                 terminal.progress("")
                 print(error, file=sys.stderr)
                 return 1

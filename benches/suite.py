@@ -25,7 +25,7 @@ from samples import CACHE, DIM, Sample
 COMMAND = Path(sys.executable).with_name("vecpack")
 
 
-# --- One file into memory -------------------------------------------------------------------------------------------
+# --- One file into memory -------------------------------------------------------------------------
 
 
 def read(samples: list[Sample]) -> Table:
@@ -67,7 +67,7 @@ def _fills_memory(name: str, fill: Callable[[Sample], mmap.mmap], sample: Sample
     return Contestant(name, "floor", lambda: fill(sample), check)
 
 
-# --- One file, batch after batch ------------------------------------------------------------------------------------
+# --- One file, batch after batch ------------------------------------------------------------------
 
 
 def stream(samples: list[Sample]) -> Table:
@@ -112,7 +112,7 @@ def _drain(results: Iterable[object]) -> None:
     deque(results, maxlen=0)  # the fastest way to exhaust an iterator
 
 
-# --- One file to Parquet --------------------------------------------------------------------------------------------
+# --- One file to Parquet --------------------------------------------------------------------------
 
 
 def parquet(samples: list[Sample]) -> Table:
@@ -137,6 +137,9 @@ def parquet(samples: list[Sample]) -> Table:
     def dtype_then_polars() -> None:
         _by_polars(_polars_frame(peers.numpy_dtype(sample)), out)
 
+    def by_vecpack() -> None:
+        vecpack.to_parquet(sample.path, out, compression="none", sync=False)
+
     def copies() -> None:
         subprocess.run(["cp", str(sample.path), str(copy)], check=True)
 
@@ -149,7 +152,7 @@ def parquet(samples: list[Sample]) -> Table:
         writes("NumPy structured dtype, then polars", "peer", dtype_then_polars),
         writes("pyarrow, from a table in memory", "peer", lambda: _by_pyarrow(arrow, out)),
         writes("polars, from a frame in memory", "peer", lambda: _by_polars(frame, out)),
-        writes("vecpack.to_parquet", "vecpack", lambda: vecpack.to_parquet(sample.path, out, sync=False)),
+        writes("vecpack.to_parquet", "vecpack", by_vecpack),
         writes("vecpack to-parquet (a process)", "vecpack", lambda: _by_command(sample.path, out)),
         Contestant(
             "cp (a process)", "floor", copies, copies_exactly, clean_up=lambda: copy.unlink(missing_ok=True)
@@ -178,11 +181,11 @@ def _by_polars(frame: pl.DataFrame, out: Path) -> None:
 
 
 def _by_command(path: Path, out: Path) -> None:
-    command = [str(COMMAND), "to-parquet", str(path), "-o", str(out), "--no-sync", "--quiet"]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    command = [str(COMMAND), "to-parquet", str(path), "-o", str(out)]
+    subprocess.run([*command, "--compression=none", "--no-sync", "--quiet"], check=True)
 
 
-# --- Many files in a thread pool ------------------------------------------------------------------------------------
+# --- Many files in a thread pool ------------------------------------------------------------------
 
 
 def pooled(samples: list[Sample]) -> Table:

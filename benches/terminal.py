@@ -29,7 +29,8 @@ def table_text(table: TableRecord, judged: bool) -> str:
             ]
         )
     rounds = "1 round" if table.rounds == 1 else f"median of {table.rounds} interleaved rounds"
-    return f"{table.title} ({table.name}, {rounds})\n\n{_align(lines, left={0, len(header) - 2, len(header) - 1})}\n"
+    words = {0, len(header) - 2, len(header) - 1}
+    return f"{table.title} ({table.name}, {rounds})\n\n{_align(lines, left=words)}\n"
 
 
 def memory_text(peaks: list[Peak], files: int) -> str:

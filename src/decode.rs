@@ -217,7 +217,9 @@ impl Decoder {
             Skipped::More(taken) => Ok(taken),
             Skipped::Reserved(taken) => self.invalid(taken, bytes),
             Skipped::Done(taken) => {
-                if let State::Skip { kind, record, start, .. } = std::mem::replace(&mut self.state, State::Start) {
+                if let State::Skip { kind, record, start, .. } =
+                    std::mem::replace(&mut self.state, State::Start)
+                {
                     let plan = self.plan.clone();
                     let length = self.offset + taken as u64 - start;
                     self.reject(kind, start, length, || plan.describe(kind, &record))?;
@@ -249,8 +251,14 @@ impl Decoder {
             State::Start if rest == 0 => {}
             State::Start => {
                 // Only a record whose length is known asks for more than a head.
-                let expected = if self.needed > MAX_HEAD { format!("{} bytes", self.needed) } else { "a whole record".to_owned() };
-                self.reject(RejectKind::Truncated, self.offset, rest, || (expected, format!("{rest} bytes")))?;
+                let expected = if self.needed > MAX_HEAD {
+                    format!("{} bytes", self.needed)
+                } else {
+                    "a whole record".to_owned()
+                };
+                self.reject(RejectKind::Truncated, self.offset, rest, || {
+                    (expected, format!("{rest} bytes"))
+                })?;
             }
             State::Skip { start, .. } => {
                 let found = || ("a whole record".to_owned(), format!("{} bytes", end - start));

@@ -140,9 +140,7 @@ impl fmt::Display for ErrorKind {
             Self::Decode(reject) => {
                 write!(f, "{reject} (on_error `skip` leaves such records out and lists them)")
             }
-            Self::Schema(message) | Self::Option(message) | Self::Internal(message) => {
-                f.write_str(message)
-            }
+            Self::Schema(message) | Self::Option(message) | Self::Internal(message) => f.write_str(message),
             Self::Io { path: Some(path), source } => write!(f, "{}: {source}", path.display()),
             Self::Io { path: None, source } => write!(f, "{source}"),
             Self::Interrupted => f.write_str("interrupted"),

@@ -56,7 +56,11 @@ pub struct Column {
 const SHOWN: usize = 5;
 
 /// Reads `inputs` through and tells what is in them. Records that cannot become rows are counted, whatever the policy.
-pub fn inspect(inputs: Vec<Input>, options: ReadOptions, interrupt: Option<Interrupt>) -> Result<(Inspection, Rejects)> {
+pub fn inspect(
+    inputs: Vec<Input>,
+    options: ReadOptions,
+    interrupt: Option<Interrupt>,
+) -> Result<(Inspection, Rejects)> {
     let source = Source::new(inputs, options.with_on_error(OnError::Skip))?;
     let mut reader = source.reader()?;
     if let Some(interrupt) = interrupt {

@@ -79,7 +79,12 @@ impl RowConverter {
     pub fn convert(&mut self, number: u64, raw: RawDtype, elements: &[u8], row: &mut [u8]) -> Result<()> {
         check_length(number, self.dim, raw, elements)?;
         if row.len() != self.dim * self.dtype.size() {
-            return Err(Error::option(format!("a row of {} bytes cannot hold {} {}", row.len(), self.dim, self.dtype)));
+            return Err(Error::option(format!(
+                "a row of {} bytes cannot hold {} {}",
+                row.len(),
+                self.dim,
+                self.dtype
+            )));
         }
         self.converter.set_raw(raw);
         self.converter.convert(elements, row).map_err(|index| unfit(number, raw, self.dtype, elements, index))

@@ -35,7 +35,8 @@ const ROUND_ROWS: usize = 2048;
 impl Plan {
     pub(crate) fn new(dim: u32, options: &ReadOptions) -> Result<Self> {
         options.check()?;
-        let length = i32::try_from(dim).map_err(|_| Error::option(format!("dim {dim} is larger than 2^31 - 1")))?;
+        let length =
+            i32::try_from(dim).map_err(|_| Error::option(format!("dim {dim} is larger than 2^31 - 1")))?;
         let nullable = options.on_error == OnError::Null;
         let field = Field::new(VECTOR, VectorBuilder::data_type(length, options.dtype), nullable);
         let dim = dim as usize;
@@ -231,7 +232,9 @@ impl Plan {
     /// Why a record with this head is no row, if that shows in its head.
     pub(crate) fn fault(&self, record: &Record) -> Option<RejectKind> {
         match record {
-            Record::Vector(lead) if lead.stride() as u64 > self.max_record_bytes => Some(RejectKind::TooLarge),
+            Record::Vector(lead) if lead.stride() as u64 > self.max_record_bytes => {
+                Some(RejectKind::TooLarge)
+            }
             Record::Vector(lead) if lead.payload as usize == self.payload() => None,
             Record::Vector(_) => Some(RejectKind::Dimension),
             Record::Other(_) => Some(RejectKind::Type),
@@ -246,7 +249,9 @@ impl Plan {
             _ => self.expected(),
         };
         let found = match record {
-            Record::Vector(lead) if kind == RejectKind::TooLarge => format!("a record of {} bytes", lead.stride()),
+            Record::Vector(lead) if kind == RejectKind::TooLarge => {
+                format!("a record of {} bytes", lead.stride())
+            }
             Record::Vector(lead) => format!("{} bytes", lead.payload),
             Record::Other(head) => head.to_string(),
         };

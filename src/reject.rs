@@ -68,7 +68,9 @@ impl Reject {
                 format!("the input ends inside the record: expected {expected}, found {found}")
             }
             RejectKind::Invalid => {
-                format!("not MessagePack, the rest of the file cannot be read: expected {expected}, found {found}")
+                format!(
+                    "not MessagePack, the rest of the file cannot be read: expected {expected}, found {found}"
+                )
             }
             _ => format!("expected {expected}, found {found}"),
         }
@@ -171,9 +173,8 @@ impl Rejects {
     pub(crate) fn append(&mut self, later: Rejects, file: &Arc<str>) {
         self.count += later.count;
         let room = self.keep.saturating_sub(self.details.len());
-        self.details.extend(later.details.into_iter().take(room).map(|reject| Reject {
-            file: file.clone(),
-            ..reject
-        }));
+        self.details.extend(
+            later.details.into_iter().take(room).map(|reject| Reject { file: file.clone(), ..reject }),
+        );
     }
 }

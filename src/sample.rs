@@ -63,7 +63,8 @@ impl Sample {
 pub fn write_sample(out: &mut dyn Write, sample: &Sample) -> io::Result<()> {
     let mut random = fastrand::Rng::with_seed(sample.seed);
     let size = Dtype::Float32.size() as u32;
-    let length = sample.dim.checked_mul(size).ok_or_else(|| io::Error::other("such a vector is larger than 4 GiB"))?;
+    let length =
+        sample.dim.checked_mul(size).ok_or_else(|| io::Error::other("such a vector is larger than 4 GiB"))?;
     let mut vector = vec![0f32; sample.dim as usize];
     let mut record = Vec::new();
     for _ in 0..sample.rows {

@@ -191,7 +191,11 @@ fn infer_blocks(inference: &mut Inference, mut blocks: Blocks) -> std::io::Resul
     }
 }
 
-fn infer_stream(inference: &mut Inference, stream: &mut dyn std::io::Read, read: &mut Vec<u8>) -> std::io::Result<Inferred> {
+fn infer_stream(
+    inference: &mut Inference,
+    stream: &mut dyn std::io::Read,
+    read: &mut Vec<u8>,
+) -> std::io::Result<Inferred> {
     let mut done = 0;
     loop {
         let found = inference.infer(&read[done..]);
@@ -235,7 +239,9 @@ fn cut(input: &Input, size: u64, parts: usize) -> Result<Vec<(Input, u64)>> {
             }
             Skipped::More(taken) if taken > 0 => blocks.consume(taken),
             // What is cut off or cannot be read stays in one piece.
-            Skipped::More(_) if length >= MAX_HEAD => return Err(Error::internal("a head of more than nine bytes")),
+            Skipped::More(_) if length >= MAX_HEAD => {
+                return Err(Error::internal("a head of more than nine bytes"));
+            }
             Skipped::More(_) | Skipped::Reserved(_) => break,
         }
     }

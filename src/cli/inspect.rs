@@ -27,9 +27,5 @@ pub(super) fn run(args: &InspectArgs, signals: &Signals) -> Result<(), Failure> 
     let inputs = stream::inputs(&args.input.inputs, signals)?;
     // Nothing is written, so a signal ends the process at once.
     let (inspection, _) = crate::inspect(inputs, args.input.read.options(), None)?;
-    if args.json {
-        output::json(&inspection)
-    } else {
-        output::text(&inspection.to_string())
-    }
+    if args.json { output::json(&inspection) } else { output::text(&inspection.to_string()) }
 }

@@ -30,8 +30,7 @@ pub(super) fn text(text: &str) -> Result<(), Failure> {
 
 /// An object for a machine, in one line on standard output.
 pub(super) fn json(value: &impl Serialize) -> Result<(), Failure> {
-    let mut line =
-        serde_json::to_vec(value).map_err(|error| Failure::Core(io::Error::from(error).into()))?;
+    let mut line = serde_json::to_vec(value).map_err(|error| Failure::Core(io::Error::from(error).into()))?;
     line.push(b'\n');
     raw(&line)
 }
@@ -39,10 +38,7 @@ pub(super) fn json(value: &impl Serialize) -> Result<(), Failure> {
 /// Bytes, on standard output.
 pub(super) fn raw(bytes: &[u8]) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();
-    stdout
-        .write_all(bytes)
-        .and_then(|()| stdout.flush())
-        .map_err(Failure::Stdout)
+    stdout.write_all(bytes).and_then(|()| stdout.flush()).map_err(Failure::Stdout)
 }
 
 /// Standard output for binary data, which a terminal must not get.
@@ -57,12 +53,7 @@ pub(super) fn binary_stdout() -> Result<BufWriter<StdoutLock<'static>>, Failure>
 
 /// The first rejects, a line each.
 pub(super) fn first_rejects(rejects: &Rejects) -> Vec<String> {
-    rejects
-        .details()
-        .iter()
-        .take(SHOWN)
-        .map(Reject::to_string)
-        .collect()
+    rejects.details().iter().take(SHOWN).map(Reject::to_string).collect()
 }
 
 /// The first rejects, to stand below a line that tells their number.

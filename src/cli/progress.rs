@@ -24,14 +24,8 @@ pub(crate) struct ProgressBar {
 }
 
 enum Look {
-    Bar {
-        bar: indicatif::ProgressBar,
-        shown: Mutex<bool>,
-    },
-    Lines {
-        total: Option<u64>,
-        latest: Mutex<(Instant, Progress)>,
-    },
+    Bar { bar: indicatif::ProgressBar, shown: Mutex<bool> },
+    Lines { total: Option<u64>, latest: Mutex<(Instant, Progress)> },
     Nothing,
 }
 
@@ -42,15 +36,9 @@ impl ProgressBar {
         let look = if io::stderr().is_terminal() {
             let bar = indicatif::ProgressBar::with_draw_target(total, ProgressDrawTarget::hidden());
             bar.set_style(style(total.is_some()));
-            Look::Bar {
-                bar,
-                shown: Mutex::new(false),
-            }
+            Look::Bar { bar, shown: Mutex::new(false) }
         } else if force {
-            Look::Lines {
-                total,
-                latest: Mutex::new((begin, Progress::default())),
-            }
+            Look::Lines { total, latest: Mutex::new((begin, Progress::default())) }
         } else {
             Look::Nothing
         };
@@ -99,12 +87,7 @@ impl ProgressBar {
             let _ = write!(line, " of {} ({percent} %)", size(total));
         }
         let rate = bytes as f64 / self.begin.elapsed().as_secs_f64().max(1e-9);
-        let _ = writeln!(
-            io::stderr().lock(),
-            "{line}, {}, {}/s",
-            count(rows, "row"),
-            size(rate as u64)
-        );
+        let _ = writeln!(io::stderr().lock(), "{line}, {}, {}/s", count(rows, "row"), size(rate as u64));
     }
 }
 
@@ -123,33 +106,21 @@ fn style(total_is_known: bool) -> ProgressStyle {
         // The templates stand above; the default is a bar as well.
         .unwrap_or_else(|_| ProgressStyle::default_bar())
         .progress_chars("━╸─")
-        .with_key(
-            "done",
-            |state: &ProgressState, out: &mut dyn std::fmt::Write| {
-                let _ = out.write_str(&size(state.pos()));
-            },
-        )
-        .with_key(
-            "all",
-            |state: &ProgressState, out: &mut dyn std::fmt::Write| {
-                let _ = out.write_str(&size(state.len().unwrap_or(0)));
-            },
-        )
-        .with_key(
-            "rate",
-            move |state: &ProgressState, out: &mut dyn std::fmt::Write| {
-                let _ = write!(out, "{}/s", size(bytes_a_second(state)));
-            },
-        )
-        .with_key(
-            "left",
-            |state: &ProgressState, out: &mut dyn std::fmt::Write| {
-                let seconds = state.eta().as_secs();
-                let _ = match seconds {
-                    0..60 => write!(out, "{seconds} s left"),
-                    60..3600 => write!(out, "{} min {} s left", seconds / 60, seconds % 60),
-                    _ => write!(out, "{} h {} min left", seconds / 3600, seconds / 60 % 60),
-                };
-            },
-        )
+        .with_key("done", |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+            let _ = out.write_str(&size(state.pos()));
+        })
+        .with_key("all", |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+            let _ = out.write_str(&size(state.len().unwrap_or(0)));
+        })
+        .with_key("rate", move |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+            let _ = write!(out, "{}/s", size(bytes_a_second(state)));
+        })
+        .with_key("left", |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+            let seconds = state.eta().as_secs();
+            let _ = match seconds {
+                0..60 => write!(out, "{seconds} s left"),
+                60..3600 => write!(out, "{} min {} s left", seconds / 60, seconds % 60),
+                _ => write!(out, "{} h {} min left", seconds / 3600, seconds / 60 % 60),
+            };
+        })
 }

@@ -28,12 +28,7 @@ pub(super) struct SampleArgs {
     out: PathBuf,
 
     /// Number of records.
-    #[arg(
-        long,
-        value_name = "N",
-        default_value_t = 50_000,
-        help_heading = "Sample"
-    )]
+    #[arg(long, value_name = "N", default_value_t = 50_000, help_heading = "Sample")]
     rows: u64,
 
     /// Elements a vector.
@@ -64,28 +59,19 @@ pub(super) struct SampleArgs {
 }
 
 fn name(like: Like) -> &'static str {
-    Like::NAMES
-        .into_iter()
-        .find(|(known, _)| *known == like)
-        .map_or("", |(_, name)| name)
+    Like::NAMES.into_iter().find(|(known, _)| *known == like).map_or("", |(_, name)| name)
 }
 
 fn like(name: &str) -> Result<Like, Error> {
     let found = Like::NAMES.into_iter().find(|(_, known)| *known == name);
-    found
-        .map(|(like, _)| like)
-        .ok_or_else(|| Error::option(format!("like `{name}` is not known")))
+    found.map(|(like, _)| like).ok_or_else(|| Error::option(format!("like `{name}` is not known")))
 }
 
 pub(super) fn run(args: &SampleArgs, signals: &Signals) -> Result<(), Failure> {
-    let sample = Sample::new(args.rows, args.dim)
-        .with_like(args.like)
-        .with_seed(args.seed);
+    let sample = Sample::new(args.rows, args.dim).with_like(args.like).with_seed(args.seed);
     if args.out == Path::new("-") {
         let mut out = output::binary_stdout()?;
-        return write_sample(&mut out, &sample)
-            .and_then(|()| out.flush())
-            .map_err(Failure::Stdout);
+        return write_sample(&mut out, &sample).and_then(|()| out.flush()).map_err(Failure::Stdout);
     }
     signals.defer();
     let target = Target::create(&args.out, args.overwrite)?;

@@ -28,10 +28,7 @@ impl Signals {
             flag::register(signal, at_once.clone())?;
             flag::register(signal, interrupted.clone())?;
         }
-        Ok(Self {
-            interrupted,
-            at_once,
-        })
+        Ok(Self { interrupted, at_once })
     }
 
     /// From here on there is a temporary file to be cleaned up: the first signal only asks for an end.

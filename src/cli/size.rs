@@ -31,23 +31,16 @@ impl FromStr for ByteSize {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let (digits, unit) = text.split_at(
-            text.find(|c: char| !c.is_ascii_digit())
-                .unwrap_or(text.len()),
-        );
+        let (digits, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
         let known = |&(name, _): &(&str, u64)| name.eq_ignore_ascii_case(unit.trim_start());
         let worth = match unit {
             "" => Some(1),
-            _ => UNITS
-                .iter()
-                .find(|unit| known(unit))
-                .map(|&(_, worth)| worth),
+            _ => UNITS.iter().find(|unit| known(unit)).map(|&(_, worth)| worth),
         };
         match (digits.parse::<u64>(), worth) {
-            (Ok(number), Some(worth)) => number
-                .checked_mul(worth)
-                .map(Self)
-                .ok_or_else(|| "too large".to_owned()),
+            (Ok(number), Some(worth)) => {
+                number.checked_mul(worth).map(Self).ok_or_else(|| "too large".to_owned())
+            }
             _ => Err("not a number of bytes: use 8MiB, 64MB or 1048576".to_owned()),
         }
     }

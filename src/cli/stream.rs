@@ -31,33 +31,23 @@ pub(super) fn inputs(names: &[PathBuf], signals: &Signals) -> Result<Vec<Input>>
             inputs.push(input("<stdin>", signals, || Ok(Box::new(io::stdin()))));
             continue;
         }
-        inputs.extend(
-            discover(name)?
-                .into_iter()
-                .map(|found| match found.as_path() {
-                    Some(path) if delivers_slowly(path) => {
-                        let path = path.to_owned();
-                        input(found.name(), signals, move || {
-                            Ok(Box::new(File::open(path)?))
-                        })
-                    }
-                    _ => found,
-                }),
-        );
+        inputs.extend(discover(name)?.into_iter().map(|found| match found.as_path() {
+            Some(path) if delivers_slowly(path) => {
+                let path = path.to_owned();
+                input(found.name(), signals, move || Ok(Box::new(File::open(path)?)))
+            }
+            _ => found,
+        }));
     }
     Ok(inputs)
 }
 
 fn delivers_slowly(path: &Path) -> bool {
-    path.metadata()
-        .is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir())
+    path.metadata().is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir())
 }
 
 fn input(name: &str, signals: &Signals, open: impl FnOnce() -> Opened + Send + 'static) -> Input {
-    let opener = Once {
-        open: Mutex::new(Some(Box::new(open))),
-        interrupt: signals.interrupt(),
-    };
+    let opener = Once { open: Mutex::new(Some(Box::new(open))), interrupt: signals.interrupt() };
     Input::stream(name, opener)
 }
 
@@ -71,16 +61,10 @@ struct Once {
 
 impl OpenStream for Once {
     fn open(&self) -> Opened {
-        let open = self
-            .open
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner).take();
         let open = open.ok_or_else(|| io::Error::other("can be read only once"))?;
         let (sender, pieces) = sync_channel(PIECES);
-        thread::Builder::new()
-            .name("vecpack-stream".to_owned())
-            .spawn(move || deliver(open, &sender))?;
+        thread::Builder::new().name("vecpack-stream".to_owned()).spawn(move || deliver(open, &sender))?;
         Ok(Box::new(Pieces {
             pieces,
             piece: Vec::new(),

@@ -47,11 +47,7 @@ pub(super) struct ToArrowArgs {
 pub(super) fn run(args: &ToArrowArgs, signals: &Signals) -> Result<(), Failure> {
     let begin = Instant::now();
     let to_stdout = args.out == Path::new("-");
-    let stdout = if to_stdout {
-        Some(output::binary_stdout()?)
-    } else {
-        None
-    };
+    let stdout = if to_stdout { Some(output::binary_stdout()?) } else { None };
     if !to_stdout {
         // Refused before any work is done.
         check_target(&args.out, args.overwrite)?;
@@ -66,15 +62,8 @@ pub(super) fn run(args: &ToArrowArgs, signals: &Signals) -> Result<(), Failure> 
         signals.defer();
         let bytes = write_arrow(reader, &args.out, args.overwrite, !args.no_sync)?;
         let seconds = begin.elapsed().as_secs_f64();
-        lines.push(format!(
-            "wrote    {} to {}",
-            size(bytes),
-            args.out.display()
-        ));
-        lines.push(format!(
-            "took     {seconds:.2} s, {}/s",
-            size((bytes as f64 / seconds.max(1e-9)) as u64)
-        ));
+        lines.push(format!("wrote    {} to {}", size(bytes), args.out.display()));
+        lines.push(format!("took     {seconds:.2} s, {}/s", size((bytes as f64 / seconds.max(1e-9)) as u64)));
     }
     let rejects = source.rejects();
     if rejects.count() > 0 {

@@ -126,10 +126,7 @@ pub(super) fn run(args: &ToParquetArgs, signals: &Signals) -> Result<(), Failure
         Ok(())
     };
     signals.defer();
-    let watch = Watch {
-        progress: Some(&mut tell),
-        interrupt: Some(signals.interrupt()),
-    };
+    let watch = Watch { progress: Some(&mut tell), interrupt: Some(signals.interrupt()) };
     let result = to_parquet(&source, &args.out, &args.options(), watch);
     // Gone before anything is said.
     if let Some(bar) = &bar {
@@ -137,10 +134,7 @@ pub(super) fn run(args: &ToParquetArgs, signals: &Signals) -> Result<(), Failure
     }
     let (report, rejects) = (result?, source.rejects());
     if args.json {
-        return output::json(&JsonReport {
-            report: &report,
-            first_rejects: output::first_rejects(&rejects),
-        });
+        return output::json(&JsonReport { report: &report, first_rejects: output::first_rejects(&rejects) });
     }
     if !args.quiet {
         output::report(&format!("{report}{}", output::reject_lines(&rejects)));

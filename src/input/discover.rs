@@ -32,12 +32,17 @@ fn inputs(paths: Vec<PathBuf>) -> Vec<Input> {
 }
 
 fn directory(root: &Path) -> Result<Vec<PathBuf>> {
-    let hidden = |entry: &walkdir::DirEntry| entry.depth() > 0 && entry.file_name().as_encoded_bytes().starts_with(b".");
+    let hidden = |entry: &walkdir::DirEntry| {
+        entry.depth() > 0 && entry.file_name().as_encoded_bytes().starts_with(b".")
+    };
     let mut paths = Vec::new();
-    for entry in walkdir::WalkDir::new(root).follow_links(true).into_iter().filter_entry(|entry| !hidden(entry)) {
+    for entry in
+        walkdir::WalkDir::new(root).follow_links(true).into_iter().filter_entry(|entry| !hidden(entry))
+    {
         let entry = entry.map_err(|error| Error::io(root, error.into()))?;
         let extension = entry.path().extension().and_then(|extension| extension.to_str());
-        let known = extension.is_some_and(|found| EXTENSIONS.iter().any(|known| found.eq_ignore_ascii_case(known)));
+        let known =
+            extension.is_some_and(|found| EXTENSIONS.iter().any(|known| found.eq_ignore_ascii_case(known)));
         if known && entry.file_type().is_file() {
             paths.push(entry.into_path());
         }
@@ -55,7 +60,8 @@ fn directory(root: &Path) -> Result<Vec<PathBuf>> {
 }
 
 fn matches(pattern: &str) -> Result<Vec<PathBuf>> {
-    let found = glob::glob(pattern).map_err(|error| Error::option(format!("{pattern}: not a pattern: {error}")))?;
+    let found =
+        glob::glob(pattern).map_err(|error| Error::option(format!("{pattern}: not a pattern: {error}")))?;
     let mut paths = Vec::new();
     for path in found {
         let path = path.map_err(|error| Error::io(&error.path().to_owned(), error.into()))?;

@@ -59,7 +59,12 @@ impl Watch<'_> {
 /// assert_eq!((report.rows, report.rejects), (1, 0));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub fn to_parquet(source: &Source, out: &Path, options: &WriteOptions, mut watch: Watch<'_>) -> Result<Report> {
+pub fn to_parquet(
+    source: &Source,
+    out: &Path,
+    options: &WriteOptions,
+    mut watch: Watch<'_>,
+) -> Result<Report> {
     let begin = Instant::now();
     let mut report = Report::new(options);
     let mut before = Progress::default();
@@ -122,7 +127,11 @@ fn outputs(source: &Source, out: &Path, options: &WriteOptions) -> Result<Vec<(A
         for (number, input) in source.inputs().iter().enumerate() {
             let path = out.join(file_name(input, number));
             if !taken.insert(path.clone()) {
-                let message = format!("{}: two inputs would be written to this file, one of them {}", path.display(), input.name());
+                let message = format!(
+                    "{}: two inputs would be written to this file, one of them {}",
+                    path.display(),
+                    input.name()
+                );
                 return Err(Error::option(message));
             }
             outputs.push((Arc::from([input.clone()]), path));
@@ -138,7 +147,8 @@ fn outputs(source: &Source, out: &Path, options: &WriteOptions) -> Result<Vec<(A
 }
 
 fn is_directory(out: &Path) -> bool {
-    let ends_in_separator = out.as_os_str().as_encoded_bytes().last().is_some_and(|&byte| std::path::is_separator(byte.into()));
+    let ends_in_separator =
+        out.as_os_str().as_encoded_bytes().last().is_some_and(|&byte| std::path::is_separator(byte.into()));
     ends_in_separator || out.is_dir() || (out.extension().is_none() && !out.exists())
 }
 

@@ -66,7 +66,11 @@ impl fmt::Display for Report {
             [path] => path.display().to_string(),
             paths => count(paths.len() as u64, "file"),
         };
-        let read = if self.files == 0 { size(self.bytes_in) } else { format!("{} from {}", size(self.bytes_in), count(self.files, "input")) };
+        let read = if self.files == 0 {
+            size(self.bytes_in)
+        } else {
+            format!("{} from {}", size(self.bytes_in), count(self.files, "input"))
+        };
         writeln!(f, "read     {}, {read}", count(self.rows, "row"))?;
         writeln!(
             f,

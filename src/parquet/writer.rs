@@ -45,16 +45,19 @@ impl FileWriter {
             ListType::Fixed => field.clone(),
             ListType::List => as_list_field(field),
         });
-        let schema = Arc::new(Schema::new_with_metadata(fields.collect::<Vec<_>>(), schema.metadata().clone()));
+        let schema =
+            Arc::new(Schema::new_with_metadata(fields.collect::<Vec<_>>(), schema.metadata().clone()));
         let target = Target::create(path, options.overwrite)?;
         let file = target.file().try_clone().map_err(|error| Error::io(path, error))?;
         let properties = properties(&schema, options);
-        let writer = ArrowWriter::try_new(file, schema.clone(), Some(properties)).map_err(|error| failure(path, error))?;
+        let writer = ArrowWriter::try_new(file, schema.clone(), Some(properties))
+            .map_err(|error| failure(path, error))?;
         Ok(Self { writer, target, schema, rows: 0 })
     }
 
     pub(super) fn write(&mut self, batch: &RecordBatch) -> Result<()> {
-        let columns = batch.columns().iter().zip(self.schema.fields()).map(|(column, field)| as_field(column, field));
+        let columns =
+            batch.columns().iter().zip(self.schema.fields()).map(|(column, field)| as_field(column, field));
         let batch = RecordBatch::try_new(self.schema.clone(), columns.collect())?;
         self.writer.write(&batch).map_err(|error| failure(self.target.path(), error))?;
         self.rows += batch.num_rows() as u64;
@@ -138,7 +141,9 @@ fn vector(field: &Field) -> Option<(&Field, usize)> {
 /// About how many bytes a row of this type takes.
 fn row_bytes(data_type: &DataType) -> usize {
     match data_type {
-        DataType::FixedSizeList(element, dim) => usize::try_from(*dim).unwrap_or(0).saturating_mul(row_bytes(element.data_type())),
+        DataType::FixedSizeList(element, dim) => {
+            usize::try_from(*dim).unwrap_or(0).saturating_mul(row_bytes(element.data_type()))
+        }
         // Unknown; a guess for the sake of small columns beside vectors.
         other => other.primitive_width().unwrap_or(32),
     }
@@ -155,7 +160,8 @@ fn as_list_field(field: &FieldRef) -> FieldRef {
 
 /// The column as the file's schema has it: a list of fixed size as a plain one, where that is asked for.
 fn as_field(column: &ArrayRef, field: &Field) -> ArrayRef {
-    let (DataType::List(element), Some(vectors)) = (field.data_type(), column.as_fixed_size_list_opt()) else {
+    let (DataType::List(element), Some(vectors)) = (field.data_type(), column.as_fixed_size_list_opt())
+    else {
         return column.clone();
     };
     let dim = usize::try_from(vectors.value_length()).unwrap_or(0);

@@ -36,10 +36,17 @@ impl Vectors {
 }
 
 /// The vector column of `batches` as an array of shape (rows, dim). Of one batch it is a view, of several a copy.
-pub(super) fn to_numpy<'py>(py: Python<'py>, schema: &SchemaRef, batches: &[RecordBatch]) -> PyResult<Bound<'py, PyAny>> {
+pub(super) fn to_numpy<'py>(
+    py: Python<'py>,
+    schema: &SchemaRef,
+    batches: &[RecordBatch],
+) -> PyResult<Bound<'py, PyAny>> {
     let numpy = import(py, "numpy", "to_numpy()")?;
-    let column = schema.fields().iter().position(|field| matches!(field.data_type(), DataType::FixedSizeList(..)));
-    let Some((column, DataType::FixedSizeList(element, dim))) = column.map(|at| (at, schema.field(at).data_type())) else {
+    let column =
+        schema.fields().iter().position(|field| matches!(field.data_type(), DataType::FixedSizeList(..)));
+    let Some((column, DataType::FixedSizeList(element, dim))) =
+        column.map(|at| (at, schema.field(at).data_type()))
+    else {
         return Err(PyValueError::new_err("there is no vector column"));
     };
     let type_text = match element.data_type() {
@@ -50,10 +57,13 @@ pub(super) fn to_numpy<'py>(py: Python<'py>, schema: &SchemaRef, batches: &[Reco
         DataType::UInt8 => "|u1",
         other => return Err(PyValueError::new_err(format!("vectors of {other} have no NumPy form"))),
     };
-    let lists: Vec<&FixedSizeListArray> = batches.iter().filter_map(|batch| batch.column(column).as_fixed_size_list_opt()).collect();
+    let lists: Vec<&FixedSizeListArray> =
+        batches.iter().filter_map(|batch| batch.column(column).as_fixed_size_list_opt()).collect();
     let nulls: usize = lists.iter().map(|list| list.null_count()).sum();
     if nulls > 0 {
-        return Err(PyValueError::new_err(format!("{nulls} vectors are null, which a NumPy array cannot hold")));
+        return Err(PyValueError::new_err(format!(
+            "{nulls} vectors are null, which a NumPy array cannot hold"
+        )));
     }
     let rows = lists.iter().map(|list| list.len()).sum();
     let values = match lists.as_slice() {
@@ -69,7 +79,10 @@ pub(super) fn to_numpy<'py>(py: Python<'py>, schema: &SchemaRef, batches: &[Reco
 fn bytes_of(list: &FixedSizeListArray) -> Buffer {
     let data = list.values().to_data();
     let width = data.data_type().primitive_width().unwrap_or(1);
-    data.buffers().first().map(|buffer| buffer.slice_with_length(data.offset() * width, data.len() * width)).unwrap_or_default()
+    data.buffers()
+        .first()
+        .map(|buffer| buffer.slice_with_length(data.offset() * width, data.len() * width))
+        .unwrap_or_default()
 }
 
 fn concatenate(lists: &[&FixedSizeListArray]) -> Result<Buffer, Error> {

@@ -6,7 +6,11 @@ use pyo3::exceptions::{PyBufferError, PyTypeError};
 use pyo3::prelude::*;
 
 /// Gives `read` the bytes of an object with the buffer protocol. The object must be contiguous.
-pub(super) fn with_bytes<T>(_py: Python<'_>, buffer: &PyUntypedBuffer, read: impl FnOnce(&[u8]) -> T) -> PyResult<T> {
+pub(super) fn with_bytes<T>(
+    _py: Python<'_>,
+    buffer: &PyUntypedBuffer,
+    read: impl FnOnce(&[u8]) -> T,
+) -> PyResult<T> {
     if !buffer.is_c_contiguous() {
         return Err(PyBufferError::new_err("the buffer is not contiguous"));
     }
@@ -30,7 +34,11 @@ pub(super) struct Rows {
 
 impl Rows {
     pub(super) fn new(object: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let wrong = |what: &str| PyTypeError::new_err(format!("out must be a writable, C-contiguous float32 array of shape (rows, dim), {what}"));
+        let wrong = |what: &str| {
+            PyTypeError::new_err(format!(
+                "out must be a writable, C-contiguous float32 array of shape (rows, dim), {what}"
+            ))
+        };
         let buffer = PyBuffer::<f32>::get(object).map_err(|_| wrong("and it is no float32 array"))?;
         let &[rows, dim] = buffer.shape() else {
             return Err(wrong(&format!("and it has {} dimensions", buffer.dimensions())));
@@ -53,7 +61,12 @@ impl Rows {
     }
 
     /// Gives `write` the bytes of a row; `None` where there is no such row.
-    pub(super) fn write_row<T>(&mut self, _py: Python<'_>, row: usize, write: impl FnOnce(&mut [u8]) -> T) -> Option<T> {
+    pub(super) fn write_row<T>(
+        &mut self,
+        _py: Python<'_>,
+        row: usize,
+        write: impl FnOnce(&mut [u8]) -> T,
+    ) -> Option<T> {
         if row >= self.rows {
             return None;
         }

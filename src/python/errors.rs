@@ -13,7 +13,8 @@ use crate::reject::Reject;
 /// The exception for `error`.
 pub(super) fn to_python(error: Error) -> PyErr {
     // Without an interpreter there is nobody to raise it to.
-    Python::try_attach(|py| exception(py, error)).unwrap_or_else(|| PyRuntimeError::new_err("the interpreter is gone"))
+    Python::try_attach(|py| exception(py, error))
+        .unwrap_or_else(|| PyRuntimeError::new_err("the interpreter is gone"))
 }
 
 fn exception(py: Python<'_>, error: Error) -> PyErr {
@@ -24,7 +25,9 @@ fn exception(py: Python<'_>, error: Error) -> PyErr {
         ErrorKind::Option(_) => class(py, "OptionError").map(|class| PyErr::from_type(class.clone(), text)),
         ErrorKind::Io { path, source } => Ok(os_error(py, path, source)),
         ErrorKind::Interrupted => Ok(PyKeyboardInterrupt::new_err(())),
-        ErrorKind::Internal(_) => class(py, "VecpackError").map(|class| PyErr::from_type(class.clone(), text)),
+        ErrorKind::Internal(_) => {
+            class(py, "VecpackError").map(|class| PyErr::from_type(class.clone(), text))
+        }
     };
     raised.unwrap_or_else(|error| error)
 }

@@ -73,7 +73,9 @@ impl<F: FnMut() -> crate::Result<Option<RecordBatch>>> Iterator for Arrays<F> {
 fn as_arrow_error(error: Error) -> ArrowError {
     let text = error.to_string();
     match error.into_kind() {
-        crate::ErrorKind::Io { source, .. } => ArrowError::IoError(text, std::io::Error::new(source.kind(), "")),
+        crate::ErrorKind::Io { source, .. } => {
+            ArrowError::IoError(text, std::io::Error::new(source.kind(), ""))
+        }
         _ => ArrowError::InvalidArgumentError(text),
     }
 }
@@ -84,7 +86,8 @@ pub(super) fn import<'py>(py: Python<'py>, module: &str, adapter: &str) -> PyRes
         if !error.is_instance_of::<PyImportError>(py) {
             return error;
         }
-        let missing = PyImportError::new_err(format!("{adapter} needs the package `{module}`: pip install {module}"));
+        let missing =
+            PyImportError::new_err(format!("{adapter} needs the package `{module}`: pip install {module}"));
         missing.set_cause(py, Some(error));
         missing
     })

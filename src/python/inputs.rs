@@ -70,8 +70,10 @@ struct PyFile {
 
 impl PyFile {
     fn new(object: &Bound<'_, PyAny>) -> PyResult<(String, Self)> {
-        let name = object.getattr("name").and_then(|name| name.extract()).unwrap_or_else(|_| "<stream>".to_owned());
-        let seekable = object.call_method0("seekable").and_then(|seekable| seekable.is_truthy()).unwrap_or(false);
+        let name =
+            object.getattr("name").and_then(|name| name.extract()).unwrap_or_else(|_| "<stream>".to_owned());
+        let seekable =
+            object.call_method0("seekable").and_then(|seekable| seekable.is_truthy()).unwrap_or(false);
         let start = if seekable { Some(object.call_method0("tell")?.extract()?) } else { None };
         Ok((name, Self { object: object.clone().unbind(), start, used: AtomicBool::new(false) }))
     }
@@ -86,7 +88,9 @@ impl OpenStream for PyFile {
                     self.object.call_method1(py, "seek", (start,))?;
                 }
                 None if again => {
-                    return Err(PyErr::from(io::Error::other("this file object cannot seek, so it can be read only once")));
+                    return Err(PyErr::from(io::Error::other(
+                        "this file object cannot seek, so it can be read only once",
+                    )));
                 }
                 None => {}
             }
@@ -106,7 +110,8 @@ impl Read for PyRead {
             })?;
             let bytes = bytes.as_bytes();
             let out = buffer.get_mut(..bytes.len());
-            out.ok_or_else(|| PyTypeError::new_err("read(n) of a file object returned more than n bytes"))?.copy_from_slice(bytes);
+            out.ok_or_else(|| PyTypeError::new_err("read(n) of a file object returned more than n bytes"))?
+                .copy_from_slice(bytes);
             Ok(bytes.len())
         })
     }
@@ -114,5 +119,7 @@ impl Read for PyRead {
 
 /// Attaches to the interpreter; an exception travels inside of the error and comes out unchanged.
 fn attached<T>(work: impl FnOnce(Python<'_>) -> PyResult<T>) -> io::Result<T> {
-    Python::try_attach(work).unwrap_or_else(|| Err(PyTypeError::new_err("the interpreter is gone"))).map_err(io::Error::other)
+    Python::try_attach(work)
+        .unwrap_or_else(|| Err(PyTypeError::new_err("the interpreter is gone")))
+        .map_err(io::Error::other)
 }

@@ -29,12 +29,17 @@ use crate::vector::{Dtype, RawDtype};
     signature = (iterable, **options),
     text_signature = "(iterable, *, dim=None, dtype='float32', raw_dtype='<f4', batch_rows=None, batch_bytes=8388608)"
 )]
-pub(super) fn from_iter(iterable: &Bound<'_, PyAny>, options: Option<&Bound<'_, PyDict>>) -> PyResult<Stream> {
+pub(super) fn from_iter(
+    iterable: &Bound<'_, PyAny>,
+    options: Option<&Bound<'_, PyDict>>,
+) -> PyResult<Stream> {
     const KNOWN: [&str; 5] = ["dim", "dtype", "raw_dtype", "batch_rows", "batch_bytes"];
     for name in options.into_iter().flat_map(|options| options.keys()) {
         let name: String = name.extract()?;
         if !KNOWN.contains(&name.as_str()) {
-            return Err(PyTypeError::new_err(format!("from_iter() got an unexpected keyword argument '{name}'")));
+            return Err(PyTypeError::new_err(format!(
+                "from_iter() got an unexpected keyword argument '{name}'"
+            )));
         }
     }
     let options = read_options("from_iter", options)?;
@@ -117,11 +122,15 @@ impl<'py> Item<'py> {
         };
         let raw = element_type(&object, &buffer, untyped).ok_or_else(|| {
             let format = buffer.format().to_string_lossy();
-            PyTypeError::new_err(format!("item {number} is an array of `{format}`, which is no number that vectors are made of"))
+            PyTypeError::new_err(format!(
+                "item {number} is an array of `{format}`, which is no number that vectors are made of"
+            ))
         })?;
         if buffer.dimensions() != 1 {
             let dimensions = buffer.dimensions();
-            return Err(PyTypeError::new_err(format!("item {number} has {dimensions} dimensions: expected one")));
+            return Err(PyTypeError::new_err(format!(
+                "item {number} has {dimensions} dimensions: expected one"
+            )));
         }
         if buffer.is_c_contiguous() {
             return Ok(Self::Buffer(buffer, raw));
@@ -148,7 +157,9 @@ fn element_type(object: &Bound<'_, PyAny>, buffer: &PyUntypedBuffer, untyped: Ra
         ("@" | "=", code) => (cfg!(target_endian = "big"), code),
         _ => (cfg!(target_endian = "big"), format),
     };
-    if matches!(code, "B" | "c") && (object.is_instance_of::<PyByteArray>() || object.is_instance_of::<PyMemoryView>()) {
+    if matches!(code, "B" | "c")
+        && (object.is_instance_of::<PyByteArray>() || object.is_instance_of::<PyMemoryView>())
+    {
         return Some(untyped);
     }
     let kind = match code {
@@ -210,16 +221,21 @@ impl Stream {
             State::Open(batcher) => Ok(batcher),
             State::Unread(mut items, options) => {
                 let Some(first) = items.next(py)? else {
-                    return Err(to_python(Error::schema("the iterable is empty, so the dimension is not known: pass `dim`")));
+                    return Err(to_python(Error::schema(
+                        "the iterable is empty, so the dimension is not known: pass `dim`",
+                    )));
                 };
                 let dim = first.with(py, |raw, bytes| bytes.len() / raw.size())?;
                 let dim = u32::try_from(dim).ok().filter(|&dim| dim > 0);
-                let dim = dim.ok_or_else(|| to_python(Error::schema("the first item is no vector: pass `dim`")))?;
+                let dim =
+                    dim.ok_or_else(|| to_python(Error::schema("the first item is no vector: pass `dim`")))?;
                 let mut batcher = Batcher::new(items, dim, &options)?;
                 batcher.push(py, &first)?;
                 Ok(Box::new(batcher))
             }
-            State::Taken => Err(PyValueError::new_err("this stream is being read, or has been; it can be read only once")),
+            State::Taken => {
+                Err(PyValueError::new_err("this stream is being read, or has been; it can be read only once"))
+            }
         }
     }
 
@@ -242,7 +258,10 @@ impl Stream {
     }
 
     /// A reader for the library. It attaches to the interpreter for every batch.
-    pub(super) fn reader(&self, py: Python<'_>) -> PyResult<(SchemaRef, impl FnMut() -> crate::Result<Option<RecordBatch>> + Send + 'static)> {
+    pub(super) fn reader(
+        &self,
+        py: Python<'_>,
+    ) -> PyResult<(SchemaRef, impl FnMut() -> crate::Result<Option<RecordBatch>> + Send + 'static)> {
         let mut batcher = self.take(py)?;
         let schema = batcher.builder.schema();
         let next = move || {

@@ -50,7 +50,11 @@ mod _vecpack {
     text_signature = "(inputs, *, dim=None, dtype='float32', raw_dtype='<f4', infer_records=1000, on_error='raise', \
                       max_rejects=10000, batch_rows=None, batch_bytes=8388608, threads=None, max_record_bytes=268435456)"
 )]
-fn scan(py: Python<'_>, inputs: &Bound<'_, PyAny>, options: Option<&Bound<'_, PyDict>>) -> PyResult<source::PySource> {
+fn scan(
+    py: Python<'_>,
+    inputs: &Bound<'_, PyAny>,
+    options: Option<&Bound<'_, PyDict>>,
+) -> PyResult<source::PySource> {
     let options = read_options("scan", options)?;
     source::PySource::open(py, self::inputs(inputs)?, options)
 }
@@ -62,7 +66,11 @@ fn scan(py: Python<'_>, inputs: &Bound<'_, PyAny>, options: Option<&Bound<'_, Py
     text_signature = "(inputs, *, dim=None, dtype='float32', raw_dtype='<f4', infer_records=1000, on_error='raise', \
                       max_rejects=10000, batch_rows=None, batch_bytes=8388608, threads=None, max_record_bytes=268435456)"
 )]
-fn read(py: Python<'_>, inputs: &Bound<'_, PyAny>, options: Option<&Bound<'_, PyDict>>) -> PyResult<table::PyTable> {
+fn read(
+    py: Python<'_>,
+    inputs: &Bound<'_, PyAny>,
+    options: Option<&Bound<'_, PyDict>>,
+) -> PyResult<table::PyTable> {
     let options = read_options("read", options)?;
     source::PySource::open(py, self::inputs(inputs)?, options)?.read(py)
 }
@@ -74,6 +82,11 @@ fn run_command(py: Python<'_>, arguments: Vec<OsString>) -> u8 {
 }
 
 /// Runs `work` detached from the interpreter; an error, or a panic, becomes an exception.
-fn detached<T: Send>(py: Python<'_>, signals: &signals::Signals, work: impl FnOnce() -> crate::Result<T> + Send) -> PyResult<T> {
-    py.detach(|| crate::reader::catch(work)).map_err(|error| signals.take_raised().unwrap_or_else(|| to_python(error)))
+fn detached<T: Send>(
+    py: Python<'_>,
+    signals: &signals::Signals,
+    work: impl FnOnce() -> crate::Result<T> + Send,
+) -> PyResult<T> {
+    py.detach(|| crate::reader::catch(work))
+        .map_err(|error| signals.take_raised().unwrap_or_else(|| to_python(error)))
 }

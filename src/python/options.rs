@@ -98,7 +98,8 @@ fn number<T: FromPyObjectOwned>(name: &str, value: &Bound<'_, PyAny>) -> PyResul
 }
 
 fn parse<T: FromStr<Err = Error>>(name: &str, value: &Bound<'_, PyAny>) -> PyResult<T> {
-    let text = value.cast::<PyString>().map_err(|_| PyTypeError::new_err(format!("{name} must be a string")))?;
+    let text =
+        value.cast::<PyString>().map_err(|_| PyTypeError::new_err(format!("{name} must be a string")))?;
     text.to_string().parse().map_err(to_python)
 }
 

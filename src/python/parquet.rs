@@ -72,7 +72,12 @@ enum From {
 }
 
 impl From {
-    fn new(py: Python<'_>, source: &Bound<'_, PyAny>, read: crate::ReadOptions, any_read: bool) -> PyResult<Self> {
+    fn new(
+        py: Python<'_>,
+        source: &Bound<'_, PyAny>,
+        read: crate::ReadOptions,
+        any_read: bool,
+    ) -> PyResult<Self> {
         let options_without_inputs = || {
             PyTypeError::new_err("read options go with inputs; pass them to scan() or from_iter() instead")
         };
@@ -143,7 +148,9 @@ impl Follower {
                 Ok(())
             }
             Self::Function(function, total) => {
-                let called = Python::try_attach(|py| function.call1(py, (progress.bytes, *total, progress.rows)).map(|_| ()));
+                let called = Python::try_attach(|py| {
+                    function.call1(py, (progress.bytes, *total, progress.rows)).map(|_| ())
+                });
                 called.unwrap_or(Ok(())).map_err(|error| std::io::Error::other(error).into())
             }
         }
@@ -239,7 +246,11 @@ impl PyReport {
     text_signature = "(inputs, *, dim=None, dtype='float32', raw_dtype='<f4', infer_records=1000, on_error='raise', \
                       max_rejects=10000, batch_rows=None, batch_bytes=8388608, threads=None, max_record_bytes=268435456)"
 )]
-pub(super) fn inspect(py: Python<'_>, inputs: &Bound<'_, PyAny>, options: Option<&Bound<'_, PyDict>>) -> PyResult<PyInspection> {
+pub(super) fn inspect(
+    py: Python<'_>,
+    inputs: &Bound<'_, PyAny>,
+    options: Option<&Bound<'_, PyDict>>,
+) -> PyResult<PyInspection> {
     let options = read_options("inspect", options)?;
     let inputs = self::inputs(inputs)?;
     let signals = Signals::new(py)?;

@@ -173,7 +173,12 @@ fn pickled<'py>(py: Python<'py>, input: &Input) -> PyResult<Bound<'py, PyTuple>>
     let what = match (input.as_path(), input.as_bytes()) {
         (Some(path), _) => path.as_os_str().into_pyobject(py)?.into_any(),
         (_, Some(bytes)) => PyBytes::new(py, bytes).into_any(),
-        _ => return Err(PyTypeError::new_err(format!("a source that reads {} cannot be pickled", input.name()))),
+        _ => {
+            return Err(PyTypeError::new_err(format!(
+                "a source that reads {} cannot be pickled",
+                input.name()
+            )));
+        }
     };
     let span = input.span().map(|span| (span.start, span.end, span.record));
     (what, span).into_pyobject(py)

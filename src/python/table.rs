@@ -28,7 +28,12 @@ impl PySchema {
 
     fn __repr__(&self) -> String {
         let fields = self.0.fields().iter().map(|field| {
-            format!("{}: {}{}", field.name(), field.data_type(), if field.is_nullable() { "" } else { " not null" })
+            format!(
+                "{}: {}{}",
+                field.name(),
+                field.data_type(),
+                if field.is_nullable() { "" } else { " not null" }
+            )
         });
         format!("vecpack.Schema({})", fields.collect::<Vec<_>>().join(", "))
     }

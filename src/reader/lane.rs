@@ -48,7 +48,13 @@ pub(super) enum End {
 
 impl Lane {
     /// A lane over `blocks`, the first of which begins record number `record`.
-    pub(super) fn new(blocks: Blocks, decoder: Decoder, record: u64, mode: Mode, cancelled: Arc<AtomicBool>) -> Self {
+    pub(super) fn new(
+        blocks: Blocks,
+        decoder: Decoder,
+        record: u64,
+        mode: Mode,
+        cancelled: Arc<AtomicBool>,
+    ) -> Self {
         let decoder = decoder.at(blocks.position(), record, blocks.known_left());
         Self { blocks, decoder, mode, cancelled }
     }
@@ -101,7 +107,11 @@ impl Lane {
                     return Ok(None);
                 }
                 let decoder = &self.decoder;
-                return Ok(Some(End::Limit { offset: decoder.offset(), record: decoder.record(), lead: decoder.lead() }));
+                return Ok(Some(End::Limit {
+                    offset: decoder.offset(),
+                    record: decoder.record(),
+                    lead: decoder.lead(),
+                }));
             }
             if self.decoder.is_invalid() || (last && taken == 0) {
                 let left = self.blocks.left();

@@ -66,7 +66,12 @@ pub struct Reader {
 }
 
 impl Reader {
-    pub(crate) fn new(plan: Arc<Plan>, inputs: Arc<[Input]>, threads: usize, rejects: Arc<Mutex<Rejects>>) -> Result<Self> {
+    pub(crate) fn new(
+        plan: Arc<Plan>,
+        inputs: Arc<[Input]>,
+        threads: usize,
+        rejects: Arc<Mutex<Rejects>>,
+    ) -> Result<Self> {
         Ok(Self {
             plan,
             inputs,
@@ -191,7 +196,10 @@ impl RecordBatchReader for Reader {
 
 impl std::fmt::Debug for Reader {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Reader").field("plan", &self.plan).field("progress", &self.progress).finish_non_exhaustive()
+        f.debug_struct("Reader")
+            .field("plan", &self.plan)
+            .field("progress", &self.progress)
+            .finish_non_exhaustive()
     }
 }
 
@@ -202,5 +210,6 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// Runs `work`; a panic becomes an error instead of passing through threads and languages.
 pub(crate) fn catch<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
-    std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(Error::panicked(&*panic)))
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(work))
+        .unwrap_or_else(|panic| Err(Error::panicked(&*panic)))
 }

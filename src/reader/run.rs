@@ -41,8 +41,15 @@ enum Place {
 
 /// What the next lane will be.
 enum Next {
-    Uniform { offset: u64, record: u64, lead: Lead },
-    Walk { offset: u64, record: u64 },
+    Uniform {
+        offset: u64,
+        record: u64,
+        lead: Lead,
+    },
+    Walk {
+        offset: u64,
+        record: u64,
+    },
     /// To be known when the lane that walks has ended.
     Unknown,
     Nothing,
@@ -76,7 +83,9 @@ impl Run {
 
     /// The lead of the first record, if that is a vector.
     fn first_lead(&self, span: Span) -> Result<Option<Lead>> {
-        let Some(mut blocks) = self.blocks(span.start, span.end.min(span.start + MAX_HEAD as u64)) else { return Ok(None) };
+        let Some(mut blocks) = self.blocks(span.start, span.end.min(span.start + MAX_HEAD as u64)) else {
+            return Ok(None);
+        };
         let bytes = blocks.fill(MAX_HEAD).map_err(|error| self.input.error(error))?;
         Ok(match Record::read(bytes) {
             Ok(record) if self.plan.fault(&record).is_some() => None,
@@ -87,7 +96,9 @@ impl Run {
 
     fn blocks(&self, start: u64, end: u64) -> Option<Blocks> {
         match &self.opened {
-            Place::Random(Opened::File(file, _), _) => Some(Blocks::of_file(file.clone(), start, end, &self.buffers)),
+            Place::Random(Opened::File(file, _), _) => {
+                Some(Blocks::of_file(file.clone(), start, end, &self.buffers))
+            }
             Place::Random(Opened::Bytes(bytes, _), _) => Some(Blocks::of_bytes(bytes.clone(), start, end)),
             _ => None,
         }
@@ -152,7 +163,9 @@ impl Run {
         match end {
             End::Verified => self.walk = 1,
             End::Input => self.next = Next::Nothing,
-            End::Limit { offset, record, lead: Some(lead) } => self.next = Next::Uniform { offset, record, lead },
+            End::Limit { offset, record, lead: Some(lead) } => {
+                self.next = Next::Uniform { offset, record, lead }
+            }
             End::Limit { offset, record, lead: None } => self.next = Next::Walk { offset, record },
             End::Diverged { offset, record } => {
                 self.drop_lanes();
@@ -171,7 +184,9 @@ impl Run {
     /// Fails if the input is a file that was written to while it was read.
     pub(super) fn check_unchanged(&self) -> Result<()> {
         match &self.opened {
-            Place::Random(Opened::File(file, _), _) => file.check_unchanged().map_err(|error| self.input.error(error)),
+            Place::Random(Opened::File(file, _), _) => {
+                file.check_unchanged().map_err(|error| self.input.error(error))
+            }
             _ => Ok(()),
         }
     }

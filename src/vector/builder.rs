@@ -69,7 +69,8 @@ impl VectorBuilder {
     pub(crate) fn reserve(&mut self, rows: usize) -> Result<()> {
         if self.slab.is_none() {
             let bytes = rows.checked_mul(self.row_bytes());
-            let bytes = bytes.ok_or_else(|| Error::option("batch_rows: such a batch does not fit into memory"))?;
+            let bytes =
+                bytes.ok_or_else(|| Error::option("batch_rows: such a batch does not fit into memory"))?;
             self.slab = Some(Slab::with_capacity(bytes)?);
             self.capacity = rows;
         }
@@ -78,7 +79,9 @@ impl VectorBuilder {
 
     /// The memory of the next `rows` rows; empty where [`reserve`](Self::reserve) did not make it.
     fn next_rows(slab: &mut Option<Slab>, start: usize, length: usize) -> &mut [u8] {
-        slab.as_mut().and_then(|slab| slab.as_mut_slice().get_mut(start..)?.get_mut(..length)).unwrap_or_default()
+        slab.as_mut()
+            .and_then(|slab| slab.as_mut_slice().get_mut(start..)?.get_mut(..length))
+            .unwrap_or_default()
     }
 
     /// Adds one vector of `dim` elements. The error is the index of the element that does not fit.
@@ -124,7 +127,8 @@ impl VectorBuilder {
             Some(slab) => slab.into_buffer(bytes),
             None => Slab::with_capacity(0)?.into_buffer(0),
         };
-        let values = ArrayData::builder(self.dtype.data_type()).len(rows * self.dim).add_buffer(values).build()?;
+        let values =
+            ArrayData::builder(self.dtype.data_type()).len(rows * self.dim).add_buffer(values).build()?;
         let dim = i32::try_from(self.dim).map_err(|_| Error::option("dim is larger than 2^31 - 1"))?;
         let list = FixedSizeListArray::try_new(Self::element(self.dtype), dim, make_array(values), nulls)?;
         Ok(Arc::new(list))

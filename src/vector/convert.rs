@@ -61,8 +61,7 @@ impl Converter {
 
 /// True where the bytes of the input are the bytes of the column.
 fn is_move(raw: RawDtype, dtype: Dtype) -> bool {
-    same_type(raw.number, dtype)
-        && (raw.size() == 1 || raw.big_endian == cfg!(target_endian = "big"))
+    same_type(raw.number, dtype) && (raw.size() == 1 || raw.big_endian == cfg!(target_endian = "big"))
 }
 
 fn same_type(number: Number, dtype: Dtype) -> bool {

@@ -1,0 +1,74 @@
+"""The README and the pages of docs/ do what they say.
+
+The blocks of a page run in their order, in one directory and one Python namespace: ```python blocks, and of ```console and ```sh
+blocks the lines that begin with `$ vecpack `. A block that is not meant to run says so: ```python no-run.
+"""
+
+import io
+import os
+import re
+import subprocess
+import sysconfig
+import textwrap
+from contextlib import redirect_stdout
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))]
+FENCE = re.compile(r"^(?P<indent> *)```(?P<info>[^`\n]*)\n(?P<code>.*?)^(?P=indent)```[ ]*$", re.MULTILINE | re.DOTALL)
+
+
+def blocks(page):
+    """The blocks of a page that are to run: language, code, and the number of the line before the code."""
+    text = page.read_text(encoding="utf-8")
+    for found in FENCE.finditer(text):
+        language, *flags = found["info"].split() or [""]
+        if language in ("python", "console", "sh") and "no-run" not in flags:
+            yield language, textwrap.dedent(found["code"]), text.count("\n", 0, found.start()) + 1
+
+
+def commands(code):
+    """The commands of a console block; a backslash at the end of a line continues it."""
+    lines = code.replace("\\\n", " ").splitlines()
+    return [line.removeprefix("$ ") for line in lines if line.startswith("$ vecpack ")]
+
+
+def run_command(command, line):
+    scripts = sysconfig.get_path("scripts")
+    environment = {**os.environ, "PATH": os.pathsep.join([scripts, os.environ.get("PATH", os.defpath)])}
+    done = subprocess.run(command, shell=True, env=environment, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, f"line {line}: {command}\nexit code {done.returncode}\n{done.stdout}{done.stderr}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_what_a_page_shows_runs(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    namespace = {"__name__": page.stem}
+    for language, code, line in blocks(page):
+        if language == "python":
+            # Empty lines in front make the lines of a traceback those of the page.
+            program = compile("\n" * line + code, str(page), "exec")
+            with redirect_stdout(io.StringIO()):
+                exec(program, namespace)
+        else:
+            for command in commands(code):
+                run_command(command, line)
+
+
+def test_the_readme_shows_python_and_the_command():
+    shown = list(blocks(ROOT / "README.md"))
+    assert any(language == "python" for language, _, _ in shown)
+    assert any(commands(code) for language, code, _ in shown if language != "python")
+
+
+def test_blocks_are_found_and_the_command_lines_in_them(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text(
+        "text\n```python\na = 1\n```\n```python no-run\nraise\n```\n```rust\nlet b;\n```\n"
+        "1. item\n   ```console\n   $ vecpack a \\\n     b\n   output\n   $ other\n   ```\n```python\nb\n```\n"
+    )
+    found = list(blocks(page))
+    assert [(language, line) for language, _, line in found] == [("python", 2), ("console", 12), ("python", 18)]
+    assert commands(found[1][1]) == ["vecpack a    b"]
