@@ -1,4 +1,4 @@
-//! Stub of the crate documentation.
+#![doc = include_str!("../README.md")]
 
 mod decode;
 mod error;

@@ -156,7 +156,10 @@ def test_buffers_outlive_everything_else(as_array):
     for _ in range(3):
         gc.collect()
         vecpack.read(pack(-EXPECTED))  # would be written over memory that was given back too early
-    assert_same_bits(found if as_array == "numpy" else matrix(found.to_arrow() if as_array == "polars" else found), EXPECTED)
+    assert_same_bits(
+        found if as_array == "numpy" else matrix(found.to_arrow() if as_array == "polars" else found),
+        EXPECTED,
+    )
 
 
 def test_batches_that_are_kept_are_not_written_over(source):

@@ -21,7 +21,10 @@ def test_vectors_of_any_length_with_any_head(dim, use_bin_type):
     assert_same_bits(matrix(vecpack.scan(data)), expected)
 
 
-@pytest.mark.parametrize("head", [b"\xac", b"\xd9\x0c", b"\xda\0\x0c", b"\xdb\0\0\0\x0c", b"\xc4\x0c", b"\xc5\0\x0c", b"\xc6\0\0\0\x0c"])
+@pytest.mark.parametrize(
+    "head",
+    [b"\xac", b"\xd9\x0c", b"\xda\0\x0c", b"\xdb\0\0\0\x0c", b"\xc4\x0c", b"\xc5\0\x0c", b"\xc6\0\0\0\x0c"],
+)
 def test_heads_that_are_longer_than_need_be(head):
     expected = vectors(50, 3)
     assert_same_bits(matrix(vecpack.scan(b"".join(head + row.tobytes() for row in expected))), expected)
@@ -32,8 +35,14 @@ def specials(dtype):
     bits, exponent = {"f2": (16, 5), "f4": (32, 8), "f8": (64, 11)}[dtype]
     mantissa = bits - exponent - 1
     top = (1 << exponent) - 1
-    fields = itertools.product([0, 1], [0, 1, top // 2, top - 1, top], [0, 1, 1 << (mantissa - 1), (1 << (mantissa - 1)) + 5, (1 << mantissa) - 1])
-    return np.array([sign << (bits - 1) | exp << mantissa | man for sign, exp, man in fields], f"u{bits // 8}")
+    fields = itertools.product(
+        [0, 1],
+        [0, 1, top // 2, top - 1, top],
+        [0, 1, 1 << (mantissa - 1), (1 << (mantissa - 1)) + 5, (1 << mantissa) - 1],
+    )
+    return np.array(
+        [sign << (bits - 1) | exp << mantissa | man for sign, exp, man in fields], f"u{bits // 8}"
+    )
 
 
 @pytest.mark.parametrize("order", "<>")
@@ -41,7 +50,9 @@ def specials(dtype):
 def test_the_same_type_is_moved_bit_for_bit(dtype, order):
     patterns = specials(dtype)
     rows = np.stack([np.roll(patterns, n) for n in range(100)])
-    source = vecpack.scan(pack(rows.astype(f"{order}{rows.dtype.str[1:]}")), raw_dtype=order + dtype, dtype=np.dtype(dtype))
+    source = vecpack.scan(
+        pack(rows.astype(f"{order}{rows.dtype.str[1:]}")), raw_dtype=order + dtype, dtype=np.dtype(dtype)
+    )
     assert_same_bits(matrix(source).view(rows.dtype), rows)
 
 
@@ -56,9 +67,47 @@ def numbers(raw):
     kind = raw.lstrip("<>")
     order = ">" if raw[0] == ">" else "<"
     if kind in ("bf16", "f2", "f4", "f8"):
-        values = np.array([0.0, -0.0, 1, -1, 0.5, 127, 128, -128, -129, 255, 256, 65504, 65519.99, 65520, -65520, 1e-8, 1e-40, 1e-46,
-                           1 + 2**-11, 1 + 2**-11 + 2**-40, 1 + 3 * 2**-11, 1 + 2**-24, 1 + 2**-24 + 2**-50, 65519.9999999,
-                           2**24 + 1, 3.4028235e38, 3.5e38, 1e300, 5e-324, np.inf, -np.inf, np.nan, 0.1, -2.7, 6e-8, 2.98e-8, 2.99e-8])
+        values = np.array(
+            [
+                0.0,
+                -0.0,
+                1,
+                -1,
+                0.5,
+                127,
+                128,
+                -128,
+                -129,
+                255,
+                256,
+                65504,
+                65519.99,
+                65520,
+                -65520,
+                1e-8,
+                1e-40,
+                1e-46,
+                1 + 2**-11,
+                1 + 2**-11 + 2**-40,
+                1 + 3 * 2**-11,
+                1 + 2**-24,
+                1 + 2**-24 + 2**-50,
+                65519.9999999,
+                2**24 + 1,
+                3.4028235e38,
+                3.5e38,
+                1e300,
+                5e-324,
+                np.inf,
+                -np.inf,
+                np.nan,
+                0.1,
+                -2.7,
+                6e-8,
+                2.98e-8,
+                2.99e-8,
+            ]
+        )
         with np.errstate(over="ignore"):
             if kind == "bf16":
                 bits = (values.astype("f4").view("u4") >> 16).astype("u2")
@@ -66,8 +115,33 @@ def numbers(raw):
             values = values.astype(kind)
     else:
         info = np.iinfo(kind)
-        borders = [0, 1, -1, 127, 128, -128, -129, 255, 256, 2048, 2049, 4096, 65504, 65520, 2**24, 2**24 + 1, -(2**24) - 1, 2**31 - 1,
-                   2**53, 2**53 + 1, -(2**53) - 1, 2**62 + 1, info.min, info.max, info.max - 1]
+        borders = [
+            0,
+            1,
+            -1,
+            127,
+            128,
+            -128,
+            -129,
+            255,
+            256,
+            2048,
+            2049,
+            4096,
+            65504,
+            65520,
+            2**24,
+            2**24 + 1,
+            -(2**24) - 1,
+            2**31 - 1,
+            2**53,
+            2**53 + 1,
+            -(2**53) - 1,
+            2**62 + 1,
+            info.min,
+            info.max,
+            info.max - 1,
+        ]
         values = np.array([border for border in borders if info.min <= border <= info.max], kind)
     return values, values.astype(order + kind)
 
@@ -88,7 +162,7 @@ def convert(values, dtype):
 def test_every_conversion_is_that_of_numpy(raw, dtype):
     values, stored = numbers(raw)
     converted, unfit = convert(values, dtype)
-    source = vecpack.scan(pack(stored), raw_dtype=raw, dtype=dtype, dim=1, on_error="null")
+    source = vecpack.scan(pack(stored.reshape(-1, 1)), raw_dtype=raw, dtype=dtype, dim=1, on_error="null")
     column = pa.table(source)["vector"].combine_chunks()
     assert column.type.value_type == pa.from_numpy_dtype(np.dtype(dtype))
     wrong = [value for value, null, bad in zip(values, column.is_null().to_pylist(), unfit) if null != bad]
@@ -113,7 +187,9 @@ def test_long_vectors_are_converted_like_single_numbers(raw, dtype):
     for bad in np.flatnonzero(unfit):
         row = fit.copy()
         row[45] = bad
-        source = vecpack.scan(pack([stored[fit], stored[row], stored[fit]]), raw_dtype=raw, dtype=dtype, on_error="skip")
+        source = vecpack.scan(
+            pack([stored[fit], stored[row], stored[fit]]), raw_dtype=raw, dtype=dtype, on_error="skip"
+        )
         np.testing.assert_array_equal(matrix(source), expected[[0, 0]])
         assert rejects(source, "record", "kind") == [(1, "value")]
         assert "element 45" in rejects(source, "found")[0][0]

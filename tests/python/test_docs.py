@@ -17,7 +17,9 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))]
-FENCE = re.compile(r"^(?P<indent> *)```(?P<info>[^`\n]*)\n(?P<code>.*?)^(?P=indent)```[ ]*$", re.MULTILINE | re.DOTALL)
+FENCE = re.compile(
+    r"^(?P<indent> *)```(?P<info>[^`\n]*)\n(?P<code>.*?)^(?P=indent)```[ ]*$", re.MULTILINE | re.DOTALL
+)
 
 
 def blocks(page):
@@ -39,7 +41,9 @@ def run_command(command, line):
     scripts = sysconfig.get_path("scripts")
     environment = {**os.environ, "PATH": os.pathsep.join([scripts, os.environ.get("PATH", os.defpath)])}
     done = subprocess.run(command, shell=True, env=environment, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, f"line {line}: {command}\nexit code {done.returncode}\n{done.stdout}{done.stderr}"
+    assert done.returncode == 0, (
+        f"line {line}: {command}\nexit code {done.returncode}\n{done.stdout}{done.stderr}"
+    )
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
@@ -70,5 +74,9 @@ def test_blocks_are_found_and_the_command_lines_in_them(tmp_path):
         "1. item\n   ```console\n   $ vecpack a \\\n     b\n   output\n   $ other\n   ```\n```python\nb\n```\n"
     )
     found = list(blocks(page))
-    assert [(language, line) for language, _, line in found] == [("python", 2), ("console", 12), ("python", 18)]
+    assert [(language, line) for language, _, line in found] == [
+        ("python", 2),
+        ("console", 12),
+        ("python", 18),
+    ]
     assert commands(found[1][1]) == ["vecpack a    b"]

@@ -62,12 +62,18 @@ def test_a_decode_error_has_the_place():
     error = raised_by(RAISED["truncated"])
     assert (error.record, error.offset, error.field) == (2, 20, None)
     error = raised_by(RAISED["item"])
-    assert (error.path, error.record) == (None, 1)
+    assert (error.record, error.field) == (1, "vector")
 
 
 def test_errors_can_be_made_by_hand():
     error = vecpack.DecodeError("text", path="file", record=1, offset=2, field="vector")
-    assert (str(error), error.path, error.record, error.offset, error.field) == ("text", "file", 1, 2, "vector")
+    assert (str(error), error.path, error.record, error.offset, error.field) == (
+        "text",
+        "file",
+        1,
+        2,
+        "vector",
+    )
     error = vecpack.DecodeError("text")
     assert (error.path, error.record, error.offset, error.field) == (None, None, None, None)
     assert str(vecpack.SchemaError("text")) == str(vecpack.VecpackError("text")) == "text"
@@ -180,7 +186,15 @@ def test_a_value_that_a_write_option_cannot_have(tmp_path, options):
 
 @pytest.mark.parametrize(
     "options",
-    [{"dim": "3"}, {"dim": 1.5}, {"threads": "many"}, {"on_error": None}, {"batch_rows": [1]}, {"unknown": 1}, {"Dim": 3}],
+    [
+        {"dim": "3"},
+        {"dim": 1.5},
+        {"threads": "many"},
+        {"on_error": None},
+        {"batch_rows": [1]},
+        {"unknown": 1},
+        {"Dim": 3},
+    ],
     ids=str,
 )
 def test_an_option_of_another_type_or_name_is_a_type_error(tmp_path, options):

@@ -109,7 +109,10 @@ def test_items_with_gaps_are_copied_right_or_refused():
         assert_same_bits(out, EXPECTED)
 
 
-@pytest.mark.parametrize("item", [None, 1, 1.5, "text", [1.0, 2.0], object(), np.zeros((2, 3), "f4"), np.array(["a"]), np.zeros(6, "c8")])
+@pytest.mark.parametrize(
+    "item",
+    [None, 1, 1.5, "text", [1.0, 2.0], object(), np.zeros((2, 3), "f4"), np.array(["a"]), np.zeros(6, "c8")],
+)
 def test_an_item_of_another_kind_is_a_type_error(item):
     with pytest.raises(TypeError):
         vecpack.from_iter([EXPECTED[0], item]).to_pyarrow()
@@ -119,7 +122,9 @@ def test_an_item_of_another_kind_is_a_type_error(item):
         vecpack.take_iter([EXPECTED[0], item], np.zeros((4, DIM), np.float32))
 
 
-@pytest.mark.parametrize("item", [b"", bytes(4 * DIM - 1), bytes(4 * DIM + 4), EXPECTED[0, :-1], np.zeros(2 * DIM, "f4")])
+@pytest.mark.parametrize(
+    "item", [b"", bytes(4 * DIM - 1), bytes(4 * DIM + 4), EXPECTED[0, :-1], np.zeros(2 * DIM, "f4")]
+)
 def test_an_item_of_another_length_is_an_error_that_tells_its_number(item):
     items = [*EXPECTED[:700], item, *EXPECTED[:10]]
     for consume in (lambda stream: stream.to_pyarrow(), list, lambda stream: stream.to_numpy()):
@@ -288,7 +293,13 @@ def test_a_stream_in_other_types_and_to_other_consumers():
     stream = vecpack.from_iter(np.arange(6, dtype="i2").reshape(3, 2), dtype="int8")
     assert stream.to_polars().schema == {"vector": pl.Array(pl.Int8, 2)}
     assert_same_bits(np.stack(vecpack.from_iter(EXPECTED[:5]).to_pandas()["vector"]), EXPECTED[:5])
-    for options in ({"dtype": "float31"}, {"raw_dtype": "f3"}, {"batch_rows": 0}, {"batch_bytes": 0}, {"dim": 0}):
+    for options in (
+        {"dtype": "float31"},
+        {"raw_dtype": "f3"},
+        {"batch_rows": 0},
+        {"batch_bytes": 0},
+        {"dim": 0},
+    ):
         with pytest.raises(vecpack.OptionError):
             vecpack.from_iter(EXPECTED, **options)
 

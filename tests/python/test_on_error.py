@@ -45,7 +45,11 @@ def check(data, good, bad, **options):
     assert pa.schema(source.schema).field("vector").nullable
     assert column.is_null().to_pylist() == [row is None for row in good]
     assert_same_bits(column.flatten().to_numpy().reshape(expected.shape), expected)
-    assert not column.values.to_numpy().reshape(len(good), -1)[column.is_null().to_numpy(zero_copy_only=False)].any()
+    assert (
+        not column.values.to_numpy()
+        .reshape(len(good), -1)[column.is_null().to_numpy(zero_copy_only=False)]
+        .any()
+    )
     assert rejects(source, "record", "offset", "length", "kind") == bad
 
     with pytest.raises(vecpack.DecodeError) as caught:
@@ -121,7 +125,9 @@ def test_a_file_that_is_cut_at_any_byte(dim, use_bin_type):
 
 def test_another_object_that_is_cut_at_any_byte():
     expected = vectors(2, 2)
-    item = msgpack.packb({"a": [1.5, None, "text" * 20], "b": [b"x" * 300, 2**40], "c": msgpack.ExtType(1, b"abc")})
+    item = msgpack.packb(
+        {"a": [1.5, None, "text" * 20], "b": [b"x" * 300, 2**40], "c": msgpack.ExtType(1, b"abc")}
+    )
     data = pack(expected) + item
     for end in range(21, len(data)):
         source = vecpack.scan(data[:end], on_error="skip")
@@ -136,7 +142,9 @@ def test_the_rows_in_front_of_a_bad_record_come_before_it_is_raised():
         next(batches)
 
 
-@pytest.mark.parametrize("inside", [b"", b"\x92\x01", b"\x81\xa1a", b"\xdc\0\x05\xc0"], ids=["alone", "array", "map", "array16"])
+@pytest.mark.parametrize(
+    "inside", [b"", b"\x92\x01", b"\x81\xa1a", b"\xdc\0\x05\xc0"], ids=["alone", "array", "map", "array16"]
+)
 def test_a_byte_that_is_not_messagepack_ends_its_file(inside):
     first, second = vectors(3, 2, seed=1), vectors(4, 2, seed=2)
     broken = pack(first) + inside + b"\xc1" + pack(vectors(5, 2))
@@ -175,7 +183,12 @@ def test_every_first_byte_behind_a_vector(marker):
 def test_a_record_that_is_too_large_is_not_read():
     first, second = vectors(3, 4, seed=1), vectors(4, 4, seed=2)
     large = msgpack.packb(bytes(100))
-    check(pack(first) + large + pack(second), [*first, None, *second], [(3, 54, 102, "too_large")], max_record_bytes=100)
+    check(
+        pack(first) + large + pack(second),
+        [*first, None, *second],
+        [(3, 54, 102, "too_large")],
+        max_record_bytes=100,
+    )
     source = vecpack.scan(pack(first) + large, on_error="skip", max_record_bytes=102)
     source.count_rows()
     assert rejects(source, "kind") == [("dimension",)]
@@ -207,7 +220,10 @@ def test_a_length_is_a_claim_and_nothing_is_allocated_for_it(tmp_path, bomb):
     source = vecpack.scan([tmp_path / "bomb.msgpack", pack(expected) + BOMBS[bomb]], on_error="null")
     assert_same_bits(matrix(source), np.concatenate([expected, expected]))
     size = len(BOMBS[bomb])
-    assert rejects(source, "record", "offset", "length", "kind") == [(3, 30, size + 10, "truncated"), (3, 30, size, "truncated")]
+    assert rejects(source, "record", "offset", "length", "kind") == [
+        (3, 30, size + 10, "truncated"),
+        (3, 30, size, "truncated"),
+    ]
     with pytest.raises(vecpack.SchemaError):
         vecpack.scan(BOMBS[bomb])
 
@@ -229,7 +245,11 @@ def test_bombs_are_harmless_in_little_memory(tmp_path):
     assert run_python(code, path).split() == [str(2 * len(BOMBS)), str(len(BOMBS)), str(2 * len(BOMBS)), "0"]
 
 
-@pytest.mark.parametrize("nest", [b"\x91", b"\x81", b"\x92\xc0", b"\x81\xa1a", b"\xdc\0\x01"], ids=["91", "81", "92c0", "81a161", "dc"])
+@pytest.mark.parametrize(
+    "nest",
+    [b"\x91", b"\x81", b"\x92\xc0", b"\x81\xa1a", b"\xdc\0\x01"],
+    ids=["91", "81", "92c0", "81a161", "dc"],
+)
 def test_any_depth_is_stepped_over(nest):
     depth = (1 << 20) // len(nest)
     good = vectors(2, 2)
@@ -246,7 +266,9 @@ def test_any_depth_is_stepped_over(nest):
 @pytest.mark.parametrize("max_rejects", [0, 1, 7, 10_000])
 def test_a_flood_of_rejects_is_counted_but_not_kept(max_rejects):
     flood = b"\x90" * (1 << 20)
-    source = vecpack.scan([flood, pack(vectors(2, 1)), flood], dim=1, on_error="skip", max_rejects=max_rejects)
+    source = vecpack.scan(
+        [flood, pack(vectors(2, 1)), flood], dim=1, on_error="skip", max_rejects=max_rejects
+    )
     assert source.count_rows() == 2
     assert source.reject_count == 2 << 20
     assert rejects(source, "record", "offset") == [(n, n) for n in range(max_rejects)]
@@ -277,11 +299,25 @@ def test_a_reject_tells_the_same_in_columns(write_file):
     source = vecpack.scan([good, path], on_error="skip")
     source.count_rows()
     first, second = pa.table(source.rejects).to_pylist()
-    position = {"file": str(path), "record": 7, "offset": 7 * 2051, "length": 2050, "field": "vector", "kind": "dimension"}
+    position = {
+        "file": str(path),
+        "record": 7,
+        "offset": 7 * 2051,
+        "length": 2050,
+        "field": "vector",
+        "kind": "dimension",
+    }
     assert {name: first[name] for name in position} == position
     assert "2048 bytes" in first["expected"] and "2047 bytes" in first["found"]
     assert first["expected"] in first["message"] and first["found"] in first["message"]
-    position = {"file": str(path), "record": 8, "offset": 7 * 2051 + 2050, "length": 1, "field": "vector", "kind": "type"}
+    position = {
+        "file": str(path),
+        "record": 8,
+        "offset": 7 * 2051 + 2050,
+        "length": 1,
+        "field": "vector",
+        "kind": "type",
+    }
     assert {name: second[name] for name in position} == position
     types = {"record": pa.uint64(), "offset": pa.uint64(), "length": pa.uint64()}
     assert {name: pa.table(source.rejects).schema.field(name).type for name in types} == types
@@ -291,7 +327,9 @@ def test_records_are_numbered_from_zero_in_every_file(write_file):
     paths = [write_file(f"{n}.msgpack", [*vectors(n, 2), None]) for n in range(5)]
     source = vecpack.scan(paths, dim=2, on_error="skip", threads=3)
     source.count_rows()
-    assert rejects(source, "file", "record", "offset") == [(str(path), n, 10 * n) for n, path in enumerate(paths)]
+    assert rejects(source, "file", "record", "offset") == [
+        (str(path), n, 10 * n) for n, path in enumerate(paths)
+    ]
 
 
 def test_rejects_are_those_of_the_latest_scan():
@@ -308,11 +346,15 @@ STRIDE = 2 + 4 * DIM
 
 @pytest.mark.parametrize("threads", [1, 2, 8])
 @pytest.mark.parametrize("place", [0, 1, 127, 128, 2047, 2048, 9_999, ROWS - 1])
-@pytest.mark.parametrize("bad", [None, b"short", bytes(STRIDE), bytes(3 * STRIDE + 5)], ids=["nil", "short", "long", "longer"])
+@pytest.mark.parametrize(
+    "bad", [None, b"short", bytes(STRIDE), bytes(3 * STRIDE + 5)], ids=["nil", "short", "long", "longer"]
+)
 def test_a_bad_record_among_many_good_ones(write_file, place, bad, threads):
     good = vectors(ROWS, DIM)
     data = pack(good[:place]) + pack([bad]) + pack(good[place:])
-    source = vecpack.scan(write_file("v.msgpack", data), dim=DIM, on_error="skip", threads=threads, batch_rows=128)
+    source = vecpack.scan(
+        write_file("v.msgpack", data), dim=DIM, on_error="skip", threads=threads, batch_rows=128
+    )
     assert_same_bits(matrix(source), good)
     assert rejects(source, "record", "offset") == [(place, place * STRIDE)]
     with pytest.raises(vecpack.DecodeError) as caught:
@@ -330,15 +372,24 @@ def test_what_looks_like_records_inside_of_a_bad_record_is_none(write_file, thre
     bad = head + b"\xc4\x40" * ((STRIDE - 5 + shift) // 2) + bytes((STRIDE - 5 + shift) % 2) + inside
     data = pack(good[:2500]) + bad + pack(good[2500:])
     for batch_rows in (64, 1000, None):
-        source = vecpack.scan(write_file("v.msgpack", data), on_error="skip", threads=threads, batch_rows=batch_rows)
+        source = vecpack.scan(
+            write_file("v.msgpack", data), on_error="skip", threads=threads, batch_rows=batch_rows
+        )
         assert_same_bits(matrix(source), good)
-        assert rejects(source, "record", "offset", "length", "kind") == [(2500, 2500 * STRIDE, len(bad), "dimension")]
+        assert rejects(source, "record", "offset", "length", "kind") == [
+            (2500, 2500 * STRIDE, len(bad), "dimension")
+        ]
 
 
 @pytest.mark.parametrize("threads", [1, 2, 8])
 def test_a_bad_record_as_long_as_a_good_one(write_file, threads):
     good = vectors(3000, DIM)
-    impostors = [b"\xd9\x40" + bytes(64), b"\xc7\x3f\x01" + bytes(63), b"\xdc\x00\x3f" + bytes(63), b"\xc4\x3f" + bytes(63) + b"\xc0"]
+    impostors = [
+        b"\xd9\x40" + bytes(64),
+        b"\xc7\x3f\x01" + bytes(63),
+        b"\xdc\x00\x3f" + bytes(63),
+        b"\xc4\x3f" + bytes(63) + b"\xc0",
+    ]
     expected, data, kinds = [], b"", []
     for n, row in enumerate(good):
         expected.append(row)
@@ -373,7 +424,9 @@ def test_a_ragged_file(write_file, threads, policy):
     lengths = np.random.default_rng(1).integers(1, 6, 20_000)
     lengths[0] = 3
     rows = [vectors(1, length, seed=n)[0] for n, length in enumerate(lengths)]
-    source = vecpack.scan(write_file("v.msgpack", rows), on_error=policy, threads=threads, batch_rows=64, max_rejects=20_000)
+    source = vecpack.scan(
+        write_file("v.msgpack", rows), on_error=policy, threads=threads, batch_rows=64, max_rejects=20_000
+    )
     column = pa.table(source)["vector"].combine_chunks()
     good = np.flatnonzero(lengths == 3)
     bad = np.flatnonzero(lengths != 3)
@@ -390,12 +443,20 @@ def test_every_other_record_bad_in_many_files(write_file):
     for threads in (1, 2, 8):
         source = vecpack.scan(paths, on_error="skip", threads=threads, batch_rows=10, max_rejects=100_000)
         assert_same_bits(matrix(source), np.concatenate([good] * 4))
-        assert rejects(source, "file", "record") == [(str(path), 2 * n + 1) for path in paths for n in range(2000)]
+        assert rejects(source, "file", "record") == [
+            (str(path), 2 * n + 1) for path in paths for n in range(2000)
+        ]
 
 
 def test_the_first_bad_record_is_raised_not_the_one_that_is_found_first(write_file):
     # The later ones are near the start of their batches, the first at the end of its batch.
-    data = pack(vectors(1000, DIM)) + b"\xc0" + pack(vectors(100, DIM)) + b"\xc0" * 10 + pack(vectors(10_000, DIM))
+    data = (
+        pack(vectors(1000, DIM))
+        + b"\xc0"
+        + pack(vectors(100, DIM))
+        + b"\xc0" * 10
+        + pack(vectors(10_000, DIM))
+    )
     paths = [write_file("a.msgpack", data), write_file("b.msgpack", b"\xc0")]
     for threads in (1, 2, 8):
         for _ in range(5):

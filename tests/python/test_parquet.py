@@ -67,12 +67,16 @@ def test_the_size_of_the_lists_is_kept(path, out):
     vecpack.to_parquet(path, out)
     assert pq.read_schema(out) == pa.schema(vecpack.scan(path))
     assert pl.read_parquet_schema(out) == {"vector": pl.Array(pl.Float32, DIM)}
-    assert duckdb.sql(f"SELECT sum(list_sum(vector::FLOAT[{DIM}])) IS NULL FROM '{out}'").fetchall() == [(False,)]
+    assert duckdb.sql(f"SELECT sum(list_sum(vector::FLOAT[{DIM}])) IS NULL FROM '{out}'").fetchall() == [
+        (False,)
+    ]
 
 
 def test_the_size_of_the_lists_is_given_up_on_request(path, out):
     vecpack.to_parquet(path, out, list_type="list")
-    assert pq.read_schema(out).field("vector").type == pa.list_(pa.field("element", pa.float32(), nullable=False))
+    assert pq.read_schema(out).field("vector").type == pa.list_(
+        pa.field("element", pa.float32(), nullable=False)
+    )
     assert pl.read_parquet_schema(out) == {"vector": pl.List(pl.Float32)}
 
 
@@ -185,10 +189,24 @@ def broken_stream():
 
 
 FAILURES = {
-    "a bad record": (vecpack.DecodeError, lambda out, **options: vecpack.to_parquet(pack([*EXPECTED, None]), out, **options)),
-    "a callback": (Mine, lambda out, **options: vecpack.to_parquet(pack(EXPECTED), out, progress=fail, **options)),
-    "an iterator": (Mine, lambda out, **options: vecpack.to_parquet(vecpack.from_iter(broken_stream(), batch_rows=100), out, **options)),
-    "an option": (vecpack.OptionError, lambda out, **options: vecpack.to_parquet(pack(EXPECTED), out, compression="x", **options)),
+    "a bad record": (
+        vecpack.DecodeError,
+        lambda out, **options: vecpack.to_parquet(pack([*EXPECTED, None]), out, **options),
+    ),
+    "a callback": (
+        Mine,
+        lambda out, **options: vecpack.to_parquet(pack(EXPECTED), out, progress=fail, **options),
+    ),
+    "an iterator": (
+        Mine,
+        lambda out, **options: vecpack.to_parquet(
+            vecpack.from_iter(broken_stream(), batch_rows=100), out, **options
+        ),
+    ),
+    "an option": (
+        vecpack.OptionError,
+        lambda out, **options: vecpack.to_parquet(pack(EXPECTED), out, compression="x", **options),
+    ),
     "the schema": (vecpack.SchemaError, lambda out, **options: vecpack.to_parquet(b"", out, **options)),
 }
 
@@ -216,8 +234,14 @@ def test_a_failure_leaves_the_old_file_as_it_was(path, out, failure):
 def test_while_a_file_is_written_the_old_one_stands_under_its_name(path, out):
     out.write_bytes(b"old")
     seen = set()
-    vecpack.to_parquet(path, out, overwrite=True, row_group_bytes=10_000, batch_rows=100, progress=lambda done, total, rows: seen.add(
-        out.read_bytes() if rows < ROWS else b"end"))
+    vecpack.to_parquet(
+        path,
+        out,
+        overwrite=True,
+        row_group_bytes=10_000,
+        batch_rows=100,
+        progress=lambda done, total, rows: seen.add(out.read_bytes() if rows < ROWS else b"end"),
+    )
     assert seen == {b"old", b"end"}
 
 
@@ -279,7 +303,10 @@ def test_a_directory_gets_a_file_for_each_input(write_file, tmp_path, form):
     assert (report.files, report.rows) == (2, 200)
     for name in "ab":
         assert_same_bits(matrix(pq.read_table(target / f"{name}.parquet")), vectors(100, 3, seed=ord(name)))
-    assert_same_bits(matrix(pl.read_parquet(target / "*.parquet").to_arrow()), np.concatenate([vectors(100, 3, seed=ord(n)) for n in "ab"]))
+    assert_same_bits(
+        matrix(pl.read_parquet(target / "*.parquet").to_arrow()),
+        np.concatenate([vectors(100, 3, seed=ord(n)) for n in "ab"]),
+    )
 
 
 def test_a_directory_with_one_of_the_targets_is_refused_before_any_work(write_file, tmp_path):
@@ -307,12 +334,21 @@ def test_inputs_of_the_same_name_do_not_overwrite_each_other(write_file, tmp_pat
 
 def test_the_report_tells_what_was_done(path, out):
     paths = [path, path]
-    report = vecpack.to_parquet(paths, out, row_group_bytes=65_536, compression="zstd", encoding="byte-stream-split")
+    report = vecpack.to_parquet(
+        paths, out, row_group_bytes=65_536, compression="zstd", encoding="byte-stream-split"
+    )
     as_dict = report.to_dict()
     assert 0 <= as_dict.pop("seconds") == report.seconds < 60
     expected = {
-        "rows": 2 * ROWS, "rejects": 0, "files": 2, "bytes_in": 2 * path.stat().st_size, "bytes_out": out.stat().st_size,
-        "row_groups": pq.ParquetFile(out).num_row_groups, "outputs": [str(out)], "compression": "zstd", "encoding": "byte-stream-split",
+        "rows": 2 * ROWS,
+        "rejects": 0,
+        "files": 2,
+        "bytes_in": 2 * path.stat().st_size,
+        "bytes_out": out.stat().st_size,
+        "row_groups": pq.ParquetFile(out).num_row_groups,
+        "outputs": [str(out)],
+        "compression": "zstd",
+        "encoding": "byte-stream-split",
     }
     assert as_dict == expected
     for name, value in expected.items():
@@ -337,10 +373,17 @@ def test_progress_is_told_by_bytes_and_rows(path, out):
 
 def test_progress_of_a_stream_has_no_total(out):
     told = []
-    vecpack.to_parquet(io.BytesIO(pack(EXPECTED)), out, batch_rows=1000, progress=lambda *progress: told.append(progress))
+    vecpack.to_parquet(
+        io.BytesIO(pack(EXPECTED)), out, batch_rows=1000, progress=lambda *progress: told.append(progress)
+    )
     assert {total for _, total, _ in told} == {None}
     assert told[-1][2] == ROWS
-    vecpack.to_parquet(pa.table(vecpack.read(pack(EXPECTED))), out, overwrite=True, progress=lambda *progress: told.append(progress))
+    vecpack.to_parquet(
+        pa.table(vecpack.read(pack(EXPECTED))),
+        out,
+        overwrite=True,
+        progress=lambda *progress: told.append(progress),
+    )
     assert told[-1][2] == ROWS
 
 
@@ -407,7 +450,9 @@ def test_a_source_keeps_its_options(path, out):
 
 def test_a_table_of_other_columns_too(out):
     table = vecpack.read(pack(EXPECTED[:100])).to_pyarrow()
-    table = table.append_column("id", pa.array(range(100))).append_column("text", pa.array([f"text {n}" for n in range(100)]))
+    table = table.append_column("id", pa.array(range(100))).append_column(
+        "text", pa.array([f"text {n}" for n in range(100)])
+    )
     table = table.append_column("tags", pa.array([["a"] * (n % 3) for n in range(100)]))
     for list_type in ("fixed", "list"):
         vecpack.to_parquet(table, out, list_type=list_type, row_group_bytes=3000, overwrite=True)
@@ -429,12 +474,20 @@ def test_a_slice_of_a_table_with_nulls(out, list_type):
 def test_null_elements_of_a_foreign_table(out):
     values = [[1.0, None], [None, None], None, [2.0, 3.0]]
     for list_type in ("fixed", "list"):
-        vecpack.to_parquet(pa.table({"v": pa.array(values, pa.list_(pa.float32(), 2))}), out, list_type=list_type, overwrite=True)
+        vecpack.to_parquet(
+            pa.table({"v": pa.array(values, pa.list_(pa.float32(), 2))}),
+            out,
+            list_type=list_type,
+            overwrite=True,
+        )
         assert pq.read_table(out)["v"].to_pylist() == values
 
 
 def test_two_vector_columns(out):
-    columns = {name: vecpack.read(pack(vectors(50, dim))).to_pyarrow()["vector"] for name, dim in (("a", 3), ("b", 5))}
+    columns = {
+        name: vecpack.read(pack(vectors(50, dim))).to_pyarrow()["vector"]
+        for name, dim in (("a", 3), ("b", 5))
+    }
     vecpack.to_parquet(pa.table(columns), out)
     for number, (name, column) in enumerate(columns.items()):
         assert pq.read_table(out)[name].combine_chunks().equals(column.combine_chunks())

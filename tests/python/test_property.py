@@ -12,7 +12,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 DIM = 2
-ANY = {name: 2**32 - 1 for name in ("max_buffer_size", "max_array_len", "max_map_len", "max_str_len", "max_bin_len", "max_ext_len")}
+ANY = {
+    name: 2**32 - 1
+    for name in (
+        "max_buffer_size",
+        "max_array_len",
+        "max_map_len",
+        "max_str_len",
+        "max_bin_len",
+        "max_ext_len",
+    )
+}
 
 
 def naive(data):
@@ -29,7 +39,11 @@ def naive(data):
         except msgpack.FormatError:
             return rows, [*bad, (record, at, len(data) - at, "invalid")]
         end, marker = unpacker.tell(), data[at]
-        head = 1 if 0xA0 <= marker <= 0xBF else {0xC4: 2, 0xC5: 3, 0xC6: 5, 0xD9: 2, 0xDA: 3, 0xDB: 5}.get(marker)
+        head = (
+            1
+            if 0xA0 <= marker <= 0xBF
+            else {0xC4: 2, 0xC5: 3, 0xC6: 5, 0xD9: 2, 0xDA: 3, 0xDB: 5}.get(marker)
+        )
         good = head is not None and end - at - head == 4 * DIM
         rows.append(data[at + head : end] if good else None)
         if not good:
@@ -52,14 +66,26 @@ def vector_bytes(head):
     return st.binary(min_size=4 * DIM, max_size=4 * DIM).map(lambda data: head + data)
 
 
-heads = st.sampled_from([b"\xc4\x08", b"\xa8", b"\xd9\x08", b"\xc5\0\x08", b"\xdb\0\0\0\x08", b"\xc6\0\0\0\x08"])
+heads = st.sampled_from(
+    [b"\xc4\x08", b"\xa8", b"\xd9\x08", b"\xc5\0\x08", b"\xdb\0\0\0\x08", b"\xc6\0\0\0\x08"]
+)
 vector = heads.flatmap(vector_bytes)
 plain = vector_bytes(b"\xc4\x08")
-scalars = st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats() | st.binary(max_size=40) | st.text(max_size=40)
+scalars = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**64 - 1)
+    | st.floats()
+    | st.binary(max_size=40)
+    | st.text(max_size=40)
+)
 extensions = st.builds(msgpack.ExtType, st.integers(0, 127), st.binary(max_size=20))
 objects = st.recursive(
     scalars | extensions,
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=3) | st.integers(0, 9), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.text(max_size=3) | st.integers(0, 9), inner, max_size=3)
+    ),
     max_leaves=8,
 )
 other = objects.map(msgpack.packb)
@@ -97,7 +123,11 @@ def as_inputs(parts, kinds, random, tmp_path):
             yield part if kind == "bytes" else ShortReads(part, random)
 
 
-@settings(deadline=None, max_examples=250, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(
+    deadline=None,
+    max_examples=250,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(
     parts=pieces(records | damaged()),
     kinds=st.lists(st.sampled_from(["bytes", "file", "stream"]), min_size=4, max_size=4),
@@ -106,10 +136,14 @@ def as_inputs(parts, kinds, random, tmp_path):
     batch_rows=st.sampled_from([None, 1, 2, 3, 7, 64]),
     policy=st.sampled_from(["raise", "skip", "null"]),
 )
-def test_the_rows_and_the_rejects_are_those_of_a_naive_decoder(tmp_path, parts, kinds, random, threads, batch_rows, policy):
+def test_the_rows_and_the_rejects_are_those_of_a_naive_decoder(
+    tmp_path, parts, kinds, random, threads, batch_rows, policy
+):
     expected = [naive(part) for part in parts]
     inputs = list(as_inputs(parts, kinds, random, tmp_path))
-    source = vecpack.scan(inputs, dim=DIM, on_error=policy, threads=threads, batch_rows=batch_rows, max_rejects=10**6)
+    source = vecpack.scan(
+        inputs, dim=DIM, on_error=policy, threads=threads, batch_rows=batch_rows, max_rejects=10**6
+    )
     bad = [reject for _, found in expected for reject in found]
     if policy == "raise" and bad:
         with pytest.raises(vecpack.DecodeError) as caught:
@@ -125,17 +159,29 @@ def test_the_rows_and_the_rejects_are_those_of_a_naive_decoder(tmp_path, parts, 
     assert source.reject_count == len(bad)
 
 
-@settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
-@given(parts=pieces(records | damaged()), number=st.integers(1, 9), kinds=st.lists(st.sampled_from(["bytes", "file"]), min_size=4, max_size=4))
+@settings(
+    deadline=None,
+    max_examples=100,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(
+    parts=pieces(records | damaged()),
+    number=st.integers(1, 9),
+    kinds=st.lists(st.sampled_from(["bytes", "file"]), min_size=4, max_size=4),
+)
 def test_any_split_is_the_whole(tmp_path, parts, number, kinds):
     expected = [naive(part) for part in parts]
-    source = vecpack.scan(list(as_inputs(parts, kinds, None, tmp_path)), dim=DIM, on_error="skip", max_rejects=10**6)
+    source = vecpack.scan(
+        list(as_inputs(parts, kinds, None, tmp_path)), dim=DIM, on_error="skip", max_rejects=10**6
+    )
     split = source.split(number)
     assert len(split) == number
     found = b"".join(matrix(part).tobytes() for part in split)
     assert found == b"".join(row for rows, _ in expected for row in rows if row is not None)
     columns = ("record", "offset", "length", "kind")
-    assert sum((rejects(part, *columns) for part in split), []) == [reject for _, bad in expected for reject in bad]
+    assert sum((rejects(part, *columns) for part in split), []) == [
+        reject for _, bad in expected for reject in bad
+    ]
 
 
 @settings(deadline=None, max_examples=100)
@@ -151,7 +197,11 @@ def test_the_dimension_is_inferred_from_the_first_whole_vector(data):
         while expected is None and at < len(data):
             unpacker.skip()
             end, marker = unpacker.tell(), data[at]
-            head = 1 if 0xA0 <= marker <= 0xBF else {0xC4: 2, 0xC5: 3, 0xC6: 5, 0xD9: 2, 0xDA: 3, 0xDB: 5}.get(marker)
+            head = (
+                1
+                if 0xA0 <= marker <= 0xBF
+                else {0xC4: 2, 0xC5: 3, 0xC6: 5, 0xD9: 2, 0xDA: 3, 0xDB: 5}.get(marker)
+            )
             if is_vector(head, end, at):
                 expected = (end - at - head) // 4
             at = end

@@ -62,7 +62,9 @@ def test_a_glob_gives_its_files_sorted_by_name(write_file):
         path = write_file(name, vectors(1, 2, seed=ord(name[0])))
     source = vecpack.scan(str(path.parent / "*.msgpack"))
     assert source.files == [str(path.parent / "a.msgpack"), str(path.parent / "b.msgpack")]
-    assert_same_bits(matrix(source), np.concatenate([vectors(1, 2, seed=ord("a")), vectors(1, 2, seed=ord("b"))]))
+    assert_same_bits(
+        matrix(source), np.concatenate([vectors(1, 2, seed=ord("a")), vectors(1, 2, seed=ord("b"))])
+    )
 
 
 def test_a_directory_gives_its_messagepack_files_sorted_and_with_those_below(write_file, tmp_path):
@@ -92,12 +94,26 @@ def test_a_file_whose_name_is_not_utf8(tmp_path):
 
 def test_a_list_of_all_kinds_keeps_its_order(write_file):
     parts = [vectors(3, 2, seed=n) for n in range(5)]
-    inputs = [write_file("0.msgpack", parts[0]), pack(parts[1]), bytearray(pack(parts[2])), io.BytesIO(pack(parts[3]))]
+    inputs = [
+        write_file("0.msgpack", parts[0]),
+        pack(parts[1]),
+        bytearray(pack(parts[2])),
+        io.BytesIO(pack(parts[3])),
+    ]
     source = vecpack.scan((*inputs, str(write_file("4.msgpack", parts[4]))))
     assert_same_bits(matrix(source), np.concatenate(parts))
 
 
-@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview, lambda data: np.frombuffer(data, np.uint8), lambda data: array.array("B", data)])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        bytes,
+        bytearray,
+        memoryview,
+        lambda data: np.frombuffer(data, np.uint8),
+        lambda data: array.array("B", data),
+    ],
+)
 def test_anything_bytes_like(kind):
     expected = vectors(100, 3)
     assert_same_bits(matrix(vecpack.scan(kind(pack(expected)))), expected)
@@ -193,7 +209,9 @@ def test_a_file_object_that_returns_too_much_is_an_error():
         vecpack.scan(TooMuch(), dim=1).count_rows()
 
 
-@pytest.mark.parametrize("scan", [lambda source: source.count_rows(), lambda source: source.to_pyarrow(), list])
+@pytest.mark.parametrize(
+    "scan", [lambda source: source.count_rows(), lambda source: source.to_pyarrow(), list]
+)
 def test_an_exception_of_a_file_object_comes_through_unchanged(scan):
     class Mine(Exception):
         pass
@@ -327,24 +345,35 @@ def test_infer_records_bounds_the_search_for_the_first_good_record():
 
 
 def test_the_options_of_a_source_make_the_same_source_again():
-    given = {"dtype": "float64", "raw_dtype": ">f4", "infer_records": 7, "on_error": "skip", "max_rejects": 8,
-             "batch_rows": 9, "batch_bytes": 10_000, "threads": 2, "max_record_bytes": 11_000}
+    given = {
+        "dtype": "float64",
+        "raw_dtype": ">f4",
+        "infer_records": 7,
+        "on_error": "skip",
+        "max_rejects": 8,
+        "batch_rows": 9,
+        "batch_bytes": 10_000,
+        "threads": 2,
+        "max_record_bytes": 11_000,
+    }
     data = pack(vectors(3, 2))
     source = vecpack.scan(data, **given)
     assert source.options == {"dim": 2, **given}
     assert vecpack.scan(data, **source.options).options == source.options
 
 
-def test_a_source_and_its_repr_name_what_it_reads(write_file):
-    path = write_file("v.msgpack", vectors(3, 2))
-    assert "v.msgpack" in repr(vecpack.scan(path))
-    assert repr(vecpack.scan(path)).startswith("<") or "Source" in repr(vecpack.scan(path))
+def test_the_repr_of_a_source_tells_what_it_gives():
+    text = repr(vecpack.scan(pack(vectors(3, 200)), dtype="float64"))
+    for part in ("Source", "200", "float64"):
+        assert part in text
 
 
 @pytest.mark.parametrize("parts", [1, 2, 3, 7, 32])
 def test_parts_of_a_source_are_together_the_source(write_file, parts):
     expected = [vectors(n, 3, seed=n) for n in (2000, 1, 500, 3000, 50)]
-    source = vecpack.scan([write_file(f"{n}.msgpack", part) for n, part in enumerate(expected)], batch_rows=100)
+    source = vecpack.scan(
+        [write_file(f"{n}.msgpack", part) for n, part in enumerate(expected)], batch_rows=100
+    )
     split = source.split(parts)
     assert len(split) == parts
     assert all(part.schema == source.schema for part in split)
@@ -428,7 +457,9 @@ def test_element_types_are_named_as_numpy_names_them():
     data = pack(vectors(2, 3).astype(">f4"))
     for raw in (">f4", np.dtype(">f4")):
         for dtype in ("float64", np.float64, np.dtype("f8")):
-            assert_same_bits(matrix(vecpack.scan(data, raw_dtype=raw, dtype=dtype)), vectors(2, 3).astype("f8"))
+            assert_same_bits(
+                matrix(vecpack.scan(data, raw_dtype=raw, dtype=dtype)), vectors(2, 3).astype("f8")
+            )
     assert vecpack.scan(pack(vectors(2, 3)), raw_dtype=np.float32).dim == 3
     assert vecpack.scan(pack(vectors(2, 3)), raw_dtype="float32").dim == 3
     assert vecpack.scan(pack(vectors(2, 3)), raw_dtype=np.uint8).dim == 12

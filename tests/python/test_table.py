@@ -59,7 +59,12 @@ def test_inspect_tells_what_is_in_there(write_file):
     assert "3" in column["type"]
     as_dict = found.to_dict()
     assert {name: as_dict[name] for name in ("files", "rows", "rejects", "framing", "layout")} == {
-        "files": 2, "rows": 105, "rejects": 2, "framing": "sequence", "layout": "vector"}
+        "files": 2,
+        "rows": 105,
+        "rejects": 2,
+        "framing": "sequence",
+        "layout": "vector",
+    }
     assert "105" in str(found) and "vector" in str(found) and "nil" in str(found)
 
 

@@ -1,0 +1,62 @@
+# One file of commands: people and CI call the same recipes. `make help` lists them.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+CARGO  ?= cargo
+
+.DEFAULT_GOAL := build
+.PHONY: help build demo test test-rust test-python lint format bench docs clean
+
+help: ## show this list
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: $(BIN)/vecpack ## build the wheel and install it, with what the tests need, into .venv
+
+demo: $(BIN)/vecpack ## sample vectors -> Parquet -> a DuckDB query, and what it cost
+	$(BIN)/python docs/demo.py
+
+test: lint test-rust test-python ## everything that must pass before a change lands
+
+test-rust: ## Rust tests, with the command and with the core alone
+	$(CARGO) test --locked --no-default-features
+	$(CARGO) test --locked
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --all-features
+
+test-python: $(BIN)/vecpack ## Python tests, the stubs against the module, the blocks of the docs
+	$(BIN)/python -m pytest
+	$(BIN)/python -m mypy.stubtest vecpack
+
+lint: $(VENV)/installed ## formatting and lints of both languages, as the code is
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --all-targets --no-default-features -- -D warnings
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+	$(CARGO) clippy --locked --all-targets --all-features -- -D warnings
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy python/vecpack
+
+format: $(VENV)/installed ## put the code into the form that `make lint` asks for
+	$(CARGO) fmt
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: $(BIN)/vecpack ## measure against Python, NumPy and plain reads; draws the charts in docs/benchmarks
+	$(BIN)/pip install --quiet -r benches/requirements.txt
+	$(BIN)/python benches/run.py
+
+clean: ## remove what was built
+	rm -rf target $(VENV) data
+
+# The environment: made once, and again when the pins change.
+$(VENV)/installed: tests/requirements.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt
+	touch $@
+
+# The package as its users get it: a wheel, installed.
+SOURCES := Cargo.toml Cargo.lock pyproject.toml README.md $(shell find src python -name '*.rs' -o -name '*.py' -o -name '*.pyi')
+$(BIN)/vecpack: $(VENV)/installed $(SOURCES)
+	$(BIN)/maturin build --quiet --release --locked --interpreter $(BIN)/python --out target/wheels
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps target/wheels/vecpack-*.whl
+	touch $@
