@@ -43,7 +43,8 @@ def _draw(run: dict[str, Any], name: str, quantity: str, unit: str) -> Path:
     path = DOCS / f"{name}.svg"
 
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(8.4, 1.5 + 0.4 * len(rows)), layout="constrained")
+        figure = Figure(figsize=(8.4, 2 + 0.38 * len(rows)), layout="constrained")
+        figure.get_layout_engine().set(h_pad=0.1)
         axes = figure.subplots()
         for position, row in enumerate(rows):
             speed = row[quantity]
@@ -59,8 +60,6 @@ def _draw(run: dict[str, Any], name: str, quantity: str, unit: str) -> Path:
                 fontweight=_weight(row),
             )
 
-        axes.set_title(table["title"], loc="left", fontsize=11, fontweight="bold")
-        axes.set_xlabel(_caption(run, table, unit), loc="left", fontsize=9)
         axes.set_yticks(range(len(rows)), [row["name"] for row in rows])
         for label, row in zip(axes.get_yticklabels(), rows, strict=True):
             label.set_fontweight(_weight(row))
@@ -69,7 +68,9 @@ def _draw(run: dict[str, Any], name: str, quantity: str, unit: str) -> Path:
         axes.margins(x=0.08, y=0.01)
         kinds = [kind for kind in COLOURS if any(row["kind"] == kind for row in rows)]
         handles = [Patch(color=COLOURS[kind], label=MEANINGS[kind]) for kind in kinds]
-        axes.legend(handles=handles, loc="lower right", frameon=False, fontsize=9)
+        figure.suptitle(table["title"], x=0.01, horizontalalignment="left", fontsize=12, fontweight="bold")
+        figure.legend(handles=handles, loc="outside lower right", frameon=False, fontsize=9)
+        figure.supxlabel(_caption(run, table, unit), x=0.01, horizontalalignment="left", fontsize=9)
 
         DOCS.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, transparent=True, metadata={"Date": None})
@@ -81,8 +82,13 @@ def _weight(row: dict[str, Any]) -> str:
 
 
 def _caption(run: dict[str, Any], table: dict[str, Any], unit: str) -> str:
-    machine = f"{run['machine']['cores']} cores of {run['machine']['cpu']}"
-    return f"{unit}, more is better; median of {table['rounds']} rounds on {machine}"
+    return "\n".join(
+        [
+            f"{unit}, more is better; median of {table['rounds']} rounds",
+            f"{table['data']}, in the page cache",
+            f"{run['machine']['cores']} cores of {run['machine']['cpu']}",
+        ]
+    )
 
 
 if __name__ == "__main__":

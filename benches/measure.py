@@ -36,6 +36,8 @@ class Table:
 
     name: str
     title: str
+    data: str
+    """What the input is, in words."""
     size: int
     """Bytes of input that one run handles."""
     files: int

@@ -28,7 +28,7 @@ def python_loop(sample: Sample) -> Vectors:
 
 
 def numpy_dtype(sample: Sample) -> Vectors:
-    """The expert's trick: no MessagePack at all. It needs every record to have the same head, and never checks."""
+    """The expert's trick, no MessagePack at all: every record must have the same head, which nobody checks."""
     record = np.dtype([("head", f"V{HEAD_BYTES}"), ("vector", "<f4", DIM)])
     return np.ascontiguousarray(np.fromfile(sample.path, record)["vector"])
 

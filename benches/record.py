@@ -44,6 +44,7 @@ class TableRecord:
 
     name: str
     title: str
+    data: str
     bytes: int
     files: int
     rounds: int
@@ -94,7 +95,7 @@ def table_record(table: Table, timings: dict[str, Timing]) -> TableRecord:
             verdicts=judge(table, contestant.name, timings),
         )
         rows.append(row)
-    return TableRecord(table.name, table.title, table.size, table.files, len(baseline.seconds), rows)
+    return TableRecord(table.name, table.title, table.data, table.size, table.files, len(baseline.seconds), rows)
 
 
 def machine() -> Machine:
@@ -128,9 +129,7 @@ def write(run: Run) -> None:
 
 
 def versions() -> dict[str, str]:
-    return {"python": platform.python_version()} | {
-        name: importlib.metadata.version(name) for name in PACKAGES
-    }
+    return {"python": platform.python_version()} | {name: importlib.metadata.version(name) for name in PACKAGES}
 
 
 def _commit() -> str:

@@ -68,7 +68,7 @@ def _write(sample: Sample, seed: int) -> None:
     # Under another name first, so that an interrupted run leaves no half file behind.
     partial = sample.path.with_suffix(".partial")
     partial.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "vecpack", "sample", str(partial)]
+    command = [sys.executable, "-m", "vecpack", "sample", "--quiet", str(partial)]
     subprocess.run([*command, f"--rows={sample.rows}", f"--dim={DIM}", f"--seed={seed}"], check=True)
     partial.replace(sample.path)
 

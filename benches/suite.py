@@ -47,16 +47,14 @@ def read(samples: list[Sample]) -> Table:
             _fills_memory("preadv into fresh 2 MiB pages", peers.read_into_huge_pages, sample),
             _fills_memory("preadv into fresh 4 KiB pages", peers.read_into_small_pages, sample),
         ]
-    return Table("read", f"One file into memory: {_shape([sample])}", sample.size, 1, 15, contestants)
+    return Table("read", "One file into memory", _shape([sample]), sample.size, 1, 15, contestants)
 
 
 def _read_and_forget(sample: Sample) -> Contestant:
     def run() -> int:
         return peers.read_and_forget(sample)
 
-    return Contestant(
-        "preadv into a re-used buffer", "floor", run, check=lambda: expect_equal(run(), sample.size)
-    )
+    return Contestant("preadv into a re-used buffer", "floor", run, check=lambda: expect_equal(run(), sample.size))
 
 
 def _fills_memory(name: str, fill: Callable[[Sample], mmap.mmap], sample: Sample) -> Contestant:
@@ -80,9 +78,7 @@ def stream(samples: list[Sample]) -> Table:
         _drops("vecpack.scan", "vecpack", lambda: vecpack.scan(sample.path), expected),
         _read_and_forget(sample),
     ]
-    return Table(
-        "stream", f"One file, every batch dropped: {_shape([sample])}", sample.size, 1, 15, contestants
-    )
+    return Table("stream", "One file, every batch dropped", _shape([sample]), sample.size, 1, 15, contestants)
 
 
 def count(samples: list[Sample]) -> Table:
@@ -96,14 +92,10 @@ def count(samples: list[Sample]) -> Table:
         counts("vecpack.scan(...).count_rows", "vecpack", lambda: vecpack.scan(sample.path).count_rows()),
         _read_and_forget(sample),
     ]
-    return Table(
-        "count", f"Counting the rows of one file: {_shape([sample])}", sample.size, 1, 15, contestants
-    )
+    return Table("count", "Counting the rows of one file", _shape([sample]), sample.size, 1, 15, contestants)
 
 
-def _drops(
-    name: str, kind: Kind, results: Callable[[], Iterable[object]], expected: Fingerprint
-) -> Contestant:
+def _drops(name: str, kind: Kind, results: Callable[[], Iterable[object]], expected: Fingerprint) -> Contestant:
     """Takes one result after another and keeps none; to free them is part of the job."""
     return Contestant(name, kind, lambda: _drain(results()), check=lambda: expect_same(results(), expected))
 
@@ -154,12 +146,10 @@ def parquet(samples: list[Sample]) -> Table:
         writes("polars, from a frame in memory", "peer", lambda: _by_polars(frame, out)),
         writes("vecpack.to_parquet", "vecpack", by_vecpack),
         writes("vecpack to-parquet (a process)", "vecpack", lambda: _by_command(sample.path, out)),
-        Contestant(
-            "cp (a process)", "floor", copies, copies_exactly, clean_up=lambda: copy.unlink(missing_ok=True)
-        ),
+        Contestant("cp (a process)", "floor", copies, copies_exactly, clean_up=lambda: copy.unlink(missing_ok=True)),
     ]
-    title = f"One file to Parquet, uncompressed, without fsync: {_shape([sample])}"
-    return Table("parquet", title, sample.size, 1, 9, contestants)
+    title = "One file to Parquet, uncompressed, without fsync"
+    return Table("parquet", title, _shape([sample]), sample.size, 1, 9, contestants)
 
 
 def _arrow_table(vectors: peers.Vectors) -> pa.Table:
@@ -205,8 +195,8 @@ def pooled(samples: list[Sample]) -> Table:
         _drops("vecpack.read", "vecpack", lambda: read_in_pool(read_one, samples), expected),
         _drops("vecpack.scan, no pool", "vecpack", lambda: vecpack.scan(paths), expected),
     ]
-    title = f"A pool of {WORKERS} threads, results in order, each dropped: {_shape(samples)}"
-    return Table("pool", title, sum(sample.size for sample in samples), len(samples), 5, contestants)
+    title = f"Many files, read by a pool of {WORKERS} threads, results in order, each dropped"
+    return Table("pool", title, _shape(samples), sum(sample.size for sample in samples), len(samples), 5, contestants)
 
 
 def _shape(samples: list[Sample]) -> str:

@@ -28,14 +28,14 @@ def table_text(table: TableRecord, judged: bool) -> str:
                 ", ".join(_word(verdict, baseline=table.rows[0].name) for verdict in verdicts),
             ]
         )
-    rounds = "1 round" if table.rounds == 1 else f"median of {table.rounds} interleaved rounds"
+    rounds = "one round" if table.rounds == 1 else f"median of {table.rounds} interleaved rounds"
     words = {0, len(header) - 2, len(header) - 1}
-    return f"{table.title} ({table.name}, {rounds})\n\n{_align(lines, left=words)}\n"
+    return f"{table.name}: {table.title}\n{table.data}; {rounds}\n\n{_align(lines, left=words)}\n"
 
 
 def memory_text(peaks: list[Peak], files: int) -> str:
     lines = [["", "MB"], *([peak.name, f"{peak.bytes / 1e6:.0f}"] for peak in peaks)]
-    return f"Peak memory of a process that reads {files} files (memory)\n\n{_align(lines, left={0})}\n"
+    return f"memory: Peak of a process that reads {files} files\n\n{_align(lines, left={0})}\n"
 
 
 def heading(machine: Machine, versions: dict[str, str]) -> str:

@@ -36,7 +36,9 @@ def main() -> None:
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
 
-    headline(f"1. {FILES} files of {ROWS:,} vectors of {DIM} float32, as msgpack.pack(vector.tobytes(), file) writes them")
+    headline(
+        f"1. {FILES} files of {ROWS:,} vectors of {DIM} float32, as msgpack.pack(vector.tobytes(), file) writes them"
+    )
     for number in range(FILES):
         vecpack("sample", FOLDER / f"vectors-{number}.msgpack", "--rows", ROWS, "--dim", DIM, "--seed", number)
 
@@ -76,7 +78,11 @@ def vecpack(*arguments: object) -> float:
     print("    $ vecpack " + " ".join(command), flush=True)
     begin = time.perf_counter()
     done = subprocess.run(
-        [sys.executable, "-m", "vecpack", *command], check=True, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        [sys.executable, "-m", "vecpack", *command],
+        check=True,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
     )
     seconds = time.perf_counter() - begin
     for line in done.stdout.splitlines():

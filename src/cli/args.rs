@@ -79,15 +79,6 @@ pub(super) struct ReadArgs {
     #[arg(long, value_name = "N", default_value_t = ReadOptions::default().infer_records)]
     infer_records: u64,
 
-    /// What to do with a record that cannot become a row: end with an error, leave it out, or put a null in its place.
-    #[arg(
-        long,
-        value_name = "POLICY",
-        default_value = ReadOptions::default().on_error.as_str(),
-        value_parser = names([OnError::Raise, OnError::Skip, OnError::Null].map(OnError::as_str), str::parse::<OnError>),
-    )]
-    on_error: OnError,
-
     /// How many rejected records keep their details; all are counted.
     #[arg(long, value_name = "N", default_value_t = ReadOptions::default().max_rejects)]
     max_rejects: usize,
@@ -116,7 +107,6 @@ impl ReadArgs {
             .with_dtype(self.dtype)
             .with_raw_dtype(self.raw_dtype)
             .with_infer_records(self.infer_records)
-            .with_on_error(self.on_error)
             .with_max_rejects(self.max_rejects)
             .with_batch_bytes(self.batch_bytes.as_usize())
             .with_max_record_bytes(self.max_record_bytes.0);
@@ -130,6 +120,26 @@ impl ReadArgs {
             options = options.with_threads(threads);
         }
         options
+    }
+}
+
+/// For commands that turn records into rows; the others look at all of them.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Reading")]
+pub(super) struct PolicyArgs {
+    /// What to do with a record that cannot become a row: end with an error, leave it out, or put a null in its place.
+    #[arg(
+        long,
+        value_name = "POLICY",
+        default_value = ReadOptions::default().on_error.as_str(),
+        value_parser = names([OnError::Raise, OnError::Skip, OnError::Null].map(OnError::as_str), str::parse::<OnError>),
+    )]
+    on_error: OnError,
+}
+
+impl PolicyArgs {
+    pub(super) fn apply(&self, options: ReadOptions) -> ReadOptions {
+        options.with_on_error(self.on_error)
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use clap::{Args, ValueHint};
 
-use super::args::InputArgs;
+use super::args::{InputArgs, PolicyArgs};
 use super::outcome::Failure;
 use super::signals::Signals;
 use super::{output, stream};
@@ -17,8 +17,8 @@ use crate::text::{count, size};
 /// Convert MessagePack files to an Arrow IPC file or stream.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-A file is written under a temporary name and renamed when it is complete: OUT is either what it was before, or the complete
-new file. Standard output gets a stream; a reader that closes it early is no failure.
+A file is written under a temporary name and renamed when it is complete: OUT is either what it was \
+before, or the complete new file. Standard output gets a stream; a reader that closes it early is no failure.
 
 Examples:
   vecpack to-arrow vectors.msgpack -o vectors.arrow
@@ -26,6 +26,9 @@ Examples:
 pub(super) struct ToArrowArgs {
     #[command(flatten)]
     input: InputArgs,
+
+    #[command(flatten)]
+    policy: PolicyArgs,
 
     /// The file to write (a stream if it ends in `.arrows`, else an IPC file), or `-` for a stream to standard output.
     #[arg(short, long, value_name = "OUT", value_hint = ValueHint::FilePath, help_heading = "Output")]
@@ -53,7 +56,7 @@ pub(super) fn run(args: &ToArrowArgs, signals: &Signals) -> Result<(), Failure> 
         check_target(&args.out, args.overwrite)?;
     }
     let inputs = stream::inputs(&args.input.inputs, signals)?;
-    let source = Source::new(inputs, args.input.read.options())?;
+    let source = Source::new(inputs, args.policy.apply(args.input.read.options()))?;
     let mut reader = source.reader()?.with_interrupt(signals.interrupt());
     let mut lines = Vec::new();
     if let Some(out) = stdout {

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, ValueHint};
 use serde::Serialize;
 
-use super::args::{InputArgs, names};
+use super::ProgressBar;
+use super::args::{InputArgs, PolicyArgs, names};
 use super::outcome::Failure;
-use super::progress::ProgressBar;
 use super::signals::Signals;
 use super::size::ByteSize;
 use super::{output, stream};
@@ -17,8 +17,8 @@ use crate::source::Source;
 /// Convert MessagePack files to Parquet.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-A file is written under a temporary name and renamed when it is complete: it is either what it was before, or the complete
-new file.
+A file is written under a temporary name and renamed when it is complete: OUT is either what it was \
+before, or the complete new file.
 
 Examples:
   vecpack to-parquet vectors.msgpack -o vectors.parquet
@@ -28,6 +28,9 @@ Examples:
 pub(super) struct ToParquetArgs {
     #[command(flatten)]
     input: InputArgs,
+
+    #[command(flatten)]
+    policy: PolicyArgs,
 
     #[command(flatten)]
     write: WriteArgs,
@@ -114,7 +117,7 @@ struct JsonReport<'a> {
 
 pub(super) fn run(args: &ToParquetArgs, signals: &Signals) -> Result<(), Failure> {
     let inputs = stream::inputs(&args.input.inputs, signals)?;
-    let source = Source::new(inputs, args.input.read.options())?;
+    let source = Source::new(inputs, args.policy.apply(args.input.read.options()))?;
     let bar = match args.quiet {
         true => None,
         false => Some(ProgressBar::new(source.size()?, args.progress)),

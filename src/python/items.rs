@@ -1,12 +1,13 @@
 //! Vectors from the user's own Python iterator.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Mutex, PoisonError};
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use pyo3::buffer::PyUntypedBuffer;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
+use pyo3::sync::MutexExt;
 use pyo3::types::{PyByteArray, PyBytes, PyCapsule, PyDict, PyIterator, PyMemoryView};
 
 use super::buffer::{Rows, with_bytes};
@@ -281,7 +282,7 @@ impl Stream {
     }
 
     fn __iter__(&self, py: Python<'_>) -> PyResult<StreamBatches> {
-        Ok(StreamBatches(Arc::new(Mutex::new(self.take(py)?))))
+        Ok(StreamBatches(Mutex::new(self.take(py)?)))
     }
 
     fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
@@ -333,7 +334,7 @@ impl Stream {
 
 /// A stream that is being read: an iterator of record batches.
 #[pyclass(frozen, module = "vecpack._vecpack", name = "_StreamBatches")]
-struct StreamBatches(Arc<Mutex<Box<Batcher>>>);
+struct StreamBatches(Mutex<Box<Batcher>>);
 
 #[pymethods]
 impl StreamBatches {
@@ -342,6 +343,8 @@ impl StreamBatches {
     }
 
     fn __next__(&self, py: Python<'_>) -> PyResult<Option<PyBatch>> {
-        Ok(lock(&self.0).next_batch(py)?.map(PyBatch))
+        // Detached while it waits: whoever holds the lock may be waiting for the interpreter.
+        let mut batcher = self.0.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner);
+        Ok(batcher.next_batch(py)?.map(PyBatch))
     }
 }

@@ -56,7 +56,7 @@ def test_polars(exportable):
 def test_duckdb_twice_in_a_row(exportable):
     for _ in range(2):
         assert duckdb.sql("SELECT count(*) FROM exportable").fetchall() == [(ROWS,)]
-        (total,) = duckdb.sql("SELECT sum(list_sum(vector)) FROM exportable").fetchone()
+        ((total,),) = duckdb.sql("SELECT sum(list_sum(vector)) FROM exportable").fetchall()
         assert total == pytest.approx(EXPECTED.sum(dtype="f8"), abs=1e-3)
         found = duckdb.sql("SELECT vector FROM exportable").fetchnumpy()["vector"]
         assert_same_bits(np.stack(found).astype("f4"), EXPECTED)
@@ -68,7 +68,7 @@ def test_duckdb_on_many_threads(source):
     for _ in range(3):
         query = "SELECT count(*), min(vector[1]), max(vector[8]) FROM vectors WHERE vector[2] > 0"
         chosen = EXPECTED[EXPECTED[:, 1] > 0]
-        assert connection.sql(query).fetchone() == (len(chosen), chosen[:, 0].min(), chosen[:, 7].max())
+        assert connection.sql(query).fetchall() == [(len(chosen), chosen[:, 0].min(), chosen[:, 7].max())]
 
 
 def test_pandas(exportable):

@@ -147,8 +147,8 @@ def test_the_dimension_is_the_first_items_or_the_one_given():
 
 def test_an_empty_iterable():
     stream = vecpack.from_iter([], dim=3)
-    assert pa.table(stream).num_rows == 0
     assert pa.schema(stream.schema).field("vector").type.list_size == 3
+    assert pa.table(stream).num_rows == 0
     assert vecpack.take_iter(iter(()), np.zeros((3, 2), np.float32)) == 0
     assert vecpack.take_iter([], np.zeros((0, 2), np.float32)) == 0
     with pytest.raises(vecpack.SchemaError, match="dim"):

@@ -1,0 +1,625 @@
+//! The `vecpack` command, as people run it: the real binary in a directory of its own.
+
+#![cfg(feature = "cli")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::fs;
+use std::io::{Read, Write};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use arrow::array::AsArray;
+use arrow::datatypes::Float32Type;
+use arrow::ipc::reader::{FileReader, StreamReader};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// Vectors of four float32, as `msgpack.pack(vector.tobytes(), file)` writes them: 18 bytes each.
+fn records(vectors: std::ops::Range<u32>) -> Vec<u8> {
+    vectors.flat_map(|number| record(&[number as f32, 0.5, -1.0, 2.0])).collect()
+}
+
+fn record(vector: &[f32]) -> Vec<u8> {
+    let mut bytes = vec![0xc4, 4 * vector.len() as u8];
+    bytes.extend(vector.iter().flat_map(|value| value.to_le_bytes()));
+    bytes
+}
+
+/// Three good records, one of three elements, one that is no vector, a good one.
+fn broken() -> Vec<u8> {
+    [records(0..3), record(&[9.0, 9.0, 9.0]), vec![0xa2, b'h', b'i'], vec![0x2a], records(3..4)].concat()
+}
+
+/// A directory with `good.msgpack` (1000 vectors) and `broken.msgpack`.
+fn directory() -> TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("good.msgpack"), records(0..1000)).unwrap();
+    fs::write(directory.path().join("broken.msgpack"), broken()).unwrap();
+    directory
+}
+
+fn vecpack(directory: &TempDir, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_vecpack"));
+    // Help is as wide as this says where there is no terminal.
+    command.current_dir(directory.path()).args(arguments).env_remove("COLUMNS");
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+struct Ended {
+    code: Option<i32>,
+    stdout: Vec<u8>,
+    stderr: String,
+}
+
+impl From<Output> for Ended {
+    fn from(output: Output) -> Self {
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        Self { code: output.status.code(), stdout: output.stdout, stderr }
+    }
+}
+
+impl Ended {
+    #[track_caller]
+    fn expect(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "{}", self.stderr);
+        self
+    }
+
+    fn json(&self) -> Value {
+        serde_json::from_slice(&self.stdout).unwrap()
+    }
+
+    fn text(&self) -> &str {
+        std::str::from_utf8(&self.stdout).unwrap()
+    }
+}
+
+fn run(directory: &TempDir, arguments: &[&str]) -> Ended {
+    vecpack(directory, arguments).output().unwrap().into()
+}
+
+fn run_with_stdin(directory: &TempDir, arguments: &[&str], stdin: &[u8]) -> Ended {
+    let mut child = vecpack(directory, arguments).stdin(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(stdin).unwrap();
+    child.wait_with_output().unwrap().into()
+}
+
+/// First element of every vector; `None` for a null.
+fn first_elements(
+    batches: impl Iterator<Item = arrow::error::Result<arrow::array::RecordBatch>>,
+) -> Vec<Option<f32>> {
+    let mut elements = Vec::new();
+    for batch in batches {
+        let batch = batch.unwrap();
+        let vectors = batch.column_by_name("vector").unwrap().as_fixed_size_list();
+        elements.extend(
+            vectors.iter().map(|vector| vector.map(|values| values.as_primitive::<Float32Type>().value(0))),
+        );
+    }
+    elements
+}
+
+fn arrow_stream(bytes: &[u8]) -> Vec<Option<f32>> {
+    first_elements(StreamReader::try_new(bytes, None).unwrap())
+}
+
+fn numbers(range: std::ops::Range<u32>) -> Vec<Option<f32>> {
+    range.map(|number| Some(number as f32)).collect()
+}
+
+fn names(directory: &Path) -> Vec<String> {
+    let entries = fs::read_dir(directory).unwrap();
+    let mut names: Vec<_> =
+        entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn to_parquet_writes_and_reports() {
+    let directory = directory();
+    let ended = run(&directory, &["to-parquet", "good.msgpack", "-o", "good.parquet"]).expect(0);
+    assert_eq!(ended.text(), "");
+    assert!(
+        ended.stderr.starts_with("read     1,000 rows, 18.00 kB from 1 input\nwrote    "),
+        "{}",
+        ended.stderr
+    );
+    assert!(ended.stderr.contains(" to good.parquet ("), "{}", ended.stderr);
+    let file = fs::read(directory.path().join("good.parquet")).unwrap();
+    assert_eq!((&file[..4], &file[file.len() - 4..]), (&b"PAR1"[..], &b"PAR1"[..]));
+    assert_eq!(names(directory.path()), ["broken.msgpack", "good.msgpack", "good.parquet"]);
+}
+
+#[test]
+fn to_parquet_takes_its_options() {
+    let directory = directory();
+    let base = ["to-parquet", "good.msgpack", "--json", "-o"];
+    let json =
+        |out: &str, more: &[&str]| run(&directory, &[&base[..], &[out], more].concat()).expect(0).json();
+    let plain = json("plain.parquet", &[]);
+    assert_eq!(
+        (&plain["compression"], &plain["encoding"], &plain["row_groups"]),
+        (&"none".into(), &"plain".into(), &1.into())
+    );
+    let zstd =
+        json("zstd.parquet", &["--compression", "zstd", "--encoding", "byte-stream-split", "--no-sync"]);
+    assert_eq!((&zstd["compression"], &zstd["encoding"]), (&"zstd".into(), &"byte-stream-split".into()));
+    assert!(zstd["bytes_out"].as_u64() < plain["bytes_out"].as_u64());
+    assert_eq!(json("groups.parquet", &["--row-group-bytes", "1600B"])["row_groups"], 10);
+    for (list_type, expected) in [("fixed", true), ("list", false)] {
+        let name = format!("{list_type}.parquet");
+        json(&name, &["--list-type", list_type]);
+        let file = fs::File::open(directory.path().join(name)).unwrap();
+        let file = parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
+        let data_type = file.schema().field(0).data_type().clone();
+        assert_eq!(
+            matches!(data_type, arrow::datatypes::DataType::FixedSizeList(_, 4)),
+            expected,
+            "{data_type}"
+        );
+    }
+}
+
+#[test]
+fn to_parquet_prints_json() {
+    let directory = directory();
+    let arguments =
+        ["to-parquet", "broken.msgpack", "good.msgpack", "-o", "out.parquet", "--on-error", "skip", "--json"];
+    let ended = run(&directory, &arguments).expect(0);
+    assert_eq!(ended.stderr, "");
+    assert_eq!(ended.text().lines().count(), 1);
+    let json = ended.json();
+    assert_eq!((&json["rows"], &json["rejects"], &json["files"]), (&1004.into(), &3.into(), &2.into()));
+    assert_eq!(json["bytes_in"], (broken().len() + records(0..1000).len()) as u64);
+    assert_eq!(json["bytes_out"], fs::metadata(directory.path().join("out.parquet")).unwrap().len());
+    assert_eq!(json["outputs"], serde_json::json!(["out.parquet"]));
+    let rejects = json["first_rejects"].as_array().unwrap();
+    assert_eq!(rejects.len(), 3);
+    assert!(rejects[0].as_str().unwrap().starts_with("broken.msgpack: record 3 (byte 54"), "{}", rejects[0]);
+}
+
+#[test]
+fn a_directory_gets_a_file_for_each_input() {
+    let directory = directory();
+    fs::write(directory.path().join("more.msgpack"), records(0..5)).unwrap();
+    run(&directory, &["to-parquet", "good.msgpack", "more.msgpack", "-o", "out/"]).expect(0);
+    assert_eq!(names(&directory.path().join("out")), ["good.parquet", "more.parquet"]);
+    // Two that would get the same name are told apart from two inputs by the message alone.
+    let ended = run(&directory, &["to-parquet", "good.msgpack", "./good.msgpack", "-o", "twice/"]).expect(2);
+    assert!(ended.stderr.contains("two inputs would be written to this file"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_target_that_exists_is_refused_and_left_alone() {
+    let directory = directory();
+    let path = directory.path().join("out");
+    for command in [
+        &["to-parquet", "good.msgpack", "-o", "out", "--json"][..],
+        &["to-arrow", "good.msgpack", "-o", "out"],
+        &["sample", "out", "--rows", "2"],
+    ] {
+        fs::write(&path, "precious").unwrap();
+        let ended = run(&directory, command).expect(1);
+        assert!(ended.stderr.starts_with("vecpack: out: exists already"), "{}", ended.stderr);
+        assert!(ended.stderr.contains("overwrite"), "{}", ended.stderr);
+        assert_eq!(ended.text(), "");
+        assert_eq!(fs::read(&path).unwrap(), b"precious");
+        run(&directory, &[command, &["--overwrite"]].concat()).expect(0);
+        assert_ne!(fs::read(&path).unwrap(), b"precious");
+        assert_eq!(names(directory.path()), ["broken.msgpack", "good.msgpack", "out"]);
+    }
+}
+
+#[test]
+fn a_broken_record_ends_the_run_and_is_named() {
+    let directory = directory();
+    for command in ["to-parquet", "to-arrow"] {
+        let ended = run(&directory, &[command, "broken.msgpack", "-o", "out.file"]).expect(1);
+        assert_eq!(ended.stderr.lines().count(), 1, "{}", ended.stderr);
+        for part in [
+            "vecpack: broken.msgpack: ",
+            "record 3",
+            "byte 54",
+            "expected 16 bytes (4 x <f4)",
+            "found 12 bytes",
+        ] {
+            assert!(ended.stderr.contains(part), "{part} in {}", ended.stderr);
+        }
+        assert_eq!(names(directory.path()), ["broken.msgpack", "good.msgpack"]);
+    }
+}
+
+#[test]
+fn broken_records_are_skipped_or_become_nulls() {
+    let directory = directory();
+    let mut nulls = numbers(0..3);
+    nulls.extend([None, None, None, Some(3.0)]);
+    for (policy, expected) in [("skip", numbers(0..4)), ("null", nulls)] {
+        let ended =
+            run(&directory, &["to-arrow", "broken.msgpack", "-o", "-", "--on-error", policy]).expect(0);
+        assert_eq!(arrow_stream(&ended.stdout), expected);
+        let lines: Vec<&str> = ended.stderr.lines().collect();
+        assert_eq!(lines[0], "rejected 3 records");
+        assert_eq!(lines.len(), 4);
+        let reject = "         broken.msgpack: record 3 (byte 54, field `vector`): expected 16 bytes (4 x <f4), found 12 bytes";
+        assert_eq!(lines[1], reject);
+        assert!(lines[2].contains("record 4 (byte 68"), "{}", lines[2]);
+        let out = format!("{policy}.parquet");
+        let ended =
+            run(&directory, &["to-parquet", "broken.msgpack", "-o", &out, "--on-error", policy]).expect(0);
+        assert!(ended.stderr.contains(&format!("read     {} rows", expected.len())), "{}", ended.stderr);
+        assert!(ended.stderr.contains(&format!("\nrejected 3 records\n{reject}\n")), "{}", ended.stderr);
+    }
+}
+
+#[test]
+fn many_rejects_are_counted_and_few_are_shown() {
+    let directory = directory();
+    fs::write(directory.path().join("many.msgpack"), [records(0..1), vec![0xc0; 2000]].concat()).unwrap();
+    let arguments =
+        ["to-parquet", "many.msgpack", "-o", "out.parquet", "--on-error", "skip", "--max-rejects"];
+    let ended = run(&directory, &[&arguments[..], &["7"]].concat()).expect(0);
+    assert!(ended.stderr.contains("\nrejected 2,000 records\n"), "{}", ended.stderr);
+    assert!(ended.stderr.ends_with("\n         and 1,995 more\n"), "{}", ended.stderr);
+    let ended = run(&directory, &[&arguments[..], &["0", "--overwrite"]].concat()).expect(0);
+    assert!(ended.stderr.ends_with("\nrejected 2,000 records\n"), "{}", ended.stderr);
+}
+
+#[test]
+fn quiet_says_nothing_and_progress_speaks_without_a_terminal() {
+    let directory = directory();
+    let to_parquet = |more: &str| {
+        run(&directory, &["to-parquet", "good.msgpack", "--overwrite", "-o", "out.parquet", more])
+    };
+    assert_eq!(to_parquet("--quiet").expect(0).stderr, "");
+    let progress = to_parquet("--progress").expect(0).stderr;
+    assert!(progress.starts_with("18.00 kB of 18.00 kB (100 %), 1,000 rows, "), "{progress}");
+    assert!(!to_parquet("--no-sync").expect(0).stderr.contains('%'));
+    run(&directory, &["to-parquet", "good.msgpack", "-o", "x.parquet", "--quiet", "--progress"]).expect(2);
+    assert_eq!(run(&directory, &["to-arrow", "good.msgpack", "-o", "x.arrow", "-q"]).expect(0).stderr, "");
+    assert_eq!(run(&directory, &["sample", "x.msgpack", "--rows", "3", "-q"]).expect(0).stderr, "");
+    // Errors are always told.
+    let ended = run(&directory, &["to-parquet", "missing.msgpack", "-o", "y.parquet", "--quiet"]).expect(1);
+    assert!(ended.stderr.starts_with("vecpack: missing.msgpack: No such file"), "{}", ended.stderr);
+}
+
+#[test]
+fn to_arrow_writes_files_and_streams() {
+    let directory = directory();
+    let ended = run(&directory, &["to-arrow", "good.msgpack", "-o", "good.arrow"]).expect(0);
+    assert!(ended.stderr.starts_with("wrote    "), "{}", ended.stderr);
+    let file = fs::File::open(directory.path().join("good.arrow")).unwrap();
+    assert_eq!(first_elements(FileReader::try_new(file, None).unwrap()), numbers(0..1000));
+    run(&directory, &["to-arrow", "good.msgpack", "-o", "good.arrows"]).expect(0);
+    assert_eq!(arrow_stream(&fs::read(directory.path().join("good.arrows")).unwrap()), numbers(0..1000));
+    let ended = run(&directory, &["to-arrow", "good.msgpack", "--batch-rows", "300", "-o", "-"]).expect(0);
+    assert_eq!(arrow_stream(&ended.stdout), numbers(0..1000));
+    assert_eq!(StreamReader::try_new(&*ended.stdout, None).unwrap().count(), 4);
+    assert_eq!(ended.stderr, "");
+}
+
+#[test]
+fn read_options_reach_the_reader() {
+    let directory = directory();
+    let to_arrow = |more: &[&str]| {
+        run(&directory, &[&["to-arrow", "good.msgpack", "-o", "-", "--threads", "1"], more].concat())
+    };
+    let field = |more: &[&str]| {
+        let stdout = to_arrow(more).expect(0).stdout;
+        StreamReader::try_new(&*stdout, None).unwrap().schema().field(0).data_type().to_string()
+    };
+    assert!(field(&[]).contains("4 x non-null Float32"), "{}", field(&[]));
+    assert!(field(&["--dtype", "float64"]).contains("4 x non-null Float64"));
+    assert!(field(&["--raw-dtype", "<f2"]).contains("8 x non-null Float32"));
+    assert!(to_arrow(&["--dim", "5"]).expect(1).stderr.contains("expected 20 bytes"));
+    assert!(to_arrow(&["--max-record-bytes", "8B"]).expect(1).stderr.contains("8 bytes"));
+    fs::write(directory.path().join("late.msgpack"), [vec![0xc0; 10], records(0..1)].concat()).unwrap();
+    let late = |limit: &str| run(&directory, &["inspect", "late.msgpack", "--infer-records", limit]);
+    late("10").expect(1);
+    late("11").expect(0);
+    late("0").expect(0);
+}
+
+#[test]
+fn inspect_prints_text_or_json() {
+    let directory = directory();
+    let ended = run(&directory, &["inspect", "good.msgpack", "broken.msgpack"]).expect(0);
+    assert_eq!(ended.stderr, "");
+    for line in
+        ["rows     1,004", "column   vector: FixedSizeList<float32, 4>, stored as <f4", "rejected 3 records"]
+    {
+        assert!(ended.text().lines().any(|found| found == line), "{line} in {}", ended.text());
+    }
+    let json = run(&directory, &["inspect", "--json", "good.msgpack", "broken.msgpack"]).expect(0).json();
+    assert_eq!((&json["files"], &json["rows"], &json["rejects"]), (&2.into(), &1004.into(), &3.into()));
+    assert_eq!(json["bytes"], (records(0..1000).len() + broken().len()) as u64);
+    assert_eq!((&json["columns"][0]["name"], &json["columns"][0]["dim"]), (&"vector".into(), &4.into()));
+}
+
+#[test]
+fn control_characters_of_names_do_not_reach_the_terminal() {
+    let directory = directory();
+    let name = "evil\u{1b}[2J.msgpack";
+    fs::write(directory.path().join(name), broken()).unwrap();
+    let ended = run(&directory, &["to-parquet", name, "-o", "out.parquet"]).expect(1);
+    let skipped =
+        run(&directory, &["to-parquet", name, "-o", "out\u{7}.parquet", "--on-error", "skip"]).expect(0);
+    let inspected = run(&directory, &["inspect", name]).expect(0);
+    for text in [&*ended.stderr, &*skipped.stderr, inspected.text()] {
+        assert!(text.contains("evil") && !text.chars().any(|c| c.is_control() && c != '\n'), "{text:?}");
+    }
+}
+
+#[test]
+fn sample_is_the_same_for_the_same_seed() {
+    let directory = directory();
+    let sample = |arguments: &[&str]| {
+        let arguments = [&["sample", "-", "--rows", "10", "--dim", "100"], arguments].concat();
+        run(&directory, &arguments).expect(0).stdout
+    };
+    let bytes = sample(&[]);
+    assert_eq!(bytes.len(), 10 * (3 + 400));
+    assert_eq!(bytes[..3], [0xc5, 1, 144]);
+    assert_eq!(bytes, sample(&["--seed", "0", "--like", "bytes"]));
+    assert_ne!(bytes, sample(&["--seed", "1"]));
+    assert_eq!(sample(&["--like", "raw"])[..3], [0xda, 1, 144]);
+    let ended = run(&directory, &["sample", "s.msgpack", "--rows", "10", "--dim", "100"]).expect(0);
+    assert_eq!(ended.stderr, "wrote    10 records of 100 float32, 4.03 kB to s.msgpack\n");
+    assert_eq!(fs::read(directory.path().join("s.msgpack")).unwrap(), bytes);
+    assert_eq!(
+        run(&directory, &["inspect", "s.msgpack", "--json"]).expect(0).json()["columns"][0]["dim"],
+        100
+    );
+}
+
+#[test]
+fn standard_input_is_an_input() {
+    let directory = directory();
+    let ended = run_with_stdin(&directory, &["to-arrow", "-", "-o", "-"], &records(0..50_000)).expect(0);
+    assert_eq!(arrow_stream(&ended.stdout), numbers(0..50_000));
+    let json = run_with_stdin(&directory, &["to-parquet", "-", "-o", "o.parquet", "--json"], &records(0..70))
+        .expect(0)
+        .json();
+    assert_eq!(json["rows"], 70);
+    assert_eq!(
+        run_with_stdin(&directory, &["inspect", "-", "--json"], &records(0..7)).expect(0).json()["rows"],
+        7
+    );
+    // Broken records of it are named, too.
+    let ended = run_with_stdin(&directory, &["to-arrow", "-", "-o", "-"], &broken()).expect(1);
+    assert!(ended.stderr.starts_with("vecpack: <stdin>: record 3 (byte 54"), "{}", ended.stderr);
+    // There is one standard input.
+    let ended = run_with_stdin(&directory, &["inspect", "-", "-", "--json"], &records(0..7));
+    assert!(ended.code == Some(1) || ended.json()["rows"] == 7, "{}", ended.stderr);
+}
+
+#[test]
+fn wrong_usage_ends_with_2() {
+    let directory = directory();
+    for arguments in [
+        &[][..],
+        &["nonsense"],
+        &["to-parquet", "good.msgpack"],
+        &["to-parquet", "-o", "out.parquet"],
+        &["to-parquet", "good.msgpack", "-o", "o.parquet", "--dtype", "float31"],
+        &["to-parquet", "good.msgpack", "-o", "o.parquet", "--raw-dtype", "<x4"],
+        &["to-parquet", "good.msgpack", "-o", "o.parquet", "--batch-bytes", "8M"],
+        &["to-parquet", "good.msgpack", "-o", "o.parquet", "--batch-bytes", "0"],
+        &["to-parquet", "good.msgpack", "-o", "o.parquet", "--dim", "0"],
+        &["to-parquet", "good.msgpack", "-o", "o.parquet", "--threads", "0"],
+        &["to-parquet", "good.msgpack", "-o", "o.parquet", "--row-group-bytes", "0"],
+        &["to-arrow", "good.msgpack", "-o", "o.arrow", "--on-error", "ignore"],
+        &["inspect", "good.msgpack", "--on-error", "skip"],
+        &["sample", "s.msgpack", "--dim", "0"],
+        &["sample", "s.msgpack", "--like", "poems"],
+        &["completions", "fsh"],
+    ] {
+        let ended = run(&directory, arguments).expect(2);
+        assert_eq!(ended.text(), "");
+        assert!(!ended.stderr.is_empty());
+    }
+    assert_eq!(names(directory.path()), ["broken.msgpack", "good.msgpack"]);
+}
+
+#[test]
+fn version_and_completions() {
+    let directory = directory();
+    assert_eq!(
+        run(&directory, &["--version"]).expect(0).text(),
+        concat!("vecpack ", env!("CARGO_PKG_VERSION"), "\n")
+    );
+    for (shell, part) in
+        [("bash", "_vecpack()"), ("zsh", "#compdef vecpack"), ("fish", "complete -c vecpack")]
+    {
+        let script = run(&directory, &["completions", shell]).expect(0);
+        assert!(script.text().contains(part) && script.text().contains("row-group-bytes"), "{shell}");
+    }
+}
+
+/// Run with `VECPACK_UPDATE=1` to write the file anew.
+#[test]
+fn help_is_what_the_documentation_shows() {
+    let directory = directory();
+    let mut help = String::new();
+    for command in [&[][..], &["to-parquet"], &["to-arrow"], &["inspect"], &["sample"], &["completions"]] {
+        let ended = run(&directory, &[command, &["--help"]].concat()).expect(0);
+        let title = ["vecpack", &command.join(" ")].join(" ");
+        help += &format!("$ {} --help\n{}\n", title.trim_end(), ended.text());
+    }
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/cli/help.txt");
+    if std::env::var_os("VECPACK_UPDATE").is_some() {
+        fs::write(&path, &help).unwrap();
+    }
+    let documented = fs::read_to_string(&path).unwrap().replace("\r\n", "\n");
+    assert!(
+        documented == help,
+        "docs/cli/help.txt is out of date: VECPACK_UPDATE=1 cargo test --test cli\n{help}"
+    );
+}
+
+/// Waits for the end, but not for ever.
+#[track_caller]
+fn wait(mut child: Child) -> Ended {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while child.try_wait().unwrap().is_none() {
+        if Instant::now() > deadline {
+            child.kill().unwrap();
+            panic!("still running after ten seconds: {:?}", child.wait_with_output());
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    child.wait_with_output().unwrap().into()
+}
+
+#[test]
+fn a_reader_that_has_had_enough_is_no_failure() {
+    let directory = directory();
+    fs::write(directory.path().join("large.msgpack"), records(0..500_000)).unwrap();
+    for arguments in [&["to-arrow", "large.msgpack", "-o", "-"][..], &["sample", "-"]] {
+        let mut child = vecpack(&directory, arguments).spawn().unwrap();
+        let mut begin = [0; 1000];
+        child.stdout.take().unwrap().read_exact(&mut begin).unwrap();
+        assert_eq!(wait(child).expect(0).stderr, "");
+    }
+}
+
+#[cfg(unix)]
+mod unix {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+
+    use super::*;
+
+    fn send(signal: &str, child: &Child) {
+        let status = Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
+        assert!(status.success());
+    }
+
+    fn make_fifo(directory: &TempDir, name: &str) {
+        let status = Command::new("mkfifo").arg(directory.path().join(name)).status().unwrap();
+        assert!(status.success());
+    }
+
+    #[track_caller]
+    fn wait_for_temporary_file(directory: &TempDir) {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while !names(directory.path()).iter().any(|name| name.ends_with(".vecpack-tmp")) {
+            assert!(Instant::now() < deadline, "no temporary file");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Sends a signal once a temporary file is there, and looks at what is left behind.
+    #[track_caller]
+    fn interrupt(directory: &TempDir, child: Child, signal: &str) {
+        let before = names(directory.path()).len();
+        wait_for_temporary_file(directory);
+        // It waits for what does not come by now, or is at work.
+        std::thread::sleep(Duration::from_millis(200));
+        let sent = Instant::now();
+        send(signal, &child);
+        let ended = wait(child).expect(130);
+        assert!(sent.elapsed() < Duration::from_secs(2), "{:?}", sent.elapsed());
+        assert_eq!(ended.stderr, "vecpack: interrupted\n");
+        let left = names(directory.path());
+        assert!(
+            left.iter().all(|name| !name.ends_with("-tmp") && name != "out"),
+            "{left:?}, {before} before"
+        );
+    }
+
+    #[test]
+    fn a_signal_ends_the_wait_for_standard_input() {
+        for command in ["to-parquet", "to-arrow"] {
+            for signal in ["-INT", "-TERM"] {
+                let directory = directory();
+                let arguments = [command, "-", "-o", "./out.file"];
+                let mut child = vecpack(&directory, &arguments).stdin(Stdio::piped()).spawn().unwrap();
+                let mut stdin = child.stdin.take().unwrap();
+                stdin.write_all(&records(0..10)).unwrap();
+                interrupt(&directory, child, signal);
+                drop(stdin);
+            }
+        }
+    }
+
+    #[test]
+    fn a_signal_ends_the_wait_for_a_fifo() {
+        let directory = directory();
+        make_fifo(&directory, "fifo");
+        // Nobody ever opens the other end.
+        let child =
+            vecpack(&directory, &["to-parquet", "fifo", "--dim", "4", "-o", "out.file"]).spawn().unwrap();
+        interrupt(&directory, child, "-INT");
+        // Here there is nothing to clean up.
+        let child = vecpack(&directory, &["inspect", "fifo"]).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(300));
+        send("-INT", &child);
+        wait(child).expect(130);
+    }
+
+    #[test]
+    fn a_signal_ends_a_stream_of_nothing_but_rejects() {
+        let directory = directory();
+        let arguments = ["to-parquet", "-", "--dim", "4", "--on-error", "skip", "-o", "out.file"];
+        let mut child = vecpack(&directory, &arguments).stdin(Stdio::piped()).spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        let writer = std::thread::spawn(move || while stdin.write_all(&[0xc0; 4096]).is_ok() {});
+        interrupt(&directory, child, "-INT");
+        writer.join().unwrap();
+    }
+
+    #[test]
+    fn a_signal_ends_sample() {
+        let directory = directory();
+        let child = vecpack(&directory, &["sample", "out.file", "--rows", "100000000"]).spawn().unwrap();
+        interrupt(&directory, child, "-INT");
+    }
+
+    #[test]
+    fn a_signal_ends_the_wait_for_a_reader() {
+        let directory = directory();
+        fs::write(directory.path().join("large.msgpack"), records(0..500_000)).unwrap();
+        let child = vecpack(&directory, &["to-arrow", "large.msgpack", "-o", "-"]).spawn().unwrap();
+        // The pipe is full by now.
+        std::thread::sleep(Duration::from_millis(500));
+        send("-INT", &child);
+        wait(child).expect(130);
+    }
+
+    #[test]
+    fn a_fifo_is_an_input() {
+        let directory = directory();
+        make_fifo(&directory, "fifo");
+        let path = directory.path().join("fifo");
+        let writer = std::thread::spawn(move || fs::write(path, records(0..20_000)).unwrap());
+        let ended = run(&directory, &["to-arrow", "fifo", "-o", "-"]).expect(0);
+        assert_eq!(arrow_stream(&ended.stdout), numbers(0..20_000));
+        writer.join().unwrap();
+    }
+
+    #[test]
+    fn names_need_not_be_unicode() {
+        let directory = directory();
+        let input = OsStr::from_bytes(b"in-\xff.msgpack");
+        let out = OsStr::from_bytes(b"out-\xfe.parquet");
+        fs::write(directory.path().join(input), records(0..5)).unwrap();
+        let to_parquet = |more: &[&str]| -> Ended {
+            vecpack(&directory, &["to-parquet"])
+                .arg(input)
+                .arg("-o")
+                .arg(out)
+                .args(more)
+                .output()
+                .unwrap()
+                .into()
+        };
+        to_parquet(&[]).expect(0);
+        assert!(directory.path().join(out).exists());
+        let json = to_parquet(&["--overwrite", "--json"]).expect(0).json();
+        assert_eq!(json["rows"], 5);
+    }
+}
