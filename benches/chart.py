@@ -65,7 +65,7 @@ def _draw(run: dict[str, Any], name: str, quantity: str, unit: str) -> Path:
             label.set_fontweight(_weight(row))
         axes.tick_params(length=0)
         axes.spines[:].set_visible(False)
-        axes.margins(x=0.08, y=0.01)
+        axes.margins(x=0.1, y=0.01)
         kinds = [kind for kind in COLOURS if any(row["kind"] == kind for row in rows)]
         handles = [Patch(color=COLOURS[kind], label=MEANINGS[kind]) for kind in kinds]
         figure.suptitle(table["title"], x=0.01, horizontalalignment="left", fontsize=12, fontweight="bold")

@@ -27,10 +27,18 @@ def python_loop(sample: Sample) -> Vectors:
     return vectors
 
 
-def numpy_dtype(sample: Sample) -> Vectors:
-    """The expert's trick, no MessagePack at all: every record must have the same head, which nobody checks."""
-    record = np.dtype([("head", f"V{HEAD_BYTES}"), ("vector", "<f4", DIM)])
-    return np.ascontiguousarray(np.fromfile(sample.path, record)["vector"])
+# The expert's trick, no MessagePack at all: every record must have the same head, which nobody checks.
+RECORD = np.dtype([("head", f"V{HEAD_BYTES}"), ("vector", "<f4", DIM)])
+
+
+def numpy_fromfile(sample: Sample) -> Vectors:
+    """The trick the way it is usually written."""
+    return np.ascontiguousarray(np.fromfile(sample.path, RECORD)["vector"])
+
+
+def numpy_memmap(sample: Sample) -> Vectors:
+    """The trick with one copy less, which makes it the fastest way that we know without leaving NumPy."""
+    return np.ascontiguousarray(np.memmap(sample.path, RECORD, mode="r")["vector"])
 
 
 def stream_vectors(sample: Sample) -> Iterator[Vectors]:
@@ -63,7 +71,8 @@ def count_by_skipping(sample: Sample) -> int:
 
 def read_and_forget(sample: Sample) -> int:
     """Every byte once through a buffer that stays in the L2 cache: the least that reading a file takes."""
-    buffer = bytearray(256 * 1024)
+    # Not a bytearray: that begins 16 bytes after a page boundary, where some CPUs copy at a quarter of the speed.
+    buffer = _fresh_memory(256 * 1024)
     done = 0
     with sample.path.open("rb", buffering=0) as file:
         while count := os.preadv(file.fileno(), [buffer], done):
@@ -82,8 +91,7 @@ def read_into_small_pages(sample: Sample) -> mmap.mmap:
 
 
 def _read_into_fresh_memory(sample: Sample, advice: int) -> mmap.mmap:
-    # Private, because shared memory has its own setting for huge pages, which is off nearly everywhere.
-    memory = mmap.mmap(-1, sample.size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    memory = _fresh_memory(sample.size)
     memory.madvise(advice)
     done = 0
     with sample.path.open("rb", buffering=0) as file, memoryview(memory) as view:
@@ -91,3 +99,8 @@ def _read_into_fresh_memory(sample: Sample, advice: int) -> mmap.mmap:
             with view[done:] as rest:
                 done += os.preadv(file.fileno(), [rest], done)
     return memory
+
+
+def _fresh_memory(size: int) -> mmap.mmap:
+    # Private, because shared memory has its own setting for huge pages, which is off nearly everywhere.
+    return mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)

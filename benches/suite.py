@@ -37,7 +37,8 @@ def read(samples: list[Sample]) -> Table:
 
     contestants = [
         reads("Python loop", "peer", lambda: peers.python_loop(sample)),
-        reads("NumPy structured dtype", "peer", lambda: peers.numpy_dtype(sample)),
+        reads("NumPy dtype, fromfile", "peer", lambda: peers.numpy_fromfile(sample)),
+        reads("NumPy dtype, memmap", "peer", lambda: peers.numpy_memmap(sample)),
         reads("vecpack.read, 1 thread", "vecpack", lambda: vecpack.read(sample.path, threads=1)),
         reads("vecpack.read", "vecpack", lambda: vecpack.read(sample.path)),
         _read_and_forget(sample),
@@ -126,8 +127,8 @@ def parquet(samples: list[Sample]) -> Table:
     def loop_then_pyarrow() -> None:
         _by_pyarrow(_arrow_table(peers.python_loop(sample)), out)
 
-    def dtype_then_polars() -> None:
-        _by_polars(_polars_frame(peers.numpy_dtype(sample)), out)
+    def memmap_then_polars() -> None:
+        _by_polars(_polars_frame(peers.numpy_memmap(sample)), out)
 
     def by_vecpack() -> None:
         vecpack.to_parquet(sample.path, out, compression="none", sync=False)
@@ -141,7 +142,7 @@ def parquet(samples: list[Sample]) -> Table:
 
     contestants = [
         writes("Python loop, then pyarrow", "peer", loop_then_pyarrow),
-        writes("NumPy structured dtype, then polars", "peer", dtype_then_polars),
+        writes("NumPy dtype, memmap, then polars", "peer", memmap_then_polars),
         writes("pyarrow, from a table in memory", "peer", lambda: _by_pyarrow(arrow, out)),
         writes("polars, from a frame in memory", "peer", lambda: _by_polars(frame, out)),
         writes("vecpack.to_parquet", "vecpack", by_vecpack),
@@ -190,7 +191,8 @@ def pooled(samples: list[Sample]) -> Table:
 
     contestants = [
         _drops("Python loop", "peer", lambda: read_in_pool(peers.python_loop, samples), expected),
-        _drops("NumPy structured dtype", "peer", lambda: read_in_pool(peers.numpy_dtype, samples), expected),
+        _drops("NumPy dtype, fromfile", "peer", lambda: read_in_pool(peers.numpy_fromfile, samples), expected),
+        _drops("NumPy dtype, memmap", "peer", lambda: read_in_pool(peers.numpy_memmap, samples), expected),
         _drops("vecpack.read, 1 thread", "vecpack", lambda: read_in_pool(read_one_alone, samples), expected),
         _drops("vecpack.read", "vecpack", lambda: read_in_pool(read_one, samples), expected),
         _drops("vecpack.scan, no pool", "vecpack", lambda: vecpack.scan(paths), expected),

@@ -25,7 +25,7 @@ mod python;
 
 pub use decode::{Decoded, Decoder};
 pub use error::{Error, ErrorKind, Result};
-pub use input::{EXTENSIONS, Input, OpenStream, Span, discover};
+pub use input::{Check, EXTENSIONS, Input, OpenStream, Span, discover};
 pub use inspect::{Column, Inspection, inspect};
 pub use ipc::{write_arrow, write_arrow_stream};
 pub use item::{BatchBuilder, RowConverter};

@@ -183,3 +183,7 @@ impl Skipper {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "msgpack_tests.rs"]
+mod tests;

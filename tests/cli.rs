@@ -187,7 +187,7 @@ fn a_directory_gets_a_file_for_each_input() {
     fs::write(directory.path().join("more.msgpack"), records(0..5)).unwrap();
     run(&directory, &["to-parquet", "good.msgpack", "more.msgpack", "-o", "out/"]).expect(0);
     assert_eq!(names(&directory.path().join("out")), ["good.parquet", "more.parquet"]);
-    // Two that would get the same name are told apart from two inputs by the message alone.
+    // Neither of two that would get the same name is lost.
     let ended = run(&directory, &["to-parquet", "good.msgpack", "./good.msgpack", "-o", "twice/"]).expect(2);
     assert!(ended.stderr.contains("two inputs would be written to this file"), "{}", ended.stderr);
 }
@@ -283,7 +283,7 @@ fn quiet_says_nothing_and_progress_speaks_without_a_terminal() {
     assert_eq!(run(&directory, &["sample", "x.msgpack", "--rows", "3", "-q"]).expect(0).stderr, "");
     // Errors are always told.
     let ended = run(&directory, &["to-parquet", "missing.msgpack", "-o", "y.parquet", "--quiet"]).expect(1);
-    assert!(ended.stderr.starts_with("vecpack: missing.msgpack: No such file"), "{}", ended.stderr);
+    assert!(ended.stderr.starts_with("vecpack: missing.msgpack: "), "{}", ended.stderr);
 }
 
 #[test]
@@ -315,7 +315,7 @@ fn read_options_reach_the_reader() {
     assert!(field(&["--dtype", "float64"]).contains("4 x non-null Float64"));
     assert!(field(&["--raw-dtype", "<f2"]).contains("8 x non-null Float32"));
     assert!(to_arrow(&["--dim", "5"]).expect(1).stderr.contains("expected 20 bytes"));
-    assert!(to_arrow(&["--max-record-bytes", "8B"]).expect(1).stderr.contains("8 bytes"));
+    assert!(to_arrow(&["--dim", "4", "--max-record-bytes", "8B"]).expect(1).stderr.contains("8 bytes"));
     fs::write(directory.path().join("late.msgpack"), [vec![0xc0; 10], records(0..1)].concat()).unwrap();
     let late = |limit: &str| run(&directory, &["inspect", "late.msgpack", "--infer-records", limit]);
     late("10").expect(1);
@@ -392,8 +392,8 @@ fn standard_input_is_an_input() {
     let ended = run_with_stdin(&directory, &["to-arrow", "-", "-o", "-"], &broken()).expect(1);
     assert!(ended.stderr.starts_with("vecpack: <stdin>: record 3 (byte 54"), "{}", ended.stderr);
     // There is one standard input.
-    let ended = run_with_stdin(&directory, &["inspect", "-", "-", "--json"], &records(0..7));
-    assert!(ended.code == Some(1) || ended.json()["rows"] == 7, "{}", ended.stderr);
+    let ended = run_with_stdin(&directory, &["inspect", "-", "-", "--json"], b"").expect(2);
+    assert!(ended.stderr.contains("can be read only once"), "{}", ended.stderr);
 }
 
 #[test]

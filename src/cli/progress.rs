@@ -1,7 +1,7 @@
 //! How far the work is, on standard error.
 
-use std::fmt::Write as _;
-use std::io::{self, IsTerminal, Write};
+use std::fmt::Write;
+use std::io::{self, IsTerminal, Write as _};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -25,8 +25,15 @@ pub(crate) struct ProgressBar {
 
 enum Look {
     Bar { bar: indicatif::ProgressBar, shown: Mutex<bool> },
-    Lines { total: Option<u64>, latest: Mutex<(Instant, Progress)> },
+    Lines { total: Option<u64>, lines: Mutex<Lines> },
     Nothing,
+}
+
+struct Lines {
+    /// When the latest line was written.
+    written: Instant,
+    /// What has not been written yet.
+    news: Option<Progress>,
 }
 
 impl ProgressBar {
@@ -38,7 +45,7 @@ impl ProgressBar {
             bar.set_style(style(total.is_some()));
             Look::Bar { bar, shown: Mutex::new(false) }
         } else if force {
-            Look::Lines { total, latest: Mutex::new((begin, Progress::default())) }
+            Look::Lines { total, lines: Mutex::new(Lines { written: begin, news: None }) }
         } else {
             Look::Nothing
         };
@@ -59,12 +66,11 @@ impl ProgressBar {
                 bar.set_message(count(progress.rows, "row"));
                 bar.set_position(progress.bytes);
             }
-            Look::Lines { total, latest } => {
-                let mut latest = lock(latest);
-                latest.1 = progress;
-                if latest.0.elapsed() >= LINE {
-                    latest.0 = Instant::now();
-                    self.write_line(*total, progress);
+            Look::Lines { total, lines } => {
+                let mut lines = lock(lines);
+                lines.news = Some(progress);
+                if lines.written.elapsed() >= LINE {
+                    self.write_news(*total, &mut lines);
                 }
             }
             Look::Nothing => {}
@@ -75,52 +81,66 @@ impl ProgressBar {
     pub(crate) fn finish(&self) {
         match &self.look {
             Look::Bar { bar, .. } => bar.finish_and_clear(),
-            Look::Lines { total, latest } => self.write_line(*total, lock(latest).1),
+            Look::Lines { total, lines } => self.write_news(*total, &mut lock(lines)),
             Look::Nothing => {}
         }
     }
 
-    fn write_line(&self, total: Option<u64>, Progress { bytes, rows, .. }: Progress) {
+    fn write_news(&self, total: Option<u64>, lines: &mut Lines) {
+        let Some(Progress { bytes, rows, .. }) = lines.news.take() else { return };
+        lines.written = Instant::now();
         let mut line = size(bytes);
         if let Some(total) = total {
             let percent = (100.0 * bytes as f64 / total.max(1) as f64) as u64;
             let _ = write!(line, " of {} ({percent} %)", size(total));
         }
-        let rate = bytes as f64 / self.begin.elapsed().as_secs_f64().max(1e-9);
-        let _ = writeln!(io::stderr().lock(), "{line}, {}, {}/s", count(rows, "row"), size(rate as u64));
+        let rate = size(rate(bytes, self.begin.elapsed()) as u64);
+        // Whether anybody listens must not decide about the work.
+        let _ = writeln!(io::stderr().lock(), "{line}, {}, {rate}/s", count(rows, "row"));
     }
 }
 
-/// Widths are fixed where numbers grow, so that the line stands still.
+/// Widths are fixed where numbers grow, so that the line stands still, and it fits into 80 columns.
 fn style(total_is_known: bool) -> ProgressStyle {
     let template = if total_is_known {
-        "{bar:28} {percent:>3} %  {done:>9} of {all}  {rate:>11}  {msg}  {left}"
+        "{bar:14} {percent:>3} %  {done:>9} of {all}  {rate:>11}  {left}  {msg}"
     } else {
         "{spinner} {done:>9}  {rate:>11}  {msg}"
-    };
-    let bytes_a_second = |state: &ProgressState| {
-        let rate = state.per_sec();
-        if rate.is_finite() { rate as u64 } else { 0 }
     };
     ProgressStyle::with_template(template)
         // The templates stand above; the default is a bar as well.
         .unwrap_or_else(|_| ProgressStyle::default_bar())
         .progress_chars("━╸─")
-        .with_key("done", |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+        .with_key("done", |state: &ProgressState, out: &mut dyn Write| {
             let _ = out.write_str(&size(state.pos()));
         })
-        .with_key("all", |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+        .with_key("all", |state: &ProgressState, out: &mut dyn Write| {
             let _ = out.write_str(&size(state.len().unwrap_or(0)));
         })
-        .with_key("rate", move |state: &ProgressState, out: &mut dyn std::fmt::Write| {
-            let _ = write!(out, "{}/s", size(bytes_a_second(state)));
+        .with_key("rate", |state: &ProgressState, out: &mut dyn Write| {
+            let _ = write!(out, "{}/s", size(rate(state.pos(), state.elapsed()) as u64));
         })
-        .with_key("left", |state: &ProgressState, out: &mut dyn std::fmt::Write| {
-            let seconds = state.eta().as_secs();
-            let _ = match seconds {
-                0..60 => write!(out, "{seconds} s left"),
-                60..3600 => write!(out, "{} min {} s left", seconds / 60, seconds % 60),
-                _ => write!(out, "{} h {} min left", seconds / 3600, seconds / 60 % 60),
+        .with_key("left", |state: &ProgressState, out: &mut dyn Write| {
+            let left = state.len().unwrap_or(0).saturating_sub(state.pos());
+            let seconds = left as f64 / rate(state.pos(), state.elapsed());
+            let _ = match seconds.is_finite() {
+                // What was read is written, and waits to be on the disk.
+                _ if left == 0 => out.write_str("finishing"),
+                true => out.write_str(&duration(seconds as u64)),
+                false => Ok(()),
             };
         })
+}
+
+/// Bytes a second, since the beginning: what a conversion does it does evenly, and this stands still.
+fn rate(bytes: u64, elapsed: Duration) -> f64 {
+    bytes as f64 / elapsed.as_secs_f64().max(1e-9)
+}
+
+fn duration(seconds: u64) -> String {
+    match seconds {
+        0..60 => format!("{seconds} s left"),
+        60..3600 => format!("{} min {} s left", seconds / 60, seconds % 60),
+        _ => format!("{} h {} min left", seconds / 3600, seconds / 60 % 60),
+    }
 }

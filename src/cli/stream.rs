@@ -12,7 +12,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::signals::Signals;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::input::{Input, OpenStream, discover};
 use crate::reader::Interrupt;
 
@@ -26,8 +26,12 @@ const PIECES: usize = 4;
 /// The inputs that the arguments name.
 pub(super) fn inputs(names: &[PathBuf], signals: &Signals) -> Result<Vec<Input>> {
     let mut inputs = Vec::new();
+    let is_stdin = |name: &&PathBuf| *name == Path::new("-");
+    if names.iter().filter(is_stdin).count() > 1 {
+        return Err(Error::option("standard input can be read only once, and `-` is named twice"));
+    }
     for name in names {
-        if name == Path::new("-") {
+        if is_stdin(&name) {
             inputs.push(input("<stdin>", signals, || Ok(Box::new(io::stdin()))));
             continue;
         }

@@ -135,8 +135,12 @@ pub(super) fn run(args: &ToParquetArgs, signals: &Signals) -> Result<(), Failure
     if let Some(bar) = &bar {
         bar.finish();
     }
-    let (report, rejects) = (result?, source.rejects());
+    let (mut report, rejects) = (result?, source.rejects());
     if args.json {
+        // JSON knows no other names than those of Unicode.
+        for path in &mut report.outputs {
+            *path = path.to_string_lossy().into_owned().into();
+        }
         return output::json(&JsonReport { report: &report, first_rejects: output::first_rejects(&rejects) });
     }
     if !args.quiet {

@@ -2,6 +2,7 @@
 
 mod blocks;
 mod discover;
+mod feed;
 
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
@@ -12,6 +13,8 @@ use bytes::Bytes;
 
 pub(crate) use blocks::{Blocks, StepBuffers};
 pub use discover::{EXTENSIONS, discover};
+pub use feed::Check;
+use feed::Feed;
 
 use crate::error::{Error, ErrorKind, Result};
 
@@ -21,6 +24,7 @@ pub struct Input {
     name: Arc<str>,
     place: Place,
     span: Option<Span>,
+    check: Option<Check>,
 }
 
 #[derive(Clone)]
@@ -57,18 +61,18 @@ impl Input {
     /// A file. A FIFO or a device is read as a stream.
     pub fn path(path: impl Into<PathBuf>) -> Self {
         let path = path.into();
-        Self { name: path.display().to_string().into(), place: Place::Path(path), span: None }
+        Self { name: path.display().to_string().into(), place: Place::Path(path), span: None, check: None }
     }
 
     /// A buffer in memory; `name` stands in messages and rejects.
     pub fn bytes(name: &str, bytes: impl Into<Bytes>) -> Self {
-        Self { name: name.into(), place: Place::Bytes(bytes.into()), span: None }
+        Self { name: name.into(), place: Place::Bytes(bytes.into()), span: None, check: None }
     }
 
     /// A stream; `name` stands in messages and rejects.
     pub fn stream(name: &str, opener: impl OpenStream + 'static) -> Self {
         let stream = Stream { opener: Box::new(opener), ahead: Mutex::new(None) };
-        Self { name: name.into(), place: Place::Stream(Arc::new(stream)), span: None }
+        Self { name: name.into(), place: Place::Stream(Arc::new(stream)), span: None, check: None }
     }
 
     /// Standard input, which can be read once.
@@ -84,6 +88,11 @@ impl Input {
             }
         }
         Self::stream("<stdin>", Stdin(Mutex::new(false)))
+    }
+
+    /// Has `check` asked while a pipe, a FIFO or a device does not deliver. Such an input is then read on a thread of its own.
+    pub fn with_check(self, check: Check) -> Self {
+        Self { check: Some(check), ..self }
     }
 
     /// Only a part of the input.
@@ -145,14 +154,17 @@ impl Input {
         let whole = |end| Span { start: 0, end, record: 0 };
         match &self.place {
             Place::Path(path) => {
-                let file = File::open(path)?;
-                let metadata = file.metadata()?;
+                // Before it is opened: opening a FIFO waits for somebody who writes to it.
+                let metadata = std::fs::metadata(path)?;
                 if metadata.is_dir() {
                     return Err(io::ErrorKind::IsADirectory.into());
                 }
                 if !metadata.is_file() {
-                    return Ok(Opened::Stream(Box::new(file)));
+                    let path = path.clone();
+                    return self.open_stream(move || Ok(Box::new(File::open(path)?))).map(Opened::Stream);
                 }
+                let file = File::open(path)?;
+                let metadata = file.metadata()?;
                 let span = self.span.unwrap_or(whole(metadata.len()));
                 Ok(Opened::File(Arc::new(OpenFile { file, version: Version::of(&metadata) }), span))
             }
@@ -161,12 +173,23 @@ impl Input {
                 Ok(Opened::Bytes(bytes.clone(), span))
             }
             Place::Stream(stream) => {
-                let mut ahead = stream.ahead.lock().unwrap_or_else(PoisonError::into_inner);
-                match ahead.take() {
-                    Some((read, rest)) => Ok(Opened::Stream(Box::new(io::Cursor::new(read).chain(rest)))),
-                    None => Ok(Opened::Stream(stream.opener.open()?)),
+                let ahead = stream.ahead.lock().unwrap_or_else(PoisonError::into_inner).take();
+                if let Some((read, rest)) = ahead {
+                    return Ok(Opened::Stream(Box::new(io::Cursor::new(read).chain(rest))));
                 }
+                let stream = stream.clone();
+                self.open_stream(move || stream.opener.open()).map(Opened::Stream)
             }
+        }
+    }
+
+    fn open_stream(
+        &self,
+        open: impl FnOnce() -> io::Result<Box<dyn Read + Send>> + Send + 'static,
+    ) -> io::Result<Box<dyn Read + Send>> {
+        match &self.check {
+            Some(check) => Ok(Box::new(Feed::start(open, check.clone())?)),
+            None => open(),
         }
     }
 

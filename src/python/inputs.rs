@@ -13,6 +13,7 @@ use pyo3::types::{PyBytes, PyString};
 
 use super::buffer::with_bytes;
 use super::errors::to_python;
+use super::signals;
 use crate::input::{Input, OpenStream, discover};
 
 /// Inputs: a path, a glob, a directory, `-`, something bytes-like, a binary file object, or an iterable of these.
@@ -43,7 +44,9 @@ fn one(object: &Bound<'_, PyAny>) -> PyResult<Option<Vec<Input>>> {
     }
     if object.is_instance_of::<PyString>() || object.hasattr("__fspath__")? {
         let path: PathBuf = object.extract()?;
-        return discover(&path).map(Some).map_err(to_python);
+        let check = signals::check(object.py())?;
+        let inputs = discover(&path).map_err(to_python)?;
+        return Ok(Some(inputs.into_iter().map(|input| input.with_check(check.clone())).collect()));
     }
     if object.hasattr("read")? {
         return PyFile::new(object).map(|(name, file)| Some(vec![Input::stream(&name, file)]));

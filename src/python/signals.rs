@@ -6,10 +6,29 @@ use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
 
+use crate::input::Check;
 use crate::reader::{Interrupt, lock};
 
 /// How often signals are looked for. Every look attaches to the interpreter, which other threads may be using.
 const INTERVAL: Duration = Duration::from_millis(50);
+
+/// For an input that may not deliver, to be asked while somebody waits for it.
+pub(super) fn check(py: Python<'_>) -> PyResult<Check> {
+    let main = main_thread(py)?;
+    Ok(Arc::new(move || {
+        if main != Some(std::thread::current().id()) {
+            return Ok(());
+        }
+        Python::try_attach(|py| py.check_signals()).unwrap_or(Ok(())).map_err(std::io::Error::other)
+    }))
+}
+
+/// The calling thread, if it is Python's main one.
+fn main_thread(py: Python<'_>) -> PyResult<Option<ThreadId>> {
+    let threading = py.import("threading")?;
+    let is_main = threading.call_method0("current_thread")?.is(&threading.call_method0("main_thread")?);
+    Ok(is_main.then(|| std::thread::current().id()))
+}
 
 /// Looks for signals on behalf of one piece of work. Python runs signal handlers on its main thread only, so work that any other
 /// thread waits for is not interrupted; and only the main thread can attach here without waiting for itself.
@@ -24,10 +43,8 @@ struct State {
 
 impl Signals {
     pub(super) fn new(py: Python<'_>) -> PyResult<Self> {
-        let threading = py.import("threading")?;
-        let is_main = threading.call_method0("current_thread")?.is(&threading.call_method0("main_thread")?);
         Ok(Self(Arc::new(State {
-            main: is_main.then(|| std::thread::current().id()),
+            main: main_thread(py)?,
             last: Mutex::new(Instant::now()),
             raised: Mutex::new(None),
         })))

@@ -12,7 +12,7 @@ use pyo3::types::{PyBytes, PyCapsule, PyDict, PyList, PyTuple};
 
 use super::export::{schema_capsule, stream_capsule};
 use super::options::{read_options, to_dict};
-use super::signals::Signals;
+use super::signals::{self, Signals};
 use super::table::{PyBatch, PySchema, PyTable};
 use super::{detached, options};
 use crate::input::{Input, Span};
@@ -191,10 +191,11 @@ pub(super) fn restore_source(
     inputs: Vec<(Bound<'_, PyAny>, Option<(u64, u64, u64)>)>,
     options: &Bound<'_, PyDict>,
 ) -> PyResult<PySource> {
+    let check = signals::check(py)?;
     let inputs = inputs.into_iter().map(|(what, span)| {
         let input = match what.cast::<PyBytes>() {
             Ok(bytes) => Input::bytes("<bytes>", Bytes::from_owner(PyBackedBytes::from(bytes.clone()))),
-            Err(_) => Input::path(what.extract::<PathBuf>()?),
+            Err(_) => Input::path(what.extract::<PathBuf>()?).with_check(check.clone()),
         };
         Ok(match span {
             Some((start, end, record)) => input.with_span(Span { start, end, record }),

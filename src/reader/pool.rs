@@ -46,3 +46,7 @@ fn new(threads: usize) -> Result<Arc<ThreadPool>> {
         .map(Arc::new)
         .map_err(|error| Error::internal(format!("no threads: {error}")))
 }
+
+#[cfg(test)]
+#[path = "pool_tests.rs"]
+mod tests;

@@ -209,3 +209,7 @@ impl Drop for Run {
         self.drop_lanes();
     }
 }
+
+#[cfg(test)]
+#[path = "run_tests.rs"]
+mod tests;

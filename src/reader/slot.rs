@@ -89,3 +89,7 @@ impl Slot {
         self.cancelled.store(true, Ordering::Relaxed);
     }
 }
+
+#[cfg(test)]
+#[path = "slot_tests.rs"]
+mod tests;

@@ -19,7 +19,7 @@ def vectors(rows, dim, seed=0, dtype=np.float32):
 
 
 def pack(rows, use_bin_type=True):
-    """MessagePack as `msgpack.pack(row.tobytes(), file)` writes it; what has no `tobytes` is packed as it is."""
+    """MessagePack as `msgpack.pack(row.tobytes(), file)` writes it; what is no array is packed as it is."""
     packer = msgpack.Packer(use_bin_type=use_bin_type)
     return b"".join(packer.pack(row.tobytes() if hasattr(row, "tobytes") else row) for row in rows)
 
@@ -37,14 +37,14 @@ def assert_same_bits(found, expected):
     """Equal in type, shape and every bit: NaN payloads and signs of zeros too."""
     assert (found.dtype, found.shape) == (expected.dtype, expected.shape)
     if found.tobytes() != expected.tobytes():
-        row = next(n for n, (a, b) in enumerate(zip(found, expected)) if a.tobytes() != b.tobytes())
+        row = next(n for n in range(len(found)) if found[n].tobytes() != expected[n].tobytes())
         pytest.fail(f"row {row} is {found[row]}, expected {expected[row]}")
 
 
 def rejects(source, *columns):
     """The rejects of a source's latest scan as tuples of some of their columns."""
     table = pa.table(source.rejects)
-    return list(zip(*(table[name].to_pylist() for name in columns)))
+    return list(zip(*(table[name].to_pylist() for name in columns), strict=True))
 
 
 def run_python(code, *arguments, **options):

@@ -1,4 +1,4 @@
-"""Who takes the batches: pyarrow, polars, DuckDB, pandas and numpy, without copies and in any order of events."""
+"""Who takes the batches: pyarrow, polars, DuckDB, pandas and numpy, without copies, in any order of events."""
 
 import gc
 import io
@@ -234,7 +234,7 @@ def test_a_stream_is_consumed_on_another_thread(source, threads):
 def test_streams_are_independent_of_each_other(source):
     readers = [pa.RecordBatchReader.from_stream(source) for _ in range(3)]
     batches = [[reader.read_next_batch() for reader in readers] for _ in range(15)]
-    for column in zip(*batches):
+    for column in zip(*batches, strict=True):
         assert_same_bits(matrix(pa.Table.from_batches(column)), EXPECTED)
 
 
@@ -273,7 +273,7 @@ def test_a_strange_name_in_an_error_does_no_harm(name):
         pa.table(source)
     with pytest.raises(vecpack.DecodeError, match="record 2") as caught:
         source.count_rows()
-    assert "\0" not in str(caught.value) and "\x1b" not in str(caught.value)
+    assert str(caught.value).isprintable()
 
 
 def test_a_split_is_consumed_part_by_part_in_threads(source):

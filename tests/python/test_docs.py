@@ -1,7 +1,8 @@
 """The README and the pages of docs/ do what they say.
 
-The blocks of a page run in their order, in one directory and one Python namespace: ```python blocks, and of ```console and ```sh
-blocks the lines that begin with `$ vecpack `. A block that is not meant to run says so: ```python no-run.
+The blocks of a page run in their order, in one directory and one Python namespace: ```python blocks, and of
+```console and ```sh blocks the lines that begin with `$ vecpack `. A block that is not meant to run says so:
+```python no-run.
 """
 
 import io
@@ -17,9 +18,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))]
-FENCE = re.compile(
-    r"^(?P<indent> *)```(?P<info>[^`\n]*)\n(?P<code>.*?)^(?P=indent)```[ ]*$", re.MULTILINE | re.DOTALL
-)
+FENCE = re.compile(r"^(?P<indent> *)```(?P<info>[^`\n]*)\n(?P<code>.*?)^(?P=indent)```[ ]*$", re.MULTILINE | re.DOTALL)
 
 
 def blocks(page):
@@ -41,9 +40,7 @@ def run_command(command, line):
     scripts = sysconfig.get_path("scripts")
     environment = {**os.environ, "PATH": os.pathsep.join([scripts, os.environ.get("PATH", os.defpath)])}
     done = subprocess.run(command, shell=True, env=environment, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, (
-        f"line {line}: {command}\nexit code {done.returncode}\n{done.stdout}{done.stderr}"
-    )
+    assert done.returncode == 0, f"line {line}: {command}\nexit code {done.returncode}\n{done.stdout}{done.stderr}"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
@@ -71,7 +68,8 @@ def test_blocks_are_found_and_the_command_lines_in_them(tmp_path):
     page = tmp_path / "page.md"
     page.write_text(
         "text\n```python\na = 1\n```\n```python no-run\nraise\n```\n```rust\nlet b;\n```\n"
-        "1. item\n   ```console\n   $ vecpack a \\\n     b\n   output\n   $ other\n   ```\n```python\nb\n```\n"
+        "1. item\n   ```console\n   $ vecpack a \\\n     b\n   output\n   $ other\n   ```\n"
+        "```python\nb\n```\n"
     )
     found = list(blocks(page))
     assert [(language, line) for language, _, line in found] == [

@@ -163,57 +163,56 @@ def test_what_is_not_iterable_is_a_type_error(iterable):
         vecpack.take_iter(iterable, np.zeros((3, 2), np.float32))
 
 
-class Mine(Exception):
+class MineError(Exception):
     """An exception of the user's own."""
 
 
 def broken(raised, after=500):
-    for row in EXPECTED[:after]:
-        yield row
+    yield from EXPECTED[:after]
     raise raised
 
 
+def stream_of(items):
+    return vecpack.from_iter(items, dim=DIM, batch_rows=100)
+
+
 CONSUMERS = {
-    "iteration": list,
-    "to_pyarrow": lambda stream: stream.to_pyarrow(),
-    "to_polars": lambda stream: stream.to_polars(),
-    "to_numpy": lambda stream: stream.to_numpy(),
+    "iteration": lambda items, out: list(stream_of(items)),
+    "to_pyarrow": lambda items, out: stream_of(items).to_pyarrow(),
+    "to_polars": lambda items, out: stream_of(items).to_polars(),
+    "to_numpy": lambda items, out: stream_of(items).to_numpy(),
+    "to_parquet": lambda items, out: vecpack.to_parquet(stream_of(items), out),
+    "take_iter": lambda items, out: vecpack.take_iter(items, np.zeros((ROWS, DIM), np.float32)),
 }
 
 
 @pytest.mark.parametrize("after", [0, 1, 99, 100, 500])
-@pytest.mark.parametrize("kind", [Mine, KeyError, StopAsyncIteration, KeyboardInterrupt, SystemExit])
-@pytest.mark.parametrize("consumer", [*CONSUMERS, "to_parquet", "take_iter"])
+@pytest.mark.parametrize("kind", [MineError, KeyError, StopAsyncIteration, KeyboardInterrupt, SystemExit])
+@pytest.mark.parametrize("consumer", CONSUMERS)
 def test_an_exception_of_the_iterator_comes_through_unchanged(tmp_path, consumer, kind, after):
     raised = kind("of the iterator")
     with pytest.raises(kind) as caught:
-        if consumer == "take_iter":
-            vecpack.take_iter(broken(raised, after), np.zeros((ROWS, DIM), np.float32))
-        else:
-            stream = vecpack.from_iter(broken(raised, after), dim=DIM, batch_rows=100)
-            if consumer == "to_parquet":
-                vecpack.to_parquet(stream, tmp_path / "out.parquet")
-            CONSUMERS.get(consumer, lambda stream: None)(stream)
+        CONSUMERS[consumer](broken(raised, after), tmp_path / "out.parquet")
     assert caught.value is raised
     assert list(tmp_path.iterdir()) == []
 
 
 def test_the_text_of_an_exception_of_the_iterator_reaches_foreign_consumers():
     with pytest.raises(Exception, match="of the iterator"):
-        pa.table(vecpack.from_iter(broken(Mine("of the iterator")), batch_rows=100))
+        pa.table(vecpack.from_iter(broken(MineError("of the iterator")), batch_rows=100))
 
 
 def test_an_exception_without_the_dimension():
-    raised = Mine("at once")
-    with pytest.raises(Mine) as caught:
+    raised = MineError("at once")
+    with pytest.raises(MineError) as caught:
         vecpack.from_iter(broken(raised, 0)).to_pyarrow()
     assert caught.value is raised
 
 
 def test_rows_in_front_of_an_exception_come_first():
-    batches = iter(vecpack.from_iter(broken(Mine(), 250), batch_rows=100))
+    batches = iter(vecpack.from_iter(broken(MineError(), 250), batch_rows=100))
     assert [next(batches).num_rows, next(batches).num_rows] == [100, 100]
-    with pytest.raises(Mine):
+    with pytest.raises(MineError):
         list(batches)
 
 
@@ -248,7 +247,7 @@ def test_an_endless_iterator_streams():
 def test_a_stream_is_consumed_once():
     stream = vecpack.from_iter(EXPECTED)
     assert pa.table(stream).num_rows == ROWS
-    with pytest.raises(Exception, match="once|consumed|already"):
+    with pytest.raises(Exception, match="once"):
         pa.table(stream)
 
 
@@ -354,7 +353,7 @@ def test_part_of_an_array_is_filled_and_nothing_around_it():
     out = np.full((20, DIM), 7, np.float32)
     assert vecpack.take_iter(EXPECTED[:10], out[5:15]) == 10
     assert_same_bits(out[5:15], EXPECTED[:10])
-    assert (out[:5] == 7).all() and (out[15:] == 7).all()
+    assert (out[[*range(5), *range(15, 20)]] == 7).all()
 
 
 def test_rows_of_the_array_itself_as_items():

@@ -32,8 +32,10 @@ LENGTHS = [0, 1, 11, 13, 16, 24, 31, 32, 255, 256, 65_535, 65_536]
 
 
 def check(data, good, bad, **options):
-    """Reads `data` under each policy. `good` are its vectors with None where a record is bad; `bad` are the rejects of the
-    whole records and of the rest: record, offset, length and kind."""
+    """Reads `data` under each policy.
+
+    `good` are its vectors, with None where a record is bad; `bad` are the rejects: record, offset, length, kind.
+    """
     expected = np.stack([row for row in good if row is not None])
     source = vecpack.scan(data, dim=expected.shape[1], on_error="skip", **options)
     assert_same_bits(matrix(source), expected)
@@ -45,11 +47,7 @@ def check(data, good, bad, **options):
     assert pa.schema(source.schema).field("vector").nullable
     assert column.is_null().to_pylist() == [row is None for row in good]
     assert_same_bits(column.flatten().to_numpy().reshape(expected.shape), expected)
-    assert (
-        not column.values.to_numpy()
-        .reshape(len(good), -1)[column.is_null().to_numpy(zero_copy_only=False)]
-        .any()
-    )
+    assert not column.values.to_numpy().reshape(len(good), -1)[column.is_null().to_numpy(zero_copy_only=False)].any()
     assert rejects(source, "record", "offset", "length", "kind") == bad
 
     with pytest.raises(vecpack.DecodeError) as caught:
@@ -79,7 +77,8 @@ def test_a_vector_of_another_length(length, use_bin_type):
     source = vecpack.scan(data, on_error="skip")
     source.count_rows()
     ((expected, found),) = rejects(source, "expected", "found")
-    assert "12 bytes" in expected and f"{length} bytes" in found
+    assert "12 bytes" in expected
+    assert f"{length} bytes" in found
 
 
 def test_several_bad_records_in_a_row_at_the_start_and_at_the_end():
@@ -90,7 +89,7 @@ def test_several_bad_records_in_a_row_at_the_start_and_at_the_end():
     numbers = [n for n, row in enumerate(expected) if row is None]
     offsets = [len(pack(records[:n])) for n in numbers]
     lengths = [len(pack([records[n]])) for n in numbers]
-    check(pack(records), expected, list(zip(numbers, offsets, lengths, kinds)))
+    check(pack(records), expected, list(zip(numbers, offsets, lengths, kinds, strict=True)))
 
 
 def test_a_file_of_bad_records_only():
@@ -125,9 +124,7 @@ def test_a_file_that_is_cut_at_any_byte(dim, use_bin_type):
 
 def test_another_object_that_is_cut_at_any_byte():
     expected = vectors(2, 2)
-    item = msgpack.packb(
-        {"a": [1.5, None, "text" * 20], "b": [b"x" * 300, 2**40], "c": msgpack.ExtType(1, b"abc")}
-    )
+    item = msgpack.packb({"a": [1.5, None, "text" * 20], "b": [b"x" * 300, 2**40], "c": msgpack.ExtType(1, b"abc")})
     data = pack(expected) + item
     for end in range(21, len(data)):
         source = vecpack.scan(data[:end], on_error="skip")
@@ -239,7 +236,8 @@ def test_bombs_are_harmless_in_little_memory(tmp_path):
         gibibyte = 1 << 30
         resource.setrlimit(resource.RLIMIT_AS, (gibibyte, gibibyte))
         source = vecpack.scan(sys.argv[1], on_error="skip", threads=2)
-        print(source.count_rows(), source.reject_count, vecpack.read(sys.argv[1], on_error="null", threads=1).num_rows)
+        print(source.count_rows(), source.reject_count)
+        print(vecpack.read(sys.argv[1], on_error="null", threads=1).num_rows)
         print(vecpack.scan(b"", dim=2**31 - 1).count_rows())
     """
     assert run_python(code, path).split() == [str(2 * len(BOMBS)), str(len(BOMBS)), str(2 * len(BOMBS)), "0"]
@@ -266,9 +264,7 @@ def test_any_depth_is_stepped_over(nest):
 @pytest.mark.parametrize("max_rejects", [0, 1, 7, 10_000])
 def test_a_flood_of_rejects_is_counted_but_not_kept(max_rejects):
     flood = b"\x90" * (1 << 20)
-    source = vecpack.scan(
-        [flood, pack(vectors(2, 1)), flood], dim=1, on_error="skip", max_rejects=max_rejects
-    )
+    source = vecpack.scan([flood, pack(vectors(2, 1)), flood], dim=1, on_error="skip", max_rejects=max_rejects)
     assert source.count_rows() == 2
     assert source.reject_count == 2 << 20
     assert rejects(source, "record", "offset") == [(n, n) for n in range(max_rejects)]
@@ -308,8 +304,10 @@ def test_a_reject_tells_the_same_in_columns(write_file):
         "kind": "dimension",
     }
     assert {name: first[name] for name in position} == position
-    assert "2048 bytes" in first["expected"] and "2047 bytes" in first["found"]
-    assert first["expected"] in first["message"] and first["found"] in first["message"]
+    assert "2048 bytes" in first["expected"]
+    assert "2047 bytes" in first["found"]
+    assert first["expected"] in first["message"]
+    assert first["found"] in first["message"]
     position = {
         "file": str(path),
         "record": 8,
@@ -327,9 +325,7 @@ def test_records_are_numbered_from_zero_in_every_file(write_file):
     paths = [write_file(f"{n}.msgpack", [*vectors(n, 2), None]) for n in range(5)]
     source = vecpack.scan(paths, dim=2, on_error="skip", threads=3)
     source.count_rows()
-    assert rejects(source, "file", "record", "offset") == [
-        (str(path), n, 10 * n) for n, path in enumerate(paths)
-    ]
+    assert rejects(source, "file", "record", "offset") == [(str(path), n, 10 * n) for n, path in enumerate(paths)]
 
 
 def test_rejects_are_those_of_the_latest_scan():
@@ -352,9 +348,7 @@ STRIDE = 2 + 4 * DIM
 def test_a_bad_record_among_many_good_ones(write_file, place, bad, threads):
     good = vectors(ROWS, DIM)
     data = pack(good[:place]) + pack([bad]) + pack(good[place:])
-    source = vecpack.scan(
-        write_file("v.msgpack", data), dim=DIM, on_error="skip", threads=threads, batch_rows=128
-    )
+    source = vecpack.scan(write_file("v.msgpack", data), dim=DIM, on_error="skip", threads=threads, batch_rows=128)
     assert_same_bits(matrix(source), good)
     assert rejects(source, "record", "offset") == [(place, place * STRIDE)]
     with pytest.raises(vecpack.DecodeError) as caught:
@@ -372,13 +366,9 @@ def test_what_looks_like_records_inside_of_a_bad_record_is_none(write_file, thre
     bad = head + b"\xc4\x40" * ((STRIDE - 5 + shift) // 2) + bytes((STRIDE - 5 + shift) % 2) + inside
     data = pack(good[:2500]) + bad + pack(good[2500:])
     for batch_rows in (64, 1000, None):
-        source = vecpack.scan(
-            write_file("v.msgpack", data), on_error="skip", threads=threads, batch_rows=batch_rows
-        )
+        source = vecpack.scan(write_file("v.msgpack", data), on_error="skip", threads=threads, batch_rows=batch_rows)
         assert_same_bits(matrix(source), good)
-        assert rejects(source, "record", "offset", "length", "kind") == [
-            (2500, 2500 * STRIDE, len(bad), "dimension")
-        ]
+        assert rejects(source, "record", "offset", "length", "kind") == [(2500, 2500 * STRIDE, len(bad), "dimension")]
 
 
 @pytest.mark.parametrize("threads", [1, 2, 8])
@@ -434,7 +424,7 @@ def test_a_ragged_file(write_file, threads, policy):
     if policy == "null":
         assert np.flatnonzero(column.is_null().to_numpy(zero_copy_only=False)).tolist() == bad.tolist()
     offsets = np.cumsum([0, *(4 * lengths + 2)])
-    assert rejects(source, "record", "offset") == list(zip(bad.tolist(), offsets[bad].tolist()))
+    assert rejects(source, "record", "offset") == list(zip(bad.tolist(), offsets[bad].tolist(), strict=True))
 
 
 def test_every_other_record_bad_in_many_files(write_file):
@@ -443,20 +433,12 @@ def test_every_other_record_bad_in_many_files(write_file):
     for threads in (1, 2, 8):
         source = vecpack.scan(paths, on_error="skip", threads=threads, batch_rows=10, max_rejects=100_000)
         assert_same_bits(matrix(source), np.concatenate([good] * 4))
-        assert rejects(source, "file", "record") == [
-            (str(path), 2 * n + 1) for path in paths for n in range(2000)
-        ]
+        assert rejects(source, "file", "record") == [(str(path), 2 * n + 1) for path in paths for n in range(2000)]
 
 
 def test_the_first_bad_record_is_raised_not_the_one_that_is_found_first(write_file):
     # The later ones are near the start of their batches, the first at the end of its batch.
-    data = (
-        pack(vectors(1000, DIM))
-        + b"\xc0"
-        + pack(vectors(100, DIM))
-        + b"\xc0" * 10
-        + pack(vectors(10_000, DIM))
-    )
+    data = pack(vectors(1000, DIM)) + b"\xc0" + pack(vectors(100, DIM)) + b"\xc0" * 10 + pack(vectors(10_000, DIM))
     paths = [write_file("a.msgpack", data), write_file("b.msgpack", b"\xc0")]
     for threads in (1, 2, 8):
         for _ in range(5):

@@ -67,16 +67,12 @@ def test_the_size_of_the_lists_is_kept(path, out):
     vecpack.to_parquet(path, out)
     assert pq.read_schema(out) == pa.schema(vecpack.scan(path))
     assert pl.read_parquet_schema(out) == {"vector": pl.Array(pl.Float32, DIM)}
-    assert duckdb.sql(f"SELECT sum(list_sum(vector::FLOAT[{DIM}])) IS NULL FROM '{out}'").fetchall() == [
-        (False,)
-    ]
+    assert duckdb.sql(f"SELECT sum(list_sum(vector::FLOAT[{DIM}])) IS NULL FROM '{out}'").fetchall() == [(False,)]
 
 
 def test_the_size_of_the_lists_is_given_up_on_request(path, out):
     vecpack.to_parquet(path, out, list_type="list")
-    assert pq.read_schema(out).field("vector").type == pa.list_(
-        pa.field("element", pa.float32(), nullable=False)
-    )
+    assert pq.read_schema(out).field("vector").type == pa.list_(pa.field("element", pa.float32(), nullable=False))
     assert pl.read_parquet_schema(out) == {"vector": pl.List(pl.Float32)}
 
 
@@ -175,17 +171,17 @@ def test_a_target_that_exists_is_overwritten_on_request(path, out):
     assert names(out.parent) == ["v.parquet"]
 
 
-class Mine(Exception):
+class MineError(Exception):
     """An exception of the user's own."""
 
 
 def fail(*progress):
-    raise Mine
+    raise MineError
 
 
 def broken_stream():
     yield from EXPECTED[:5000]
-    raise Mine
+    raise MineError
 
 
 FAILURES = {
@@ -194,14 +190,12 @@ FAILURES = {
         lambda out, **options: vecpack.to_parquet(pack([*EXPECTED, None]), out, **options),
     ),
     "a callback": (
-        Mine,
+        MineError,
         lambda out, **options: vecpack.to_parquet(pack(EXPECTED), out, progress=fail, **options),
     ),
     "an iterator": (
-        Mine,
-        lambda out, **options: vecpack.to_parquet(
-            vecpack.from_iter(broken_stream(), batch_rows=100), out, **options
-        ),
+        MineError,
+        lambda out, **options: vecpack.to_parquet(vecpack.from_iter(broken_stream(), batch_rows=100), out, **options),
     ),
     "an option": (
         vecpack.OptionError,
@@ -314,7 +308,7 @@ def test_a_directory_with_one_of_the_targets_is_refused_before_any_work(write_fi
     target = tmp_path / "many"
     target.mkdir()
     (target / "b.parquet").write_bytes(b"old")
-    with pytest.raises(FileExistsError, match="b.parquet"):
+    with pytest.raises(FileExistsError, match=r"b\.parquet"):
         vecpack.to_parquet(paths, target)
     assert names(target) == ["b.parquet"]
     vecpack.to_parquet(paths, target, overwrite=True)
@@ -325,18 +319,15 @@ def test_inputs_of_the_same_name_do_not_overwrite_each_other(write_file, tmp_pat
     paths = [write_file(f"{name}/v.msgpack", vectors(10, 3)) for name in "ab"]
     try:
         vecpack.to_parquet(paths, tmp_path / "many")
-    except vecpack.OptionError as error:
-        assert "v.parquet" in str(error)
-        assert not list(tmp_path.glob("many/*"))
+    except vecpack.OptionError:
+        assert list(tmp_path.glob("many/*")) == []
     else:
         assert pq.read_table(tmp_path / "many").num_rows == 20
 
 
 def test_the_report_tells_what_was_done(path, out):
     paths = [path, path]
-    report = vecpack.to_parquet(
-        paths, out, row_group_bytes=65_536, compression="zstd", encoding="byte-stream-split"
-    )
+    report = vecpack.to_parquet(paths, out, row_group_bytes=65_536, compression="zstd", encoding="byte-stream-split")
     as_dict = report.to_dict()
     assert 0 <= as_dict.pop("seconds") == report.seconds < 60
     expected = {
@@ -354,7 +345,8 @@ def test_the_report_tells_what_was_done(path, out):
     for name, value in expected.items():
         assert getattr(report, name) == value
     text = str(report)
-    assert "20" in text and "v.parquet" in text and "zstd" in text and "byte-stream-split" in text
+    for part in ("20", "v.parquet", "zstd", "byte-stream-split"):
+        assert part in text
     assert 1 < len(text.splitlines()) < 10
     assert "20" in repr(report)
 
@@ -363,11 +355,11 @@ def test_progress_is_told_by_bytes_and_rows(path, out):
     told = []
     vecpack.to_parquet([path, path], out, batch_rows=1000, progress=lambda *progress: told.append(progress))
     size = 2 * path.stat().st_size
-    done, total, rows = zip(*told)
+    _, total, rows = zip(*told, strict=True)
     assert len(told) >= 10
     assert set(total) == {size}
-    assert list(done) == sorted(done) and list(rows) == sorted(rows)
-    assert (done[-1], rows[-1]) == (size, 2 * ROWS)
+    assert told == sorted(told)
+    assert told[-1] == (size, size, 2 * ROWS)
     assert 0 < rows[len(rows) // 2] < 2 * ROWS
 
 
@@ -388,7 +380,7 @@ def test_progress_of_a_stream_has_no_total(out):
 
 
 def test_an_exception_in_the_callback_comes_through_unchanged(path, out):
-    raised = Mine("of the callback")
+    raised = MineError("of the callback")
     calls = []
 
     def callback(done, total, rows):
@@ -396,7 +388,7 @@ def test_an_exception_in_the_callback_comes_through_unchanged(path, out):
         if len(calls) == 3:
             raise raised
 
-    with pytest.raises(Mine) as caught:
+    with pytest.raises(MineError) as caught:
         vecpack.to_parquet(path, out, batch_rows=100, progress=callback)
     assert caught.value is raised
     assert len(calls) == 3
@@ -420,7 +412,7 @@ SOURCES = {
     "str": str,
     "list": lambda path: [path],
     "bytes": lambda path: path.read_bytes(),
-    "file": lambda path: open(path, "rb"),
+    "file": lambda path: io.BytesIO(path.read_bytes()),
     "source": lambda path: vecpack.scan(path),
     "table": lambda path: vecpack.read(path, batch_rows=300),
     "stream": lambda path: vecpack.from_iter(EXPECTED),
@@ -435,8 +427,6 @@ SOURCES = {
 def test_sources_of_every_kind(path, out, kind):
     source = SOURCES[kind](path)
     report = vecpack.to_parquet(source, out)
-    if hasattr(source, "close") and kind == "file":
-        source.close()
     assert report.rows == ROWS
     assert_same_bits(matrix(pq.read_table(out)) if kind != "duckdb" else read_by_duckdb(out, DIM), EXPECTED)
 
@@ -449,7 +439,7 @@ def test_a_source_keeps_its_options(path, out):
 
 
 def test_a_table_of_other_columns_too(out):
-    table = vecpack.read(pack(EXPECTED[:100])).to_pyarrow()
+    table = vecpack.read(pack(EXPECTED[100:200])).to_pyarrow()
     table = table.append_column("id", pa.array(range(100))).append_column(
         "text", pa.array([f"text {n}" for n in range(100)])
     )
@@ -484,10 +474,7 @@ def test_null_elements_of_a_foreign_table(out):
 
 
 def test_two_vector_columns(out):
-    columns = {
-        name: vecpack.read(pack(vectors(50, dim))).to_pyarrow()["vector"]
-        for name, dim in (("a", 3), ("b", 5))
-    }
+    columns = {name: vecpack.read(pack(vectors(50, dim))).to_pyarrow()["vector"] for name, dim in (("a", 3), ("b", 5))}
     vecpack.to_parquet(pa.table(columns), out)
     for number, (name, column) in enumerate(columns.items()):
         assert pq.read_table(out)[name].combine_chunks().equals(column.combine_chunks())
@@ -497,7 +484,8 @@ def test_two_vector_columns(out):
 @pytest.mark.skipif(sys.platform == "win32", reason="names of files are bytes on POSIX only")
 def test_a_target_whose_name_is_not_utf8(path, tmp_path):
     target = os.fsdecode(os.path.join(os.fsencode(tmp_path), b"v\xff.parquet"))
-    vecpack.to_parquet(path, target)
+    report = vecpack.to_parquet(path, target)
+    assert report.to_dict()["rows"] == ROWS
     with open(target, "rb") as file:
         assert_same_bits(matrix(pq.read_table(file)), EXPECTED)
 

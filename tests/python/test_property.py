@@ -1,6 +1,7 @@
 """Any bytes, in any pieces, by any number of threads: the same as a naive decoder in Python makes of them."""
 
 import io
+from random import Random
 
 import msgpack
 import numpy as np
@@ -8,27 +9,18 @@ import pyarrow as pa
 import pytest
 import vecpack
 from conftest import matrix, rejects
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 DIM = 2
-ANY = {
-    name: 2**32 - 1
-    for name in (
-        "max_buffer_size",
-        "max_array_len",
-        "max_map_len",
-        "max_str_len",
-        "max_bin_len",
-        "max_ext_len",
-    )
-}
+LIMITS = ("buffer_size", "array_len", "map_len", "str_len", "bin_len", "ext_len")
+UNLIMITED = {f"max_{name}": 2**32 - 1 for name in LIMITS}
 
 
 def naive(data):
     """The vectors of `data`, None for what is none, and the rejects: record, offset, length, kind."""
     rows, bad, at = [], [], 0
-    unpacker = msgpack.Unpacker(raw=True, strict_map_key=False, **ANY)
+    unpacker = msgpack.Unpacker(raw=True, strict_map_key=False, **UNLIMITED)
     unpacker.feed(data)
     while at < len(data):
         record = len(rows)
@@ -39,11 +31,7 @@ def naive(data):
         except msgpack.FormatError:
             return rows, [*bad, (record, at, len(data) - at, "invalid")]
         end, marker = unpacker.tell(), data[at]
-        head = (
-            1
-            if 0xA0 <= marker <= 0xBF
-            else {0xC4: 2, 0xC5: 3, 0xC6: 5, 0xD9: 2, 0xDA: 3, 0xDB: 5}.get(marker)
-        )
+        head = 1 if 0xA0 <= marker <= 0xBF else {0xC4: 2, 0xC5: 3, 0xC6: 5, 0xD9: 2, 0xDA: 3, 0xDB: 5}.get(marker)
         good = head is not None and end - at - head == 4 * DIM
         rows.append(data[at + head : end] if good else None)
         if not good:
@@ -66,9 +54,7 @@ def vector_bytes(head):
     return st.binary(min_size=4 * DIM, max_size=4 * DIM).map(lambda data: head + data)
 
 
-heads = st.sampled_from(
-    [b"\xc4\x08", b"\xa8", b"\xd9\x08", b"\xc5\0\x08", b"\xdb\0\0\0\x08", b"\xc6\0\0\0\x08"]
-)
+heads = st.sampled_from([b"\xc4\x08", b"\xa8", b"\xd9\x08", b"\xc5\0\x08", b"\xdb\0\0\0\x08", b"\xc6\0\0\0\x08"])
 vector = heads.flatmap(vector_bytes)
 plain = vector_bytes(b"\xc4\x08")
 scalars = (
@@ -83,8 +69,7 @@ extensions = st.builds(msgpack.ExtType, st.integers(0, 127), st.binary(max_size=
 objects = st.recursive(
     scalars | extensions,
     lambda inner: (
-        st.lists(inner, max_size=4)
-        | st.dictionaries(st.text(max_size=3) | st.integers(0, 9), inner, max_size=3)
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=3) | st.integers(0, 9), inner, max_size=3)
     ),
     max_leaves=8,
 )
@@ -136,14 +121,20 @@ def as_inputs(parts, kinds, random, tmp_path):
     batch_rows=st.sampled_from([None, 1, 2, 3, 7, 64]),
     policy=st.sampled_from(["raise", "skip", "null"]),
 )
+@example(
+    parts=[b"\xc4\x08" + bytes(8) + b"\xc1" + bytes(1000)],
+    kinds=["stream"],
+    random=Random(0),
+    threads=1,
+    batch_rows=None,
+    policy="skip",
+)
 def test_the_rows_and_the_rejects_are_those_of_a_naive_decoder(
     tmp_path, parts, kinds, random, threads, batch_rows, policy
 ):
     expected = [naive(part) for part in parts]
     inputs = list(as_inputs(parts, kinds, random, tmp_path))
-    source = vecpack.scan(
-        inputs, dim=DIM, on_error=policy, threads=threads, batch_rows=batch_rows, max_rejects=10**6
-    )
+    source = vecpack.scan(inputs, dim=DIM, on_error=policy, threads=threads, batch_rows=batch_rows, max_rejects=10**6)
     bad = [reject for _, found in expected for reject in found]
     if policy == "raise" and bad:
         with pytest.raises(vecpack.DecodeError) as caught:
@@ -171,15 +162,13 @@ def test_the_rows_and_the_rejects_are_those_of_a_naive_decoder(
 )
 def test_any_split_is_the_whole(tmp_path, parts, number, kinds):
     expected = [naive(part) for part in parts]
-    source = vecpack.scan(
-        list(as_inputs(parts, kinds, None, tmp_path)), dim=DIM, on_error="skip", max_rejects=10**6
-    )
+    source = vecpack.scan(list(as_inputs(parts, kinds, None, tmp_path)), dim=DIM, on_error="skip", max_rejects=10**6)
     split = source.split(number)
     assert len(split) == number
     found = b"".join(matrix(part).tobytes() for part in split)
     assert found == b"".join(row for rows, _ in expected for row in rows if row is not None)
     columns = ("record", "offset", "length", "kind")
-    assert sum((rejects(part, *columns) for part in split), []) == [
+    assert [reject for part in split for reject in rejects(part, *columns)] == [
         reject for _, bad in expected for reject in bad
     ]
 
@@ -191,17 +180,13 @@ def test_the_dimension_is_inferred_from_the_first_whole_vector(data):
         return head is not None and end - start > head and (end - start - head) % 4 == 0
 
     expected, at = None, 0
-    unpacker = msgpack.Unpacker(raw=True, strict_map_key=False, **ANY)
+    unpacker = msgpack.Unpacker(raw=True, strict_map_key=False, **UNLIMITED)
     unpacker.feed(data)
     try:
         while expected is None and at < len(data):
             unpacker.skip()
             end, marker = unpacker.tell(), data[at]
-            head = (
-                1
-                if 0xA0 <= marker <= 0xBF
-                else {0xC4: 2, 0xC5: 3, 0xC6: 5, 0xD9: 2, 0xDA: 3, 0xDB: 5}.get(marker)
-            )
+            head = 1 if 0xA0 <= marker <= 0xBF else {0xC4: 2, 0xC5: 3, 0xC6: 5, 0xD9: 2, 0xDA: 3, 0xDB: 5}.get(marker)
             if is_vector(head, end, at):
                 expected = (end - at - head) // 4
             at = end

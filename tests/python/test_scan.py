@@ -62,9 +62,7 @@ def test_a_glob_gives_its_files_sorted_by_name(write_file):
         path = write_file(name, vectors(1, 2, seed=ord(name[0])))
     source = vecpack.scan(str(path.parent / "*.msgpack"))
     assert source.files == [str(path.parent / "a.msgpack"), str(path.parent / "b.msgpack")]
-    assert_same_bits(
-        matrix(source), np.concatenate([vectors(1, 2, seed=ord("a")), vectors(1, 2, seed=ord("b"))])
-    )
+    assert_same_bits(matrix(source), np.concatenate([vectors(1, 2, seed=ord("a")), vectors(1, 2, seed=ord("b"))]))
 
 
 def test_a_directory_gives_its_messagepack_files_sorted_and_with_those_below(write_file, tmp_path):
@@ -194,6 +192,24 @@ def test_standard_input(dim):
     assert run_python(code, dim, input=pack(expected)) == f"20000 {expected.tobytes().hex()[-64:]}"
 
 
+@pytest.mark.skipif(os.name != "posix", reason="named pipes are POSIX")
+@pytest.mark.parametrize("dim", [None, 3])
+def test_a_named_pipe(tmp_path, dim):
+    expected = vectors(20_000, 3)
+    (tmp_path / "vectors").write_bytes(pack(expected))
+    os.mkfifo(tmp_path / "pipe")
+    code = """
+        import shutil, sys, threading, vecpack
+        def feed():
+            with open("vectors", "rb") as vectors, open("pipe", "wb") as pipe:
+                shutil.copyfileobj(vectors, pipe)
+        threading.Thread(target=feed).start()
+        table = vecpack.read("pipe", dim=eval(sys.argv[1]))
+        print(table.num_rows, table.to_numpy().tobytes().hex()[:64])
+    """
+    assert run_python(code, dim, cwd=tmp_path) == f"20000 {expected.tobytes().hex()[:64]}"
+
+
 def test_a_text_file_is_refused(write_file):
     path = write_file("v.msgpack", b"abc")
     with open(path, encoding="ascii") as file, pytest.raises(TypeError, match="binary"):
@@ -209,14 +225,12 @@ def test_a_file_object_that_returns_too_much_is_an_error():
         vecpack.scan(TooMuch(), dim=1).count_rows()
 
 
-@pytest.mark.parametrize(
-    "scan", [lambda source: source.count_rows(), lambda source: source.to_pyarrow(), list]
-)
+@pytest.mark.parametrize("scan", [lambda source: source.count_rows(), lambda source: source.to_pyarrow(), list])
 def test_an_exception_of_a_file_object_comes_through_unchanged(scan):
-    class Mine(Exception):
+    class MineError(Exception):
         pass
 
-    raised = Mine("of the file object")
+    raised = MineError("of the file object")
 
     class Broken(Unseekable):
         def read(self, size=-1):
@@ -225,7 +239,7 @@ def test_an_exception_of_a_file_object_comes_through_unchanged(scan):
                 raise raised
             return data
 
-    with pytest.raises(Mine) as caught:
+    with pytest.raises(MineError) as caught:
         scan(vecpack.scan(Broken(pack(vectors(1000, 3)))))
     assert caught.value is raised
 
@@ -371,9 +385,7 @@ def test_the_repr_of_a_source_tells_what_it_gives():
 @pytest.mark.parametrize("parts", [1, 2, 3, 7, 32])
 def test_parts_of_a_source_are_together_the_source(write_file, parts):
     expected = [vectors(n, 3, seed=n) for n in (2000, 1, 500, 3000, 50)]
-    source = vecpack.scan(
-        [write_file(f"{n}.msgpack", part) for n, part in enumerate(expected)], batch_rows=100
-    )
+    source = vecpack.scan([write_file(f"{n}.msgpack", part) for n, part in enumerate(expected)], batch_rows=100)
     split = source.split(parts)
     assert len(split) == parts
     assert all(part.schema == source.schema for part in split)
@@ -386,7 +398,8 @@ def test_one_file_splits_between_records(write_file, as_bytes):
     path = write_file("v.msgpack", expected)
     parts = vecpack.scan(path.read_bytes() if as_bytes else path).split(3)
     counts = [part.count_rows() for part in parts]
-    assert sum(counts) == 10_000 and min(counts) > 3000
+    assert sum(counts) == 10_000
+    assert min(counts) > 3000
     assert_same_bits(np.concatenate([matrix(part) for part in parts]), expected)
 
 
@@ -398,7 +411,7 @@ def test_records_of_any_kind_split_and_keep_their_numbers(write_file):
     parts = whole.split(4)
     assert_same_bits(np.concatenate([matrix(part) for part in parts]), expected)
     columns = ("file", "record", "offset", "length", "kind")
-    assert sum((rejects(part, *columns) for part in parts), []) == rejects(whole, *columns) != []
+    assert [reject for part in parts for reject in rejects(part, *columns)] == rejects(whole, *columns) != []
 
 
 def test_a_cut_off_record_is_in_one_part_only(write_file):
@@ -457,9 +470,7 @@ def test_element_types_are_named_as_numpy_names_them():
     data = pack(vectors(2, 3).astype(">f4"))
     for raw in (">f4", np.dtype(">f4")):
         for dtype in ("float64", np.float64, np.dtype("f8")):
-            assert_same_bits(
-                matrix(vecpack.scan(data, raw_dtype=raw, dtype=dtype)), vectors(2, 3).astype("f8")
-            )
+            assert_same_bits(matrix(vecpack.scan(data, raw_dtype=raw, dtype=dtype)), vectors(2, 3).astype("f8"))
     assert vecpack.scan(pack(vectors(2, 3)), raw_dtype=np.float32).dim == 3
     assert vecpack.scan(pack(vectors(2, 3)), raw_dtype="float32").dim == 3
     assert vecpack.scan(pack(vectors(2, 3)), raw_dtype=np.uint8).dim == 12

@@ -1,0 +1,255 @@
+import builtins
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from os import PathLike
+from typing import Any, ClassVar, Literal, Protocol, TypeAlias, final, type_check_only
+
+# None of these need be installed: what is missing is Any.
+import numpy as np  # type: ignore[import-not-found, unused-ignore]
+import pandas as pd  # type: ignore[import-not-found, import-untyped, unused-ignore]
+import polars as pl  # type: ignore[import-not-found, unused-ignore]
+import pyarrow as pa  # type: ignore[import-not-found, import-untyped, unused-ignore]
+from typing_extensions import Buffer, CapsuleType
+
+__all__ = [
+    "Inspection",
+    "RecordBatch",
+    "Report",
+    "Schema",
+    "Source",
+    "Stream",
+    "Table",
+    "_Batches",
+    "__version__",
+    "_restore_source",
+    "from_iter",
+    "inspect",
+    "read",
+    "run_command",
+    "scan",
+    "take_iter",
+    "to_parquet",
+]
+
+__version__: str
+
+@type_check_only
+class _ArrowStreamExportable(Protocol):
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any: ...
+
+@type_check_only
+class _BinaryReader(Protocol):
+    def read(self, size: int, /) -> bytes: ...
+
+@type_check_only
+class _NumpyDtype(Protocol):
+    @property
+    def str(self) -> builtins.str: ...
+
+# NumPy tells type checkers of its buffers only from Python 3.12 on.
+_Array: TypeAlias = Buffer | np.ndarray[Any, Any]
+_Input: TypeAlias = str | PathLike[str] | _Array | _BinaryReader
+_Inputs: TypeAlias = _Input | Iterable[_Input]
+_Dtype: TypeAlias = Literal["float32", "float64", "float16", "int8", "uint8"] | type[Any] | _NumpyDtype
+_RawDtype: TypeAlias = str | type[Any] | _NumpyDtype
+_OnError: TypeAlias = Literal["raise", "skip", "null"]
+_Progress: TypeAlias = bool | Callable[[int, int | None, int], object] | None
+
+def scan(
+    inputs: _Inputs,
+    *,
+    dim: int | None = None,
+    dtype: _Dtype = "float32",
+    raw_dtype: _RawDtype = "<f4",
+    infer_records: int = 1000,
+    on_error: _OnError = "raise",
+    max_rejects: int = 10000,
+    batch_rows: int | None = None,
+    batch_bytes: int = 8388608,
+    threads: int | None = None,
+    max_record_bytes: int = 268435456,
+) -> Source: ...
+def read(
+    inputs: _Inputs,
+    *,
+    dim: int | None = None,
+    dtype: _Dtype = "float32",
+    raw_dtype: _RawDtype = "<f4",
+    infer_records: int = 1000,
+    on_error: _OnError = "raise",
+    max_rejects: int = 10000,
+    batch_rows: int | None = None,
+    batch_bytes: int = 8388608,
+    threads: int | None = None,
+    max_record_bytes: int = 268435456,
+) -> Table: ...
+def inspect(
+    inputs: _Inputs,
+    *,
+    dim: int | None = None,
+    dtype: _Dtype = "float32",
+    raw_dtype: _RawDtype = "<f4",
+    infer_records: int = 1000,
+    on_error: _OnError = "raise",
+    max_rejects: int = 10000,
+    batch_rows: int | None = None,
+    batch_bytes: int = 8388608,
+    threads: int | None = None,
+    max_record_bytes: int = 268435456,
+) -> Inspection: ...
+def to_parquet(
+    source: Source | Table | Stream | _ArrowStreamExportable | _Inputs,
+    path: str | PathLike[str],
+    *,
+    progress: _Progress = None,
+    compression: Literal["none", "zstd", "lz4", "snappy"] = "none",
+    encoding: Literal["plain", "byte-stream-split"] = "plain",
+    row_group_bytes: int = 8388608,
+    list_type: Literal["fixed", "list"] = "fixed",
+    overwrite: bool = False,
+    sync: bool = True,
+    dim: int | None = None,
+    dtype: _Dtype = "float32",
+    raw_dtype: _RawDtype = "<f4",
+    infer_records: int = 1000,
+    on_error: _OnError = "raise",
+    max_rejects: int = 10000,
+    batch_rows: int | None = None,
+    batch_bytes: int = 8388608,
+    threads: int | None = None,
+    max_record_bytes: int = 268435456,
+) -> Report: ...
+def from_iter(
+    iterable: Iterable[_Array],
+    *,
+    dim: int | None = None,
+    dtype: _Dtype = "float32",
+    raw_dtype: _RawDtype = "<f4",
+    batch_rows: int | None = None,
+    batch_bytes: int = 8388608,
+) -> Stream: ...
+def take_iter(iterable: Iterable[_Array], out: _Array, *, raw_dtype: _RawDtype = "<f4") -> int: ...
+def run_command(arguments: Sequence[str]) -> int: ...
+def _restore_source(
+    inputs: Sequence[tuple[str | bytes, tuple[int, int, int] | None]], options: dict[str, Any]
+) -> Source: ...
+
+@final
+class Schema:
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+    @property
+    def names(self) -> list[str]: ...
+    def __len__(self) -> int: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __arrow_c_schema__(self) -> CapsuleType: ...
+
+@final
+class RecordBatch:
+    @property
+    def schema(self) -> Schema: ...
+    @property
+    def num_rows(self) -> int: ...
+    def __len__(self) -> int: ...
+    def __arrow_c_schema__(self) -> CapsuleType: ...
+    def __arrow_c_array__(self, requested_schema: Any = None) -> tuple[CapsuleType, CapsuleType]: ...
+
+@final
+class Table:
+    @property
+    def schema(self) -> Schema: ...
+    @property
+    def num_rows(self) -> int: ...
+    @property
+    def num_columns(self) -> int: ...
+    @property
+    def batches(self) -> list[RecordBatch]: ...
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[RecordBatch]: ...
+    def __arrow_c_schema__(self) -> CapsuleType: ...
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> CapsuleType: ...
+    def to_pyarrow(self) -> pa.Table: ...
+    def to_polars(self) -> pl.DataFrame: ...
+    def to_pandas(self) -> pd.DataFrame: ...
+    def to_numpy(self) -> np.ndarray[tuple[int, int], Any]: ...
+
+@final
+class Source:
+    @property
+    def schema(self) -> Schema: ...
+    @property
+    def files(self) -> list[str]: ...
+    @property
+    def options(self) -> dict[str, Any]: ...
+    @property
+    def dim(self) -> int: ...
+    @property
+    def rejects(self) -> Table: ...
+    @property
+    def reject_count(self) -> int: ...
+    def count_rows(self) -> int: ...
+    def split(self, parts: int) -> list[Source]: ...
+    def __iter__(self) -> _Batches: ...
+    def __arrow_c_schema__(self) -> CapsuleType: ...
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> CapsuleType: ...
+    def to_pyarrow(self) -> pa.Table: ...
+    def to_polars(self) -> pl.DataFrame: ...
+    def to_pandas(self) -> pd.DataFrame: ...
+    def to_numpy(self) -> np.ndarray[tuple[int, int], Any]: ...
+
+@final
+class _Batches:
+    def __iter__(self) -> _Batches: ...
+    def __next__(self) -> RecordBatch: ...
+
+@final
+class Stream:
+    @property
+    def schema(self) -> Schema: ...
+    def __iter__(self) -> Iterator[RecordBatch]: ...
+    def __arrow_c_schema__(self) -> CapsuleType: ...
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> CapsuleType: ...
+    def to_pyarrow(self) -> pa.Table: ...
+    def to_polars(self) -> pl.DataFrame: ...
+    def to_pandas(self) -> pd.DataFrame: ...
+    def to_numpy(self) -> np.ndarray[tuple[int, int], Any]: ...
+
+@final
+class Report:
+    @property
+    def rows(self) -> int: ...
+    @property
+    def rejects(self) -> int: ...
+    @property
+    def files(self) -> int: ...
+    @property
+    def bytes_in(self) -> int: ...
+    @property
+    def bytes_out(self) -> int: ...
+    @property
+    def seconds(self) -> float: ...
+    @property
+    def row_groups(self) -> int: ...
+    @property
+    def outputs(self) -> list[str]: ...
+    @property
+    def compression(self) -> str: ...
+    @property
+    def encoding(self) -> str: ...
+    def to_dict(self) -> dict[str, Any]: ...
+
+@final
+class Inspection:
+    @property
+    def files(self) -> int: ...
+    @property
+    def bytes(self) -> int: ...
+    @property
+    def rows(self) -> int: ...
+    @property
+    def framing(self) -> str: ...
+    @property
+    def layout(self) -> str: ...
+    @property
+    def columns(self) -> list[dict[str, Any]]: ...
+    @property
+    def rejects(self) -> int: ...
+    def to_dict(self) -> dict[str, Any]: ...

@@ -1,0 +1,145 @@
+//! How an input is cut into lanes, left and entered again. That the rows are right is for `tests/agreement.rs`.
+
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+use crate::options::{OnError, ReadOptions};
+use crate::reject::{Reject, RejectKind};
+
+const GOOD: [u8; 6] = [0xc4, 4, 1, 2, 3, 4];
+const BAD: [u8; 1] = [0xc0];
+
+fn run(records: &[&[u8]], batch_rows: usize) -> Run {
+    let options = ReadOptions::new().with_on_error(OnError::Skip).with_batch_rows(batch_rows);
+    let plan = Arc::new(Plan::new(1, &options).unwrap());
+    Run::open(Input::bytes("records", records.concat()), &plan, &Arc::default()).unwrap()
+}
+
+/// Plans one lane, decodes it to its end, and gives how many rows it had and how it ended.
+fn decode_lane(run: &mut Run) -> (usize, End) {
+    if run.lanes() == 0 {
+        run.plan_lane().unwrap().unwrap();
+    }
+    let slot = run.front().unwrap().clone();
+    let mut rows = 0;
+    loop {
+        let step = slot.next(None).unwrap().unwrap();
+        rows += step.decoded.map_or(0, |decoded| decoded.batch.num_rows());
+        if let Some(end) = step.end {
+            run.lane_ended(end);
+            return (rows, end);
+        }
+    }
+}
+
+fn plan_all(run: &mut Run) -> usize {
+    while run.plan_lane().unwrap().is_some() {}
+    run.lanes()
+}
+
+#[test]
+fn uniform_records_are_cut_into_lanes_of_a_batch_at_once() {
+    let mut run = run(&[&GOOD[..]; 95], 10);
+    assert_eq!(plan_all(&mut run), 10);
+    for _ in 0..9 {
+        assert_eq!(decode_lane(&mut run), (10, End::Verified));
+    }
+    assert_eq!(decode_lane(&mut run), (5, End::Input));
+    assert_eq!(run.lanes(), 0);
+    assert!(run.plan_lane().unwrap().is_none());
+}
+
+#[test]
+fn a_record_that_differs_ends_the_lanes_behind_it() {
+    let mut records = [&GOOD[..]; 100];
+    records[23] = &BAD;
+    let mut run = run(&records, 10);
+    assert_eq!(plan_all(&mut run), 10);
+    decode_lane(&mut run);
+    decode_lane(&mut run);
+    assert_eq!(run.lanes(), 8);
+    let at = 23 * GOOD.len() as u64;
+    assert_eq!(decode_lane(&mut run), (3, End::Diverged { offset: at, record: 23 }));
+    assert_eq!(run.lanes(), 0);
+    assert!(matches!(run.next, Next::Walk { offset, record: 23 } if offset == at));
+}
+
+#[test]
+fn nothing_is_planned_behind_a_walk_until_it_has_ended() {
+    let mut run = run(&[&[&BAD[..]], &[&GOOD[..]; 50][..]].concat(), 10);
+    assert_eq!(plan_all(&mut run), 1);
+    assert!(matches!(run.next, Next::Unknown));
+}
+
+#[test]
+fn after_a_walk_the_lanes_are_tried_again() {
+    let mut records = [&GOOD[..]; 100];
+    records[0] = &BAD;
+    let mut run = run(&records, 10);
+    let (rows, end) = decode_lane(&mut run);
+    assert_eq!(rows, 10);
+    assert!(matches!(end, End::Limit { offset: 61, record: 11, lead: Some(_) }), "{end:?}");
+    assert_eq!(plan_all(&mut run), 9);
+    assert_eq!(decode_lane(&mut run), (10, End::Verified));
+}
+
+#[test]
+fn walks_grow_while_the_guess_fails_and_begin_anew_when_it_was_right() {
+    // Every eleventh record is bad, so that no lane of ten batches is uniform; then all are good.
+    let bad_ones = (0..20_000).map(|number| if number % 11 == 0 { &BAD[..] } else { &GOOD[..] });
+    let records: Vec<&[u8]> = bad_ones.chain([&GOOD[..]; 5000]).collect();
+    let mut run = run(&records, 20);
+    let mut walks = Vec::new();
+    let mut rows = 0;
+    loop {
+        let (decoded, end) = decode_lane(&mut run);
+        rows += decoded;
+        match end {
+            End::Diverged { .. } => walks.push(run.walk),
+            End::Verified => break,
+            _ => {}
+        }
+    }
+    assert_eq!(&walks[..7], [2, 4, 8, 16, 32, 64, 64]);
+    assert_eq!(run.walk, 1);
+    assert!(rows > 20_000 - 20_000 / 11 - 20);
+}
+
+#[test]
+fn a_walk_without_a_good_record_is_followed_by_a_walk() {
+    let options = ReadOptions::new().with_on_error(OnError::Null).with_batch_rows(10);
+    let plan = Arc::new(Plan::new(1, &options).unwrap());
+    let mut run = Run::open(Input::bytes("records", BAD.repeat(100)), &plan, &Arc::default()).unwrap();
+    assert_eq!(decode_lane(&mut run), (10, End::Limit { offset: 10, record: 10, lead: None }));
+    assert!(matches!(run.next, Next::Walk { offset: 10, record: 10 }));
+}
+
+#[test]
+fn a_part_of_an_input_keeps_to_its_span_and_its_record_numbers() {
+    let options = ReadOptions::new().with_on_error(OnError::Skip).with_batch_rows(2);
+    let plan = Arc::new(Plan::new(1, &options).unwrap());
+    let records = [&GOOD[..], &GOOD, &GOOD, &BAD, &GOOD].concat();
+    let input = Input::bytes("records", records).with_span(Span { start: 6, end: 19, record: 1 });
+    let mut run = Run::open(input, &plan, &Arc::default()).unwrap();
+    assert_eq!(decode_lane(&mut run), (2, End::Verified));
+    let step = {
+        run.plan_lane().unwrap().unwrap();
+        run.front().unwrap().next(None).unwrap().unwrap()
+    };
+    let rejects = step.decoded.unwrap().rejects;
+    assert_eq!(rejects.details()[0].record, 3);
+    assert_eq!(rejects.details()[0].offset, 18);
+    assert_eq!((step.end, step.bytes), (Some(End::Input), 1));
+}
+
+#[test]
+fn an_error_says_in_which_input_it_occurred() {
+    let run = run(&[&GOOD], 1);
+    let (kind, expected, found) = (RejectKind::Type, String::new(), String::new());
+    let reject =
+        Reject { file: "".into(), record: 1, offset: 2, length: 3, field: None, kind, expected, found };
+    assert!(run.name_error(ErrorKind::Decode(reject).into()).to_string().starts_with("records: record 1"));
+    assert!(
+        run.name_error(std::io::Error::other("broken").into()).to_string().starts_with("records: broken")
+    );
+}

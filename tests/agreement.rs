@@ -1,0 +1,398 @@
+//! Everything that decodes must give what a naive decoder gives, on generated files: the same rows bit for bit and the same
+//! rejects, in order, whatever the kind of input, the number of threads and the size of batches.
+//!
+//! `PROPTEST_CASES` sets the number of cases.
+
+#![allow(clippy::unwrap_used)]
+
+mod naive;
+mod support;
+
+use proptest::prelude::*;
+use proptest::sample::select;
+use proptest::strategy::ValueTree;
+use vecpack::{Decoder, Dtype, ErrorKind, Input, OnError, ReadOptions, RejectKind, Source};
+
+use self::naive::{Naive, Reading};
+use self::support::{Head, Note, Pieces, Row, Scan, drain, rejected, rows_of};
+
+/// What a file is made of.
+#[derive(Debug, Clone)]
+enum Part {
+    /// Records with the same head: lanes can run.
+    Uniform { count: usize, head: Head, seed: u64 },
+    /// A vector of which the last element may not fit the column.
+    Extreme(Head),
+    /// A vector of another length.
+    Length(Head, usize),
+    /// Anything else.
+    Other(Vec<u8>),
+    /// 0xc1, alone or in an object, and whatever comes behind.
+    Invalid(Vec<u8>),
+    /// All but the last bytes of a part. Only the last part of a file can be cut.
+    Cut(Box<Part>, usize),
+}
+
+const DIM: u32 = 3;
+
+impl Part {
+    fn bytes(&self, reading: &Reading) -> Vec<u8> {
+        let payload = |seed: u64| reading.ordinary(DIM as usize, &mut fastrand::Rng::with_seed(seed));
+        match self {
+            Self::Uniform { count, head, seed } => {
+                (0..*count as u64).flat_map(|at| head.record(&payload(seed.wrapping_add(at)))).collect()
+            }
+            Self::Extreme(head) => {
+                let mut payload = payload(0);
+                let last = payload.len() - reading.extreme().len();
+                payload[last..].copy_from_slice(&reading.extreme());
+                head.record(&payload)
+            }
+            Self::Length(head, length) => head.record(&vec![7; *length]),
+            Self::Other(bytes) | Self::Invalid(bytes) => bytes.clone(),
+            Self::Cut(part, missing) => {
+                let bytes = part.bytes(reading);
+                bytes[..bytes.len() - 1 - missing % bytes.len().max(1)].to_vec()
+            }
+        }
+    }
+}
+
+fn head() -> impl Strategy<Value = Head> {
+    select(&Head::ALL[..])
+}
+
+/// Heads and lengths that go together with a vector of `DIM` elements of any size.
+fn part() -> impl Strategy<Value = Part> {
+    // A record of 3 float64 fits the shortest head of a string: 24 bytes.
+    prop_oneof![
+        4 => (1..150usize, head(), any::<u64>()).prop_map(|(count, head, seed)| Part::Uniform { count, head, seed }),
+        1 => head().prop_map(Part::Extreme),
+        1 => (head(), 0..31usize).prop_map(|(head, length)| Part::Length(head, length)),
+        1 => (select(&[Head::Bin16, Head::Str32][..]), 31..500usize).prop_map(|(head, length)| Part::Length(head, length)),
+        3 => other().prop_map(Part::Other),
+    ]
+}
+
+/// An object that is no vector.
+fn other() -> impl Strategy<Value = Vec<u8>> {
+    let bytes = |length: usize| proptest::collection::vec(any::<u8>(), length);
+    let scalar = prop_oneof![
+        select(&[0x00u8, 0x7f, 0x80, 0x90, 0xc0, 0xc2, 0xc3, 0xe0, 0xff][..]).prop_map(|marker| vec![marker]),
+        (select(&[0xca, 0xce, 0xd2][..]), bytes(4)).prop_map(|(marker, rest)| [vec![marker], rest].concat()),
+        (select(&[0xcb, 0xcf, 0xd3, 0xd6 + 1][..]), bytes(8 + 1)).prop_map(|(marker, rest)| [
+            vec![marker],
+            rest[..if marker == 0xd7 { 9 } else { 8 }].into()
+        ]
+        .concat()),
+        bytes(20).prop_map(|rest| [vec![0xc7, 20, 5], rest].concat()),
+    ];
+    scalar.prop_recursive(4, 40, 15, |inner| {
+        let vectors = (head(), 0..31usize).prop_map(|(head, length)| head.record(&vec![9; length]));
+        let item = prop_oneof![inner, vectors];
+        prop_oneof![
+            proptest::collection::vec(item.clone(), 0..15).prop_map(|items| [
+                vec![0x90 + items.len() as u8],
+                items.concat()
+            ]
+            .concat()),
+            proptest::collection::vec((item.clone(), item), 0..8).prop_map(|pairs| {
+                let pairs: Vec<_> = pairs.into_iter().flat_map(|(key, value)| [key, value]).collect();
+                [vec![0xde, 0, (pairs.len() / 2) as u8], pairs.concat()].concat()
+            }),
+        ]
+    })
+}
+
+fn file() -> impl Strategy<Value = Vec<Part>> {
+    let junk = proptest::collection::vec(any::<u8>(), 0..20);
+    let invalid = prop_oneof![
+        Just(vec![0xc1]),
+        Just(vec![0x93, 0xc0, 0xc4, 1, 1, 0xc1]),
+        Just(vec![0xdd, 0, 1, 0, 0, 0xc1]),
+        Just(vec![0x81, 0xa1, b'k', 0x91, 0xc1]),
+    ];
+    let invalid = (invalid, junk).prop_map(|(bytes, junk)| Part::Invalid([bytes, junk].concat()));
+    let claims = select(&[[0xdd, 0xff, 0xff, 0xff, 0xff], [0xc6, 0xff, 0xff, 0xff, 0xff]][..]);
+    let last = prop_oneof![
+        4 => Just(None),
+        2 => (part(), any::<usize>()).prop_map(|(part, missing)| Some(Part::Cut(Box::new(part), missing))),
+        1 => claims.prop_map(|claim| Some(Part::Other(claim.to_vec()))),
+        1 => invalid.prop_map(Some),
+    ];
+    let parts = proptest::collection::vec(part(), 0..8);
+    (parts, last).prop_map(|(parts, last)| parts.into_iter().chain(last).collect())
+}
+
+/// Files, and how to read them.
+#[derive(Debug, Clone)]
+struct Case {
+    files: Vec<Vec<Part>>,
+    reading: Reading,
+    on_error: OnError,
+    /// Whether `dim` is to be found.
+    infer: bool,
+    max_record_bytes: u64,
+    /// Sizes of what streams and decoders are given at once.
+    pieces: Vec<usize>,
+}
+
+fn case() -> impl Strategy<Value = Case> {
+    let pieces = prop_oneof![
+        Just(vec![1]),
+        proptest::collection::vec(1..40usize, 1..6),
+        proptest::collection::vec(1..3000usize, 1..6),
+        Just(vec![usize::MAX]),
+    ];
+    (
+        proptest::collection::vec(file(), 1..4),
+        select(&Reading::ALL[..]),
+        select(&[OnError::Raise, OnError::Skip, OnError::Null][..]),
+        any::<bool>(),
+        prop_oneof![3 => Just(256 << 20), 1 => 10..60u64],
+        pieces,
+    )
+        .prop_map(|(files, reading, on_error, infer, max_record_bytes, pieces)| Case {
+            files,
+            reading,
+            on_error,
+            infer,
+            max_record_bytes,
+            pieces,
+        })
+}
+
+impl Case {
+    fn options(&self) -> ReadOptions {
+        let options = ReadOptions::new()
+            .with_raw_dtype(self.reading.raw.parse().unwrap())
+            .with_dtype(self.reading.dtype)
+            .with_on_error(self.on_error)
+            .with_max_rejects(usize::MAX)
+            .with_max_record_bytes(self.max_record_bytes);
+        if self.infer { options } else { options.with_dim(DIM) }
+    }
+
+    fn files(&self) -> Vec<(String, Vec<u8>)> {
+        let bytes = |parts: &Vec<Part>| parts.iter().flat_map(|part| part.bytes(&self.reading)).collect();
+        self.files.iter().enumerate().map(|(at, parts)| (format!("file {at}"), bytes(parts))).collect()
+    }
+
+    fn naive(&self, files: &[(String, Vec<u8>)]) -> Option<Naive> {
+        let dim = if self.infer {
+            naive::infer(files, &self.reading, self.max_record_bytes)?
+        } else {
+            DIM as usize
+        };
+        let nulls = self.on_error == OnError::Null;
+        Some(naive::decode(files, dim, &self.reading, nulls, self.max_record_bytes))
+    }
+
+    /// That `scan` gave what the naive decoder gave. A stream does not know how many bytes come behind those it cannot read.
+    fn check(&self, mut scan: Scan, expected: &Naive, is_stream: bool, what: &str) {
+        let mut notes = expected.notes.clone();
+        if is_stream {
+            for note in
+                notes.iter_mut().chain(&mut scan.notes).filter(|note| note.kind == RejectKind::Invalid)
+            {
+                note.length = 0;
+            }
+        }
+        if self.on_error != OnError::Raise || notes.is_empty() {
+            assert!(scan.error.is_none(), "{what}: {:?}", scan.error);
+            assert_eq!(scan.notes, notes, "{what}");
+            assert!(
+                scan.rows == expected.rows,
+                "{what}: other rows: {:?}, not {:?}",
+                scan.rows,
+                expected.rows
+            );
+            return;
+        }
+        let error = scan.error.unwrap_or_else(|| unreachable!("{what}: no error, but {:?}", notes[0]));
+        assert_eq!(Note { length: notes[0].length, ..rejected(&error).into() }, notes[0], "{what}");
+        assert!(expected.rows.starts_with(&scan.rows), "{what}: other rows before the error");
+        assert!(scan.notes.is_empty(), "{what}");
+    }
+}
+
+const THREADS: [usize; 3] = [1, 2, 5];
+const BATCH_ROWS: [Option<usize>; 4] = [Some(1), Some(7), Some(64), None];
+
+fn config() -> ProptestConfig {
+    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(60);
+    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+}
+
+fn with_batch_rows(options: ReadOptions, rows: Option<usize>) -> ReadOptions {
+    rows.map_or(options.clone(), |rows| options.with_batch_rows(rows))
+}
+
+/// Every kind of input of these files, and whether it is a stream.
+fn inputs(case: &Case, files: &[(String, Vec<u8>)], directory: &std::path::Path) -> Vec<(Vec<Input>, bool)> {
+    let bytes = |(name, bytes): &(String, Vec<u8>)| Input::bytes(name, bytes.clone());
+    let stream = |(name, bytes): &(String, Vec<u8>)| {
+        Input::stream(name, Pieces { bytes: bytes.clone().into(), sizes: case.pieces.clone() })
+    };
+    let on_disk = |(name, bytes): &(String, Vec<u8>)| {
+        let path = directory.join(name);
+        std::fs::write(&path, bytes).unwrap();
+        Input::path(path)
+    };
+    vec![
+        (files.iter().map(bytes).collect(), false),
+        (files.iter().map(on_disk).collect(), false),
+        (files.iter().map(stream).collect(), true),
+    ]
+}
+
+/// Takes the directory out of the names of files.
+fn rename(mut scan: Scan, directory: &std::path::Path) -> Scan {
+    let prefix = format!("{}/", directory.display());
+    let rename = |name: &str| name.strip_prefix(&prefix).unwrap_or(name).to_owned();
+    for note in &mut scan.notes {
+        note.file = rename(&note.file);
+    }
+    scan.error = scan.error.map(|error| match error.into_kind() {
+        ErrorKind::Decode(mut reject) => {
+            reject.file = rename(&reject.file).into();
+            ErrorKind::Decode(reject).into()
+        }
+        kind => kind.into(),
+    });
+    scan
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn a_source_gives_what_the_naive_decoder_gives(case in case()) {
+        let files = case.files();
+        let expected = case.naive(&files);
+        let directory = tempfile::tempdir().unwrap();
+        for (inputs, is_stream) in inputs(&case, &files, directory.path()) {
+            for (threads, rows) in THREADS.into_iter().flat_map(|threads| BATCH_ROWS.map(|rows| (threads, rows))) {
+                let what = format!("{:?}, threads {threads}, batch_rows {rows:?}", inputs[0]);
+                let options = with_batch_rows(case.options(), rows).with_threads(threads);
+                let source = match (Source::new(inputs.clone(), options), &expected) {
+                    (Ok(source), Some(_)) => source,
+                    (Err(error), None) => {
+                        assert!(matches!(error.kind(), ErrorKind::Schema(_)), "{error}");
+                        continue;
+                    }
+                    (other, expected) => panic!("{what}: {other:?}, but {:?}", expected.as_ref().map(|e| e.dim)),
+                };
+                let expected = expected.as_ref().unwrap();
+                prop_assert_eq!(source.dim(), expected.dim);
+                let scan = rename(drain(source.reader().unwrap()), directory.path());
+                prop_assert!(scan.batches.iter().all(|&found| found > 0 && rows.is_none_or(|rows| found <= rows)));
+                case.check(scan, expected, is_stream, &what);
+            }
+        }
+    }
+
+    #[test]
+    fn a_decoder_gives_what_the_naive_decoder_gives_whatever_it_is_fed(case in case()) {
+        let files = case.files();
+        let Some(expected) = case.naive(&files) else { return Ok(()) };
+        for rows in BATCH_ROWS {
+            let decoder = Decoder::new(expected.dim as u32, &with_batch_rows(case.options(), rows)).unwrap();
+            case.check(feed(decoder, &files, &case.pieces), &expected, false, &format!("batch_rows {rows:?}"));
+        }
+    }
+
+    #[test]
+    fn the_parts_of_a_source_are_together_the_source(case in case()) {
+        let files = case.files();
+        let Some(expected) = case.naive(&files) else { return Ok(()) };
+        let directory = tempfile::tempdir().unwrap();
+        for (inputs, is_stream) in inputs(&case, &files, directory.path()) {
+            let options = case.options().with_batch_rows(7).with_threads(2);
+            let source = Source::new(inputs, options).unwrap();
+            for parts in 1..=5 {
+                let mut together = Scan { rows: vec![], batches: vec![], notes: vec![], error: None };
+                let split = source.split(parts).unwrap();
+                prop_assert_eq!(split.len(), parts);
+                for part in split {
+                    let scan = drain(part.reader().unwrap());
+                    together.rows.extend(scan.rows);
+                    together.notes.extend(scan.notes);
+                    together.error = scan.error;
+                    if together.error.is_some() {
+                        break;
+                    }
+                }
+                let together = rename(together, directory.path());
+                case.check(together, &expected, is_stream, &format!("{parts} parts"));
+            }
+        }
+    }
+}
+
+/// Decodes `files` with one decoder that is given `pieces` of them; what it leaves comes again with the next piece.
+fn feed(mut decoder: Decoder, files: &[(String, Vec<u8>)], pieces: &[usize]) -> Scan {
+    let mut scan = Scan { rows: vec![], batches: vec![], notes: vec![], error: None };
+    for (name, bytes) in files {
+        let (mut done, mut given) = (0, 0usize);
+        let mut sizes = pieces.iter().cycle();
+        let result = loop {
+            given = given.saturating_add(*sizes.next().unwrap()).min(bytes.len());
+            let taken = match decoder.decode(&bytes[done..given]) {
+                Ok(taken) => taken,
+                Err(error) => break Err(error),
+            };
+            done += taken;
+            if decoder.is_full() {
+                collect(&mut decoder, &mut scan, name);
+            } else if decoder.is_invalid() || given == bytes.len() && taken == 0 {
+                break decoder.finish((bytes.len() - done) as u64);
+            }
+        };
+        collect(&mut decoder, &mut scan, name);
+        if let Err(error) = result {
+            let mut reject = rejected(&error).clone();
+            reject.file = name.as_str().into();
+            scan.error = Some(ErrorKind::Decode(reject).into());
+            break;
+        }
+    }
+    scan
+}
+
+fn collect(decoder: &mut Decoder, scan: &mut Scan, name: &str) {
+    if let Some(decoded) = decoder.flush().unwrap() {
+        scan.rows.extend(rows_of(&decoded.batch));
+        let file = |note: Note| Note { file: name.to_owned(), ..note };
+        scan.notes.extend(decoded.rejects.details().iter().map(Note::from).map(file));
+    }
+}
+
+#[test]
+fn the_cases_are_of_every_kind() {
+    let mut runner = proptest::test_runner::TestRunner::new(config());
+    let mut seen = std::collections::HashSet::new();
+    let mut longest = 0;
+    for _ in 0..500 {
+        let case = case().new_tree(&mut runner).unwrap().current();
+        if let Some(Naive { rows, notes, .. }) = case.naive(&case.files()) {
+            longest = longest.max(rows.len());
+            seen.extend(notes.into_iter().map(|note| note.kind.as_str()));
+        }
+    }
+    assert!(longest > 500, "{longest}");
+    assert_eq!(seen.len(), 6, "{seen:?}");
+}
+
+#[test]
+fn the_naive_decoder_itself_is_right_about_a_small_file() {
+    let reading = Reading { raw: "<f4", dtype: Dtype::Float32 };
+    let bytes = [&[0xc4, 4, 1, 2, 3, 4][..], &[0xc0], &[0xa4, 5, 6, 7, 8], &[0xc4, 4, 0]].concat();
+    let files = [("f".to_owned(), bytes)];
+    assert_eq!(naive::infer(&files, &reading, 100), Some(1));
+    let Naive { rows, notes, .. } = naive::decode(&files, 1, &reading, true, 100);
+    let expected: [Row; 3] = [Some(vec![1, 2, 3, 4]), None, Some(vec![5, 6, 7, 8])];
+    assert_eq!(rows, expected);
+    let note = |record, offset, length, kind| Note { file: "f".into(), record, offset, length, kind };
+    assert_eq!(notes, [note(1, 6, 1, RejectKind::Type), note(3, 12, 3, RejectKind::Truncated)]);
+}

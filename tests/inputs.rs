@@ -1,0 +1,313 @@
+//! Inputs: what a name stands for, streams, and files that somebody writes to.
+
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Read, Write};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime};
+
+use vecpack::{Error, ErrorKind, Input, OnError, OpenStream, ReadOptions, Source, discover};
+
+use self::support::{Pieces, drain, record, records};
+
+fn names(found: Vec<Input>, root: &Path) -> Vec<String> {
+    let relative = |input: &Input| input.as_path().unwrap().strip_prefix(root).unwrap().display().to_string();
+    found.iter().map(relative).collect()
+}
+
+fn io_error(error: &Error) -> &io::Error {
+    match error.kind() {
+        ErrorKind::Io { source, .. } => source,
+        other => unreachable!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_directory_stands_for_its_messagepack_files_sorted() {
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path();
+    fs::create_dir_all(root.join("sub/.hidden")).unwrap();
+    for name in [
+        "b.msgpack",
+        "a.mp",
+        "sub/c.MSG",
+        "sub/d.mpack",
+        "e.messagepack",
+        "no.txt",
+        ".f.mp",
+        "sub/.hidden/g.mp",
+        "mp",
+    ] {
+        fs::write(root.join(name), records(1, 2)).unwrap();
+    }
+    let expected = ["a.mp", "b.msgpack", "e.messagepack", "sub/c.MSG", "sub/d.mpack"];
+    assert_eq!(names(discover(root).unwrap(), root), expected);
+    let source = Source::scan([root], ReadOptions::new()).unwrap();
+    assert_eq!(source.count_rows().unwrap(), 5);
+}
+
+#[test]
+fn a_pattern_stands_for_the_files_that_match_sorted() {
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path();
+    fs::create_dir(root.join("x.d")).unwrap();
+    for name in ["2.x", "1.x", "3.y", "x[1].z"] {
+        fs::write(root.join(name), "").unwrap();
+    }
+    assert_eq!(names(discover(&root.join("*.[x-y]")).unwrap(), root), ["1.x", "2.x", "3.y"]);
+    assert_eq!(names(discover(&root.join("x*")).unwrap(), root), ["x[1].z"], "directories do not count");
+    assert_eq!(
+        names(discover(&root.join("x[1].z")).unwrap(), root),
+        ["x[1].z"],
+        "a file of that name exists"
+    );
+}
+
+#[test]
+fn a_name_that_stands_for_nothing_is_an_error_that_says_so() {
+    let directory = tempfile::tempdir().unwrap();
+    for name in ["missing.mp", "*.mp", ""] {
+        let error = discover(&directory.path().join(name)).unwrap_err();
+        assert_eq!(io_error(&error).kind(), io::ErrorKind::NotFound, "{error}");
+        assert!(error.to_string().starts_with(&directory.path().display().to_string()), "{error}");
+    }
+    let error = discover(&directory.path().join("[")).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Option(_)), "{error}");
+}
+
+#[test]
+fn a_file_that_is_gone_is_an_error_that_names_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("gone.mp");
+    fs::write(&path, records(1, 2)).unwrap();
+    let source = Source::scan([&path], ReadOptions::new()).unwrap();
+    fs::remove_file(&path).unwrap();
+    let error = source.count_rows().unwrap_err();
+    assert_eq!(io_error(&error).kind(), io::ErrorKind::NotFound);
+    assert!(error.to_string().contains("gone.mp"), "{error}");
+}
+
+/// Reads a file of 1000 records, does `write` to it after the first batch, and gives the rows and the error.
+fn read_while(threads: usize, write: impl Fn(&Path)) -> (usize, Error) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("busy.mp");
+    fs::write(&path, records(1000, 2)).unwrap();
+    let options = ReadOptions::new().with_threads(threads).with_batch_rows(10).with_on_error(OnError::Skip);
+    let mut reader = Source::scan([&path], options).unwrap().reader().unwrap();
+    let mut rows = reader.next_batch().unwrap().unwrap().num_rows();
+    write(&path);
+    loop {
+        match reader.next_batch() {
+            Ok(Some(batch)) => rows += batch.num_rows(),
+            Ok(None) => unreachable!("a short success of {rows} rows"),
+            Err(error) => {
+                assert_eq!(reader.rejects().count(), 0);
+                return (rows, error);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_file_that_is_cut_while_it_is_read_is_an_error_that_says_so() {
+    for threads in [1, 2, 5] {
+        for length in [0, 10, 5000, 5003, 9990, 9999] {
+            let cut =
+                |path: &Path| OpenOptions::new().write(true).open(path).unwrap().set_len(length).unwrap();
+            let (rows, error) = read_while(threads, cut);
+            assert!(error.to_string().ends_with("busy.mp: the file changed while it was read"), "{error}");
+            assert!(rows <= 1000);
+        }
+    }
+}
+
+#[test]
+fn a_file_that_is_appended_to_while_it_is_read_is_an_error_that_says_so() {
+    for threads in [1, 2, 5] {
+        let append = |path: &Path| {
+            OpenOptions::new().append(true).open(path).unwrap().write_all(&record(&[1.0, 2.0])).unwrap();
+        };
+        let (rows, error) = read_while(threads, append);
+        assert!(error.to_string().ends_with("busy.mp: the file changed while it was read"), "{error}");
+        assert_eq!(rows, 1000);
+    }
+}
+
+#[test]
+fn a_file_that_is_written_in_place_while_it_is_read_is_an_error_that_says_so() {
+    let write = |path: &Path| {
+        let mut file = OpenOptions::new().write(true).open(path).unwrap();
+        file.write_all(&record(&[1.0, 2.0])).unwrap();
+        // Clocks of file systems are coarse: two writes may fall into one tick.
+        file.set_modified(SystemTime::now() + Duration::from_secs(10)).unwrap();
+    };
+    let (rows, error) = read_while(1, write);
+    assert!(error.to_string().ends_with("busy.mp: the file changed while it was read"), "{error}");
+    assert_eq!(rows, 1000);
+}
+
+/// Like standard input: can be opened once.
+struct Once(Pieces, AtomicBool);
+
+impl OpenStream for Once {
+    fn open(&self) -> io::Result<Box<dyn Read + Send>> {
+        if self.1.swap(true, Ordering::Relaxed) {
+            return Err(io::Error::other("can be read only once"));
+        }
+        self.0.open()
+    }
+}
+
+fn once(bytes: Vec<u8>, sizes: &[usize]) -> Input {
+    let pieces = Pieces { bytes: bytes.into(), sizes: sizes.to_vec() };
+    Input::stream("<once>", Once(pieces, AtomicBool::new(false)))
+}
+
+#[test]
+fn a_stream_that_opens_once_is_inferred_from_and_read_in_full() {
+    for threads in [1, 4] {
+        for sizes in [&[1][..], &[7, 100], &[1 << 20]] {
+            let bytes = [vec![0xc0; 20], records(1000, 2)].concat();
+            let options = ReadOptions::new().with_threads(threads).with_on_error(OnError::Skip);
+            let source = Source::new(vec![once(bytes, sizes)], options).unwrap();
+            let scan = drain(source.reader().unwrap());
+            assert_eq!((scan.rows.len(), scan.notes.len(), scan.error.is_none()), (1000, 20, true));
+        }
+    }
+}
+
+#[test]
+fn a_stream_that_opens_once_cannot_be_read_twice_and_says_so() {
+    let source = Source::new(vec![once(records(3, 2), &[5])], ReadOptions::new()).unwrap();
+    assert_eq!(source.count_rows().unwrap(), 3);
+    let error = source.count_rows().unwrap_err();
+    assert_eq!(error.to_string(), "<once>: can be read only once");
+}
+
+#[test]
+fn a_stream_that_opens_again_can_be_read_again() {
+    let pieces = Pieces { bytes: records(100, 2).into(), sizes: vec![3, 50] };
+    let source = Source::new(vec![Input::stream("again", pieces)], ReadOptions::new()).unwrap();
+    for _ in 0..3 {
+        assert_eq!(source.count_rows().unwrap(), 100);
+    }
+    assert_eq!(source.size().unwrap(), None);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_pipe_under_a_path_is_inferred_from_and_read_in_full() {
+    use std::os::fd::AsRawFd;
+    for options in [ReadOptions::new().with_dim(2), ReadOptions::new()] {
+        let (reader, mut writer) = io::pipe().unwrap();
+        writer.write_all(&records(100, 2)).unwrap();
+        drop(writer);
+        let path = format!("/proc/self/fd/{}", reader.as_raw_fd());
+        let source = Source::scan([&path], options.clone()).unwrap();
+        assert_eq!(source.count_rows().unwrap(), 100, "dim {:?}", options.dim);
+    }
+}
+
+/// Gives some bytes, then does something else.
+struct Breaks(fn() -> io::Result<usize>);
+
+impl OpenStream for Breaks {
+    fn open(&self) -> io::Result<Box<dyn Read + Send>> {
+        struct Broken(fn() -> io::Result<usize>);
+        impl Read for Broken {
+            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+                (self.0)()
+            }
+        }
+        Ok(Box::new(io::Cursor::new(records(10, 2)).chain(Broken(self.0))))
+    }
+}
+
+#[test]
+fn an_error_of_a_stream_is_the_error_of_the_scan() {
+    let input =
+        Input::stream("s", Breaks(|| Err(io::Error::new(io::ErrorKind::ConnectionReset, "gone\0\n"))));
+    for threads in [1, 3] {
+        let options = ReadOptions::new().with_dim(2).with_threads(threads);
+        let error = Source::new(vec![input.clone()], options).unwrap().count_rows().unwrap_err();
+        assert_eq!(io_error(&error).kind(), io::ErrorKind::ConnectionReset);
+        assert_eq!(error.to_string(), "s: gone\\u{0}\\n");
+    }
+}
+
+#[test]
+fn a_panic_of_a_stream_is_an_error() {
+    let input = Input::stream("s", Breaks(|| panic!("what\0")));
+    for threads in [1, 3] {
+        let options = ReadOptions::new().with_dim(2).with_threads(threads);
+        let error = Source::new(vec![input.clone()], options).unwrap().count_rows().unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::Internal(_)));
+        assert!(error.to_string().ends_with("what\\u{0}"), "{error}");
+    }
+}
+
+#[test]
+fn an_interrupted_read_is_done_again() {
+    struct Nervous(bool, io::Cursor<Vec<u8>>);
+    impl Read for Nervous {
+        fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+            self.0 = !self.0;
+            if self.0 { Err(io::ErrorKind::Interrupted.into()) } else { self.1.read(&mut out[..7]) }
+        }
+    }
+    struct Opener;
+    impl OpenStream for Opener {
+        fn open(&self) -> io::Result<Box<dyn Read + Send>> {
+            Ok(Box::new(Nervous(false, io::Cursor::new(records(10, 2)))))
+        }
+    }
+    let source = Source::new(vec![Input::stream("s", Opener)], ReadOptions::new()).unwrap();
+    assert_eq!(source.count_rows().unwrap(), 10);
+}
+
+fn is_clean(text: &str) -> bool {
+    !text.chars().any(char::is_control)
+}
+
+#[cfg(unix)]
+#[test]
+fn no_error_text_holds_a_control_character() {
+    let directory = tempfile::tempdir().unwrap();
+    let name = "new\nline \x1b[31mred\u{85}\u{7f}.mp";
+    let path = directory.path().join(name);
+    fs::write(&path, [records(1, 2), vec![0xc0]].concat()).unwrap();
+    let source = Source::scan([&path], ReadOptions::new()).unwrap();
+    let error = source.count_rows().unwrap_err();
+    assert!(is_clean(&error.to_string()) && error.to_string().contains("new\\nline"), "{error}");
+    let arrow = source.reader().unwrap().find_map(Result::err).unwrap();
+    assert!(is_clean(&arrow.to_string()), "{arrow}");
+    fs::remove_file(&path).unwrap();
+    let error = source.count_rows().unwrap_err();
+    assert!(is_clean(&error.to_string()), "{error}");
+    let arrow = source.reader().unwrap().find_map(Result::err).unwrap();
+    assert!(is_clean(&arrow.to_string()), "{arrow}");
+    let error = Source::scan([&path], ReadOptions::new()).unwrap_err();
+    assert!(is_clean(&error.to_string()), "{error}");
+    let error = discover(&directory.path().join("\0*")).unwrap_err();
+    assert!(is_clean(&error.to_string()), "{error}");
+}
+
+#[test]
+fn an_error_that_passes_through_arrow_keeps_its_place() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("gone.mp");
+    fs::write(&path, records(1, 2)).unwrap();
+    let source = Source::scan([&path], ReadOptions::new()).unwrap();
+    fs::remove_file(&path).unwrap();
+    let arrow = source.reader().unwrap().find_map(Result::err).unwrap();
+    let error = Error::from(arrow);
+    assert_eq!(io_error(&error).kind(), io::ErrorKind::NotFound);
+    assert!(error.to_string().contains("gone.mp"), "{error}");
+    let bad = Source::new(vec![Input::bytes("bad", vec![0xc0])], ReadOptions::new().with_dim(2)).unwrap();
+    let error = Error::from(bad.reader().unwrap().find_map(Result::err).unwrap());
+    assert_eq!((support::rejected(&error).record, &*support::rejected(&error).file), (0, "bad"));
+}

@@ -1,0 +1,175 @@
+//! A decoder that is as simple as can be: its own little MessagePack reader, one record at a time, nothing of vecpack's.
+
+use fastrand::Rng;
+use vecpack::{Dtype, RejectKind};
+
+use crate::support::{Note, Row};
+
+pub(crate) struct Naive {
+    pub(crate) dim: usize,
+    pub(crate) rows: Vec<Row>,
+    pub(crate) notes: Vec<Note>,
+}
+
+enum Stop {
+    Cut,
+    Reserved,
+}
+
+/// The head at `at`: where the payload begins, its length, how many objects follow, and whether it is `bin` or `str`.
+fn head(bytes: &[u8], at: usize) -> Result<(usize, usize, u64, bool), Stop> {
+    let number = |from: usize, size: usize| {
+        let digits = bytes.get(at + from..at + from + size).ok_or(Stop::Cut)?;
+        Ok(digits.iter().fold(0u64, |number, &digit| number << 8 | u64::from(digit)))
+    };
+    let marker = *bytes.get(at).ok_or(Stop::Cut)?;
+    let (size, payload, objects) = match marker {
+        0x80..=0x8f => (1, 0, 2 * u64::from(marker - 0x80)),
+        0x90..=0x9f => (1, 0, u64::from(marker - 0x90)),
+        0xa0..=0xbf => (1, u64::from(marker - 0xa0), 0),
+        0xc1 => return Err(Stop::Reserved),
+        0xc4 | 0xd9 => (2, number(1, 1)?, 0),
+        0xc5 | 0xda => (3, number(1, 2)?, 0),
+        0xc6 | 0xdb => (5, number(1, 4)?, 0),
+        0xc7..=0xc9 => (2 + (1 << (marker - 0xc7)), number(1, 1 << (marker - 0xc7))?, 0),
+        0xd4..=0xd8 => (2, 1 << (marker - 0xd4), 0),
+        0xca..=0xcb => (1 + (4 << (marker - 0xca)), 0, 0),
+        0xcc..=0xcf => (1 + (1 << (marker - 0xcc)), 0, 0),
+        0xd0..=0xd3 => (1 + (1 << (marker - 0xd0)), 0, 0),
+        0xdc => (3, 0, number(1, 2)?),
+        0xdd => (5, 0, number(1, 4)?),
+        0xde => (3, 0, 2 * number(1, 2)?),
+        0xdf => (5, 0, 2 * number(1, 4)?),
+        _ => (1, 0, 0),
+    };
+    number(0, size)?;
+    let is_vector = matches!(marker, 0xa0..=0xbf | 0xc4..=0xc6 | 0xd9..=0xdb);
+    Ok((at + size, payload as usize, objects, is_vector))
+}
+
+fn end(bytes: &[u8], at: usize) -> Result<usize, Stop> {
+    let (start, payload, objects, _) = head(bytes, at)?;
+    if bytes.len() - start < payload {
+        return Err(Stop::Cut);
+    }
+    (0..objects).try_fold(start + payload, |at, _| end(bytes, at))
+}
+
+/// The dimension of the first vector of a possible length that is there in full.
+pub(crate) fn infer(files: &[(String, Vec<u8>)], reading: &Reading, max_record_bytes: u64) -> Option<usize> {
+    files.iter().find_map(|(_, bytes)| {
+        let mut at = 0;
+        while let Ok(next) = end(bytes, at) {
+            if let Ok((_, payload, _, true)) = head(bytes, at)
+                && payload > 0
+                && payload % reading.size() == 0
+                && (next - at) as u64 <= max_record_bytes
+            {
+                return Some(payload / reading.size());
+            }
+            at = next;
+        }
+        None
+    })
+}
+
+pub(crate) fn decode(
+    files: &[(String, Vec<u8>)],
+    dim: usize,
+    reading: &Reading,
+    nulls: bool,
+    max_record_bytes: u64,
+) -> Naive {
+    let (mut rows, mut notes) = (Vec::new(), Vec::new());
+    for (file, bytes) in files {
+        let (mut at, mut record) = (0, 0);
+        while at < bytes.len() {
+            let (next, kind) = match (end(bytes, at), head(bytes, at)) {
+                (Err(Stop::Reserved), _) => (bytes.len(), RejectKind::Invalid),
+                (Ok(next), Ok((start, payload, _, is_vector))) => {
+                    let row = reading.convert(&bytes[start..start + payload]);
+                    let kind = match row {
+                        _ if !is_vector => RejectKind::Type,
+                        _ if (next - at) as u64 > max_record_bytes => RejectKind::TooLarge,
+                        _ if payload != dim * reading.size() => RejectKind::Dimension,
+                        None => RejectKind::Value,
+                        row => {
+                            rows.push(row);
+                            (at, record) = (next, record + 1);
+                            continue;
+                        }
+                    };
+                    if nulls {
+                        rows.push(None);
+                    }
+                    (next, kind)
+                }
+                _ => (bytes.len(), RejectKind::Truncated),
+            };
+            let (offset, length) = (at as u64, (next - at) as u64);
+            notes.push(Note { file: file.clone(), record, offset, length, kind });
+            (at, record) = (next, record + 1);
+        }
+    }
+    Naive { dim, rows, notes }
+}
+
+/// How the elements of vectors are stored, and what they become.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Reading {
+    pub(crate) raw: &'static str,
+    pub(crate) dtype: Dtype,
+}
+
+impl Reading {
+    pub(crate) const ALL: [Self; 4] = [
+        Self { raw: "<f4", dtype: Dtype::Float32 },
+        Self { raw: ">f4", dtype: Dtype::Float32 },
+        Self { raw: "<f8", dtype: Dtype::Float32 },
+        Self { raw: "|u1", dtype: Dtype::Int8 },
+    ];
+
+    pub(crate) fn size(&self) -> usize {
+        match self.raw {
+            "<f8" => 8,
+            "|u1" => 1,
+            _ => 4,
+        }
+    }
+
+    /// The row of the column; `None` where an element does not fit.
+    pub(crate) fn convert(&self, payload: &[u8]) -> Row {
+        let element = |bytes: &[u8]| match (self.raw, bytes) {
+            ("<f4", &[a, b, c, d]) => Some(f32::from_le_bytes([a, b, c, d]).to_bits().to_ne_bytes().to_vec()),
+            (">f4", &[a, b, c, d]) => Some(u32::from_be_bytes([a, b, c, d]).to_ne_bytes().to_vec()),
+            ("<f8", &[a, b, c, d, e, f, g, h]) => {
+                let number = f64::from_le_bytes([a, b, c, d, e, f, g, h]);
+                let fits = number.is_infinite() || !(number as f32).is_infinite();
+                fits.then(|| (number as f32).to_ne_bytes().to_vec())
+            }
+            (_, &[byte]) => (byte < 128).then(|| vec![byte]),
+            _ => None,
+        };
+        let elements: Option<Vec<_>> = payload.chunks(self.size()).map(element).collect();
+        elements.map(|elements| elements.concat())
+    }
+
+    /// The bytes of a vector that fits.
+    pub(crate) fn ordinary(&self, dim: usize, random: &mut Rng) -> Vec<u8> {
+        let element = |random: &mut Rng| match self.raw {
+            "<f8" => (f64::from(random.i32(..)) / 1024.0).to_le_bytes().to_vec(),
+            "|u1" => vec![random.u8(0..128)],
+            _ => random.u32(..).to_le_bytes().to_vec(),
+        };
+        (0..dim).flat_map(|_| element(random)).collect()
+    }
+
+    /// The bytes of an element that does not fit, if there is one.
+    pub(crate) fn extreme(&self) -> Vec<u8> {
+        match self.raw {
+            "<f8" => (-f64::MAX).to_le_bytes().to_vec(),
+            "|u1" => vec![128],
+            _ => 0x7f80_0001u32.to_le_bytes().to_vec(),
+        }
+    }
+}
