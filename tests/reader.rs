@@ -318,19 +318,31 @@ fn an_interrupt_ends_the_scan() {
 
 #[test]
 fn an_interrupt_is_noticed_while_nothing_becomes_a_row() {
+    const LENGTH: usize = 8 << 20;
     for threads in [1, 2] {
         let asked = Arc::new(AtomicUsize::new(0));
         let count = asked.clone();
-        let options = ReadOptions::new().with_dim(1).with_on_error(OnError::Skip).with_max_rejects(0);
-        let source = Source::new(vec![input(vec![0xc0; 32 << 20])], options.with_threads(threads)).unwrap();
-        let begin = std::time::Instant::now();
-        let interrupt = move || {
-            count.fetch_add(1, Ordering::Relaxed);
-            begin.elapsed().as_millis() > 50
-        };
-        let result = source.reader().unwrap().with_interrupt(Arc::new(interrupt)).next_batch();
-        let (asked, after) = (asked.load(Ordering::Relaxed), begin.elapsed());
-        assert!(result.is_err(), "threads {threads}: asked {asked} times in {after:?}, and not heard");
+        let options = ReadOptions::new().with_dim(1).with_on_error(OnError::Skip).with_threads(threads);
+        let source = Source::new(vec![input(vec![0xc0; LENGTH])], options).unwrap();
+        let interrupt = move || count.fetch_add(1, Ordering::Relaxed) >= 2;
+        let mut reader = source.reader().unwrap().with_interrupt(Arc::new(interrupt));
+        let result = reader.next_batch();
+        let (asked, bytes) = (asked.load(Ordering::Relaxed), reader.progress().bytes);
+        assert!(
+            result.is_err() && bytes < LENGTH as u64,
+            "threads {threads}: asked {asked} times in {bytes} bytes"
+        );
+    }
+}
+
+#[test]
+fn behind_an_error_is_the_end() {
+    let bad = Source::new(vec![input([records(5, 2), vec![0xc0]].concat())], ReadOptions::new()).unwrap();
+    let good = Source::new(vec![input(records(5, 2))], ReadOptions::new()).unwrap();
+    let stopped = good.reader().unwrap().with_interrupt(Arc::new(|| true));
+    for mut reader in [bad.reader().unwrap(), stopped] {
+        let error = reader.find_map(Result::err).unwrap();
+        assert!((0..10).all(|_| reader.next().is_none()), "more behind: {error}");
     }
 }
 

@@ -1,0 +1,234 @@
+//! What hostile files may cost: memory in proportion to what was read, never to what a head claims.
+//!
+//! This test program counts all that it allocates. Mappings are not allocations: those are watched as address space.
+
+#![allow(clippy::unwrap_used, unsafe_code)]
+
+mod support;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use vecpack::{Decoder, Input, OnError, ReadOptions, Source};
+
+use self::support::{Pieces, record};
+
+struct Counting;
+
+static NOW: AtomicUsize = AtomicUsize::new(0);
+static PEAK: AtomicUsize = AtomicUsize::new(0);
+static LARGEST: AtomicUsize = AtomicUsize::new(0);
+
+// SAFETY: every call goes to the system's allocator unchanged; all else is counting.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count(layout.size());
+        // SAFETY: the caller's promise is the one that is asked for.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        count(layout.size());
+        // SAFETY: as above.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        NOW.fetch_sub(layout.size(), Ordering::Relaxed);
+        // SAFETY: as above.
+        unsafe { System.dealloc(memory, layout) }
+    }
+}
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+fn count(size: usize) {
+    let now = NOW.fetch_add(size, Ordering::Relaxed) + size;
+    PEAK.fetch_max(now, Ordering::Relaxed);
+    LARGEST.fetch_max(size, Ordering::Relaxed);
+}
+
+const MIB: usize = 1 << 20;
+
+/// One test at a time: they share the counters.
+static TURN: Mutex<()> = Mutex::new(());
+
+/// How many bytes `work` had allocated at the most, beyond what there was before.
+fn peak<T>(work: impl FnOnce() -> T) -> (usize, T) {
+    let before = NOW.load(Ordering::Relaxed);
+    PEAK.store(before, Ordering::Relaxed);
+    let address_space = address_space();
+    let result = work();
+    let peak = PEAK.load(Ordering::Relaxed) - before;
+    assert!(address_space_grew(address_space) < 512 * MIB, "mapped without reason");
+    (peak, result)
+}
+
+/// The largest address space so far.
+fn address_space() -> usize {
+    let Ok(status) = std::fs::read_to_string("/proc/self/status") else { return 0 };
+    let kilobytes = status.lines().find_map(|line| line.strip_prefix("VmPeak:")?.trim().strip_suffix(" kB"));
+    kilobytes.unwrap().trim().parse::<usize>().unwrap() * 1024
+}
+
+fn address_space_grew(before: usize) -> usize {
+    address_space() - before
+}
+
+fn take_turn() -> std::sync::MutexGuard<'static, ()> {
+    TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+/// Heads of 2 to 9 bytes that claim as much as they can.
+fn bombs() -> Vec<Vec<u8>> {
+    let most = |marker: u8, size: usize| [vec![marker], vec![0xff; size]].concat();
+    let mut bombs = vec![most(0xdd, 4), most(0xdf, 4), most(0xc6, 4), most(0xdb, 4), most(0xc9, 5)];
+    bombs.extend([most(0xdc, 2), most(0xde, 2), most(0xc5, 2), most(0xda, 2), most(0xc8, 3), most(0xc4, 1)]);
+    // A multiple of four bytes, so that it could be a vector of float32.
+    bombs.extend([
+        vec![0xc6, 0xff, 0xff, 0xff, 0xfc],
+        vec![0xc6, 0x0f, 0xff, 0xff, 0xf0],
+        vec![0xdb, 0x7f, 0xff, 0xff, 0xfc],
+    ]);
+    bombs.extend([
+        vec![0xdd, 0xff, 0xff, 0xff, 0xff, 0xdd, 0xff, 0xff, 0xff],
+        vec![0x91, 0xc6, 0xff, 0xff, 0xff, 0xff],
+    ]);
+    bombs
+}
+
+fn inputs(bytes: &[u8], directory: &std::path::Path) -> [Input; 3] {
+    let path = directory.join("bomb.msgpack");
+    std::fs::write(&path, bytes).unwrap();
+    let stream = Pieces { bytes: bytes.to_vec().into(), sizes: vec![3, 1 << 20] };
+    [Input::bytes("bomb", bytes.to_vec()), Input::path(path), Input::stream("bomb", stream)]
+}
+
+fn rows_and_rejects(input: Input, options: ReadOptions) -> Option<(u64, u64)> {
+    let source = Source::new(vec![input], options).ok()?;
+    let rows = source.count_rows().unwrap();
+    Some((rows, source.rejects().count()))
+}
+
+#[test]
+fn the_counters_count() {
+    let _turn = take_turn();
+    let (peak, length) = peak(|| vec![1u8; 10 * MIB].len());
+    assert_eq!(length, 10 * MIB);
+    assert!((10 * MIB..11 * MIB).contains(&peak), "{peak}");
+}
+
+#[test]
+fn a_few_hostile_bytes_cost_next_to_nothing() {
+    let _turn = take_turn();
+    let directory = tempfile::tempdir().unwrap();
+    for bomb in bombs() {
+        // The dimensions that would make the claims good vectors, where there is one.
+        for dim in [None, Some(1), Some(0x3fff_ffff), Some(0x03ff_fffc), Some(0x1fff_ffff)] {
+            for on_error in [OnError::Skip, OnError::Null, OnError::Raise] {
+                for threads in [1, 3] {
+                    for input in inputs(&bomb, directory.path()) {
+                        let options = ReadOptions::new().with_on_error(on_error).with_threads(threads);
+                        let options = dim.map_or(options.clone(), |dim| options.with_dim(dim));
+                        let (peak, _) = peak(|| {
+                            Source::new(vec![input.clone()], options).and_then(|source| source.count_rows())
+                        });
+                        assert!(peak < 4 * MIB, "{bomb:02x?} as {input:?}, dim {dim:?}: {peak} bytes");
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_decoder_that_is_fed_hostile_bytes_one_by_one_holds_none_of_them() {
+    let _turn = take_turn();
+    for bomb in bombs() {
+        let (peak, _) = peak(|| {
+            let options = ReadOptions::new().with_on_error(OnError::Skip);
+            let mut decoder = Decoder::new(1 << 26, &options).unwrap();
+            let mut done = 0;
+            for given in 0..=bomb.len() {
+                done += decoder.decode(&bomb[done..given]).unwrap();
+            }
+            decoder.finish((bomb.len() - done) as u64).unwrap();
+            assert_eq!(decoder.flush().unwrap().unwrap().rejects.count(), 1);
+        });
+        assert!(peak < MIB / 4, "{bomb:02x?}: {peak} bytes");
+    }
+}
+
+#[test]
+fn many_heads_that_claim_too_much_cost_no_more_than_what_was_read() {
+    let _turn = take_turn();
+    let directory = tempfile::tempdir().unwrap();
+    // Each head opens a million objects in the one before: one record, cut off.
+    let nested = [0xdd, 0, 0x0f, 0xff, 0xff].repeat(200_000);
+    // Each record is whole, and claims a little.
+    let flat = [&[0xdc, 0, 2, 0xc0, 0xc0], &[0xc5, 0, 2, 1, 2][..]].concat().repeat(100_000);
+    for (bytes, rejects) in [(nested, 1), (flat, 200_000)] {
+        for input in inputs(&bytes, directory.path()) {
+            let options = ReadOptions::new().with_dim(2).with_on_error(OnError::Skip).with_threads(2);
+            let (peak, found) = peak(|| rows_and_rejects(input.clone(), options.with_max_rejects(10)));
+            assert_eq!(found, Some((0, rejects)));
+            // A stream's buffer doubles where heads are at its end.
+            assert!(peak < 4 * MIB, "{input:?}: {peak} bytes");
+        }
+    }
+}
+
+#[test]
+fn a_flood_of_rejects_is_flat_and_counted_exactly() {
+    let _turn = take_turn();
+    const LENGTH: usize = 64 * MIB;
+    let input = Input::bytes("flood", vec![0x90; LENGTH]);
+    let options = ReadOptions::new().with_dim(512).with_on_error(OnError::Skip).with_max_rejects(10);
+    let source = Source::new(vec![input], options.with_threads(2)).unwrap();
+    let (peak, rows) = peak(|| source.count_rows().unwrap());
+    assert_eq!((rows, source.rejects().count()), (0, LENGTH as u64));
+    assert_eq!(source.rejects().details().len(), 10);
+    assert!(peak < 4 * MIB, "{peak} bytes");
+}
+
+#[test]
+fn a_flood_of_nulls_takes_the_memory_of_a_few_batches() {
+    let _turn = take_turn();
+    let input = Input::bytes("flood", vec![0x90; MIB]);
+    let options = ReadOptions::new().with_dim(512).with_on_error(OnError::Null).with_max_rejects(10);
+    let options = options.with_batch_bytes(MIB / 2).with_threads(2); // on the heap, where it is counted
+    let (peak, found) = peak(|| rows_and_rejects(input, options));
+    assert_eq!(found, Some((MIB as u64, MIB as u64)));
+    assert!(peak < 8 * MIB, "{peak} bytes");
+}
+
+#[test]
+fn a_record_too_large_is_not_held_in_memory() {
+    let _turn = take_turn();
+    let directory = tempfile::tempdir().unwrap();
+    let large = [vec![0xc6, 0x01, 0, 0, 0], vec![1; 16 * MIB]].concat();
+    let bytes = [large, record(&[1.0, 2.0])].concat();
+    for input in inputs(&bytes, directory.path()) {
+        for dim in [None, Some(2), Some((4 * MIB) as u32)] {
+            let options = ReadOptions::new().with_on_error(OnError::Skip).with_max_record_bytes(MIB as u64);
+            let options = dim.map_or(options.clone(), |dim| options.with_dim(dim));
+            let (peak, found) = peak(|| rows_and_rejects(input.clone(), options));
+            let rows = u64::from(dim.is_none_or(|dim| dim == 2));
+            assert_eq!(found, Some((rows, 2 - rows)), "{input:?}, dim {dim:?}");
+            assert!(peak < 4 * MIB, "{input:?}, dim {dim:?}: {peak} bytes");
+        }
+    }
+}
+
+#[test]
+fn a_large_object_in_a_stream_is_not_held_in_memory_to_find_the_dimension() {
+    let _turn = take_turn();
+    let array = [vec![0xdd, 0x01, 0, 0, 0], vec![0xc0; 16 * MIB]].concat();
+    let bytes = [array, record(&[1.0, 2.0])].concat();
+    let stream = Input::stream("large", Pieces { bytes: bytes.into(), sizes: vec![1 << 20] });
+    let options = ReadOptions::new().with_on_error(OnError::Skip).with_max_record_bytes(MIB as u64);
+    let (peak, _) = peak(|| Source::new(vec![stream], options).and_then(|source| source.count_rows()));
+    assert!(peak < 8 * MIB, "{peak} bytes");
+}
