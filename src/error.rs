@@ -20,6 +20,8 @@ pub struct Error(Box<ErrorKind>);
 pub enum ErrorKind {
     /// A record could not become a row and the policy is [`OnError::Raise`](crate::OnError::Raise).
     Decode(Reject),
+    /// A vector that the caller gave could not become a row.
+    Item(Reject),
     /// The columns cannot be known, or do not fit together.
     Schema(String),
     /// An option has a value that cannot be used.
@@ -140,6 +142,7 @@ impl fmt::Display for ErrorKind {
             Self::Decode(reject) => {
                 write!(f, "{reject} (on_error `skip` leaves such records out and lists them)")
             }
+            Self::Item(reject) => write!(f, "{reject}"),
             Self::Schema(message) | Self::Option(message) | Self::Internal(message) => f.write_str(message),
             Self::Io { path: Some(path), source } => write!(f, "{}: {source}", path.display()),
             Self::Io { path: None, source } => write!(f, "{source}"),

@@ -7,9 +7,8 @@ use serde::Serialize;
 use crate::error::Result;
 use crate::input::Input;
 use crate::options::{OnError, ReadOptions};
-use crate::reader::Interrupt;
+use crate::reader::{Progress, Watch};
 use crate::record::VECTOR;
-use crate::reject::Rejects;
 use crate::source::Source;
 use crate::text::{count, grouped, size};
 
@@ -56,18 +55,10 @@ pub struct Column {
 const SHOWN: usize = 5;
 
 /// Reads `inputs` through and tells what is in them. Records that cannot become rows are counted, whatever the policy.
-pub fn inspect(
-    inputs: Vec<Input>,
-    options: ReadOptions,
-    interrupt: Option<Interrupt>,
-) -> Result<(Inspection, Rejects)> {
+pub fn inspect(inputs: Vec<Input>, options: ReadOptions, mut watch: Watch<'_>) -> Result<Inspection> {
     let source = Source::new(inputs, options.with_on_error(OnError::Skip))?;
-    let mut reader = source.reader()?;
-    if let Some(interrupt) = interrupt {
-        reader = reader.with_interrupt(interrupt);
-    }
-    while reader.next_batch()?.is_some() {}
-    let (progress, rejects, options) = (reader.progress(), reader.rejects(), source.options());
+    let progress = watch.follow(source.reader()?, Progress::default(), |_| Ok(()))?;
+    let (rejects, options) = (source.rejects(), source.options());
     let column = Column {
         name: VECTOR.to_owned(),
         data_type: format!("FixedSizeList<{}, {}>", options.dtype, source.dim()),
@@ -85,7 +76,7 @@ pub fn inspect(
         rejects: rejects.count(),
         first_rejects: rejects.details().iter().take(SHOWN).map(ToString::to_string).collect(),
     };
-    Ok((inspection, rejects))
+    Ok(inspection)
 }
 
 impl fmt::Display for Inspection {

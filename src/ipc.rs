@@ -7,37 +7,42 @@ use arrow::ipc::writer::{FileWriter, StreamWriter};
 
 use crate::error::Result;
 use crate::output::Target;
-use crate::reader::Reader;
+use crate::reader::{Progress, Watch};
+use crate::source::Source;
 
-/// Writes what `reader` gives to `path`: as a stream if the name ends in `.arrows`, as an IPC file otherwise.
-/// Returns the number of bytes written.
-pub fn write_arrow(mut reader: Reader, path: &Path, overwrite: bool, sync: bool) -> Result<u64> {
+/// Writes what `source` gives to `path`: as a stream if the name ends in `.arrows`, as an IPC file otherwise.
+/// Returns what was read, and the number of bytes written.
+pub fn write_arrow(
+    source: &Source,
+    path: &Path,
+    overwrite: bool,
+    sync: bool,
+    watch: Watch<'_>,
+) -> Result<(Progress, u64)> {
     let target = Target::create(path, overwrite)?;
     let out = BufWriter::new(target.file());
     let written = if path.extension().is_some_and(|extension| extension == "arrows") {
-        write_arrow_stream(&mut reader, out)
+        write_arrow_stream(source, out, watch)
     } else {
-        write_file(&mut reader, out)
+        write_file(source, out, watch)
     };
-    written.map_err(|error| error.at(path))?;
-    target.commit(sync)
+    let progress = written.map_err(|error| error.at(path))?;
+    Ok((progress, target.commit(sync)?))
 }
 
-/// Writes what `reader` gives to `out` as an Arrow IPC stream.
-pub fn write_arrow_stream(reader: &mut Reader, out: impl Write) -> Result<()> {
-    let mut writer = StreamWriter::try_new(out, &reader.schema())?;
-    while let Some(batch) = reader.next_batch()? {
-        writer.write(&batch)?;
-    }
-    // `finish` flushes.
-    Ok(writer.finish()?)
+/// Writes what `source` gives to `out` as an Arrow IPC stream. Returns what was read.
+pub fn write_arrow_stream(source: &Source, out: impl Write, mut watch: Watch<'_>) -> Result<Progress> {
+    let mut writer = StreamWriter::try_new(out, &source.schema())?;
+    let progress = watch.follow(source.reader()?, Progress::default(), |batch| Ok(writer.write(&batch)?))?;
+    // It flushes.
+    writer.finish()?;
+    Ok(progress)
 }
 
-fn write_file(reader: &mut Reader, out: impl Write) -> Result<()> {
-    let mut writer = FileWriter::try_new(out, &reader.schema())?;
-    while let Some(batch) = reader.next_batch()? {
-        writer.write(&batch)?;
-    }
-    // `finish` flushes.
-    Ok(writer.finish()?)
+fn write_file(source: &Source, out: impl Write, mut watch: Watch<'_>) -> Result<Progress> {
+    let mut writer = FileWriter::try_new(out, &source.schema())?;
+    let progress = watch.follow(source.reader()?, Progress::default(), |batch| Ok(writer.write(&batch)?))?;
+    // It flushes.
+    writer.finish()?;
+    Ok(progress)
 }

@@ -91,6 +91,13 @@ impl RowConverter {
     }
 }
 
+/// The error for a vector that comes when there are `rows` already, and no place for more.
+#[cfg_attr(not(feature = "python"), allow(dead_code))]
+pub(crate) fn too_many(rows: u64) -> Error {
+    let expected = format!("no more than {rows} items, one for each row of the array");
+    reject(rows, RejectKind::Dimension, &[], expected, "another one".to_owned())
+}
+
 fn check_length(number: u64, dim: usize, raw: RawDtype, elements: &[u8]) -> Result<()> {
     let expected = dim * raw.size();
     if elements.len() == expected {
@@ -108,5 +115,5 @@ fn unfit(number: u64, raw: RawDtype, dtype: Dtype, elements: &[u8], index: usize
 
 fn reject(record: u64, kind: RejectKind, elements: &[u8], expected: String, found: String) -> Error {
     let (file, field, length) = ("<iterable>".into(), Some(VECTOR.into()), elements.len() as u64);
-    ErrorKind::Decode(Reject { file, record, offset: 0, length, field, kind, expected, found }).into()
+    ErrorKind::Item(Reject { file, record, offset: 0, length, field, kind, expected, found }).into()
 }

@@ -22,6 +22,9 @@ pub enum OnError {
 }
 
 impl OnError {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Raise, Self::Skip, Self::Null];
+
     /// The name that options use.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -36,7 +39,7 @@ impl FromStr for OnError {
     type Err = Error;
 
     fn from_str(name: &str) -> Result<Self> {
-        [Self::Raise, Self::Skip, Self::Null]
+        Self::ALL
             .into_iter()
             .find(|policy| policy.as_str() == name)
             .ok_or_else(|| Error::option(format!("on_error `{name}` is not known: use raise, skip or null")))

@@ -37,7 +37,7 @@ impl Target {
         // A temporary file is private unless told otherwise; the system takes the umask off again.
         #[cfg(unix)]
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        let file = builder.tempfile_in(directory(&path))?;
+        let file = builder.tempfile_in(directory(&path)).map_err(without_path)?;
         if let Some(permissions) = existing {
             file.as_file().set_permissions(permissions)?;
         }
@@ -98,6 +98,15 @@ fn check(path: &Path, overwrite: bool) -> io::Result<Option<Permissions>> {
 /// Like [`check`], to find out before any work is done.
 pub(crate) fn check_target(path: &Path, overwrite: bool) -> Result<()> {
     check(path, overwrite).map(|_| ()).map_err(|error| Error::io(path, error))
+}
+
+/// The system's own error, out of one that names the temporary file.
+fn without_path(error: io::Error) -> io::Error {
+    let inner = error.get_ref().and_then(|error| error.source()?.downcast_ref::<io::Error>());
+    match inner.and_then(io::Error::raw_os_error) {
+        Some(number) => io::Error::from_raw_os_error(number),
+        None => error,
+    }
 }
 
 fn directory(path: &Path) -> &Path {

@@ -176,6 +176,9 @@ impl Inference {
                         }
                         return Inferred::Dim(lead.payload / self.raw.size() as u32);
                     }
+                    Ok(Record::Vector(lead)) if lead.stride() as u64 > self.max_record_bytes => {
+                        self.pass(&format!("{} bytes, which is more than max_record_bytes", lead.payload));
+                    }
                     Ok(Record::Vector(lead)) => self.pass(&format!("{} bytes", lead.payload)),
                     Ok(Record::Other(head)) => self.pass(&head.to_string()),
                 }
@@ -193,9 +196,12 @@ impl Inference {
         }
     }
 
-    /// Begins with another input.
-    pub(crate) fn next_input(&mut self) {
-        self.skipper = None;
+    /// Begins with another input. `rest` bytes at the end of the one before were not consumed: a record that is cut off.
+    pub(crate) fn next_input(&mut self, rest: u64) {
+        // A record that is being stepped over has been noted.
+        if self.skipper.take().is_none() && rest > 0 {
+            self.pass("cut off");
+        }
     }
 
     fn is_good(&self, lead: &Lead) -> bool {

@@ -81,9 +81,7 @@ impl Source {
 
     /// How many bytes a scan reads, if that can be known without reading.
     pub fn size(&self) -> Result<Option<u64>> {
-        self.inputs.iter().try_fold(Some(0), |sum: Option<u64>, input| {
-            Ok(sum.zip(input.size()?).map(|(sum, size)| sum.saturating_add(size)))
-        })
+        size(&self.inputs)
     }
 
     /// A new scan, from the first row.
@@ -148,15 +146,21 @@ impl Source {
     }
 }
 
+/// How many bytes the inputs hold, if that can be known without reading.
+pub(crate) fn size(inputs: &[Input]) -> Result<Option<u64>> {
+    inputs.iter().try_fold(Some(0), |sum: Option<u64>, input| {
+        Ok(sum.zip(input.size()?).map(|(sum, size)| sum.saturating_add(size)))
+    })
+}
+
 /// How much of an input inference reads at once.
 const GLANCE: usize = 64 << 10;
 
-/// The dimension of the first good record.
+/// The dimension of the first good record. Both functions below give what is left of an input that tells nothing.
 fn infer(inputs: &[Input], options: &ReadOptions) -> Result<u32> {
     let mut inference = Inference::new(options);
     let buffers = Arc::default();
     for input in inputs {
-        inference.next_input();
         let found = match input.open()? {
             Opened::Stream(mut stream) => {
                 // A stream may not open twice: what is read here goes back.
@@ -170,7 +174,8 @@ fn infer(inputs: &[Input], options: &ReadOptions) -> Result<u32> {
         match found.map_err(|error| input.error(error))? {
             Inferred::Dim(dim) => return Ok(dim),
             Inferred::Exhausted => break,
-            Inferred::Consumed(_) | Inferred::Unreadable => {}
+            Inferred::Consumed(rest) => inference.next_input(rest as u64),
+            Inferred::Unreadable => inference.next_input(0),
         }
     }
     Err(inference.failure())
@@ -183,7 +188,7 @@ fn infer_blocks(inference: &mut Inference, mut blocks: Blocks) -> std::io::Resul
         let (length, found) = (bytes.len(), inference.infer(bytes));
         let Inferred::Consumed(taken) = found else { return Ok(found) };
         if length < needed && taken == 0 {
-            return Ok(found);
+            return Ok(Inferred::Consumed(length));
         }
         blocks.consume(taken);
         // A record that is not there in full: more of it.
@@ -206,7 +211,7 @@ fn infer_stream(
         let more = stream.read(&mut read[length..]);
         read.truncate(length + more.as_ref().unwrap_or(&0));
         match more {
-            Ok(0) => return Ok(Inferred::Consumed(0)),
+            Ok(0) => return Ok(Inferred::Consumed(read.len() - done)),
             Err(error) if error.kind() != std::io::ErrorKind::Interrupted => return Err(error),
             _ => {}
         }

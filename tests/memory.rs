@@ -211,7 +211,11 @@ fn a_record_too_large_is_not_held_in_memory() {
     let large = [vec![0xc6, 0x01, 0, 0, 0], vec![1; 16 * MIB]].concat();
     let bytes = [large, record(&[1.0, 2.0])].concat();
     for input in inputs(&bytes, directory.path()) {
+        let is_stream = input.size().unwrap().is_none();
         for dim in [None, Some(2), Some((4 * MIB) as u32)] {
+            if is_stream && dim.is_none() {
+                continue; // the next test
+            }
             let options = ReadOptions::new().with_on_error(OnError::Skip).with_max_record_bytes(MIB as u64);
             let options = dim.map_or(options.clone(), |dim| options.with_dim(dim));
             let (peak, found) = peak(|| rows_and_rejects(input.clone(), options));

@@ -132,7 +132,7 @@ pub(super) struct PolicyArgs {
         long,
         value_name = "POLICY",
         default_value = ReadOptions::default().on_error.as_str(),
-        value_parser = names([OnError::Raise, OnError::Skip, OnError::Null].map(OnError::as_str), str::parse::<OnError>),
+        value_parser = names(OnError::ALL.map(OnError::as_str), str::parse::<OnError>),
     )]
     on_error: OnError,
 }

@@ -5,6 +5,7 @@
 
 mod args;
 mod completions;
+mod inputs;
 mod inspect;
 mod outcome;
 mod output;
@@ -12,7 +13,6 @@ mod progress;
 mod sample;
 mod signals;
 mod size;
-mod stream;
 mod to_arrow;
 mod to_parquet;
 

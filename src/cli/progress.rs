@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressDrawTarget, ProgressState, ProgressStyle};
 
-use crate::reader::{Progress, lock};
+use super::signals::Signals;
+use crate::error::Result;
+use crate::reader::{Progress, Watch, lock};
 use crate::text::{count, size};
 
 /// Work that is done within this time shows no bar, which would only flash up.
@@ -50,6 +52,23 @@ impl ProgressBar {
             Look::Nothing
         };
         Self { look, begin }
+    }
+
+    /// No bar at all.
+    pub(super) fn none() -> Self {
+        Self { look: Look::Nothing, begin: Instant::now() }
+    }
+
+    /// Shows how far `work` is, until it is done or a signal ends it.
+    pub(super) fn show<T>(self, signals: &Signals, work: impl FnOnce(Watch<'_>) -> Result<T>) -> Result<T> {
+        let mut tell = |progress| {
+            self.update(progress);
+            Ok(())
+        };
+        let result = work(Watch { progress: Some(&mut tell), interrupt: Some(signals.interrupt()) });
+        // Gone before anything is said.
+        self.finish();
+        result
     }
 
     /// Tells how far the work is.

@@ -7,10 +7,12 @@ use clap::{Args, ValueHint};
 
 use super::args::{InputArgs, PolicyArgs};
 use super::outcome::Failure;
+use super::progress::ProgressBar;
 use super::signals::Signals;
-use super::{output, stream};
+use super::{inputs, output};
 use crate::ipc::{write_arrow, write_arrow_stream};
 use crate::output::check_target;
+use crate::reader::Watch;
 use crate::source::Source;
 use crate::text::{count, size};
 
@@ -45,6 +47,10 @@ pub(super) struct ToArrowArgs {
     /// Say nothing but errors.
     #[arg(long, short, help_heading = "Output")]
     quiet: bool,
+
+    /// Show progress also where standard error is no terminal, as a line a second.
+    #[arg(long, help_heading = "Output", conflicts_with = "quiet")]
+    progress: bool,
 }
 
 pub(super) fn run(args: &ToArrowArgs, signals: &Signals) -> Result<(), Failure> {
@@ -55,15 +61,17 @@ pub(super) fn run(args: &ToArrowArgs, signals: &Signals) -> Result<(), Failure> 
         // Refused before any work is done.
         check_target(&args.out, args.overwrite)?;
     }
-    let inputs = stream::inputs(&args.input.inputs, signals)?;
+    let inputs = inputs::inputs(&args.input.inputs, signals)?;
     let source = Source::new(inputs, args.policy.apply(args.input.read.options()))?;
-    let mut reader = source.reader()?.with_interrupt(signals.interrupt());
+    let bar = if args.quiet { ProgressBar::none() } else { ProgressBar::new(source.size()?, args.progress) };
     let mut lines = Vec::new();
     if let Some(out) = stdout {
-        write_arrow_stream(&mut reader, out)?;
+        bar.show(signals, |watch| write_arrow_stream(&source, out, watch))?;
     } else {
         signals.defer();
-        let bytes = write_arrow(reader, &args.out, args.overwrite, !args.no_sync)?;
+        let write = |watch: Watch<'_>| write_arrow(&source, &args.out, args.overwrite, !args.no_sync, watch);
+        let (read, bytes) = bar.show(signals, write)?;
+        lines.push(format!("read     {}, {}", count(read.rows, "row"), size(read.bytes)));
         let seconds = begin.elapsed().as_secs_f64();
         lines.push(format!("wrote    {} to {}", size(bytes), args.out.display()));
         lines.push(format!("took     {seconds:.2} s, {}/s", size((bytes as f64 / seconds.max(1e-9)) as u64)));

@@ -10,8 +10,8 @@ use super::args::{InputArgs, PolicyArgs, names};
 use super::outcome::Failure;
 use super::signals::Signals;
 use super::size::ByteSize;
-use super::{output, stream};
-use crate::parquet::{Compression, Encoding, ListType, Report, Watch, WriteOptions, to_parquet};
+use super::{inputs, output};
+use crate::parquet::{Compression, Encoding, ListType, Report, WriteOptions, to_parquet};
 use crate::source::Source;
 
 /// Convert MessagePack files to Parquet.
@@ -116,31 +116,13 @@ struct JsonReport<'a> {
 }
 
 pub(super) fn run(args: &ToParquetArgs, signals: &Signals) -> Result<(), Failure> {
-    let inputs = stream::inputs(&args.input.inputs, signals)?;
+    let inputs = inputs::inputs(&args.input.inputs, signals)?;
     let source = Source::new(inputs, args.policy.apply(args.input.read.options()))?;
-    let bar = match args.quiet {
-        true => None,
-        false => Some(ProgressBar::new(source.size()?, args.progress)),
-    };
-    let mut tell = |progress| {
-        if let Some(bar) = &bar {
-            bar.update(progress);
-        }
-        Ok(())
-    };
+    let bar = if args.quiet { ProgressBar::none() } else { ProgressBar::new(source.size()?, args.progress) };
     signals.defer();
-    let watch = Watch { progress: Some(&mut tell), interrupt: Some(signals.interrupt()) };
-    let result = to_parquet(&source, &args.out, &args.options(), watch);
-    // Gone before anything is said.
-    if let Some(bar) = &bar {
-        bar.finish();
-    }
-    let (mut report, rejects) = (result?, source.rejects());
+    let report = bar.show(signals, |watch| to_parquet(&source, &args.out, &args.options(), watch))?;
+    let rejects = source.rejects();
     if args.json {
-        // JSON knows no other names than those of Unicode.
-        for path in &mut report.outputs {
-            *path = path.to_string_lossy().into_owned().into();
-        }
         return output::json(&JsonReport { report: &report, first_rejects: output::first_rejects(&rejects) });
     }
     if !args.quiet {

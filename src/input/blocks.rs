@@ -112,6 +112,28 @@ impl Blocks {
         }
     }
 
+    /// Consumes what is left, unread where it can be, and tells how many bytes it was.
+    pub(crate) fn discard(&mut self) -> io::Result<u64> {
+        let mut bytes = self.left();
+        match &mut self.origin {
+            Origin::Stream { read, ended, buffer } => {
+                buffer.start = buffer.filled;
+                while !*ended {
+                    match read.read(buffer.make_room()) {
+                        Ok(0) => *ended = true,
+                        Ok(read) => bytes += read as u64,
+                        Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                        Err(error) => return Err(error),
+                    }
+                }
+            }
+            Origin::File { buffer, .. } => buffer.start = buffer.filled,
+            Origin::Bytes { .. } => {}
+        }
+        self.position += bytes;
+        Ok(bytes)
+    }
+
     /// Bytes that are left, where that is known; for a stream those at hand.
     pub(crate) fn left(&self) -> u64 {
         match &self.origin {

@@ -17,18 +17,16 @@ pub fn discover(name: &Path) -> Result<Vec<Input>> {
         return Ok(vec![Input::stdin()]);
     }
     let error = match std::fs::metadata(name) {
-        Ok(metadata) if metadata.is_dir() => return Ok(inputs(directory(name)?)),
+        Ok(metadata) if metadata.is_dir() => {
+            return Ok(directory(name)?.into_iter().map(Input::file).collect());
+        }
         Ok(_) => return Ok(vec![Input::path(name)]),
         Err(error) => Error::io(name, error),
     };
     match name.to_str().filter(|text| text.contains(['*', '?', '['])) {
-        Some(pattern) => Ok(inputs(matches(pattern)?)),
+        Some(pattern) => Ok(matches(pattern)?.into_iter().map(Input::path).collect()),
         None => Err(error),
     }
-}
-
-fn inputs(paths: Vec<PathBuf>) -> Vec<Input> {
-    paths.into_iter().map(Input::path).collect()
 }
 
 fn directory(root: &Path) -> Result<Vec<PathBuf>> {

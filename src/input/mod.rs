@@ -7,6 +7,7 @@ mod feed;
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -58,9 +59,19 @@ struct Stream {
 }
 
 impl Input {
-    /// A file. A FIFO or a device is read as a stream.
+    /// A file. A FIFO or a device is a stream.
     pub fn path(path: impl Into<PathBuf>) -> Self {
         let path = path.into();
+        match std::fs::metadata(&path) {
+            Ok(metadata) if !metadata.is_file() && !metadata.is_dir() => {
+                Self::stream(&path.display().to_string(), Device(path))
+            }
+            _ => Self::file(path),
+        }
+    }
+
+    /// A path that is known to be that of a file.
+    fn file(path: PathBuf) -> Self {
         Self { name: path.display().to_string().into(), place: Place::Path(path), span: None, check: None }
     }
 
@@ -77,17 +88,7 @@ impl Input {
 
     /// Standard input, which can be read once.
     pub fn stdin() -> Self {
-        struct Stdin(Mutex<bool>);
-        impl OpenStream for Stdin {
-            fn open(&self) -> io::Result<Box<dyn Read + Send>> {
-                let mut used = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-                if std::mem::replace(&mut *used, true) {
-                    return Err(io::Error::other("standard input can be read only once"));
-                }
-                Ok(Box::new(io::stdin()))
-            }
-        }
-        Self::stream("<stdin>", Stdin(Mutex::new(false)))
+        Self::stream("<stdin>", Stdin)
     }
 
     /// Has `check` asked while a pipe, a FIFO or a device does not deliver. Such an input is then read on a thread of its own.
@@ -154,17 +155,11 @@ impl Input {
         let whole = |end| Span { start: 0, end, record: 0 };
         match &self.place {
             Place::Path(path) => {
-                // Before it is opened: opening a FIFO waits for somebody who writes to it.
-                let metadata = std::fs::metadata(path)?;
+                let file = File::open(path)?;
+                let metadata = file.metadata()?;
                 if metadata.is_dir() {
                     return Err(io::ErrorKind::IsADirectory.into());
                 }
-                if !metadata.is_file() {
-                    let path = path.clone();
-                    return self.open_stream(move || Ok(Box::new(File::open(path)?))).map(Opened::Stream);
-                }
-                let file = File::open(path)?;
-                let metadata = file.metadata()?;
                 let span = self.span.unwrap_or(whole(metadata.len()));
                 Ok(Opened::File(Arc::new(OpenFile { file, version: Version::of(&metadata) }), span))
             }
@@ -198,6 +193,28 @@ impl Input {
         if let Place::Stream(stream) = &self.place {
             *stream.ahead.lock().unwrap_or_else(PoisonError::into_inner) = Some((read, rest));
         }
+    }
+}
+
+/// Standard input, of which a process has one.
+struct Stdin;
+
+impl OpenStream for Stdin {
+    fn open(&self) -> io::Result<Box<dyn Read + Send>> {
+        static USED: AtomicBool = AtomicBool::new(false);
+        if USED.swap(true, Ordering::Relaxed) {
+            return Err(io::Error::other("standard input can be read only once"));
+        }
+        Ok(Box::new(io::stdin()))
+    }
+}
+
+/// A FIFO or a device.
+struct Device(PathBuf);
+
+impl OpenStream for Device {
+    fn open(&self) -> io::Result<Box<dyn Read + Send>> {
+        Ok(Box::new(File::open(&self.0)?))
     }
 }
 

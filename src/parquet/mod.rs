@@ -21,29 +21,8 @@ use self::writer::FileWriter;
 use crate::error::{Error, Result};
 use crate::input::Input;
 use crate::output::check_target;
-use crate::reader::{Interrupt, Progress};
+use crate::reader::{Progress, Watch};
 use crate::source::Source;
-
-/// Who follows a conversion, and may end it.
-#[derive(Default)]
-pub struct Watch<'a> {
-    /// Told how far the conversion is, after every batch; an error ends it.
-    pub progress: Option<&'a mut dyn FnMut(Progress) -> Result<()>>,
-    /// Asked a few times a second; true ends the conversion with [`ErrorKind::Interrupted`](crate::ErrorKind::Interrupted).
-    pub interrupt: Option<Interrupt>,
-}
-
-impl std::fmt::Debug for Watch<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Watch").finish_non_exhaustive()
-    }
-}
-
-impl Watch<'_> {
-    fn tell(&mut self, progress: Progress) -> Result<()> {
-        self.progress.as_mut().map_or(Ok(()), |tell| tell(progress))
-    }
-}
 
 /// Converts `source` to Parquet.
 ///
@@ -71,17 +50,10 @@ pub fn to_parquet(
     let outputs = outputs(source, out, options)?;
     let rejects = source.begin_scan();
     for (inputs, path) in outputs {
-        let mut reader = source.reader_of(inputs, rejects.clone())?;
-        if let Some(interrupt) = watch.interrupt.clone() {
-            reader = reader.with_interrupt(interrupt);
-        }
+        let reader = source.reader_of(inputs, rejects.clone())?;
         let mut writer = FileWriter::create(&path, &reader.schema(), options)?;
-        while let Some(batch) = reader.next_batch()? {
-            writer.write(&batch)?;
-            watch.tell(before + reader.progress())?;
-        }
+        before = watch.follow(reader, before, |batch| writer.write(&batch))?;
         report.add(path, writer.finish(options.sync)?);
-        before = before + reader.progress();
     }
     watch.tell(before)?;
     report.rejects = source.rejects().count();
@@ -108,9 +80,7 @@ pub fn write_parquet(
         progress.rows += batch.num_rows() as u64;
         progress.bytes += batch.get_array_memory_size() as u64;
         watch.tell(progress)?;
-        if watch.interrupt.as_ref().is_some_and(|interrupt| interrupt()) {
-            return Err(crate::ErrorKind::Interrupted.into());
-        }
+        watch.check_interrupt()?;
     }
     report.add(path.to_owned(), writer.finish(options.sync)?);
     report.bytes_in = progress.bytes;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::options::WriteOptions;
 use super::writer::Written;
@@ -28,6 +28,7 @@ pub struct Report {
     /// Row groups written.
     pub row_groups: u64,
     /// The files written.
+    #[serde(serialize_with = "as_text")]
     pub outputs: Vec<PathBuf>,
     /// How pages are compressed.
     pub compression: &'static str,
@@ -57,6 +58,11 @@ impl Report {
         self.bytes_out += written.bytes;
         self.outputs.push(path);
     }
+}
+
+/// A path that is not UTF-8 must not make a report of work that was done impossible.
+fn as_text<S: Serializer>(paths: &[PathBuf], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(paths.iter().map(|path| path.to_string_lossy()))
 }
 
 impl fmt::Display for Report {

@@ -19,6 +19,8 @@ struct Vectors {
     rows: usize,
     dim: usize,
     type_text: &'static str,
+    /// True where other libraries may look at the same memory.
+    read_only: bool,
 }
 
 #[pymethods]
@@ -29,8 +31,7 @@ impl Vectors {
         interface.set_item("version", 3)?;
         interface.set_item("shape", (self.rows, self.dim))?;
         interface.set_item("typestr", self.type_text)?;
-        // Read-only: other libraries may look at the same memory.
-        interface.set_item("data", (self.values.as_ptr() as usize, true))?;
+        interface.set_item("data", (self.values.as_ptr() as usize, self.read_only))?;
         Ok(interface)
     }
 }
@@ -66,12 +67,12 @@ pub(super) fn to_numpy<'py>(
         )));
     }
     let rows = lists.iter().map(|list| list.len()).sum();
-    let values = match lists.as_slice() {
-        [list] => bytes_of(list),
-        lists => py.detach(|| concatenate(lists)).map_err(to_python)?,
+    let (values, read_only) = match lists.as_slice() {
+        [list] => (bytes_of(list), true),
+        lists => (py.detach(|| concatenate(lists)).map_err(to_python)?, false),
     };
     let dim = usize::try_from(*dim).unwrap_or(0);
-    let vectors = Bound::new(py, Vectors { values, rows, dim, type_text })?;
+    let vectors = Bound::new(py, Vectors { values, rows, dim, type_text, read_only })?;
     numpy.call_method1("asarray", (vectors,))
 }
 

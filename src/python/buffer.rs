@@ -40,6 +40,11 @@ impl Rows {
             ))
         };
         let buffer = PyBuffer::<f32>::get(object).map_err(|_| wrong("and it is no float32 array"))?;
+        let native = if cfg!(target_endian = "big") { ">" } else { "<" };
+        let format = buffer.format().to_string_lossy();
+        if format.trim_start_matches(['@', '=']).trim_start_matches(native) != "f" {
+            return Err(wrong("and its elements have another byte order"));
+        }
         let &[rows, dim] = buffer.shape() else {
             return Err(wrong(&format!("and it has {} dimensions", buffer.dimensions())));
         };

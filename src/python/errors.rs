@@ -20,7 +20,7 @@ pub(super) fn to_python(error: Error) -> PyErr {
 fn exception(py: Python<'_>, error: Error) -> PyErr {
     let text = error.to_string();
     let raised = match error.into_kind() {
-        ErrorKind::Decode(reject) => decode_error(py, &text, &reject),
+        ErrorKind::Decode(reject) | ErrorKind::Item(reject) => decode_error(py, &text, &reject),
         ErrorKind::Schema(_) => class(py, "SchemaError").map(|class| PyErr::from_type(class.clone(), text)),
         ErrorKind::Option(_) => class(py, "OptionError").map(|class| PyErr::from_type(class.clone(), text)),
         ErrorKind::Io { path, source } => Ok(os_error(py, path, source)),
@@ -30,6 +30,15 @@ fn exception(py: Python<'_>, error: Error) -> PyErr {
         }
     };
     raised.unwrap_or_else(|error| error)
+}
+
+/// True for an exception of a Python object that was read when Ctrl-C came.
+pub(super) fn is_keyboard_interrupt(error: &Error) -> bool {
+    let ErrorKind::Io { source, .. } = error.kind() else { return false };
+    let raised = source.get_ref().and_then(|inner| inner.downcast_ref::<PyErr>());
+    raised.is_some_and(|raised| {
+        Python::try_attach(|py| raised.is_instance_of::<PyKeyboardInterrupt>(py)).unwrap_or(false)
+    })
 }
 
 fn class<'py>(py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyType>> {

@@ -1,6 +1,7 @@
 //! Vectors from the user's own Python iterator.
 
 use std::sync::{Mutex, PoisonError};
+use std::thread::ThreadId;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
@@ -16,7 +17,7 @@ use super::export::{schema_capsule, stream_capsule};
 use super::options::read_options;
 use super::table::{PyBatch, PySchema, PyTable};
 use crate::error::Error;
-use crate::item::{BatchBuilder, RowConverter};
+use crate::item::{BatchBuilder, RowConverter, too_many};
 use crate::options::ReadOptions;
 use crate::reader::lock;
 use crate::vector::{Dtype, RawDtype};
@@ -73,9 +74,7 @@ pub(super) fn take_iter(
     let mut row = 0;
     while let Some(item) = items.next(py)? {
         if row == out.rows() {
-            return Err(PyValueError::new_err(format!(
-                "the iterable gives more than {row} items, which is how many rows out has"
-            )));
+            return Err(to_python(too_many(row as u64)));
         }
         item.with(py, |raw, bytes| {
             let converted = out.write_row(py, row, |out| converter.convert(row as u64, raw, bytes, out));
@@ -282,7 +281,7 @@ impl Stream {
     }
 
     fn __iter__(&self, py: Python<'_>) -> PyResult<StreamBatches> {
-        Ok(StreamBatches(Mutex::new(self.take(py)?)))
+        Ok(StreamBatches { batcher: Mutex::new(self.take(py)?), busy: Mutex::new(None) })
     }
 
     fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
@@ -334,7 +333,11 @@ impl Stream {
 
 /// A stream that is being read: an iterator of record batches.
 #[pyclass(frozen, module = "vecpack._vecpack", name = "_StreamBatches")]
-struct StreamBatches(Mutex<Box<Batcher>>);
+struct StreamBatches {
+    batcher: Mutex<Box<Batcher>>,
+    /// The thread that makes a batch now.
+    busy: Mutex<Option<ThreadId>>,
+}
 
 #[pymethods]
 impl StreamBatches {
@@ -343,8 +346,15 @@ impl StreamBatches {
     }
 
     fn __next__(&self, py: Python<'_>) -> PyResult<Option<PyBatch>> {
+        let this_thread = Some(std::thread::current().id());
+        if *lock(&self.busy) == this_thread {
+            return Err(PyValueError::new_err("the iterable asks the stream that it is read by for a batch"));
+        }
         // Detached while it waits: whoever holds the lock may be waiting for the interpreter.
-        let mut batcher = self.0.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner);
-        Ok(batcher.next_batch(py)?.map(PyBatch))
+        let mut batcher = self.batcher.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner);
+        *lock(&self.busy) = this_thread;
+        let batch = batcher.next_batch(py);
+        *lock(&self.busy) = None;
+        Ok(batch?.map(PyBatch))
     }
 }

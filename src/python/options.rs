@@ -53,8 +53,8 @@ fn unexpected(function: &str, name: &str) -> PyErr {
 fn set_read_option(options: &mut ReadOptions, name: &str, value: &Bound<'_, PyAny>) -> PyResult<bool> {
     match name {
         "dim" => options.dim = optional(name, value)?,
-        "dtype" => options.dtype = parse_dtype(value, &["name", "__name__"])?,
-        "raw_dtype" => options.raw_dtype = parse_dtype(value, &["str", "name", "__name__"])?,
+        "dtype" => options.dtype = parse_dtype(name, value, &["name", "__name__"])?,
+        "raw_dtype" => options.raw_dtype = parse_dtype(name, value, &["str", "name", "__name__"])?,
         "infer_records" => options.infer_records = number(name, value)?,
         "on_error" => options.on_error = parse(name, value)?,
         "max_rejects" => options.max_rejects = number(name, value)?,
@@ -104,13 +104,19 @@ fn parse<T: FromStr<Err = Error>>(name: &str, value: &Bound<'_, PyAny>) -> PyRes
 }
 
 /// A string, or one of NumPy's types or dtypes, by the first of the `attributes` that names a type that is known.
-fn parse_dtype<T: FromStr<Err = Error>>(value: &Bound<'_, PyAny>, attributes: &[&str]) -> PyResult<T> {
+fn parse_dtype<T: FromStr<Err = Error>>(
+    option: &str,
+    value: &Bound<'_, PyAny>,
+    attributes: &[&str],
+) -> PyResult<T> {
     if let Ok(text) = value.cast::<PyString>() {
         return text.to_string().parse().map_err(to_python);
     }
     let names = attributes.iter().filter_map(|name| value.getattr(*name).ok()?.extract::<String>().ok());
     let parsed = names.filter_map(|name| name.parse().ok()).next();
-    parsed.ok_or_else(|| to_python(Error::option(format!("{value} is no element type that is known"))))
+    parsed.ok_or_else(|| {
+        to_python(Error::option(format!("{option}: {value} is no element type that is known")))
+    })
 }
 
 /// The options as keywords, for `Source.options` and for pickling.

@@ -1,5 +1,6 @@
 //! `to_parquet` and `inspect`.
 
+use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -20,8 +21,8 @@ use super::source::PySource;
 use crate::cli::ProgressBar;
 use crate::error::Result;
 use crate::inspect::Inspection;
-use crate::parquet::{Report, Watch};
-use crate::reader::Progress;
+use crate::parquet::Report;
+use crate::reader::{Progress, Watch};
 use crate::source::Source;
 
 /// Converts to Parquet.
@@ -213,8 +214,8 @@ impl PyReport {
 
     /// The files written.
     #[getter]
-    fn outputs(&self) -> Vec<String> {
-        self.0.outputs.iter().map(|path| path.display().to_string()).collect()
+    fn outputs(&self) -> Vec<&OsStr> {
+        self.0.outputs.iter().map(|path| path.as_os_str()).collect()
     }
 
     /// How pages are compressed.
@@ -231,7 +232,9 @@ impl PyReport {
 
     /// All of it as a dictionary.
     fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        from_json(py, &self.0)
+        let report = from_json(py, &self.0)?;
+        report.set_item("outputs", self.outputs())?;
+        Ok(report)
     }
 
     fn __repr__(&self) -> String {
@@ -254,9 +257,11 @@ pub(super) fn inspect(
     let options = read_options("inspect", options)?;
     let inputs = self::inputs(inputs)?;
     let signals = Signals::new(py)?;
-    let interrupt = signals.interrupt();
-    detached(py, &signals, || crate::inspect::inspect(inputs, options, Some(interrupt)))
-        .map(|(inspection, _)| PyInspection(inspection))
+    detached(py, &signals, || {
+        let watch = Watch { progress: None, interrupt: Some(signals.interrupt()) };
+        crate::inspect::inspect(inputs, options, watch)
+    })
+    .map(PyInspection)
 }
 
 /// What `inspect` found.

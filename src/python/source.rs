@@ -10,11 +10,13 @@ use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyCapsule, PyDict, PyList, PyTuple};
 
+use super::errors::is_keyboard_interrupt;
 use super::export::{schema_capsule, stream_capsule};
 use super::options::{read_options, to_dict};
 use super::signals::{self, Signals};
 use super::table::{PyBatch, PySchema, PyTable};
 use super::{detached, options};
+use crate::error::ErrorKind;
 use crate::input::{Input, Span};
 use crate::options::ReadOptions;
 use crate::reader::{Reader, lock};
@@ -125,11 +127,14 @@ impl PySource {
     ) -> PyResult<Bound<'py, PyCapsule>> {
         let (mut reader, signals) = self.reader(py)?;
         let next = move || {
-            reader.next_batch().inspect_err(|_| {
-                if signals.take_raised().is_some() {
-                    // The consumer will raise an exception of its own. Python gets the signal once more, to raise the right one.
-                    Python::try_attach(|py| py.import("_thread")?.call_method0("interrupt_main").map(drop));
+            reader.next_batch().map_err(|error| {
+                if signals.take_raised().is_none() && !is_keyboard_interrupt(&error) {
+                    return error;
                 }
+                // The consumer will raise an exception of its own. Python gets the signal once more, to raise the right one.
+                let again = |py: Python<'_>| py.import("_thread")?.call_method0("interrupt_main").map(drop);
+                Python::try_attach(again);
+                ErrorKind::Interrupted.into()
             })
         };
         stream_capsule(py, &self.0.schema(), next, requested_schema)

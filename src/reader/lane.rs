@@ -33,6 +33,17 @@ pub(super) struct Step {
     pub(super) end: Option<End>,
 }
 
+/// How far a step went.
+enum Went {
+    /// The batch is not full yet.
+    On,
+    Full,
+    To(End),
+}
+
+/// A step that fills no batch ends after so many bytes, so that whoever waits can be told to stop, and how far it is.
+const LONGEST_STEP: u64 = 8 << 20;
+
 /// Where a lane ended, and why.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum End {
@@ -59,15 +70,19 @@ impl Lane {
         Self { blocks, decoder, mode, cancelled }
     }
 
-    /// Decodes the next batch.
+    /// Decodes the next batch, or some part of it.
     pub(super) fn step(&mut self) -> Result<Step> {
         let begin = self.blocks.position();
-        let end = match self.mode {
-            Mode::Uniform(lead) => Some(self.verify(&lead)?),
+        let went = match self.mode {
+            Mode::Uniform(lead) => Went::To(self.verify(&lead)?),
             Mode::Walk(batches) => self.walk(batches)?,
         };
         let bytes = self.blocks.position() - begin;
-        Ok(Step { decoded: self.decoder.flush()?, bytes, end })
+        match went {
+            Went::On => Ok(Step { decoded: None, bytes, end: None }),
+            Went::Full => Ok(Step { decoded: self.decoder.flush()?, bytes, end: None }),
+            Went::To(end) => Ok(Step { decoded: self.decoder.flush()?, bytes, end: Some(end) }),
+        }
     }
 
     fn check_cancelled(&self) -> Result<()> {
@@ -92,9 +107,10 @@ impl Lane {
         }
     }
 
-    /// Decodes records one after another until a batch is full or the input ends.
-    fn walk(&mut self, batches: u32) -> Result<Option<End>> {
-        loop {
+    /// Decodes records one after another until a batch is full or the input ends, or for a while.
+    fn walk(&mut self, batches: u32) -> Result<Went> {
+        let begin = self.blocks.position();
+        while self.blocks.position() - begin < LONGEST_STEP {
             self.check_cancelled()?;
             let needed = self.decoder.needed();
             let bytes = self.blocks.fill(needed)?;
@@ -104,21 +120,23 @@ impl Lane {
             if self.decoder.is_full() {
                 if batches > 1 {
                     self.mode = Mode::Walk(batches - 1);
-                    return Ok(None);
+                    return Ok(Went::Full);
                 }
                 let decoder = &self.decoder;
-                return Ok(Some(End::Limit {
-                    offset: decoder.offset(),
-                    record: decoder.record(),
-                    lead: decoder.lead(),
-                }));
+                let (offset, record, lead) = (decoder.offset(), decoder.record(), decoder.lead());
+                return Ok(Went::To(End::Limit { offset, record, lead }));
             }
-            if self.decoder.is_invalid() || (last && taken == 0) {
-                let left = self.blocks.left();
-                self.decoder.finish(left)?;
-                return Ok(Some(End::Input));
+            if self.decoder.is_invalid() {
+                let rest = self.blocks.discard()?;
+                self.decoder.finish(rest)?;
+                return Ok(Went::To(End::Input));
+            }
+            if last && taken == 0 {
+                self.decoder.finish(self.blocks.left())?;
+                return Ok(Went::To(End::Input));
             }
         }
+        Ok(Went::On)
     }
 }
 

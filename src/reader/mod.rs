@@ -9,6 +9,7 @@ mod lane;
 mod pool;
 mod run;
 mod slot;
+mod watch;
 
 use std::collections::VecDeque;
 use std::ops::Add;
@@ -20,6 +21,7 @@ use arrow::error::ArrowError;
 
 use self::lane::Step;
 use self::run::Run;
+pub use self::watch::Watch;
 use crate::error::{Error, ErrorKind, Result};
 use crate::input::{Input, StepBuffers};
 use crate::record::Plan;

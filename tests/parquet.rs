@@ -1,0 +1,319 @@
+//! Parquet files as the `parquet` crate's own reader sees them, bit for bit.
+
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, ArrayRef, AsArray, FixedSizeListArray, Int64Array, RecordBatch, RecordBatchIterator, StringArray,
+};
+use arrow::buffer::NullBuffer;
+use arrow::datatypes::{DataType, Field, Float32Type, Int32Type, Schema};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::basic;
+use parquet::file::metadata::ParquetMetaData;
+use vecpack::{
+    Compression, Dtype, Encoding, ErrorKind, Input, ListType, OnError, Progress, RawDtype, ReadOptions,
+    Report, Source, Watch, WriteOptions, to_parquet, write_parquet,
+};
+
+use self::support::{Head, Row, drain, input, records, rows_of, vector};
+
+fn write(source: &Source, path: &Path, options: &WriteOptions) -> Report {
+    to_parquet(source, path, &options.clone().with_sync(false), Watch::default()).unwrap()
+}
+
+fn read(path: &Path) -> (Arc<ParquetMetaData>, Vec<RecordBatch>) {
+    let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(path).unwrap()).unwrap();
+    let metadata = builder.metadata().clone();
+    (metadata, builder.build().unwrap().map(Result::unwrap).collect())
+}
+
+/// The rows of a column of lists of any kind.
+fn rows(batches: &[RecordBatch]) -> Vec<Row> {
+    let fixed = |batch: &RecordBatch| batch.column(0).as_fixed_size_list_opt().map(|_| rows_of(batch));
+    let of = |batch: &RecordBatch| fixed(batch).unwrap_or_else(|| list_rows(batch.column(0)));
+    batches.iter().flat_map(of).collect()
+}
+
+fn list_rows(column: &ArrayRef) -> Vec<Row> {
+    let bytes = |row: ArrayRef| {
+        let data = row.to_data();
+        let size = data.data_type().primitive_width().unwrap();
+        data.buffers()[0].as_slice()[data.offset() * size..][..data.len() * size].to_vec()
+    };
+    column.as_list::<i32>().iter().map(|row| row.map(bytes)).collect()
+}
+
+fn row_groups(metadata: &ParquetMetaData) -> Vec<i64> {
+    metadata.row_groups().iter().map(|group| group.num_rows()).collect()
+}
+
+fn source(bytes: Vec<u8>) -> Source {
+    Source::new(vec![input(bytes)], ReadOptions::new().with_threads(1)).unwrap()
+}
+
+#[test]
+fn every_bit_of_every_type_comes_back_whatever_the_way_it_is_written() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut random = fastrand::Rng::with_seed(7);
+    let raws = ["<f4", "<f8", "<f2", "|i1", "|u1"];
+    for (dtype, raw) in Dtype::ALL.into_iter().zip(raws) {
+        let raw: RawDtype = raw.parse().unwrap();
+        let record = |_| match random.u8(0..8) {
+            0 => vec![0xc0],
+            _ => Head::Bin8.record(&(0..5 * raw.size()).map(|_| random.u8(..)).collect::<Vec<_>>()),
+        };
+        let bytes = (0..300).flat_map(record).collect::<Vec<u8>>();
+        for on_error in [OnError::Skip, OnError::Null] {
+            let options = ReadOptions::new().with_dtype(dtype).with_raw_dtype(raw).with_on_error(on_error);
+            let source = Source::new(vec![input(bytes.clone())], options.with_batch_rows(70)).unwrap();
+            let expected = drain(source.reader().unwrap()).rows;
+            assert_eq!(expected.contains(&None), on_error == OnError::Null);
+            for &list_type in ListType::ALL {
+                for (&compression, &encoding) in Compression::ALL
+                    .iter()
+                    .flat_map(|one| Encoding::ALL.iter().map(move |other| (one, other)))
+                {
+                    let what = format!("{dtype}, {on_error:?}, {list_type:?}, {compression:?}, {encoding:?}");
+                    let options = WriteOptions::new().with_list_type(list_type).with_compression(compression);
+                    let options =
+                        options.with_encoding(encoding).with_overwrite(true).with_row_group_bytes(500);
+                    let path = directory.path().join("bits.parquet");
+                    write(&source, &path, &options);
+                    let (_, batches) = read(&path);
+                    assert!(rows(&batches) == expected, "{what}");
+                    let element = Arc::new(Field::new("element", dtype.data_type(), false));
+                    let data_type = match list_type {
+                        ListType::Fixed => DataType::FixedSizeList(element, 5),
+                        _ => DataType::List(element),
+                    };
+                    let field = Field::new("vector", data_type, on_error == OnError::Null);
+                    assert_eq!(batches[0].schema().field(0), &field, "{what}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_row_group_has_no_more_bytes_than_told_and_a_round_number_of_rows() {
+    let directory = tempfile::tempdir().unwrap();
+    let source = source(records(10_000, 4)); // rows of 16 bytes
+    let path = directory.path().join("groups.parquet");
+    for &list_type in ListType::ALL {
+        let groups = |bytes: usize| {
+            let options = WriteOptions::new().with_row_group_bytes(bytes).with_overwrite(true);
+            let report = write(&source, &path, &options.with_list_type(list_type));
+            let groups = row_groups(&read(&path).0);
+            assert_eq!(report.row_groups, groups.len() as u64);
+            assert_eq!(groups.iter().sum::<i64>(), 10_000);
+            groups
+        };
+        assert_eq!(groups(16 * 3000), [2048, 2048, 2048, 2048, 1808], "{list_type:?}");
+        assert_eq!(groups(16 * 4096), [4096, 4096, 1808], "{list_type:?}");
+        assert_eq!(groups(16 * 1000), [1000; 10], "{list_type:?}");
+        assert_eq!(groups(8 << 20), [10_000], "{list_type:?}");
+    }
+}
+
+#[test]
+fn a_row_group_has_one_row_at_least() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("rows.parquet");
+    write(&source(records(20, 4)), &path, &WriteOptions::new().with_row_group_bytes(1));
+    assert_eq!(row_groups(&read(&path).0), [1; 20]);
+}
+
+#[test]
+#[ignore = "takes long: see the report"]
+fn more_row_groups_than_a_file_can_have_are_made_larger() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("many.parquet");
+    write(&source(records(33_000, 1)), &path, &WriteOptions::new().with_row_group_bytes(1));
+    assert!(row_groups(&read(&path).0).len() <= 32_767);
+}
+
+#[test]
+fn floats_have_neither_dictionary_nor_statistics() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("floats.parquet");
+    let same = [vec![0xc4, 16], vec![0; 16]].concat().repeat(5000); // what a dictionary would make small
+    for dtype in [Dtype::Float32, Dtype::Float64, Dtype::Float16] {
+        for &list_type in ListType::ALL {
+            for &encoding in Encoding::ALL {
+                let options = ReadOptions::new().with_dtype(dtype);
+                let source = Source::new(vec![input(same.clone())], options).unwrap();
+                let options = WriteOptions::new().with_encoding(encoding).with_list_type(list_type);
+                write(&source, &path, &options.with_overwrite(true));
+                for group in read(&path).0.row_groups() {
+                    let leaf = group.column(0);
+                    assert_eq!(leaf.column_path().string(), "vector.list.element");
+                    assert!(leaf.dictionary_page_offset().is_none());
+                    assert!(leaf.statistics().is_none());
+                    let used: Vec<_> = leaf.encodings().collect();
+                    let expected = match encoding {
+                        Encoding::ByteStreamSplit => basic::Encoding::BYTE_STREAM_SPLIT,
+                        _ => basic::Encoding::PLAIN,
+                    };
+                    assert!(used.contains(&expected), "{dtype} {encoding:?}: {used:?}");
+                    assert!(
+                        !used.contains(&basic::Encoding::RLE_DICTIONARY),
+                        "{dtype} {encoding:?}: {used:?}"
+                    );
+                    assert_eq!(leaf.compression(), basic::Compression::UNCOMPRESSED);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn pages_are_compressed_as_told() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("compressed.parquet");
+    let source = source([vec![0xc4, 16], vec![7; 16]].concat().repeat(5000));
+    let mut sizes = Vec::new();
+    for &compression in Compression::ALL {
+        let options = WriteOptions::new().with_compression(compression).with_overwrite(true);
+        let report = write(&source, &path, &options);
+        assert_eq!(report.compression, compression.as_str());
+        sizes.push(std::fs::metadata(&path).unwrap().len());
+        let found = read(&path).0.row_group(0).column(0).compression();
+        let expected = match compression {
+            Compression::None => found == basic::Compression::UNCOMPRESSED,
+            Compression::Zstd => matches!(found, basic::Compression::ZSTD(_)),
+            Compression::Lz4 => found == basic::Compression::LZ4_RAW,
+            _ => found == basic::Compression::SNAPPY,
+        };
+        assert!(expected, "{compression:?}: {found}");
+    }
+    assert!(sizes[1..].iter().all(|&size| size < sizes[0] / 4), "{sizes:?}");
+}
+
+#[test]
+fn a_source_without_rows_is_a_file_with_a_schema() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("empty.parquet");
+    let source = Source::new(vec![], ReadOptions::new().with_dim(3)).unwrap();
+    let report = write(&source, &path, &WriteOptions::new());
+    assert_eq!((report.rows, report.row_groups), (0, 0));
+    let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(&path).unwrap()).unwrap();
+    assert_eq!(builder.schema().fields(), source.schema().fields());
+}
+
+#[test]
+fn the_report_says_what_was_done() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("report.parquet");
+    let inputs = vec![input([&[0xc0][..], &records(30, 2)].concat()), input(records(20, 2))];
+    let options = ReadOptions::new().with_on_error(OnError::Skip).with_batch_rows(7);
+    let source = Source::new(inputs, options).unwrap();
+    let mut told = Vec::new();
+    let mut tell = |progress: Progress| {
+        told.push(progress);
+        Ok(())
+    };
+    let watch = Watch { progress: Some(&mut tell), interrupt: None };
+    let report = to_parquet(&source, &path, &WriteOptions::new(), watch).unwrap();
+    assert_eq!((report.rows, report.rejects, report.files, report.bytes_in), (50, 1, 2, 501));
+    assert_eq!(report.bytes_out, std::fs::metadata(&path).unwrap().len());
+    assert_eq!(report.outputs, [path]);
+    assert_eq!((report.compression, report.encoding), ("none", "plain"));
+    assert!(told.is_sorted_by_key(|progress| (progress.bytes, progress.rows, progress.files)), "{told:?}");
+    assert_eq!(told.last(), Some(&Progress { bytes: 501, rows: 50, files: 2 }));
+    assert!(told.len() >= 50 / 7);
+}
+
+#[test]
+fn several_inputs_become_one_file_in_their_order() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("several.parquet");
+    let inputs = vec![input(records(100, 2)), input(vec![]), input(records(50, 2))];
+    write(&Source::new(inputs, ReadOptions::new().with_threads(3)).unwrap(), &path, &WriteOptions::new());
+    let expected: Vec<Row> = (0..100).chain(0..50).map(|at| support::row(&vector(at, 2))).collect();
+    assert_eq!(rows(&read(&path).1), expected);
+}
+
+/// A batch as others make them: more columns, elements that can be null, and rows before those that count.
+fn foreign() -> RecordBatch {
+    let lists = FixedSizeListArray::from_iter_primitive::<Float32Type, _, _>(
+        (0..20).map(|row| (row % 5 != 3).then(|| [Some(row as f32), (row % 3 != 0).then_some(-0.0)])),
+        2,
+    );
+    let whole =
+        FixedSizeListArray::from_iter_primitive::<Int32Type, _, _>((0..20).map(|row| Some([Some(row)])), 1);
+    let numbers = Int64Array::from_iter((0..20).map(|row| (row % 2 == 0).then_some(row)));
+    let names = StringArray::from_iter_values((0..20).map(|row| format!("row {row}")));
+    let columns: Vec<(&str, ArrayRef)> = vec![
+        ("vector", Arc::new(lists)),
+        ("whole", Arc::new(whole)),
+        ("number", Arc::new(numbers)),
+        ("name", Arc::new(names)),
+    ];
+    RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(name, column)| (name, column, true)))
+        .unwrap()
+}
+
+#[test]
+fn any_stream_of_batches_can_be_written() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("foreign.parquet");
+    let batch = foreign();
+    let slices = [batch.slice(3, 9), batch.slice(0, 0), batch.slice(12, 8)];
+    for &list_type in ListType::ALL {
+        let mut reader = RecordBatchIterator::new(slices.clone().map(Ok), batch.schema());
+        let options = WriteOptions::new().with_list_type(list_type).with_overwrite(true).with_sync(false);
+        let report = write_parquet(&mut reader, &path, &options, Watch::default()).unwrap();
+        assert_eq!(report.rows, 17);
+        let found = arrow::compute::concat_batches(&read(&path).1[0].schema(), &read(&path).1).unwrap();
+        let expected = batch.slice(3, 17);
+        assert_eq!(found.columns()[2..], expected.columns()[2..]);
+        if list_type == ListType::Fixed {
+            assert_eq!(found.columns(), expected.columns());
+        } else {
+            let (found, expected) =
+                (found.column(0).as_list::<i32>(), expected.column(0).as_fixed_size_list());
+            assert!(found.iter().eq(expected.iter()));
+        }
+    }
+}
+
+#[test]
+fn an_error_of_the_stream_is_the_error_of_the_conversion_and_leaves_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let bad =
+        Source::new(vec![Input::bytes("bad", [records(5, 2), vec![0xc0]].concat())], ReadOptions::new())
+            .unwrap();
+    let path = directory.path().join("bad.parquet");
+    let error =
+        write_parquet(&mut bad.reader().unwrap(), &path, &WriteOptions::new(), Watch::default()).unwrap_err();
+    assert_eq!(support::rejected(&error).record, 5);
+    assert_eq!(&*support::rejected(&error).file, "bad");
+    assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_row_group_of_no_bytes_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("none.parquet");
+    let options = WriteOptions::new().with_row_group_bytes(0);
+    let error = to_parquet(&source(records(1, 2)), &path, &options, Watch::default()).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Option(_)));
+    assert!(!path.exists());
+}
+
+#[test]
+fn nulls_of_every_row_come_back() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("nulls.parquet");
+    let options = ReadOptions::new().with_dim(3).with_on_error(OnError::Null);
+    write(&Source::new(vec![input(vec![0xc0; 100])], options).unwrap(), &path, &WriteOptions::new());
+    let (_, batches) = read(&path);
+    assert!(rows(&batches) == vec![None; 100]);
+    assert_eq!(batches[0].column(0).nulls().map(NullBuffer::null_count), Some(100));
+}
