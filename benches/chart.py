@@ -8,6 +8,7 @@ from typing import Any
 
 import matplotlib
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Patch
 
 from record import DOCS, LATEST
@@ -43,8 +44,7 @@ def _draw(run: dict[str, Any], name: str, quantity: str, unit: str) -> Path:
     path = DOCS / f"{name}.svg"
 
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(8.4, 2 + 0.38 * len(rows)), layout="constrained")
-        figure.get_layout_engine().set(h_pad=0.1)
+        figure = Figure(figsize=(8.4, 2 + 0.38 * len(rows)), layout=ConstrainedLayoutEngine(h_pad=0.1))
         axes = figure.subplots()
         for position, row in enumerate(rows):
             speed = row[quantity]

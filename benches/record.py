@@ -48,6 +48,8 @@ class TableRecord:
     bytes: int
     files: int
     rounds: int
+    busy_elsewhere: float | None
+    """Cores that were busy with other processes in the meantime."""
     rows: list[Row]
 
 
@@ -60,8 +62,6 @@ class Machine:
     memory_gb: float
     kernel: str
     transparent_huge_pages: str
-    load: float
-    """Processes that wanted a core in the minute before the run."""
 
 
 @dataclass(frozen=True)
@@ -79,8 +79,8 @@ class Run:
     memory: list[Peak]
 
 
-def table_record(table: Table, timings: dict[str, Timing]) -> TableRecord:
-    baseline = timings[table.contestants[0].name]
+def table_record(table: Table, timings: dict[str, Timing], busy_elsewhere: float | None) -> TableRecord:
+    baseline = timings[table.baseline]
     rows = []
     for contestant in table.contestants:
         timing = timings[contestant.name]
@@ -95,7 +95,16 @@ def table_record(table: Table, timings: dict[str, Timing]) -> TableRecord:
             verdicts=judge(table, contestant.name, timings),
         )
         rows.append(row)
-    return TableRecord(table.name, table.title, table.data, table.size, table.files, len(baseline.seconds), rows)
+    return TableRecord(
+        name=table.name,
+        title=table.title,
+        data=table.data,
+        bytes=table.size,
+        files=table.files,
+        rounds=len(baseline.seconds),
+        busy_elsewhere=busy_elsewhere,
+        rows=rows,
+    )
 
 
 def machine() -> Machine:
@@ -105,7 +114,6 @@ def machine() -> Machine:
         memory_gb=round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9, 1),
         kernel=f"{platform.system()} {platform.release()}",
         transparent_huge_pages=_transparent_huge_pages(),
-        load=round(os.getloadavg()[0], 2),
     )
 
 

@@ -12,6 +12,7 @@ import record
 import samples
 import terminal
 from measure import WrongResultError, check, measure
+from noise import Noise
 from suite import TABLES
 
 
@@ -27,7 +28,7 @@ def main() -> int:
         )
         return 1
 
-    machine = record.machine()  # first, because the run itself makes the machine busy
+    machine = record.machine()
     print(terminal.heading(machine, record.versions()))
     terminal.progress("making the files")
     files = samples.make(scale)
@@ -44,7 +45,9 @@ def main() -> int:
                 print(error, file=sys.stderr)
                 return 1
             rounds = options.rounds or (1 if options.quick else table.rounds)
-            tables.append(record.table_record(table, measure(table, rounds, terminal.progress)))
+            with Noise() as noise:
+                timings = measure(table, rounds, terminal.progress)
+            tables.append(record.table_record(table, timings, noise.cores))
             print(terminal.table_text(tables[-1], judged=not options.quick))
             del table  # and with it the arrays that its contestants hold
 

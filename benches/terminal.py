@@ -8,6 +8,9 @@ from goals import Verdict
 from memory import Peak
 from record import Machine, TableRecord
 
+NOISY = 0.1
+"""So many cores busy with something else are worth a note."""
+
 
 def table_text(table: TableRecord, judged: bool) -> str:
     many = table.files > 1
@@ -30,7 +33,10 @@ def table_text(table: TableRecord, judged: bool) -> str:
         )
     rounds = "one round" if table.rounds == 1 else f"median of {table.rounds} interleaved rounds"
     words = {0, len(header) - 2, len(header) - 1}
-    return f"{table.name}: {table.title}\n{table.data}; {rounds}\n\n{_align(lines, left=words)}\n"
+    note = ""
+    if table.busy_elsewhere is not None and table.busy_elsewhere > NOISY:
+        note = f"NOTE: meanwhile {table.busy_elsewhere:g} cores were busy with other processes\n"
+    return f"{table.name}: {table.title}\n{table.data}; {rounds}\n\n{_align(lines, left=words)}\n{note}"
 
 
 def memory_text(peaks: list[Peak], files: int) -> str:
@@ -41,10 +47,8 @@ def memory_text(peaks: list[Peak], files: int) -> str:
 def heading(machine: Machine, versions: dict[str, str]) -> str:
     hardware = f"{machine.cpu}, {machine.cores} cores, {machine.memory_gb:g} GB"
     system = f"{machine.kernel}, transparent huge pages: {machine.transparent_huge_pages}"
-    lines = [", ".join(f"{name} {version}" for name, version in versions.items()), f"{hardware}, {system}"]
-    if machine.load > machine.cores / 4:
-        lines.append(f"WARNING: the machine is busy (load {machine.load:g}); do not trust the times below.")
-    return "\n".join(lines) + "\n"
+    software = ", ".join(f"{name} {version}" for name, version in versions.items())
+    return f"{software}\n{hardware}, {system}\n"
 
 
 def progress(text: str) -> None:

@@ -319,7 +319,11 @@ impl Decoder {
 
     /// Memory for the batch, no more than the rows that the input can still hold.
     fn reserve(&mut self, at_hand: usize) -> Result<()> {
-        let smallest = self.plan.payload() as u64 + 1;
+        let smallest = match self.plan.on_error {
+            // Anything can become a row.
+            OnError::Null => 1,
+            _ => self.plan.payload() as u64 + 1,
+        };
         let hold = self.remaining.map_or(u64::MAX, |bytes| bytes.max(at_hand as u64) / smallest + 1);
         let rows = usize::try_from(hold).unwrap_or(usize::MAX).min(self.plan.batch_rows);
         self.builder.reserve(rows)

@@ -114,6 +114,6 @@ fn unfit(number: u64, raw: RawDtype, dtype: Dtype, elements: &[u8], index: usize
 }
 
 fn reject(record: u64, kind: RejectKind, elements: &[u8], expected: String, found: String) -> Error {
-    let (file, field, length) = ("<iterable>".into(), Some(VECTOR.into()), elements.len() as u64);
+    let (file, field, length) = ("".into(), Some(VECTOR.into()), elements.len() as u64);
     ErrorKind::Item(Reject { file, record, offset: 0, length, field, kind, expected, found }).into()
 }

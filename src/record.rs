@@ -35,6 +35,9 @@ const ROUND_ROWS: usize = 2048;
 impl Plan {
     pub(crate) fn new(dim: u32, options: &ReadOptions) -> Result<Self> {
         options.check()?;
+        if dim == 0 {
+            return Err(Error::option("dim must be at least 1"));
+        }
         let length =
             i32::try_from(dim).map_err(|_| Error::option(format!("dim {dim} is larger than 2^31 - 1")))?;
         let nullable = options.on_error == OnError::Null;
@@ -217,6 +220,11 @@ impl Inference {
         if self.first.is_none() {
             self.first = Some(found.to_owned());
         }
+    }
+
+    /// True while so many bytes of a stream may be held to find the dimension.
+    pub(crate) fn may_hold(&self, bytes: usize) -> bool {
+        bytes as u64 <= self.max_record_bytes.saturating_add(1 << 20)
     }
 
     /// Why the dimension is not known.

@@ -207,6 +207,9 @@ fn infer_stream(
         let Inferred::Consumed(taken) = found else { return Ok(found) };
         done += taken;
         let length = read.len();
+        if !inference.may_hold(length) {
+            return Ok(Inferred::Exhausted);
+        }
         read.resize(length + GLANCE, 0);
         let more = stream.read(&mut read[length..]);
         read.truncate(length + more.as_ref().unwrap_or(&0));

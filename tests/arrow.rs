@@ -9,8 +9,8 @@ use std::fs::File;
 use arrow::array::RecordBatch;
 use arrow::ipc::reader::{FileReader, StreamReader};
 use vecpack::{
-    BatchBuilder, Dtype, Input, OnError, RawDtype, ReadOptions, RejectKind, RowConverter, Source, inspect,
-    write_arrow, write_arrow_stream,
+    BatchBuilder, Dtype, Input, OnError, Progress, RawDtype, ReadOptions, RejectKind, RowConverter, Source,
+    Watch, inspect, write_arrow, write_arrow_stream,
 };
 
 use self::support::{Row, drain, floats, input, records, rejected, row, rows_of};
@@ -27,17 +27,18 @@ fn an_ipc_file_and_a_stream_hold_what_the_scan_gave() {
     let source = Source::new(vec![input(bytes)], options).unwrap();
     let expected = drain(source.reader().unwrap()).rows;
     let file = directory.path().join("file.arrow");
-    let size = write_arrow(source.reader().unwrap(), &file, false, false).unwrap();
+    let (progress, size) = write_arrow(&source, &file, false, false, Watch::default()).unwrap();
     assert_eq!(size, std::fs::metadata(&file).unwrap().len());
+    assert_eq!(progress, Progress { bytes: 1001, rows: 101, files: 1 });
     let read = FileReader::try_new(File::open(&file).unwrap(), None).unwrap();
     assert_eq!(read.schema(), source.schema());
     assert_eq!(rows(read.map(Result::unwrap)), expected);
     let stream = directory.path().join("stream.arrows");
-    write_arrow(source.reader().unwrap(), &stream, false, true).unwrap();
+    write_arrow(&source, &stream, false, true, Watch::default()).unwrap();
     let read = StreamReader::try_new(File::open(&stream).unwrap(), None).unwrap();
     assert_eq!(rows(read.map(Result::unwrap)), expected);
     let mut out = Vec::new();
-    write_arrow_stream(&mut source.reader().unwrap(), &mut out).unwrap();
+    write_arrow_stream(&source, &mut out, Watch::default()).unwrap();
     assert_eq!(out, std::fs::read(&stream).unwrap());
 }
 
@@ -46,9 +47,9 @@ fn an_ipc_target_that_exists_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("file.arrow");
     let source = Source::new(vec![input(records(5, 2))], ReadOptions::new()).unwrap();
-    write_arrow(source.reader().unwrap(), &path, false, false).unwrap();
-    assert!(write_arrow(source.reader().unwrap(), &path, false, false).is_err());
-    write_arrow(source.reader().unwrap(), &path, true, false).unwrap();
+    write_arrow(&source, &path, false, false, Watch::default()).unwrap();
+    assert!(write_arrow(&source, &path, false, false, Watch::default()).is_err());
+    write_arrow(&source, &path, true, false, Watch::default()).unwrap();
 }
 
 #[test]
@@ -117,8 +118,8 @@ fn vectors_are_converted_into_memory_of_the_caller() {
 #[test]
 fn inspection_counts_what_is_there() {
     let bytes = [vec![0xc0; 7], records(50, 3), vec![0xc4]].concat();
-    let (found, rejects) = inspect(vec![Input::bytes("x", bytes)], ReadOptions::new(), None).unwrap();
-    assert_eq!((found.files, found.rows, found.rejects, rejects.count()), (1, 50, 8, 8));
+    let found = inspect(vec![Input::bytes("x", bytes)], ReadOptions::new(), Watch::default()).unwrap();
+    assert_eq!((found.files, found.rows, found.rejects), (1, 50, 8));
     assert_eq!((found.columns[0].dim, found.first_rejects.len()), (3, 5));
     let text = found.to_string();
     assert!(text.contains("vector: FixedSizeList<float32, 3>, stored as <f4"), "{text}");
@@ -129,6 +130,6 @@ fn inspection_counts_what_is_there() {
 #[test]
 fn the_text_of_an_inspection_holds_no_control_character_of_a_name() {
     let input = Input::bytes("a\u{1b}[31m", vec![0xc0]);
-    let (found, _) = inspect(vec![input], ReadOptions::new().with_dim(1), None).unwrap();
+    let found = inspect(vec![input], ReadOptions::new().with_dim(1), Watch::default()).unwrap();
     assert!(!found.to_string().contains('\u{1b}'), "{found}");
 }

@@ -250,6 +250,51 @@ fn a_panic_of_a_stream_is_an_error() {
     }
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn waiting_for_a_fifo_that_nobody_writes_to_ends_when_the_check_says_so() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("fifo");
+    assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+    let asked = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let count = asked.clone();
+    let check = move || match count.fetch_add(1, Ordering::Relaxed) {
+        0 | 1 => Ok(()),
+        _ => Err(io::Error::other("enough")),
+    };
+    let input = Input::path(&path).with_check(std::sync::Arc::new(check));
+    let error = Source::new(vec![input], ReadOptions::new()).unwrap_err();
+    assert!(error.to_string().ends_with("fifo: enough"), "{error}");
+    assert_eq!(asked.load(Ordering::Relaxed), 3);
+}
+
+#[test]
+fn a_stream_with_a_check_is_read_as_one_without() {
+    for sizes in [&[1][..], &[700, 3], &[1 << 30]] {
+        let input = once(records(2000, 2), sizes).with_check(std::sync::Arc::new(|| Ok(())));
+        let scan = drain(Source::new(vec![input], ReadOptions::new()).unwrap().reader().unwrap());
+        assert!(scan.error.is_none());
+        assert!(
+            scan.rows
+                == drain(
+                    Source::new(vec![support::input(records(2000, 2))], ReadOptions::new())
+                        .unwrap()
+                        .reader()
+                        .unwrap()
+                )
+                .rows
+        );
+    }
+    for (breaks, text) in
+        [(Breaks(|| Err(io::Error::other("gone"))), "gone"), (Breaks(|| panic!("what")), "died")]
+    {
+        let input = Input::stream("s", breaks).with_check(std::sync::Arc::new(|| Ok(())));
+        let error =
+            Source::new(vec![input], ReadOptions::new().with_dim(2)).unwrap().count_rows().unwrap_err();
+        assert!(error.to_string().ends_with(text), "{error}");
+    }
+}
+
 #[test]
 fn an_interrupted_read_is_done_again() {
     struct Nervous(bool, io::Cursor<Vec<u8>>);

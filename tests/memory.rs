@@ -18,7 +18,6 @@ struct Counting;
 
 static NOW: AtomicUsize = AtomicUsize::new(0);
 static PEAK: AtomicUsize = AtomicUsize::new(0);
-static LARGEST: AtomicUsize = AtomicUsize::new(0);
 
 // SAFETY: every call goes to the system's allocator unchanged; all else is counting.
 unsafe impl GlobalAlloc for Counting {
@@ -47,7 +46,6 @@ static COUNTING: Counting = Counting;
 fn count(size: usize) {
     let now = NOW.fetch_add(size, Ordering::Relaxed) + size;
     PEAK.fetch_max(now, Ordering::Relaxed);
-    LARGEST.fetch_max(size, Ordering::Relaxed);
 }
 
 const MIB: usize = 1 << 20;
@@ -61,7 +59,7 @@ fn peak<T>(work: impl FnOnce() -> T) -> (usize, T) {
     PEAK.store(before, Ordering::Relaxed);
     let address_space = address_space();
     let result = work();
-    let peak = PEAK.load(Ordering::Relaxed) - before;
+    let peak = PEAK.load(Ordering::Relaxed).saturating_sub(before);
     assert!(address_space_grew(address_space) < 512 * MIB, "mapped without reason");
     (peak, result)
 }
@@ -117,7 +115,8 @@ fn the_counters_count() {
     let _turn = take_turn();
     let (peak, length) = peak(|| vec![1u8; 10 * MIB].len());
     assert_eq!(length, 10 * MIB);
-    assert!((10 * MIB..11 * MIB).contains(&peak), "{peak}");
+    // The test harness has threads of its own.
+    assert!(peak.abs_diff(10 * MIB) < MIB / 8, "{peak}");
 }
 
 #[test]

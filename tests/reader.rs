@@ -318,13 +318,13 @@ fn an_interrupt_ends_the_scan() {
 
 #[test]
 fn an_interrupt_is_noticed_while_nothing_becomes_a_row() {
-    const LENGTH: usize = 8 << 20;
+    const LENGTH: usize = 12 << 20;
     for threads in [1, 2] {
         let asked = Arc::new(AtomicUsize::new(0));
         let count = asked.clone();
         let options = ReadOptions::new().with_dim(1).with_on_error(OnError::Skip).with_threads(threads);
         let source = Source::new(vec![input(vec![0xc0; LENGTH])], options).unwrap();
-        let interrupt = move || count.fetch_add(1, Ordering::Relaxed) >= 2;
+        let interrupt = move || count.fetch_add(1, Ordering::Relaxed) >= 1;
         let mut reader = source.reader().unwrap().with_interrupt(Arc::new(interrupt));
         let result = reader.next_batch();
         let (asked, bytes) = (asked.load(Ordering::Relaxed), reader.progress().bytes);

@@ -146,7 +146,7 @@ fn a_run_that_fails_leaves_the_old_file_and_no_other() {
     let error = to_parquet(&good(), &path, &options, watch).unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::Interrupted));
     unchanged("interrupted");
-    let error = write_arrow(bad().reader().unwrap(), &path, true, true).unwrap_err();
+    let error = write_arrow(&bad(), &path, true, true, Watch::default()).unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::Decode(_)));
     unchanged("an Arrow file");
 }
@@ -347,8 +347,7 @@ fn a_directory_that_does_not_exist_is_named() {
 }
 
 #[test]
-fn a_disk_that_is_full_is_an_error_of_the_file() {
-    // No disk is full here; a name that the file system refuses is as good.
+fn a_file_that_the_system_refuses_is_an_error_that_names_it() {
     let place = Place::new();
     let error = convert(&good(), &place.join(&format!("{}.parquet", "x".repeat(300))), false).unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::Io { path: Some(_), .. }), "{error}");

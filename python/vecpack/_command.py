@@ -13,7 +13,3 @@ def main() -> None:
     # The Rust side deals with Ctrl-C; Python's handler would only take note of it.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     sys.exit(run_command(["vecpack", *sys.argv[1:]]))
-
-
-if __name__ == "__main__":
-    main()

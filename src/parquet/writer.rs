@@ -19,6 +19,8 @@ use crate::output::Target;
 
 /// Row groups of a multiple of this many rows fill the vectors of the engines that read them.
 const ROUND_ROWS: usize = 2048;
+/// After so many row groups the next ones hold twice as many rows.
+const GROUPS_OF_A_SIZE: usize = 2048;
 /// The encoder looks at this many rows at a time.
 const ENCODE_ROWS: usize = 64;
 
@@ -28,6 +30,8 @@ pub(super) struct FileWriter {
     writer: ArrowWriter<File>,
     target: Target,
     schema: SchemaRef,
+    /// Rows a row group.
+    group_rows: usize,
     rows: u64,
 }
 
@@ -41,6 +45,8 @@ pub(super) struct Written {
 impl FileWriter {
     pub(super) fn create(path: &Path, schema: &Schema, options: &WriteOptions) -> Result<Self> {
         options.check()?;
+        let group_rows = group_rows(schema, options);
+        let properties = properties(schema, options);
         let fields = schema.fields().iter().map(|field| match options.list_type {
             ListType::Fixed => field.clone(),
             ListType::List => as_list_field(field),
@@ -49,19 +55,34 @@ impl FileWriter {
             Arc::new(Schema::new_with_metadata(fields.collect::<Vec<_>>(), schema.metadata().clone()));
         let target = Target::create(path, options.overwrite)?;
         let file = target.file().try_clone().map_err(|error| Error::io(path, error))?;
-        let properties = properties(&schema, options);
         let writer = ArrowWriter::try_new(file, schema.clone(), Some(properties))
             .map_err(|error| failure(path, error))?;
-        Ok(Self { writer, target, schema, rows: 0 })
+        Ok(Self { writer, target, schema, group_rows, rows: 0 })
     }
 
     pub(super) fn write(&mut self, batch: &RecordBatch) -> Result<()> {
         let columns =
             batch.columns().iter().zip(self.schema.fields()).map(|(column, field)| as_field(column, field));
         let batch = RecordBatch::try_new(self.schema.clone(), columns.collect())?;
-        self.writer.write(&batch).map_err(|error| failure(self.target.path(), error))?;
+        let mut start = 0;
+        while start < batch.num_rows() {
+            let room = self.group_rows().saturating_sub(self.writer.in_progress_rows()).max(1);
+            let part = batch.slice(start, room.min(batch.num_rows() - start));
+            start += part.num_rows();
+            let written = self.writer.write(&part).and_then(|()| match part.num_rows() < room {
+                true => Ok(()),
+                false => self.writer.flush(),
+            });
+            written.map_err(|error| failure(self.target.path(), error))?;
+        }
         self.rows += batch.num_rows() as u64;
         Ok(())
+    }
+
+    /// Rows of the current row group. A file can have 32,767 of them, so in large files they get larger.
+    fn group_rows(&self) -> usize {
+        let doublings = self.writer.flushed_row_groups().len() / GROUPS_OF_A_SIZE;
+        self.group_rows.saturating_mul(1 << doublings.min(31))
     }
 
     /// Completes the file and puts it in its place.
@@ -83,15 +104,19 @@ fn failure(path: &Path, error: ParquetError) -> Error {
     }
 }
 
+/// How many rows of `schema` make a row group.
+fn group_rows(schema: &Schema, options: &WriteOptions) -> usize {
+    let row_bytes: usize = schema.fields().iter().map(|field| row_bytes(field.data_type())).sum();
+    let rows = (options.row_group_bytes / row_bytes.max(1)).max(1);
+    if rows > ROUND_ROWS { rows - rows % ROUND_ROWS } else { rows }
+}
+
 /// Settings that suit vectors: their floats are all different, so a dictionary, statistics and a search for either cost time
 /// and space and help nobody. The other columns are written as usual.
 fn properties(schema: &Schema, options: &WriteOptions) -> WriterProperties {
-    let row_bytes: usize = schema.fields().iter().map(|field| row_bytes(field.data_type())).sum();
-    let rows = (options.row_group_bytes / row_bytes.max(1)).max(1);
-    let rows = if rows > ROUND_ROWS { rows - rows % ROUND_ROWS } else { rows };
     let mut builder = WriterProperties::builder()
         .set_created_by(concat!("vecpack version ", env!("CARGO_PKG_VERSION")).to_owned())
-        .set_max_row_group_row_count(Some(rows))
+        .set_max_row_group_row_count(None)
         .set_compression(match options.compression {
             Compression::None => basic::Compression::UNCOMPRESSED,
             Compression::Zstd => basic::Compression::ZSTD(basic::ZstdLevel::default()),
@@ -128,14 +153,10 @@ fn vector_properties(
     builder.set_column_dictionary_enabled(leaf.clone(), false).set_column_encoding(leaf, encoding)
 }
 
-/// The element field and the dimension of a vector column. Under `list_type` list the dimension is no longer known.
+/// The element field and the dimension of a vector column.
 fn vector(field: &Field) -> Option<(&Field, usize)> {
-    let (element, dim) = match field.data_type() {
-        DataType::FixedSizeList(element, dim) => (element, usize::try_from(*dim).ok()?),
-        DataType::List(element) => (element, 1024),
-        _ => return None,
-    };
-    element.data_type().is_numeric().then_some((element, dim))
+    let DataType::FixedSizeList(element, dim) = field.data_type() else { return None };
+    element.data_type().is_numeric().then_some((element, usize::try_from(*dim).ok()?))
 }
 
 /// About how many bytes a row of this type takes.

@@ -126,13 +126,9 @@ impl Lane {
                 let (offset, record, lead) = (decoder.offset(), decoder.record(), decoder.lead());
                 return Ok(Went::To(End::Limit { offset, record, lead }));
             }
-            if self.decoder.is_invalid() {
+            if self.decoder.is_invalid() || (last && taken == 0) {
                 let rest = self.blocks.discard()?;
                 self.decoder.finish(rest)?;
-                return Ok(Went::To(End::Input));
-            }
-            if last && taken == 0 {
-                self.decoder.finish(self.blocks.left())?;
                 return Ok(Went::To(End::Input));
             }
         }

@@ -121,6 +121,9 @@ impl Reader {
 
     fn try_next(&mut self) -> Result<Option<RecordBatch>> {
         loop {
+            if self.runs.is_empty() && self.opened == self.inputs.len() {
+                return Ok(None);
+            }
             self.check_interrupt()?;
             self.plan_lanes()?;
             let Some(run) = self.runs.front_mut() else { return Ok(None) };

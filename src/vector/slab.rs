@@ -4,6 +4,7 @@
 //! 2 MiB and advised to be huge pages, and a slab that its last user drops, on whatever thread and in whatever library, goes
 //! back to a bounded pool. Small slabs, and all slabs where mappings are refused, are ordinary allocations.
 
+use std::io;
 use std::sync::{Mutex, TryLockError};
 
 use arrow::buffer::{Buffer, MutableBuffer};
@@ -30,16 +31,17 @@ enum Memory {
 }
 
 impl Slab {
-    /// Memory for `capacity` bytes. Its content is whatever was there before.
+    /// Memory for `capacity` bytes, or a little more. Its content is whatever was there before.
     pub(crate) fn with_capacity(capacity: usize) -> Result<Self> {
         if capacity < SMALL {
-            return Ok(Self(Memory::Heap(MutableBuffer::from_len_zeroed(capacity))));
+            return Ok(Self(Memory::Heap(MutableBuffer::from_len_zeroed(capacity.next_multiple_of(64)))));
         }
         let mapping = match take_idle(capacity) {
             Some(mapping) => mapping,
             None => Mapping::new(capacity)?,
         };
-        Ok(Self(Memory::Mapped(Pooled { mapping: Some(mapping), length: capacity })))
+        let length = mapping.capacity;
+        Ok(Self(Memory::Mapped(Pooled { mapping: Some(mapping), length })))
     }
 
     /// The memory, all of it.
@@ -54,8 +56,7 @@ impl Slab {
     pub(crate) fn into_buffer(mut self, length: usize) -> Buffer {
         // Arrow pads buffers to 64 bytes: what was there before must not travel along.
         let slice = self.as_mut_slice();
-        let padded = length.next_multiple_of(64).min(slice.len());
-        slice[length..padded].fill(0);
+        slice[length..length.next_multiple_of(64)].fill(0);
         match self.0 {
             Memory::Heap(mut buffer) => {
                 buffer.truncate(length);
@@ -77,15 +78,22 @@ struct Mapping {
 }
 
 impl Mapping {
-    fn new(capacity: usize) -> Result<Self> {
-        let capacity = capacity.next_multiple_of(HUGE);
-        let out_of_memory = |error| {
-            Error::io(
-                std::path::Path::new("memory for a batch"),
-                std::io::Error::new(std::io::ErrorKind::OutOfMemory, format!("{capacity} bytes: {error}")),
-            )
+    fn new(bytes: usize) -> Result<Self> {
+        let out_of_memory = |why: String| {
+            let error = io::Error::new(
+                io::ErrorKind::OutOfMemory,
+                format!("no memory for a batch of {bytes} bytes: {why}"),
+            );
+            Error::from(error)
         };
-        let map = MmapOptions::new().len(capacity + HUGE).map_anon().map_err(out_of_memory)?;
+        let capacity = bytes.checked_next_multiple_of(HUGE);
+        let Some((capacity, length)) =
+            capacity.and_then(|capacity| Some((capacity, capacity.checked_add(HUGE)?)))
+        else {
+            return Err(out_of_memory("more than there are addresses".to_owned()));
+        };
+        let map =
+            MmapOptions::new().len(length).map_anon().map_err(|error| out_of_memory(error.to_string()))?;
         // Advice only: without huge pages, or leave to use them, all is slower and nothing is wrong.
         #[cfg(target_os = "linux")]
         let _ = map.advise(memmap2::Advice::HugePage);

@@ -94,7 +94,9 @@ def test_every_element_type(out, dtype, encoding):
     assert_same_bits(matrix(pq.read_table(out)), expected)
     if dtype != "float16":
         assert_same_bits(pl.read_parquet(out)["vector"].to_numpy(), expected)
-    assert_same_bits(read_by_duckdb(out, 3, dtype), expected)
+    # DuckDB reads BYTE_STREAM_SPLIT of floats and doubles only.
+    if (encoding, dtype) != ("byte-stream-split", "float16"):
+        assert_same_bits(read_by_duckdb(out, 3, dtype), expected)
 
 
 @pytest.mark.parametrize("dim", [1, 2, 513, 20_000])

@@ -152,7 +152,7 @@ pub(crate) fn drain(mut reader: Reader) -> Scan {
 /// The record that an error is about.
 pub(crate) fn rejected(error: &Error) -> &Reject {
     match error.kind() {
-        ErrorKind::Decode(reject) => reject,
+        ErrorKind::Decode(reject) | ErrorKind::Item(reject) => reject,
         other => unreachable!("{other:?}"),
     }
 }
