@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use arrow::error::ArrowError;
 
 use crate::reject::Reject;
+use crate::text::printable;
 
 /// `Result` with vecpack's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -113,26 +114,14 @@ impl From<ArrowError> for Error {
 
 impl From<Error> for ArrowError {
     fn from(error: Error) -> Self {
-        let text = error.to_string();
-        match error.into_kind() {
-            ErrorKind::Io { source, .. } => ArrowError::IoError(text, source),
-            ErrorKind::Schema(_) => ArrowError::SchemaError(text),
-            kind => ArrowError::ExternalError(Box::new(Error::from(kind))),
-        }
+        ArrowError::ExternalError(Box::new(error))
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        use fmt::Write;
-        // File names and keys come from outside. A NUL in an error text aborts the process at the Arrow C boundary.
-        for character in self.0.to_string().chars() {
-            match character {
-                control if control.is_control() => write!(f, "{}", control.escape_default())?,
-                character => f.write_char(character)?,
-            }
-        }
-        Ok(())
+        // A NUL in an error text aborts the process at the Arrow C boundary.
+        f.write_str(&printable(&self.0.to_string()))
     }
 }
 

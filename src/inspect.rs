@@ -10,7 +10,7 @@ use crate::options::{OnError, ReadOptions};
 use crate::reader::{Progress, Watch};
 use crate::record::VECTOR;
 use crate::source::Source;
-use crate::text::{count, grouped, size};
+use crate::text::{count, grouped, printable, size};
 
 /// What [`inspect`] found. Its text is a few lines for a person.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -74,7 +74,12 @@ pub fn inspect(inputs: Vec<Input>, options: ReadOptions, mut watch: Watch<'_>) -
         layout: "vector",
         columns: vec![column],
         rejects: rejects.count(),
-        first_rejects: rejects.details().iter().take(SHOWN).map(ToString::to_string).collect(),
+        first_rejects: rejects
+            .details()
+            .iter()
+            .take(SHOWN)
+            .map(|reject| printable(&reject.to_string()))
+            .collect(),
     };
     Ok(inspection)
 }

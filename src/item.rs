@@ -38,8 +38,11 @@ impl BatchBuilder {
         self.plan.schema.clone()
     }
 
-    /// Adds a vector, given as the bytes of its elements. It must not be called while the batch [is full](Self::is_full).
+    /// Adds a vector, given as the bytes of its elements. An error while the batch [is full](Self::is_full).
     pub fn push(&mut self, raw: RawDtype, elements: &[u8]) -> Result<()> {
+        if self.is_full() {
+            return Err(Error::option("the batch is full: flush it before the next vector is added"));
+        }
         let number = self.count;
         self.count += 1;
         check_length(number, self.plan.dim, raw, elements)?;

@@ -29,3 +29,12 @@ pub(crate) fn size(bytes: u64) -> String {
     }
     format!("{value:.2} TB")
 }
+
+/// The text with its control characters escaped: file names and keys come from outside.
+pub(crate) fn printable(text: &str) -> String {
+    let escape = |character: char| match character.is_control() {
+        true => character.escape_default().to_string(),
+        false => character.to_string(),
+    };
+    text.chars().map(escape).collect()
+}

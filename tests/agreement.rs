@@ -11,6 +11,7 @@ mod support;
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::strategy::ValueTree;
+use proptest::test_runner::TestCaseError;
 use vecpack::{Decoder, Dtype, ErrorKind, Input, OnError, ReadOptions, RejectKind, Source};
 
 use self::naive::{Naive, Reading};
@@ -189,23 +190,20 @@ impl Case {
     }
 
     /// That `scan` gave what the naive decoder gave.
-    fn check(&self, scan: Scan, expected: &Naive, what: &str) {
+    fn check(&self, scan: Scan, expected: &Naive, what: &str) -> Result<(), TestCaseError> {
         let notes = &expected.notes;
         if self.on_error != OnError::Raise || notes.is_empty() {
-            assert!(scan.error.is_none(), "{what}: {:?}", scan.error);
-            assert_eq!(scan.notes, *notes, "{what}");
-            assert!(
-                scan.rows == expected.rows,
-                "{what}: other rows: {:?}, not {:?}",
-                scan.rows,
-                expected.rows
-            );
-            return;
+            prop_assert!(scan.error.is_none(), "{what}: {:?}", scan.error);
+            prop_assert_eq!(&scan.notes, notes, "{}", what);
+            prop_assert!(scan.rows == expected.rows, "{what}: {:?}, not {:?}", scan.rows, expected.rows);
+            return Ok(());
         }
-        let error = scan.error.unwrap_or_else(|| unreachable!("{what}: no error, but {:?}", notes[0]));
-        assert_eq!(Note { length: notes[0].length, ..rejected(&error).into() }, notes[0], "{what}");
-        assert!(expected.rows.starts_with(&scan.rows), "{what}: other rows before the error");
-        assert!(scan.notes.is_empty(), "{what}");
+        prop_assert!(scan.error.is_some(), "{what}: no error, but {:?}", notes[0]);
+        let error = scan.error.unwrap();
+        prop_assert_eq!(&Note { length: notes[0].length, ..rejected(&error).into() }, &notes[0], "{}", what);
+        prop_assert!(expected.rows.starts_with(&scan.rows), "{what}: other rows before the error");
+        prop_assert!(scan.notes.is_empty(), "{what}");
+        Ok(())
     }
 }
 
@@ -274,13 +272,16 @@ proptest! {
                         assert!(matches!(error.kind(), ErrorKind::Schema(_)), "{error}");
                         continue;
                     }
-                    (other, expected) => panic!("{what}: {other:?}, but {:?}", expected.as_ref().map(|e| e.dim)),
+                    (found, expected) => {
+                        let dim = expected.as_ref().map(|expected| expected.dim);
+                        return Err(TestCaseError::fail(format!("{what}: {found:?}, but dim is {dim:?}")));
+                    }
                 };
                 let expected = expected.as_ref().unwrap();
                 prop_assert_eq!(source.dim(), expected.dim);
                 let scan = rename(drain(source.reader().unwrap()), directory.path());
                 prop_assert!(scan.batches.iter().all(|&found| found > 0 && rows.is_none_or(|rows| found <= rows)));
-                case.check(scan, expected, &what);
+                case.check(scan, expected, &what)?;
             }
         }
     }
@@ -291,7 +292,7 @@ proptest! {
         let Some(expected) = case.naive(&files) else { return Ok(()) };
         for rows in BATCH_ROWS {
             let decoder = Decoder::new(expected.dim as u32, &with_batch_rows(case.options(), rows)).unwrap();
-            case.check(feed(decoder, &files, &case.pieces), &expected, &format!("batch_rows {rows:?}"));
+            case.check(feed(decoder, &files, &case.pieces), &expected, &format!("batch_rows {rows:?}"))?;
         }
     }
 
@@ -302,7 +303,9 @@ proptest! {
         let directory = tempfile::tempdir().unwrap();
         for inputs in inputs(&case, &files, directory.path()) {
             let options = case.options().with_batch_rows(7).with_threads(2);
-            let source = Source::new(inputs, options).unwrap();
+            let source = Source::new(inputs, options);
+            prop_assert!(source.is_ok(), "{:?}", source);
+            let source = source.unwrap();
             for parts in 1..=5 {
                 let mut together = Scan { rows: vec![], batches: vec![], notes: vec![], error: None };
                 let split = source.split(parts).unwrap();
@@ -317,7 +320,7 @@ proptest! {
                     }
                 }
                 let together = rename(together, directory.path());
-                case.check(together, &expected, &format!("{parts} parts"));
+                case.check(together, &expected, &format!("{parts} parts"))?;
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Vectors from the user's own Python iterator.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread::ThreadId;
 
 use arrow::array::RecordBatch;
@@ -50,7 +50,7 @@ pub(super) fn from_iter(
         Some(dim) => State::Open(Box::new(Batcher::new(items, dim, &options)?)),
         None => State::Unread(items, Box::new(options)),
     };
-    Ok(Stream(Mutex::new(state)))
+    Ok(Stream::new(state))
 }
 
 /// Fills the rows of ``out``, a writable float32 array of shape (rows, dim), from an iterable of vectors. Returns how many
@@ -203,7 +203,11 @@ impl Batcher {
 
 /// Record batches made of a Python iterable. Can be read once.
 #[pyclass(frozen, module = "vecpack", name = "Stream")]
-pub(super) struct Stream(Mutex<State>);
+pub(super) struct Stream {
+    state: Mutex<State>,
+    /// Once it is known.
+    schema: OnceLock<SchemaRef>,
+}
 
 enum State {
     /// The dimension is that of the first item, which has not been asked for.
@@ -214,36 +218,46 @@ enum State {
 }
 
 impl Stream {
+    fn new(state: State) -> Self {
+        Self { state: Mutex::new(state), schema: OnceLock::new() }
+    }
+
     /// Takes the batches out, and reads the first item if nothing else tells the dimension.
     fn take(&self, py: Python<'_>) -> PyResult<Box<Batcher>> {
-        let state = std::mem::replace(&mut *lock(&self.0), State::Taken);
-        match state {
-            State::Open(batcher) => Ok(batcher),
+        let state = std::mem::replace(&mut *lock(&self.state), State::Taken);
+        let batcher = match state {
+            State::Open(batcher) => batcher,
             State::Unread(mut items, options) => {
-                let Some(first) = items.next(py)? else {
-                    return Err(to_python(Error::schema(
+                let first = items.next(py)?.ok_or_else(|| {
+                    to_python(Error::schema(
                         "the iterable is empty, so the dimension is not known: pass `dim`",
-                    )));
-                };
+                    ))
+                })?;
                 let dim = first.with(py, |raw, bytes| bytes.len() / raw.size())?;
                 let dim = u32::try_from(dim).ok().filter(|&dim| dim > 0);
                 let dim =
                     dim.ok_or_else(|| to_python(Error::schema("the first item is no vector: pass `dim`")))?;
                 let mut batcher = Batcher::new(items, dim, &options)?;
                 batcher.push(py, &first)?;
-                Ok(Box::new(batcher))
+                Box::new(batcher)
             }
             State::Taken => {
-                Err(PyValueError::new_err("this stream is being read, or has been; it can be read only once"))
+                let message = "this stream is being read, or has been; it can be read only once";
+                return Err(PyValueError::new_err(message));
             }
-        }
+        };
+        self.schema.get_or_init(|| batcher.builder.schema());
+        Ok(batcher)
     }
 
     /// The schema, for which the first item may have to be read.
     fn peek(&self, py: Python<'_>) -> PyResult<SchemaRef> {
+        if let Some(schema) = self.schema.get() {
+            return Ok(schema.clone());
+        }
         let batcher = self.take(py)?;
         let schema = batcher.builder.schema();
-        *lock(&self.0) = State::Open(batcher);
+        *lock(&self.state) = State::Open(batcher);
         Ok(schema)
     }
 
