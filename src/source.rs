@@ -108,8 +108,7 @@ impl Source {
     /// What the latest scan rejected so far.
     pub fn rejects(&self) -> Rejects {
         let latest = lock(&self.rejects).clone();
-        let rejects = lock(&latest).clone();
-        rejects
+        lock(&latest).clone()
     }
 
     /// How many rows a scan gives. Costs a scan.

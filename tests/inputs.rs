@@ -1,6 +1,6 @@
 //! Inputs: what a name stands for, streams, and files that somebody writes to.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 mod support;
 

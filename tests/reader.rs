@@ -81,7 +81,7 @@ fn an_element_that_does_not_fit_is_named() {
         );
         for on_error in [OnError::Skip, OnError::Null] {
             let scan = scan(&bytes, options.clone().with_on_error(on_error));
-            assert_eq!(scan.notes, [expected.clone()]);
+            assert_eq!(scan.notes, std::slice::from_ref(&expected));
             let rows = (0..40).map(|at| (at != 25).then_some(row(&[at as f32, 0.5])).flatten());
             let rows: Vec<Row> = rows.filter(|row| row.is_some() || on_error == OnError::Null).collect();
             assert_eq!(scan.rows, rows);

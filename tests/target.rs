@@ -1,6 +1,6 @@
 //! Where output goes: a target is the old file or the complete new one, never half of one, and nothing else is left.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 mod support;
 

@@ -62,7 +62,10 @@ fn matches(pattern: &str) -> Result<Vec<PathBuf>> {
         glob::glob(pattern).map_err(|error| Error::option(format!("{pattern}: not a pattern: {error}")))?;
     let mut paths = Vec::new();
     for path in found {
-        let path = path.map_err(|error| Error::io(&error.path().to_owned(), error.into()))?;
+        let path = path.map_err(|error| {
+            let path = error.path().to_owned();
+            Error::io(&path, error.into())
+        })?;
         if !path.is_dir() {
             paths.push(path);
         }

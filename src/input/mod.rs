@@ -52,10 +52,13 @@ pub trait OpenStream: Send + Sync {
     fn open(&self) -> io::Result<Box<dyn Read + Send>>;
 }
 
+/// Bytes that were read, and the reader that goes on behind them.
+type Ahead = (Vec<u8>, Box<dyn Read + Send>);
+
 struct Stream {
     opener: Box<dyn OpenStream>,
-    /// What inference read ahead, and the reader that goes on behind it.
-    ahead: Mutex<Option<(Vec<u8>, Box<dyn Read + Send>)>>,
+    /// What inference read.
+    ahead: Mutex<Option<Ahead>>,
 }
 
 impl Input {

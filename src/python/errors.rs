@@ -61,10 +61,8 @@ fn os_error(py: Python<'_>, path: Option<PathBuf>, source: std::io::Error) -> Py
     let number = source.raw_os_error();
     let kind = source.kind();
     let text = source.to_string();
-    if let Some(inner) = source.into_inner() {
-        if let Ok(raised) = inner.downcast::<PyErr>() {
-            return *raised;
-        }
+    if let Some(Ok(raised)) = source.into_inner().map(|inner| inner.downcast::<PyErr>()) {
+        return *raised;
     }
     let number = number.or_else(|| errno(py, kind));
     let strerror = number.filter(|_| path.is_some());

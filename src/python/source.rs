@@ -189,11 +189,14 @@ fn pickled<'py>(py: Python<'py>, input: &Input) -> PyResult<Bound<'py, PyTuple>>
     (what, span).into_pyobject(py)
 }
 
+/// A path or bytes; start, end and first record of the span.
+type Pickled<'py> = (Bound<'py, PyAny>, Option<(u64, u64, u64)>);
+
 /// The other half of pickling.
 #[pyfunction(name = "_restore_source")]
 pub(super) fn restore_source(
     py: Python<'_>,
-    inputs: Vec<(Bound<'_, PyAny>, Option<(u64, u64, u64)>)>,
+    inputs: Vec<Pickled<'_>>,
     options: &Bound<'_, PyDict>,
 ) -> PyResult<PySource> {
     let check = signals::check(py)?;

@@ -381,7 +381,7 @@ fn a_double_becomes_a_half_by_one_rounding() {
     assert_eq!(half(1.0 + power(-11) + power(-40)), Ok(1.0 + power(-10)));
     assert_eq!(half(1.0 + power(-11)), Ok(1.0));
     // A little less than what would become infinite does fit.
-    assert_eq!(half(65519.999_999_999), Ok(65504.0));
+    assert_eq!(half(65_519.999_999_999), Ok(65504.0));
 }
 
 #[test]
