@@ -117,11 +117,11 @@ def machine() -> Machine:
     )
 
 
-def run_record(machine: Machine, scale: Scale, tables: list[TableRecord], memory: list[Peak]) -> Run:
+def run_record(commit: str, machine: Machine, scale: Scale, tables: list[TableRecord], memory: list[Peak]) -> Run:
     return Run(
         command=shlex.join(["python", "benches/run.py", *sys.argv[1:]]),
         date=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        commit=_commit(),
+        commit=commit,
         versions=versions(),
         machine=machine,
         rows_a_file=scale.rows,
@@ -140,7 +140,7 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version()} | {name: importlib.metadata.version(name) for name in PACKAGES}
 
 
-def _commit() -> str:
+def commit() -> str:
     """The commit, with `-dirty` if a file of it was changed since."""
     command = ["git", "-C", str(ROOT), "describe", "--always", "--abbrev=12", "--dirty", "--exclude=*"]
     result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)

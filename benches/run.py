@@ -28,7 +28,8 @@ def main() -> int:
         )
         return 1
 
-    machine = record.machine()
+    # Now, because someone may go on working while this runs.
+    commit, machine = record.commit(), record.machine()
     print(terminal.heading(machine, record.versions()))
     terminal.progress("making the files")
     files = samples.make(scale)
@@ -65,7 +66,7 @@ def main() -> int:
     if records:
         import chart  # only here, because only here matplotlib is needed
 
-        run = record.run_record(machine, scale, tables, peaks)
+        run = record.run_record(commit, machine, scale, tables, peaks)
         record.write(run)
         written = [record.LATEST, *chart.draw_all(asdict(run))]
         print("Recorded:", *(path.relative_to(samples.ROOT) for path in written))

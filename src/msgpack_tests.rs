@@ -248,9 +248,12 @@ fn an_object_of_claims_alone_is_neither_counted_down_nor_believed() {
     {
         assert_eq!(Skipper::new().skip(&head), Skipped::More(5), "{head:02x?}");
     }
-    // Maps in maps: more objects than 64 bits count.
     let bomb = [0xdf, 0xff, 0xff, 0xff, 0xff].repeat(1 << 20);
     assert_eq!(Skipper::new().skip(&bomb), Skipped::More(bomb.len()));
+    // Gigabytes of such maps open more objects than 64 bits count.
+    let mut skipper = Skipper { objects: u64::MAX - 1, payload: 0 };
+    assert_eq!(skipper.skip(&bomb), Skipped::More(bomb.len()));
+    assert_eq!(skipper.objects, u64::MAX);
 }
 
 #[test]

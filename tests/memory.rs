@@ -79,7 +79,7 @@ fn take_turn() -> std::sync::MutexGuard<'static, ()> {
     TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
-/// Heads of 2 to 9 bytes that claim as much as they can.
+/// Heads that claim as much as they can.
 fn bombs() -> Vec<Vec<u8>> {
     let most = |marker: u8, size: usize| [vec![marker], vec![0xff; size]].concat();
     let mut bombs = vec![most(0xdd, 4), most(0xdf, 4), most(0xc6, 4), most(0xdb, 4), most(0xc9, 5)];
@@ -94,6 +94,8 @@ fn bombs() -> Vec<Vec<u8>> {
         vec![0xdd, 0xff, 0xff, 0xff, 0xff, 0xdd, 0xff, 0xff, 0xff],
         vec![0x91, 0xc6, 0xff, 0xff, 0xff, 0xff],
     ]);
+    // More than a head, so that the rest is asked for.
+    bombs.push([&[0xc6, 0x0f, 0xff, 0xff, 0xf0][..], &[0; 20]].concat());
     bombs
 }
 

@@ -1,0 +1,145 @@
+//! Names of options, what they turn into, and sample data.
+
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::str::FromStr;
+
+use arrow::array::{Array, AsArray};
+use vecpack::{
+    Compression, Dtype, Encoding, ErrorKind, Input, Like, ListType, OnError, RawDtype, ReadOptions, Rejects,
+    Sample, Source, write_sample,
+};
+
+use self::support::{drain, input};
+
+#[test]
+fn raw_dtypes_are_named_as_numpy_does() {
+    for (text, size, shown) in [
+        ("<f4", 4, "<f4"),
+        (">f4", 4, ">f4"),
+        ("f4", 4, "<f4"),
+        ("float32", 4, "<f4"),
+        ("=f8", 8, if cfg!(target_endian = "big") { ">f8" } else { "<f8" }),
+        ("<f2", 2, "<f2"),
+        ("float16", 2, "<f2"),
+        ("bf16", 2, "bf16"),
+        ("bfloat16", 2, "bf16"),
+        (">bf16", 2, ">bf16"),
+        ("|i1", 1, "|i1"),
+        (">u1", 1, "|u1"),
+        ("int8", 1, "|i1"),
+        ("<i2", 2, "<i2"),
+        (">u2", 2, ">u2"),
+        ("int32", 4, "<i4"),
+        ("uint32", 4, "<u4"),
+        (">i8", 8, ">i8"),
+        ("uint64", 8, "<u8"),
+    ] {
+        let raw: RawDtype = text.parse().unwrap();
+        assert_eq!((raw.size(), raw.to_string().as_str()), (size, shown), "{text}");
+        assert_eq!(shown.parse::<RawDtype>().unwrap(), raw, "{text}");
+    }
+    for text in ["", "<", "f", "f5", "<<f4", "F4", "ä4", "<c8", "f4 "] {
+        let error = text.parse::<RawDtype>().unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::Option(_)) && error.to_string().contains("<f4"), "{error}");
+    }
+}
+
+fn names_itself<T: FromStr<Err = vecpack::Error> + PartialEq + Copy>(
+    all: &[T],
+    name: impl Fn(T) -> &'static str,
+) {
+    for &value in all {
+        assert!(T::from_str(name(value)).unwrap() == value);
+    }
+    let error = T::from_str("no such name").map(|_| ()).unwrap_err().to_string();
+    assert!(all.iter().all(|&value| error.contains(name(value))), "{error} does not say what there is");
+}
+
+#[test]
+fn every_value_of_an_option_has_a_name_and_an_unknown_name_is_told_them_all() {
+    names_itself(&OnError::ALL, OnError::as_str);
+    names_itself(&Dtype::ALL, Dtype::as_str);
+    names_itself(Compression::ALL, Compression::as_str);
+    names_itself(Encoding::ALL, Encoding::as_str);
+    names_itself(ListType::ALL, ListType::as_str);
+}
+
+#[test]
+fn options_survive_being_written_and_read() {
+    let options = ReadOptions::new()
+        .with_dim(512)
+        .with_dtype(Dtype::UInt8)
+        .with_raw_dtype(">u2".parse().unwrap())
+        .with_on_error(OnError::Null)
+        .with_batch_rows(7)
+        .with_threads(3);
+    for options in [options, ReadOptions::new()] {
+        let text = serde_json::to_string(&options).unwrap();
+        assert_eq!(serde_json::from_str::<ReadOptions>(&text).unwrap(), options, "{text}");
+    }
+    assert_eq!(serde_json::from_str::<ReadOptions>("{}").unwrap(), ReadOptions::new());
+    for wrong in [r#"{"dimm": 4}"#, r#"{"raw_dtype": "x"}"#, r#"{"dtype": "float31"}"#, r#"{"dim": -1}"#] {
+        assert!(serde_json::from_str::<ReadOptions>(wrong).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn rejects_are_a_table() {
+    let inputs =
+        vec![Input::bytes("a", vec![0xc0]), Input::bytes("b\0", vec![0xc4, 4, 1, 2, 3, 4, 0xc1, 0, 0])];
+    let source = Source::new(inputs, ReadOptions::new().with_on_error(OnError::Skip)).unwrap();
+    source.count_rows().unwrap();
+    let table = source.rejects().to_record_batch();
+    assert_eq!(table.schema(), Rejects::schema());
+    let names: Vec<_> = table.schema().fields().iter().map(|field| field.name().clone()).collect();
+    assert_eq!(
+        names,
+        ["file", "record", "offset", "length", "field", "kind", "expected", "found", "message"]
+    );
+    let text = |name: &str| -> Vec<Option<String>> {
+        let column = table.column_by_name(name).unwrap();
+        column.as_string::<i32>().iter().map(|text| text.map(str::to_owned)).collect()
+    };
+    let some = |texts: [&str; 2]| texts.map(|text| Some(text.to_owned()));
+    assert_eq!(text("file"), some(["a", "b\0"]));
+    assert_eq!(text("kind"), some(["type", "invalid"]));
+    assert_eq!(text("field"), [Some("vector".to_owned()), None]);
+    assert_eq!(text("found"), some(["nil", "the byte 0xc1 at byte 6"]));
+    assert!(text("message")[0].as_ref().unwrap().contains("found nil"));
+    let numbers = ["record", "offset", "length"].map(|name| {
+        let column = table.column_by_name(name).unwrap();
+        column.as_primitive::<arrow::datatypes::UInt64Type>().values().to_vec()
+    });
+    assert_eq!(numbers, [[0, 1], [0, 6], [1, 3]]);
+    assert_eq!(table.column(4).null_count(), 1);
+}
+
+#[test]
+fn sample_vectors_have_length_one_and_are_the_same_for_the_same_seed() {
+    let write = |sample: Sample| {
+        let mut bytes = Vec::new();
+        write_sample(&mut bytes, &sample).unwrap();
+        bytes
+    };
+    for (like, _) in Like::NAMES {
+        for dim in [1, 2, 7, 64, 512, 20_000] {
+            let sample = Sample::new(5, dim).with_like(like).with_seed(3);
+            let bytes = write(sample.clone());
+            assert_eq!(bytes, write(sample.clone()));
+            assert_ne!(bytes, write(sample.with_seed(4)));
+            let scan = drain(Source::new(vec![input(bytes)], ReadOptions::new()).unwrap().reader().unwrap());
+            assert_eq!(scan.rows.len(), 5);
+            for row in scan.rows.into_iter().flatten() {
+                let square = |x: &[u8]| f64::from(f32::from_ne_bytes(x.try_into().unwrap())).powi(2);
+                let length = row.chunks(4).map(square).sum::<f64>().sqrt();
+                assert!(
+                    (length - 1.0).abs() < 1e-5 && row.len() == 4 * dim as usize,
+                    "{like:?} {dim}: {length}"
+                );
+            }
+        }
+    }
+}
