@@ -362,3 +362,9 @@ def test_rows_of_the_array_itself_as_items():
     assert_same_bits(out, EXPECTED[[3, 2, 2, 3]])
     assert vecpack.take_iter((out[n] for n in range(4)), out) == 4
     assert_same_bits(out, EXPECTED[[3, 2, 2, 3]])
+
+
+def test_a_stream_that_was_read_still_has_its_schema():
+    stream = vecpack.from_iter(EXPECTED)
+    table = stream.to_pyarrow()
+    assert pa.schema(stream.schema) == table.schema
