@@ -133,7 +133,14 @@ impl Reader {
                 self.progress.files += 1;
                 continue;
             };
-            let Some(step) = slot.next(self.pool.as_deref()) else { continue };
+            let Some(step) = slot.next(self.pool.as_deref()) else {
+                // Another thread is at it. Rather than wait, this one takes a lane that nobody has begun.
+                let waiting = slot.clone();
+                if !self.runs.iter().flat_map(Run::slots).any(|slot| slot.help()) {
+                    waiting.wait();
+                }
+                continue;
+            };
             let Step { decoded, bytes, end } = step.map_err(|error| run.name_error(error))?;
             self.progress.bytes += bytes;
             if let Some(end) = end {

@@ -113,6 +113,11 @@ impl Run {
         self.lanes.len()
     }
 
+    /// All lanes, in order.
+    pub(super) fn slots(&self) -> impl Iterator<Item = &Arc<Slot>> {
+        self.lanes.iter()
+    }
+
     /// The lane whose batches come next.
     pub(super) fn front(&self) -> Option<&Arc<Slot>> {
         self.lanes.front()

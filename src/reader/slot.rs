@@ -42,16 +42,13 @@ impl Slot {
         }
     }
 
-    /// The lane's next step. `None` where there is none after a little while.
+    /// The lane's next step, if there is one or this thread can take it now.
     pub(super) fn next(self: &Arc<Self>, pool: Option<&rayon::ThreadPool>) -> Option<Result<Step>> {
         let mut state = lock(&self.state);
         if state.ready.is_empty() && state.lane.is_some() {
             drop(state);
             self.run_once();
             state = lock(&self.state);
-        }
-        if state.ready.is_empty() {
-            state = self.changed.wait_timeout(state, PATIENCE).unwrap_or_else(PoisonError::into_inner).0;
         }
         let step = state.ready.pop_front();
         if step.is_some() && state.lane.is_some() {
@@ -61,6 +58,25 @@ impl Slot {
             }
         }
         step
+    }
+
+    /// Takes a step of a lane whose batches are not due yet. False if there is none to take.
+    pub(super) fn help(&self) -> bool {
+        let state = lock(&self.state);
+        let idle = !self.inline && state.lane.is_some() && state.ready.len() < DEPTH;
+        drop(state);
+        if idle {
+            self.run_once();
+        }
+        idle
+    }
+
+    /// Waits a little while for the lane's next step.
+    pub(super) fn wait(&self) {
+        let state = lock(&self.state);
+        if state.ready.is_empty() {
+            drop(self.changed.wait_timeout(state, PATIENCE).unwrap_or_else(PoisonError::into_inner));
+        }
     }
 
     /// Takes one step of the lane, unless another thread is at it. True when there is more to do at once.

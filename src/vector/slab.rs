@@ -18,7 +18,7 @@ const SMALL: usize = 1 << 20;
 /// A huge page, on the systems that matter.
 const HUGE: usize = 2 << 20;
 /// Idle mappings kept for the next slabs, in bytes.
-const POOL: usize = 64 << 20;
+const POOL: usize = 128 << 20;
 
 static IDLE: Mutex<Vec<Mapping>> = Mutex::new(Vec::new());
 
