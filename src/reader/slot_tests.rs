@@ -68,8 +68,44 @@ fn a_lane_that_another_thread_is_at_is_waited_for_only_a_little() {
     let slot = slot(1);
     let lane = lock(&slot.state).lane.take(); // as a thread does that begins a step
     assert!(slot.next(None).is_none());
+    let begin = std::time::Instant::now();
+    slot.wait();
+    assert!(begin.elapsed() < 20 * PATIENCE);
     lock(&slot.state).lane = lane;
     assert!(slot.next(None).is_some());
+}
+
+#[test]
+fn who_waits_is_woken_by_the_step_and_does_not_wait_for_one_that_is_there() {
+    let slot = slot(1);
+    let waiting = slot.clone();
+    let waits = std::thread::spawn(move || {
+        while lock(&waiting.state).ready.is_empty() {
+            waiting.wait();
+        }
+    });
+    slot.run_once();
+    waits.join().unwrap();
+    let begin = std::time::Instant::now();
+    (0..20).for_each(|_| slot.wait());
+    assert!(begin.elapsed() < 10 * PATIENCE, "it waited");
+}
+
+#[test]
+fn a_caller_helps_with_what_is_neither_begun_nor_far_enough_ahead() {
+    let slot = slot(10);
+    for done in 1..=DEPTH {
+        assert!(slot.help());
+        assert_eq!(lock(&slot.state).ready.len(), done);
+    }
+    assert!(!slot.help(), "too far ahead");
+    slot.next(None).unwrap().unwrap();
+    let lane = lock(&slot.state).lane.take();
+    assert!(!slot.help(), "another thread is at it");
+    lock(&slot.state).lane = lane;
+    let mut inline = self::slot(10);
+    Arc::get_mut(&mut inline).unwrap().inline = true;
+    assert!(!inline.help(), "a stream that is not due would be waited for");
 }
 
 #[test]
