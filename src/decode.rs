@@ -1,16 +1,21 @@
 //! Bytes and a plan become record batches and rejects. No input, no threads.
 
+mod columns;
+mod record;
+
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
+use self::columns::Columns;
+use self::record::{Fault, Pushed, Stop};
 use crate::error::{ErrorKind, Result};
-use crate::msgpack::{HeadError, MAX_HEAD, Skipped, Skipper};
-use crate::options::{OnError, ReadOptions};
-use crate::record::{Lead, Plan, Record, VECTOR};
+use crate::msgpack::{Broken, Cursor, Head, MAX_HEAD, Skipped, Skipper};
+use crate::options::{Framing, OnError, ReadOptions};
+use crate::record::{Content, Plan};
 use crate::reject::{Reject, RejectKind, Rejects};
-use crate::vector::VectorBuilder;
+use crate::vector::Template;
 
 /// A push decoder: takes MessagePack bytes as they come and gives record batches.
 ///
@@ -29,26 +34,58 @@ use crate::vector::VectorBuilder;
 /// ```
 pub struct Decoder {
     plan: Arc<Plan>,
-    builder: VectorBuilder,
-    /// Number and offset of the record that the next byte belongs to.
-    record: u64,
-    offset: u64,
-    /// How many bytes the input may still hold, to size the batches.
-    remaining: Option<u64>,
-    /// The lead of the record before, which the next ones most likely share.
-    lead: Option<Lead>,
+    /// The input's name, for the column that holds it.
+    name: Arc<str>,
+    columns: Columns,
+    /// Where the next record begins.
+    position: Position,
+    /// Where the input ends, if that is known, to size the batches.
+    end: Option<u64>,
+    /// Rows of the next record that have been added already.
+    rows_done: usize,
+    /// What the record before was like, which the next ones most likely are like as well.
+    template: Option<Template>,
     state: State,
     needed: usize,
+    /// Bytes that the record at hand takes at the least, as far as is known.
+    least: u64,
     rejects: Rejects,
+}
+
+/// A place between two records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Position {
+    pub(crate) offset: u64,
+    /// Number of the record that comes next.
+    pub(crate) record: u64,
+    /// How many records the array or map that holds them still has; `None` where records simply follow one another.
+    pub(crate) left: Option<u64>,
+}
+
+impl Position {
+    /// The start of an input.
+    pub(crate) fn start(framing: Framing) -> Self {
+        let left = if framing == Framing::Sequence { None } else { Some(0) };
+        Self { offset: 0, record: 0, left }
+    }
+
+    /// The place `records` records of `stride` bytes further on.
+    pub(crate) fn after(self, records: u64, stride: usize) -> Self {
+        Self {
+            offset: self.offset.saturating_add(records.saturating_mul(stride as u64)),
+            record: self.record + records,
+            left: self.left.map(|left| left.saturating_sub(records)),
+        }
+    }
 }
 
 enum State {
     /// At the start of a record.
     Start,
     /// Inside a record that is no row.
-    Skip { kind: RejectKind, record: Record, skipper: Skipper, start: u64 },
-    /// Behind bytes that are not MessagePack.
-    Invalid { start: u64, at: u64 },
+    Skip { fault: Fault, skipper: Skipper, start: u64 },
+    /// Behind bytes that cannot be read.
+    Invalid { start: u64, found: String },
 }
 
 /// What a [`Decoder`] made of the bytes so far.
@@ -61,29 +98,31 @@ pub struct Decoded {
 }
 
 impl Decoder {
-    /// A decoder of vectors of `dim` elements.
+    /// A decoder of bare vectors of `dim` elements, one after another.
     pub fn new(dim: u32, options: &ReadOptions) -> Result<Self> {
-        Ok(Self::with_plan(Arc::new(Plan::new(dim, options)?)))
+        Self::with_plan(Arc::new(Plan::of_vectors(dim, options)?))
     }
 
-    pub(crate) fn with_plan(plan: Arc<Plan>) -> Self {
-        Self {
-            builder: plan.builder(),
-            record: 0,
-            offset: 0,
-            remaining: None,
-            lead: None,
+    pub(crate) fn with_plan(plan: Arc<Plan>) -> Result<Self> {
+        Ok(Self {
+            name: "".into(),
+            columns: Columns::new(&plan)?,
+            position: Position::start(plan.framing),
+            end: None,
+            rows_done: 0,
+            template: None,
             state: State::Start,
             needed: MAX_HEAD,
+            least: 0,
             rejects: Rejects::new(plan.max_rejects),
             plan,
-        }
+        })
     }
 
-    /// Begins at another place: the first byte to come is at `offset` of its file and begins record number `record`.
-    /// `remaining` is how many bytes the input holds from there, if that is known.
-    pub(crate) fn at(mut self, offset: u64, record: u64, remaining: Option<u64>) -> Self {
-        (self.offset, self.record, self.remaining) = (offset, record, remaining);
+    /// Begins at another place of an input with this name. `remaining` is how many bytes it holds from there, if that is known.
+    pub(crate) fn at(mut self, name: &Arc<str>, position: Position, remaining: Option<u64>) -> Self {
+        self.end = remaining.map(|bytes| position.offset.saturating_add(bytes));
+        (self.name, self.position) = (name.clone(), position);
         self
     }
 
@@ -92,24 +131,19 @@ impl Decoder {
         self.plan.schema.clone()
     }
 
-    /// Number of the record that comes next.
-    pub(crate) fn record(&self) -> u64 {
-        self.record
+    /// Where the next record begins.
+    pub(crate) fn position(&self) -> Position {
+        self.position
     }
 
-    /// The lead of the last good record.
-    pub(crate) fn lead(&self) -> Option<Lead> {
-        self.lead
-    }
-
-    /// Offset of the first byte that is not done with.
-    pub(crate) fn offset(&self) -> u64 {
-        self.offset
+    /// What the last good record was like.
+    pub(crate) fn template(&self) -> Option<Template> {
+        self.template.clone()
     }
 
     /// True when [`flush`](Self::flush) must be called before more is decoded.
     pub fn is_full(&self) -> bool {
-        self.builder.rows() > 0 && self.builder.room() == 0
+        self.columns.is_full()
     }
 
     /// True when nothing further of this input can be read: its bytes are not MessagePack. [`finish`](Self::finish) comes next.
@@ -124,7 +158,7 @@ impl Decoder {
 
     /// Decodes the whole records at the start of `bytes` until the batch is full, and gives how many bytes are done with.
     pub fn decode(&mut self, bytes: &[u8]) -> Result<usize> {
-        let begin = self.offset;
+        let begin = self.position.offset;
         let mut left = bytes;
         self.needed = MAX_HEAD;
         while !left.is_empty() && !self.is_full() {
@@ -132,34 +166,51 @@ impl Decoder {
             if taken == 0 {
                 break;
             }
-            self.offset += taken as u64;
+            self.position.offset += taken as u64;
             left = &left[taken..];
         }
-        Ok((self.offset - begin) as usize)
+        Ok((self.position.offset - begin) as usize)
     }
 
-    /// Decodes records as long as they begin with `lead` and their elements fit, and gives how many bytes they took.
-    pub(crate) fn decode_uniform(&mut self, lead: &Lead, bytes: &[u8]) -> Result<usize> {
-        let taken = self.decode_run(lead, bytes)?;
-        self.offset += taken as u64;
+    /// Decodes records as long as they are like `template` and their elements fit, and gives how many bytes they took.
+    pub(crate) fn decode_uniform(&mut self, template: &Template, bytes: &[u8]) -> Result<usize> {
+        let taken = self.decode_run(template, bytes)?;
+        self.position.offset += taken as u64;
         Ok(taken)
     }
 
-    fn decode_run(&mut self, lead: &Lead, bytes: &[u8]) -> Result<usize> {
-        self.reserve(bytes.len())?;
-        let stride = lead.stride();
-        let rows = (bytes.len() / stride).min(self.builder.room());
-        let added = self.builder.push_uniform(bytes[..rows * stride].chunks_exact(stride), lead.as_slice());
-        self.record += added as u64;
+    fn decode_run(&mut self, template: &Template, bytes: &[u8]) -> Result<usize> {
+        self.expect(bytes);
+        let stride = template.stride();
+        let left = self.position.left.map_or(usize::MAX, |left| usize::try_from(left).unwrap_or(usize::MAX));
+        let rows = (bytes.len() / stride).min(self.columns.room()).min(left);
+        let records = bytes[..rows * stride].chunks_exact(stride);
+        let added = self.columns.push_uniform(records, template, self.position.record)?;
+        self.count(added as u64);
         Ok(added * stride)
     }
 
-    /// One record, or a run of equal ones, or some more of a record that is no row. 0: more bytes are needed.
+    /// Tells the columns how many rows may come, the input being what it is; `bytes` of it are at hand.
+    fn expect(&mut self, bytes: &[u8]) {
+        let left = self.end.map(|end| end.saturating_sub(self.position.offset).max(bytes.len() as u64));
+        self.columns.expect(&self.plan, left);
+    }
+
+    /// Counts records that are done with.
+    fn count(&mut self, records: u64) {
+        self.position.record += records;
+        self.position.left = self.position.left.map(|left| left.saturating_sub(records));
+    }
+
+    /// One record, or a run of equal ones, or some more of a record that is no row. 0: more bytes are needed, or a flush.
     fn decode_some(&mut self, bytes: &[u8]) -> Result<usize> {
         match &mut self.state {
+            State::Start if self.position.left == Some(0) => self.decode_head(bytes),
             State::Start => {
-                if let Some(lead) = self.lead.filter(|lead| bytes.len() >= 2 * lead.stride()) {
-                    let taken = self.decode_run(&lead, bytes)?;
+                if let Some(template) = self.template.take_if(|template| bytes.len() >= 2 * template.stride())
+                {
+                    let taken = self.decode_run(&template, bytes)?;
+                    self.template = Some(template);
                     if taken > 0 {
                         return Ok(taken);
                     }
@@ -168,77 +219,144 @@ impl Decoder {
             }
             State::Skip { skipper, .. } => {
                 let skipped = skipper.skip(bytes);
-                self.skipped(skipped, bytes)
+                self.skipped(skipped)
             }
             State::Invalid { .. } => Ok(0),
         }
     }
 
+    /// The head of the array or map that holds the records.
+    fn decode_head(&mut self, bytes: &[u8]) -> Result<usize> {
+        let mut cursor = Cursor::new(bytes);
+        match (self.plan.framing, cursor.head()) {
+            (Framing::Array, Ok(Head::Array(records))) | (Framing::Map, Ok(Head::Map(records))) => {
+                self.position.left = Some(records.into());
+                Ok(cursor.at())
+            }
+            (framing, Ok(head)) => {
+                // Not a record of any array; it is counted as one.
+                self.position.left = Some(1);
+                self.skip(Fault::of_framing(framing, head), 1, bytes)
+            }
+            (_, Err(Broken::Short(_))) => Ok(0),
+            (_, Err(Broken::Reserved(at))) => self.invalid_byte(at),
+        }
+    }
+
     fn decode_record(&mut self, bytes: &[u8]) -> Result<usize> {
-        let record = match Record::read(bytes) {
-            Ok(record) => record,
-            Err(HeadError::Incomplete) => return Ok(0),
-            Err(HeadError::Reserved) => return self.invalid(0, bytes),
-        };
-        let lead = match (self.plan.fault(&record), &record) {
-            (None, Record::Vector(lead)) => *lead,
-            (kind, _) => {
-                let kind = kind.unwrap_or(RejectKind::Type);
-                let mut skipper = Skipper::new();
-                let skipped = skipper.skip(bytes);
-                self.state = State::Skip { kind, record, skipper, start: self.offset };
-                return self.skipped(skipped, bytes);
+        self.expect(bytes);
+        let mut cursor = Cursor::new(bytes);
+        let pushed = self.push_record(&mut cursor);
+        let length = cursor.at() as u64;
+        match pushed {
+            Ok(_) if length > self.plan.max_record_bytes => {
+                self.columns.roll_back();
+                Ok(self.too_large(length, bytes)?)
             }
-        };
-        let Some(whole) = bytes.get(..lead.stride()) else {
-            self.needed = lead.stride();
-            return Ok(0);
-        };
-        self.reserve(bytes.len())?;
-        let payload = &whole[lead.as_slice().len()..];
-        match self.builder.push(payload) {
-            Ok(()) => {
-                self.lead = Some(lead);
-                self.record += 1;
+            Ok(Pushed::Partly) => {
+                self.needed = cursor.at();
+                Ok(0)
             }
-            Err(index) => {
-                let plan = self.plan.clone();
-                let describe = || plan.describe_element(payload, index);
-                self.reject(RejectKind::Value, self.offset, whole.len() as u64, describe)?;
-                self.push_null()?;
+            Ok(Pushed::Whole(template)) => {
+                if template.is_some() {
+                    self.template = template;
+                }
+                self.rows_done = 0;
+                for fault in self.columns.take_faults() {
+                    self.reject(fault, self.position.offset, length)?;
+                }
+                self.columns.commit();
+                self.count(1);
+                Ok(cursor.at())
+            }
+            Err(stop) => {
+                self.columns.roll_back();
+                match stop {
+                    Stop::Error(error) => Err(error),
+                    Stop::Broken(Broken::Short(least)) if least > self.plan.max_record_bytes => {
+                        self.too_large(least, bytes)
+                    }
+                    Stop::Broken(Broken::Short(least)) => {
+                        // What is there may not be MessagePack, or tell more about the length.
+                        let least = match self.skip_record(bytes) {
+                            Err(Broken::Reserved(at)) => return self.invalid_byte(at),
+                            Err(Broken::Short(more)) => more.max(least),
+                            Ok(()) => least,
+                        };
+                        self.least = least;
+                        let least = usize::try_from(least).unwrap_or(usize::MAX);
+                        // Where the end is not known, enough is asked for that looking again costs little.
+                        self.needed = if least <= bytes.len() + MAX_HEAD { 2 * bytes.len() } else { least };
+                        Ok(0)
+                    }
+                    Stop::Broken(Broken::Reserved(at)) => self.invalid_byte(at),
+                    Stop::NotMessagePack(found) => self.invalid(0, found.to_owned()),
+                    Stop::Fault(fault) => {
+                        let objects = self.plan.objects();
+                        self.skip(fault, objects, bytes)
+                    }
+                }
             }
         }
-        Ok(whole.len())
+    }
+
+    /// Steps over the record at the start of `bytes`.
+    fn skip_record(&self, bytes: &[u8]) -> Result<(), Broken> {
+        let mut cursor = Cursor::new(bytes);
+        (0..self.plan.objects()).try_for_each(|_| cursor.skip())
+    }
+
+    fn too_large(&mut self, length: u64, bytes: &[u8]) -> Result<usize> {
+        let objects = self.plan.objects();
+        self.skip(Fault::too_large(length), objects, bytes)
+    }
+
+    /// Begins to step over a record that is no row, of so many objects.
+    fn skip(&mut self, fault: Fault, objects: u64, bytes: &[u8]) -> Result<usize> {
+        let mut skipper = Skipper::of(objects);
+        let skipped = skipper.skip(bytes);
+        self.state = State::Skip { fault, skipper, start: self.position.offset };
+        self.skipped(skipped)
     }
 
     /// Goes on after some bytes of a record that is no row.
-    fn skipped(&mut self, skipped: Skipped, bytes: &[u8]) -> Result<usize> {
+    fn skipped(&mut self, skipped: Skipped) -> Result<usize> {
         match skipped {
             Skipped::More(taken) => Ok(taken),
-            Skipped::Reserved(taken) => self.invalid(taken, bytes),
+            Skipped::Reserved(taken) => self.invalid_byte(taken),
             Skipped::Done(taken) => {
-                if let State::Skip { kind, record, start, .. } =
-                    std::mem::replace(&mut self.state, State::Start)
-                {
-                    let plan = self.plan.clone();
-                    let length = self.offset + taken as u64 - start;
-                    self.reject(kind, start, length, || plan.describe(kind, &record))?;
-                    self.push_null()?;
+                if let State::Skip { fault, start, .. } = std::mem::replace(&mut self.state, State::Start) {
+                    let length = self.position.offset + taken as u64 - start;
+                    let is_too_large = length > self.plan.max_record_bytes;
+                    let fault = if is_too_large { Fault::too_large(length) } else { fault };
+                    self.reject(fault, start, length)?;
+                    if self.plan.on_error == OnError::Null {
+                        self.expect(&[]);
+                        self.columns.push_nulls(self.position.record)?;
+                        self.columns.commit();
+                    }
+                    self.count(1);
                 }
+                self.rows_done = 0;
                 Ok(taken)
             }
         }
     }
 
-    /// Notes that the current record is not MessagePack after `taken` of the `bytes`.
-    fn invalid(&mut self, taken: usize, bytes: &[u8]) -> Result<usize> {
+    fn invalid_byte(&mut self, taken: usize) -> Result<usize> {
+        let at = self.position.offset + taken as u64;
+        self.invalid(taken, format!("the byte 0xc1 at byte {at}"))
+    }
+
+    /// Notes that nothing behind `taken` bytes of the current record can be read.
+    fn invalid(&mut self, taken: usize, found: String) -> Result<usize> {
         let start = match self.state {
             State::Skip { start, .. } => start,
-            _ => self.offset,
+            _ => self.position.offset,
         };
-        self.state = State::Invalid { start, at: self.offset + taken as u64 };
+        self.state = State::Invalid { start, found };
         if self.plan.on_error == OnError::Raise {
-            self.finish(bytes.len() as u64)?;
+            self.finish(taken as u64)?;
         }
         Ok(taken)
     }
@@ -246,59 +364,57 @@ impl Decoder {
     /// Ends the input. `rest` is how many of its bytes [`decode`](Self::decode) did not take: they are part of a record that
     /// is cut off, or of what could not be read. What comes next is record 0 of another input.
     pub fn finish(&mut self, rest: u64) -> Result<()> {
-        let end = self.offset + rest;
+        let offset = self.position.offset;
+        let end = offset + rest;
+        let truncated =
+            |expected: String, found: String| Fault::input(RejectKind::Truncated, expected, found);
         match std::mem::replace(&mut self.state, State::Start) {
-            State::Start if rest == 0 => {}
+            State::Start if rest == 0 => {
+                if let Some(left) = self.position.left.filter(|&left| left > 0) {
+                    let expected = format!(
+                        "{left} more of the records that the {} announces",
+                        self.plan.framing.as_str()
+                    );
+                    self.reject(truncated(expected, "none".to_owned()), offset, 0)?;
+                }
+            }
             State::Start => {
-                // Only a record whose length is known asks for more than a head.
-                let expected = if self.needed > MAX_HEAD {
-                    format!("{} bytes", self.needed)
-                } else {
-                    "a whole record".to_owned()
+                let expected = match self.least {
+                    0 => "a whole record".to_owned(),
+                    least => format!("{least} bytes"),
                 };
-                self.reject(RejectKind::Truncated, self.offset, rest, || {
-                    (expected, format!("{rest} bytes"))
-                })?;
+                self.reject(truncated(expected, format!("{rest} bytes")), offset, rest)?;
             }
             State::Skip { start, .. } => {
-                let found = || ("a whole record".to_owned(), format!("{} bytes", end - start));
-                self.reject(RejectKind::Truncated, start, end - start, found)?;
+                let found = format!("{} bytes", end - start);
+                self.reject(truncated("a whole record".to_owned(), found), start, end - start)?;
             }
-            State::Invalid { start, at } => {
-                let found = || ("a MessagePack object".to_owned(), format!("the byte 0xc1 at byte {at}"));
-                self.reject(RejectKind::Invalid, start, end - start, found)?;
+            State::Invalid { start, found } => {
+                let fault = Fault::input(RejectKind::Invalid, "a MessagePack object".to_owned(), found);
+                self.reject(fault, start, end - start)?;
             }
         }
-        (self.offset, self.record, self.remaining, self.needed) = (0, 0, None, MAX_HEAD);
+        self.position = Position::start(self.plan.framing);
+        (self.end, self.needed, self.least, self.rows_done) = (None, MAX_HEAD, 0, 0);
         Ok(())
     }
 
     /// The rows so far, with what was rejected; `None` where there is neither.
     pub fn flush(&mut self) -> Result<Option<Decoded>> {
         let rejects = std::mem::replace(&mut self.rejects, Rejects::new(self.plan.max_rejects));
-        if self.builder.rows() == 0 && rejects.count() == 0 {
+        if self.columns.rows() == 0 && rejects.count() == 0 {
             return Ok(None);
         }
-        let batch = RecordBatch::try_new(self.schema(), vec![self.builder.finish()?])?;
+        let batch = self.columns.finish(&self.schema(), &self.name)?;
         Ok(Some(Decoded { batch, rejects }))
     }
 
-    /// Deals with the current record, which is no row: an error, or a reject.
-    fn reject(
-        &mut self,
-        kind: RejectKind,
-        offset: u64,
-        length: u64,
-        describe: impl FnOnce() -> (String, String),
-    ) -> Result<()> {
-        let record = self.record;
-        self.record += 1;
+    /// Deals with what is wrong with the current record: an error, or a reject.
+    fn reject(&mut self, fault: Fault, offset: u64, length: u64) -> Result<()> {
+        let (plan, record) = (&self.plan, self.position.record);
         let reject = || {
-            let (expected, found) = describe();
-            let field = match kind {
-                RejectKind::Truncated | RejectKind::Invalid => None,
-                _ => Some(VECTOR.into()),
-            };
+            let (kind, field) = (fault.kind, fault.field(plan));
+            let (expected, found) = (fault.expected(plan), fault.found.to_string());
             Reject { file: "".into(), record, offset, length, field, kind, expected, found }
         };
         if self.plan.on_error == OnError::Raise {
@@ -307,25 +423,33 @@ impl Decoder {
         self.rejects.push(reject);
         Ok(())
     }
+}
 
-    /// Under [`OnError::Null`], a row in the place of the record.
-    fn push_null(&mut self) -> Result<()> {
-        if self.plan.on_error == OnError::Null {
-            self.reserve(0)?;
-            self.builder.push_null();
-        }
-        Ok(())
+/// What the records from the start of `bytes` on are like, if that is a reason to expect more of the kind: the place of the
+/// first of them, and the template. The error asks for more bytes.
+pub(crate) fn first_template(
+    plan: &Plan,
+    mut position: Position,
+    bytes: &[u8],
+) -> Result<Option<(Position, Template)>, u64> {
+    if !matches!(plan.content, Content::Vector(Some(_))) {
+        return Ok(None);
     }
-
-    /// Memory for the batch, no more than the rows that the input can still hold.
-    fn reserve(&mut self, at_hand: usize) -> Result<()> {
-        let smallest = match self.plan.on_error {
-            // Anything can become a row.
-            OnError::Null => 1,
-            _ => self.plan.payload() as u64 + 1,
-        };
-        let hold = self.remaining.map_or(u64::MAX, |bytes| bytes.max(at_hand as u64) / smallest + 1);
-        let rows = usize::try_from(hold).unwrap_or(usize::MAX).min(self.plan.batch_rows);
-        self.builder.reserve(rows)
+    let mut cursor = Cursor::new(bytes);
+    let short = |broken| match broken {
+        Broken::Short(needed) if needed <= plan.max_record_bytes => Err(needed),
+        _ => Ok(None),
+    };
+    if position.left == Some(0) {
+        match (plan.framing, cursor.head()) {
+            (Framing::Array, Ok(Head::Array(records))) => position.left = Some(records.into()),
+            (_, Err(broken)) => return short(broken),
+            _ => return Ok(None),
+        }
+        position.offset += cursor.at() as u64;
+    }
+    match record::template(plan, &mut cursor) {
+        Ok(template) => Ok(template.map(|template| (position, template))),
+        Err(broken) => short(broken),
     }
 }

@@ -7,7 +7,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::options::ReadOptions;
 use crate::record::{Plan, VECTOR};
 use crate::reject::{Reject, RejectKind};
-use crate::vector::{Converter, Dtype, RawDtype, VectorBuilder};
+use crate::vector::encoding::Elements;
+use crate::vector::{Converter, Dtype, Format, RawDtype, VectorBuilder};
 
 /// Puts vectors into record batches.
 ///
@@ -22,6 +23,8 @@ use crate::vector::{Converter, Dtype, RawDtype, VectorBuilder};
 /// ```
 pub struct BatchBuilder {
     plan: Plan,
+    dim: usize,
+    dtype: Dtype,
     builder: VectorBuilder,
     count: u64,
 }
@@ -29,8 +32,9 @@ pub struct BatchBuilder {
 impl BatchBuilder {
     /// For vectors of `dim` elements; of the options, `dtype` and those of batches count.
     pub fn new(dim: u32, options: &ReadOptions) -> Result<Self> {
-        let plan = Plan::new(dim, options)?;
-        Ok(Self { builder: plan.builder(), plan, count: 0 })
+        let plan = Plan::of_vectors(dim, options)?;
+        let (dim, dtype) = (dim as usize, options.dtype);
+        Ok(Self { builder: plan.vector_builder(dim, dtype), plan, dim, dtype, count: 0 })
     }
 
     /// The schema of the batches.
@@ -45,10 +49,10 @@ impl BatchBuilder {
         }
         let number = self.count;
         self.count += 1;
-        check_length(number, self.plan.dim, raw, elements)?;
+        check_length(number, self.dim, raw, elements)?;
         self.builder.reserve(self.plan.batch_rows)?;
-        self.builder.set_raw(raw);
-        self.builder.push(elements).map_err(|index| unfit(number, raw, self.plan.dtype, elements, index))
+        let vector = Elements::Alike(Format::Packed(raw), elements.into());
+        self.builder.push(&vector).map_err(|index| unfit(number, raw, self.dtype, elements, index))
     }
 
     /// True when [`flush`](Self::flush) must be called before the next vector.
@@ -75,7 +79,7 @@ pub struct RowConverter {
 impl RowConverter {
     /// For vectors of `dim` elements, which become `dtype`.
     pub fn new(dim: usize, dtype: Dtype) -> Self {
-        Self { converter: Converter::new(RawDtype::default(), dtype), dim, dtype }
+        Self { converter: Converter::new(Format::Packed(RawDtype::default()), dtype), dim, dtype }
     }
 
     /// Converts vector `number`, given as the bytes of its elements, into `row`, which has room for one.
@@ -89,7 +93,7 @@ impl RowConverter {
                 self.dtype
             )));
         }
-        self.converter.set_raw(raw);
+        self.converter.set_format(Format::Packed(raw));
         self.converter.convert(elements, row).map_err(|index| unfit(number, raw, self.dtype, elements, index))
     }
 }

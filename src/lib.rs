@@ -16,6 +16,7 @@ mod reject;
 mod sample;
 mod source;
 mod text;
+mod values;
 mod vector;
 
 #[cfg(feature = "cli")]
@@ -26,10 +27,10 @@ mod python;
 pub use decode::{Decoded, Decoder};
 pub use error::{Error, ErrorKind, Result};
 pub use input::{Check, EXTENSIONS, Input, OpenStream, Span, discover};
-pub use inspect::{Column, Inspection, inspect};
+pub use inspect::{Column, Inspection, Norms, Vectors, inspect};
 pub use ipc::{write_arrow, write_arrow_stream};
 pub use item::{BatchBuilder, RowConverter};
-pub use options::{OnError, ReadOptions};
+pub use options::{Framing, OnError, ReadOptions, parse_type};
 pub use parquet::{Compression, Encoding, ListType, Report, WriteOptions, to_parquet, write_parquet};
 pub use reader::{Interrupt, Progress, Reader, Watch};
 pub use reject::{Reject, RejectKind, Rejects};

@@ -154,7 +154,12 @@ pub(crate) enum Skipped {
 
 impl Skipper {
     pub(crate) fn new() -> Self {
-        Self { objects: 1, payload: 0 }
+        Self::of(1)
+    }
+
+    /// Steps over so many objects.
+    pub(crate) fn of(objects: u64) -> Self {
+        Self { objects, payload: 0 }
     }
 
     /// Takes the next bytes. A head that is cut off at the end of `bytes` is left for the next call.
@@ -180,6 +185,91 @@ impl Skipper {
                 Err(HeadError::Incomplete) => return Skipped::More(at),
                 Err(HeadError::Reserved) => return Skipped::Reserved(at),
             }
+        }
+    }
+}
+
+/// Why an object could not be read to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Broken {
+    /// The bytes end too early: at least so many are needed, counted from where the cursor began.
+    Short(u64),
+    /// At this place stands 0xc1.
+    Reserved(usize),
+}
+
+/// Reads objects one after another from bytes that may end too early.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Cursor<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Cursor<'a> {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, at: 0 }
+    }
+
+    /// How many bytes have been read.
+    pub(crate) fn at(&self) -> usize {
+        self.at
+    }
+
+    /// What has not been read.
+    pub(crate) fn rest(&self) -> &'a [u8] {
+        &self.bytes[self.at..]
+    }
+
+    /// The bytes read since `start`, which is where the cursor was.
+    pub(crate) fn since(&self, start: usize) -> &'a [u8] {
+        &self.bytes[start..self.at]
+    }
+
+    pub(crate) fn head(&mut self) -> Result<Head, Broken> {
+        match Head::read(self.rest()) {
+            Ok((head, size)) => {
+                self.at += size;
+                Ok(head)
+            }
+            Err(HeadError::Incomplete) => Err(Broken::Short(self.bytes.len() as u64 + 1)),
+            Err(HeadError::Reserved) => Err(Broken::Reserved(self.at)),
+        }
+    }
+
+    /// The next head, which stays unread.
+    pub(crate) fn peek(&self) -> Result<Head, Broken> {
+        let mut ahead = *self;
+        ahead.head()
+    }
+
+    /// The next `length` bytes.
+    pub(crate) fn take(&mut self, length: usize) -> Result<&'a [u8], Broken> {
+        self.require(length as u64)?;
+        self.at += length;
+        Ok(self.since(self.at - length))
+    }
+
+    /// Fails unless so many bytes are at hand.
+    pub(crate) fn require(&self, bytes: u64) -> Result<(), Broken> {
+        let needed = (self.at as u64).saturating_add(bytes);
+        if needed > self.bytes.len() as u64 { Err(Broken::Short(needed)) } else { Ok(()) }
+    }
+
+    /// Steps over one object, with all that is in it.
+    pub(crate) fn skip(&mut self) -> Result<(), Broken> {
+        let mut skipper = Skipper::new();
+        match skipper.skip(self.rest()) {
+            Skipped::Done(bytes) => {
+                self.at += bytes;
+                Ok(())
+            }
+            Skipped::More(bytes) => {
+                // Any object that is still to come takes a byte at least.
+                let least = (self.at + bytes) as u64;
+                let least = least.saturating_add(skipper.payload).saturating_add(skipper.objects);
+                Err(Broken::Short(least.max(self.bytes.len() as u64 + 1)))
+            }
+            Skipped::Reserved(bytes) => Err(Broken::Reserved(self.at + bytes)),
         }
     }
 }

@@ -1,11 +1,13 @@
 //! The read options: one struct, the same in Rust, Python and on the command line.
 
 use std::str::FromStr;
+use std::sync::Arc;
 
+use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::vector::{Dtype, RawDtype};
+use crate::vector::{Dtype, RawDtype, VectorBuilder};
 
 /// What to do with a record that cannot become a row.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +48,47 @@ impl FromStr for OnError {
     }
 }
 
+/// How records lie in an input.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Framing {
+    /// Found out from the first object of the first input: neither array nor map, or a record by what it holds, is a
+    /// `sequence`; an array of maps, of arrays or of vectors is an `array`; a map of many vectors or many maps is a `map`.
+    #[default]
+    Auto,
+    /// One record after another.
+    Sequence,
+    /// A top-level array of records. Another one may follow it.
+    Array,
+    /// A top-level map, of which each value is a record. Another one may follow it.
+    Map,
+}
+
+impl Framing {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Auto, Self::Sequence, Self::Array, Self::Map];
+
+    /// The name that options use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Sequence => "sequence",
+            Self::Array => "array",
+            Self::Map => "map",
+        }
+    }
+}
+
+impl FromStr for Framing {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        Self::ALL.into_iter().find(|framing| framing.as_str() == name).ok_or_else(|| {
+            Error::option(format!("framing `{name}` is not known: use auto, sequence, array or map"))
+        })
+    }
+}
+
 /// How to read a source.
 ///
 /// ```
@@ -58,13 +101,21 @@ impl FromStr for OnError {
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct ReadOptions {
+    /// The fields that hold vectors: a key, a dotted path such as `meta.embedding`, or a position. Found out if empty.
+    pub vector: Vec<String>,
     /// Elements a vector; taken from the first good record if not given, and then enforced on every record.
     pub dim: Option<u32>,
     /// Element type of the vector column.
     pub dtype: Dtype,
     /// How vectors stored as untyped bytes are to be read.
     pub raw_dtype: RawDtype,
-    /// How many records inference may read to find the first good one; 0 reads all.
+    /// How records lie in the inputs.
+    pub framing: Framing,
+    /// Which columns to produce, in this order; the bytes of other fields are stepped over. All if not given.
+    pub columns: Option<Vec<String>>,
+    /// Types that override the inferred ones, by name of the column; fields that no record showed may be named as well.
+    pub schema: Schema,
+    /// How many records inference may read; 0 reads all.
     pub infer_records: u64,
     /// What to do with a record that cannot become a row.
     pub on_error: OnError,
@@ -76,31 +127,135 @@ pub struct ReadOptions {
     pub batch_bytes: usize,
     /// How many threads decode, the caller's included; one a core if not given.
     pub threads: Option<usize>,
+    /// Whether to add a column `path` with the name of the input.
+    pub include_path: bool,
+    /// Whether to add a column `record` with the number of the record in its input.
+    pub include_record: bool,
     /// The largest record that is read; a larger one is a reject, and is not held in memory.
     pub max_record_bytes: u64,
+    /// How deep the types of columns may be nested; 256 at the most. What lies deeper gets no type.
+    pub max_depth: u32,
 }
 
 impl Default for ReadOptions {
     fn default() -> Self {
         Self {
+            vector: Vec::new(),
             dim: None,
             dtype: Dtype::default(),
             raw_dtype: RawDtype::default(),
+            framing: Framing::default(),
+            columns: None,
+            schema: Schema::empty(),
             infer_records: 1000,
             on_error: OnError::default(),
             max_rejects: 10_000,
             batch_rows: None,
             batch_bytes: 8 << 20,
             threads: None,
+            include_path: false,
+            include_record: false,
             max_record_bytes: 256 << 20,
+            max_depth: 128,
         }
     }
+}
+
+/// The Arrow type that `name` stands for, as schemas given in text have it: `int64`, `uint64`, `float32`, `bool`, `string`,
+/// `large_string`, `binary`, `timestamp[ms]` (UTC), `list<int64>`, a vector such as `float32[512]`, or Arrow's own notation.
+///
+/// ```
+/// # use vecpack::parse_type;
+/// assert_eq!(parse_type("list<string>")?.to_string(), "List(Utf8)");
+/// assert!(parse_type("float32[512]")?.to_string().starts_with("FixedSizeList"));
+/// # Ok::<(), vecpack::Error>(())
+/// ```
+pub fn parse_type(name: &str) -> Result<DataType> {
+    let unknown = || {
+        Error::option(format!(
+            "schema: type `{name}` is not known: use for example int64, string, float32[512]"
+        ))
+    };
+    let plain = name.trim();
+    if let Some(item) = plain.strip_prefix("list<").and_then(|rest| rest.strip_suffix('>')) {
+        // Types are nested no deeper than options allow, and so is this.
+        if plain.matches('<').count() > 256 {
+            return Err(unknown());
+        }
+        return Ok(DataType::List(Arc::new(Field::new("element", parse_type(item)?, true))));
+    }
+    if let Some((element, dim)) = plain.strip_suffix(']').and_then(|plain| plain.split_once('['))
+        && let (Ok(dtype), Ok(dim)) = (element.parse::<Dtype>(), dim.parse::<i32>())
+    {
+        return Ok(VectorBuilder::data_type(dim, dtype));
+    }
+    let timestamp = |unit| DataType::Timestamp(unit, Some("UTC".into()));
+    Ok(match plain {
+        "null" => DataType::Null,
+        "bool" | "boolean" => DataType::Boolean,
+        "int8" => DataType::Int8,
+        "int16" => DataType::Int16,
+        "int32" => DataType::Int32,
+        "int64" => DataType::Int64,
+        "uint8" => DataType::UInt8,
+        "uint16" => DataType::UInt16,
+        "uint32" => DataType::UInt32,
+        "uint64" => DataType::UInt64,
+        "float16" => DataType::Float16,
+        "float32" => DataType::Float32,
+        "float64" => DataType::Float64,
+        "string" | "text" | "utf8" => DataType::Utf8,
+        "large_string" | "large_utf8" => DataType::LargeUtf8,
+        "binary" | "bytes" => DataType::Binary,
+        "large_binary" => DataType::LargeBinary,
+        "timestamp" | "timestamp[ns]" => timestamp(TimeUnit::Nanosecond),
+        "timestamp[us]" => timestamp(TimeUnit::Microsecond),
+        "timestamp[ms]" => timestamp(TimeUnit::Millisecond),
+        "timestamp[s]" => timestamp(TimeUnit::Second),
+        other => other.parse().map_err(|_| unknown())?,
+    })
 }
 
 impl ReadOptions {
     /// The defaults.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Adds a field to [`vector`](Self::vector).
+    pub fn with_vector(mut self, name: impl Into<String>) -> Self {
+        self.vector.push(name.into());
+        self
+    }
+
+    /// Sets [`framing`](Self::framing).
+    pub fn with_framing(self, framing: Framing) -> Self {
+        Self { framing, ..self }
+    }
+
+    /// Sets [`columns`](Self::columns).
+    pub fn with_columns<T: Into<String>>(self, columns: impl IntoIterator<Item = T>) -> Self {
+        Self { columns: Some(columns.into_iter().map(Into::into).collect()), ..self }
+    }
+
+    /// Sets [`schema`](Self::schema).
+    pub fn with_schema(self, schema: Schema) -> Self {
+        Self { schema, ..self }
+    }
+
+    /// Sets [`include_path`](Self::include_path).
+    pub fn with_include_path(self, include_path: bool) -> Self {
+        Self { include_path, ..self }
+    }
+
+    /// Sets [`include_record`](Self::include_record).
+    pub fn with_include_record(self, include_record: bool) -> Self {
+        Self { include_record, ..self }
+    }
+
+    /// Sets [`max_depth`](Self::max_depth).
+    pub fn with_max_depth(self, max_depth: u32) -> Self {
+        Self { max_depth, ..self }
     }
 
     /// Sets [`dim`](Self::dim).
@@ -165,6 +320,11 @@ impl ReadOptions {
             Self { batch_bytes: 0, .. } => zero("batch_bytes"),
             Self { threads: Some(0), .. } => zero("threads"),
             Self { max_record_bytes: 0, .. } => zero("max_record_bytes"),
+            Self { max_depth: 0, .. } => zero("max_depth"),
+            Self { max_depth: 257.., .. } => Err(Error::option("max_depth must be at most 256")),
+            Self { columns: Some(columns), .. } if columns.is_empty() => {
+                Err(Error::option("columns must name at least one column"))
+            }
             _ => Ok(()),
         }
     }

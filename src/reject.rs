@@ -20,8 +20,10 @@ pub enum RejectKind {
     Value,
     /// The bytes are not MessagePack; the rest of their file cannot be read.
     Invalid,
-    /// The record is larger than `max_record_bytes`.
+    /// The record is larger than `max_record_bytes`, or a value than its column can hold.
     TooLarge,
+    /// The record is written in a way that is known and cannot be read.
+    Unsupported,
 }
 
 impl RejectKind {
@@ -34,6 +36,7 @@ impl RejectKind {
             Self::Value => "value",
             Self::Invalid => "invalid",
             Self::TooLarge => "too_large",
+            Self::Unsupported => "unsupported",
         }
     }
 }

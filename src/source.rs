@@ -7,10 +7,10 @@ use arrow::datatypes::SchemaRef;
 
 use crate::error::{Error, Result};
 use crate::input::{Blocks, Input, Opened, Span, discover};
-use crate::msgpack::{MAX_HEAD, Skipped, Skipper};
-use crate::options::ReadOptions;
+use crate::msgpack::{Cursor, Head, MAX_HEAD, Skipped, Skipper};
+use crate::options::{Framing, ReadOptions};
 use crate::reader::{Reader, lock};
-use crate::record::{Inference, Inferred, Plan};
+use crate::record::{Findings, Inference, Inferred, Plan};
 use crate::reject::Rejects;
 
 /// Paths or buffers plus read options: lazy, can be scanned again, counted and split.
@@ -20,7 +20,7 @@ use crate::reject::Rejects;
 ///
 /// let two = [0xc4, 4, 0, 0, 128, 63, 0xc4, 4, 0, 0, 0, 64]; // the vectors [1.0] and [2.0]
 /// let source = Source::new(vec![Input::bytes("two", two.to_vec())], ReadOptions::new())?;
-/// assert_eq!(source.dim(), 1);
+/// assert_eq!(source.dim(), Some(1));
 /// for batch in source.reader()? {
 ///     assert_eq!(batch?.num_rows(), 2);
 /// }
@@ -31,23 +31,31 @@ use crate::reject::Rejects;
 pub struct Source {
     inputs: Arc<[Input]>,
     options: ReadOptions,
+    findings: Findings,
     plan: Arc<Plan>,
     /// Of the latest scan, which may be under way.
     rejects: Mutex<Arc<Mutex<Rejects>>>,
 }
 
 impl Source {
-    /// A source of `inputs`. Reads as much of them as it takes to find the dimension, unless the options give it.
+    /// A source of `inputs`. Reads as much of them as it takes to find out what they hold.
     pub fn new(inputs: Vec<Input>, options: ReadOptions) -> Result<Self> {
         options.check()?;
-        let dim = match options.dim {
-            Some(dim) => dim,
-            None => infer(&inputs, &options)?,
-        };
-        let options = options.with_dim(dim);
-        let plan = Arc::new(Plan::new(dim, &options)?);
+        let findings = infer(&inputs, &options)?;
+        Self::with_findings(inputs, options, findings)
+    }
+
+    /// A source of `inputs` that hold what was found out before.
+    pub(crate) fn with_findings(
+        inputs: Vec<Input>,
+        options: ReadOptions,
+        findings: Findings,
+    ) -> Result<Self> {
+        let dim = options.dim.or_else(|| findings.vector()?.dim()?.try_into().ok());
+        let options = ReadOptions { dim, ..options };
+        let plan = Arc::new(Plan::new(&findings, &options)?);
         let rejects = Mutex::new(Arc::new(Mutex::new(Rejects::new(options.max_rejects))));
-        Ok(Self { inputs: inputs.into(), options, plan, rejects })
+        Ok(Self { inputs: inputs.into(), options, findings, plan, rejects })
     }
 
     /// A source of files, directories and patterns; see [`discover`](crate::discover).
@@ -74,9 +82,18 @@ impl Source {
         self.plan.schema.clone()
     }
 
-    /// Elements a vector.
-    pub fn dim(&self) -> usize {
-        self.plan.dim
+    /// Elements a vector, in the first vector column.
+    pub fn dim(&self) -> Option<usize> {
+        self.findings.vector().and_then(crate::record::Column::dim)
+    }
+
+    /// How records lie in the inputs: what was told, or found out.
+    pub fn framing(&self) -> Framing {
+        self.findings.framing
+    }
+
+    pub(crate) fn findings(&self) -> &Findings {
+        &self.findings
     }
 
     /// How many bytes a scan reads, if that can be known without reading.
@@ -127,7 +144,9 @@ impl Source {
         let mut inputs = Vec::new();
         for input in self.inputs.iter() {
             match input.size()? {
-                Some(size) if self.inputs.len() < parts => inputs.extend(cut(input, size, parts)?),
+                Some(size) if self.inputs.len() < parts => {
+                    inputs.extend(cut(input, self.framing(), size, parts)?)
+                }
                 size => inputs.push((input.clone(), size.unwrap_or(0))),
             }
         }
@@ -141,7 +160,8 @@ impl Source {
             split[part.min(parts - 1)].push(input);
             before += size.max(1);
         }
-        split.into_iter().map(|inputs| Self::new(inputs, self.options.clone())).collect()
+        let part = |inputs| Self::with_findings(inputs, self.options.clone(), self.findings.clone());
+        split.into_iter().map(part).collect()
     }
 }
 
@@ -155,85 +175,121 @@ pub(crate) fn size(inputs: &[Input]) -> Result<Option<u64>> {
 /// How much of an input inference reads at once.
 const GLANCE: usize = 64 << 10;
 
-/// The dimension of the first good record. Both functions below give what is left of an input that tells nothing.
-fn infer(inputs: &[Input], options: &ReadOptions) -> Result<u32> {
+/// What the inputs hold.
+fn infer(inputs: &[Input], options: &ReadOptions) -> Result<Findings> {
     let mut inference = Inference::new(options);
     let buffers = Arc::default();
     for input in inputs {
-        let found = match input.open()? {
+        let rest = match input.open()? {
             Opened::Stream(mut stream) => {
                 // A stream may not open twice: what is read here goes back.
                 let mut read = Vec::new();
-                let found = infer_stream(&mut inference, &mut stream, &mut read);
+                let most = usize::try_from(options.max_record_bytes).unwrap_or(usize::MAX);
+                let rest = infer_stream(&mut inference, &mut stream, &mut read, most.saturating_add(1 << 20));
                 input.put_back(read, stream);
-                found
+                rest
             }
             opened => infer_blocks(&mut inference, Blocks::new(opened, &buffers)),
         };
-        match found.map_err(|error| input.error(error))? {
-            Inferred::Dim(dim) => return Ok(dim),
-            Inferred::Exhausted => break,
-            Inferred::Consumed(rest) => inference.next_input(rest as u64),
-            Inferred::Unreadable => inference.next_input(0),
+        match rest.map_err(|error| input.error(error))? {
+            Some(rest) => inference.next_input(rest),
+            None => break,
         }
     }
-    Err(inference.failure())
+    inference.findings()
 }
 
-fn infer_blocks(inference: &mut Inference, mut blocks: Blocks) -> std::io::Result<Inferred> {
+/// Looks at one input; gives how many of its bytes are left and tell nothing, `None` if no other input need be looked at.
+fn infer_blocks(inference: &mut Inference<'_>, mut blocks: Blocks) -> std::io::Result<Option<u64>> {
     let mut needed = MAX_HEAD;
     loop {
         let bytes = blocks.fill(needed)?;
-        let (length, found) = (bytes.len(), inference.infer(bytes));
-        let Inferred::Consumed(taken) = found else { return Ok(found) };
-        if length < needed && taken == 0 {
-            return Ok(Inferred::Consumed(length));
+        let (length, ended) = (bytes.len(), bytes.len() < needed);
+        match inference.infer(bytes, ended) {
+            Inferred::Done => return Ok(None),
+            Inferred::Unreadable => return Ok(Some(0)),
+            Inferred::Consumed(0, _) if ended => return Ok(Some(length as u64)),
+            Inferred::Consumed(taken, more) => {
+                blocks.consume(taken);
+                // A record that is not there in full: more of it.
+                let more = usize::try_from(more).unwrap_or(usize::MAX);
+                needed = if taken == 0 { more.max(2 * length).max(GLANCE) } else { MAX_HEAD };
+            }
         }
-        blocks.consume(taken);
-        // A record that is not there in full: more of it.
-        needed = if taken == 0 { (2 * length).max(GLANCE) } else { MAX_HEAD };
     }
 }
 
+/// The same for a stream of which no more than `most` bytes may be held.
 fn infer_stream(
-    inference: &mut Inference,
+    inference: &mut Inference<'_>,
     stream: &mut dyn std::io::Read,
     read: &mut Vec<u8>,
-) -> std::io::Result<Inferred> {
-    let mut done = 0;
+    most: usize,
+) -> std::io::Result<Option<u64>> {
+    let (mut done, mut ended) = (0, false);
     loop {
-        let found = inference.infer(&read[done..]);
-        let Inferred::Consumed(taken) = found else { return Ok(found) };
-        done += taken;
-        let length = read.len();
-        if !inference.may_hold(length) {
-            return Ok(Inferred::Exhausted);
+        match inference.infer(&read[done..], ended) {
+            Inferred::Done => return Ok(None),
+            Inferred::Unreadable => return Ok(Some(0)),
+            Inferred::Consumed(0, _) if ended => return Ok(Some((read.len() - done) as u64)),
+            Inferred::Consumed(taken, _) => done += taken,
         }
-        read.resize(length + GLANCE, 0);
-        let more = stream.read(&mut read[length..]);
-        read.truncate(length + more.as_ref().unwrap_or(&0));
-        match more {
-            Ok(0) => return Ok(Inferred::Consumed(read.len() - done)),
-            Err(error) if error.kind() != std::io::ErrorKind::Interrupted => return Err(error),
-            _ => {}
+        let length = read.len();
+        if length > most {
+            return Ok(None);
+        }
+        if !ended {
+            read.resize(length + GLANCE, 0);
+            let more = stream.read(&mut read[length..]);
+            read.truncate(length + more.as_ref().unwrap_or(&0));
+            match more {
+                Ok(0) => ended = true,
+                Err(error) if error.kind() != std::io::ErrorKind::Interrupted => return Err(error),
+                _ => {}
+            }
         }
     }
 }
 
-/// Cuts an input into `parts` of about equal size, between records.
-fn cut(input: &Input, size: u64, parts: usize) -> Result<Vec<(Input, u64)>> {
-    let mut blocks = Blocks::new(input.open()?, &Arc::default());
-    let begin = input.span().unwrap_or(Span { start: 0, end: size, record: 0 });
+/// Cuts an input into `parts` of about equal size, between records. What cannot be cut stays in one piece: a stream, and an
+/// input of more than one array or map of records, or of one that is cut off.
+fn cut(input: &Input, framing: Framing, size: u64, parts: usize) -> Result<Vec<(Input, u64)>> {
+    let whole = || vec![(input.clone(), size)];
+    let opened = input.open()?;
+    if matches!(opened, Opened::Stream(_)) {
+        return Ok(whole());
+    }
+    let mut blocks = Blocks::new(opened, &Arc::default());
+    let mut begin =
+        input.span().unwrap_or(Span { start: 0, end: size, record: 0, inside: framing == Framing::Sequence });
+    let mut left = None;
+    if framing != Framing::Sequence && !begin.inside {
+        let bytes = blocks.fill(MAX_HEAD).map_err(|error| input.error(error))?;
+        let mut cursor = Cursor::new(bytes);
+        match (framing, cursor.head()) {
+            (Framing::Array, Ok(Head::Array(records))) | (Framing::Map, Ok(Head::Map(records))) => {
+                left = Some(u64::from(records));
+            }
+            _ => return Ok(whole()),
+        }
+        let head = cursor.at();
+        blocks.consume(head);
+        begin = Span { start: begin.start + head as u64, inside: true, ..begin };
+    }
+    let objects = if framing == Framing::Map { 2 } else { 1 };
     let mut spans = vec![begin];
     let mut record = begin.record;
-    let mut skipper = Skipper::new();
+    let mut skipper = Skipper::of(objects);
     loop {
+        if left == Some(record - begin.record) {
+            break;
+        }
         let bytes = blocks.fill(MAX_HEAD).map_err(|error| input.error(error))?;
         let (length, skipped) = (bytes.len(), skipper.skip(bytes));
         match skipped {
             Skipped::Done(taken) => {
                 blocks.consume(taken);
-                skipper = Skipper::new();
+                skipper = Skipper::of(objects);
                 record += 1;
                 let position = blocks.position();
                 let share = u128::from(size) * spans.len() as u128 / parts as u128;
@@ -241,7 +297,7 @@ fn cut(input: &Input, size: u64, parts: usize) -> Result<Vec<(Input, u64)>> {
                     if let Some(last) = spans.last_mut() {
                         last.end = position;
                     }
-                    spans.push(Span { start: position, end: begin.end, record });
+                    spans.push(Span { start: position, end: begin.end, record, inside: true });
                 }
             }
             Skipped::More(taken) if taken > 0 => blocks.consume(taken),
@@ -251,6 +307,10 @@ fn cut(input: &Input, size: u64, parts: usize) -> Result<Vec<(Input, u64)>> {
             }
             Skipped::More(_) | Skipped::Reserved(_) => break,
         }
+    }
+    // An array that ends too early, or with something behind it, is for one reader to judge.
+    if left.is_some_and(|left| left != record - begin.record || blocks.position() != begin.end) {
+        return Ok(whole());
     }
     let part = |span: Span| (input.clone().with_span(span), span.end - span.start);
     Ok(spans.into_iter().map(part).collect())

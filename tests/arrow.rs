@@ -120,7 +120,7 @@ fn inspection_counts_what_is_there() {
     let bytes = [vec![0xc0; 7], records(50, 3), vec![0xc4]].concat();
     let found = inspect(vec![Input::bytes("x", bytes)], ReadOptions::new(), Watch::default()).unwrap();
     assert_eq!((found.files, found.rows, found.rejects), (1, 50, 8));
-    assert_eq!((found.columns[0].dim, found.first_rejects.len()), (3, 5));
+    assert_eq!((found.columns[0].vectors.as_ref().unwrap().dim, found.first_rejects.len()), (3, 5));
     let text = found.to_string();
     assert!(text.contains("vector: FixedSizeList<float32, 3>, stored as <f4"), "{text}");
     assert!(text.contains("rejected 8 records") && text.contains("and 3 more"), "{text}");

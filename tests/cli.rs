@@ -551,14 +551,15 @@ mod unix {
         let directory = directory();
         make_fifo(&directory, "fifo");
         // Nobody ever opens the other end.
-        let child =
-            vecpack(&directory, &["to-parquet", "fifo", "--dim", "4", "-o", "out.file"]).spawn().unwrap();
-        interrupt(&directory, child, "-INT");
-        // Here there is nothing to clean up.
-        let child = vecpack(&directory, &["inspect", "fifo"]).spawn().unwrap();
-        std::thread::sleep(Duration::from_millis(300));
-        send("-INT", &child);
-        wait(child).expect(130);
+        for arguments in [&["to-parquet", "fifo", "-o", "out.file"][..], &["inspect", "fifo"]] {
+            let child = vecpack(&directory, arguments).spawn().unwrap();
+            std::thread::sleep(Duration::from_millis(300));
+            send("-INT", &child);
+            wait(child).expect(130);
+            assert!(
+                !names(directory.path()).iter().any(|name| name.contains("out") || name.ends_with("-tmp"))
+            );
+        }
     }
 
     #[test]

@@ -222,7 +222,9 @@ fn a_record_too_large_is_not_held_in_memory() {
             let (peak, found) = peak(|| rows_and_rejects(input.clone(), options));
             let rows = u64::from(dim.is_none_or(|dim| dim == 2));
             assert_eq!(found, Some((rows, 2 - rows)), "{input:?}, dim {dim:?}");
-            assert!(peak < 4 * MIB, "{input:?}, dim {dim:?}: {peak} bytes");
+            // What inference reads of a stream is held, up to max_record_bytes and a bit.
+            let most = if is_stream { 8 } else { 4 };
+            assert!(peak < most * MIB, "{input:?}, dim {dim:?}: {peak} bytes");
         }
     }
 }

@@ -83,13 +83,22 @@ impl Place {
 #[test]
 fn a_target_that_exists_is_refused_before_anything_is_read() {
     let (place, path) = Place::with_old("old.parquet");
+    struct Once(bool);
+    impl io::Read for Once {
+        fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+            assert!(!std::mem::replace(&mut self.0, true), "it was read");
+            out[..6].copy_from_slice(&[0xc4, 4, 0, 0, 0, 0]);
+            Ok(6)
+        }
+    }
     struct Untouched;
     impl vecpack::OpenStream for Untouched {
         fn open(&self) -> io::Result<Box<dyn io::Read + Send>> {
-            unreachable!("it was read")
+            Ok(Box::new(Once(false)))
         }
     }
-    let source = Source::new(vec![Input::stream("s", Untouched)], ReadOptions::new().with_dim(2)).unwrap();
+    // Inference needs the first record and no more.
+    let source = Source::new(vec![Input::stream("s", Untouched)], ReadOptions::new()).unwrap();
     let error = convert(&source, &path, false).unwrap_err();
     assert_eq!(io_kind(&error), io::ErrorKind::AlreadyExists);
     assert!(error.to_string().contains("overwrite"), "{error}");

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use arrow::datatypes::{Field, Schema};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueHint};
 
@@ -12,7 +13,7 @@ use super::size::ByteSize;
 use super::to_arrow::ToArrowArgs;
 use super::to_parquet::ToParquetArgs;
 use crate::error::Error;
-use crate::options::{OnError, ReadOptions};
+use crate::options::{Framing, OnError, ReadOptions, parse_type};
 use crate::vector::{Dtype, RawDtype};
 
 #[derive(Debug, Parser)]
@@ -58,6 +59,11 @@ pub(super) struct InputArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Reading")]
 pub(super) struct ReadArgs {
+    /// A field that holds vectors: a key, a dotted path as in meta.embedding, or a position; may be given several times
+    /// [default: found out].
+    #[arg(long, value_name = "FIELD")]
+    vector: Vec<String>,
+
     /// Elements a vector [default: those of the first good record].
     #[arg(long, value_name = "N")]
     dim: Option<u32>,
@@ -75,7 +81,24 @@ pub(super) struct ReadArgs {
     #[arg(long, value_name = "TYPE", default_value_t = ReadOptions::default().raw_dtype)]
     raw_dtype: RawDtype,
 
-    /// How many records may be read to find the first good one; 0 reads all.
+    /// How records lie in an input: one after another, in one array, or as the values of one map.
+    #[arg(
+        long,
+        value_name = "FRAMING",
+        default_value = ReadOptions::default().framing.as_str(),
+        value_parser = names(Framing::ALL.map(Framing::as_str), str::parse::<Framing>),
+    )]
+    framing: Framing,
+
+    /// The columns to produce, separated by commas; other fields are stepped over [default: all].
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    columns: Vec<String>,
+
+    /// Types that override what is inferred, separated by commas: 'id=uint64,score=float32'.
+    #[arg(long, value_name = "NAME=TYPE", value_delimiter = ',', value_parser = field)]
+    schema: Vec<Field>,
+
+    /// How many records may be read to find out what they are; 0 reads all.
     #[arg(long, value_name = "N", default_value_t = ReadOptions::default().infer_records)]
     infer_records: u64,
 
@@ -95,6 +118,18 @@ pub(super) struct ReadArgs {
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
 
+    /// Add a column `path` with the name of the input.
+    #[arg(long)]
+    include_path: bool,
+
+    /// Add a column `record` with the number of the record in its input.
+    #[arg(long)]
+    include_record: bool,
+
+    /// How deep types of columns may be nested.
+    #[arg(long, value_name = "N", default_value_t = ReadOptions::default().max_depth)]
+    max_depth: u32,
+
     /// The largest record that is read, as 8MiB, 64MB or a number of bytes; a larger one is rejected.
     #[arg(long, value_name = "SIZE", default_value_t = ByteSize(ReadOptions::default().max_record_bytes))]
     max_record_bytes: ByteSize,
@@ -107,9 +142,20 @@ impl ReadArgs {
             .with_dtype(self.dtype)
             .with_raw_dtype(self.raw_dtype)
             .with_infer_records(self.infer_records)
+            .with_framing(self.framing)
+            .with_schema(Schema::new(self.schema.clone()))
+            .with_include_path(self.include_path)
+            .with_include_record(self.include_record)
+            .with_max_depth(self.max_depth)
             .with_max_rejects(self.max_rejects)
             .with_batch_bytes(self.batch_bytes.as_usize())
             .with_max_record_bytes(self.max_record_bytes.0);
+        if !self.columns.is_empty() {
+            options = options.with_columns(&self.columns);
+        }
+        for name in &self.vector {
+            options = options.with_vector(name);
+        }
         if let Some(dim) = self.dim {
             options = options.with_dim(dim);
         }
@@ -121,6 +167,14 @@ impl ReadArgs {
         }
         options
     }
+}
+
+/// A field of a schema, as `name=type`.
+fn field(text: &str) -> Result<Field, Error> {
+    let (name, data_type) = text
+        .rsplit_once('=')
+        .ok_or_else(|| Error::option("write the name of the column, `=`, and its type, as in id=uint64"))?;
+    Ok(Field::new(name, parse_type(data_type)?, true))
 }
 
 /// For commands that turn records into rows; the others look at all of them.

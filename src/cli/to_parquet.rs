@@ -11,7 +11,7 @@ use super::outcome::Failure;
 use super::signals::Signals;
 use super::size::ByteSize;
 use super::{inputs, output};
-use crate::parquet::{Compression, Encoding, ListType, Report, WriteOptions, to_parquet};
+use crate::parquet::{Compression, Encoding, ListType, Report, WriteOptions, check_outputs, to_parquet};
 use crate::source::Source;
 
 /// Convert MessagePack files to Parquet.
@@ -117,6 +117,7 @@ struct JsonReport<'a> {
 
 pub(super) fn run(args: &ToParquetArgs, signals: &Signals) -> Result<(), Failure> {
     let inputs = inputs::inputs(&args.input.inputs, signals)?;
+    check_outputs(&inputs, &args.out, &args.options())?;
     let source = Source::new(inputs, args.policy.apply(args.input.read.options()))?;
     let bar = if args.quiet { ProgressBar::none() } else { ProgressBar::new(source.size()?, args.progress) };
     signals.defer();

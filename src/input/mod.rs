@@ -44,6 +44,8 @@ pub struct Span {
     pub end: u64,
     /// Number of the first record.
     pub record: u64,
+    /// Whether it lies inside of the array or map that holds the records.
+    pub inside: bool,
 }
 
 /// Opens a stream, at every call from its start again. A stream that can be read only once gives an error the second time.
@@ -155,7 +157,7 @@ impl Input {
     }
 
     fn try_open(&self) -> io::Result<Opened> {
-        let whole = |end| Span { start: 0, end, record: 0 };
+        let whole = |end| Span { start: 0, end, record: 0, inside: false };
         match &self.place {
             Place::Path(path) => {
                 let file = File::open(path)?;

@@ -47,7 +47,7 @@ pub fn to_parquet(
     let begin = Instant::now();
     let mut report = Report::new(options);
     let mut before = Progress::default();
-    let outputs = outputs(source, out, options)?;
+    let outputs = outputs(&source.shared_inputs(), out, options)?;
     let rejects = source.begin_scan();
     for (inputs, path) in outputs {
         let reader = source.reader_of(inputs, rejects.clone())?;
@@ -88,13 +88,23 @@ pub fn write_parquet(
     Ok(report)
 }
 
-/// Which part of the source goes into which file. Targets that must not be replaced are refused before any work is done.
-fn outputs(source: &Source, out: &Path, options: &WriteOptions) -> Result<Vec<(Arc<[Input]>, PathBuf)>> {
+/// Refuses targets that must not be replaced, before anything of the inputs is read.
+#[cfg(feature = "cli")]
+pub(crate) fn check_outputs(inputs: &[Input], out: &Path, options: &WriteOptions) -> Result<()> {
+    outputs(&inputs.into(), out, options).map(drop)
+}
+
+/// Which inputs go into which file. Targets that must not be replaced are refused before any work is done.
+fn outputs(
+    inputs: &Arc<[Input]>,
+    out: &Path,
+    options: &WriteOptions,
+) -> Result<Vec<(Arc<[Input]>, PathBuf)>> {
     let outputs = if is_directory(out) {
         std::fs::create_dir_all(out).map_err(|error| Error::io(out, error))?;
         let mut taken = HashSet::new();
         let mut outputs = Vec::new();
-        for (number, input) in source.inputs().iter().enumerate() {
+        for (number, input) in inputs.iter().enumerate() {
             let path = out.join(file_name(input, number));
             if !taken.insert(path.clone()) {
                 let message = format!(
@@ -108,7 +118,7 @@ fn outputs(source: &Source, out: &Path, options: &WriteOptions) -> Result<Vec<(A
         }
         outputs
     } else {
-        vec![(source.shared_inputs(), out.to_owned())]
+        vec![(inputs.clone(), out.to_owned())]
     };
     for (_, path) in &outputs {
         check_target(path, options.overwrite)?;

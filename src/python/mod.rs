@@ -32,7 +32,7 @@ mod _vecpack {
     #[pymodule_export]
     use super::source::{Batches, PySource, restore_source};
     #[pymodule_export]
-    use super::table::{PyBatch, PySchema, PyTable};
+    use super::table::{PyBatch, PySchema, PyTable, restore_schema};
     #[pymodule_export]
     use super::{read, run_command, scan};
 
@@ -43,12 +43,14 @@ mod _vecpack {
 
 /// Opens a source: files, globs, directories, ``-`` for standard input, bytes-like objects, binary file objects, or a list of these.
 ///
-/// Reads only what it takes to find the dimension.
+/// Reads only what it takes to find out what is in them.
 #[pyfunction]
 #[pyo3(
     signature = (inputs, **options),
-    text_signature = "(inputs, *, dim=None, dtype='float32', raw_dtype='<f4', infer_records=1000, on_error='raise', \
-                      max_rejects=10000, batch_rows=None, batch_bytes=8388608, threads=None, max_record_bytes=268435456)"
+    text_signature = "(inputs, *, vector=None, dim=None, dtype='float32', raw_dtype='<f4', framing='auto', columns=None, \
+                      schema=None, infer_records=1000, on_error='raise', max_rejects=10000, batch_rows=None, \
+                      batch_bytes=8388608, threads=None, include_path=False, include_record=False, \
+                      max_record_bytes=268435456, max_depth=128)"
 )]
 fn scan(
     py: Python<'_>,
@@ -63,8 +65,10 @@ fn scan(
 #[pyfunction]
 #[pyo3(
     signature = (inputs, **options),
-    text_signature = "(inputs, *, dim=None, dtype='float32', raw_dtype='<f4', infer_records=1000, on_error='raise', \
-                      max_rejects=10000, batch_rows=None, batch_bytes=8388608, threads=None, max_record_bytes=268435456)"
+    text_signature = "(inputs, *, vector=None, dim=None, dtype='float32', raw_dtype='<f4', framing='auto', columns=None, \
+                      schema=None, infer_records=1000, on_error='raise', max_rejects=10000, batch_rows=None, \
+                      batch_bytes=8388608, threads=None, include_path=False, include_record=False, \
+                      max_record_bytes=268435456, max_depth=128)"
 )]
 fn read(
     py: Python<'_>,

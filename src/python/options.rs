@@ -2,14 +2,17 @@
 
 use std::fmt::Display;
 use std::str::FromStr;
+use std::sync::Arc;
 
+use arrow::datatypes::{Field, Schema};
 use pyo3::exceptions::{PyOverflowError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
 use super::errors::to_python;
+use super::table::PySchema;
 use crate::error::Error;
-use crate::options::ReadOptions;
+use crate::options::{ReadOptions, parse_type};
 use crate::parquet::WriteOptions;
 
 /// The read options among `keywords`; any other keyword is an error.
@@ -52,19 +55,75 @@ fn unexpected(function: &str, name: &str) -> PyErr {
 
 fn set_read_option(options: &mut ReadOptions, name: &str, value: &Bound<'_, PyAny>) -> PyResult<bool> {
     match name {
+        "vector" => options.vector = vectors(value)?,
         "dim" => options.dim = optional(name, value)?,
         "dtype" => options.dtype = parse_dtype(name, value, &["name", "__name__"])?,
         "raw_dtype" => options.raw_dtype = parse_dtype(name, value, &["str", "name", "__name__"])?,
+        "framing" => options.framing = parse(name, value)?,
+        "columns" => options.columns = if value.is_none() { None } else { Some(columns(value)?) },
+        "schema" => options.schema = schema(value)?,
         "infer_records" => options.infer_records = number(name, value)?,
         "on_error" => options.on_error = parse(name, value)?,
         "max_rejects" => options.max_rejects = number(name, value)?,
         "batch_rows" => options.batch_rows = optional(name, value)?,
         "batch_bytes" => options.batch_bytes = number(name, value)?,
         "threads" => options.threads = optional(name, value)?,
+        "include_path" => options.include_path = value.extract()?,
+        "include_record" => options.include_record = value.extract()?,
         "max_record_bytes" => options.max_record_bytes = number(name, value)?,
+        "max_depth" => options.max_depth = number(name, value)?,
         _ => return Ok(false),
     }
     Ok(true)
+}
+
+/// A field's name or position, or a list of them.
+fn vectors(value: &Bound<'_, PyAny>) -> PyResult<Vec<String>> {
+    let one = |value: &Bound<'_, PyAny>| {
+        if let Ok(position) = value.extract::<u32>() {
+            return Ok(position.to_string());
+        }
+        value
+            .extract::<String>()
+            .map_err(|_| PyTypeError::new_err("vector must be names or positions of fields"))
+    };
+    if value.is_none() {
+        return Ok(Vec::new());
+    }
+    if value.is_instance_of::<PyString>() || value.extract::<u32>().is_ok() {
+        return Ok(vec![one(value)?]);
+    }
+    value.try_iter()?.map(|item| one(&item?)).collect()
+}
+
+fn columns(value: &Bound<'_, PyAny>) -> PyResult<Vec<String>> {
+    let names = || PyTypeError::new_err("columns must be a list of names");
+    if value.is_instance_of::<PyString>() {
+        return Err(names());
+    }
+    value.try_iter()?.map(|item| item?.extract().map_err(|_| names())).collect()
+}
+
+/// An Arrow schema of any library, or a dictionary of types, each in text or of any library.
+fn schema(value: &Bound<'_, PyAny>) -> PyResult<Schema> {
+    if value.is_none() {
+        return Ok(Schema::empty());
+    }
+    let Ok(types) = value.cast::<PyDict>() else {
+        let schema: pyo3_arrow::PySchema = value.extract().map_err(|_| {
+            PyTypeError::new_err("schema must be an Arrow schema or a dictionary of names and types")
+        })?;
+        return Ok(schema.into_inner().as_ref().clone());
+    };
+    let field = |(name, value): (Bound<'_, PyAny>, Bound<'_, PyAny>)| {
+        let name: String = name.extract()?;
+        let data_type = match value.cast::<PyString>() {
+            Ok(text) => parse_type(&text.to_string()).map_err(to_python)?,
+            Err(_) => value.extract::<pyo3_arrow::PyDataType>()?.into_inner(),
+        };
+        Ok(Field::new(name, data_type, true))
+    };
+    Ok(Schema::new(types.iter().map(field).collect::<PyResult<Vec<_>>>()?))
 }
 
 fn set_write_option(options: &mut WriteOptions, name: &str, value: &Bound<'_, PyAny>) -> PyResult<bool> {
@@ -125,15 +184,23 @@ pub(super) fn to_dict<'py>(py: Python<'py>, options: &ReadOptions) -> PyResult<B
         value.to_string()
     }
     let dict = PyDict::new(py);
+    dict.set_item("vector", &options.vector)?;
     dict.set_item("dim", options.dim)?;
     dict.set_item("dtype", text(options.dtype))?;
     dict.set_item("raw_dtype", text(options.raw_dtype))?;
+    dict.set_item("framing", options.framing.as_str())?;
+    dict.set_item("columns", &options.columns)?;
+    let schema = Some(&options.schema).filter(|schema| !schema.fields().is_empty());
+    dict.set_item("schema", schema.map(|schema| PySchema(Arc::new(schema.clone()))))?;
     dict.set_item("infer_records", options.infer_records)?;
     dict.set_item("on_error", options.on_error.as_str())?;
     dict.set_item("max_rejects", options.max_rejects)?;
     dict.set_item("batch_rows", options.batch_rows)?;
     dict.set_item("batch_bytes", options.batch_bytes)?;
     dict.set_item("threads", options.threads)?;
+    dict.set_item("include_path", options.include_path)?;
+    dict.set_item("include_record", options.include_record)?;
     dict.set_item("max_record_bytes", options.max_record_bytes)?;
+    dict.set_item("max_depth", options.max_depth)?;
     Ok(dict)
 }

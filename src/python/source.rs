@@ -10,11 +10,11 @@ use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyCapsule, PyDict, PyList, PyTuple};
 
-use super::errors::is_keyboard_interrupt;
+use super::errors::{is_keyboard_interrupt, to_python};
 use super::export::{schema_capsule, stream_capsule};
 use super::options::{read_options, to_dict};
 use super::signals::{self, Signals};
-use super::table::{PyBatch, PySchema, PyTable};
+use super::table::{PyBatch, PySchema, PyTable, from_json, to_json};
 use super::{detached, options};
 use crate::error::ErrorKind;
 use crate::input::{Input, Span};
@@ -76,10 +76,16 @@ impl PySource {
         options::to_dict(py, self.0.options())
     }
 
-    /// Elements a vector.
+    /// Elements a vector, in the first vector column; ``None`` if there is none.
     #[getter]
-    fn dim(&self) -> usize {
+    fn dim(&self) -> Option<usize> {
         self.0.dim()
+    }
+
+    /// How records lie in the inputs: ``sequence``, ``array`` or ``map``.
+    #[getter]
+    fn framing(&self) -> &'static str {
+        self.0.framing().as_str()
     }
 
     /// What the latest scan rejected so far, as a table.
@@ -162,13 +168,17 @@ impl PySource {
 
     fn __repr__(&self) -> String {
         let inputs = count(self.0.inputs().len() as u64, "input");
-        format!("vecpack.Source({inputs}, vectors of {} {})", self.0.dim(), self.0.options().dtype)
+        match self.0.dim() {
+            Some(dim) => format!("vecpack.Source({inputs}, vectors of {dim} {})", self.0.options().dtype),
+            None => format!("vecpack.Source({inputs}, no vectors)"),
+        }
     }
 
     fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyTuple>)> {
         let restore = py.import("vecpack._vecpack")?.getattr("_restore_source")?;
+        let findings = to_json(self.0.findings())?;
         let inputs = self.0.inputs().iter().map(|input| pickled(py, input)).collect::<PyResult<Vec<_>>>()?;
-        let state = (PyList::new(py, inputs)?, to_dict(py, self.0.options())?).into_pyobject(py)?;
+        let state = (PyList::new(py, inputs)?, to_dict(py, self.0.options())?, findings).into_pyobject(py)?;
         Ok((restore, state))
     }
 }
@@ -185,12 +195,12 @@ fn pickled<'py>(py: Python<'py>, input: &Input) -> PyResult<Bound<'py, PyTuple>>
             )));
         }
     };
-    let span = input.span().map(|span| (span.start, span.end, span.record));
+    let span = input.span().map(|span| (span.start, span.end, span.record, span.inside));
     (what, span).into_pyobject(py)
 }
 
-/// A path or bytes; start, end and first record of the span.
-type Pickled<'py> = (Bound<'py, PyAny>, Option<(u64, u64, u64)>);
+/// A path or bytes; start, end and first record of the span, and whether it lies inside of an array or map.
+type Pickled<'py> = (Bound<'py, PyAny>, Option<(u64, u64, u64, bool)>);
 
 /// The other half of pickling.
 #[pyfunction(name = "_restore_source")]
@@ -198,6 +208,7 @@ pub(super) fn restore_source(
     py: Python<'_>,
     inputs: Vec<Pickled<'_>>,
     options: &Bound<'_, PyDict>,
+    findings: &str,
 ) -> PyResult<PySource> {
     let check = signals::check(py)?;
     let inputs = inputs.into_iter().map(|(what, span)| {
@@ -206,11 +217,14 @@ pub(super) fn restore_source(
             Err(_) => Input::path(what.extract::<PathBuf>()?).with_check(check.clone()),
         };
         Ok(match span {
-            Some((start, end, record)) => input.with_span(Span { start, end, record }),
+            Some((start, end, record, inside)) => input.with_span(Span { start, end, record, inside }),
             None => input,
         })
     });
-    PySource::open(py, inputs.collect::<PyResult<_>>()?, read_options("_restore_source", Some(options))?)
+    let (inputs, findings) = (inputs.collect::<PyResult<_>>()?, from_json(findings)?);
+    let options = read_options("_restore_source", Some(options))?;
+    let restored = Source::with_findings(inputs, options, findings).map_err(to_python)?;
+    Ok(PySource(Arc::new(restored)))
 }
 
 /// A scan under way: an iterator of record batches.

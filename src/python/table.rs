@@ -1,7 +1,10 @@
 //! Arrow data in memory: schema, record batch, table.
 
+use std::sync::Arc;
+
 use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{Schema, SchemaRef};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyIterator, PyList, PyTuple};
 
@@ -38,9 +41,28 @@ impl PySchema {
         format!("vecpack.Schema({})", fields.collect::<Vec<_>>().join(", "))
     }
 
+    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, (String,))> {
+        let restore = py.import("vecpack._vecpack")?.getattr("_restore_schema")?;
+        Ok((restore, (to_json(&*self.0)?,)))
+    }
+
     fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
         schema_capsule(py, &self.0)
     }
+}
+
+/// The other half of pickling a schema.
+#[pyfunction(name = "_restore_schema")]
+pub(super) fn restore_schema(state: &str) -> PyResult<PySchema> {
+    from_json(state).map(|schema: Schema| PySchema(Arc::new(schema)))
+}
+
+pub(super) fn to_json(value: &impl serde::Serialize) -> PyResult<String> {
+    serde_json::to_string(value).map_err(|error| PyValueError::new_err(error.to_string()))
+}
+
+pub(super) fn from_json<T: serde::de::DeserializeOwned>(state: &str) -> PyResult<T> {
+    serde_json::from_str(state).map_err(|error| PyValueError::new_err(error.to_string()))
 }
 
 /// Rows in memory, one piece of it a column.

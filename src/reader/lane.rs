@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::decode::{Decoded, Decoder};
+use crate::decode::{Decoded, Decoder, Position};
 use crate::error::{ErrorKind, Result};
 use crate::input::Blocks;
-use crate::record::Lead;
+use crate::vector::Template;
 
 pub(super) struct Lane {
     blocks: Blocks,
@@ -16,10 +16,10 @@ pub(super) struct Lane {
 }
 
 /// How a lane finds its records.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) enum Mode {
-    /// All of them begin with this lead and have its length; the lane ends where one does not.
-    Uniform(Lead),
+    /// All of them are like this; the lane ends where one is not.
+    Uniform(Template),
     /// One after another. Ends with the input, or after so many batches.
     Walk(u32),
 }
@@ -45,36 +45,29 @@ enum Went {
 const LONGEST_STEP: u64 = 8 << 20;
 
 /// Where a lane ended, and why.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) enum End {
     /// With its input.
     Input,
     /// All its records were uniform: the next lane is right about where it begins.
     Verified,
     /// A record was not uniform: the lanes behind this one began at places that mean nothing.
-    Diverged { offset: u64, record: u64 },
-    /// After the batches it was to decode. Some record before had this lead.
-    Limit { offset: u64, record: u64, lead: Option<Lead> },
+    Diverged(Position),
+    /// After the batches it was to decode. Some record before was like this.
+    Limit(Position, Option<Template>),
 }
 
 impl Lane {
-    /// A lane over `blocks`, the first of which begins record number `record`.
-    pub(super) fn new(
-        blocks: Blocks,
-        decoder: Decoder,
-        record: u64,
-        mode: Mode,
-        cancelled: Arc<AtomicBool>,
-    ) -> Self {
-        let decoder = decoder.at(blocks.position(), record, blocks.known_left());
+    /// A lane over `blocks`, for a decoder that stands at their beginning.
+    pub(super) fn new(blocks: Blocks, decoder: Decoder, mode: Mode, cancelled: Arc<AtomicBool>) -> Self {
         Self { blocks, decoder, mode, cancelled }
     }
 
     /// Decodes the next batch, or some part of it.
     pub(super) fn step(&mut self) -> Result<Step> {
         let begin = self.blocks.position();
-        let went = match self.mode {
-            Mode::Uniform(lead) => Went::To(self.verify(&lead)?),
+        let went = match self.mode.clone() {
+            Mode::Uniform(template) => Went::To(self.verify(&template)?),
             Mode::Walk(batches) => self.walk(batches)?,
         };
         let bytes = self.blocks.position() - begin;
@@ -90,8 +83,8 @@ impl Lane {
     }
 
     /// Decodes all records of the lane, as long as they are uniform.
-    fn verify(&mut self, lead: &Lead) -> Result<End> {
-        let stride = lead.stride();
+    fn verify(&mut self, template: &Template) -> Result<End> {
+        let stride = template.stride();
         loop {
             self.check_cancelled()?;
             let bytes = self.blocks.fill(stride)?;
@@ -99,10 +92,10 @@ impl Lane {
                 return Ok(End::Verified);
             }
             let whole = bytes.len() - bytes.len() % stride;
-            let taken = self.decoder.decode_uniform(lead, &bytes[..whole])?;
+            let taken = self.decoder.decode_uniform(template, &bytes[..whole])?;
             self.blocks.consume(taken);
             if taken < whole || whole == 0 {
-                return Ok(End::Diverged { offset: self.decoder.offset(), record: self.decoder.record() });
+                return Ok(End::Diverged(self.decoder.position()));
             }
         }
     }
@@ -122,9 +115,7 @@ impl Lane {
                     self.mode = Mode::Walk(batches - 1);
                     return Ok(Went::Full);
                 }
-                let decoder = &self.decoder;
-                let (offset, record, lead) = (decoder.offset(), decoder.record(), decoder.lead());
-                return Ok(Went::To(End::Limit { offset, record, lead }));
+                return Ok(Went::To(End::Limit(self.decoder.position(), self.decoder.template())));
             }
             if self.decoder.is_invalid() || (last && taken == 0) {
                 let rest = self.blocks.discard()?;

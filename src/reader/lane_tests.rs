@@ -5,22 +5,25 @@
 use std::sync::Arc;
 
 use super::*;
+use crate::decode::first_template;
 use crate::options::{OnError, ReadOptions};
-use crate::record::Record;
+use crate::record::Plan;
 
 const GOOD: [u8; 6] = [0xc4, 4, 1, 2, 3, 4];
 
 fn lane(bytes: &[u8], mode: Mode) -> Lane {
     let options = ReadOptions::new().with_on_error(OnError::Skip).with_batch_rows(4);
     let blocks = Blocks::of_bytes(bytes.to_vec().into(), 0, bytes.len() as u64);
-    Lane::new(blocks, Decoder::new(1, &options).unwrap(), 0, mode, Arc::default())
+    Lane::new(blocks, Decoder::new(1, &options).unwrap(), mode, Arc::default())
+}
+
+fn place(offset: u64, record: u64) -> Position {
+    Position { offset, record, left: None }
 }
 
 fn uniform() -> Mode {
-    match Record::read(&GOOD) {
-        Ok(Record::Vector(lead)) => Mode::Uniform(lead),
-        other => unreachable!("{other:?}"),
-    }
+    let plan = Plan::of_vectors(1, &ReadOptions::new()).unwrap();
+    Mode::Uniform(first_template(&plan, place(0, 0), &GOOD).unwrap().unwrap().1)
 }
 
 /// Rows, rejects, bytes and the end of one step.
@@ -41,7 +44,7 @@ fn a_uniform_lane_ends_where_a_record_differs() {
     for bad in 0..4 {
         let mut bytes = GOOD.repeat(4);
         bytes[bad * GOOD.len()] = 0xa4;
-        let at = End::Diverged { offset: 6 * bad as u64, record: bad as u64 };
+        let at = End::Diverged(place(6 * bad as u64, bad as u64));
         assert_eq!(step(&mut lane(&bytes, uniform())), (bad, 0, 6 * bad as u64, Some(at)), "{bad}");
     }
 }
@@ -52,7 +55,7 @@ fn a_walk_of_so_many_batches_ends_behind_them() {
     assert_eq!(step(&mut lane), (4, 1, 25, None));
     let (rows, rejects, bytes, end) = step(&mut lane);
     assert_eq!((rows, rejects, bytes), (4, 0, 24));
-    assert!(matches!(end, Some(End::Limit { offset: 49, record: 9, lead: Some(_) })), "{end:?}");
+    assert!(matches!(end, Some(End::Limit(position, Some(_))) if position == place(49, 9)), "{end:?}");
 }
 
 #[test]

@@ -12,11 +12,15 @@ use std::sync::atomic::AtomicBool;
 
 use super::lane::{End, Lane, Mode};
 use super::slot::Slot;
-use crate::decode::Decoder;
+use crate::decode::{Decoder, Position, first_template};
 use crate::error::{Error, ErrorKind, Result};
 use crate::input::{Blocks, Input, Opened, Span, StepBuffers};
 use crate::msgpack::MAX_HEAD;
-use crate::record::{Lead, Plan, Record};
+use crate::record::Plan;
+use crate::vector::Template;
+
+/// Records that are longer than so many bytes are walked.
+const LONGEST_LOOK: u64 = 1 << 20;
 
 /// The longest walk before the records are again guessed to be uniform, in batches.
 const LONGEST_WALK: u32 = 64;
@@ -41,15 +45,8 @@ enum Place {
 
 /// What the next lane will be.
 enum Next {
-    Uniform {
-        offset: u64,
-        record: u64,
-        lead: Lead,
-    },
-    Walk {
-        offset: u64,
-        record: u64,
-    },
+    Uniform(Position, Template),
+    Walk(Position),
     /// To be known when the lane that walks has ended.
     Unknown,
     Nothing,
@@ -68,30 +65,33 @@ impl Run {
             plan: plan.clone(),
             buffers: buffers.clone(),
             lanes: VecDeque::new(),
-            next: Next::Walk { offset: 0, record: 0 },
+            next: Next::Walk(Position::start(plan.framing)),
             walk: 1,
         };
         if let Place::Random(_, span) = run.opened {
-            let (offset, record) = (span.start, span.record);
-            run.next = match run.first_lead(span)? {
-                Some(lead) => Next::Uniform { offset, record, lead },
-                None => Next::Walk { offset, record },
-            };
+            run.next = run.first(span)?;
         }
         Ok(run)
     }
 
-    /// The lead of the first record, if that is a vector.
-    fn first_lead(&self, span: Span) -> Result<Option<Lead>> {
-        let Some(mut blocks) = self.blocks(span.start, span.end.min(span.start + MAX_HEAD as u64)) else {
-            return Ok(None);
-        };
-        let bytes = blocks.fill(MAX_HEAD).map_err(|error| self.input.error(error))?;
-        Ok(match Record::read(bytes) {
-            Ok(record) if self.plan.fault(&record).is_some() => None,
-            Ok(Record::Vector(lead)) => Some(lead),
-            _ => None,
-        })
+    /// What the first lane will be, by the look of the first record.
+    fn first(&self, span: Span) -> Result<Next> {
+        let start = Position::start(self.plan.framing);
+        // Inside of an array or map one record follows another.
+        let left = if span.inside { None } else { start.left };
+        let start = Position { offset: span.start, record: span.record, left };
+        let Some(mut blocks) = self.blocks(span.start, span.end) else { return Ok(Next::Walk(start)) };
+        let mut needed = MAX_HEAD;
+        loop {
+            let bytes = blocks.fill(needed).map_err(|error| self.input.error(error))?;
+            match first_template(&self.plan, start, bytes) {
+                Ok(Some((position, template))) => return Ok(Next::Uniform(position, template)),
+                Err(more) if bytes.len() >= needed && more < LONGEST_LOOK => {
+                    needed = (more as usize).max(needed + MAX_HEAD);
+                }
+                _ => return Ok(Next::Walk(start)),
+            }
+        }
     }
 
     fn blocks(&self, start: u64, end: u64) -> Option<Blocks> {
@@ -125,39 +125,43 @@ impl Run {
 
     /// Adds the next lane behind the others; `None` where there is none, or it is not known yet what it will be.
     pub(super) fn plan_lane(&mut self) -> Result<Option<&Arc<Slot>>> {
-        let (blocks, record, mode, inline) = match &mut self.opened {
+        let (blocks, position, mode, inline) = match &mut self.opened {
             Place::Stream(stream) => {
                 let Some(opened) = stream.take() else { return Ok(None) };
                 self.next = Next::Nothing;
-                (Blocks::new(opened, &self.buffers), 0, Mode::Walk(u32::MAX), true)
+                let position = Position::start(self.plan.framing);
+                (Blocks::new(opened, &self.buffers), position, Mode::Walk(u32::MAX), true)
             }
             Place::Random(_, span) => {
                 let file_end = span.end;
-                let (offset, end, record, mode) = match self.next {
-                    Next::Unknown | Next::Nothing => return Ok(None),
-                    Next::Walk { offset, record } => {
-                        self.next = Next::Unknown;
-                        (offset, file_end, record, Mode::Walk(self.walk))
+                let (position, end, mode) = match std::mem::replace(&mut self.next, Next::Unknown) {
+                    Next::Unknown => return Ok(None),
+                    Next::Nothing => {
+                        self.next = Next::Nothing;
+                        return Ok(None);
                     }
-                    Next::Uniform { offset, record, lead } => {
+                    Next::Walk(position) => (position, file_end, Mode::Walk(self.walk)),
+                    Next::Uniform(position, template) => {
                         let rows = self.plan.batch_rows as u64;
-                        let end = rows.saturating_mul(lead.stride() as u64).saturating_add(offset);
-                        if end < file_end {
-                            self.next = Next::Uniform { offset: end, record: record + rows, lead };
-                            (offset, end, record, Mode::Uniform(lead))
+                        let after = position.after(rows, template.stride());
+                        if after.offset < file_end && position.left.is_none_or(|left| left > rows) {
+                            self.next = Next::Uniform(after, template.clone());
+                            (position, after.offset, Mode::Uniform(template))
                         } else {
                             // The last lane sees the end of the file, and whatever is cut off there.
                             self.next = Next::Nothing;
-                            (offset, file_end, record, Mode::Walk(u32::MAX))
+                            (position, file_end, Mode::Walk(u32::MAX))
                         }
                     }
                 };
-                let Some(blocks) = self.blocks(offset, end) else { return Ok(None) };
-                (blocks, record, mode, false)
+                let Some(blocks) = self.blocks(position.offset, end) else { return Ok(None) };
+                (blocks, position, mode, false)
             }
         };
         let cancelled = Arc::new(AtomicBool::new(false));
-        let lane = Lane::new(blocks, Decoder::with_plan(self.plan.clone()), record, mode, cancelled.clone());
+        let decoder = Decoder::with_plan(self.plan.clone())?;
+        let decoder = decoder.at(self.input.name(), position, blocks.known_left());
+        let lane = Lane::new(blocks, decoder, mode, cancelled.clone());
         self.lanes.push_back(Slot::new(lane, cancelled, inline));
         Ok(self.lanes.back())
     }
@@ -168,13 +172,11 @@ impl Run {
         match end {
             End::Verified => self.walk = 1,
             End::Input => self.next = Next::Nothing,
-            End::Limit { offset, record, lead: Some(lead) } => {
-                self.next = Next::Uniform { offset, record, lead }
-            }
-            End::Limit { offset, record, lead: None } => self.next = Next::Walk { offset, record },
-            End::Diverged { offset, record } => {
+            End::Limit(position, Some(template)) => self.next = Next::Uniform(position, template),
+            End::Limit(position, None) => self.next = Next::Walk(position),
+            End::Diverged(position) => {
                 self.drop_lanes();
-                self.next = Next::Walk { offset, record };
+                self.next = Next::Walk(position);
                 self.walk = (2 * self.walk).min(LONGEST_WALK);
             }
         }

@@ -11,8 +11,12 @@ const BAD: [u8; 1] = [0xc0];
 
 fn run(records: &[&[u8]], batch_rows: usize) -> Run {
     let options = ReadOptions::new().with_on_error(OnError::Skip).with_batch_rows(batch_rows);
-    let plan = Arc::new(Plan::new(1, &options).unwrap());
+    let plan = Arc::new(Plan::of_vectors(1, &options).unwrap());
     Run::open(Input::bytes("records", records.concat()), &plan, &Arc::default()).unwrap()
+}
+
+fn place(offset: u64, record: u64) -> Position {
+    Position { offset, record, left: None }
 }
 
 /// Plans one lane, decodes it to its end, and gives how many rows it had and how it ended.
@@ -26,7 +30,7 @@ fn decode_lane(run: &mut Run) -> (usize, End) {
         let step = slot.next(None).unwrap().unwrap();
         rows += step.decoded.map_or(0, |decoded| decoded.batch.num_rows());
         if let Some(end) = step.end {
-            run.lane_ended(end);
+            run.lane_ended(end.clone());
             return (rows, end);
         }
     }
@@ -59,9 +63,9 @@ fn a_record_that_differs_ends_the_lanes_behind_it() {
     decode_lane(&mut run);
     assert_eq!(run.lanes(), 8);
     let at = 23 * GOOD.len() as u64;
-    assert_eq!(decode_lane(&mut run), (3, End::Diverged { offset: at, record: 23 }));
+    assert_eq!(decode_lane(&mut run), (3, End::Diverged(place(at, 23))));
     assert_eq!(run.lanes(), 0);
-    assert!(matches!(run.next, Next::Walk { offset, record: 23 } if offset == at));
+    assert!(matches!(run.next, Next::Walk(position) if position == place(at, 23)));
 }
 
 #[test]
@@ -78,7 +82,7 @@ fn after_a_walk_the_lanes_are_tried_again() {
     let mut run = run(&records, 10);
     let (rows, end) = decode_lane(&mut run);
     assert_eq!(rows, 10);
-    assert!(matches!(end, End::Limit { offset: 61, record: 11, lead: Some(_) }), "{end:?}");
+    assert!(matches!(end, End::Limit(position, Some(_)) if position == place(61, 11)), "{end:?}");
     assert_eq!(plan_all(&mut run), 9);
     assert_eq!(decode_lane(&mut run), (10, End::Verified));
 }
@@ -95,7 +99,7 @@ fn walks_grow_while_the_guess_fails_and_begin_anew_when_it_was_right() {
         let (decoded, end) = decode_lane(&mut run);
         rows += decoded;
         match end {
-            End::Diverged { .. } => walks.push(run.walk),
+            End::Diverged(_) => walks.push(run.walk),
             End::Verified => break,
             _ => {}
         }
@@ -108,18 +112,19 @@ fn walks_grow_while_the_guess_fails_and_begin_anew_when_it_was_right() {
 #[test]
 fn a_walk_without_a_good_record_is_followed_by_a_walk() {
     let options = ReadOptions::new().with_on_error(OnError::Null).with_batch_rows(10);
-    let plan = Arc::new(Plan::new(1, &options).unwrap());
+    let plan = Arc::new(Plan::of_vectors(1, &options).unwrap());
     let mut run = Run::open(Input::bytes("records", BAD.repeat(100)), &plan, &Arc::default()).unwrap();
-    assert_eq!(decode_lane(&mut run), (10, End::Limit { offset: 10, record: 10, lead: None }));
-    assert!(matches!(run.next, Next::Walk { offset: 10, record: 10 }));
+    assert_eq!(decode_lane(&mut run), (10, End::Limit(place(10, 10), None)));
+    assert!(matches!(run.next, Next::Walk(position) if position == place(10, 10)));
 }
 
 #[test]
 fn a_part_of_an_input_keeps_to_its_span_and_its_record_numbers() {
     let options = ReadOptions::new().with_on_error(OnError::Skip).with_batch_rows(2);
-    let plan = Arc::new(Plan::new(1, &options).unwrap());
+    let plan = Arc::new(Plan::of_vectors(1, &options).unwrap());
     let records = [&GOOD[..], &GOOD, &GOOD, &BAD, &GOOD].concat();
-    let input = Input::bytes("records", records).with_span(Span { start: 6, end: 19, record: 1 });
+    let input =
+        Input::bytes("records", records).with_span(Span { start: 6, end: 19, record: 1, inside: true });
     let mut run = Run::open(input, &plan, &Arc::default()).unwrap();
     assert_eq!(decode_lane(&mut run), (2, End::Verified));
     let step = {

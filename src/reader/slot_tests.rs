@@ -15,7 +15,7 @@ fn slot(batches: usize) -> Arc<Slot> {
     let decoder = Decoder::new(1, &ReadOptions::new().with_batch_rows(1)).unwrap();
     let cancelled = Arc::new(AtomicBool::new(false));
     let blocks = Blocks::of_bytes(bytes.into(), 0, length);
-    Slot::new(Lane::new(blocks, decoder, 0, Mode::Walk(u32::MAX), cancelled.clone()), cancelled, false)
+    Slot::new(Lane::new(blocks, decoder, Mode::Walk(u32::MAX), cancelled.clone()), cancelled, false)
 }
 
 fn pool() -> rayon::ThreadPool {

@@ -5,9 +5,12 @@ use std::sync::Arc;
 use arrow::array::{ArrayData, ArrayRef, FixedSizeListArray, NullBufferBuilder, make_array};
 use arrow::datatypes::{DataType, Field, FieldRef};
 
-use super::convert::Converter;
-use super::{Dtype, RawDtype, Slab};
+use super::convert::{Converter, Format, Scalar};
+use super::encoding::Elements;
+use super::template::Template;
+use super::{Dtype, Slab};
 use crate::error::{Error, Result};
+use crate::msgpack::Cursor;
 
 /// Collects the vectors of one batch.
 pub(crate) struct VectorBuilder {
@@ -24,11 +27,11 @@ pub(crate) struct VectorBuilder {
 }
 
 impl VectorBuilder {
-    pub(crate) fn new(dim: usize, raw: RawDtype, dtype: Dtype, nullable: bool) -> Self {
+    pub(crate) fn new(dim: usize, dtype: Dtype, nullable: bool) -> Self {
         Self {
             dim,
             dtype,
-            converter: Converter::new(raw, dtype),
+            converter: Converter::new(Format::Packed(Default::default()), dtype),
             nullable,
             slab: None,
             capacity: 0,
@@ -45,11 +48,6 @@ impl VectorBuilder {
     /// Parquet calls the items of a list `element`.
     fn element(dtype: Dtype) -> FieldRef {
         Arc::new(Field::new("element", dtype.data_type(), false))
-    }
-
-    /// How the next vectors are read.
-    pub(crate) fn set_raw(&mut self, raw: RawDtype) {
-        self.converter.set_raw(raw);
     }
 
     pub(crate) fn rows(&self) -> usize {
@@ -85,28 +83,55 @@ impl VectorBuilder {
     }
 
     /// Adds one vector of `dim` elements. The error is the index of the element that does not fit.
-    pub(crate) fn push(&mut self, payload: &[u8]) -> Result<(), usize> {
+    pub(crate) fn push(&mut self, elements: &Elements<'_>) -> Result<(), usize> {
         let row_bytes = self.row_bytes();
         let out = Self::next_rows(&mut self.slab, self.rows * row_bytes, row_bytes);
-        self.converter.convert(payload, out)?;
+        match elements {
+            Elements::Alike(format, bytes) => {
+                self.converter.set_format(*format);
+                self.converter.convert(bytes, out)?;
+            }
+            Elements::Mixed(bytes) => {
+                let mut cursor = Cursor::new(bytes);
+                for (index, out) in out.chunks_exact_mut(self.dtype.size()).enumerate() {
+                    let scalar = cursor.head().ok().and_then(Scalar::of);
+                    if !scalar.is_some_and(|scalar| scalar.write(self.dtype, out)) {
+                        return Err(index);
+                    }
+                }
+            }
+        }
         self.nulls.append_non_null();
         self.rows += 1;
         Ok(())
     }
 
-    /// Adds a vector from each record as long as the records begin with `head` and their elements fit.
-    /// Every item of `records` is a record: `head`, then a vector of `dim` elements. Gives how many were added.
-    pub(crate) fn push_uniform(&mut self, records: std::slice::ChunksExact<'_, u8>, head: &[u8]) -> usize {
+    /// Adds a vector from each record as long as the records are like `template` and their elements fit.
+    /// Every item of `records` has the length of such a record. Gives how many were added.
+    pub(crate) fn push_uniform(
+        &mut self,
+        records: std::slice::ChunksExact<'_, u8>,
+        template: &Template,
+    ) -> usize {
+        self.converter.set_format(template.format());
         let row_bytes = self.row_bytes();
         let out = Self::next_rows(&mut self.slab, self.rows * row_bytes, records.len() * row_bytes);
         let added = records
             .zip(out.chunks_exact_mut(row_bytes))
-            .take_while(|(record, _)| record.starts_with(head))
-            .map_while(|(record, out)| self.converter.convert(&record[head.len()..], out).ok())
+            .map_while(|(record, out)| Some((template.elements_of(record)?, out)))
+            .map_while(|(elements, out)| self.converter.convert(elements, out).ok())
             .count();
         self.nulls.append_n_non_nulls(added);
         self.rows += added;
         added
+    }
+
+    /// Drops the rows behind the first `rows`.
+    pub(crate) fn truncate(&mut self, rows: usize) {
+        if rows < self.rows {
+            self.nulls.truncate(rows);
+            self.rows = rows;
+        }
     }
 
     /// Adds a null. Its elements are zero: nothing of an earlier batch may show.

@@ -6,9 +6,25 @@ use arrow::array::{Array, AsArray};
 use arrow::datatypes::Float32Type;
 
 use super::*;
+use crate::vector::encoding::{self, Seen};
 
 fn builder(nullable: bool) -> VectorBuilder {
-    VectorBuilder::new(2, RawDtype::default(), Dtype::Float32, nullable)
+    VectorBuilder::new(2, Dtype::Float32, nullable)
+}
+
+/// Elements as NumPy's notation says.
+fn packed<'a>(raw: &str, bytes: &'a [u8]) -> Elements<'a> {
+    Elements::Alike(Format::Packed(raw.parse().unwrap()), bytes.into())
+}
+
+/// The template of records with this head of two bytes.
+fn template(head: [u8; 2], raw: &str) -> Template {
+    let record = [&head[..], &[0; 8]].concat();
+    let mut cursor = Cursor::new(&record);
+    let Seen::Vector(encoded) = encoding::read(&mut cursor, raw.parse().unwrap()).unwrap() else {
+        unreachable!("a record with such a head is a vector")
+    };
+    Template::of(&record, &encoded).unwrap()
 }
 
 fn bytes(vector: [f32; 2]) -> Vec<u8> {
@@ -28,8 +44,8 @@ fn records(head: &[u8], vectors: &[[f32; 2]]) -> Vec<u8> {
 fn vectors_become_rows() {
     let mut builder = builder(false);
     builder.reserve(3).unwrap();
-    builder.push(&bytes([1.0, 2.0])).unwrap();
-    builder.push(&bytes([3.0, 4.0])).unwrap();
+    builder.push(&packed("<f4", &bytes([1.0, 2.0]))).unwrap();
+    builder.push(&packed("<f4", &bytes([3.0, 4.0]))).unwrap();
     assert_eq!((builder.rows(), builder.room()), (2, 1));
     let column = builder.finish().unwrap();
     assert_eq!(rows(&column), [Some(vec![1.0, 2.0]), Some(vec![3.0, 4.0])]);
@@ -43,7 +59,7 @@ fn the_builder_is_empty_after_a_batch() {
     for batch in 0..3 {
         assert_eq!((builder.rows(), builder.room()), (0, 0));
         builder.reserve(2).unwrap();
-        builder.push(&bytes([batch as f32, 0.0])).unwrap();
+        builder.push(&packed("<f4", &bytes([batch as f32, 0.0]))).unwrap();
         builder.push_null();
         assert_eq!(rows(&builder.finish().unwrap()), [Some(vec![batch as f32, 0.0]), None]);
     }
@@ -57,10 +73,10 @@ fn a_batch_without_rows_is_an_empty_column() {
 
 #[test]
 fn the_elements_of_a_null_are_zero() {
-    let mut builder = VectorBuilder::new(2, "<f8".parse().unwrap(), Dtype::Float32, true);
+    let mut builder = VectorBuilder::new(2, Dtype::Float32, true);
     builder.reserve(2).unwrap();
     let halfway: Vec<u8> = [7.0, f64::MAX].into_iter().flat_map(f64::to_le_bytes).collect();
-    assert_eq!(builder.push(&halfway), Err(1)); // leaves a 7 behind
+    assert_eq!(builder.push(&packed("<f8", &halfway)), Err(1)); // leaves a 7 behind
     builder.push_null();
     let column = builder.finish().unwrap();
     assert!(column.is_null(0));
@@ -69,12 +85,12 @@ fn the_elements_of_a_null_are_zero() {
 
 #[test]
 fn a_vector_that_does_not_fit_is_no_row() {
-    let mut builder = VectorBuilder::new(2, "<f8".parse().unwrap(), Dtype::Float32, false);
+    let mut builder = VectorBuilder::new(2, Dtype::Float32, false);
     builder.reserve(2).unwrap();
     let vector = |a: f64, b: f64| [a.to_le_bytes(), b.to_le_bytes()].concat();
-    assert_eq!(builder.push(&vector(1.0, f64::MAX)), Err(1));
+    assert_eq!(builder.push(&packed("<f8", &vector(1.0, f64::MAX))), Err(1));
     assert_eq!(builder.rows(), 0);
-    builder.push(&vector(5.0, 6.0)).unwrap();
+    builder.push(&packed("<f8", &vector(5.0, 6.0))).unwrap();
     assert_eq!(rows(&builder.finish().unwrap()), [Some(vec![5.0, 6.0])]);
 }
 
@@ -84,19 +100,19 @@ fn uniform_records_are_added_until_one_begins_otherwise() {
     builder.reserve(4).unwrap();
     let mut bytes = records(&[0xc4, 8], &[[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]);
     bytes[20] = 0xa8; // the third head
-    assert_eq!(builder.push_uniform(bytes.chunks_exact(10), &[0xc4, 8]), 2);
+    assert_eq!(builder.push_uniform(bytes.chunks_exact(10), &template([0xc4, 8], "<f4")), 2);
     assert_eq!(rows(&builder.finish().unwrap()), [Some(vec![1.0, 2.0]), Some(vec![3.0, 4.0])]);
 }
 
 #[test]
 fn uniform_records_are_added_until_one_does_not_fit() {
-    let mut builder = VectorBuilder::new(1, "<f8".parse().unwrap(), Dtype::Float32, false);
+    let mut builder = VectorBuilder::new(1, Dtype::Float32, false);
     builder.reserve(3).unwrap();
     let bytes: Vec<u8> = [1.0, f64::MAX, 2.0]
         .into_iter()
         .flat_map(|x: f64| [vec![0xc4, 8], x.to_le_bytes().into()].concat())
         .collect();
-    assert_eq!(builder.push_uniform(bytes.chunks_exact(10), &[0xc4, 8]), 1);
+    assert_eq!(builder.push_uniform(bytes.chunks_exact(10), &template([0xc4, 8], "<f8")), 1);
     assert_eq!((builder.rows(), builder.room()), (1, 2));
 }
 
@@ -104,9 +120,8 @@ fn uniform_records_are_added_until_one_does_not_fit() {
 fn a_row_takes_the_byte_order_it_is_told() {
     let mut builder = builder(false);
     builder.reserve(2).unwrap();
-    builder.push(&bytes([1.0, 2.0])).unwrap();
-    builder.set_raw(">f4".parse().unwrap());
-    builder.push(&[3f32.to_be_bytes(), 4f32.to_be_bytes()].concat()).unwrap();
+    builder.push(&packed("<f4", &bytes([1.0, 2.0]))).unwrap();
+    builder.push(&packed(">f4", &[3f32.to_be_bytes(), 4f32.to_be_bytes()].concat())).unwrap();
     assert_eq!(rows(&builder.finish().unwrap()), [Some(vec![1.0, 2.0]), Some(vec![3.0, 4.0])]);
 }
 
@@ -114,7 +129,7 @@ fn a_row_takes_the_byte_order_it_is_told() {
 fn memory_is_made_once_a_batch() {
     let mut builder = builder(false);
     builder.reserve(2).unwrap();
-    builder.push(&bytes([1.0, 2.0])).unwrap();
+    builder.push(&packed("<f4", &bytes([1.0, 2.0]))).unwrap();
     builder.reserve(100).unwrap();
     assert_eq!(builder.room(), 1);
 }
@@ -127,9 +142,9 @@ fn a_batch_that_no_memory_holds_is_an_error() {
 #[test]
 fn every_type_of_column_is_an_array_of_its_type() {
     for dtype in Dtype::ALL {
-        let mut builder = VectorBuilder::new(3, "|u1".parse().unwrap(), dtype, false);
+        let mut builder = VectorBuilder::new(3, dtype, false);
         builder.reserve(1).unwrap();
-        builder.push(&[1, 2, 3]).unwrap();
+        builder.push(&packed("|u1", &[1, 2, 3])).unwrap();
         let column = builder.finish().unwrap();
         assert_eq!(column.as_fixed_size_list().values().data_type(), &dtype.data_type());
         assert_eq!((column.len(), column.as_fixed_size_list().value_length()), (1, 3));

@@ -8,13 +8,72 @@
 use half::{bf16, f16};
 
 use super::dtype::{Dtype, Number, RawDtype};
+use crate::msgpack::Head;
 
-/// Converts whole elements of `raw` bytes to elements of the column in native byte order. Both slices hold the same number
-/// of elements. The error is the index of the first element that does not fit.
+/// How the elements of a vector lie in the input, all of them alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// One after another, as a program holds them in memory.
+    Packed(RawDtype),
+    /// As MessagePack's float32, each behind its marker.
+    Float32,
+    /// As MessagePack's float64, each behind its marker.
+    Float64,
+}
+
+impl Format {
+    /// Bytes an element takes.
+    pub(crate) fn size(self) -> usize {
+        match self {
+            Self::Packed(raw) => raw.size(),
+            Self::Float32 => 5,
+            Self::Float64 => 9,
+        }
+    }
+
+    pub(crate) fn is_bool(self) -> bool {
+        matches!(self, Self::Packed(RawDtype { number: Number::Bool, .. }))
+    }
+
+    /// The element at the start of `bytes`; `None` where it is not there, or has another marker.
+    pub(crate) fn scalar(self, bytes: &[u8]) -> Option<Scalar> {
+        match self {
+            Self::Packed(raw) => raw.scalar(bytes),
+            Self::Float32 | Self::Float64 => Scalar::of(Head::read(bytes).ok()?.0),
+        }
+    }
+}
+
+/// MessagePack's markers of floats.
+const F32_MARKER: u8 = 0xca;
+const F64_MARKER: u8 = 0xcb;
+
+/// Converts whole elements of the input to elements of the column in native byte order. Both slices hold the same number
+/// of elements. The error is the index of an element that does not fit, the first such but for markers.
 type Kernel = fn(&[u8], &mut [u8]) -> Result<(), usize>;
 
-/// The kernel from `raw` to `dtype`.
-fn kernel(raw: RawDtype, dtype: Dtype) -> Kernel {
+/// The kernel from `format` to `dtype`.
+fn kernel(format: Format, dtype: Dtype) -> Kernel {
+    match format {
+        Format::Packed(raw) => packed_kernel(raw, dtype),
+        Format::Float32 => match dtype {
+            Dtype::Float32 => move_marked::<4, 5, F32_MARKER>,
+            Dtype::Float64 => convert_marked::<f32, f64, 4, 8, 5, F32_MARKER>,
+            Dtype::Float16 => convert_marked::<f32, f16, 4, 2, 5, F32_MARKER>,
+            Dtype::Int8 => convert_marked::<f32, i8, 4, 1, 5, F32_MARKER>,
+            Dtype::UInt8 => convert_marked::<f32, u8, 4, 1, 5, F32_MARKER>,
+        },
+        Format::Float64 => match dtype {
+            Dtype::Float32 => convert_marked::<f64, f32, 8, 4, 9, F64_MARKER>,
+            Dtype::Float64 => move_marked::<8, 9, F64_MARKER>,
+            Dtype::Float16 => convert_marked::<f64, f16, 8, 2, 9, F64_MARKER>,
+            Dtype::Int8 => convert_marked::<f64, i8, 8, 1, 9, F64_MARKER>,
+            Dtype::UInt8 => convert_marked::<f64, u8, 8, 1, 9, F64_MARKER>,
+        },
+    }
+}
+
+fn packed_kernel(raw: RawDtype, dtype: Dtype) -> Kernel {
     if is_move(raw, dtype) {
         return copy;
     }
@@ -24,7 +83,7 @@ fn kernel(raw: RawDtype, dtype: Dtype) -> Kernel {
         Number::F32 => to::<f32, 4>(raw, dtype),
         Number::F64 => to::<f64, 8>(raw, dtype),
         Number::I8 => to::<i8, 1>(raw, dtype),
-        Number::U8 => to::<u8, 1>(raw, dtype),
+        Number::U8 | Number::Bool => to::<u8, 1>(raw, dtype),
         Number::I16 => to::<i16, 2>(raw, dtype),
         Number::U16 => to::<u16, 2>(raw, dtype),
         Number::I32 => to::<i32, 4>(raw, dtype),
@@ -34,22 +93,22 @@ fn kernel(raw: RawDtype, dtype: Dtype) -> Kernel {
     }
 }
 
-/// Converts vectors from one element type, which may change from vector to vector, to that of a column.
+/// Converts vectors from one format, which may change from vector to vector, to the element type of a column.
 pub(crate) struct Converter {
-    raw: RawDtype,
+    format: Format,
     dtype: Dtype,
     kernel: Kernel,
 }
 
 impl Converter {
-    pub(crate) fn new(raw: RawDtype, dtype: Dtype) -> Self {
-        Self { raw, dtype, kernel: kernel(raw, dtype) }
+    pub(crate) fn new(format: Format, dtype: Dtype) -> Self {
+        Self { format, dtype, kernel: kernel(format, dtype) }
     }
 
     /// How the next vectors are read.
-    pub(crate) fn set_raw(&mut self, raw: RawDtype) {
-        if raw != self.raw {
-            *self = Self::new(raw, self.dtype);
+    pub(crate) fn set_format(&mut self, format: Format) {
+        if format != self.format {
+            *self = Self::new(format, self.dtype);
         }
     }
 
@@ -71,7 +130,7 @@ fn same_type(number: Number, dtype: Dtype) -> bool {
             | (Number::F64, Dtype::Float64)
             | (Number::F16, Dtype::Float16)
             | (Number::I8, Dtype::Int8)
-            | (Number::U8, Dtype::UInt8)
+            | (Number::U8 | Number::Bool, Dtype::UInt8)
     )
 }
 
@@ -124,6 +183,151 @@ fn convert<S: Source<N>, T: Target<M>, const N: usize, const M: usize, const BIG
     Err(raw.as_chunks::<N>().0.iter().position(bad).unwrap_or(0))
 }
 
+/// Markers in front of `N` bytes that are moved. Without the marker it is another type, and the caller has to look.
+fn move_marked<const N: usize, const K: usize, const MARKER: u8>(
+    from: &[u8],
+    out: &mut [u8],
+) -> Result<(), usize> {
+    let mut wrong = 0;
+    for (from, to) in from.as_chunks::<K>().0.iter().zip(out.as_chunks_mut::<N>().0) {
+        wrong |= from[0] ^ MARKER;
+        to.copy_from_slice(&from[1..]);
+        if cfg!(target_endian = "little") {
+            to.reverse();
+        }
+    }
+    if wrong == 0 { Ok(()) } else { Err(unmarked::<K, MARKER>(from).unwrap_or(0)) }
+}
+
+fn convert_marked<
+    S: Source<N>,
+    T: Target<M>,
+    const N: usize,
+    const M: usize,
+    const K: usize,
+    const MARKER: u8,
+>(
+    from: &[u8],
+    out: &mut [u8],
+) -> Result<(), usize> {
+    let read = |bytes: &[u8; K]| {
+        let mut number = [0; N];
+        number.copy_from_slice(&bytes[1..]);
+        S::from_be(number)
+    };
+    let (mut wrong, mut fit) = (0, true);
+    for (from, to) in from.as_chunks::<K>().0.iter().zip(out.as_chunks_mut::<M>().0) {
+        let number = read(from);
+        let converted = T::narrow(number.wide());
+        wrong |= from[0] ^ MARKER;
+        fit &= fits(number, converted);
+        *to = converted.to_ne();
+    }
+    if wrong == 0 && fit {
+        return Ok(());
+    }
+    let bad = |bytes: &[u8; K]| !fits(read(bytes), T::narrow(read(bytes).wide()));
+    let unfit = || from.as_chunks::<K>().0.iter().position(bad);
+    Err(unmarked::<K, MARKER>(from).or_else(unfit).unwrap_or(0))
+}
+
+fn unmarked<const K: usize, const MARKER: u8>(from: &[u8]) -> Option<usize> {
+    from.as_chunks::<K>().0.iter().position(|bytes| bytes[0] != MARKER)
+}
+
+/// Any number, on its own.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Scalar {
+    Float32(f32),
+    Float64(f64),
+    Int(i64),
+    UInt(u64),
+}
+
+impl Scalar {
+    /// The number that a head is, if it is one.
+    pub(crate) fn of(head: Head) -> Option<Self> {
+        match head {
+            Head::UInt(value) => Some(Self::UInt(value)),
+            Head::Int(value) => Some(Self::Int(value)),
+            Head::Float32(value) => Some(Self::Float32(value)),
+            Head::Float64(value) => Some(Self::Float64(value)),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn is_float(self) -> bool {
+        matches!(self, Self::Float32(_) | Self::Float64(_))
+    }
+
+    /// The number as an integer, if it is one.
+    pub(crate) fn to_integer(self) -> Option<i128> {
+        let whole = |value: f64| (value.trunc() == value && value.abs() < 1e30).then_some(value as i128);
+        match self {
+            Self::UInt(value) => Some(value.into()),
+            Self::Int(value) => Some(value.into()),
+            Self::Float32(value) => whole(value.into()),
+            Self::Float64(value) => whole(value),
+        }
+    }
+
+    /// The number as a float32, by the rule of this module.
+    pub(crate) fn to_f32(self) -> Option<f32> {
+        if let Self::Float32(value) = self { Some(value) } else { self.narrow::<f32, 4>() }
+    }
+
+    /// The number as a float64, by the rule of this module.
+    pub(crate) fn to_f64(self) -> Option<f64> {
+        if let Self::Float64(value) = self { Some(value) } else { self.narrow::<f64, 8>() }
+    }
+
+    /// The number as a float16, by the rule of this module.
+    pub(crate) fn to_f16(self) -> Option<f16> {
+        self.narrow::<f16, 2>()
+    }
+
+    fn narrow<T: Target<N>, const N: usize>(self) -> Option<T> {
+        fn one<S: Source<N>, T: Target<M>, const N: usize, const M: usize>(number: S) -> Option<T> {
+            let converted = T::narrow(number.wide());
+            fits(number, converted).then_some(converted)
+        }
+        match self {
+            Self::Float32(value) => one::<f32, T, 4, N>(value),
+            Self::Float64(value) => one::<f64, T, 8, N>(value),
+            Self::Int(value) => one::<i64, T, 8, N>(value),
+            Self::UInt(value) => one::<u64, T, 8, N>(value),
+        }
+    }
+
+    /// Writes the number as an element of a column; false where it does not fit.
+    pub(crate) fn write(self, dtype: Dtype, out: &mut [u8]) -> bool {
+        fn put<const N: usize>(bytes: Option<[u8; N]>, out: &mut [u8]) -> bool {
+            bytes.is_some_and(|bytes| {
+                out.copy_from_slice(&bytes);
+                true
+            })
+        }
+        match dtype {
+            Dtype::Float32 => put(self.to_f32().map(f32::to_ne_bytes), out),
+            Dtype::Float64 => put(self.to_f64().map(f64::to_ne_bytes), out),
+            Dtype::Float16 => put(self.to_f16().map(f16::to_ne_bytes), out),
+            Dtype::Int8 => put(self.narrow::<i8, 1>().map(i8::to_ne_bytes), out),
+            Dtype::UInt8 => put(self.narrow::<u8, 1>().map(u8::to_ne_bytes), out),
+        }
+    }
+}
+
+impl std::fmt::Display for Scalar {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Float32(value) => write!(f, "{value:?}"),
+            Self::Float64(value) => write!(f, "{value:?}"),
+            Self::Int(value) => write!(f, "{value}"),
+            Self::UInt(value) => write!(f, "{value}"),
+        }
+    }
+}
+
 #[inline(always)]
 fn fits<S: Source<N>, T: Target<M>, const N: usize, const M: usize>(number: S, converted: T) -> bool {
     let back = converted.wide();
@@ -135,27 +339,32 @@ fn fits<S: Source<N>, T: Target<M>, const N: usize, const M: usize>(number: S, c
 }
 
 impl RawDtype {
+    /// The element at the start of `bytes`, if it is there.
+    pub(crate) fn scalar(self, bytes: &[u8]) -> Option<Scalar> {
+        fn one<S: Source<N>, const N: usize>(bytes: &[u8], big_endian: bool) -> Option<S> {
+            let bytes = bytes.first_chunk::<N>()?;
+            Some(if big_endian { S::from_be(*bytes) } else { S::from_le(*bytes) })
+        }
+        let big = self.big_endian;
+        Some(match self.number {
+            Number::F16 => Scalar::Float64(one::<f16, 2>(bytes, big)?.to_f64()),
+            Number::BF16 => Scalar::Float64(one::<bf16, 2>(bytes, big)?.wide()),
+            Number::F32 => Scalar::Float32(one::<f32, 4>(bytes, big)?),
+            Number::F64 => Scalar::Float64(one::<f64, 8>(bytes, big)?),
+            Number::I8 => Scalar::Int(one::<i8, 1>(bytes, big)?.into()),
+            Number::U8 | Number::Bool => Scalar::UInt(one::<u8, 1>(bytes, big)?.into()),
+            Number::I16 => Scalar::Int(one::<i16, 2>(bytes, big)?.into()),
+            Number::U16 => Scalar::UInt(one::<u16, 2>(bytes, big)?.into()),
+            Number::I32 => Scalar::Int(one::<i32, 4>(bytes, big)?.into()),
+            Number::U32 => Scalar::UInt(one::<u32, 4>(bytes, big)?.into()),
+            Number::I64 => Scalar::Int(one::<i64, 8>(bytes, big)?),
+            Number::U64 => Scalar::UInt(one::<u64, 8>(bytes, big)?),
+        })
+    }
+
     /// One element as a person writes it.
     pub(crate) fn show(self, bytes: &[u8]) -> String {
-        fn one<S: Source<N> + std::fmt::Debug, const N: usize>(bytes: &[u8], big_endian: bool) -> String {
-            let Some(bytes) = bytes.first_chunk::<N>() else { return String::new() };
-            format!("{:?}", if big_endian { S::from_be(*bytes) } else { S::from_le(*bytes) })
-        }
-        let show = match self.number {
-            Number::F16 => one::<f16, 2>,
-            Number::BF16 => one::<bf16, 2>,
-            Number::F32 => one::<f32, 4>,
-            Number::F64 => one::<f64, 8>,
-            Number::I8 => one::<i8, 1>,
-            Number::U8 => one::<u8, 1>,
-            Number::I16 => one::<i16, 2>,
-            Number::U16 => one::<u16, 2>,
-            Number::I32 => one::<i32, 4>,
-            Number::U32 => one::<u32, 4>,
-            Number::I64 => one::<i64, 8>,
-            Number::U64 => one::<u64, 8>,
-        };
-        show(bytes, self.big_endian)
+        self.scalar(bytes).map(|scalar| scalar.to_string()).unwrap_or_default()
     }
 }
 

@@ -95,11 +95,13 @@ pub(crate) enum Number {
     U32,
     I64,
     U64,
+    /// NumPy's booleans: bytes of 0 and 1.
+    Bool,
 }
 
 impl Number {
     /// NumPy's code, NumPy's name.
-    const NAMES: [(Self, &'static str, &'static str); 12] = [
+    const NAMES: [(Self, &'static str, &'static str); 13] = [
         (Self::F16, "f2", "float16"),
         (Self::BF16, "bf16", "bfloat16"),
         (Self::F32, "f4", "float32"),
@@ -112,11 +114,12 @@ impl Number {
         (Self::U32, "u4", "uint32"),
         (Self::I64, "i8", "int64"),
         (Self::U64, "u8", "uint64"),
+        (Self::Bool, "b1", "bool"),
     ];
 
     pub(crate) fn size(self) -> usize {
         match self {
-            Self::I8 | Self::U8 => 1,
+            Self::I8 | Self::U8 | Self::Bool => 1,
             Self::F16 | Self::BF16 | Self::I16 | Self::U16 => 2,
             Self::F32 | Self::I32 | Self::U32 => 4,
             Self::F64 | Self::I64 | Self::U64 => 8,
@@ -161,7 +164,7 @@ impl fmt::Display for RawDtype {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let order = match (self.number, self.big_endian) {
             (Number::BF16, false) => "",
-            (Number::I8 | Number::U8, _) => "|",
+            (Number::I8 | Number::U8 | Number::Bool, _) => "|",
             (_, true) => ">",
             (_, false) => "<",
         };
@@ -189,6 +192,17 @@ impl FromStr for RawDtype {
                     "raw_dtype `{text}` is not known: use NumPy's notation, such as <f4, >f4, <f2, <f8, |i1, |u1, or bf16"
                 ))
             })
+    }
+}
+
+impl RawDtype {
+    /// The type that a producer's `name` stands for. Beside what options take: PyTorch's names.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        name.strip_prefix("torch.").unwrap_or(name).parse().ok()
+    }
+
+    pub(crate) const fn of(number: Number) -> Self {
+        Self { number, big_endian: false }
     }
 }
 

@@ -3,9 +3,12 @@
 mod builder;
 mod convert;
 mod dtype;
+pub(crate) mod encoding;
 mod slab;
+mod template;
 
 pub(crate) use builder::VectorBuilder;
-pub(crate) use convert::Converter;
+pub(crate) use convert::{Converter, Format, Scalar};
 pub use dtype::{Dtype, RawDtype};
 pub(crate) use slab::Slab;
+pub(crate) use template::Template;

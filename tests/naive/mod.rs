@@ -55,11 +55,79 @@ fn end(bytes: &[u8], at: usize) -> Result<usize, Stop> {
     (0..objects).try_fold(start + payload, |at, _| end(bytes, at))
 }
 
+/// The numbers of the array at `at`, each with its marker; `None` for anything else.
+fn numbers(bytes: &[u8], at: usize) -> Option<Vec<(u8, &[u8])>> {
+    let marker = *bytes.get(at)?;
+    let (mut start, _, objects, _) = head(bytes, at).ok()?;
+    if !matches!(marker, 0x90..=0x9f | 0xdc | 0xdd) {
+        return None;
+    }
+    let number = |_| {
+        let (end, payload, ..) = head(bytes, start).ok()?;
+        let (marker, digits) = (bytes[start], &bytes[start + 1..end]);
+        start = end;
+        let is_number = matches!(marker, 0..=0x7f | 0xca..=0xd3 | 0xe0..);
+        (is_number && payload == 0).then_some((marker, digits))
+    };
+    (0..objects).map(number).collect()
+}
+
+/// A number as `reading` says; `None` where it does not fit.
+fn number(reading: &Reading, (marker, digits): (u8, &[u8])) -> Option<Vec<u8>> {
+    let bits = digits.iter().fold(0u64, |number, &digit| number << 8 | u64::from(digit));
+    let width = 8 * digits.len() as u32;
+    let integer = match marker {
+        0..=0x7f | 0xe0.. => i128::from(marker as i8),
+        0xd0..=0xd3 => i128::from((bits << (64 - width)) as i64 >> (64 - width)),
+        _ => bits.into(),
+    };
+    match (reading.dtype, marker) {
+        (Dtype::Float32, 0xca) => Some((bits as u32).to_ne_bytes().to_vec()),
+        (Dtype::Float32, 0xcb) => {
+            let (wide, narrow) = (f64::from_bits(bits), f64::from_bits(bits) as f32);
+            (wide.is_infinite() || !narrow.is_infinite()).then(|| narrow.to_ne_bytes().to_vec())
+        }
+        (Dtype::Float32, _) => {
+            let near = integer as f32;
+            (near as i128 == integer).then(|| near.to_ne_bytes().to_vec())
+        }
+        (_, 0xca | 0xcb) => {
+            let float =
+                if marker == 0xca { f32::from_bits(bits as u32).into() } else { f64::from_bits(bits) };
+            (float.trunc() == float && (-128.0..128.0).contains(&float)).then(|| vec![float as i8 as u8])
+        }
+        _ => i8::try_from(integer).ok().map(|byte| vec![byte as u8]),
+    }
+}
+
+/// The bytes that an array of them stands for.
+fn byte_values(numbers: &[(u8, &[u8])]) -> Option<Vec<u8>> {
+    let byte = |&(marker, digits): &(u8, &[u8])| match marker {
+        0..=0x7f => Some(marker),
+        0xcc..=0xcf => {
+            let (last, rest) = digits.split_last()?;
+            rest.iter().all(|&digit| digit == 0).then_some(*last)
+        }
+        0xd0..=0xd3 => {
+            let (last, rest) = digits.split_last()?;
+            let sign = if rest.is_empty() { *last } else { rest[0] };
+            (rest.iter().all(|&digit| digit == 0) && (sign < 128 || !rest.is_empty())).then_some(*last)
+        }
+        _ => None,
+    };
+    numbers.iter().map(byte).collect()
+}
+
 /// The dimension of the first vector of a possible length that is there in full.
 pub(crate) fn infer(files: &[(String, Vec<u8>)], reading: &Reading, max_record_bytes: u64) -> Option<usize> {
     files.iter().find_map(|(_, bytes)| {
         let mut at = 0;
         while let Ok(next) = end(bytes, at) {
+            if let Some(numbers) = numbers(bytes, at).filter(|numbers| !numbers.is_empty()) {
+                if (next - at) as u64 <= max_record_bytes {
+                    return Some(numbers.len());
+                }
+            }
             if let Ok((_, payload, _, true)) = head(bytes, at)
                 && payload > 0
                 && payload % reading.size() == 0
@@ -87,11 +155,25 @@ pub(crate) fn decode(
             let (next, kind) = match (end(bytes, at), head(bytes, at)) {
                 (Err(Stop::Reserved), _) => (bytes.len(), RejectKind::Invalid),
                 (Ok(next), Ok((start, payload, _, is_vector))) => {
-                    let row = reading.convert(&bytes[start..start + payload]);
+                    let numbers = numbers(bytes, at);
+                    let as_bytes = numbers
+                        .as_deref()
+                        .filter(|numbers| numbers.len() == dim * reading.size() && numbers.len() != dim);
+                    let (row, fits) = match (&numbers, as_bytes.and_then(byte_values)) {
+                        (Some(_), Some(payload)) => (reading.convert(&payload), true),
+                        (Some(numbers), None) => {
+                            let row: Option<Vec<_>> =
+                                numbers.iter().map(|&item| number(reading, item)).collect();
+                            (row.map(|row| row.concat()), numbers.len() == dim)
+                        }
+                        (None, _) => {
+                            (reading.convert(&bytes[start..start + payload]), payload == dim * reading.size())
+                        }
+                    };
                     let kind = match row {
-                        _ if !is_vector => RejectKind::Type,
                         _ if (next - at) as u64 > max_record_bytes => RejectKind::TooLarge,
-                        _ if payload != dim * reading.size() => RejectKind::Dimension,
+                        _ if !is_vector && numbers.is_none() => RejectKind::Type,
+                        _ if !fits => RejectKind::Dimension,
                         None => RejectKind::Value,
                         row => {
                             rows.push(row);

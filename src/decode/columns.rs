@@ -1,0 +1,229 @@
+//! The columns of a batch while it is being filled.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch, StringArray, UInt64Array};
+use arrow::datatypes::SchemaRef;
+
+use super::record::Fault;
+use crate::error::Result;
+use crate::msgpack::Cursor;
+use crate::options::OnError;
+use crate::record::{Plan, Role, vector_type};
+use crate::values::{Failure, ValueBuilder};
+use crate::vector::encoding::Elements;
+use crate::vector::{Template, VectorBuilder};
+
+/// Builders, one for each column. A record that is being added has its values in some of them; [`commit`](Self::commit) makes
+/// it a row, [`roll_back`](Self::roll_back) takes it back.
+pub(super) struct Columns {
+    builders: Vec<Builder>,
+    /// The vector column of bare vectors.
+    only: Option<usize>,
+    /// Rows that are there in every column.
+    rows: usize,
+    /// Rows the memory of this batch is to be made for; 0 before that is known.
+    capacity: usize,
+    /// Most bytes of values other than vectors.
+    batch_bytes: usize,
+    /// Values of the record at hand that became nulls.
+    faults: Vec<Fault>,
+}
+
+enum Builder {
+    Vector(VectorBuilder),
+    Value(ValueBuilder),
+    /// The name of the input.
+    Path,
+    /// The number of the record.
+    Record(Vec<u64>),
+}
+
+impl Builder {
+    fn rows(&self) -> Option<usize> {
+        match self {
+            Self::Vector(builder) => Some(builder.rows()),
+            Self::Value(builder) => Some(builder.rows()),
+            Self::Record(records) => Some(records.len()),
+            Self::Path => None,
+        }
+    }
+}
+
+impl Columns {
+    pub(super) fn new(plan: &Plan) -> Result<Self> {
+        let builder = |column: &crate::record::Column| {
+            Ok(match (column.role, vector_type(column.field.data_type())) {
+                (Role::Vector, Some((dim, dtype))) => Builder::Vector(plan.vector_builder(dim, dtype)),
+                (Role::Path, _) => Builder::Path,
+                (Role::Record, _) => Builder::Record(Vec::new()),
+                _ => Builder::Value(ValueBuilder::new(column.field.data_type())?),
+            })
+        };
+        let builders: Vec<Builder> = plan.columns.iter().map(builder).collect::<Result<_>>()?;
+        let only = match plan.content {
+            crate::record::Content::Vector(column) => column,
+            crate::record::Content::Items(_) => None,
+        };
+        Ok(Self { builders, only, rows: 0, capacity: 0, batch_bytes: plan.batch_bytes, faults: Vec::new() })
+    }
+
+    pub(super) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Rows that still fit. None do before [`expect`](Self::expect).
+    pub(super) fn room(&self) -> usize {
+        self.capacity.saturating_sub(self.rows)
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.rows > 0 && (self.room() == 0 || self.value_bytes() >= self.batch_bytes)
+    }
+
+    fn value_bytes(&self) -> usize {
+        let size = |builder: &Builder| match builder {
+            Builder::Value(builder) => builder.size(),
+            _ => 0,
+        };
+        self.builders.iter().map(size).sum()
+    }
+
+    /// Sets how many rows the batch is to hold, no more than so many bytes of input can, if that is not set yet. Memory is made
+    /// with the first row.
+    pub(super) fn expect(&mut self, plan: &Plan, bytes: Option<u64>) {
+        if self.capacity > 0 {
+            return;
+        }
+        // An element takes a byte at the least; where anything can become a row, a row does.
+        let elements: usize = plan.columns.iter().filter_map(crate::record::Column::dim).sum();
+        let smallest = if plan.on_error == OnError::Null { 1 } else { elements as u64 + 1 };
+        let hold = bytes.map_or(u64::MAX, |bytes| bytes / smallest + 1);
+        self.capacity = usize::try_from(hold).unwrap_or(usize::MAX).min(plan.batch_rows);
+    }
+
+    /// Adds records that are like `template`; gives how many.
+    pub(super) fn push_uniform(
+        &mut self,
+        records: std::slice::ChunksExact<'_, u8>,
+        template: &Template,
+        first: u64,
+    ) -> Result<usize> {
+        let Some(Builder::Vector(builder)) = self.only.and_then(|only| self.builders.get_mut(only)) else {
+            return Ok(0);
+        };
+        builder.reserve(self.capacity)?;
+        let added = builder.push_uniform(records, template);
+        for builder in &mut self.builders {
+            if let Builder::Record(records) = builder {
+                records.extend((first..).take(added));
+            }
+        }
+        self.rows += added;
+        Ok(added)
+    }
+
+    /// Adds a vector to a column. The inner error is the index of the element that does not fit.
+    pub(super) fn push_vector(
+        &mut self,
+        column: usize,
+        elements: &Elements<'_>,
+    ) -> Result<Result<(), usize>> {
+        Ok(match self.builders.get_mut(column) {
+            Some(Builder::Vector(builder)) => {
+                builder.reserve(self.capacity)?;
+                builder.push(elements)
+            }
+            _ => Ok(()),
+        })
+    }
+
+    /// Adds the value at `cursor` to a column.
+    pub(super) fn push_value(&mut self, column: usize, cursor: &mut Cursor<'_>) -> Result<(), Failure> {
+        match self.builders.get_mut(column) {
+            Some(Builder::Value(builder)) => builder.push(cursor),
+            _ => Ok(cursor.skip()?),
+        }
+    }
+
+    pub(super) fn push_null(&mut self, column: usize) -> Result<()> {
+        match self.builders.get_mut(column) {
+            Some(Builder::Vector(builder)) => {
+                builder.reserve(self.capacity)?;
+                builder.push_null();
+            }
+            Some(Builder::Value(builder)) => builder.push_null(),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// True where the record at hand has its value in the column.
+    pub(super) fn has(&self, column: usize) -> bool {
+        self.builders.get(column).and_then(Builder::rows).is_some_and(|rows| rows > self.rows)
+    }
+
+    /// Takes back what a column got of the record at hand.
+    pub(super) fn take_back(&mut self, column: usize) {
+        let rows = self.rows;
+        match self.builders.get_mut(column) {
+            Some(Builder::Vector(builder)) => builder.truncate(rows),
+            Some(Builder::Value(builder)) => builder.truncate(rows),
+            Some(Builder::Record(records)) => records.truncate(rows),
+            Some(Builder::Path) | None => {}
+        }
+    }
+
+    /// Adds the number of the record at hand, where there is a column for it.
+    pub(super) fn push_record(&mut self, record: u64) {
+        for builder in &mut self.builders {
+            if let Builder::Record(records) = builder {
+                records.push(record);
+            }
+        }
+    }
+
+    /// A row of nulls.
+    pub(super) fn push_nulls(&mut self, record: u64) -> Result<()> {
+        self.push_record(record);
+        (0..self.builders.len()).try_for_each(|column| self.push_null(column))
+    }
+
+    /// Notes a value that became a null.
+    pub(super) fn note(&mut self, fault: Fault) {
+        self.faults.push(fault);
+    }
+
+    pub(super) fn take_faults(&mut self) -> Vec<Fault> {
+        std::mem::take(&mut self.faults)
+    }
+
+    /// Makes the record at hand a row, if it added one.
+    pub(super) fn commit(&mut self) {
+        self.rows = self.builders.iter().find_map(Builder::rows).unwrap_or(self.rows + 1);
+    }
+
+    /// Takes back the record at hand.
+    pub(super) fn roll_back(&mut self) {
+        self.faults.clear();
+        (0..self.builders.len()).for_each(|column| self.take_back(column));
+    }
+
+    /// The batch; the columns are then empty.
+    pub(super) fn finish(&mut self, schema: &SchemaRef, name: &Arc<str>) -> Result<RecordBatch> {
+        let rows = std::mem::take(&mut self.rows);
+        self.capacity = 0;
+        let finish = |builder: &mut Builder| {
+            Ok(match builder {
+                Builder::Vector(builder) => builder.finish()?,
+                Builder::Value(builder) => builder.finish()?,
+                Builder::Path => {
+                    Arc::new(StringArray::from_iter_values(std::iter::repeat_n(name, rows))) as ArrayRef
+                }
+                Builder::Record(records) => Arc::new(UInt64Array::from(std::mem::take(records))),
+            })
+        };
+        let arrays = self.builders.iter_mut().map(finish).collect::<Result<Vec<_>>>()?;
+        Ok(RecordBatch::try_new(schema.clone(), arrays)?)
+    }
+}

@@ -1,0 +1,174 @@
+//! What inference found, or was told: enough to make a plan, small enough to travel to another process.
+
+use std::fmt;
+
+use arrow::datatypes::{DataType, Field};
+use serde::{Deserialize, Serialize};
+
+use super::{VECTOR, vector_field, vector_type};
+use crate::error::{Error, Result};
+use crate::options::{Framing, ReadOptions};
+
+/// How records lie in the inputs, what they are, and the columns that come of them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Findings {
+    pub(crate) framing: Framing,
+    pub(crate) layout: Layout,
+    pub(crate) columns: Vec<Column>,
+    /// How framing and layout were found out.
+    pub(crate) framing_from: String,
+    pub(crate) layout_from: String,
+}
+
+/// What a record is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Layout {
+    Vector,
+    Positional,
+    Map,
+}
+
+impl Layout {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Vector => "vector",
+            Self::Positional => "positional",
+            Self::Map => "map",
+        }
+    }
+}
+
+/// A column, and where in a record its values are.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Column {
+    pub(crate) path: Vec<Step>,
+    pub(crate) field: Field,
+    pub(crate) role: Role,
+    /// How its first vector was written.
+    pub(crate) stored: Option<String>,
+}
+
+/// What fills a column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Role {
+    Vector,
+    Value,
+    /// The key, under `map` framing.
+    Key,
+    /// The name of the input.
+    Path,
+    /// The number of the record in its input.
+    Record,
+}
+
+impl Role {
+    /// True for columns that are read from the records.
+    pub(crate) fn is_read(self) -> bool {
+        !matches!(self, Self::Path | Self::Record)
+    }
+}
+
+/// One step of the way to a value: the value of a key in a map, or an item of an array.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Step {
+    Position(u32),
+    Name(String),
+}
+
+impl Step {
+    /// The way that a user wrote as `name`: keys, separated by dots, and positions.
+    pub(crate) fn parse(name: &str) -> Vec<Self> {
+        let step = |part: &str| match part.parse() {
+            Ok(position) => Self::Position(position),
+            Err(_) => part
+                .strip_prefix("column_")
+                .and_then(|digits| digits.parse().ok())
+                .map_or_else(|| Self::Name(part.to_owned()), Self::Position),
+        };
+        name.split('.').map(step).collect()
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(name) => f.write_str(name),
+            Self::Position(position) => write!(f, "column_{position}"),
+        }
+    }
+}
+
+/// The name of the column at the end of `path`.
+pub(crate) fn column_name(path: &[Step]) -> String {
+    path.iter().map(Step::to_string).collect::<Vec<_>>().join(".")
+}
+
+impl Column {
+    /// A column of vectors.
+    pub(crate) fn vector(path: Vec<Step>, field: Field) -> Self {
+        Self { path, field, role: Role::Vector, stored: None }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        self.field.name()
+    }
+
+    /// The dimension, of a vector column.
+    pub(crate) fn dim(&self) -> Option<usize> {
+        if self.role == Role::Vector { vector_type(self.field.data_type()).map(|(dim, _)| dim) } else { None }
+    }
+
+    /// Bytes a row takes at the least.
+    pub(crate) fn width(&self) -> usize {
+        match (self.role, vector_type(self.field.data_type())) {
+            (Role::Vector, Some((dim, dtype))) => dim.saturating_mul(dtype.size()),
+            _ => 8,
+        }
+    }
+
+    /// Gives the column another type.
+    pub(crate) fn retyped(self, field: &Field) -> Result<Self> {
+        let field = field.clone().with_name(self.field.name());
+        match field.data_type() {
+            DataType::FixedSizeList(..) if self.role != Role::Key => {
+                let Some((dim, dtype)) = vector_type(field.data_type()) else {
+                    return Err(Error::schema(format!(
+                        "schema: column `{}` is a fixed-size list, which is read as a vector of float32, float64, float16, \
+                         int8 or uint8, at least one of them; it is {}",
+                        field.name(),
+                        field.data_type()
+                    )));
+                };
+                Ok(Self { role: Role::Vector, field: vector_field(field.name(), dim as u32, dtype)?, ..self })
+            }
+            _ => {
+                crate::values::ValueBuilder::new(field.data_type())
+                    .map_err(|error| Error::schema(format!("schema: column `{}`: {error}", field.name())))?;
+                let role = if self.role == Role::Key { Role::Key } else { Role::Value };
+                Ok(Self { role, field, stored: None, ..self })
+            }
+        }
+    }
+}
+
+impl Findings {
+    /// Bare vectors, one after another.
+    pub(crate) fn of_vectors(dim: u32, options: &ReadOptions) -> Result<Self> {
+        let field = vector_field(VECTOR, dim, options.dtype)?;
+        Ok(Self {
+            framing: if options.framing == Framing::Auto { Framing::Sequence } else { options.framing },
+            layout: Layout::Vector,
+            columns: vec![Column::vector(Vec::new(), field)],
+            framing_from: "as told".to_owned(),
+            layout_from: "as told".to_owned(),
+        })
+    }
+
+    /// The first vector column.
+    pub(crate) fn vector(&self) -> Option<&Column> {
+        self.columns.iter().find(|column| column.role == Role::Vector)
+    }
+}

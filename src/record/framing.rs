@@ -1,0 +1,115 @@
+//! Tells a sequence of records from one array or one map that holds all of them.
+//!
+//! The rule, for the first object of the first input that has one; "a few" are 16:
+//! - neither array nor map, or a vector in any encoding: a sequence;
+//! - an array whose first items are all maps, or all arrays that are no vectors: an array of records;
+//! - an array whose first items are all vectors: an array of records if there are more than a few of them, or nothing like the
+//!   array follows it; else a sequence of records with several vectors;
+//! - a map with two values or more, of which the first are all vectors, or all maps: a map of records if there are more than a
+//!   few of them, or nothing follows; else a sequence;
+//! - anything else: a sequence.
+
+use crate::msgpack::{Broken, Cursor, Head};
+use crate::options::Framing;
+use crate::vector::RawDtype;
+use crate::vector::encoding::{self, Encoding, Seen};
+
+/// How many items are looked at, and so many are too many for fields of one record.
+const FEW: u32 = 16;
+
+/// What an item is, as far as framing goes.
+#[derive(PartialEq, Clone, Copy)]
+enum Item {
+    Vector,
+    Map,
+    Array,
+    Other,
+}
+
+/// The framing of an input that begins with `bytes`, and the reason; `ended` where there are no more. The error asks for more
+/// bytes, or tells that they are not MessagePack.
+pub(super) fn detect(bytes: &[u8], ended: bool, raw: RawDtype) -> Result<(Framing, &'static str), Broken> {
+    let cursor = Cursor::new(bytes);
+    let (framing, items, values) = match cursor.peek()? {
+        Head::Array(items) => (Framing::Array, items, 1),
+        Head::Map(pairs) => (Framing::Map, pairs, 2),
+        _ => return Ok((Framing::Sequence, "the first object is neither an array nor a map")),
+    };
+    if framing == Framing::Map && !matches!(encoding::read(&mut cursor.clone(), raw)?, Seen::Other(_)) {
+        return Ok((Framing::Sequence, "the first object is a vector"));
+    }
+    let mut inside = cursor;
+    inside.head()?;
+    inside.require(u64::from(items) * values)?;
+    if items == 0 {
+        inside.peek().map_or_else(|broken| if ended { Ok(()) } else { Err(broken) }, |_| Ok(()))?;
+        return Ok(if framing == Framing::Array && inside.rest().is_empty() {
+            (Framing::Array, "the only object is an empty array")
+        } else {
+            (Framing::Sequence, "the first object is empty")
+        });
+    }
+    let mut first = None;
+    for _ in 0..items.min(FEW + 1) {
+        if framing == Framing::Map {
+            inside.skip()?;
+        }
+        let item = item(&mut inside, raw)?;
+        if item == Item::Other || *first.get_or_insert(item) != item {
+            return Ok((
+                Framing::Sequence,
+                "the first object is a record: what it holds is of several kinds",
+            ));
+        }
+    }
+    match (framing, first) {
+        (Framing::Array, Some(Item::Map)) => Ok((Framing::Array, "the first object is an array of maps")),
+        (Framing::Array, Some(Item::Array)) => Ok((Framing::Array, "the first object is an array of arrays")),
+        (Framing::Array, _) if items > FEW => Ok((Framing::Array, "the first object is an array of vectors")),
+        (Framing::Array, _) => {
+            let alike = matches!(following(&inside, ended)?, Some(Head::Array(next)) if next == items);
+            Ok(if alike && items > 1 {
+                (Framing::Sequence, "arrays of as many vectors follow one another")
+            } else {
+                (Framing::Array, "the first object is an array of vectors, and none with as many follows")
+            })
+        }
+        (_, Some(Item::Vector | Item::Map)) if items > FEW => {
+            Ok((Framing::Map, "the first object is a map of many values of one kind"))
+        }
+        (_, Some(Item::Vector | Item::Map)) if items > 1 && following(&inside, ended)?.is_none() => {
+            Ok((Framing::Map, "the only object is a map of values of one kind"))
+        }
+        _ => Ok((Framing::Sequence, "the first object is a record")),
+    }
+}
+
+/// The head of what follows; `None` at the end of the input.
+fn following(cursor: &Cursor<'_>, ended: bool) -> Result<Option<Head>, Broken> {
+    match cursor.peek() {
+        Ok(head) => Ok(Some(head)),
+        Err(Broken::Short(_)) if ended && cursor.rest().is_empty() => Ok(None),
+        // The start of something that is cut off, or bytes that are not MessagePack: something follows.
+        Err(Broken::Short(_)) if ended => Ok(Some(Head::Nil)),
+        Err(Broken::Reserved(_)) => Ok(Some(Head::Nil)),
+        Err(more) => Err(more),
+    }
+}
+
+fn item(cursor: &mut Cursor<'_>, raw: RawDtype) -> Result<Item, Broken> {
+    let start = *cursor;
+    let item = match encoding::read(cursor, raw)? {
+        Seen::Vector(encoded) if encoded.is_scalar || encoded.dim == 0 => Item::Other,
+        Seen::Vector(encoded) if encoded.encoding == Encoding::Raw => {
+            if std::str::from_utf8(encoded.bytes()).is_ok() { Item::Other } else { Item::Vector }
+        }
+        Seen::Vector(_) => Item::Vector,
+        Seen::Other(Head::Map(_)) => Item::Map,
+        Seen::NotNumbers { .. } => Item::Array,
+        Seen::Refused(_) => Item::Vector,
+        Seen::Other(_) => Item::Other,
+    };
+    *cursor = start;
+    cursor.skip()?;
+    Ok(item)
+}

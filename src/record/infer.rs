@@ -1,0 +1,454 @@
+//! Inference: looks at the first records and finds framing, layout, dimension and schema. Push, as the decoder is.
+
+use arrow::datatypes::{DataType, Field};
+
+use super::findings::column_name;
+use super::framing::detect;
+use super::observe::{Observed, Rules};
+use super::{Column, Findings, KEY, Layout, PATH, RECORD, Role, Step, VECTOR, vector_field};
+use crate::error::{Error, Result};
+use crate::msgpack::{Broken, Cursor, Head, Skipped, Skipper};
+use crate::options::{Framing, ReadOptions};
+use crate::vector::Format;
+use crate::vector::encoding::{self, Encoded, Encoding, Seen};
+
+/// Looks at records until it knows enough.
+pub(crate) struct Inference<'a> {
+    options: &'a ReadOptions,
+    rules: Rules,
+    framing: Framing,
+    framing_from: String,
+    /// Records of the current document that are still to come; `None` where there is none.
+    left: Option<u64>,
+    skipper: Option<Skipper>,
+    /// Records looked at.
+    records: u64,
+    key: Observed,
+    layout: Option<Layout>,
+    layout_from: String,
+    /// A bare vector's dimension, and how it was stored.
+    vector: Option<(u32, String)>,
+    fields: Observed,
+    /// What stood where the first vector should be, for the error message.
+    first: Option<String>,
+}
+
+/// How far [`Inference::infer`] came.
+pub(crate) enum Inferred {
+    /// All is known.
+    Done,
+    /// So many bytes are done with; more are needed, so many at the least.
+    Consumed(usize, u64),
+    /// Nothing further can be learned from this input.
+    Unreadable,
+}
+
+/// How an encoded vector is stored, for people.
+pub(super) fn stored(encoded: &Encoded<'_>) -> String {
+    let elements = match encoded.format() {
+        Some(Format::Packed(raw)) => raw.to_string(),
+        Some(Format::Float32) => "float32".to_owned(),
+        Some(Format::Float64) => "float64".to_owned(),
+        None => "floats and integers".to_owned(),
+    };
+    match encoded.encoding {
+        Encoding::Bytes => elements,
+        encoding => format!("{elements} ({})", encoding.as_str()),
+    }
+}
+
+impl<'a> Inference<'a> {
+    pub(crate) fn new(options: &'a ReadOptions) -> Self {
+        Self {
+            options,
+            rules: Rules { raw: options.raw_dtype, max_depth: options.max_depth },
+            framing: options.framing,
+            framing_from: "as told".to_owned(),
+            left: None,
+            skipper: None,
+            records: 0,
+            key: Observed::default(),
+            layout: None,
+            layout_from: String::new(),
+            vector: None,
+            fields: Observed::default(),
+            first: None,
+        }
+    }
+
+    fn is_done(&self) -> bool {
+        let limit = self.options.infer_records;
+        self.layout == Some(Layout::Vector) && self.framing != Framing::Map
+            || limit != 0 && self.records >= limit
+    }
+
+    /// Looks at the next bytes of an input, which `ended` with them or did not.
+    pub(crate) fn infer(&mut self, bytes: &[u8], ended: bool) -> Inferred {
+        let mut at = 0;
+        loop {
+            if let Some(skipper) = &mut self.skipper {
+                match skipper.skip(&bytes[at..]) {
+                    Skipped::Done(bytes) => {
+                        at += bytes;
+                        self.skipper = None;
+                    }
+                    Skipped::More(bytes) => return Inferred::Consumed(at + bytes, 0),
+                    Skipped::Reserved(_) => return Inferred::Unreadable,
+                }
+            }
+            if self.is_done() {
+                return Inferred::Done;
+            }
+            match self.next(&bytes[at..], ended) {
+                Ok(taken) => at += taken,
+                Err(Broken::Short(needed)) => {
+                    if needed > self.options.max_record_bytes.saturating_add(1 << 10) {
+                        self.pass("a record that is larger than max_record_bytes");
+                        self.skipper = Some(Skipper::of(if self.framing == Framing::Map { 2 } else { 1 }));
+                        continue;
+                    }
+                    return Inferred::Consumed(at, needed);
+                }
+                Err(Broken::Reserved(_)) => {
+                    self.pass("the byte 0xc1, which no MessagePack encoder writes");
+                    return Inferred::Unreadable;
+                }
+            }
+        }
+    }
+
+    /// Looks at the head of a document or at one record, and gives its length.
+    fn next(&mut self, bytes: &[u8], ended: bool) -> Result<usize, Broken> {
+        if self.framing == Framing::Auto {
+            let (framing, why) = detect(bytes, ended, self.rules.raw)?;
+            (self.framing, self.framing_from) = (framing, why.to_owned());
+        }
+        let mut cursor = Cursor::new(bytes);
+        if self.framing != Framing::Sequence && self.left.is_none_or(|left| left == 0) {
+            match (self.framing, cursor.head()?) {
+                (Framing::Array, Head::Array(records)) | (Framing::Map, Head::Map(records)) => {
+                    self.left = Some(records.into());
+                    return Ok(cursor.at());
+                }
+                (_, head) => {
+                    self.pass(&head.to_string());
+                    cursor = Cursor::new(bytes);
+                    cursor.skip()?;
+                    return Ok(cursor.at());
+                }
+            }
+        }
+        // All of the record first: what is observed of it cannot be taken back.
+        let mut end = cursor;
+        if self.framing == Framing::Map {
+            end.skip()?;
+        }
+        end.skip()?;
+        if self.framing == Framing::Map {
+            self.key.value(&mut cursor, self.rules, 1)?;
+        }
+        self.record(cursor)?;
+        self.left = self.left.map(|left| left - 1);
+        Ok(end.at())
+    }
+
+    fn record(&mut self, cursor: Cursor<'_>) -> Result<(), Broken> {
+        let seen = encoding::read(&mut cursor.clone(), self.rules.raw)?;
+        let by_position = self.told_vectors().any(|path| matches!(path.first(), Some(Step::Position(_))));
+        let found = match (&seen, cursor.peek()?) {
+            (Seen::Vector(encoded), head) if !(by_position && matches!(head, Head::Array(_))) => {
+                return Ok(self.bare(encoded));
+            }
+            (Seen::Refused(what), _) => what.clone(),
+            (_, Head::Array(_)) => return self.items(cursor, Layout::Positional),
+            (_, Head::Map(_)) => return self.items(cursor, Layout::Map),
+            (_, head) => head.to_string(),
+        };
+        self.pass(&found);
+        Ok(())
+    }
+
+    /// The columns that are told to be vectors.
+    fn told_vectors(&self) -> impl Iterator<Item = Vec<Step>> {
+        self.options.vector.iter().map(|name| Step::parse(name))
+    }
+
+    fn bare(&mut self, encoded: &Encoded<'_>) {
+        self.records += 1;
+        let dim = u32::try_from(encoded.dim).ok().filter(|&dim| dim > 0 && i32::try_from(dim).is_ok());
+        match (dim, self.layout) {
+            (Some(dim), None) if encoded.is_whole() || self.options.dim.is_some() => {
+                self.layout = Some(Layout::Vector);
+                self.layout_from = format!("record {} is a vector", self.records - 1);
+                self.vector = Some((self.options.dim.unwrap_or(dim), stored(encoded)));
+            }
+            _ => self.note(&encoded.describe()),
+        }
+    }
+
+    fn items(&mut self, mut cursor: Cursor<'_>, layout: Layout) -> Result<(), Broken> {
+        match self.layout {
+            None => {
+                let mut fields = Observed::default();
+                let mut ahead = cursor;
+                match layout {
+                    Layout::Map => fields.pairs(&mut ahead, self.rules, 0)?,
+                    _ => fields.items(&mut ahead, self.rules)?,
+                }
+                let told = self.options.columns.is_some() || !self.options.vector.is_empty();
+                let what = if layout == Layout::Map { "a map" } else { "an array" };
+                if !told && !fields.holds_vector() {
+                    self.note(&format!("{what} without a vector in it"));
+                } else {
+                    self.layout = Some(layout);
+                    self.layout_from = format!("record {} is {what} of fields", self.records);
+                    self.fields = fields;
+                }
+            }
+            Some(chosen) if chosen == layout => match layout {
+                Layout::Map => self.fields.pairs(&mut cursor, self.rules, 0)?,
+                _ => self.fields.items(&mut cursor, self.rules)?,
+            },
+            _ => {}
+        }
+        self.records += 1;
+        Ok(())
+    }
+
+    /// Begins with another input. `rest` bytes at the end of the one before were not consumed: a record that is cut off.
+    pub(crate) fn next_input(&mut self, rest: u64) {
+        // A record that is being stepped over has been noted.
+        if self.skipper.take().is_none() && rest > 0 {
+            self.pass("cut off");
+        }
+        self.left = None;
+    }
+
+    /// A record that tells nothing.
+    fn pass(&mut self, found: &str) {
+        self.records += 1;
+        self.note(found);
+    }
+
+    fn note(&mut self, found: &str) {
+        if self.first.is_none() {
+            self.first = Some(found.to_owned());
+        }
+    }
+
+    /// What was found.
+    pub(crate) fn findings(self) -> Result<Findings> {
+        let framing = if self.framing == Framing::Auto { Framing::Sequence } else { self.framing };
+        let mut columns = match (self.layout, self.options.dim) {
+            (Some(Layout::Vector), _) | (None, Some(_)) => self.bare_columns()?,
+            (Some(_), _) => self.field_columns()?,
+            (None, None) => return Err(self.failure()),
+        };
+        if framing == Framing::Map {
+            let data_type = self.key.data_type(&mut Vec::new(), &|_| false).filter(|t| !t.is_nested());
+            let field = Field::new(KEY, data_type.unwrap_or(DataType::Utf8), true);
+            columns.insert(0, Column { path: Vec::new(), field, role: Role::Key, stored: None });
+        }
+        self.apply_schema(&mut columns)?;
+        self.project(&mut columns)?;
+        if self.options.include_path {
+            let field = Field::new(PATH, DataType::Utf8, false);
+            columns.push(Column { path: Vec::new(), field, role: Role::Path, stored: None });
+        }
+        if self.options.include_record {
+            let field = Field::new(RECORD, DataType::UInt64, false);
+            columns.push(Column { path: Vec::new(), field, role: Role::Record, stored: None });
+        }
+        for (index, column) in columns.iter().enumerate() {
+            if columns[..index].iter().any(|other| other.name() == column.name()) {
+                return Err(Error::schema(format!(
+                    "two columns have the name `{}`: leave one of them out (with `columns`, or without include_path and \
+                     include_record)",
+                    column.name()
+                )));
+            }
+        }
+        Ok(Findings {
+            framing,
+            layout: self.layout.unwrap_or(Layout::Vector),
+            columns,
+            framing_from: self.framing_from,
+            layout_from: if self.layout_from.is_empty() {
+                "no record tells".to_owned()
+            } else {
+                self.layout_from
+            },
+        })
+    }
+
+    fn bare_columns(&self) -> Result<Vec<Column>> {
+        if let Some(name) = self.options.vector.iter().find(|name| *name != VECTOR) {
+            return Err(Error::schema(format!(
+                "vector: the records are bare vectors and have no field `{name}`: leave `vector` out"
+            )));
+        }
+        let (dim, stored) = match (&self.vector, self.options.dim) {
+            (Some((dim, stored)), _) => (*dim, Some(stored.clone())),
+            (None, dim) => (dim.unwrap_or(0), None),
+        };
+        let field = vector_field(VECTOR, dim, self.options.dtype)?;
+        Ok(vec![Column { stored, ..Column::vector(Vec::new(), field) }])
+    }
+
+    /// The columns of records that have fields, in the order in which the fields were first seen.
+    fn field_columns(&self) -> Result<Vec<Column>> {
+        if self.fields.too_many_keys {
+            return Err(Error::schema(
+                "the maps that are records have more keys than a table has columns: if each is the key of a vector, pass \
+                 framing `map`; else choose some with `columns`",
+            ));
+        }
+        let vectors = self.vectors()?;
+        let mut columns = Vec::new();
+        for (step, field) in &self.fields.fields {
+            let mut path = vec![step.clone()];
+            let is_vector = |path: &[Step]| vectors.iter().any(|column| column.path == path);
+            let own = vectors.iter().filter(|column| column.path.first() == Some(step));
+            columns.extend(own.cloned());
+            if !is_vector(&path)
+                && let Some(data_type) = field.data_type(&mut path, &is_vector)
+            {
+                let field = Field::new(step.to_string(), data_type, true);
+                columns.push(Column { path, field, role: Role::Value, stored: None });
+            }
+        }
+        Ok(columns)
+    }
+
+    /// The vector columns: those that are told, or else those that are clear, or else the likeliest one.
+    fn vectors(&self) -> Result<Vec<Column>> {
+        let dim = self.options.dim.map(|dim| dim as usize);
+        let mut found: Vec<(Vec<Step>, usize)> = Vec::new();
+        for name in &self.options.vector {
+            let path = self.fields.resolve(name);
+            let at = path.and_then(|path| Some((self.fields.at(&path)?, path)));
+            let Some((field, path)) = at else {
+                return Err(Error::schema(format!(
+                    "vector: none of the first {} records has a field `{name}`; they have {}",
+                    self.records,
+                    self.names()
+                )));
+            };
+            let Some(dim) = dim.or(field.vectors.dim()) else {
+                return Err(Error::schema(format!(
+                    "vector: `{name}` holds no vector in the first {} records, so its dimension is not known: pass `dim`",
+                    self.records
+                )));
+            };
+            found.push((path, dim));
+        }
+        if self.options.vector.is_empty() {
+            self.fields.visit(&mut Vec::new(), &mut |path, vectors| {
+                found.extend(vectors.clear_dim(dim).map(|dim| (path.to_vec(), dim)));
+            });
+        }
+        if found.is_empty() {
+            let mut best = 0.0;
+            self.fields.visit(&mut Vec::new(), &mut |path, vectors| {
+                if let Some((likely, dim)) = vectors.possible(dim).filter(|(likely, _)| *likely > best) {
+                    (best, found) = (likely, vec![(path.to_vec(), dim)]);
+                }
+            });
+        }
+        if found.is_empty() && self.options.columns.is_none() && self.options.schema.fields().is_empty() {
+            return Err(Error::schema(format!(
+                "no field of the first {} records is a vector{}; they have {}: name the field with `vector`, or choose \
+                 `columns`",
+                self.records,
+                dim.map(|dim| format!(" of {dim} elements")).unwrap_or_default(),
+                self.names()
+            )));
+        }
+        let column = |(path, dim): (Vec<Step>, usize)| {
+            let stored = self.fields.at(&path).and_then(|field| field.vectors.stored.clone());
+            let length =
+                u32::try_from(dim).map_err(|_| Error::schema("a vector of more than 2^32 elements"))?;
+            let field = vector_field(&column_name(&path), length, self.options.dtype)?;
+            Ok(Column { stored, ..Column::vector(path, field) })
+        };
+        found.into_iter().map(column).collect()
+    }
+
+    fn names(&self) -> String {
+        const SHOWN: usize = 20;
+        let fields = &self.fields.fields;
+        let names: Vec<String> = fields.iter().take(SHOWN).map(|(step, _)| format!("`{step}`")).collect();
+        let more = if fields.len() > SHOWN { ", ..." } else { "" };
+        if names.is_empty() { "no fields".to_owned() } else { format!("{}{more}", names.join(", ")) }
+    }
+
+    /// Lets the schema that was told override what was inferred.
+    fn apply_schema(&self, columns: &mut Vec<Column>) -> Result<()> {
+        for field in self.options.schema.fields() {
+            match columns.iter_mut().find(|column| column.name() == field.name()) {
+                Some(column) => *column = column.clone().retyped(field)?,
+                None if self.layout == Some(Layout::Vector) || self.layout.is_none() => {
+                    return Err(Error::schema(format!(
+                        "schema: the records are bare vectors and have no field `{}`",
+                        field.name()
+                    )));
+                }
+                None => {
+                    let path = self.fields.resolve(field.name()).unwrap_or_else(|| self.way_to(field.name()));
+                    let plain = Field::new(field.name(), DataType::Null, true);
+                    let column = Column { path, field: plain, role: Role::Value, stored: None };
+                    columns.push(column.retyped(field)?);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The way to a field that no record had so far.
+    fn way_to(&self, name: &str) -> Vec<Step> {
+        match self.layout {
+            Some(Layout::Positional) => Step::parse(name),
+            _ => vec![Step::Name(name.to_owned())],
+        }
+    }
+
+    /// Leaves only the columns that were asked for, in the order in which they were.
+    fn project(&self, columns: &mut Vec<Column>) -> Result<()> {
+        let Some(names) = &self.options.columns else { return Ok(()) };
+        let chosen = |name: &String| {
+            if let Some(column) = columns.iter().find(|column| column.name() == name) {
+                return Ok(column.clone());
+            }
+            let path = self.fields.resolve(name);
+            let field = path.and_then(|path| Some((self.fields.at(&path)?, path)));
+            let inside =
+                field.and_then(|(field, mut path)| Some((field.data_type(&mut path, &|_| false)?, path)));
+            let Some((data_type, path)) = inside else {
+                let known: Vec<String> =
+                    columns.iter().map(|column| format!("`{}`", column.name())).collect();
+                return Err(Error::schema(format!(
+                    "columns: there is no column `{name}`; there are {}",
+                    known.join(", ")
+                )));
+            };
+            let field = Field::new(name, data_type, true);
+            Ok(Column { path, field, role: Role::Value, stored: None })
+        };
+        *columns = names.iter().map(chosen).collect::<Result<_>>()?;
+        Ok(())
+    }
+
+    /// Why the dimension is not known.
+    fn failure(&self) -> Error {
+        let raw = self.options.raw_dtype;
+        match &self.first {
+            None => Error::schema("the inputs hold no record, so the dimension is not known: pass `dim`"),
+            Some(first) => Error::schema(format!(
+                "none of the first {} records is a vector, or bytes that are a multiple of {} ({raw}); the first one is \
+                 {first}: pass `dim`, or check `raw_dtype`",
+                self.records,
+                raw.size(),
+            )),
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! Framing, layout and schema: what records are, and the plan "this field goes into that column".
+
+mod findings;
+mod framing;
+mod infer;
+mod observe;
+
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+
+pub(crate) use self::findings::{Column, Findings, Layout, Role, Step};
+pub(crate) use self::infer::{Inference, Inferred};
+use crate::error::{Error, Result};
+use crate::options::{Framing, OnError, ReadOptions};
+use crate::values::Keys;
+use crate::vector::{Dtype, RawDtype, VectorBuilder};
+
+/// The name of a bare vector's column.
+pub(crate) const VECTOR: &str = "vector";
+/// The name of the column of keys, under `map` framing.
+pub(crate) const KEY: &str = "key";
+/// The names of the columns that `include_path` and `include_record` add.
+pub(crate) const PATH: &str = "path";
+pub(crate) const RECORD: &str = "record";
+
+/// Which columns a scan produces, and how records fill them.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) framing: Framing,
+    pub(crate) content: Content,
+    pub(crate) columns: Vec<Column>,
+    /// The column of keys, under `map` framing.
+    pub(crate) key: Option<usize>,
+    pub(crate) raw: RawDtype,
+    pub(crate) on_error: OnError,
+    pub(crate) max_rejects: usize,
+    pub(crate) max_record_bytes: u64,
+    /// Upper bounds for the rows of a batch, and for the bytes of its values other than vectors.
+    pub(crate) batch_rows: usize,
+    pub(crate) batch_bytes: usize,
+    pub(crate) schema: SchemaRef,
+}
+
+/// What a record holds.
+#[derive(Debug)]
+pub(crate) enum Content {
+    /// A vector and nothing else, for this column; none where it is not wanted.
+    Vector(Option<usize>),
+    /// Items, some of which go into columns.
+    Items(Slots),
+}
+
+/// Where the items of an array or the values of a map go.
+#[derive(Debug)]
+pub(crate) struct Slots {
+    pub(crate) is_map: bool,
+    /// Of a map: what belongs to which key.
+    pub(crate) keys: Keys,
+    pub(crate) slots: Vec<Slot>,
+}
+
+/// Where one value goes: into a column, or what is in it into columns, or both.
+#[derive(Debug, Default)]
+pub(crate) struct Slot {
+    pub(crate) column: Option<usize>,
+    pub(crate) inside: Option<Slots>,
+}
+
+/// A batch of this many rows, or a multiple, fills whole pages and whole vectors of the engines that read it.
+const ROUND_ROWS: usize = 2048;
+
+/// No record has more items that go into columns.
+const MOST_ITEMS: u32 = 1 << 16;
+
+impl Plan {
+    pub(crate) fn new(findings: &Findings, options: &ReadOptions) -> Result<Self> {
+        options.check()?;
+        let nullable = options.on_error == OnError::Null;
+        let columns: Vec<Column> = findings
+            .columns
+            .iter()
+            .map(|column| {
+                let nullable = column.field.is_nullable() || (nullable && column.role.is_read());
+                Column { field: column.field.clone().with_nullable(nullable), ..column.clone() }
+            })
+            .collect();
+        let row_bytes: usize = columns.iter().map(Column::width).sum();
+        let rows = (options.batch_bytes / row_bytes.max(1)).max(1);
+        let rows = rows.min(options.batch_rows.unwrap_or(usize::MAX));
+        let content = match findings.layout {
+            Layout::Vector => Content::Vector(columns.iter().position(|column| column.role == Role::Vector)),
+            _ => Content::Items(Slots::new(&columns)?),
+        };
+        Ok(Self {
+            framing: findings.framing,
+            content,
+            key: columns.iter().position(|column| column.role == Role::Key),
+            raw: options.raw_dtype,
+            on_error: options.on_error,
+            max_rejects: options.max_rejects,
+            max_record_bytes: options.max_record_bytes,
+            batch_rows: if rows > ROUND_ROWS { rows - rows % ROUND_ROWS } else { rows },
+            batch_bytes: options.batch_bytes,
+            schema: Arc::new(Schema::new(
+                columns.iter().map(|column| column.field.clone()).collect::<Vec<_>>(),
+            )),
+            columns,
+        })
+    }
+
+    /// Bare vectors of `dim` elements, one after another.
+    pub(crate) fn of_vectors(dim: u32, options: &ReadOptions) -> Result<Self> {
+        Self::new(&Findings::of_vectors(dim, options)?, options)
+    }
+
+    /// MessagePack objects that a record takes: under `map` framing a key as well.
+    pub(crate) fn objects(&self) -> u64 {
+        if self.framing == Framing::Map { 2 } else { 1 }
+    }
+
+    /// The builder of a vector column.
+    pub(crate) fn vector_builder(&self, dim: usize, dtype: Dtype) -> VectorBuilder {
+        VectorBuilder::new(dim, dtype, self.on_error == OnError::Null)
+    }
+
+    /// What a vector column should have been given.
+    pub(crate) fn expected(&self, dim: usize) -> String {
+        format!("{} bytes ({dim} x {})", dim * self.raw.size(), self.raw)
+    }
+}
+
+impl Slots {
+    /// The tree of the columns' paths.
+    fn new(columns: &[Column]) -> Result<Self> {
+        let read = columns.iter().enumerate().filter(|(_, column)| {
+            matches!(column.role, Role::Vector | Role::Value) && !column.path.is_empty()
+        });
+        let paths: Vec<(&[Step], usize)> = read.map(|(index, column)| (&*column.path, index)).collect();
+        Self::of_paths(&paths)
+    }
+
+    fn of_paths(paths: &[(&[Step], usize)]) -> Result<Self> {
+        let is_map = !matches!(paths.first(), Some(([Step::Position(_), ..], _)));
+        let mut names: Vec<String> = Vec::new();
+        let mut inside: Vec<Vec<(&[Step], usize)>> = Vec::new();
+        let mut slots: Vec<Slot> = Vec::new();
+        for (path, column) in paths {
+            let Some((first, rest)) = path.split_first() else { continue };
+            let place = match first {
+                Step::Position(position) if !is_map && *position < MOST_ITEMS => *position as usize,
+                Step::Position(position) if !is_map => {
+                    return Err(Error::schema(format!(
+                        "there can be no column for the item {position} of records"
+                    )));
+                }
+                Step::Name(name) if is_map => {
+                    names.iter().position(|known| known == name).unwrap_or_else(|| {
+                        names.push(name.clone());
+                        names.len() - 1
+                    })
+                }
+                _ => {
+                    return Err(Error::schema(
+                        "columns are named by key and by position in the same object: use one of the two",
+                    ));
+                }
+            };
+            if slots.len() <= place {
+                slots.resize_with(place + 1, Slot::default);
+                inside.resize(place + 1, Vec::new());
+            }
+            if rest.is_empty() {
+                slots[place].column = Some(*column);
+            } else {
+                inside[place].push((rest, *column));
+            }
+        }
+        for (slot, paths) in slots.iter_mut().zip(inside) {
+            if !paths.is_empty() {
+                slot.inside = Some(Self::of_paths(&paths)?);
+            }
+        }
+        Ok(Self { is_map, keys: Keys::new(names.iter().map(|name| name.as_bytes())), slots })
+    }
+}
+
+/// The type of a vector column, if it is one: a fixed-size list of a type that vectors have.
+pub(crate) fn vector_type(data_type: &DataType) -> Option<(usize, Dtype)> {
+    let DataType::FixedSizeList(element, dim) = data_type else { return None };
+    let dtype = Dtype::ALL.into_iter().find(|dtype| dtype.data_type() == *element.data_type())?;
+    Some((usize::try_from(*dim).ok().filter(|&dim| dim > 0)?, dtype))
+}
+
+/// The field of a vector column.
+pub(crate) fn vector_field(name: &str, dim: u32, dtype: Dtype) -> Result<Field> {
+    if dim == 0 {
+        return Err(Error::option("dim must be at least 1"));
+    }
+    let length =
+        i32::try_from(dim).map_err(|_| Error::option(format!("dim {dim} is larger than 2^31 - 1")))?;
+    Ok(Field::new(name, VectorBuilder::data_type(length, dtype), false))
+}

@@ -1,0 +1,95 @@
+//! Columns of lists: MessagePack's arrays, and the typed arrays of those who have such.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, LargeListArray, ListArray};
+use arrow::buffer::NullBuffer;
+use arrow::datatypes::{DataType, FieldRef};
+
+use super::bytes::{MOST, offsets};
+use super::{Failure, Kind, ValueBuilder};
+use crate::error::Result;
+use crate::msgpack::{Cursor, Head};
+use crate::reject::RejectKind;
+use crate::vector::Scalar;
+use crate::vector::encoding::{Elements, Encoded};
+
+pub(super) struct Lists {
+    data_type: DataType,
+    item: FieldRef,
+    offsets: Vec<i64>,
+    items: ValueBuilder,
+}
+
+impl Lists {
+    pub(super) fn new(data_type: &DataType, item: &FieldRef) -> Result<Self> {
+        let items = ValueBuilder::new(item.data_type())?;
+        Ok(Self { data_type: data_type.clone(), item: item.clone(), offsets: vec![0], items })
+    }
+
+    fn check_room(&self, more: usize) -> Result<(), Failure> {
+        if matches!(self.data_type, DataType::List(_)) && self.items.rows() + more > MOST {
+            let expected = "less than 2^31 items (a large type in `schema` takes more)";
+            return Err(Failure::unfit(RejectKind::TooLarge, expected, format!("{more} more")));
+        }
+        Ok(())
+    }
+}
+
+impl Kind for Lists {
+    fn push(&mut self, head: Head, cursor: &mut Cursor<'_>) -> Result<(), Failure> {
+        let Head::Array(count) = head else { return Err(Failure::of_type(&self.data_type, head)) };
+        cursor.require(count.into())?;
+        self.check_room(count as usize)?;
+        for index in 0..count {
+            if !self.item.is_nullable() && cursor.peek()? == Head::Nil {
+                let unfit = Failure::of_type(self.item.data_type(), Head::Nil);
+                return Err(unfit.within(format_args!("[{index}]")));
+            }
+            self.items.push(cursor).map_err(|failure| failure.within(format_args!("[{index}]")))?;
+        }
+        self.offsets.push(self.items.rows() as i64);
+        Ok(())
+    }
+
+    fn push_elements(&mut self, encoded: &Encoded<'_>) -> Result<bool, Failure> {
+        let Elements::Alike(format, bytes) = &encoded.elements else { return Ok(false) };
+        if encoded.rows != 1 {
+            return Ok(false);
+        }
+        self.check_room(encoded.dim)?;
+        for (index, element) in bytes.chunks_exact(format.size()).enumerate() {
+            let scalar = format.scalar(element).unwrap_or(Scalar::UInt(0));
+            if !self.items.push_scalar(scalar, format.is_bool()) {
+                let expected = super::type_name(self.item.data_type());
+                let unfit = Failure::unfit(RejectKind::Value, expected, scalar);
+                return Err(unfit.within(format_args!("[{index}]")));
+            }
+        }
+        self.offsets.push(self.items.rows() as i64);
+        Ok(true)
+    }
+
+    fn push_empty(&mut self) {
+        self.offsets.push(self.items.rows() as i64);
+    }
+
+    fn truncate(&mut self, rows: usize) {
+        self.offsets.truncate(rows + 1);
+        let end = self.offsets.last().copied().unwrap_or(0);
+        self.items.truncate(end as usize);
+    }
+
+    fn size(&self) -> usize {
+        self.items.size() + 8 * self.offsets.len()
+    }
+
+    fn finish(&mut self, nulls: Option<NullBuffer>) -> Result<ArrayRef> {
+        let ends = std::mem::replace(&mut self.offsets, vec![0]);
+        let (item, items) = (self.item.clone(), self.items.finish()?);
+        Ok(match self.data_type {
+            DataType::LargeList(_) => Arc::new(LargeListArray::try_new(item, offsets(&ends)?, items, nulls)?),
+            _ => Arc::new(ListArray::try_new(item, offsets(&ends)?, items, nulls)?),
+        })
+    }
+}

@@ -1,0 +1,244 @@
+//! Columns of everything that is no vector: numbers, booleans, text, bytes, timestamps, lists and structs of them.
+//!
+//! A value that does not fit its column is an error with the path to it, never a null and never another number. After an error
+//! a column may hold part of a row: [`ValueBuilder::truncate`] takes it back.
+
+mod bytes;
+mod list;
+mod number;
+mod structs;
+mod time;
+
+use std::fmt;
+
+use arrow::array::{ArrayRef, NullBufferBuilder};
+use arrow::buffer::NullBuffer;
+use arrow::datatypes::DataType;
+
+use crate::error::{Error, Result};
+use crate::msgpack::{Broken, Cursor, Head};
+use crate::reject::RejectKind;
+use crate::vector::encoding::{self, Elements, Encoded, Seen};
+use crate::vector::{RawDtype, Scalar};
+
+pub(crate) use structs::{Keys, key};
+pub(crate) use time::{TIMESTAMP, nanoseconds};
+
+/// Why a value could not be added to a column.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The bytes end too early, or are not MessagePack.
+    Broken(Broken),
+    /// The value is not of the column's type.
+    Unfit(Box<Unfit>),
+}
+
+/// A value that does not fit.
+#[derive(Debug)]
+pub(crate) struct Unfit {
+    pub(crate) kind: RejectKind,
+    /// Where it is inside of the column: `.name` for a field, `[3]` for an item.
+    pub(crate) path: String,
+    pub(crate) expected: String,
+    pub(crate) found: String,
+}
+
+impl From<Broken> for Failure {
+    fn from(broken: Broken) -> Self {
+        Self::Broken(broken)
+    }
+}
+
+impl Failure {
+    fn unfit(kind: RejectKind, expected: impl fmt::Display, found: impl fmt::Display) -> Self {
+        let (expected, found) = (expected.to_string(), found.to_string());
+        Self::Unfit(Box::new(Unfit { kind, path: String::new(), expected, found }))
+    }
+
+    /// The value has another type than the column.
+    fn of_type(data_type: &DataType, found: impl fmt::Display) -> Self {
+        Self::unfit(RejectKind::Type, type_name(data_type), found)
+    }
+
+    /// Says where the value was found, from the inside out.
+    fn within(mut self, outer: fmt::Arguments<'_>) -> Self {
+        if let Self::Unfit(unfit) = &mut self {
+            unfit.path.insert_str(0, &outer.to_string());
+        }
+        self
+    }
+}
+
+/// What columns of one kind have in common with no others.
+trait Kind: Send {
+    /// Adds the value at `cursor`, which is not nil and of which `head` has been read.
+    fn push(&mut self, head: Head, cursor: &mut Cursor<'_>) -> Result<(), Failure>;
+
+    /// Adds a number; false where it does not fit or numbers have no place here.
+    fn push_scalar(&mut self, _scalar: Scalar, _is_bool: bool) -> bool {
+        false
+    }
+
+    /// Adds the elements of a typed array; false where arrays have no place here.
+    fn push_elements(&mut self, _elements: &Encoded<'_>) -> Result<bool, Failure> {
+        Ok(false)
+    }
+
+    /// Adds whatever stands in the place of a null.
+    fn push_empty(&mut self);
+
+    fn truncate(&mut self, rows: usize);
+
+    /// Bytes held, as far as they depend on the values.
+    fn size(&self) -> usize {
+        0
+    }
+
+    /// The array, of which `nulls` is the validity; the builder is then empty.
+    fn finish(&mut self, nulls: Option<NullBuffer>) -> Result<ArrayRef>;
+}
+
+/// Builds a column that is no vector column.
+pub(crate) struct ValueBuilder {
+    data_type: DataType,
+    kind: Box<dyn Kind>,
+    nulls: NullBufferBuilder,
+}
+
+impl ValueBuilder {
+    /// A column of `data_type`, an error if values cannot be read into such a one.
+    pub(crate) fn new(data_type: &DataType) -> Result<Self> {
+        use DataType as D;
+        let kind: Box<dyn Kind> = match data_type {
+            D::Null => Box::new(number::Nothing::default()),
+            D::Boolean => Box::new(number::Booleans::default()),
+            D::Int8 | D::Int16 | D::Int32 | D::Int64 => number::integers(data_type),
+            D::UInt8 | D::UInt16 | D::UInt32 | D::UInt64 => number::integers(data_type),
+            D::Float16 | D::Float32 | D::Float64 => number::floats(data_type),
+            D::Timestamp(unit, zone) => Box::new(time::Timestamps::new(*unit, zone.clone())),
+            D::Utf8 | D::LargeUtf8 | D::Binary | D::LargeBinary => Box::new(bytes::Strings::new(data_type)),
+            D::List(item) | D::LargeList(item) => Box::new(list::Lists::new(data_type, item)?),
+            D::Struct(fields) => Box::new(structs::Structs::new(fields)?),
+            other => {
+                return Err(Error::schema(format!(
+                    "{other} is no type that records are read into: use null, bool, integers, floats, timestamps, \
+                     string, binary, list or struct"
+                )));
+            }
+        };
+        Ok(Self { data_type: data_type.clone(), kind, nulls: NullBufferBuilder::new(0) })
+    }
+
+    pub(crate) fn rows(&self) -> usize {
+        self.nulls.len()
+    }
+
+    /// Bytes held, as far as they depend on the values.
+    pub(crate) fn size(&self) -> usize {
+        self.kind.size()
+    }
+
+    /// Adds the next value.
+    pub(crate) fn push(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Failure> {
+        let head = cursor.peek()?;
+        match head {
+            Head::Nil => {
+                cursor.head()?;
+                self.push_null();
+                return Ok(());
+            }
+            // What libraries write for NumPy's scalars and arrays.
+            Head::Map(_) | Head::Ext(..) | Head::Array(3)
+                if !matches!(self.data_type, DataType::Struct(_)) =>
+            {
+                if self.push_array(cursor)? {
+                    return Ok(());
+                }
+            }
+            _ => {}
+        }
+        cursor.head()?;
+        self.kind.push(head, cursor)?;
+        self.nulls.append_non_null();
+        Ok(())
+    }
+
+    fn push_array(&mut self, cursor: &mut Cursor<'_>) -> Result<bool, Failure> {
+        let mut ahead = *cursor;
+        let encoded = match encoding::read(&mut ahead, RawDtype::default())? {
+            Seen::Vector(encoded) if encoded.encoding.is_typed() => encoded,
+            Seen::Refused(what) => {
+                return Err(Failure::unfit(RejectKind::Unsupported, type_name(&self.data_type), what));
+            }
+            _ => return Ok(false),
+        };
+        let added = match scalar(&encoded) {
+            Some((scalar, is_bool)) => {
+                if !self.kind.push_scalar(scalar, is_bool) {
+                    return Err(Failure::unfit(RejectKind::Value, type_name(&self.data_type), scalar));
+                }
+                true
+            }
+            None => self.kind.push_elements(&encoded)?,
+        };
+        if added {
+            *cursor = ahead;
+            self.nulls.append_non_null();
+        }
+        Ok(added)
+    }
+
+    fn push_scalar(&mut self, scalar: Scalar, is_bool: bool) -> bool {
+        let added = self.kind.push_scalar(scalar, is_bool);
+        if added {
+            self.nulls.append_non_null();
+        }
+        added
+    }
+
+    pub(crate) fn push_null(&mut self) {
+        self.kind.push_empty();
+        self.nulls.append_null();
+    }
+
+    /// Drops what stands behind the first `rows` rows, a row that is there in part included.
+    pub(crate) fn truncate(&mut self, rows: usize) {
+        self.kind.truncate(rows);
+        self.nulls.truncate(rows);
+    }
+
+    /// The column; the builder is then empty.
+    pub(crate) fn finish(&mut self) -> Result<ArrayRef> {
+        let nulls = self.nulls.finish();
+        self.kind.finish(nulls)
+    }
+}
+
+/// The number that a library wrote as an array without dimensions, and whether it is a boolean.
+pub(crate) fn scalar(encoded: &Encoded<'_>) -> Option<(Scalar, bool)> {
+    let Elements::Alike(format, bytes) = &encoded.elements else { return None };
+    if !encoded.is_scalar {
+        return None;
+    }
+    Some((format.scalar(bytes)?, format.is_bool()))
+}
+
+/// A type as a message names it.
+pub(crate) fn type_name(data_type: &DataType) -> String {
+    match data_type {
+        DataType::Null => "nothing (the records that were looked at had no value here)".to_owned(),
+        DataType::Boolean => "a boolean".to_owned(),
+        DataType::Utf8 | DataType::LargeUtf8 => "text".to_owned(),
+        DataType::Binary | DataType::LargeBinary => "bytes".to_owned(),
+        DataType::Timestamp(..) => "a timestamp".to_owned(),
+        DataType::List(item) | DataType::LargeList(item) => {
+            format!("a list with items that are {}", type_name(item.data_type()))
+        }
+        DataType::Struct(_) => "a map".to_owned(),
+        number => format!("a number that fits {}", number.to_string().to_lowercase()),
+    }
+}
+
+#[cfg(test)]
+#[path = "../values_tests.rs"]
+mod tests;

@@ -1,0 +1,147 @@
+//! Columns of structs: MessagePack's maps, with the same keys in any order, some missing.
+
+use std::collections::HashMap;
+use std::io::Write;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, StructArray};
+use arrow::buffer::NullBuffer;
+use arrow::datatypes::{DataType, Fields};
+
+use super::{Failure, Kind, ValueBuilder};
+use crate::error::Result;
+use crate::msgpack::{Broken, Cursor, Head};
+use crate::reject::RejectKind;
+
+pub(super) struct Structs {
+    fields: Fields,
+    keys: Keys,
+    columns: Vec<ValueBuilder>,
+    rows: usize,
+}
+
+impl Structs {
+    pub(super) fn new(fields: &Fields) -> Result<Self> {
+        let columns =
+            fields.iter().map(|field| ValueBuilder::new(field.data_type())).collect::<Result<_>>()?;
+        let keys = Keys::new(fields.iter().map(|field| field.name().as_bytes()));
+        Ok(Self { fields: fields.clone(), keys, columns, rows: 0 })
+    }
+}
+
+impl Kind for Structs {
+    fn push(&mut self, head: Head, cursor: &mut Cursor<'_>) -> Result<(), Failure> {
+        let Head::Map(pairs) = head else {
+            return Err(Failure::of_type(&DataType::Struct(self.fields.clone()), head));
+        };
+        cursor.require(2 * u64::from(pairs))?;
+        let mut next = 0;
+        for _ in 0..pairs {
+            let Some(index) = self.keys.read(cursor, &mut next)? else {
+                cursor.skip()?;
+                continue;
+            };
+            let (field, column) = (&self.fields[index], &mut self.columns[index]);
+            let within = |failure: Failure| failure.within(format_args!(".{}", field.name()));
+            if column.rows() > self.rows {
+                let twice = Failure::unfit(RejectKind::Type, "every key once", "a key that comes twice");
+                return Err(within(twice));
+            }
+            if !field.is_nullable() && cursor.peek()? == Head::Nil {
+                return Err(within(Failure::of_type(field.data_type(), Head::Nil)));
+            }
+            column.push(cursor).map_err(within)?;
+        }
+        for (field, column) in self.fields.iter().zip(&mut self.columns) {
+            if column.rows() == self.rows {
+                if !field.is_nullable() {
+                    let missing = Failure::of_type(field.data_type(), "no such key");
+                    return Err(missing.within(format_args!(".{}", field.name())));
+                }
+                column.push_null();
+            }
+        }
+        self.rows += 1;
+        Ok(())
+    }
+
+    fn push_empty(&mut self) {
+        self.columns.iter_mut().for_each(ValueBuilder::push_null);
+        self.rows += 1;
+    }
+
+    fn truncate(&mut self, rows: usize) {
+        self.columns.iter_mut().for_each(|column| column.truncate(rows));
+        self.rows = self.rows.min(rows);
+    }
+
+    fn size(&self) -> usize {
+        self.columns.iter().map(ValueBuilder::size).sum()
+    }
+
+    fn finish(&mut self, nulls: Option<NullBuffer>) -> Result<ArrayRef> {
+        let rows = std::mem::take(&mut self.rows);
+        if self.columns.is_empty() {
+            return Ok(Arc::new(StructArray::new_empty_fields(rows, nulls)));
+        }
+        let columns = self.columns.iter_mut().map(ValueBuilder::finish).collect::<Result<_>>()?;
+        Ok(Arc::new(StructArray::try_new(self.fields.clone(), columns, nulls)?))
+    }
+}
+
+/// Finds what belongs to a key. Maps written by one producer have their keys in one order most of the time, so the key that
+/// followed the last time is tried first. Others are looked up in a table whose hashes no input can foresee.
+#[derive(Debug, Clone)]
+pub(crate) struct Keys {
+    keys: Vec<Box<[u8]>>,
+    places: HashMap<Box<[u8]>, usize>,
+}
+
+/// A decimal integer of 64 bits.
+const MOST_DIGITS: usize = 20;
+
+impl Keys {
+    pub(crate) fn new<'a>(keys: impl Iterator<Item = &'a [u8]>) -> Self {
+        let keys: Vec<Box<[u8]>> = keys.map(Box::from).collect();
+        let places = keys.iter().cloned().zip(0..).collect();
+        Self { keys, places }
+    }
+
+    /// Reads the next key and gives its place; `None` if it has none. Strings, bytes and integers are keys; whatever else
+    /// stands there is stepped over. `next` is where the last key was found, and one more.
+    pub(crate) fn read(&self, cursor: &mut Cursor<'_>, next: &mut usize) -> Result<Option<usize>, Broken> {
+        let mut digits = [0; MOST_DIGITS];
+        let Some(key) = key(cursor, &mut digits)? else { return Ok(None) };
+        let expected = self.keys.get(*next).is_some_and(|expected| **expected == *key);
+        let place = if expected { Some(*next) } else { self.places.get(key).copied() };
+        if let Some(place) = place {
+            *next = place + 1;
+        }
+        Ok(place)
+    }
+}
+
+/// Reads a key: bytes, or an integer in decimal; `None` for anything else, which is stepped over.
+pub(crate) fn key<'a, 'b: 'a>(
+    cursor: &mut Cursor<'b>,
+    digits: &'a mut [u8; MOST_DIGITS],
+) -> Result<Option<&'a [u8]>, Broken> {
+    let number: i128 = match cursor.peek()? {
+        Head::Str(length) | Head::Bin(length) => {
+            cursor.head()?;
+            return cursor.take(length as usize).map(Some);
+        }
+        Head::UInt(value) => value.into(),
+        Head::Int(value) => value.into(),
+        _ => {
+            cursor.skip()?;
+            return Ok(None);
+        }
+    };
+    cursor.head()?;
+    let mut rest = &mut digits[..];
+    // An integer of 64 bits has no more digits than there is room for, its sign included.
+    let _written = write!(rest, "{number}");
+    let written = MOST_DIGITS - rest.len();
+    Ok(Some(&digits[..written]))
+}

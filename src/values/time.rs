@@ -1,0 +1,98 @@
+//! Columns of timestamps: MessagePack's extension -1, in each of its three sizes.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, PrimitiveArray};
+use arrow::buffer::NullBuffer;
+use arrow::datatypes::{ArrowTimestampType, DataType, TimeUnit};
+use arrow::datatypes::{
+    TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType,
+};
+
+use super::{Failure, Kind};
+use crate::error::Result;
+use crate::msgpack::{Cursor, Head};
+use crate::reject::RejectKind;
+
+/// The code of the timestamp extension.
+pub(crate) const TIMESTAMP: i8 = -1;
+const NANOS: i128 = 1_000_000_000;
+
+pub(super) struct Timestamps {
+    unit: TimeUnit,
+    zone: Option<Arc<str>>,
+    values: Vec<i64>,
+}
+
+impl Timestamps {
+    pub(super) fn new(unit: TimeUnit, zone: Option<Arc<str>>) -> Self {
+        Self { unit, zone, values: Vec::new() }
+    }
+
+    fn array<T: ArrowTimestampType>(&mut self, nulls: Option<NullBuffer>) -> ArrayRef {
+        let values = std::mem::take(&mut self.values);
+        Arc::new(PrimitiveArray::<T>::new(values.into(), nulls).with_timezone_opt(self.zone.clone()))
+    }
+}
+
+/// The nanoseconds since 1970 that the payload of the extension stands for; `None` if it is none that the specification has.
+pub(crate) fn nanoseconds(payload: &[u8]) -> Option<i128> {
+    let (seconds, nanoseconds) = match *payload {
+        [a, b, c, d] => (i128::from(u32::from_be_bytes([a, b, c, d])), 0),
+        [a, b, c, d, e, f, g, h] => {
+            let both = u64::from_be_bytes([a, b, c, d, e, f, g, h]);
+            (i128::from(both & ((1 << 34) - 1)), i128::from(both >> 34))
+        }
+        [a, b, c, d, ref seconds @ ..] => {
+            let seconds = i64::from_be_bytes(seconds.try_into().ok()?);
+            (seconds.into(), u32::from_be_bytes([a, b, c, d]).into())
+        }
+        _ => return None,
+    };
+    (nanoseconds < NANOS).then_some(seconds * NANOS + nanoseconds)
+}
+
+impl Kind for Timestamps {
+    fn push(&mut self, head: Head, cursor: &mut Cursor<'_>) -> Result<(), Failure> {
+        let data_type = DataType::Timestamp(self.unit, self.zone.clone());
+        let Head::Ext(TIMESTAMP, length) = head else { return Err(Failure::of_type(&data_type, head)) };
+        let payload = cursor.take(length as usize)?;
+        let Some(nanoseconds) = nanoseconds(payload) else {
+            let found =
+                format!("a timestamp extension of {length} bytes that the specification does not have");
+            return Err(Failure::of_type(&data_type, found));
+        };
+        let (unit, name) = match self.unit {
+            TimeUnit::Second => (NANOS, "s"),
+            TimeUnit::Millisecond => (1_000_000, "ms"),
+            TimeUnit::Microsecond => (1000, "us"),
+            TimeUnit::Nanosecond => (1, "ns"),
+        };
+        let whole = (nanoseconds % unit == 0).then_some(nanoseconds / unit);
+        let Some(value) = whole.and_then(|value| i64::try_from(value).ok()) else {
+            let expected = format!("a timestamp that fits timestamp[{name}]");
+            let (seconds, rest) = (nanoseconds.div_euclid(NANOS), nanoseconds.rem_euclid(NANOS));
+            let found = format!("{seconds} s and {rest} ns since 1970");
+            return Err(Failure::unfit(RejectKind::Value, expected, found));
+        };
+        self.values.push(value);
+        Ok(())
+    }
+
+    fn push_empty(&mut self) {
+        self.values.push(0);
+    }
+
+    fn truncate(&mut self, rows: usize) {
+        self.values.truncate(rows);
+    }
+
+    fn finish(&mut self, nulls: Option<NullBuffer>) -> Result<ArrayRef> {
+        Ok(match self.unit {
+            TimeUnit::Second => self.array::<TimestampSecondType>(nulls),
+            TimeUnit::Millisecond => self.array::<TimestampMillisecondType>(nulls),
+            TimeUnit::Microsecond => self.array::<TimestampMicrosecondType>(nulls),
+            TimeUnit::Nanosecond => self.array::<TimestampNanosecondType>(nulls),
+        })
+    }
+}

@@ -1,0 +1,126 @@
+//! Extension types that hold vectors. A code belongs to whoever uses it, so what is inside must fit as well.
+
+use super::{COMPLEX, Elements, Encoded, Encoding, Shape, Trouble, dtype, ndarray, text};
+use crate::msgpack::{Broken, Cursor, Head};
+use crate::vector::convert::Format;
+use crate::vector::dtype::{Number, RawDtype};
+
+const ALIGNED: i8 = 0;
+const FLAX_ARRAY: i8 = 1;
+const FLAX_COMPLEX: i8 = 2;
+const FLAX_SCALAR: i8 = 3;
+const MSGPACKR_TYPED_ARRAY: i8 = b't' as i8;
+const MSGPACKR_RECORD: i8 = b'r' as i8;
+const LZ4_BLOCKS: i8 = 98;
+const LZ4_BLOCK: i8 = 99;
+
+/// The elements of msgpackr's typed arrays, by the byte in front of them.
+const TYPED_ARRAYS: [Number; 11] = [
+    Number::I8,
+    Number::U8,
+    Number::U8,
+    Number::I16,
+    Number::U16,
+    Number::I32,
+    Number::U32,
+    Number::F32,
+    Number::F64,
+    Number::I64,
+    Number::U64,
+];
+
+/// Why a stream in which msgpackr defines a record cannot be read.
+pub(crate) const RECORDS: &str = "a record definition of msgpackr, behind which bytes mean something else than in MessagePack: \
+                                  write with `useRecords: false`";
+
+const LZ4: &str = "MessagePack-CSharp's LZ4 compression, which is not plain MessagePack: write without \
+                   `WithCompression(...)`, or compress the whole file instead";
+
+/// True for the extension by which msgpackr leaves MessagePack: a record definition.
+pub(crate) fn defines_records(head: Head) -> bool {
+    matches!(head, Head::Ext(MSGPACKR_RECORD, 1 | 2))
+}
+
+/// Reads an extension of which the head has been read; `None` where it is no vector.
+pub(super) fn read<'a>(
+    cursor: &mut Cursor<'a>,
+    code: i8,
+    length: u32,
+    raw: RawDtype,
+) -> Result<Option<Encoded<'a>>, Trouble> {
+    let inside = cursor.take(length as usize)?;
+    match code {
+        ALIGNED => Ok(aligned(inside, raw)),
+        FLAX_ARRAY | FLAX_SCALAR => whole(flax(inside)),
+        FLAX_COMPLEX => match Cursor::new(inside).peek() {
+            Ok(Head::Array(2)) => Err(Trouble::Refused(COMPLEX.to_owned())),
+            _ => Ok(None),
+        },
+        MSGPACKR_TYPED_ARRAY => Ok(typed_array(inside)),
+        30..=39 => whole(blit(code, inside)),
+        MSGPACKR_RECORD if length <= 2 => Err(Trouble::Refused(RECORDS.to_owned())),
+        // The length of what was compressed, as an int32.
+        LZ4_BLOCK | LZ4_BLOCKS if inside.first() == Some(&0xd2) => Err(Trouble::Refused(LZ4.to_owned())),
+        _ => Ok(None),
+    }
+}
+
+/// What is inside of an extension is all there: if it is cut off it is no vector.
+fn whole(found: Result<Option<Encoded<'_>>, Trouble>) -> Result<Option<Encoded<'_>>, Trouble> {
+    match found {
+        Err(Trouble::Broken(Broken::Short(_) | Broken::Reserved(_))) => Ok(None),
+        found => found,
+    }
+}
+
+/// The first byte tells how many bytes of padding there are, itself included.
+fn aligned(inside: &[u8], raw: RawDtype) -> Option<Encoded<'_>> {
+    let padding = usize::from(*inside.first()?);
+    let elements = inside.get(padding..).filter(|_| padding > 0)?;
+    super::untyped(Encoding::Aligned, elements, raw)
+}
+
+/// `[shape, name of the dtype, data]`, or a map of the three.
+fn flax(inside: &[u8]) -> Result<Option<Encoded<'_>>, Trouble> {
+    let mut cursor = Cursor::new(inside);
+    match cursor.head()? {
+        Head::Array(3) => {}
+        Head::Map(pairs) => return ndarray::read_unmarked(&mut cursor, pairs),
+        _ => return Ok(None),
+    }
+    let Some(shape) = Shape::read(&mut cursor)? else { return Ok(None) };
+    let Some(name) = text(&mut cursor)? else { return Ok(None) };
+    let Some(data) = text(&mut cursor)? else { return Ok(None) };
+    Encoded::shaped(Encoding::Flax, dtype(name)?, &shape, data).map(Some)
+}
+
+fn typed_array(inside: &[u8]) -> Option<Encoded<'_>> {
+    let (&code, elements) = inside.split_first()?;
+    let raw = RawDtype::of(*TYPED_ARRAYS.get(usize::from(code))?);
+    super::untyped(Encoding::TypedArray, elements, raw)
+}
+
+/// The length in bytes, whether it is little-endian, and the elements: those of Unity's vectors, or numbers.
+fn blit(code: i8, inside: &[u8]) -> Result<Option<Encoded<'_>>, Trouble> {
+    let mut cursor = Cursor::new(inside);
+    let Head::UInt(length) = cursor.head()? else { return Ok(None) };
+    let Head::Bool(little_endian) = cursor.head()? else { return Ok(None) };
+    let number = match code {
+        37 => Number::I32,
+        38 => Number::F32,
+        39 => Number::F64,
+        _ => {
+            let what = format!("an array of Unity structs (extension {code}): write them as float arrays");
+            return Err(Trouble::Refused(what));
+        }
+    };
+    let elements = cursor.rest();
+    if elements.len() as u64 != length {
+        let found = format!("{} bytes of data where {length} are announced", elements.len());
+        return Err(Trouble::Refused(found));
+    }
+    let raw = RawDtype { number, big_endian: !little_endian };
+    let dim = elements.len() / raw.size();
+    let elements = Elements::Alike(Format::Packed(raw), elements.into());
+    Ok(Some(Encoded::vector(Encoding::Blit, elements, dim)))
+}

@@ -1,0 +1,238 @@
+//! Maps that hold a NumPy array: its dtype, its shape and its data, under keys that differ from library to library, in any
+//! order. The data may come before what says how to read it.
+
+use std::borrow::Cow;
+
+use super::{CHUNKS, COMPLEX, Elements, Encoded, Encoding, PICKLE, Shape, Trouble, dtype, text};
+use crate::msgpack::{Broken, Cursor, Head};
+use crate::vector::convert::Format;
+use crate::vector::dtype::{Number, RawDtype};
+
+/// No library writes more keys.
+const MOST_KEYS: u32 = 8;
+
+/// What the pairs of such a map say.
+#[derive(Default)]
+struct Pairs<'a> {
+    /// msgpack-numpy's `nd`: true for arrays, false for scalars.
+    nd: Option<bool>,
+    /// `__ndarray__`, `__npgeneric__`.
+    is_array: bool,
+    is_generic: bool,
+    is_complex: bool,
+    dtype: Option<Type<'a>>,
+    kind: Option<&'a [u8]>,
+    shape: Option<Shape>,
+    data: Option<Data<'a>>,
+}
+
+enum Type<'a> {
+    Name(&'a [u8]),
+    /// The fields of a structured dtype.
+    Fields,
+}
+
+enum Data<'a> {
+    Bytes(&'a [u8]),
+    /// A number, from its head on.
+    Number(Head),
+    Other,
+}
+
+/// Reads a map of which the head has been read; `None` where it is no array.
+pub(super) fn read<'a>(
+    cursor: &mut Cursor<'a>,
+    pairs: u32,
+    raw: RawDtype,
+) -> Result<Option<Encoded<'a>>, Trouble> {
+    if !(2..=MOST_KEYS).contains(&pairs) {
+        return Ok(None);
+    }
+    let mut found = Pairs::default();
+    for pair in 0..pairs {
+        let Some(key) = text(cursor)? else { return Ok(None) };
+        if pair == 0 && key == b"__msgpack_chunked_array__" {
+            return chunked(cursor, pairs, raw);
+        }
+        if !found.take(key, cursor)? {
+            return Ok(None);
+        }
+    }
+    found.encoded()
+}
+
+/// The map in an extension of type 1, as some write it: `dtype`, `shape` and `data` without a key that says what it is.
+pub(super) fn read_unmarked<'a>(cursor: &mut Cursor<'a>, pairs: u32) -> Result<Option<Encoded<'a>>, Trouble> {
+    let mut found = Pairs { is_array: true, ..Pairs::default() };
+    for _ in 0..pairs {
+        match text(cursor)? {
+            Some(key) if found.take(key, cursor)? => {}
+            _ => return Ok(None),
+        }
+    }
+    found.encoded()
+}
+
+impl<'a> Pairs<'a> {
+    /// Takes the value of `key`; false where such an array has no such key.
+    fn take(&mut self, key: &[u8], cursor: &mut Cursor<'a>) -> Result<bool, Broken> {
+        match key {
+            b"nd" => match cursor.head()? {
+                Head::Bool(nd) => self.nd = Some(nd),
+                _ => return Ok(false),
+            },
+            b"__ndarray__" | b"__nd__" => {
+                cursor.skip()?;
+                self.is_array = true;
+            }
+            b"__npgeneric__" => {
+                cursor.skip()?;
+                self.is_generic = true;
+            }
+            b"complex" => {
+                cursor.skip()?;
+                self.is_complex = true;
+            }
+            b"type" | b"dtype" => match text(cursor)? {
+                Some(name) => self.dtype = Some(Type::Name(name)),
+                None => {
+                    cursor.skip()?;
+                    self.dtype = Some(Type::Fields);
+                }
+            },
+            b"kind" => match text(cursor)? {
+                Some(kind) => self.kind = Some(kind),
+                None => return Ok(false),
+            },
+            b"shape" => match Shape::read(cursor)? {
+                Some(shape) => self.shape = Some(shape),
+                None => return Ok(false),
+            },
+            b"data" => {
+                self.data = Some(match text(cursor)? {
+                    Some(bytes) => Data::Bytes(bytes),
+                    None => match cursor.peek()? {
+                        head @ (Head::UInt(_)
+                        | Head::Int(_)
+                        | Head::Float32(_)
+                        | Head::Float64(_)
+                        | Head::Bool(_)) => {
+                            cursor.head()?;
+                            Data::Number(head)
+                        }
+                        _ => {
+                            cursor.skip()?;
+                            Data::Other
+                        }
+                    },
+                });
+            }
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    fn encoded(self) -> Result<Option<Encoded<'a>>, Trouble> {
+        let refused = |what: &str| Err(Trouble::Refused(what.to_owned()));
+        if self.is_complex {
+            return if self.data.is_some() { refused(COMPLEX) } else { Ok(None) };
+        }
+        let encoding = match (self.nd, self.is_array || self.is_generic) {
+            (Some(_), _) => Encoding::MsgpackNumpy,
+            (None, true) => Encoding::Ndarray,
+            (None, false) => return Ok(None),
+        };
+        let (Some(dtype_found), Some(data)) = (self.dtype, self.data) else { return Ok(None) };
+        match self.kind {
+            Some(b"O") => return refused(PICKLE),
+            Some(b"V") => return refused("a structured NumPy array: write its fields one by one"),
+            _ => {}
+        }
+        let Type::Name(name) = dtype_found else {
+            return refused("a structured NumPy array: write its fields one by one");
+        };
+        let raw = dtype(name)?;
+        let is_scalar = self.nd == Some(false) || self.is_generic;
+        match (data, self.shape) {
+            (Data::Bytes(bytes), None) if is_scalar => {
+                Encoded::shaped(encoding, raw, &Shape { dims: Vec::new() }, bytes).map(Some)
+            }
+            (Data::Bytes(bytes), Some(shape)) if !is_scalar => {
+                Encoded::shaped(encoding, raw, &shape, bytes).map(Some)
+            }
+            (Data::Number(head), _) if is_scalar => Ok(Some(number(encoding, head))),
+            _ => Ok(None),
+        }
+    }
+}
+
+/// A number that stands as such.
+fn number(encoding: Encoding, head: Head) -> Encoded<'static> {
+    let (number, bytes) = match head {
+        Head::Int(value) => (Number::I64, value.to_le_bytes().to_vec()),
+        Head::UInt(value) => (Number::U64, value.to_le_bytes().to_vec()),
+        Head::Float32(value) => (Number::F32, value.to_le_bytes().to_vec()),
+        Head::Float64(value) => (Number::F64, value.to_le_bytes().to_vec()),
+        other => (Number::U8, vec![u8::from(other == Head::Bool(true))]),
+    };
+    let elements = Elements::Alike(Format::Packed(RawDtype::of(number)), bytes.into());
+    Encoded { is_scalar: true, ..Encoded::vector(encoding, elements, 1) }
+}
+
+/// flax cuts an array of more than 2^30 bytes into `chunks`, flat arrays under the keys "0", "1", ..., with its `shape` under
+/// such keys as well. The marker's key has been read.
+fn chunked<'a>(cursor: &mut Cursor<'a>, pairs: u32, raw: RawDtype) -> Result<Option<Encoded<'a>>, Trouble> {
+    cursor.skip()?;
+    let (mut shape, mut chunks) = (None, None);
+    for _ in 1..pairs {
+        match text(cursor)? {
+            Some(b"shape") => {
+                let mut dims = Vec::new();
+                for _ in 0..numbered(cursor, Shape::MOST)? {
+                    text(cursor)?;
+                    match cursor.head()? {
+                        Head::UInt(dim) => dims.push(dim),
+                        _ => return Err(Trouble::Refused(CHUNKS.to_owned())),
+                    }
+                }
+                shape = Some(Shape { dims });
+            }
+            Some(b"chunks") => {
+                let mut whole: Option<(Format, Vec<u8>)> = None;
+                for _ in 0..numbered(cursor, u32::MAX)? {
+                    text(cursor)?;
+                    let super::Seen::Vector(chunk) = super::read(cursor, raw)? else {
+                        return Err(Trouble::Refused(CHUNKS.to_owned()));
+                    };
+                    let Elements::Alike(format, bytes) = chunk.elements else {
+                        return Err(Trouble::Refused(CHUNKS.to_owned()));
+                    };
+                    let (first, joined) = whole.get_or_insert((format, Vec::new()));
+                    if *first != format {
+                        return Err(Trouble::Refused(CHUNKS.to_owned()));
+                    }
+                    joined.extend_from_slice(&bytes);
+                }
+                chunks = whole;
+            }
+            _ => return Ok(None),
+        }
+    }
+    match (shape, chunks) {
+        (Some(shape), Some((Format::Packed(raw), bytes))) => {
+            Encoded::shaped(Encoding::Flax, raw, &shape, Cow::Owned(bytes)).map(Some)
+        }
+        _ => Err(Trouble::Refused(CHUNKS.to_owned())),
+    }
+}
+
+/// The number of pairs of the map that comes next.
+fn numbered(cursor: &mut Cursor<'_>, most: u32) -> Result<u32, Trouble> {
+    match cursor.head()? {
+        Head::Map(pairs) if pairs <= most => {
+            cursor.require(2 * u64::from(pairs))?;
+            Ok(pairs)
+        }
+        _ => Err(Trouble::Refused(CHUNKS.to_owned())),
+    }
+}
