@@ -41,8 +41,6 @@ pub struct Decoder {
     position: Position,
     /// Where the input ends, if that is known, to size the batches.
     end: Option<u64>,
-    /// Rows of the next record that have been added already.
-    rows_done: usize,
     /// What the record before was like, which the next ones most likely are like as well.
     template: Option<Template>,
     state: State,
@@ -52,7 +50,7 @@ pub struct Decoder {
     rejects: Rejects,
 }
 
-/// A place between two records.
+/// A place between two records, or between two rows of one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Position {
     pub(crate) offset: u64,
@@ -60,13 +58,15 @@ pub(crate) struct Position {
     pub(crate) record: u64,
     /// How many records the array or map that holds them still has; `None` where records simply follow one another.
     pub(crate) left: Option<u64>,
+    /// How many rows of the next record have been taken already: a matrix may be spread over batches.
+    pub(crate) rows: usize,
 }
 
 impl Position {
     /// The start of an input.
     pub(crate) fn start(framing: Framing) -> Self {
         let left = if framing == Framing::Sequence { None } else { Some(0) };
-        Self { offset: 0, record: 0, left }
+        Self { offset: 0, record: 0, left, rows: 0 }
     }
 
     /// The place `records` records of `stride` bytes further on.
@@ -75,6 +75,7 @@ impl Position {
             offset: self.offset.saturating_add(records.saturating_mul(stride as u64)),
             record: self.record + records,
             left: self.left.map(|left| left.saturating_sub(records)),
+            rows: 0,
         }
     }
 }
@@ -109,7 +110,6 @@ impl Decoder {
             columns: Columns::new(&plan)?,
             position: Position::start(plan.framing),
             end: None,
-            rows_done: 0,
             template: None,
             state: State::Start,
             needed: MAX_HEAD,
@@ -199,6 +199,7 @@ impl Decoder {
     /// Counts records that are done with.
     fn count(&mut self, records: u64) {
         self.position.record += records;
+        self.position.rows = 0;
         self.position.left = self.position.left.map(|left| left.saturating_sub(records));
     }
 
@@ -261,7 +262,6 @@ impl Decoder {
                 if template.is_some() {
                     self.template = template;
                 }
-                self.rows_done = 0;
                 for fault in self.columns.take_faults() {
                     self.reject(fault, self.position.offset, length)?;
                 }
@@ -337,7 +337,6 @@ impl Decoder {
                     }
                     self.count(1);
                 }
-                self.rows_done = 0;
                 Ok(taken)
             }
         }
@@ -395,7 +394,7 @@ impl Decoder {
             }
         }
         self.position = Position::start(self.plan.framing);
-        (self.end, self.needed, self.least, self.rows_done) = (None, MAX_HEAD, 0, 0);
+        (self.end, self.needed, self.least) = (None, MAX_HEAD, 0);
         Ok(())
     }
 

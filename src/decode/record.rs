@@ -10,8 +10,8 @@ use crate::msgpack::{Broken, Cursor, Head};
 use crate::options::{Framing, OnError};
 use crate::record::{Content, Plan, Role, Slots};
 use crate::reject::RejectKind;
-use crate::values::{Failure, type_name};
-use crate::vector::encoding::{self, Elements, Encoded, Encoding, RECORDS, Seen, defines_records};
+use crate::values::{Failure, is_nil, type_name};
+use crate::vector::encoding::{self, Elements, Encoded, Encoding, Seen, leaves_messagepack};
 use crate::vector::{Format, RawDtype, Template};
 
 /// What adding a record came to.
@@ -142,7 +142,10 @@ impl Fault {
             };
         };
         match column.dim() {
-            Some(dim) if self.kind == RejectKind::Type || self.kind == RejectKind::Unsupported => {
+            // Bytes are what a bare vector most likely should have been.
+            Some(dim)
+                if only.is_some() && matches!(self.kind, RejectKind::Type | RejectKind::Unsupported) =>
+            {
                 format!("a vector of {}", plan.expected(dim))
             }
             Some(dim) => match self.found {
@@ -228,12 +231,12 @@ impl Decoder {
         if length > plan.max_record_bytes {
             return Ok(Pushed::Whole(None));
         }
-        for elements in encoded.rows_from(self.rows_done) {
+        for elements in encoded.rows_from(self.position.rows) {
             if self.columns.room() == 0 {
                 return Ok(Pushed::Partly);
             }
             if let Err(index) = self.columns.push_vector(column, &elements)? {
-                let row = self.rows_done;
+                let row = self.position.rows;
                 let fault = unfit(plan, column, &elements, index);
                 let fault = Fault { path: format!("[{row}]"), ..fault };
                 match plan.on_error {
@@ -243,13 +246,13 @@ impl Decoder {
                 }
                 let _counted = self.reject(fault, self.position.offset, length);
                 if plan.on_error == OnError::Skip {
-                    self.rows_done += 1;
+                    self.position.rows += 1;
                     continue;
                 }
             }
             self.columns.push_record(self.position.record);
             self.columns.commit();
-            self.rows_done += 1;
+            self.position.rows += 1;
         }
         Ok(Pushed::Whole(None))
     }
@@ -265,8 +268,8 @@ impl Columns {
             Head::Array(items) if !slots.is_map => items,
             head => {
                 *cursor = before;
-                if defines_records(head) {
-                    return Err(Stop::NotMessagePack(RECORDS));
+                if let Some(what) = leaves_messagepack(head) {
+                    return Err(Stop::NotMessagePack(what));
                 }
                 return Err(Stop::Fault(not_fields(cursor, head)?));
             }
@@ -306,7 +309,7 @@ impl Columns {
             }))
         } else if plan.columns[column].role == Role::Vector {
             self.push_vector_field(plan, column, &mut ahead)
-        } else if !plan.columns[column].field.is_nullable() && ahead.peek()? == Head::Nil {
+        } else if !plan.columns[column].field.is_nullable() && is_nil(ahead)? {
             Err(Stop::Fault(Fault::of_type(Some(column), Found::Head(Head::Nil))))
         } else {
             self.push_value(column, &mut ahead).map_err(|failure| match failure {
@@ -395,8 +398,10 @@ fn read_vector<'a>(plan: &Plan, column: usize, cursor: &mut Cursor<'a>) -> Resul
             fault(RejectKind::Dimension, found)
         }
         Seen::NotNumbers { index, head } => fault(RejectKind::Type, Found::Element(index, head)),
-        Seen::Refused(_) if defines_records(head) => Err(Stop::NotMessagePack(RECORDS)),
-        Seen::Refused(what) => fault(RejectKind::Unsupported, Found::Words(what)),
+        Seen::Refused(what) => match leaves_messagepack(head) {
+            Some(what) => Err(Stop::NotMessagePack(what)),
+            None => fault(RejectKind::Unsupported, Found::Words(what)),
+        },
         Seen::Other(head) => fault(RejectKind::Type, Found::Head(head)),
     }
 }

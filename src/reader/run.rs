@@ -79,7 +79,7 @@ impl Run {
         let start = Position::start(self.plan.framing);
         // Inside of an array or map one record follows another.
         let left = if span.inside { None } else { start.left };
-        let start = Position { offset: span.start, record: span.record, left };
+        let start = Position { offset: span.start, record: span.record, left, rows: 0 };
         let Some(mut blocks) = self.blocks(span.start, span.end) else { return Ok(Next::Walk(start)) };
         let mut needed = MAX_HEAD;
         loop {
@@ -172,8 +172,10 @@ impl Run {
         match end {
             End::Verified => self.walk = 1,
             End::Input => self.next = Next::Nothing,
-            End::Limit(position, Some(template)) => self.next = Next::Uniform(position, template),
-            End::Limit(position, None) => self.next = Next::Walk(position),
+            End::Limit(position, Some(template)) if position.rows == 0 => {
+                self.next = Next::Uniform(position, template)
+            }
+            End::Limit(position, _) => self.next = Next::Walk(position),
             End::Diverged(position) => {
                 self.drop_lanes();
                 self.next = Next::Walk(position);

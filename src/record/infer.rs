@@ -29,8 +29,8 @@ pub(crate) struct Inference<'a> {
     /// A bare vector's dimension, and how it was stored.
     vector: Option<(u32, String)>,
     fields: Observed,
-    /// What stood where the first vector should be, for the error message.
-    first: Option<String>,
+    /// What stood where the first vector should be, for the error message, and whether it is a vector that cannot be read.
+    first: Option<(String, bool)>,
 }
 
 /// How far [`Inference::infer`] came.
@@ -159,7 +159,10 @@ impl<'a> Inference<'a> {
             (Seen::Vector(encoded), head) if !(by_position && matches!(head, Head::Array(_))) => {
                 return Ok(self.bare(encoded));
             }
-            (Seen::Refused(what), _) => what.clone(),
+            (Seen::Refused(what), _) => {
+                self.first.get_or_insert((what.clone(), true));
+                what.clone()
+            }
             (_, Head::Array(_)) => return self.items(cursor, Layout::Positional),
             (_, Head::Map(_)) => return self.items(cursor, Layout::Map),
             (_, head) => head.to_string(),
@@ -231,9 +234,7 @@ impl<'a> Inference<'a> {
     }
 
     fn note(&mut self, found: &str) {
-        if self.first.is_none() {
-            self.first = Some(found.to_owned());
-        }
+        self.first.get_or_insert_with(|| (found.to_owned(), false));
     }
 
     /// What was found.
@@ -443,7 +444,11 @@ impl<'a> Inference<'a> {
         let raw = self.options.raw_dtype;
         match &self.first {
             None => Error::schema("the inputs hold no record, so the dimension is not known: pass `dim`"),
-            Some(first) => Error::schema(format!(
+            Some((first, true)) => Error::schema(format!(
+                "none of the first {} records is a vector that can be read; the first one is {first}",
+                self.records
+            )),
+            Some((first, false)) => Error::schema(format!(
                 "none of the first {} records is a vector, or bytes that are a multiple of {} ({raw}); the first one is \
                  {first}: pass `dim`, or check `raw_dtype`",
                 self.records,

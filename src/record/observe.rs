@@ -7,8 +7,8 @@ use arrow::datatypes::{DataType, Field, Fields, TimeUnit};
 
 use super::Step;
 use crate::msgpack::{Broken, Cursor, Head};
-use crate::values::{TIMESTAMP, key, nanoseconds, scalar};
-use crate::vector::encoding::{self, Encoded, Encoding, Seen};
+use crate::values::{TIMESTAMP, is_nil, key, nanoseconds, scalar};
+use crate::vector::encoding::{self, Elements, Encoded, Encoding, Seen};
 use crate::vector::{RawDtype, Scalar};
 
 /// How observing is to be done.
@@ -103,17 +103,20 @@ impl Vectors {
         self.first.map(|(_, dim)| dim)
     }
 
-    /// The dimension if nearly all values are vectors of one, long enough to be nothing else.
+    /// The dimension if at least half of the values are vectors of one, long enough to be nothing else. The others are then
+    /// rejects: a bad record must not make a column of bytes or lists of it.
     pub(super) fn clear_dim(&self, dim: Option<usize>) -> Option<usize> {
         let (manner, first) = self.likely()?;
-        let (common, times) = *self.dims.iter().max_by_key(|(_, times)| *times)?;
+        let times =
+            |dim: usize| self.dims.iter().find(|(known, _)| *known == dim).map_or(0, |(_, times)| *times);
+        let most = self.dims.iter().map(|(dim, _)| *dim).max_by_key(|&dim| times(dim))?;
+        let common = if times(most) > times(first) { most } else { first };
         let is_long = match manner {
             Manner::Typed => true,
             Manner::Floats | Manner::Bytes => common >= SHORT,
             Manner::Integers => false,
         };
-        let common = if 2 * times > self.values { common } else { first };
-        (is_long && 10 * times >= 9 * self.values && dim.is_none_or(|dim| dim == common)).then_some(common)
+        (is_long && 2 * times(common) >= self.values && dim.is_none_or(|dim| dim == common)).then_some(common)
     }
 
     /// How likely a vector column this is where none is clear, and the dimension.
@@ -139,12 +142,12 @@ impl Observed {
         let mut end = start;
         end.skip()?;
         *cursor = end;
-        if seen == Seen::Other(Head::Nil) {
+        if is_nil(start)? {
             return Ok(());
         }
         self.vectors.values += 1;
         match seen {
-            Seen::Vector(encoded) => self.vector(&encoded, start, rules, depth),
+            Seen::Vector(encoded) => self.vector(&encoded),
             Seen::NotNumbers { .. } => self.list(start, rules, depth),
             Seen::Other(head) => self.other(head, start, rules, depth),
             Seen::Refused(_) => Ok(()),
@@ -170,13 +173,32 @@ impl Observed {
         self.kind(if number.is_float() { Kind::Float } else { Kind::Integer });
     }
 
-    fn vector(
-        &mut self,
-        encoded: &Encoded<'_>,
-        start: Cursor<'_>,
-        rules: Rules,
-        depth: u32,
-    ) -> Result<(), Broken> {
+    /// A list of numbers.
+    fn numbers(&mut self, encoded: &Encoded<'_>) {
+        self.kind(Kind::List);
+        let item = self.item.get_or_insert_default();
+        match &encoded.elements {
+            // One tells what all of them are, but for the range of integers.
+            Elements::Alike(format, bytes) if format.is_float() || format.is_bool() => {
+                if !bytes.is_empty() {
+                    item.kind(if format.is_bool() { Kind::Bool } else { Kind::Float });
+                }
+            }
+            Elements::Alike(format, bytes) => {
+                bytes
+                    .chunks_exact(format.size())
+                    .filter_map(|bytes| format.scalar(bytes))
+                    .for_each(|n| item.number(n));
+            }
+            Elements::Mixed(bytes) => {
+                let mut cursor = Cursor::new(bytes);
+                let heads = std::iter::from_fn(|| cursor.head().ok());
+                heads.filter_map(Scalar::of).for_each(|number| item.number(number));
+            }
+        }
+    }
+
+    fn vector(&mut self, encoded: &Encoded<'_>) -> Result<(), Broken> {
         if let Some((number, is_bool)) = scalar(encoded) {
             if is_bool {
                 self.kind(Kind::Bool)
@@ -200,22 +222,14 @@ impl Observed {
                 Ok(())
             }
             Encoding::Numbers => {
-                self.list(start, rules, depth)?;
+                self.numbers(encoded);
                 let is_float = self.item.as_ref().is_some_and(|item| item.kind == Some(Kind::Float));
                 self.vectors.add(if is_float { Manner::Floats } else { Manner::Integers }, encoded);
                 Ok(())
             }
             _ => {
-                self.kind(Kind::List);
-                if let Some(format) = encoded.format().filter(|_| encoded.rows == 1) {
-                    let item = self.item.get_or_insert_default();
-                    for element in encoded.bytes().chunks_exact(format.size()) {
-                        match format.scalar(element) {
-                            Some(_) if format.is_bool() => item.kind(Kind::Bool),
-                            Some(number) => item.number(number),
-                            None => {}
-                        }
-                    }
+                if encoded.rows == 1 {
+                    self.numbers(encoded);
                 }
                 self.vectors.add(Manner::Typed, encoded);
                 Ok(())

@@ -7,7 +7,7 @@ use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, FieldRef};
 
 use super::bytes::{MOST, offsets};
-use super::{Failure, Kind, ValueBuilder};
+use super::{Failure, Kind, ValueBuilder, is_nil};
 use crate::error::Result;
 use crate::msgpack::{Cursor, Head};
 use crate::reject::RejectKind;
@@ -42,7 +42,7 @@ impl Kind for Lists {
         cursor.require(count.into())?;
         self.check_room(count as usize)?;
         for index in 0..count {
-            if !self.item.is_nullable() && cursor.peek()? == Head::Nil {
+            if !self.item.is_nullable() && is_nil(*cursor)? {
                 let unfit = Failure::of_type(self.item.data_type(), Head::Nil);
                 return Err(unfit.within(format_args!("[{index}]")));
             }

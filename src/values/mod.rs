@@ -140,13 +140,13 @@ impl ValueBuilder {
 
     /// Adds the next value.
     pub(crate) fn push(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Failure> {
+        if is_nil(*cursor)? {
+            cursor.skip()?;
+            self.push_null();
+            return Ok(());
+        }
         let head = cursor.peek()?;
         match head {
-            Head::Nil => {
-                cursor.head()?;
-                self.push_null();
-                return Ok(());
-            }
             // What libraries write for NumPy's scalars and arrays.
             Head::Map(_) | Head::Ext(..) | Head::Array(3)
                 if !matches!(self.data_type, DataType::Struct(_)) =>
@@ -223,10 +223,21 @@ pub(crate) fn scalar(encoded: &Encoded<'_>) -> Option<(Scalar, bool)> {
     Some((format.scalar(bytes)?, format.is_bool()))
 }
 
+/// True for nil, and for the extension that JavaScript's msgpackr writes for `undefined`.
+pub(crate) fn is_nil(mut cursor: Cursor<'_>) -> Result<bool, Broken> {
+    Ok(match cursor.head()? {
+        Head::Nil => true,
+        Head::Ext(0, 1) => cursor.take(1)? == [0],
+        _ => false,
+    })
+}
+
 /// A type as a message names it.
 pub(crate) fn type_name(data_type: &DataType) -> String {
     match data_type {
-        DataType::Null => "nothing (the records that were looked at had no value here)".to_owned(),
+        DataType::Null => {
+            "nil (no record that inference looked at had a value that a column can hold)".to_owned()
+        }
         DataType::Boolean => "a boolean".to_owned(),
         DataType::Utf8 | DataType::LargeUtf8 => "text".to_owned(),
         DataType::Binary | DataType::LargeBinary => "bytes".to_owned(),

@@ -8,7 +8,7 @@ use arrow::array::{ArrayRef, StructArray};
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, Fields};
 
-use super::{Failure, Kind, ValueBuilder};
+use super::{Failure, Kind, ValueBuilder, is_nil};
 use crate::error::Result;
 use crate::msgpack::{Broken, Cursor, Head};
 use crate::reject::RejectKind;
@@ -47,7 +47,7 @@ impl Kind for Structs {
                 let twice = Failure::unfit(RejectKind::Type, "every key once", "a key that comes twice");
                 return Err(within(twice));
             }
-            if !field.is_nullable() && cursor.peek()? == Head::Nil {
+            if !field.is_nullable() && is_nil(*cursor)? {
                 return Err(within(Failure::of_type(field.data_type(), Head::Nil)));
             }
             column.push(cursor).map_err(within)?;

@@ -31,6 +31,13 @@ impl Format {
         }
     }
 
+    pub(crate) fn is_float(self) -> bool {
+        match self {
+            Self::Packed(raw) => matches!(raw.number, Number::F16 | Number::BF16 | Number::F32 | Number::F64),
+            Self::Float32 | Self::Float64 => true,
+        }
+    }
+
     pub(crate) fn is_bool(self) -> bool {
         matches!(self, Self::Packed(RawDtype { number: Number::Bool, .. }))
     }

@@ -232,8 +232,8 @@ def test_read_options_do_not_go_with_what_has_been_read(tmp_path):
 def test_why_the_dimension_is_not_known_is_told():
     with pytest.raises(vecpack.SchemaError, match=r"(?s)<f4.*5 bytes"):
         vecpack.scan(pack([b"12345", b"123"]))
-    with pytest.raises(vecpack.SchemaError, match="map"):
-        vecpack.scan(pack([{"vector": b"1234"}]))
+    with pytest.raises(vecpack.SchemaError, match="a map without a vector"):
+        vecpack.scan(pack([{"id": 1}]))
 
 
 def test_a_cut_off_only_record_is_not_called_an_empty_input():

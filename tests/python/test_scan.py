@@ -369,10 +369,16 @@ def test_the_options_of_a_source_make_the_same_source_again():
         "batch_bytes": 10_000,
         "threads": 2,
         "max_record_bytes": 11_000,
+        "vector": ["vector"],
+        "framing": "sequence",
+        "columns": ["vector"],
+        "include_path": True,
+        "include_record": True,
+        "max_depth": 12,
     }
     data = pack(vectors(3, 2))
     source = vecpack.scan(data, **given)
-    assert source.options == {"dim": 2, **given}
+    assert source.options == {"dim": 2, "schema": None, **given}
     assert vecpack.scan(data, **source.options).options == source.options
 
 

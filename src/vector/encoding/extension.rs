@@ -11,6 +11,7 @@ const FLAX_COMPLEX: i8 = 2;
 const FLAX_SCALAR: i8 = 3;
 const MSGPACKR_TYPED_ARRAY: i8 = b't' as i8;
 const MSGPACKR_RECORD: i8 = b'r' as i8;
+const MSGPACKR_STRINGS: i8 = b'b' as i8;
 const LZ4_BLOCKS: i8 = 98;
 const LZ4_BLOCK: i8 = 99;
 
@@ -30,15 +31,23 @@ const TYPED_ARRAYS: [Number; 11] = [
 ];
 
 /// Why a stream in which msgpackr defines a record cannot be read.
-pub(crate) const RECORDS: &str = "a record definition of msgpackr, behind which bytes mean something else than in MessagePack: \
+const RECORDS: &str = "a record definition of msgpackr, behind which bytes mean something else than in MessagePack: \
                                   write with `useRecords: false`";
 
 const LZ4: &str = "MessagePack-CSharp's LZ4 compression, which is not plain MessagePack: write without \
                    `WithCompression(...)`, or compress the whole file instead";
 
-/// True for the extension by which msgpackr leaves MessagePack: a record definition.
-pub(crate) fn defines_records(head: Head) -> bool {
-    matches!(head, Head::Ext(MSGPACKR_RECORD, 1 | 2))
+/// Why a stream in which msgpackr bundles strings cannot be read.
+const STRINGS: &str = "msgpackr's bundled strings, behind which bytes mean something else than in MessagePack: write with \
+                       `bundleStrings: false`";
+
+/// What stands there, for the extensions by which msgpackr leaves MessagePack.
+pub(crate) fn leaves_messagepack(head: Head) -> Option<&'static str> {
+    match head {
+        Head::Ext(MSGPACKR_RECORD, 1 | 2) => Some(RECORDS),
+        Head::Ext(MSGPACKR_STRINGS, 4) => Some(STRINGS),
+        _ => None,
+    }
 }
 
 /// Reads an extension of which the head has been read; `None` where it is no vector.
@@ -48,6 +57,9 @@ pub(super) fn read<'a>(
     length: u32,
     raw: RawDtype,
 ) -> Result<Option<Encoded<'a>>, Trouble> {
+    if let Some(what) = leaves_messagepack(Head::Ext(code, length)) {
+        return Err(Trouble::Refused(what.to_owned()));
+    }
     let inside = cursor.take(length as usize)?;
     match code {
         ALIGNED => Ok(aligned(inside, raw)),
@@ -58,7 +70,6 @@ pub(super) fn read<'a>(
         },
         MSGPACKR_TYPED_ARRAY => Ok(typed_array(inside)),
         30..=39 => whole(blit(code, inside)),
-        MSGPACKR_RECORD if length <= 2 => Err(Trouble::Refused(RECORDS.to_owned())),
         // The length of what was compressed, as an int32.
         LZ4_BLOCK | LZ4_BLOCKS if inside.first() == Some(&0xd2) => Err(Trouble::Refused(LZ4.to_owned())),
         _ => Ok(None),

@@ -16,7 +16,7 @@ mod tuple;
 use std::borrow::Cow;
 use std::fmt;
 
-pub(crate) use self::extension::{RECORDS, defines_records};
+pub(crate) use self::extension::leaves_messagepack;
 
 use super::convert::Format;
 use super::dtype::RawDtype;
@@ -188,16 +188,16 @@ fn numbers<'a>(cursor: &mut Cursor<'a>, count: u32) -> Result<Result<Elements<'a
     };
     let size = alike.size();
     let have = rest.len() / size;
-    let same = rest.chunks_exact(size).take(count).all(|item| item[0] == rest[0]);
-    match (same, have >= count) {
-        (true, true) => {
-            let bytes = cursor.take(count * size)?;
-            Ok(Ok(Elements::Alike(alike, bytes.into())))
-        }
-        // Those that are not here yet may be of another type, but take a byte each.
-        (true, false) => Err(Broken::Short((cursor.at() + have * size + (count - have)) as u64)),
-        _ => mixed(cursor, count),
+    if !rest.chunks_exact(size).take(count).all(|item| item[0] == rest[0]) {
+        return mixed(cursor, count);
     }
+    if have >= count {
+        let bytes = cursor.take(count * size)?;
+        return Ok(Ok(Elements::Alike(alike, bytes.into())));
+    }
+    // Those that are not here yet may be of another type, but take a byte each.
+    let least = have * size + (count - have);
+    if least > rest.len() { Err(Broken::Short((cursor.at() + least) as u64)) } else { mixed(cursor, count) }
 }
 
 fn mixed<'a>(cursor: &mut Cursor<'a>, count: usize) -> Result<Result<Elements<'a>, (usize, Head)>, Broken> {

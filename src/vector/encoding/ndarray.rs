@@ -173,7 +173,7 @@ fn number(encoding: Encoding, head: Head) -> Encoded<'static> {
         Head::UInt(value) => (Number::U64, value.to_le_bytes().to_vec()),
         Head::Float32(value) => (Number::F32, value.to_le_bytes().to_vec()),
         Head::Float64(value) => (Number::F64, value.to_le_bytes().to_vec()),
-        other => (Number::U8, vec![u8::from(other == Head::Bool(true))]),
+        other => (Number::Bool, vec![u8::from(other == Head::Bool(true))]),
     };
     let elements = Elements::Alike(Format::Packed(RawDtype::of(number)), bytes.into());
     Encoded { is_scalar: true, ..Encoded::vector(encoding, elements, 1) }
