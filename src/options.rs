@@ -133,6 +133,8 @@ pub struct ReadOptions {
     pub include_record: bool,
     /// The largest record that is read; a larger one is a reject, and is not held in memory.
     pub max_record_bytes: u64,
+    /// How many times its size a compressed input may expand to, beyond 64 MiB; 0 is no limit.
+    pub max_expansion: u64,
     /// How deep the types of columns may be nested; 256 at the most. What lies deeper gets no type.
     pub max_depth: u32,
 }
@@ -156,6 +158,7 @@ impl Default for ReadOptions {
             include_path: false,
             include_record: false,
             max_record_bytes: 256 << 20,
+            max_expansion: 1000,
             max_depth: 128,
         }
     }
@@ -251,6 +254,11 @@ impl ReadOptions {
     /// Sets [`include_record`](Self::include_record).
     pub fn with_include_record(self, include_record: bool) -> Self {
         Self { include_record, ..self }
+    }
+
+    /// Sets [`max_expansion`](Self::max_expansion).
+    pub fn with_max_expansion(self, max_expansion: u64) -> Self {
+        Self { max_expansion, ..self }
     }
 
     /// Sets [`max_depth`](Self::max_depth).

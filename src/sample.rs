@@ -2,6 +2,8 @@
 
 use std::io::{self, Write};
 
+use rmp::encode;
+
 use crate::vector::Dtype;
 
 /// How sample records are written.
@@ -13,11 +15,23 @@ pub enum Like {
     Bytes,
     /// The same from before MessagePack had `bin`: float32 as raw (`str`).
     Raw,
+    /// An array of float32, as `use_single_float=True` writes it.
+    Floats,
+    /// An array of float64, as `msgpack.pack(vector.tolist(), file)` writes it.
+    Doubles,
+    /// Maps with the fields `id`, `url`, `score` and `vector`, the last as `bin`.
+    Records,
 }
 
 impl Like {
     /// All of them, with the name that `vecpack sample --like` uses.
-    pub const NAMES: [(Self, &'static str); 2] = [(Self::Bytes, "bytes"), (Self::Raw, "raw")];
+    pub const NAMES: [(Self, &'static str); 5] = [
+        (Self::Bytes, "bytes"),
+        (Self::Raw, "raw"),
+        (Self::Floats, "floats"),
+        (Self::Doubles, "doubles"),
+        (Self::Records, "records"),
+    ];
 }
 
 /// What to write with [`write_sample`].
@@ -67,17 +81,49 @@ pub fn write_sample(out: &mut dyn Write, sample: &Sample) -> io::Result<()> {
         sample.dim.checked_mul(size).ok_or_else(|| io::Error::other("such a vector is larger than 4 GiB"))?;
     let mut vector = vec![0f32; sample.dim as usize];
     let mut record = Vec::new();
-    for _ in 0..sample.rows {
+    for row in 0..sample.rows {
         fill_normal(&mut vector, &mut random);
         let norm = vector.iter().map(|x| x * x).sum::<f32>().sqrt();
+        vector.iter_mut().for_each(|x| *x /= norm.max(f32::MIN_POSITIVE));
         record.clear();
-        let head = match sample.like {
-            Like::Bytes => rmp::encode::write_bin_len(&mut record, length),
-            Like::Raw => rmp::encode::write_str_len(&mut record, length),
-        };
-        head.map_err(io::Error::other)?;
-        record.extend(vector.iter().flat_map(|x| (x / norm.max(f32::MIN_POSITIVE)).to_le_bytes()));
+        write_record(&mut record, sample.like, row, length, &vector).map_err(io::Error::other)?;
         out.write_all(&record)?;
+    }
+    Ok(())
+}
+
+/// One record; `length` is what the vector takes in bytes.
+fn write_record(
+    record: &mut Vec<u8>,
+    like: Like,
+    row: u64,
+    length: u32,
+    vector: &[f32],
+) -> Result<(), encode::ValueWriteError> {
+    let bytes = vector.iter().flat_map(|x| x.to_le_bytes());
+    match like {
+        Like::Bytes => encode::write_bin_len(record, length).map(|_| record.extend(bytes))?,
+        Like::Raw => encode::write_str_len(record, length).map(|_| record.extend(bytes))?,
+        Like::Floats => {
+            encode::write_array_len(record, vector.len() as u32)?;
+            vector.iter().try_for_each(|&x| encode::write_f32(record, x))?;
+        }
+        Like::Doubles => {
+            encode::write_array_len(record, vector.len() as u32)?;
+            vector.iter().try_for_each(|&x| encode::write_f64(record, x.into()))?;
+        }
+        Like::Records => {
+            encode::write_map_len(record, 4)?;
+            encode::write_str(record, "id")?;
+            encode::write_uint(record, row)?;
+            encode::write_str(record, "url")?;
+            encode::write_str(record, &format!("https://example.org/{row}"))?;
+            encode::write_str(record, "score")?;
+            encode::write_f64(record, vector.first().copied().unwrap_or(0.0).into())?;
+            encode::write_str(record, "vector")?;
+            encode::write_bin_len(record, length)?;
+            record.extend(bytes);
+        }
     }
     Ok(())
 }

@@ -145,7 +145,7 @@ impl Source {
         for input in self.inputs.iter() {
             match input.size()? {
                 Some(size) if self.inputs.len() < parts => {
-                    inputs.extend(cut(input, self.framing(), size, parts)?)
+                    inputs.extend(cut(input, &self.plan, size, parts)?)
                 }
                 size => inputs.push((input.clone(), size.unwrap_or(0))),
             }
@@ -180,7 +180,7 @@ fn infer(inputs: &[Input], options: &ReadOptions) -> Result<Findings> {
     let mut inference = Inference::new(options);
     let buffers = Arc::default();
     for input in inputs {
-        let rest = match input.open()? {
+        let rest = match input.open(options.max_expansion)? {
             Opened::Stream(mut stream) => {
                 // A stream may not open twice: what is read here goes back.
                 let mut read = Vec::new();
@@ -251,12 +251,13 @@ fn infer_stream(
     }
 }
 
-/// Cuts an input into `parts` of about equal size, between records. What cannot be cut stays in one piece: a stream, and an
+/// Cuts an input into `parts` of about equal size, between records. What cannot be cut stays in one piece: a stream, what is compressed, and an
 /// input of more than one array or map of records, or of one that is cut off.
-fn cut(input: &Input, framing: Framing, size: u64, parts: usize) -> Result<Vec<(Input, u64)>> {
+fn cut(input: &Input, plan: &Plan, size: u64, parts: usize) -> Result<Vec<(Input, u64)>> {
+    let framing = plan.framing;
     let whole = || vec![(input.clone(), size)];
-    let opened = input.open()?;
-    if matches!(opened, Opened::Stream(_)) {
+    let opened = input.open(plan.max_expansion)?;
+    if matches!(opened, Opened::Stream(_) | Opened::Compressed(..)) {
         return Ok(whole());
     }
     let mut blocks = Blocks::new(opened, &Arc::default());

@@ -20,6 +20,7 @@ __all__ = [
     "Table",
     "_Batches",
     "__version__",
+    "_restore_schema",
     "_restore_source",
     "from_iter",
     "inspect",
@@ -37,6 +38,10 @@ class _ArrowStreamExportable(Protocol):
     def __arrow_c_stream__(self, requested_schema: Any = None) -> Any: ...
 
 @type_check_only
+class _ArrowSchemaExportable(Protocol):
+    def __arrow_c_schema__(self) -> Any: ...
+
+@type_check_only
 class _BinaryReader(Protocol):
     def read(self, size: int, /) -> bytes: ...
 
@@ -51,50 +56,77 @@ _Input: TypeAlias = str | PathLike[str] | _Array | _BinaryReader
 _Inputs: TypeAlias = _Input | Iterable[_Input]
 _Dtype: TypeAlias = Literal["float32", "float64", "float16", "int8", "uint8"] | type[Any] | _NumpyDtype
 _RawDtype: TypeAlias = str | type[Any] | _NumpyDtype
+_Vector: TypeAlias = str | int | Iterable[str | int]
+_Framing: TypeAlias = Literal["auto", "sequence", "array", "map"]
+_Schema: TypeAlias = _ArrowSchemaExportable | dict[str, str | _ArrowSchemaExportable]
 _OnError: TypeAlias = Literal["raise", "skip", "null"]
 _Progress: TypeAlias = bool | Callable[[int, int | None, int], object] | None
 
 def scan(
     inputs: _Inputs,
     *,
+    vector: _Vector | None = None,
     dim: int | None = None,
     dtype: _Dtype = "float32",
     raw_dtype: _RawDtype = "<f4",
+    framing: _Framing = "auto",
+    columns: Iterable[str] | None = None,
+    schema: _Schema | None = None,
     infer_records: int = 1000,
     on_error: _OnError = "raise",
     max_rejects: int = 10000,
     batch_rows: int | None = None,
     batch_bytes: int = 8388608,
     threads: int | None = None,
+    include_path: bool = False,
+    include_record: bool = False,
     max_record_bytes: int = 268435456,
+    max_expansion: int = 1000,
+    max_depth: int = 128,
 ) -> Source: ...
 def read(
     inputs: _Inputs,
     *,
+    vector: _Vector | None = None,
     dim: int | None = None,
     dtype: _Dtype = "float32",
     raw_dtype: _RawDtype = "<f4",
+    framing: _Framing = "auto",
+    columns: Iterable[str] | None = None,
+    schema: _Schema | None = None,
     infer_records: int = 1000,
     on_error: _OnError = "raise",
     max_rejects: int = 10000,
     batch_rows: int | None = None,
     batch_bytes: int = 8388608,
     threads: int | None = None,
+    include_path: bool = False,
+    include_record: bool = False,
     max_record_bytes: int = 268435456,
+    max_expansion: int = 1000,
+    max_depth: int = 128,
 ) -> Table: ...
 def inspect(
     inputs: _Inputs,
     *,
+    vector: _Vector | None = None,
     dim: int | None = None,
     dtype: _Dtype = "float32",
     raw_dtype: _RawDtype = "<f4",
+    framing: _Framing = "auto",
+    columns: Iterable[str] | None = None,
+    schema: _Schema | None = None,
     infer_records: int = 1000,
     on_error: _OnError = "raise",
     max_rejects: int = 10000,
     batch_rows: int | None = None,
     batch_bytes: int = 8388608,
     threads: int | None = None,
+    include_path: bool = False,
+    include_record: bool = False,
     max_record_bytes: int = 268435456,
+    max_expansion: int = 1000,
+    max_depth: int = 128,
 ) -> Inspection: ...
 def to_parquet(
     source: Source | Table | Stream | _ArrowStreamExportable | _Inputs,
@@ -107,16 +139,24 @@ def to_parquet(
     list_type: Literal["fixed", "list"] = "fixed",
     overwrite: bool = False,
     sync: bool = True,
+    vector: _Vector | None = None,
     dim: int | None = None,
     dtype: _Dtype = "float32",
     raw_dtype: _RawDtype = "<f4",
+    framing: _Framing = "auto",
+    columns: Iterable[str] | None = None,
+    schema: _Schema | None = None,
     infer_records: int = 1000,
     on_error: _OnError = "raise",
     max_rejects: int = 10000,
     batch_rows: int | None = None,
     batch_bytes: int = 8388608,
     threads: int | None = None,
+    include_path: bool = False,
+    include_record: bool = False,
     max_record_bytes: int = 268435456,
+    max_expansion: int = 1000,
+    max_depth: int = 128,
 ) -> Report: ...
 def from_iter(
     iterable: Iterable[_Array],
@@ -129,8 +169,9 @@ def from_iter(
 ) -> Stream: ...
 def take_iter(iterable: Iterable[_Array], out: _Array, *, raw_dtype: _RawDtype = "<f4") -> int: ...
 def run_command(arguments: Sequence[str]) -> int: ...
+def _restore_schema(state: str) -> Schema: ...
 def _restore_source(
-    inputs: Sequence[tuple[str | bytes, tuple[int, int, int] | None]], options: dict[str, Any]
+    inputs: Sequence[tuple[str | bytes, tuple[int, int, int, bool] | None]], options: dict[str, Any], findings: str
 ) -> Source: ...
 
 @final
@@ -180,7 +221,9 @@ class Source:
     @property
     def options(self) -> dict[str, Any]: ...
     @property
-    def dim(self) -> int: ...
+    def dim(self) -> int | None: ...
+    @property
+    def framing(self) -> str: ...
     @property
     def rejects(self) -> Table: ...
     @property
@@ -247,7 +290,11 @@ class Inspection:
     @property
     def framing(self) -> str: ...
     @property
+    def framing_from(self) -> str: ...
+    @property
     def layout(self) -> str: ...
+    @property
+    def layout_from(self) -> str: ...
     @property
     def columns(self) -> list[dict[str, Any]]: ...
     @property

@@ -126,6 +126,10 @@ pub(super) struct ReadArgs {
     #[arg(long)]
     include_record: bool,
 
+    /// How many times its size a compressed input may expand to, beyond 64 MiB; 0 is no limit.
+    #[arg(long, value_name = "N", default_value_t = ReadOptions::default().max_expansion)]
+    max_expansion: u64,
+
     /// How deep types of columns may be nested.
     #[arg(long, value_name = "N", default_value_t = ReadOptions::default().max_depth)]
     max_depth: u32,
@@ -146,6 +150,7 @@ impl ReadArgs {
             .with_schema(Schema::new(self.schema.clone()))
             .with_include_path(self.include_path)
             .with_include_record(self.include_record)
+            .with_max_expansion(self.max_expansion)
             .with_max_depth(self.max_depth)
             .with_max_rejects(self.max_rejects)
             .with_batch_bytes(self.batch_bytes.as_usize())

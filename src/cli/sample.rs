@@ -35,7 +35,8 @@ pub(super) struct SampleArgs {
     #[arg(long, value_name = "N", default_value_t = 512, value_parser = clap::value_parser!(u32).range(1..), help_heading = "Sample")]
     dim: u32,
 
-    /// How records are written: float32 as MessagePack `bin`, or as the older `raw`, which is today's `str`.
+    /// How records are written: float32 as MessagePack `bin`, or as the older `raw`, which is today's `str`; as arrays of
+    /// float32 or of float64; or as maps with id, url, score and vector.
     #[arg(
         long,
         value_name = "LAYOUT",

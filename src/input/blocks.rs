@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 
-use super::{OpenFile, Opened};
+use super::{Decompressed, OpenFile, Opened};
 
 /// How much is read at once: small enough for the second-level cache, large enough to make system calls cheap.
 const STEP: usize = 256 << 10;
@@ -23,7 +23,22 @@ pub(crate) struct Blocks {
 enum Origin {
     Bytes { bytes: Bytes, end: usize },
     File { file: Arc<OpenFile>, end: u64, buffer: Buffer },
-    Stream { read: Box<dyn Read + Send>, ended: bool, buffer: Buffer },
+    Stream { read: Sequential, ended: bool, buffer: Buffer },
+}
+
+/// What can only be read from its start to its end.
+enum Sequential {
+    Stream(Box<dyn Read + Send>),
+    Compressed(Decompressed),
+}
+
+impl Read for Sequential {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Stream(read) => read.read(out),
+            Self::Compressed(read) => read.read(out),
+        }
+    }
 }
 
 /// Bytes read and not consumed: `start..filled` of `memory`.
@@ -44,11 +59,13 @@ impl Blocks {
         match opened {
             Opened::File(file, span) => Self::of_file(file, span.start, span.end, buffers),
             Opened::Bytes(bytes, span) => Self::of_bytes(bytes, span.start, span.end),
-            Opened::Stream(read) => {
-                let origin = Origin::Stream { read, ended: false, buffer: Buffer::new(buffers) };
-                Self { origin, position: 0 }
-            }
+            Opened::Stream(read) => Self::of_stream(Sequential::Stream(read), buffers),
+            Opened::Compressed(read, _) => Self::of_stream(Sequential::Compressed(read), buffers),
         }
+    }
+
+    fn of_stream(read: Sequential, buffers: &Arc<StepBuffers>) -> Self {
+        Self { origin: Origin::Stream { read, ended: false, buffer: Buffer::new(buffers) }, position: 0 }
     }
 
     /// The bytes from `start` to `end` of a file.
@@ -65,6 +82,14 @@ impl Blocks {
     /// Offset in the input of the first byte at hand.
     pub(crate) fn position(&self) -> u64 {
         self.position
+    }
+
+    /// How many bytes of the input are done with: of a compressed one, bytes as they are stored.
+    pub(crate) fn progress(&self) -> u64 {
+        match &self.origin {
+            Origin::Stream { read: Sequential::Compressed(read), .. } => read.consumed(),
+            _ => self.position,
+        }
     }
 
     /// The bytes at hand, `needed` at least unless the input ends before.

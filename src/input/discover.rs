@@ -9,8 +9,11 @@ use crate::error::{Error, Result};
 /// The file name extensions that a directory is searched for.
 pub const EXTENSIONS: [&str; 5] = ["msgpack", "messagepack", "mpack", "msg", "mp"];
 
+/// What may follow them.
+const COMPRESSED: [&str; 3] = ["gz", "zst", "lz4"];
+
 /// The inputs that `name` stands for: `-` is standard input, a directory stands for the MessagePack files in it and below
-/// (those with one of the [`EXTENSIONS`], hidden ones left out), a pattern with `*`, `?` or `[...]` for the files that match,
+/// (those with one of the [`EXTENSIONS`], perhaps with `.gz`, `.zst` or `.lz4` behind it, hidden ones left out), a pattern with `*`, `?` or `[...]` for the files that match,
 /// anything else for a file. Directories and patterns give their files sorted by path.
 pub fn discover(name: &Path) -> Result<Vec<Input>> {
     if name == Path::new("-") {
@@ -38,10 +41,7 @@ fn directory(root: &Path) -> Result<Vec<PathBuf>> {
         walkdir::WalkDir::new(root).follow_links(true).into_iter().filter_entry(|entry| !hidden(entry))
     {
         let entry = entry.map_err(|error| Error::io(root, error.into()))?;
-        let extension = entry.path().extension().and_then(|extension| extension.to_str());
-        let known =
-            extension.is_some_and(|found| EXTENSIONS.iter().any(|known| found.eq_ignore_ascii_case(known)));
-        if known && entry.file_type().is_file() {
+        if is_known(entry.path()) && entry.file_type().is_file() {
             paths.push(entry.into_path());
         }
     }
@@ -55,6 +55,17 @@ fn directory(root: &Path) -> Result<Vec<PathBuf>> {
     }
     paths.sort();
     Ok(paths)
+}
+
+/// True for names with one of the [`EXTENSIONS`], with or without that of a compressed file behind it.
+fn is_known(path: &Path) -> bool {
+    let is_one_of = |path: &Path, known: &[&str]| {
+        let extension = path.extension().and_then(|extension| extension.to_str());
+        extension.is_some_and(|found| known.iter().any(|known| found.eq_ignore_ascii_case(known)))
+    };
+    is_one_of(path, &EXTENSIONS)
+        || is_one_of(path, &COMPRESSED)
+            && path.file_stem().is_some_and(|stem| is_one_of(Path::new(stem), &EXTENSIONS))
 }
 
 fn matches(pattern: &str) -> Result<Vec<PathBuf>> {

@@ -1,6 +1,7 @@
 //! Where bytes come from: paths, globs, directories, standard input, buffers and streams. The only room that opens inputs.
 
 mod blocks;
+mod compressed;
 mod discover;
 mod feed;
 
@@ -13,6 +14,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 
 pub(crate) use blocks::{Blocks, StepBuffers};
+pub(crate) use compressed::Decompressed;
+use compressed::{Codec, MAGIC};
 pub use discover::{EXTENSIONS, discover};
 pub use feed::Check;
 use feed::Feed;
@@ -132,7 +135,7 @@ impl Input {
         self.span
     }
 
-    /// How many bytes will be read, if that can be known without reading.
+    /// How many bytes will be read, compressed as they are, if that can be known without reading.
     pub fn size(&self) -> Result<Option<u64>> {
         if let Some(span) = self.span {
             return Ok(Some(span.end - span.start));
@@ -152,11 +155,12 @@ impl Input {
         ErrorKind::Io { path: Some(PathBuf::from(&*self.name)), source }.into()
     }
 
-    pub(crate) fn open(&self) -> Result<Opened> {
-        self.try_open().map_err(|error| self.error(error))
+    /// Opens it. What is compressed may expand to `max_expansion` times its size, 0 being no limit.
+    pub(crate) fn open(&self, max_expansion: u64) -> Result<Opened> {
+        self.try_open(max_expansion).map_err(|error| self.error(error))
     }
 
-    fn try_open(&self) -> io::Result<Opened> {
+    fn try_open(&self, max_expansion: u64) -> io::Result<Opened> {
         let whole = |end| Span { start: 0, end, record: 0, inside: false };
         match &self.place {
             Place::Path(path) => {
@@ -165,10 +169,28 @@ impl Input {
                 if metadata.is_dir() {
                     return Err(io::ErrorKind::IsADirectory.into());
                 }
-                let span = self.span.unwrap_or(whole(metadata.len()));
-                Ok(Opened::File(Arc::new(OpenFile { file, version: Version::of(&metadata) }), span))
+                let length = metadata.len();
+                let file = Arc::new(OpenFile { file, version: Version::of(&metadata) });
+                let Some(span) = self.span else {
+                    let mut start = [0; MAGIC];
+                    let start = &mut start[..length.min(MAGIC as u64) as usize];
+                    file.read_exact_at(start, 0)?;
+                    return Ok(match Codec::of(start) {
+                        Some(codec) => {
+                            let read = FileReader { file: file.clone(), position: 0, length };
+                            Opened::Compressed(Decompressed::new(codec, read, max_expansion)?, Some(file))
+                        }
+                        None => Opened::File(file, whole(length)),
+                    });
+                };
+                // A part is one of a plain file.
+                Ok(Opened::File(file, span))
             }
             Place::Bytes(bytes) => {
+                if let (None, Some(codec)) = (self.span, Codec::of(bytes)) {
+                    let read = io::Cursor::new(bytes.clone());
+                    return Ok(Opened::Compressed(Decompressed::new(codec, read, max_expansion)?, None));
+                }
                 let span = self.span.unwrap_or(whole(bytes.len() as u64));
                 Ok(Opened::Bytes(bytes.clone(), span))
             }
@@ -178,7 +200,15 @@ impl Input {
                     return Ok(Opened::Stream(Box::new(io::Cursor::new(read).chain(rest))));
                 }
                 let stream = stream.clone();
-                self.open_stream(move || stream.opener.open()).map(Opened::Stream)
+                let mut read = self.open_stream(move || stream.opener.open())?;
+                let mut start = Vec::new();
+                read.by_ref().take(MAGIC as u64).read_to_end(&mut start)?;
+                let codec = Codec::of(&start);
+                let read = io::Cursor::new(start).chain(read);
+                Ok(Opened::Stream(match codec {
+                    Some(codec) => Box::new(Decompressed::new(codec, read, max_expansion)?),
+                    None => Box::new(read),
+                }))
             }
         }
     }
@@ -234,7 +264,27 @@ pub(crate) enum Opened {
     /// Readable at any place, by several threads at once.
     File(Arc<OpenFile>, Span),
     Bytes(Bytes, Span),
+    /// Can be read from its start to its end, on any thread, and opened again. The file it comes from, if it is one.
+    Compressed(Decompressed, Option<Arc<OpenFile>>),
+    /// Can be read once, and may have to be waited for.
     Stream(Box<dyn Read + Send>),
+}
+
+/// Reads a file from its start to where its end was.
+struct FileReader {
+    file: Arc<OpenFile>,
+    position: u64,
+    length: u64,
+}
+
+impl Read for FileReader {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let left = self.length - self.position;
+        let bytes = out.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+        self.file.read_exact_at(&mut out[..bytes], self.position)?;
+        self.position += bytes as u64;
+        Ok(bytes)
+    }
 }
 
 /// A regular file, with what it was when it was opened.

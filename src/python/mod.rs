@@ -50,7 +50,7 @@ mod _vecpack {
     text_signature = "(inputs, *, vector=None, dim=None, dtype='float32', raw_dtype='<f4', framing='auto', columns=None, \
                       schema=None, infer_records=1000, on_error='raise', max_rejects=10000, batch_rows=None, \
                       batch_bytes=8388608, threads=None, include_path=False, include_record=False, \
-                      max_record_bytes=268435456, max_depth=128)"
+                      max_record_bytes=268435456, max_expansion=1000, max_depth=128)"
 )]
 fn scan(
     py: Python<'_>,
@@ -68,7 +68,7 @@ fn scan(
     text_signature = "(inputs, *, vector=None, dim=None, dtype='float32', raw_dtype='<f4', framing='auto', columns=None, \
                       schema=None, infer_records=1000, on_error='raise', max_rejects=10000, batch_rows=None, \
                       batch_bytes=8388608, threads=None, include_path=False, include_record=False, \
-                      max_record_bytes=268435456, max_depth=128)"
+                      max_record_bytes=268435456, max_expansion=1000, max_depth=128)"
 )]
 fn read(
     py: Python<'_>,

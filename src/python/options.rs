@@ -71,6 +71,7 @@ fn set_read_option(options: &mut ReadOptions, name: &str, value: &Bound<'_, PyAn
         "include_path" => options.include_path = value.extract()?,
         "include_record" => options.include_record = value.extract()?,
         "max_record_bytes" => options.max_record_bytes = number(name, value)?,
+        "max_expansion" => options.max_expansion = number(name, value)?,
         "max_depth" => options.max_depth = number(name, value)?,
         _ => return Ok(false),
     }
@@ -201,6 +202,7 @@ pub(super) fn to_dict<'py>(py: Python<'py>, options: &ReadOptions) -> PyResult<B
     dict.set_item("include_path", options.include_path)?;
     dict.set_item("include_record", options.include_record)?;
     dict.set_item("max_record_bytes", options.max_record_bytes)?;
+    dict.set_item("max_expansion", options.max_expansion)?;
     dict.set_item("max_depth", options.max_depth)?;
     Ok(dict)
 }

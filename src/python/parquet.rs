@@ -35,9 +35,11 @@ use crate::source::Source;
 #[pyo3(
     signature = (source, path, *, progress = None, **options),
     text_signature = "(source, path, *, progress=None, compression='none', encoding='plain', row_group_bytes=8388608, \
-                      list_type='fixed', overwrite=False, sync=True, dim=None, dtype='float32', raw_dtype='<f4', \
-                      infer_records=1000, on_error='raise', max_rejects=10000, batch_rows=None, batch_bytes=8388608, \
-                      threads=None, max_record_bytes=268435456)"
+                      list_type='fixed', overwrite=False, sync=True, \
+                      vector=None, dim=None, dtype='float32', raw_dtype='<f4', framing='auto', columns=None, \
+                      schema=None, infer_records=1000, on_error='raise', max_rejects=10000, batch_rows=None, \
+                      batch_bytes=8388608, threads=None, include_path=False, include_record=False, \
+                      max_record_bytes=268435456, max_expansion=1000, max_depth=128)"
 )]
 pub(super) fn to_parquet(
     py: Python<'_>,
@@ -246,8 +248,10 @@ impl PyReport {
 #[pyfunction]
 #[pyo3(
     signature = (inputs, **options),
-    text_signature = "(inputs, *, dim=None, dtype='float32', raw_dtype='<f4', infer_records=1000, on_error='raise', \
-                      max_rejects=10000, batch_rows=None, batch_bytes=8388608, threads=None, max_record_bytes=268435456)"
+    text_signature = "(inputs, *, vector=None, dim=None, dtype='float32', raw_dtype='<f4', framing='auto', columns=None, \
+                      schema=None, infer_records=1000, on_error='raise', max_rejects=10000, batch_rows=None, \
+                      batch_bytes=8388608, threads=None, include_path=False, include_record=False, \
+                      max_record_bytes=268435456, max_expansion=1000, max_depth=128)"
 )]
 pub(super) fn inspect(
     py: Python<'_>,
@@ -294,13 +298,25 @@ impl PyInspection {
         self.0.framing
     }
 
-    /// What a record is.
+    /// How the framing was found out.
+    #[getter]
+    fn framing_from(&self) -> &str {
+        &self.0.framing_from
+    }
+
+    /// What a record is: ``vector``, ``positional`` or ``map``.
     #[getter]
     fn layout(&self) -> &str {
         self.0.layout
     }
 
-    /// The columns, each a dictionary: name, type, dim, dtype, raw_dtype.
+    /// How the layout was found out.
+    #[getter]
+    fn layout_from(&self) -> &str {
+        &self.0.layout_from
+    }
+
+    /// The columns, each a dictionary: name, type, nulls, null_share, and of vectors dim, dtype, stored, norms, nan, infinite.
     #[getter]
     fn columns<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         from_json(py, &self.0.columns)

@@ -65,12 +65,12 @@ impl Lane {
 
     /// Decodes the next batch, or some part of it.
     pub(super) fn step(&mut self) -> Result<Step> {
-        let begin = self.blocks.position();
+        let begin = self.blocks.progress();
         let went = match self.mode.clone() {
             Mode::Uniform(template) => Went::To(self.verify(&template)?),
             Mode::Walk(batches) => self.walk(batches)?,
         };
-        let bytes = self.blocks.position() - begin;
+        let bytes = self.blocks.progress() - begin;
         match went {
             Went::On => Ok(Step { decoded: None, bytes, end: None }),
             Went::Full => Ok(Step { decoded: self.decoder.flush()?, bytes, end: None }),

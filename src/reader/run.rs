@@ -14,7 +14,7 @@ use super::lane::{End, Lane, Mode};
 use super::slot::Slot;
 use crate::decode::{Decoder, Position, first_template};
 use crate::error::{Error, ErrorKind, Result};
-use crate::input::{Blocks, Input, Opened, Span, StepBuffers};
+use crate::input::{Blocks, Input, OpenFile, Opened, Span, StepBuffers};
 use crate::msgpack::MAX_HEAD;
 use crate::record::Plan;
 use crate::vector::Template;
@@ -41,6 +41,8 @@ enum Place {
     Random(Opened, Span),
     /// One walk; taken by the lane that does it.
     Stream(Option<Opened>),
+    /// One walk as well, which any thread may do. The file it comes from, if it is one.
+    Compressed(Option<Opened>, Option<Arc<OpenFile>>),
 }
 
 /// What the next lane will be.
@@ -54,8 +56,11 @@ enum Next {
 
 impl Run {
     pub(super) fn open(input: Input, plan: &Arc<Plan>, buffers: &Arc<StepBuffers>) -> Result<Self> {
-        let opened = match input.open()? {
+        let opened = match input.open(plan.max_expansion)? {
             opened @ Opened::Stream(_) => Place::Stream(Some(opened)),
+            Opened::Compressed(content, file) => {
+                Place::Compressed(Some(Opened::Compressed(content, None)), file)
+            }
             Opened::File(file, span) => Place::Random(Opened::File(file, span), span),
             Opened::Bytes(bytes, span) => Place::Random(Opened::Bytes(bytes, span), span),
         };
@@ -126,11 +131,13 @@ impl Run {
     /// Adds the next lane behind the others; `None` where there is none, or it is not known yet what it will be.
     pub(super) fn plan_lane(&mut self) -> Result<Option<&Arc<Slot>>> {
         let (blocks, position, mode, inline) = match &mut self.opened {
-            Place::Stream(stream) => {
-                let Some(opened) = stream.take() else { return Ok(None) };
+            Place::Stream(opened) | Place::Compressed(opened, _) => {
+                let Some(opened) = opened.take() else { return Ok(None) };
                 self.next = Next::Nothing;
+                // Nobody but the caller waits for what may never come.
+                let inline = matches!(opened, Opened::Stream(_));
                 let position = Position::start(self.plan.framing);
-                (Blocks::new(opened, &self.buffers), position, Mode::Walk(u32::MAX), true)
+                (Blocks::new(opened, &self.buffers), position, Mode::Walk(u32::MAX), inline)
             }
             Place::Random(_, span) => {
                 let file_end = span.end;
@@ -193,7 +200,7 @@ impl Run {
     /// Fails if the input is a file that was written to while it was read.
     pub(super) fn check_unchanged(&self) -> Result<()> {
         match &self.opened {
-            Place::Random(Opened::File(file, _), _) => {
+            Place::Random(Opened::File(file, _), _) | Place::Compressed(_, Some(file)) => {
                 file.check_unchanged().map_err(|error| self.input.error(error))
             }
             _ => Ok(()),

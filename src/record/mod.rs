@@ -36,6 +36,7 @@ pub(crate) struct Plan {
     pub(crate) on_error: OnError,
     pub(crate) max_rejects: usize,
     pub(crate) max_record_bytes: u64,
+    pub(crate) max_expansion: u64,
     /// Upper bounds for the rows of a batch, and for the bytes of its values other than vectors.
     pub(crate) batch_rows: usize,
     pub(crate) batch_bytes: usize,
@@ -100,6 +101,7 @@ impl Plan {
             on_error: options.on_error,
             max_rejects: options.max_rejects,
             max_record_bytes: options.max_record_bytes,
+            max_expansion: options.max_expansion,
             batch_rows: if rows > ROUND_ROWS { rows - rows % ROUND_ROWS } else { rows },
             batch_bytes: options.batch_bytes,
             schema: Arc::new(Schema::new(
