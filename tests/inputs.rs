@@ -356,3 +356,72 @@ fn an_error_that_passes_through_arrow_keeps_its_place() {
     let error = Error::from(bad.reader().unwrap().find_map(Result::err).unwrap());
     assert_eq!((support::rejected(&error).record, &*support::rejected(&error).file), (0, "bad"));
 }
+
+/// The same bytes as gzip, zstd and lz4 hold them.
+fn compressed(bytes: &[u8]) -> [Vec<u8>; 3] {
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(bytes).unwrap();
+    let mut lz4 = lz4_flex::frame::FrameEncoder::new(Vec::new());
+    lz4.write_all(bytes).unwrap();
+    [gzip.finish().unwrap(), zstd::encode_all(bytes, 1).unwrap(), lz4.finish().unwrap()]
+}
+
+#[test]
+fn compressed_inputs_of_every_kind_are_read_as_what_is_in_them() {
+    let directory = tempfile::tempdir().unwrap();
+    let plain = records(5000, 16);
+    let expected = drain(source_of(Input::bytes("plain", plain.clone()), 1).reader().unwrap()).rows;
+    for (number, bytes) in compressed(&plain).into_iter().enumerate() {
+        let path = directory.path().join(format!("{number}.msgpack")); // no name that tells
+        fs::write(&path, &bytes).unwrap();
+        let stream = Pieces { bytes: bytes.clone().into(), sizes: vec![1, 1000] };
+        for input in [Input::path(&path), Input::bytes("b", bytes.clone()), Input::stream("s", stream)] {
+            for threads in [1, 4] {
+                let source = source_of(input.clone(), threads);
+                for _ in 0..2 {
+                    let scan = drain(source.reader().unwrap());
+                    assert!(scan.error.is_none() && scan.rows == expected, "{input:?}, {threads} threads");
+                }
+                if let Some(size) = input.size().unwrap() {
+                    let mut reader = source.reader().unwrap();
+                    while reader.next_batch().unwrap().is_some() {}
+                    assert_eq!(reader.progress().bytes, size, "progress is that of the file as it is stored");
+                }
+                if input.as_path().is_some() {
+                    let parts = source.split(3).unwrap();
+                    let rows = parts.iter().flat_map(|part| drain(part.reader().unwrap()).rows);
+                    assert!(rows.eq(expected.clone()));
+                }
+            }
+        }
+    }
+}
+
+fn source_of(input: Input, threads: usize) -> Source {
+    let options = ReadOptions::new().with_threads(threads).with_batch_rows(64);
+    Source::new(vec![input], options).unwrap()
+}
+
+#[test]
+fn a_compressed_input_that_is_cut_off_is_an_error_that_names_it() {
+    for bytes in compressed(&records(5000, 16)) {
+        let input = Input::bytes("half", bytes[..bytes.len() / 2].to_vec());
+        let source = Source::new(vec![input], ReadOptions::new());
+        let error = source.and_then(|source| source.count_rows()).unwrap_err();
+        assert_eq!(io_error(&error).kind(), io::ErrorKind::InvalidData);
+        assert!(error.to_string().starts_with("half: the "), "{error}");
+    }
+}
+
+#[test]
+fn a_directory_stands_for_compressed_files_too() {
+    let directory = tempfile::tempdir().unwrap();
+    let [gzip, zstd, lz4] = compressed(&records(3, 2));
+    for (name, bytes) in
+        [("a.msgpack.gz", &gzip), ("b.MP.ZST", &zstd), ("c.msg.lz4", &lz4), ("d.txt.gz", &gzip)]
+    {
+        fs::write(directory.path().join(name), bytes).unwrap();
+    }
+    let source = Source::scan([directory.path()], ReadOptions::new()).unwrap();
+    assert_eq!((source.inputs().len(), source.count_rows().unwrap()), (3, 9));
+}

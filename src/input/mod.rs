@@ -201,8 +201,7 @@ impl Input {
                 }
                 let stream = stream.clone();
                 let mut read = self.open_stream(move || stream.opener.open())?;
-                let mut start = Vec::new();
-                read.by_ref().take(MAGIC as u64).read_to_end(&mut start)?;
+                let start = read_start(&mut read)?;
                 let codec = Codec::of(&start);
                 let read = io::Cursor::new(start).chain(read);
                 Ok(Opened::Stream(match codec {
@@ -268,6 +267,22 @@ pub(crate) enum Opened {
     Compressed(Decompressed, Option<Arc<OpenFile>>),
     /// Can be read once, and may have to be waited for.
     Stream(Box<dyn Read + Send>),
+}
+
+/// The first bytes of a stream, enough to tell what they are unless there are no more.
+fn read_start(read: &mut impl Read) -> io::Result<Vec<u8>> {
+    let mut start = vec![0; 16 << 10];
+    let mut length = 0;
+    while length < MAGIC {
+        match read.read(&mut start[length..]) {
+            Ok(0) => break,
+            Ok(bytes) => length += bytes,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    start.truncate(length);
+    Ok(start)
 }
 
 /// Reads a file from its start to where its end was.

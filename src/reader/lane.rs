@@ -13,6 +13,8 @@ pub(super) struct Lane {
     decoder: Decoder,
     mode: Mode,
     cancelled: Arc<AtomicBool>,
+    /// How much of the input the steps so far told that they are done with.
+    told: u64,
 }
 
 /// How a lane finds its records.
@@ -60,17 +62,17 @@ pub(super) enum End {
 impl Lane {
     /// A lane over `blocks`, for a decoder that stands at their beginning.
     pub(super) fn new(blocks: Blocks, decoder: Decoder, mode: Mode, cancelled: Arc<AtomicBool>) -> Self {
-        Self { blocks, decoder, mode, cancelled }
+        Self { told: blocks.position(), blocks, decoder, mode, cancelled }
     }
 
     /// Decodes the next batch, or some part of it.
     pub(super) fn step(&mut self) -> Result<Step> {
-        let begin = self.blocks.progress();
         let went = match self.mode.clone() {
             Mode::Uniform(template) => Went::To(self.verify(&template)?),
             Mode::Walk(batches) => self.walk(batches)?,
         };
-        let bytes = self.blocks.progress() - begin;
+        let progress = self.blocks.progress();
+        let bytes = progress - std::mem::replace(&mut self.told, progress);
         match went {
             Went::On => Ok(Step { decoded: None, bytes, end: None }),
             Went::Full => Ok(Step { decoded: self.decoder.flush()?, bytes, end: None }),

@@ -48,8 +48,8 @@ def array(data):
         return None
     try:
         numbers = msgpack.unpackb(data, raw=True, strict_map_key=False)
-    except ValueError:
-        return None  # a timestamp that is none
+    except (ValueError, TypeError):
+        return None  # a timestamp that is none, a key that is a map
     if not all(type(number) in (int, float) for number in numbers):
         return None
     if len(numbers) == 4 * DIM and all(type(number) is int and 0 <= number < 256 for number in numbers):
