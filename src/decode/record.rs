@@ -371,13 +371,13 @@ fn read_vector<'a>(plan: &Plan, column: usize, cursor: &mut Cursor<'a>) -> Resul
     let fault = |kind, found| Err(Stop::Fault(Fault::new(kind, Some(column), found)));
     let head = cursor.peek()?;
     // The length alone tells that such a vector does not fit: it need not be there.
-    if let Head::Bin(bytes) | Head::Str(bytes) = head {
-        if bytes as usize != dim * plan.raw.size() {
-            if u64::from(bytes) > plan.max_record_bytes {
-                cursor.clone().skip()?;
-            }
-            return fault(RejectKind::Dimension, Found::Bytes(bytes as usize));
+    if let Head::Bin(bytes) | Head::Str(bytes) = head
+        && bytes as usize != dim * plan.raw.size()
+    {
+        if u64::from(bytes) > plan.max_record_bytes {
+            cursor.clone().skip()?;
         }
+        return fault(RejectKind::Dimension, Found::Bytes(bytes as usize));
     }
     match encoding::read(cursor, plan.raw)? {
         Seen::Vector(encoded) if encoded.dim == dim && encoded.is_whole() => Ok(encoded),

@@ -20,8 +20,8 @@ fn compress(codec: Codec, content: &[u8]) -> Vec<u8> {
             // Small blocks, so that there are several, with all the checksums there are.
             let info = lz4_flex::frame::FrameInfo::new()
                 .block_size(lz4_flex::frame::BlockSize::Max64KB)
-                .block_checksums(content.len() % 2 == 0)
-                .content_checksum(content.len() % 3 == 0);
+                .block_checksums(content.len().is_multiple_of(2))
+                .content_checksum(content.len().is_multiple_of(3));
             let mut out = lz4_flex::frame::FrameEncoder::with_frame_info(info, Vec::new());
             out.write_all(content).unwrap();
             out.finish().unwrap()

@@ -157,7 +157,8 @@ impl<'a> Inference<'a> {
         let by_position = self.told_vectors().any(|path| matches!(path.first(), Some(Step::Position(_))));
         let found = match (&seen, cursor.peek()?) {
             (Seen::Vector(encoded), head) if !(by_position && matches!(head, Head::Array(_))) => {
-                return Ok(self.bare(encoded));
+                self.bare(encoded);
+                return Ok(());
             }
             (Seen::Refused(what), _) => {
                 self.first.get_or_insert((what.clone(), true));

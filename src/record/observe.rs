@@ -285,17 +285,11 @@ impl Observed {
             let mut digits = Default::default();
             // Arrow's names are text, and end at a NUL where they cross to another language.
             let name = key(cursor, &mut digits)?.and_then(|key| std::str::from_utf8(key).ok());
-            match name.filter(|name| !name.contains('\0')) {
-                Some(name) => {
-                    let step = Step::Name(name.to_owned());
-                    if let Some(field) = self.field(step) {
-                        field.value(cursor, rules, depth + 1)?;
-                        continue;
-                    }
-                }
-                None => {}
+            let step = name.filter(|name| !name.contains('\0')).map(|name| Step::Name(name.to_owned()));
+            match step.and_then(|step| self.field(step)) {
+                Some(field) => field.value(cursor, rules, depth + 1)?,
+                None => cursor.skip()?,
             }
-            cursor.skip()?;
         }
         Ok(())
     }

@@ -146,16 +146,12 @@ impl ValueBuilder {
             return Ok(());
         }
         let head = cursor.peek()?;
-        match head {
-            // What libraries write for NumPy's scalars and arrays.
-            Head::Map(_) | Head::Ext(..) | Head::Array(3)
-                if !matches!(self.data_type, DataType::Struct(_)) =>
-            {
-                if self.push_array(cursor)? {
-                    return Ok(());
-                }
-            }
-            _ => {}
+        // What libraries write for NumPy's scalars and arrays.
+        if matches!(head, Head::Map(_) | Head::Ext(..) | Head::Array(3))
+            && !matches!(self.data_type, DataType::Struct(_))
+            && self.push_array(cursor)?
+        {
+            return Ok(());
         }
         cursor.head()?;
         self.kind.push(head, cursor)?;

@@ -123,10 +123,10 @@ pub(crate) fn infer(files: &[(String, Vec<u8>)], reading: &Reading, max_record_b
     files.iter().find_map(|(_, bytes)| {
         let mut at = 0;
         while let Ok(next) = end(bytes, at) {
-            if let Some(numbers) = numbers(bytes, at).filter(|numbers| !numbers.is_empty()) {
-                if (next - at) as u64 <= max_record_bytes {
-                    return Some(numbers.len());
-                }
+            if let Some(numbers) = numbers(bytes, at).filter(|numbers| !numbers.is_empty())
+                && (next - at) as u64 <= max_record_bytes
+            {
+                return Some(numbers.len());
             }
             if let Ok((_, payload, _, true)) = head(bytes, at)
                 && payload > 0
