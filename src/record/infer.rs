@@ -29,8 +29,17 @@ pub(crate) struct Inference<'a> {
     /// A bare vector's dimension, and how it was stored.
     vector: Option<(u32, String)>,
     fields: Observed,
-    /// What stood where the first vector should be, for the error message, and whether it is a vector that cannot be read.
-    first: Option<(String, bool)>,
+    /// What stood where the first vector should be, for the error message.
+    first: Option<(String, Instead)>,
+}
+
+/// What a record is that tells nothing.
+enum Instead {
+    /// A vector that cannot be read.
+    Refused,
+    /// A map or an array.
+    Fields,
+    Other,
 }
 
 /// How far [`Inference::infer`] came.
@@ -161,7 +170,7 @@ impl<'a> Inference<'a> {
                 return Ok(());
             }
             (Seen::Refused(what), _) => {
-                self.first.get_or_insert((what.clone(), true));
+                self.note(what, Instead::Refused);
                 what.clone()
             }
             (_, Head::Array(_)) => return self.items(cursor, Layout::Positional),
@@ -186,7 +195,7 @@ impl<'a> Inference<'a> {
                 self.layout_from = format!("record {} is a vector", self.records - 1);
                 self.vector = Some((self.options.dim.unwrap_or(dim), stored(encoded)));
             }
-            _ => self.note(&encoded.describe()),
+            _ => self.note(&encoded.describe(), Instead::Other),
         }
     }
 
@@ -202,7 +211,7 @@ impl<'a> Inference<'a> {
                 let told = self.options.columns.is_some() || !self.options.vector.is_empty();
                 let what = if layout == Layout::Map { "a map" } else { "an array" };
                 if !told && !fields.holds_vector() {
-                    self.note(&format!("{what} without a vector in it"));
+                    self.note(&format!("{what} without a vector in it"), Instead::Fields);
                 } else {
                     self.layout = Some(layout);
                     self.layout_from = format!("record {} is {what} of fields", self.records);
@@ -231,11 +240,11 @@ impl<'a> Inference<'a> {
     /// A record that tells nothing.
     fn pass(&mut self, found: &str) {
         self.records += 1;
-        self.note(found);
+        self.note(found, Instead::Other);
     }
 
-    fn note(&mut self, found: &str) {
-        self.first.get_or_insert_with(|| (found.to_owned(), false));
+    fn note(&mut self, found: &str, instead: Instead) {
+        self.first.get_or_insert_with(|| (found.to_owned(), instead));
     }
 
     /// What was found.
@@ -445,11 +454,16 @@ impl<'a> Inference<'a> {
         let raw = self.options.raw_dtype;
         match &self.first {
             None => Error::schema("the inputs hold no record, so the dimension is not known: pass `dim`"),
-            Some((first, true)) => Error::schema(format!(
+            Some((first, Instead::Refused)) => Error::schema(format!(
                 "none of the first {} records is a vector that can be read; the first one is {first}",
                 self.records
             )),
-            Some((first, false)) => Error::schema(format!(
+            Some((first, Instead::Fields)) => Error::schema(format!(
+                "none of the first {} records is a vector or has one in a field of its own; the first one is {first}: \
+                 name the fields that are vectors with `vector`, or choose `columns`",
+                self.records
+            )),
+            Some((first, Instead::Other)) => Error::schema(format!(
                 "none of the first {} records is a vector, or bytes that are a multiple of {} ({raw}); the first one is \
                  {first}: pass `dim`, or check `raw_dtype`",
                 self.records,

@@ -104,3 +104,10 @@ def test_every_fixture_is_in_the_manifest():
     files = [entry["file"] for entry in MANIFEST]
     assert files == sorted(path.name for path in FOLDER.glob("*.msgpack"))
     assert all(set(entry) == {"file", "producer", "version", "how", "read", "refused"} for entry in MANIFEST)
+
+
+def test_every_producer_has_its_lines_on_the_page():
+    page = (FOLDER.parents[2] / "docs" / "producers.md").read_text(encoding="utf-8").lower()
+    lines = [line.strip("|").split("|")[0] for line in page.splitlines() if line.startswith("|")]
+    named = {name.strip() for cell in lines for name in cell.split(",")}
+    assert {entry["producer"].split()[0].lower() for entry in MANIFEST} <= named
