@@ -1,19 +1,21 @@
 //! Bytes and a plan become record batches and rejects. No input, no threads.
 
 mod columns;
+mod landmark;
 mod record;
 
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
+use arrow::array::{AsArray, RecordBatch};
+use arrow::datatypes::{SchemaRef, UInt64Type};
 
 use self::columns::Columns;
+pub(crate) use self::landmark::Landmark;
 use self::record::{Fault, Pushed, Stop};
 use crate::error::{ErrorKind, Result};
 use crate::msgpack::{Broken, Cursor, Head, MAX_HEAD, Skipped, Skipper};
 use crate::options::{Framing, OnError, ReadOptions};
-use crate::record::{Content, Plan};
+use crate::record::{Plan, Role};
 use crate::reject::{Reject, RejectKind, Rejects};
 use crate::vector::Template;
 
@@ -41,6 +43,8 @@ pub struct Decoder {
     position: Position,
     /// Where the input ends, if that is known, to size the batches.
     end: Option<u64>,
+    /// Records that begin here or later are for another decoder.
+    stop: u64,
     /// What the record before was like, which the next ones most likely are like as well.
     template: Option<Template>,
     state: State,
@@ -67,6 +71,15 @@ impl Position {
     pub(crate) fn start(framing: Framing) -> Self {
         let left = if framing == Framing::Sequence { None } else { Some(0) };
         Self { offset: 0, record: 0, left, rows: 0 }
+    }
+
+    /// This place, as counted from the start of the input, where `self` was counted from `base`.
+    pub(crate) fn from(self, base: Self) -> Self {
+        Self {
+            record: base.record + self.record,
+            left: base.left.map(|left| left.saturating_sub(self.record)),
+            ..self
+        }
     }
 
     /// The place `records` records of `stride` bytes further on.
@@ -110,6 +123,7 @@ impl Decoder {
             columns: Columns::new(&plan)?,
             position: Position::start(plan.framing),
             end: None,
+            stop: u64::MAX,
             template: None,
             state: State::Start,
             needed: MAX_HEAD,
@@ -126,6 +140,16 @@ impl Decoder {
         self
     }
 
+    /// Leaves records that begin at `stop` or later to others. Those that are decoded seem to take so many bytes.
+    pub(crate) fn until(self, stop: u64) -> Self {
+        Self { stop, end: self.end.map(|end| end.min(stop)), ..self }
+    }
+
+    /// True when all records in front of the place to stop at have been decoded.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.position.offset >= self.stop && matches!(self.state, State::Start)
+    }
+
     /// The schema of the batches.
     pub fn schema(&self) -> SchemaRef {
         self.plan.schema.clone()
@@ -134,6 +158,11 @@ impl Decoder {
     /// Where the next record begins.
     pub(crate) fn position(&self) -> Position {
         self.position
+    }
+
+    /// Begins further on, with the record at `offset`.
+    pub(crate) fn skip_to(&mut self, offset: u64) {
+        self.position.offset = offset;
     }
 
     /// What the last good record was like.
@@ -161,7 +190,7 @@ impl Decoder {
         let begin = self.position.offset;
         let mut left = bytes;
         self.needed = MAX_HEAD;
-        while !left.is_empty() && !self.is_full() {
+        while !left.is_empty() && !self.is_full() && !self.is_stopped() {
             let taken = self.decode_some(left)?;
             if taken == 0 {
                 break;
@@ -182,7 +211,9 @@ impl Decoder {
     fn decode_run(&mut self, template: &Template, bytes: &[u8]) -> Result<usize> {
         self.expect(bytes);
         let stride = template.stride();
-        let left = self.position.left.map_or(usize::MAX, |left| usize::try_from(left).unwrap_or(usize::MAX));
+        let in_front = self.stop.saturating_sub(self.position.offset).div_ceil(stride as u64);
+        let left = self.position.left.unwrap_or(u64::MAX).min(in_front);
+        let left = usize::try_from(left).unwrap_or(usize::MAX);
         let rows = (bytes.len() / stride).min(self.columns.room()).min(left);
         let records = bytes[..rows * stride].chunks_exact(stride);
         let added = self.columns.push_uniform(records, template, self.position.record)?;
@@ -424,31 +455,52 @@ impl Decoder {
     }
 }
 
-/// What the records from the start of `bytes` on are like, if that is a reason to expect more of the kind: the place of the
-/// first of them, and the template. The error asks for more bytes.
-pub(crate) fn first_template(
-    plan: &Plan,
-    mut position: Position,
-    bytes: &[u8],
-) -> Result<Option<(Position, Template)>, u64> {
-    if !matches!(plan.content, Content::Vector(Some(_))) {
-        return Ok(None);
+impl Decoded {
+    /// Numbers the records from `first` on instead of from 0.
+    pub(crate) fn renumber(&mut self, plan: &Plan, first: u64) -> Result<()> {
+        self.rejects.renumber(first);
+        if let Some(column) = plan.columns.iter().position(|column| column.role == Role::Record) {
+            let mut columns = self.batch.columns().to_vec();
+            let records = columns[column].as_primitive::<UInt64Type>();
+            columns[column] = Arc::new(records.unary::<_, UInt64Type>(|record| record + first));
+            self.batch = RecordBatch::try_new(self.batch.schema(), columns)?;
+        }
+        Ok(())
     }
+}
+
+/// What the first record of a stretch tells of those that follow.
+pub(crate) enum First {
+    /// They may all be like it, from this place on.
+    Template(Position, Template),
+    /// They may be told by this.
+    Landmark(Landmark),
+    Nothing,
+}
+
+/// Looks at the record at the start of `bytes`, which is at `position`. The error asks for more bytes.
+pub(crate) fn look(plan: &Plan, mut position: Position, bytes: &[u8]) -> Result<First, u64> {
     let mut cursor = Cursor::new(bytes);
     let short = |broken| match broken {
         Broken::Short(needed) if needed <= plan.max_record_bytes => Err(needed),
-        _ => Ok(None),
+        _ => Ok(First::Nothing),
     };
     if position.left == Some(0) {
         match (plan.framing, cursor.head()) {
             (Framing::Array, Ok(Head::Array(records))) => position.left = Some(records.into()),
             (_, Err(broken)) => return short(broken),
-            _ => return Ok(None),
+            _ => return Ok(First::Nothing),
         }
         position.offset += cursor.at() as u64;
     }
+    let record = cursor.rest();
     match record::template(plan, &mut cursor) {
-        Ok(template) => Ok(template.map(|template| (position, template))),
+        Ok(Some(template)) => return Ok(First::Template(position, template)),
+        Ok(None) => {}
+        Err(broken) => return short(broken),
+    }
+    match Landmark::of(plan, record) {
+        Ok(landmark) => Ok(landmark.map_or(First::Nothing, First::Landmark)),
         Err(broken) => short(broken),
     }
 }

@@ -172,6 +172,11 @@ impl Rejects {
         }
     }
 
+    /// Numbers the records from `first` on instead of from 0.
+    pub(crate) fn renumber(&mut self, first: u64) {
+        self.details.iter_mut().for_each(|reject| reject.record += first);
+    }
+
     /// Adds what was rejected later in the input, in `file`.
     pub(crate) fn append(&mut self, later: Rejects, file: &Arc<str>) {
         self.count += later.count;

@@ -163,6 +163,11 @@ impl Columns {
         self.builders.get(column).and_then(Builder::rows).is_some_and(|rows| rows > self.rows)
     }
 
+    /// True where the record at hand has a value in any column.
+    pub(super) fn holds_some(&self) -> bool {
+        (0..self.builders.len()).any(|column| self.has(column))
+    }
+
     /// Takes back what a column got of the record at hand.
     pub(super) fn take_back(&mut self, column: usize) {
         let rows = self.rows;

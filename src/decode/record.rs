@@ -260,7 +260,12 @@ impl Decoder {
 
 impl Columns {
     /// Adds the items of the map or array at `cursor` to the columns they belong to.
-    fn push_items(&mut self, plan: &Plan, slots: &Slots, cursor: &mut Cursor<'_>) -> Result<(), Stop> {
+    pub(super) fn push_items(
+        &mut self,
+        plan: &Plan,
+        slots: &Slots,
+        cursor: &mut Cursor<'_>,
+    ) -> Result<(), Stop> {
         let before = *cursor;
         let head = cursor.head()?;
         let items = match head {
@@ -347,7 +352,7 @@ impl Columns {
     }
 
     /// Deals with the columns for which the record at hand had nothing: a null, or for vectors a fault.
-    fn push_missing(&mut self, plan: &Plan) -> Result<(), Stop> {
+    pub(super) fn push_missing(&mut self, plan: &Plan) -> Result<(), Stop> {
         for (index, column) in plan.columns.iter().enumerate() {
             if !matches!(column.role, Role::Vector | Role::Value) || self.has(index) {
                 continue;
@@ -366,7 +371,11 @@ impl Columns {
 }
 
 /// Reads the object at `cursor` as a vector for a column.
-fn read_vector<'a>(plan: &Plan, column: usize, cursor: &mut Cursor<'a>) -> Result<Encoded<'a>, Stop> {
+pub(super) fn read_vector<'a>(
+    plan: &Plan,
+    column: usize,
+    cursor: &mut Cursor<'a>,
+) -> Result<Encoded<'a>, Stop> {
     let dim = plan.columns[column].dim().unwrap_or(0);
     let fault = |kind, found| Err(Stop::Fault(Fault::new(kind, Some(column), found)));
     let head = cursor.peek()?;

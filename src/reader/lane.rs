@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::decode::{Decoded, Decoder, Position};
+use crate::decode::{Decoded, Decoder, Landmark, Position};
 use crate::error::{ErrorKind, Result};
 use crate::input::Blocks;
 use crate::vector::Template;
@@ -22,8 +22,10 @@ pub(super) struct Lane {
 pub(super) enum Mode {
     /// All of them are like this; the lane ends where one is not.
     Uniform(Template),
-    /// One after another. Ends with the input, or after so many batches.
+    /// One after another. Ends with the input, where the decoder stops, or after so many batches.
     Walk(u32),
+    /// The lane first looks for a place where a record begins, and walks from there.
+    Find(Landmark),
 }
 
 /// What a lane did in one go.
@@ -31,6 +33,10 @@ pub(super) struct Step {
     pub(super) decoded: Option<Decoded>,
     /// Bytes of the input done with.
     pub(super) bytes: u64,
+    /// Where the lane begins, if it had to find that out: nothing was decoded yet.
+    pub(super) found: Option<u64>,
+    /// Where it is now. Records are counted from the start of a lane that had to find its beginning.
+    pub(super) position: Position,
     /// Set when the lane has ended.
     pub(super) end: Option<End>,
 }
@@ -46,6 +52,9 @@ enum Went {
 /// A step that fills no batch ends after so many bytes, so that whoever waits can be told to stop, and how far it is.
 const LONGEST_STEP: u64 = 8 << 20;
 
+/// How many bytes are searched for a record.
+const SEARCH: usize = 256 << 10;
+
 /// Where a lane ended, and why.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum End {
@@ -55,6 +64,10 @@ pub(super) enum End {
     Verified,
     /// A record was not uniform: the lanes behind this one began at places that mean nothing.
     Diverged(Position),
+    /// Where the next lane begins.
+    Reached,
+    /// Before it began: it found no place to.
+    Lost,
     /// After the batches it was to decode. Some record before was like this.
     Limit(Position, Option<Template>),
 }
@@ -70,14 +83,30 @@ impl Lane {
         let went = match self.mode.clone() {
             Mode::Uniform(template) => Went::To(self.verify(&template)?),
             Mode::Walk(batches) => self.walk(batches)?,
+            Mode::Find(landmark) => return self.find(&landmark),
         };
         let progress = self.blocks.progress();
         let bytes = progress - std::mem::replace(&mut self.told, progress);
-        match went {
-            Went::On => Ok(Step { decoded: None, bytes, end: None }),
-            Went::Full => Ok(Step { decoded: self.decoder.flush()?, bytes, end: None }),
-            Went::To(end) => Ok(Step { decoded: self.decoder.flush()?, bytes, end: Some(end) }),
+        let (decoded, end) = match went {
+            Went::On => (None, None),
+            Went::Full => (self.decoder.flush()?, None),
+            Went::To(end) => (self.decoder.flush()?, Some(end)),
+        };
+        Ok(Step { decoded, bytes, found: None, position: self.decoder.position(), end })
+    }
+
+    /// Finds the place to begin at.
+    fn find(&mut self, landmark: &Landmark) -> Result<Step> {
+        let bytes = self.blocks.fill(SEARCH)?;
+        let found = self.decoder.find(landmark, bytes).map(|place| self.blocks.position() + place as u64);
+        if let Some(offset) = found {
+            self.blocks.consume((offset - self.blocks.position()) as usize);
+            self.decoder.skip_to(offset);
+            self.told = self.blocks.progress();
+            self.mode = Mode::Walk(u32::MAX);
         }
+        let end = if found.is_none() { Some(End::Lost) } else { None };
+        Ok(Step { decoded: None, bytes: 0, found, position: self.decoder.position(), end })
     }
 
     fn check_cancelled(&self) -> Result<()> {
@@ -112,6 +141,9 @@ impl Lane {
             let last = bytes.len() < needed;
             let taken = self.decoder.decode(bytes)?;
             self.blocks.consume(taken);
+            if self.decoder.is_stopped() {
+                return Ok(Went::To(End::Reached));
+            }
             if self.decoder.is_full() {
                 if batches > 1 {
                     self.mode = Mode::Walk(batches - 1);

@@ -1,11 +1,11 @@
 //! Lanes: what ends them, and where.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::sync::Arc;
 
 use super::*;
-use crate::decode::first_template;
+use crate::decode::{First, look};
 use crate::options::{OnError, ReadOptions};
 use crate::record::Plan;
 
@@ -23,12 +23,15 @@ fn place(offset: u64, record: u64) -> Position {
 
 fn uniform() -> Mode {
     let plan = Plan::of_vectors(1, &ReadOptions::new()).unwrap();
-    Mode::Uniform(first_template(&plan, place(0, 0), &GOOD).unwrap().unwrap().1)
+    match look(&plan, place(0, 0), &GOOD) {
+        Ok(First::Template(_, template)) => Mode::Uniform(template),
+        _ => panic!("no template"),
+    }
 }
 
 /// Rows, rejects, bytes and the end of one step.
 fn step(lane: &mut Lane) -> (usize, u64, u64, Option<End>) {
-    let Step { decoded, bytes, end } = lane.step().unwrap();
+    let Step { decoded, bytes, end, .. } = lane.step().unwrap();
     let (rows, rejects) =
         decoded.map_or((0, 0), |decoded| (decoded.batch.num_rows(), decoded.rejects.count()));
     (rows, rejects, bytes, end)

@@ -141,7 +141,8 @@ impl Reader {
                 }
                 continue;
             };
-            let Step { decoded, bytes, end } = step.map_err(|error| run.name_error(error))?;
+            let Some(step) = run.taken(step)? else { continue };
+            let Step { decoded, bytes, end, .. } = step;
             self.progress.bytes += bytes;
             if let Some(end) = end {
                 run.lane_ended(end);

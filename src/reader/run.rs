@@ -2,17 +2,18 @@
 //!
 //! Where the records of a file look like its first one, lane `k` can begin at `k` times their length, before the lanes in front
 //! of it have been decoded. Whether that was right is known only when all of those have verified every record: batches are
-//! taken in order, so it is known in time. At the first record that differs, the lanes behind it are dropped and a lane walks
-//! from there; after some batches the guess is tried again, after ever more where it keeps failing. So the rows are those of a
-//! walk from the first byte, always.
+//! taken in order, so it is known in time. Where records have fields, of any length, a lane looks for the first record behind a
+//! place, by what records have in common; that was right if the lane in front of it ends there. At the first record that differs,
+//! or a beginning that is none, the lanes behind are dropped and a lane walks from there; after some batches the guess is
+//! tried again, after ever more where it keeps failing. So the rows are those of a walk from the first byte, always.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use super::lane::{End, Lane, Mode};
+use super::lane::{End, Lane, Mode, Step};
 use super::slot::Slot;
-use crate::decode::{Decoder, Position, first_template};
+use crate::decode::{Decoder, First, Landmark, Position, look};
 use crate::error::{Error, ErrorKind, Result};
 use crate::input::{Blocks, Input, OpenFile, Opened, Span, StepBuffers};
 use crate::msgpack::MAX_HEAD;
@@ -21,6 +22,9 @@ use crate::vector::Template;
 
 /// Records that are longer than so many bytes are walked.
 const LONGEST_LOOK: u64 = 1 << 20;
+
+/// The shortest stretch of a file that is a lane of its own.
+const SHORTEST: u64 = 4 << 10;
 
 /// The longest walk before the records are again guessed to be uniform, in batches.
 const LONGEST_WALK: u32 = 64;
@@ -32,6 +36,12 @@ pub(super) struct Run {
     buffers: Arc<StepBuffers>,
     lanes: VecDeque<Arc<Slot>>,
     next: Next,
+    /// What records can be found by, where they are not uniform.
+    landmark: Option<Landmark>,
+    /// Where what was taken so far ends.
+    at: Position,
+    /// Where the first lane began, if it had to find that out.
+    base: Option<Position>,
     /// How many batches the next walk takes.
     walk: u32,
 }
@@ -49,6 +59,10 @@ enum Place {
 enum Next {
     Uniform(Position, Template),
     Walk(Position),
+    /// A walk over a stretch of the input, behind which others may begin at once.
+    Stretch(Position),
+    /// Such a walk that begins with the first record behind this offset.
+    Find(u64),
     /// To be known when the lane that walks has ended.
     Unknown,
     Nothing,
@@ -64,37 +78,48 @@ impl Run {
             Opened::File(file, span) => Place::Random(Opened::File(file, span), span),
             Opened::Bytes(bytes, span) => Place::Random(Opened::Bytes(bytes, span), span),
         };
+        let start = Position::start(plan.framing);
         let mut run = Self {
             input,
             opened,
             plan: plan.clone(),
             buffers: buffers.clone(),
             lanes: VecDeque::new(),
-            next: Next::Walk(Position::start(plan.framing)),
+            next: Next::Walk(start),
+            landmark: None,
+            at: start,
+            base: None,
             walk: 1,
         };
         if let Place::Random(_, span) = run.opened {
-            run.next = run.first(span)?;
+            // Inside of an array or map one record follows another.
+            let left = if span.inside { None } else { start.left };
+            run.at = Position { offset: span.start, record: span.record, left, rows: 0 };
+            run.next = Next::Walk(run.at);
+            match run.first(span)? {
+                First::Template(position, template) => run.next = Next::Uniform(position, template),
+                First::Landmark(landmark) => {
+                    run.next = Next::Stretch(run.at);
+                    run.landmark = Some(landmark);
+                }
+                First::Nothing => {}
+            }
         }
         Ok(run)
     }
 
-    /// What the first lane will be, by the look of the first record.
-    fn first(&self, span: Span) -> Result<Next> {
-        let start = Position::start(self.plan.framing);
-        // Inside of an array or map one record follows another.
-        let left = if span.inside { None } else { start.left };
-        let start = Position { offset: span.start, record: span.record, left, rows: 0 };
-        let Some(mut blocks) = self.blocks(span.start, span.end) else { return Ok(Next::Walk(start)) };
+    /// What the first record looks like.
+    fn first(&self, span: Span) -> Result<First> {
+        let Some(mut blocks) = self.blocks(span.start, span.end) else { return Ok(First::Nothing) };
         let mut needed = MAX_HEAD;
         loop {
             let bytes = blocks.fill(needed).map_err(|error| self.input.error(error))?;
-            match first_template(&self.plan, start, bytes) {
-                Ok(Some((position, template))) => return Ok(Next::Uniform(position, template)),
+            match look(&self.plan, self.at, bytes) {
+                Ok(first) => return Ok(first),
                 Err(more) if bytes.len() >= needed && more < LONGEST_LOOK => {
                     needed = (more as usize).max(needed + MAX_HEAD);
                 }
-                _ => return Ok(Next::Walk(start)),
+                Err(_) => return Ok(First::Nothing),
             }
         }
     }
@@ -130,65 +155,148 @@ impl Run {
 
     /// Adds the next lane behind the others; `None` where there is none, or it is not known yet what it will be.
     pub(super) fn plan_lane(&mut self) -> Result<Option<&Arc<Slot>>> {
-        let (blocks, position, mode, inline) = match &mut self.opened {
+        let (blocks, position, mode, stop, inline) = match &mut self.opened {
             Place::Stream(opened) | Place::Compressed(opened, _) => {
                 let Some(opened) = opened.take() else { return Ok(None) };
                 self.next = Next::Nothing;
                 // Nobody but the caller waits for what may never come.
                 let inline = matches!(opened, Opened::Stream(_));
                 let position = Position::start(self.plan.framing);
-                (Blocks::new(opened, &self.buffers), position, Mode::Walk(u32::MAX), inline)
+                (Blocks::new(opened, &self.buffers), position, Mode::Walk(u32::MAX), u64::MAX, inline)
             }
             Place::Random(_, span) => {
                 let file_end = span.end;
-                let (position, end, mode) = match std::mem::replace(&mut self.next, Next::Unknown) {
+                let stretch = (self.plan.batch_bytes as u64).max(SHORTEST);
+                let (position, end, mode, stop) = match std::mem::replace(&mut self.next, Next::Unknown) {
                     Next::Unknown => return Ok(None),
                     Next::Nothing => {
                         self.next = Next::Nothing;
                         return Ok(None);
                     }
-                    Next::Walk(position) => (position, file_end, Mode::Walk(self.walk)),
+                    Next::Walk(position) => (position, file_end, Mode::Walk(self.walk), u64::MAX),
+                    Next::Stretch(position) => {
+                        let stop = position.offset.saturating_add(stretch);
+                        self.next = if stop < file_end { Next::Find(stop) } else { Next::Nothing };
+                        (position, file_end, Mode::Walk(u32::MAX), stop)
+                    }
+                    Next::Find(offset) => {
+                        let stop = offset.saturating_add(stretch);
+                        let is_last = stop >= file_end;
+                        // Only who comes from the lane in front knows what an array should still hold at its end.
+                        let Some(landmark) =
+                            self.landmark.clone().filter(|_| !is_last || self.at.left.is_none())
+                        else {
+                            return Ok(None);
+                        };
+                        self.next = if is_last { Next::Nothing } else { Next::Find(stop) };
+                        let position = Position { offset, record: 0, left: None, rows: 0 };
+                        let stop = if is_last { u64::MAX } else { stop };
+                        (position, file_end, Mode::Find(landmark), stop)
+                    }
                     Next::Uniform(position, template) => {
                         let rows = self.plan.batch_rows as u64;
                         let after = position.after(rows, template.stride());
                         if after.offset < file_end && position.left.is_none_or(|left| left > rows) {
                             self.next = Next::Uniform(after, template.clone());
-                            (position, after.offset, Mode::Uniform(template))
+                            (position, after.offset, Mode::Uniform(template), u64::MAX)
                         } else {
                             // The last lane sees the end of the file, and whatever is cut off there.
                             self.next = Next::Nothing;
-                            (position, file_end, Mode::Walk(u32::MAX))
+                            (position, file_end, Mode::Walk(u32::MAX), u64::MAX)
                         }
                     }
                 };
                 let Some(blocks) = self.blocks(position.offset, end) else { return Ok(None) };
-                (blocks, position, mode, false)
+                (blocks, position, mode, stop, false)
             }
         };
         let cancelled = Arc::new(AtomicBool::new(false));
         let decoder = Decoder::with_plan(self.plan.clone())?;
-        let decoder = decoder.at(self.input.name(), position, blocks.known_left());
+        let decoder = decoder.at(self.input.name(), position, blocks.known_left()).until(stop);
         let lane = Lane::new(blocks, decoder, mode, cancelled.clone());
         self.lanes.push_back(Slot::new(lane, cancelled, inline));
         Ok(self.lanes.back())
     }
 
+    /// What a step of the first lane comes to, now that all lanes in front of it are known to be right. `None` if the lane began
+    /// or went on where no record does.
+    pub(super) fn taken(&mut self, step: Result<Step>) -> Result<Option<Step>> {
+        let mut step = match step.map_err(Error::into_kind) {
+            Ok(step) => step,
+            Err(ErrorKind::Decode(mut reject)) => {
+                if let Some(base) = self.base {
+                    if base.left.is_some_and(|left| reject.record >= left) {
+                        self.guess_again();
+                        return Ok(None);
+                    }
+                    reject.record += base.record;
+                }
+                return Err(self.name_error(ErrorKind::Decode(reject).into()));
+            }
+            Err(kind) => return Err(self.name_error(kind.into())),
+        };
+        if step.end == Some(End::Lost) || step.found.is_some_and(|found| found != self.at.offset) {
+            self.guess_again();
+            return Ok(None);
+        }
+        if step.found.is_some() {
+            self.base = Some(self.at);
+        }
+        if let Some(base) = self.base {
+            // Behind the last record of an array there may be anything.
+            let ended = step.end == Some(End::Input);
+            if base.left.is_some_and(|left| ended || step.position.record > left) {
+                self.guess_again();
+                return Ok(None);
+            }
+            if let Some(decoded) = &mut step.decoded {
+                decoded.renumber(&self.plan, base.record)?;
+            }
+            step.position = step.position.from(base);
+        }
+        self.at = step.position;
+        Ok(Some(step))
+    }
+
     /// Takes the first lane away, which ended so, and plans accordingly.
     pub(super) fn lane_ended(&mut self, end: End) {
         self.lanes.pop_front();
+        let found = self.base.take().is_some();
         match end {
+            End::Reached => {
+                if found {
+                    self.walk = 1;
+                }
+                // Without a lane behind it, the next one need not search.
+                if self.lanes.is_empty() {
+                    self.next = Next::Stretch(self.at);
+                }
+            }
+            // `taken` has seen to that.
+            End::Lost => {}
             End::Verified => self.walk = 1,
-            End::Input => self.next = Next::Nothing,
+            End::Input => {
+                self.drop_lanes();
+                self.next = Next::Nothing;
+            }
             End::Limit(position, Some(template)) if position.rows == 0 => {
                 self.next = Next::Uniform(position, template)
             }
+            End::Limit(position, _) if self.landmark.is_some() => self.next = Next::Stretch(position),
             End::Limit(position, _) => self.next = Next::Walk(position),
             End::Diverged(position) => {
-                self.drop_lanes();
-                self.next = Next::Walk(position);
-                self.walk = (2 * self.walk).min(LONGEST_WALK);
+                self.at = position;
+                self.guess_again();
             }
         }
+    }
+
+    /// Gives up the lanes that wait, and walks for a while.
+    fn guess_again(&mut self) {
+        self.drop_lanes();
+        self.base = None;
+        self.next = Next::Walk(self.at);
+        self.walk = (2 * self.walk).min(LONGEST_WALK);
     }
 
     fn drop_lanes(&mut self) {
@@ -208,7 +316,7 @@ impl Run {
     }
 
     /// Says in which input an error occurred.
-    pub(super) fn name_error(&self, error: Error) -> Error {
+    fn name_error(&self, error: Error) -> Error {
         match error.into_kind() {
             ErrorKind::Decode(mut reject) => {
                 reject.file = self.input.name().clone();

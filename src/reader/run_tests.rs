@@ -27,7 +27,7 @@ fn decode_lane(run: &mut Run) -> (usize, End) {
     let slot = run.front().unwrap().clone();
     let mut rows = 0;
     loop {
-        let step = slot.next(None).unwrap().unwrap();
+        let Some(step) = run.taken(slot.next(None).unwrap()).unwrap() else { return (rows, End::Lost) };
         rows += step.decoded.map_or(0, |decoded| decoded.batch.num_rows());
         if let Some(end) = step.end {
             run.lane_ended(end.clone());
