@@ -70,7 +70,7 @@ impl<'a> Inference<'a> {
     pub(crate) fn new(options: &'a ReadOptions) -> Self {
         Self {
             options,
-            rules: Rules { raw: options.raw_dtype, max_depth: options.max_depth },
+            rules: Rules::new(options.raw_dtype, options.max_depth),
             framing: options.framing,
             framing_from: "as told".to_owned(),
             left: None,
@@ -154,7 +154,7 @@ impl<'a> Inference<'a> {
         }
         end.skip()?;
         if self.framing == Framing::Map {
-            self.key.value(&mut cursor, self.rules, 1)?;
+            self.key.value(&mut cursor, &self.rules, 1)?;
         }
         self.record(cursor)?;
         self.left = self.left.map(|left| left - 1);
@@ -205,8 +205,8 @@ impl<'a> Inference<'a> {
                 let mut fields = Observed::default();
                 let mut ahead = cursor;
                 match layout {
-                    Layout::Map => fields.pairs(&mut ahead, self.rules, 0)?,
-                    _ => fields.items(&mut ahead, self.rules)?,
+                    Layout::Map => fields.pairs(&mut ahead, &self.rules, 0)?,
+                    _ => fields.items(&mut ahead, &self.rules)?,
                 }
                 let told = self.options.columns.is_some() || !self.options.vector.is_empty();
                 let what = if layout == Layout::Map { "a map" } else { "an array" };
@@ -219,8 +219,8 @@ impl<'a> Inference<'a> {
                 }
             }
             Some(chosen) if chosen == layout => match layout {
-                Layout::Map => self.fields.pairs(&mut cursor, self.rules, 0)?,
-                _ => self.fields.items(&mut cursor, self.rules)?,
+                Layout::Map => self.fields.pairs(&mut cursor, &self.rules, 0)?,
+                _ => self.fields.items(&mut cursor, &self.rules)?,
             },
             _ => {}
         }

@@ -1,6 +1,7 @@
 //! What the values of a field were, over the records that inference looks at: enough to choose a type for its column, and to
 //! tell whether it is a vector column.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 
 use arrow::datatypes::{DataType, Field, Fields, TimeUnit};
@@ -12,14 +13,23 @@ use crate::vector::encoding::{self, Elements, Encoded, Encoding, Seen};
 use crate::vector::{RawDtype, Scalar};
 
 /// How observing is to be done.
-#[derive(Clone, Copy)]
 pub(super) struct Rules {
     pub(super) raw: RawDtype,
     pub(super) max_depth: u32,
+    /// How many fields of maps inside of records may still be told apart, in all places together.
+    room: Cell<usize>,
+}
+
+impl Rules {
+    pub(super) fn new(raw: RawDtype, max_depth: u32) -> Self {
+        Self { raw, max_depth, room: Cell::new(MOST_FIELDS) }
+    }
 }
 
 /// The most keys that maps of one place are told apart by.
 const MOST_KEYS: usize = 4096;
+/// The most keys of maps in all places: what is remembered of one takes a hundred times the bytes of the key.
+const MOST_FIELDS: usize = 1 << 16;
 
 /// What one field held.
 #[derive(Default)]
@@ -136,7 +146,7 @@ impl Vectors {
 
 impl Observed {
     /// Looks at the value at `cursor`, and steps over it.
-    pub(super) fn value(&mut self, cursor: &mut Cursor<'_>, rules: Rules, depth: u32) -> Result<(), Broken> {
+    pub(super) fn value(&mut self, cursor: &mut Cursor<'_>, rules: &Rules, depth: u32) -> Result<(), Broken> {
         let start = *cursor;
         let seen = encoding::read(cursor, rules.raw)?;
         let mut end = start;
@@ -237,7 +247,7 @@ impl Observed {
         }
     }
 
-    fn other(&mut self, head: Head, start: Cursor<'_>, rules: Rules, depth: u32) -> Result<(), Broken> {
+    fn other(&mut self, head: Head, start: Cursor<'_>, rules: &Rules, depth: u32) -> Result<(), Broken> {
         match head {
             Head::Bool(_) => self.kind(Kind::Bool),
             Head::Map(_) => return self.map(start, rules, depth),
@@ -257,7 +267,7 @@ impl Observed {
         Ok(())
     }
 
-    fn list(&mut self, mut cursor: Cursor<'_>, rules: Rules, depth: u32) -> Result<(), Broken> {
+    fn list(&mut self, mut cursor: Cursor<'_>, rules: &Rules, depth: u32) -> Result<(), Broken> {
         let Head::Array(items) = cursor.head()? else { return Ok(()) };
         if depth >= rules.max_depth {
             return Ok(());
@@ -270,7 +280,7 @@ impl Observed {
         Ok(())
     }
 
-    fn map(&mut self, mut cursor: Cursor<'_>, rules: Rules, depth: u32) -> Result<(), Broken> {
+    fn map(&mut self, mut cursor: Cursor<'_>, rules: &Rules, depth: u32) -> Result<(), Broken> {
         if depth >= rules.max_depth {
             return Ok(());
         }
@@ -279,14 +289,14 @@ impl Observed {
     }
 
     /// Looks at the values of the map at `cursor`.
-    pub(super) fn pairs(&mut self, cursor: &mut Cursor<'_>, rules: Rules, depth: u32) -> Result<(), Broken> {
+    pub(super) fn pairs(&mut self, cursor: &mut Cursor<'_>, rules: &Rules, depth: u32) -> Result<(), Broken> {
         let Head::Map(pairs) = cursor.head()? else { return Ok(()) };
         for _ in 0..pairs {
             let mut digits = Default::default();
             // Arrow's names are text, and end at a NUL where they cross to another language.
             let name = key(cursor, &mut digits)?.and_then(|key| std::str::from_utf8(key).ok());
             let step = name.filter(|name| !name.contains('\0')).map(|name| Step::Name(name.to_owned()));
-            match step.and_then(|step| self.field(step)) {
+            match step.and_then(|step| self.field(step, rules, depth)) {
                 Some(field) => field.value(cursor, rules, depth + 1)?,
                 None => cursor.skip()?,
             }
@@ -295,10 +305,10 @@ impl Observed {
     }
 
     /// Looks at the items of the array at `cursor`.
-    pub(super) fn items(&mut self, cursor: &mut Cursor<'_>, rules: Rules) -> Result<(), Broken> {
+    pub(super) fn items(&mut self, cursor: &mut Cursor<'_>, rules: &Rules) -> Result<(), Broken> {
         let Head::Array(items) = cursor.head()? else { return Ok(()) };
         for position in 0..items {
-            match self.field(Step::Position(position)) {
+            match self.field(Step::Position(position), rules, 0) {
                 Some(field) => field.value(cursor, rules, 1)?,
                 None => cursor.skip()?,
             }
@@ -306,14 +316,16 @@ impl Observed {
         Ok(())
     }
 
-    fn field(&mut self, step: Step) -> Option<&mut Observed> {
+    fn field(&mut self, step: Step, rules: &Rules, depth: u32) -> Option<&mut Observed> {
         if let Some(&place) = self.places.get(&step) {
             return self.fields.get_mut(place).map(|(_, field)| field);
         }
-        if self.fields.len() == MOST_KEYS {
+        let room = rules.room.get();
+        if self.fields.len() == MOST_KEYS || (room == 0 && depth > 0) {
             self.too_many_keys = true;
             return None;
         }
+        rules.room.set(room.saturating_sub(1));
         self.places.insert(step.clone(), self.fields.len());
         self.fields.push((step, Observed::default()));
         self.fields.last_mut().map(|(_, field)| field)

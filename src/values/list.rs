@@ -14,6 +14,9 @@ use crate::reject::RejectKind;
 use crate::vector::Scalar;
 use crate::vector::encoding::{Elements, Encoded};
 
+/// The most bytes that the structs in the lists of a batch take.
+const MOST_OF_STRUCTS: usize = 1 << 28;
+
 pub(super) struct Lists {
     data_type: DataType,
     item: FieldRef,
@@ -47,6 +50,11 @@ impl Kind for Lists {
                 return Err(unfit.within(format_args!("[{index}]")));
             }
             self.items.push(cursor).map_err(|failure| failure.within(format_args!("[{index}]")))?;
+            // An empty map takes a byte, and a value in the column of every field.
+            if matches!(self.item.data_type(), DataType::Struct(_)) && self.items.size() > MOST_OF_STRUCTS {
+                let expected = "lists of maps that take less than 256 MiB as columns";
+                return Err(Failure::unfit(RejectKind::TooLarge, expected, format!("{count} maps")));
+            }
         }
         self.offsets.push(self.items.rows() as i64);
         Ok(())

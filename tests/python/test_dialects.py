@@ -424,3 +424,23 @@ def test_a_deep_value_has_no_type_and_is_refused_where_it_is_wanted():
     assert source.count_rows() == 1
     with pytest.raises(vecpack.OptionError, match="max_depth"):
         vecpack.scan(records(x=[1]), max_depth=300)
+
+
+def test_empty_maps_in_a_list_cannot_fill_the_memory():
+    fields = {"vector": bytes(64), "maps": [{f"key{n}": 1 for n in range(4000)}]}
+    hostile = msgpack.packb({"vector": bytes(64), "maps": [{}] * 100_000})
+    source = vecpack.scan(msgpack.packb(fields) + hostile + msgpack.packb(fields), on_error="skip")
+    assert source.count_rows() == 2
+    (reject,) = source.rejects.to_pyarrow().to_pylist()
+    assert (reject["kind"], reject["field"], reject["record"]) == ("too_large", "maps", 1)
+
+
+def test_keys_without_end_are_told_of_or_left_out():
+    wide = msgpack.packb({f"key{n}": 1 for n in range(5000)} | {"vector": bytes(64)})
+    with pytest.raises(vecpack.SchemaError, match="more keys than a table has columns"):
+        vecpack.read(msgpack.packb({"vector": bytes(64)}) + wide)
+    inside = {f"map{n}": {f"key{m}": 1 for m in range(1000)} for n in range(100)}
+    record = msgpack.packb(inside | {"vector": bytes(64)})
+    table = vecpack.read(record, framing="sequence").to_pyarrow()
+    assert table.column_names[-1] == "vector"
+    assert sum(len(column.type) for column in table.columns[:-1]) <= 2**16
