@@ -118,6 +118,53 @@ fn a_walk_without_a_good_record_is_followed_by_a_walk() {
     assert!(matches!(run.next, Next::Walk(position) if position == place(10, 10)));
 }
 
+/// Records of a number and a vector of one element, of different lengths.
+fn fields(count: u32) -> Vec<u8> {
+    let number = |n: u32| if n % 3 == 0 { vec![7] } else { [vec![0xce], n.to_be_bytes().to_vec()].concat() };
+    (0..count).flat_map(|n| [vec![0x92], number(n), GOOD.to_vec()].concat()).collect()
+}
+
+fn run_of_fields(bytes: &[u8]) -> Run {
+    let options = ReadOptions::new().with_vector("1").with_columns(["column_1"]).with_batch_bytes(1);
+    let mut inference = crate::record::Inference::new(&options);
+    inference.infer(bytes, true);
+    let plan =
+        Plan::new(&inference.findings().unwrap(), &options.with_batch_bytes(SHORTEST as usize)).unwrap();
+    Run::open(Input::bytes("records", bytes.to_vec()), &Arc::new(plan), &Arc::default()).unwrap()
+}
+
+#[test]
+fn records_with_fields_are_cut_into_stretches_at_once() {
+    let bytes = fields(2000);
+    let mut run = run_of_fields(&bytes);
+    assert_eq!(plan_all(&mut run), bytes.len().div_ceil(SHORTEST as usize));
+    let mut rows = 0;
+    while run.lanes() > 0 {
+        let (decoded, end) = decode_lane(&mut run);
+        rows += decoded;
+        assert_eq!(end, if run.lanes() > 0 { End::Reached } else { End::Input });
+    }
+    assert_eq!(rows, 2000);
+}
+
+#[test]
+fn a_stretch_that_began_at_the_wrong_place_is_walked() {
+    // A text in which records seem to stand, over the end of the first stretch.
+    let text = fields(900);
+    let head = [&[0x93, 7][..], &GOOD, &[0xc5], &(text.len() as u16).to_be_bytes()].concat();
+    let mut run = run_of_fields(&[fields(330), head, text, fields(9000)].concat());
+    plan_all(&mut run);
+    let (mut rows, mut ends) = (0, Vec::new());
+    while run.plan_lane().unwrap().is_some() || run.lanes() > 0 {
+        let (decoded, end) = decode_lane(&mut run);
+        rows += decoded;
+        ends.push(end);
+    }
+    assert_eq!(rows, 330 + 1 + 9000);
+    assert_eq!(ends[..2], [End::Reached, End::Lost]);
+    assert!(ends[2..].contains(&End::Reached), "{ends:?}");
+}
+
 #[test]
 fn a_part_of_an_input_keeps_to_its_span_and_its_record_numbers() {
     let options = ReadOptions::new().with_on_error(OnError::Skip).with_batch_rows(2);
