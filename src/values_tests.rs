@@ -490,7 +490,7 @@ fn what_is_held_is_counted_and_no_longer_once_it_is_taken_back() {
         let mut builder = ValueBuilder::new(&list(data_type, true)).unwrap();
         let before = builder.size();
         for (value, _) in &good {
-            push(&mut builder, &array(&[value.clone()])).unwrap();
+            push(&mut builder, &array(std::slice::from_ref(value))).unwrap();
             assert!(is_nested || builder.size() > before + 8 * builder.rows(), "{}", builder.data_type);
         }
         builder.truncate(0);
