@@ -3,8 +3,8 @@
 //! The rule, for the first object of the first input that has one; "a few" are 16:
 //! - neither array nor map, or a vector in any encoding: a sequence;
 //! - an array whose first items are all maps, or all arrays that are no vectors: an array of records;
-//! - an array whose first items are all vectors: an array of records if there are more than a few of them, or nothing like the
-//!   array follows it; else a sequence of records with several vectors;
+//! - an array whose first items are all vectors: an array of records if there are more than a few of them, only one, or nothing
+//!   like the array follows it; else a sequence of records with several vectors;
 //! - a map with two values or more, of which the first are all vectors, or all maps: a map of records if there are more than a
 //!   few of them, or nothing follows; else a sequence;
 //! - anything else: a sequence.
@@ -40,7 +40,7 @@ pub(super) fn detect(bytes: &[u8], ended: bool, raw: RawDtype) -> Result<(Framin
     }
     let mut inside = cursor;
     inside.head()?;
-    inside.require(u64::from(items) * values)?;
+    inside.require(u64::from(items.min(FEW + 1)) * values)?;
     if items == 0 {
         inside.peek().map_or_else(|broken| if ended { Ok(()) } else { Err(broken) }, |_| Ok(()))?;
         return Ok(if framing == Framing::Array && inside.rest().is_empty() {
@@ -113,3 +113,7 @@ fn item(cursor: &mut Cursor<'_>, raw: RawDtype) -> Result<Item, Broken> {
     cursor.skip()?;
     Ok(item)
 }
+
+#[cfg(test)]
+#[path = "framing_tests.rs"]
+mod tests;

@@ -62,7 +62,7 @@ impl Kind for Lists {
 
     fn push_elements(&mut self, encoded: &Encoded<'_>) -> Result<bool, Failure> {
         let Elements::Alike(format, bytes) = &encoded.elements else { return Ok(false) };
-        if encoded.rows != 1 {
+        if encoded.rows != 1 || !encoded.is_whole() {
             return Ok(false);
         }
         self.check_room(encoded.dim)?;

@@ -68,6 +68,10 @@ impl Kind for Booleans {
         self.values.truncate(rows.min(self.values.len()));
     }
 
+    fn size(&self) -> usize {
+        self.values.len().div_ceil(8)
+    }
+
     fn finish(&mut self, nulls: Option<NullBuffer>) -> Result<ArrayRef> {
         Ok(Arc::new(BooleanArray::new(self.values.finish(), nulls)))
     }

@@ -87,6 +87,10 @@ impl Kind for Timestamps {
         self.values.truncate(rows);
     }
 
+    fn size(&self) -> usize {
+        size_of_val(&*self.values)
+    }
+
     fn finish(&mut self, nulls: Option<NullBuffer>) -> Result<ArrayRef> {
         Ok(match self.unit {
             TimeUnit::Second => self.array::<TimestampSecondType>(nulls),

@@ -418,3 +418,103 @@ fn the_twin_itself_knows_the_formats() {
         }
     }
 }
+
+/// Elements behind their markers, as MessagePack has them, from those that are packed big-endian.
+fn mark(packed: &[u8], raw: RawDtype) -> Vec<u8> {
+    let marker = if raw.size() == 4 { 0xca } else { 0xcb };
+    packed.chunks(raw.size()).flat_map(|bytes| [&[marker], bytes].concat()).collect()
+}
+
+/// Each format with markers, the same without them, and every type of column.
+fn marked() -> impl Iterator<Item = (super::Format, RawDtype, Dtype)> {
+    let formats = [(super::Format::Float32, ">f4"), (super::Format::Float64, ">f8")];
+    formats.into_iter().flat_map(|(format, raw)| {
+        Dtype::ALL.into_iter().map(move |dtype| (format, raw.parse().unwrap(), dtype))
+    })
+}
+
+#[test]
+fn elements_behind_markers_become_what_the_twin_says() {
+    let mut random = fastrand::Rng::with_seed(5);
+    for (format, raw, dtype) in marked() {
+        let converter = Converter::new(format, dtype);
+        for _ in 0..2000 {
+            // All fit, but for some in every other vector.
+            let length = random.usize(0..70);
+            let mut elements: Vec<_> = (0..length).map(|_| element(raw, dtype, &mut random)).collect();
+            let fits = |bytes: &Vec<u8>| twin(bytes, raw, dtype).is_some();
+            if random.bool() {
+                elements.retain(fits);
+            }
+            let mut out = vec![0; elements.len() * dtype.size()];
+            let result = converter.convert(&mark(&elements.concat(), raw), &mut out);
+            assert_eq!(
+                result,
+                elements.iter().position(|bytes| !fits(bytes)).map_or(Ok(()), Err),
+                "{format:?} to {dtype}"
+            );
+            if result.is_ok() {
+                for (out, bytes) in out.chunks(dtype.size()).zip(elements) {
+                    assert!(
+                        twin(&bytes, raw, dtype).unwrap().is_met_by(out, dtype),
+                        "{format:?} to {dtype}: {out:02x?}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn any_marker_that_is_not_the_one_ends_a_vector_there() {
+    let mut random = fastrand::Rng::with_seed(6);
+    for (format, raw, dtype) in marked() {
+        let converter = Converter::new(format, dtype);
+        for length in 1..40 {
+            // A number that fits nowhere stands last: a marker is told before it.
+            let mut bytes = vec![0; length * raw.size()];
+            bytes[(length - 1) * raw.size()..][..2].copy_from_slice(&[0x7f, 0xef]);
+            let bytes = mark(&bytes, raw);
+            let mut out = vec![0; length * dtype.size()];
+            for wrong in 0..length {
+                let mut bytes = bytes.clone();
+                bytes[wrong * format.size()] ^= 1 << random.u8(0..8);
+                assert_eq!(
+                    converter.convert(&bytes, &mut out),
+                    Err(wrong),
+                    "{format:?} to {dtype}, {length} elements"
+                );
+            }
+        }
+        let one = mark(&vec![0; raw.size()], raw);
+        for marker in (0..=u8::MAX).filter(|&marker| marker != one[0]) {
+            let bytes = [&[marker], &one[1..]].concat();
+            assert_eq!(converter.convert(&bytes, &mut vec![0; dtype.size()]), Err(0), "{marker:02x}");
+        }
+    }
+}
+
+#[test]
+fn an_element_is_as_a_number_what_it_is_in_a_column() {
+    let mut random = fastrand::Rng::with_seed(7);
+    for (raw, dtype) in pairs() {
+        for _ in 0..500 {
+            let bytes = element(raw, dtype, &mut random);
+            let scalar = super::Format::Packed(raw).scalar(&bytes).unwrap();
+            let mut out = vec![0; dtype.size()];
+            // Halves are wider as numbers, where a NaN may become any NaN.
+            let is_any_nan = raw.number == Number::F16 && scalar.to_f64().is_some_and(f64::is_nan);
+            let nan = |expected| if is_any_nan { Expected::Nan } else { expected };
+            match twin(&bytes, raw, dtype).map(nan) {
+                Some(expected) => {
+                    assert!(
+                        scalar.write(dtype, &mut out) && expected.is_met_by(&out, dtype),
+                        "{scalar:?} to {dtype}"
+                    );
+                }
+                None => assert!(!scalar.write(dtype, &mut out), "{scalar:?} to {dtype}"),
+            }
+        }
+        assert_eq!(super::Format::Packed(raw).scalar(&[0; 8][..raw.size() - 1]), None, "{raw}");
+    }
+}

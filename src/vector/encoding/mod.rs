@@ -422,5 +422,5 @@ fn text<'a>(cursor: &mut Cursor<'a>) -> Result<Option<&'a [u8]>, Broken> {
 }
 
 #[cfg(test)]
-#[path = "encoding_tests.rs"]
+#[path = "../encoding_tests.rs"]
 mod tests;

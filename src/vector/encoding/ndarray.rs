@@ -201,6 +201,10 @@ fn chunked<'a>(cursor: &mut Cursor<'a>, pairs: u32, raw: RawDtype) -> Result<Opt
                 let mut whole: Option<(Format, Vec<u8>)> = None;
                 for _ in 0..numbered(cursor, u32::MAX)? {
                     text(cursor)?;
+                    // flax has no chunks in chunks, and here they would be a recursion of any depth.
+                    let Head::Ext(..) = cursor.peek()? else {
+                        return Err(Trouble::Refused(CHUNKS.to_owned()));
+                    };
                     let super::Seen::Vector(chunk) = super::read(cursor, raw)? else {
                         return Err(Trouble::Refused(CHUNKS.to_owned()));
                     };
