@@ -120,7 +120,8 @@ fn a_walk_without_a_good_record_is_followed_by_a_walk() {
 
 /// Records of a number and a vector of one element, of different lengths.
 fn fields(count: u32) -> Vec<u8> {
-    let number = |n: u32| if n % 3 == 0 { vec![7] } else { [vec![0xce], n.to_be_bytes().to_vec()].concat() };
+    let number =
+        |n: u32| if n.is_multiple_of(3) { vec![7] } else { [vec![0xce], n.to_be_bytes().to_vec()].concat() };
     (0..count).flat_map(|n| [vec![0x92], number(n), GOOD.to_vec()].concat()).collect()
 }
 
