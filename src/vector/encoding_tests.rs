@@ -103,6 +103,7 @@ fn examples(numbers: [f32; 6]) -> Vec<(&'static str, Vec<u8>, Encoded<'static>)>
         [singles(&numbers[..1]), vec![7, 0xff, 0xcd, 1, 0], doubles(&numbers[1..2]), singles(&numbers[2..3])]
             .concat()
             .leak();
+    let whole: &'static [u8] = [&[1], &singles(&numbers[..1])[..], &[2, 3, 0xfe, 5]].concat().leak();
     vec![
         ("bytes", bin(&f4), le(E::Bytes)),
         ("raw", raw(&f4), le(E::Raw)),
@@ -113,6 +114,11 @@ fn examples(numbers: [f32; 6]) -> Vec<(&'static str, Vec<u8>, Encoded<'static>)>
             vector(E::Numbers, 6, Elements::Alike(Format::Float64, doubles(&numbers).into())),
         ),
         ("mixed array", [&[0x96], mixed].concat(), vector(E::Numbers, 6, Elements::Mixed(mixed))),
+        (
+            "small integers around a float",
+            [&[0x96], whole].concat(),
+            vector(E::Numbers, 6, Elements::Mixed(whole)),
+        ),
         ("no elements", vec![0x90], vector(E::Numbers, 0, Elements::Mixed(&[]))),
         (
             "msgpack-numpy, keys of bytes",
