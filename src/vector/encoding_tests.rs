@@ -103,7 +103,7 @@ fn examples(numbers: [f32; 6]) -> Vec<(&'static str, Vec<u8>, Encoded<'static>)>
         [singles(&numbers[..1]), vec![7, 0xff, 0xcd, 1, 0], doubles(&numbers[1..2]), singles(&numbers[2..3])]
             .concat()
             .leak();
-    let whole: &'static [u8] = [&singles(&numbers[..1])[..], &[1, 2, 3, 0xfe, 5]].concat().leak();
+    let whole: &'static [u8] = [&[1], &singles(&numbers[..1])[..], &[2, 3, 0xfe, 5]].concat().leak();
     vec![
         ("bytes", bin(&f4), le(E::Bytes)),
         ("raw", raw(&f4), le(E::Raw)),
@@ -115,7 +115,7 @@ fn examples(numbers: [f32; 6]) -> Vec<(&'static str, Vec<u8>, Encoded<'static>)>
         ),
         ("mixed array", [&[0x96], mixed].concat(), vector(E::Numbers, 6, Elements::Mixed(mixed))),
         (
-            "small integers behind a float",
+            "small integers around a float",
             [&[0x96], whole].concat(),
             vector(E::Numbers, 6, Elements::Mixed(whole)),
         ),
