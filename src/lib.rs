@@ -10,6 +10,7 @@ mod msgpack;
 mod options;
 mod output;
 mod parquet;
+mod pool;
 mod reader;
 mod record;
 mod reject;
@@ -31,7 +32,9 @@ pub use inspect::{Column, Inspection, Norms, Vectors, inspect};
 pub use ipc::{write_arrow, write_arrow_stream};
 pub use item::{BatchBuilder, RowConverter};
 pub use options::{Framing, OnError, ReadOptions, parse_type};
-pub use parquet::{Compression, Encoding, ListType, Report, WriteOptions, to_parquet, write_parquet};
+pub use parquet::{
+    Compression, Encoding, ListType, Report, VectorEncoding, WriteOptions, to_parquet, write_parquet,
+};
 pub use reader::{Interrupt, Progress, Reader, Watch};
 pub use reject::{Reject, RejectKind, Rejects};
 pub use sample::{Like, Sample, write_sample};

@@ -9,7 +9,8 @@ use crate::error::{Error, Result};
 use crate::input::{Blocks, Input, Opened, Span, discover};
 use crate::msgpack::{Cursor, Head, MAX_HEAD, Skipped, Skipper};
 use crate::options::{Framing, ReadOptions};
-use crate::reader::{Reader, lock};
+use crate::pool::lock;
+use crate::reader::Reader;
 use crate::record::{Findings, Inference, Inferred, Plan};
 use crate::reject::Rejects;
 

@@ -137,21 +137,23 @@ fn to_parquet_writes_and_reports() {
 fn to_parquet_takes_its_options() {
     let directory = directory();
     let base = ["to-parquet", "good.msgpack", "--json", "-o"];
-    let json =
+    let convert =
         |out: &str, more: &[&str]| run(&directory, &[&base[..], &[out], more].concat()).expect(0).json();
-    let plain = json("plain.parquet", &[]);
+    let plain = convert("plain.parquet", &["--compression", "none"]);
     assert_eq!(
-        (&plain["compression"], &plain["encoding"], &plain["row_groups"]),
-        (&"none".into(), &"plain".into(), &1.into())
+        (&plain["encodings"], &plain["row_groups"]),
+        (&serde_json::json!([{"column": "vector", "encoding": "plain", "compression": "none"}]), &1.into())
     );
     let zstd =
-        json("zstd.parquet", &["--compression", "zstd", "--encoding", "byte-stream-split", "--no-sync"]);
-    assert_eq!((&zstd["compression"], &zstd["encoding"]), (&"zstd".into(), &"byte-stream-split".into()));
+        convert("zstd.parquet", &["--compression", "zstd", "--encoding", "byte-stream-split", "--no-sync"]);
+    let expected =
+        serde_json::json!([{"column": "vector", "encoding": "byte-stream-split", "compression": "zstd"}]);
+    assert_eq!(zstd["encodings"], expected);
     assert!(zstd["bytes_out"].as_u64() < plain["bytes_out"].as_u64());
-    assert_eq!(json("groups.parquet", &["--row-group-bytes", "1600B"])["row_groups"], 10);
+    assert_eq!(convert("groups.parquet", &["--row-group-bytes", "1600B"])["row_groups"], 10);
     for (list_type, expected) in [("fixed", true), ("list", false)] {
         let name = format!("{list_type}.parquet");
-        json(&name, &["--list-type", list_type]);
+        convert(&name, &["--list-type", list_type]);
         let file = fs::File::open(directory.path().join(name)).unwrap();
         let file = parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
         let data_type = file.schema().field(0).data_type().clone();

@@ -184,7 +184,7 @@ fn many_heads_that_claim_too_much_cost_no_more_than_what_was_read() {
 #[test]
 fn a_flood_of_rejects_is_flat_and_counted_exactly() {
     let _turn = take_turn();
-    const LENGTH: usize = 64 * MIB;
+    const LENGTH: usize = 16 * MIB;
     let input = Input::bytes("flood", vec![0x90; LENGTH]);
     let options = ReadOptions::new().with_dim(512).with_on_error(OnError::Skip).with_max_rejects(10);
     let source = Source::new(vec![input], options.with_threads(2)).unwrap();

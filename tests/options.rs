@@ -130,7 +130,8 @@ fn sample_vectors_have_length_one_and_are_the_same_for_the_same_seed() {
             let bytes = write(sample.clone());
             assert_eq!(bytes, write(sample.clone()));
             assert_ne!(bytes, write(sample.with_seed(4)));
-            let scan = drain(Source::new(vec![input(bytes)], ReadOptions::new()).unwrap().reader().unwrap());
+            let options = ReadOptions::new().with_columns(["vector"]);
+            let scan = drain(Source::new(vec![input(bytes)], options).unwrap().reader().unwrap());
             assert_eq!(scan.rows.len(), 5);
             for row in scan.rows.into_iter().flatten() {
                 let square = |x: &[u8]| f64::from(f32::from_ne_bytes(x.try_into().unwrap())).powi(2);

@@ -133,10 +133,11 @@ def to_parquet(
     path: str | PathLike[str],
     *,
     progress: _Progress = None,
-    compression: Literal["none", "zstd", "lz4", "snappy"] = "none",
-    encoding: Literal["plain", "byte-stream-split"] = "plain",
+    compression: Literal["auto", "none", "zstd", "lz4", "snappy"] = "auto",
+    encoding: Literal["auto", "plain", "byte-stream-split"] = "auto",
     row_group_bytes: int = 8388608,
-    list_type: Literal["fixed", "list"] = "fixed",
+    max_file_bytes: int | None = None,
+    list_type: Literal["fixed", "list"] | None = None,
     overwrite: bool = False,
     sync: bool = True,
     vector: _Vector | None = None,
@@ -274,9 +275,7 @@ class Report:
     @property
     def outputs(self) -> list[str]: ...
     @property
-    def compression(self) -> str: ...
-    @property
-    def encoding(self) -> str: ...
+    def encodings(self) -> list[tuple[str, str, str]]: ...
     def to_dict(self) -> dict[str, Any]: ...
 
 @final

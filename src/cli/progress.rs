@@ -9,7 +9,8 @@ use indicatif::{ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use super::signals::Signals;
 use crate::error::Result;
-use crate::reader::{Progress, Watch, lock};
+use crate::pool::lock;
+use crate::reader::{Progress, Watch};
 use crate::text::{count, size};
 
 /// Work that is done within this time shows no bar, which would only flash up.

@@ -1,8 +1,13 @@
 //! Record batches become Parquet files. The only room that says `parquet`.
 //!
-//! This is the `parquet` crate's own writer with settings that suit vectors; the pages are made in [`writer`], and whoever
-//! makes them in another way changes that file alone.
+//! Data goes one way: [`writer`] cuts batches into row groups, a [`layout`] makes [`chunk`]s of their columns, on any thread, and
+//! the writer puts them into the file in order. Pages of vectors are made here, from [`levels`] and values that are written from
+//! where the record batch has them, or go through a [`codec`]; the other columns, and the footer, are the `parquet` crate's.
 
+mod chunk;
+mod codec;
+mod layout;
+mod levels;
 mod options;
 mod report;
 mod writer;
@@ -13,13 +18,15 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use arrow::array::{RecordBatch, RecordBatchReader};
+use arrow::datatypes::SchemaRef;
 
 pub use options::{Compression, Encoding, ListType, WriteOptions};
-pub use report::Report;
+pub use report::{Report, VectorEncoding};
 
 use self::writer::FileWriter;
 use crate::error::{Error, Result};
 use crate::input::Input;
+use crate::options::cores;
 use crate::output::check_target;
 use crate::reader::{Progress, Watch};
 use crate::source::Source;
@@ -45,15 +52,16 @@ pub fn to_parquet(
     mut watch: Watch<'_>,
 ) -> Result<Report> {
     let begin = Instant::now();
-    let mut report = Report::new(options);
+    let mut report = Report::new();
     let mut before = Progress::default();
     let outputs = outputs(&source.shared_inputs(), out, options)?;
+    let threads = options.threads.unwrap_or_else(|| source.options().thread_count());
     let rejects = source.begin_scan();
     for (inputs, path) in outputs {
         let reader = source.reader_of(inputs, rejects.clone())?;
-        let mut writer = FileWriter::create(&path, &reader.schema(), options)?;
-        before = watch.follow(reader, before, |batch| writer.write(&batch))?;
-        report.add(path, writer.finish(options.sync)?);
+        let mut files = Files::begin(path, &reader.schema(), options, threads)?;
+        before = watch.follow(reader, before, |batch| files.write(&batch, &mut report))?;
+        files.finish(&mut report)?;
     }
     watch.tell(before)?;
     report.rejects = source.rejects().count();
@@ -71,18 +79,23 @@ pub fn write_parquet(
     mut watch: Watch<'_>,
 ) -> Result<Report> {
     let begin = Instant::now();
-    let mut report = Report::new(options);
+    let mut report = Report::new();
     let mut progress = Progress::default();
-    let mut writer = FileWriter::create(path, &reader.schema(), options)?;
+    let threads = options.threads.unwrap_or_else(cores);
+    let output = match options.max_file_bytes {
+        Some(_) => parts(path, options)?,
+        None => Output::File(path.to_owned()),
+    };
+    let mut files = Files::begin(output, &reader.schema(), options, threads)?;
     for batch in reader {
         let batch: RecordBatch = batch?;
-        writer.write(&batch)?;
+        files.write(&batch, &mut report)?;
         progress.rows += batch.num_rows() as u64;
         progress.bytes += batch.get_array_memory_size() as u64;
         watch.tell(progress)?;
         watch.check_interrupt()?;
     }
-    report.add(path.to_owned(), writer.finish(options.sync)?);
+    files.finish(&mut report)?;
     report.bytes_in = progress.bytes;
     report.seconds = begin.elapsed().as_secs_f64();
     Ok(report)
@@ -94,16 +107,22 @@ pub(crate) fn check_outputs(inputs: &[Input], out: &Path, options: &WriteOptions
     outputs(&inputs.into(), out, options).map(drop)
 }
 
-/// Which inputs go into which file. Targets that must not be replaced are refused before any work is done.
-fn outputs(
-    inputs: &Arc<[Input]>,
-    out: &Path,
-    options: &WriteOptions,
-) -> Result<Vec<(Arc<[Input]>, PathBuf)>> {
-    let outputs = if is_directory(out) {
+/// Where rows go.
+enum Output {
+    File(PathBuf),
+    /// Into files of this directory, one after another.
+    Parts(PathBuf),
+}
+
+/// Which inputs go where. Targets that must not be replaced are refused before any work is done.
+fn outputs(inputs: &Arc<[Input]>, out: &Path, options: &WriteOptions) -> Result<Vec<(Arc<[Input]>, Output)>> {
+    if options.max_file_bytes.is_some() {
+        return Ok(vec![(inputs.clone(), parts(out, options)?)]);
+    }
+    let mut outputs = Vec::new();
+    if is_directory(out) {
         std::fs::create_dir_all(out).map_err(|error| Error::io(out, error))?;
         let mut taken = HashSet::new();
-        let mut outputs = Vec::new();
         for (number, input) in inputs.iter().enumerate() {
             let path = out.join(file_name(input, number));
             if !taken.insert(path.clone()) {
@@ -114,16 +133,100 @@ fn outputs(
                 );
                 return Err(Error::option(message));
             }
-            outputs.push((Arc::from([input.clone()]), path));
+            check_target(&path, options.overwrite)?;
+            outputs.push((Arc::from([input.clone()]), Output::File(path)));
         }
-        outputs
     } else {
-        vec![(inputs.clone(), out.to_owned())]
-    };
-    for (_, path) in &outputs {
-        check_target(path, options.overwrite)?;
+        check_target(out, options.overwrite)?;
+        outputs.push((inputs.clone(), Output::File(out.to_owned())));
     }
     Ok(outputs)
+}
+
+/// Files of a certain size in the directory `out`.
+fn parts(out: &Path, options: &WriteOptions) -> Result<Output> {
+    if !is_directory(out) {
+        return Err(Error::option(format!(
+            "max_file_bytes: {} is one file, and cannot be several: give a directory",
+            out.display()
+        )));
+    }
+    std::fs::create_dir_all(out).map_err(|error| Error::io(out, error))?;
+    match part_from(out, 0)? {
+        Some(part) if !options.overwrite => check_target(&part, false)?,
+        _ => {}
+    }
+    Ok(Output::Parts(out.to_owned()))
+}
+
+fn part_name(number: usize) -> String {
+    format!("part-{number:05}.parquet")
+}
+
+/// A file in `directory` that is named like a part with this number or a later one.
+fn part_from(directory: &Path, number: usize) -> Result<Option<PathBuf>> {
+    let failure = |error| Error::io(directory, error);
+    for entry in std::fs::read_dir(directory).map_err(failure)? {
+        let path = entry.map_err(failure)?.path();
+        let name = path.file_name().and_then(|name| name.to_str());
+        let digits = name.and_then(|name| name.strip_prefix("part-")?.strip_suffix(".parquet"));
+        let digits = digits.filter(|digits| digits.len() >= 5);
+        if digits.and_then(|digits| digits.parse::<usize>().ok()).is_some_and(|part| part >= number) {
+            return Ok(Some(path));
+        }
+    }
+    Ok(None)
+}
+
+/// The files of one output, one after another.
+struct Files<'a> {
+    output: Output,
+    schema: SchemaRef,
+    options: &'a WriteOptions,
+    threads: usize,
+    writer: FileWriter,
+    /// Files that are complete.
+    complete: usize,
+}
+
+impl<'a> Files<'a> {
+    fn begin(output: Output, schema: &SchemaRef, options: &'a WriteOptions, threads: usize) -> Result<Self> {
+        let writer = FileWriter::create(&output.path(0), schema, options, threads)?;
+        Ok(Self { output, schema: schema.clone(), options, threads, writer, complete: 0 })
+    }
+
+    fn write(&mut self, batch: &RecordBatch, report: &mut Report) -> Result<()> {
+        let mut rows = self.writer.write(batch)?;
+        while rows < batch.num_rows() {
+            let path = self.output.path(self.complete + 1);
+            let next = FileWriter::create(&path, &self.schema, self.options, self.threads)?;
+            let full = std::mem::replace(&mut self.writer, next);
+            report.add(self.output.path(self.complete), full.finish()?);
+            self.complete += 1;
+            rows += self.writer.write(&batch.slice(rows, batch.num_rows() - rows))?;
+        }
+        Ok(())
+    }
+
+    fn finish(self, report: &mut Report) -> Result<()> {
+        report.add(self.output.path(self.complete), self.writer.finish()?);
+        // Parts of an earlier run that this one did not replace would be read as if they belonged to it.
+        if let (Output::Parts(directory), true) = (&self.output, self.options.overwrite) {
+            while let Some(path) = part_from(directory, self.complete + 1)? {
+                std::fs::remove_file(&path).map_err(|error| Error::io(&path, error))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Output {
+    fn path(&self, number: usize) -> PathBuf {
+        match self {
+            Self::File(path) => path.clone(),
+            Self::Parts(directory) => directory.join(part_name(number)),
+        }
+    }
 }
 
 fn is_directory(out: &Path) -> bool {
@@ -139,6 +242,6 @@ fn file_name(input: &Input, number: usize) -> PathBuf {
             name.push(".parquet");
             name.into()
         }
-        None => format!("part-{number:05}.parquet").into(),
+        None => part_name(number).into(),
     }
 }

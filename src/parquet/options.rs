@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 macro_rules! named {
     ($(#[$doc:meta])* $name:ident ($option:literal) { $($(#[$variant_doc:meta])* $variant:ident = $text:literal,)* }) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         #[non_exhaustive]
         pub enum $name { $($(#[$variant_doc])* $variant,)* }
 
@@ -38,10 +38,11 @@ macro_rules! named {
 named! {
     /// How pages are compressed.
     Compression ("compression") {
+        /// Vectors with zstd where that saves a quarter, which the first page of each column tells; other columns with zstd.
+        Auto = "auto",
         /// Not at all: written and read fastest; float vectors hardly compress.
-        #[default]
         None = "none",
-        /// Zstandard, level 1.
+        /// Zstandard.
         Zstd = "zstd",
         /// LZ4, as `LZ4_RAW`.
         Lz4 = "lz4",
@@ -53,8 +54,9 @@ named! {
 named! {
     /// How the elements of vectors are encoded.
     Encoding ("encoding") {
+        /// Whatever gets smaller under the compression, which the first page of each column tells.
+        Auto = "auto",
         /// As they are.
-        #[default]
         Plain = "plain",
         /// All first bytes, then all second bytes, and so on: compresses better.
         ByteStreamSplit = "byte-stream-split",
@@ -65,7 +67,6 @@ named! {
     /// The type of vector columns for readers that know Arrow's types.
     ListType ("list_type") {
         /// A list of fixed size. Parquet itself knows only lists; readers learn the size from the Arrow schema beside them.
-        #[default]
         Fixed = "fixed",
         /// A list of any size, for readers that stumble over the other.
         List = "list",
@@ -82,8 +83,12 @@ pub struct WriteOptions {
     pub encoding: Encoding,
     /// The most bytes of data in a row group, before encoding (one row at least).
     pub row_group_bytes: usize,
-    /// The type of vector columns.
-    pub list_type: ListType,
+    /// The most bytes of a file, about, where the output is a directory: its files then hold the rows of all inputs.
+    pub max_file_bytes: Option<u64>,
+    /// The type of vector columns. If not given, `fixed` where no vector is null.
+    pub list_type: Option<ListType>,
+    /// How many threads encode, the caller's included; for a source, as many as it decodes with if not given.
+    pub threads: Option<usize>,
     /// Replace a target that exists.
     pub overwrite: bool,
     /// Wait until the file is on the disk before it gets its name.
@@ -93,10 +98,12 @@ pub struct WriteOptions {
 impl Default for WriteOptions {
     fn default() -> Self {
         Self {
-            compression: Compression::default(),
-            encoding: Encoding::default(),
+            compression: Compression::Auto,
+            encoding: Encoding::Auto,
             row_group_bytes: 8 << 20,
-            list_type: ListType::default(),
+            max_file_bytes: None,
+            list_type: None,
+            threads: None,
             overwrite: false,
             sync: true,
         }
@@ -126,7 +133,17 @@ impl WriteOptions {
 
     /// Sets [`list_type`](Self::list_type).
     pub fn with_list_type(self, list_type: ListType) -> Self {
-        Self { list_type, ..self }
+        Self { list_type: Some(list_type), ..self }
+    }
+
+    /// Sets [`max_file_bytes`](Self::max_file_bytes).
+    pub fn with_max_file_bytes(self, max_file_bytes: u64) -> Self {
+        Self { max_file_bytes: Some(max_file_bytes), ..self }
+    }
+
+    /// Sets [`threads`](Self::threads).
+    pub fn with_threads(self, threads: usize) -> Self {
+        Self { threads: Some(threads), ..self }
     }
 
     /// Sets [`overwrite`](Self::overwrite).
@@ -140,9 +157,12 @@ impl WriteOptions {
     }
 
     pub(crate) fn check(&self) -> Result<()> {
-        if self.row_group_bytes == 0 {
-            return Err(Error::option("row_group_bytes must be at least 1"));
+        let zero = |name: &str| Err(Error::option(format!("{name} must be at least 1")));
+        match self {
+            Self { row_group_bytes: 0, .. } => zero("row_group_bytes"),
+            Self { max_file_bytes: Some(0), .. } => zero("max_file_bytes"),
+            Self { threads: Some(0), .. } => zero("threads"),
+            _ => Ok(()),
         }
-        Ok(())
     }
 }

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 
 use serde::{Serialize, Serializer};
 
-use super::options::WriteOptions;
 use super::writer::Written;
 use crate::text::{count, size};
 
@@ -30,14 +29,24 @@ pub struct Report {
     /// The files written.
     #[serde(serialize_with = "as_text")]
     pub outputs: Vec<PathBuf>,
-    /// How pages are compressed.
-    pub compression: &'static str,
-    /// How vectors are encoded.
+    /// How vector columns are encoded: each way once.
+    pub encodings: Vec<VectorEncoding>,
+}
+
+/// How a vector column is encoded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct VectorEncoding {
+    /// The column.
+    pub column: String,
+    /// How elements are arranged: `plain` or `byte-stream-split`.
     pub encoding: &'static str,
+    /// How pages are compressed: `none`, `zstd`, `lz4` or `snappy`.
+    pub compression: &'static str,
 }
 
 impl Report {
-    pub(super) fn new(options: &WriteOptions) -> Self {
+    pub(super) fn new() -> Self {
         Self {
             rows: 0,
             rejects: 0,
@@ -47,8 +56,7 @@ impl Report {
             seconds: 0.0,
             row_groups: 0,
             outputs: Vec::new(),
-            compression: options.compression.as_str(),
-            encoding: options.encoding.as_str(),
+            encodings: Vec::new(),
         }
     }
 
@@ -56,6 +64,11 @@ impl Report {
         self.rows += written.rows;
         self.row_groups += written.row_groups;
         self.bytes_out += written.bytes;
+        for encoding in written.vectors {
+            if !self.encodings.contains(&encoding) {
+                self.encodings.push(encoding);
+            }
+        }
         self.outputs.push(path);
     }
 }
@@ -80,12 +93,14 @@ impl fmt::Display for Report {
         writeln!(f, "read     {}, {read}", count(self.rows, "row"))?;
         writeln!(
             f,
-            "wrote    {} to {outputs} ({}, {}, {})",
+            "wrote    {} to {outputs} ({})",
             size(self.bytes_out),
             count(self.row_groups, "row group"),
-            self.encoding,
-            if self.compression == "none" { "uncompressed" } else { self.compression },
         )?;
+        for VectorEncoding { column, encoding, compression } in &self.encodings {
+            let compression = if *compression == "none" { "uncompressed" } else { compression };
+            writeln!(f, "encoded  {column}: {encoding}, {compression}")?;
+        }
         write!(f, "took     {:.2} s, {}/s", self.seconds, size(rate as u64))?;
         if self.rejects > 0 {
             write!(f, "\nrejected {}", count(self.rejects, "record"))?;

@@ -1,38 +1,50 @@
-//! One Parquet file, through the `parquet` crate's own writer.
+//! One Parquet file: row groups, one behind another, and what tells where they are.
 
 use std::fs::File;
+use std::io::{self, Write};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
-use arrow::array::{Array, ArrayRef, AsArray, ListArray, RecordBatch};
-use arrow::buffer::OffsetBuffer;
-use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
-use parquet::arrow::ArrowWriter;
-use parquet::basic;
-use parquet::errors::ParquetError;
-use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
-use parquet::schema::types::ColumnPath;
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::datatypes::Schema;
+use parquet::file::metadata::{
+    FileMetaData, ParquetMetaDataBuilder, ParquetMetaDataWriter, RowGroupMetaData,
+};
+use parquet::file::page_index::column_index::ColumnIndexMetaData;
+use parquet::file::page_index::offset_index::OffsetIndexMetaData;
+use parquet::file::writer::TrackedWrite;
 
-use super::options::{Compression, Encoding, ListType, WriteOptions};
-use crate::error::{Error, Result};
+use super::chunk::internal;
+use super::layout::{Group, Layout};
+use super::options::{ListType, WriteOptions};
+use super::report::VectorEncoding;
+use crate::error::{Error, ErrorKind, Result};
 use crate::output::Target;
+use crate::pool::{Ordered, lock};
 
-/// Row groups of a multiple of this many rows fill the vectors of the engines that read them.
-const ROUND_ROWS: usize = 2048;
-/// After so many row groups the next ones hold twice as many rows.
+/// After so many row groups the next ones hold twice as many rows: a file can have 32,767.
 const GROUPS_OF_A_SIZE: usize = 2048;
-/// The encoder looks at this many rows at a time.
-const ENCODE_ROWS: usize = 64;
 
 /// A Parquet file on its way.
 pub(super) struct FileWriter {
     /// Above the target: a writer that is dropped halfway must be gone before its file is.
-    writer: ArrowWriter<File>,
+    out: TrackedWrite<Out>,
+    failed: Failure,
     target: Target,
-    schema: SchemaRef,
-    /// Rows a row group.
-    group_rows: usize,
-    rows: u64,
+    options: WriteOptions,
+    layout: Arc<Layout>,
+    /// Rows that do not make a row group yet.
+    pending: Vec<RecordBatch>,
+    pending_rows: usize,
+    /// Whether a vector was null.
+    has_nulls: bool,
+    /// Row groups that have been begun, and how many there may be.
+    begun: usize,
+    most: usize,
+    work: Ordered<Group>,
+    groups: Vec<RowGroupMetaData>,
+    column_indexes: Vec<Vec<ColumnIndexMetaData>>,
+    offset_indexes: Vec<Vec<Option<OffsetIndexMetaData>>>,
 }
 
 /// What was written.
@@ -40,152 +52,200 @@ pub(super) struct Written {
     pub(super) rows: u64,
     pub(super) row_groups: u64,
     pub(super) bytes: u64,
+    pub(super) vectors: Vec<VectorEncoding>,
 }
 
 impl FileWriter {
-    pub(super) fn create(path: &Path, schema: &Schema, options: &WriteOptions) -> Result<Self> {
+    pub(super) fn create(
+        path: &Path,
+        schema: &Schema,
+        options: &WriteOptions,
+        threads: usize,
+    ) -> Result<Self> {
         options.check()?;
-        let group_rows = group_rows(schema, options);
-        let properties = properties(schema, options);
-        let fields = schema.fields().iter().map(|field| match options.list_type {
-            ListType::Fixed => field.clone(),
-            ListType::List => as_list_field(field),
-        });
-        let schema =
-            Arc::new(Schema::new_with_metadata(fields.collect::<Vec<_>>(), schema.metadata().clone()));
+        let layout = Arc::new(Layout::new(schema, options)?);
         let target = Target::create(path, options.overwrite)?;
         let file = target.file().try_clone().map_err(|error| Error::io(path, error))?;
-        let writer = ArrowWriter::try_new(file, schema.clone(), Some(properties))
-            .map_err(|error| failure(path, error))?;
-        Ok(Self { writer, target, schema, group_rows, rows: 0 })
+        let failed = Failure::default();
+        let mut out = TrackedWrite::new(Out { file, failed: failed.clone() });
+        out.write_all(MAGIC).map_err(|error| Error::io(path, error))?;
+        Ok(Self {
+            out,
+            failed,
+            target,
+            options: options.clone(),
+            layout,
+            pending: Vec::new(),
+            pending_rows: 0,
+            has_nulls: false,
+            begun: 0,
+            most: usize::MAX,
+            work: Ordered::new(threads)?,
+            groups: Vec::new(),
+            column_indexes: Vec::new(),
+            offset_indexes: Vec::new(),
+        })
     }
 
-    pub(super) fn write(&mut self, batch: &RecordBatch) -> Result<()> {
-        let columns =
-            batch.columns().iter().zip(self.schema.fields()).map(|(column, field)| as_field(column, field));
-        let batch = RecordBatch::try_new(self.schema.clone(), columns.collect())?;
+    /// Writes rows of `batch` until the file is full; gives how many.
+    pub(super) fn write(&mut self, batch: &RecordBatch) -> Result<usize> {
+        let is_null =
+            |column: &ArrayRef| column.as_fixed_size_list_opt().is_some_and(|list| list.null_count() > 0);
+        self.has_nulls |= batch.columns().iter().any(is_null);
         let mut start = 0;
-        while start < batch.num_rows() {
-            let room = self.group_rows().saturating_sub(self.writer.in_progress_rows()).max(1);
-            let part = batch.slice(start, room.min(batch.num_rows() - start));
-            start += part.num_rows();
-            let written = self.writer.write(&part).and_then(|()| match part.num_rows() < room {
-                true => Ok(()),
-                false => self.writer.flush(),
-            });
-            written.map_err(|error| failure(self.target.path(), error))?;
+        while start < batch.num_rows() && self.begun < self.most {
+            let room = self.group_rows() - self.pending_rows;
+            let taken = room.min(batch.num_rows() - start);
+            self.pending.push(batch.slice(start, taken));
+            self.pending_rows += taken;
+            start += taken;
+            if taken == room {
+                self.begin_group()?;
+            }
         }
-        self.rows += batch.num_rows() as u64;
+        Ok(start)
+    }
+
+    /// Rows of the next row group.
+    fn group_rows(&self) -> usize {
+        self.layout.group_rows.saturating_mul(1 << (self.begun / GROUPS_OF_A_SIZE).min(31))
+    }
+
+    /// Begins a row group of the rows so far.
+    fn begin_group(&mut self) -> Result<()> {
+        let batches = std::mem::take(&mut self.pending);
+        self.pending_rows = 0;
+        if self.begun == 0
+            && let Some(layout) = Arc::get_mut(&mut self.layout)
+        {
+            layout.choose(&batches, &self.options)?;
+        }
+        self.begun += 1;
+        if self.begun == 1 || !self.layout.is_work() {
+            self.append(self.layout.encode(&batches)?)?;
+            if let Some(most) = self.options.max_file_bytes {
+                // Known now, and so the same for any number of threads.
+                let groups = most / (self.out.bytes_written() as u64 / self.begun as u64);
+                self.most = usize::try_from(groups).unwrap_or(usize::MAX).max(self.begun);
+            }
+            return Ok(());
+        }
+        while self.work.is_full() {
+            self.append_next()?;
+        }
+        let layout = self.layout.clone();
+        self.work.give(move || layout.encode(&batches));
         Ok(())
     }
 
-    /// Rows of the current row group. A file can have 32,767 of them, so in large files they get larger.
-    fn group_rows(&self) -> usize {
-        let doublings = self.writer.flushed_row_groups().len() / GROUPS_OF_A_SIZE;
-        self.group_rows.saturating_mul(1 << doublings.min(31))
+    /// Writes the row group whose turn it is, if there is one.
+    fn append_next(&mut self) -> Result<bool> {
+        match self.work.take() {
+            Some(group) => self.append(group?).map(|()| true),
+            None => Ok(false),
+        }
+    }
+
+    fn append(&mut self, group: Group) -> Result<()> {
+        let start = self.out.bytes_written() as i64;
+        let (mut columns, mut column_indexes, mut offset_indexes) = (Vec::new(), Vec::new(), Vec::new());
+        for mut chunk in group.chunks {
+            let offset = self.out.bytes_written() as i64;
+            let written = chunk.write(&mut self.out, &self.layout.memory);
+            written.map_err(|error| Error::io(self.target.path(), error))?;
+            let placed = chunk.placed(offset)?;
+            columns.push(placed.metadata);
+            column_indexes.push(placed.column_index.unwrap_or(ColumnIndexMetaData::NONE));
+            offset_indexes.push(placed.offset_index);
+        }
+        let ordinal = i16::try_from(self.groups.len())
+            .map_err(|_| Error::option("more than 32,767 row groups: pass a larger row_group_bytes"))?;
+        let bytes = columns.iter().map(|column| column.uncompressed_size()).sum();
+        let metadata = RowGroupMetaData::builder(self.layout.descriptor.clone())
+            .set_num_rows(group.rows as i64)
+            .set_column_metadata(columns)
+            .set_total_byte_size(bytes)
+            .set_ordinal(ordinal)
+            .set_file_offset(start)
+            .build()
+            .map_err(internal)?;
+        self.groups.push(metadata);
+        self.column_indexes.push(column_indexes);
+        self.offset_indexes.push(offset_indexes);
+        Ok(())
     }
 
     /// Completes the file and puts it in its place.
-    pub(super) fn finish(self, sync: bool) -> Result<Written> {
-        // `close` flushes what is buffered; an error there is one of the file.
-        let metadata = self.writer.close().map_err(|error| failure(self.target.path(), error))?;
-        let bytes = self.target.commit(sync)?;
-        Ok(Written { rows: self.rows, row_groups: metadata.num_row_groups() as u64, bytes })
+    pub(super) fn finish(mut self) -> Result<Written> {
+        if self.pending_rows > 0 {
+            self.begin_group()?;
+        }
+        while self.append_next()? {}
+        let path = self.target.path().to_owned();
+        let rows: i64 = self.groups.iter().map(RowGroupMetaData::num_rows).sum();
+        let row_groups = self.groups.len() as u64;
+        let created_by = concat!("vecpack version ", env!("CARGO_PKG_VERSION")).to_owned();
+        let schema = self.layout.descriptor.clone();
+        // Older versions of pyarrow fail at lists of fixed size that are null.
+        let list_type = if self.has_nulls { ListType::List } else { ListType::Fixed };
+        let known = Some(vec![self.layout.arrow_schema(self.options.list_type.unwrap_or(list_type))]);
+        let metadata = FileMetaData::new(1, rows, Some(created_by), known, schema, None);
+        let offset_indexes =
+            self.offset_indexes.into_iter().map(|indexes| indexes.into_iter().collect()).collect();
+        let metadata = ParquetMetaDataBuilder::new(metadata)
+            .set_row_groups(self.groups)
+            .set_column_index(Some(self.column_indexes))
+            .set_offset_index(offset_indexes)
+            .build();
+        ParquetMetaDataWriter::new_with_tracked(self.out, &metadata).finish().map_err(
+            |error| match internal(error).into_kind() {
+                ErrorKind::Io { source, .. } => Error::io(&path, source),
+                kind => kind.into(),
+            },
+        )?;
+        // The last bytes were written when the writer was dropped, which tells nobody that it failed.
+        if let Some(error) = lock(&self.failed).take() {
+            return Err(Error::io(&path, error));
+        }
+        let bytes = self.target.commit(self.options.sync)?;
+        Ok(Written { rows: rows as u64, row_groups, bytes, vectors: self.layout.encodings() })
     }
 }
 
-fn failure(path: &Path, error: ParquetError) -> Error {
-    match error {
-        ParquetError::External(source) => match source.downcast::<std::io::Error>() {
-            Ok(error) => Error::io(path, *error),
-            Err(source) => Error::internal(format!("{}: {source}", path.display())),
-        },
-        other => Error::internal(format!("{}: {other}", path.display())),
+/// What a Parquet file begins and ends with.
+const MAGIC: &[u8] = b"PAR1";
+
+/// The first error of a file.
+type Failure = Arc<Mutex<Option<io::Error>>>;
+
+/// The file, which remembers that writing failed.
+struct Out {
+    file: File,
+    failed: Failure,
+}
+
+impl Out {
+    fn remember<T>(&self, result: io::Result<T>) -> io::Result<T> {
+        result.inspect_err(|error| {
+            let copy = match error.raw_os_error() {
+                Some(number) => io::Error::from_raw_os_error(number),
+                None => error.kind().into(),
+            };
+            lock(&self.failed).get_or_insert(copy);
+        })
     }
 }
 
-/// How many rows of `schema` make a row group.
-fn group_rows(schema: &Schema, options: &WriteOptions) -> usize {
-    let row_bytes: usize = schema.fields().iter().map(|field| row_bytes(field.data_type())).sum();
-    let rows = (options.row_group_bytes / row_bytes.max(1)).max(1);
-    if rows > ROUND_ROWS { rows - rows % ROUND_ROWS } else { rows }
-}
-
-/// Settings that suit vectors: their floats are all different, so a dictionary, statistics and a search for either cost time
-/// and space and help nobody. The other columns are written as usual.
-fn properties(schema: &Schema, options: &WriteOptions) -> WriterProperties {
-    let mut builder = WriterProperties::builder()
-        .set_created_by(concat!("vecpack version ", env!("CARGO_PKG_VERSION")).to_owned())
-        .set_max_row_group_row_count(None)
-        .set_compression(match options.compression {
-            Compression::None => basic::Compression::UNCOMPRESSED,
-            Compression::Zstd => basic::Compression::ZSTD(basic::ZstdLevel::default()),
-            Compression::Lz4 => basic::Compression::LZ4_RAW,
-            Compression::Snappy => basic::Compression::SNAPPY,
-        });
-    for field in schema.fields() {
-        if let Some((element, dim)) = vector(field) {
-            builder = vector_properties(builder, field, element, dim, options);
+impl Write for Out {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.file.write(bytes);
+        match &written {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => written,
+            _ => self.remember(written),
         }
     }
-    builder.build()
-}
 
-fn vector_properties(
-    builder: WriterPropertiesBuilder,
-    field: &Field,
-    element: &Field,
-    dim: usize,
-    options: &WriteOptions,
-) -> WriterPropertiesBuilder {
-    let leaf = ColumnPath::new(vec![field.name().clone(), "list".to_owned(), element.name().clone()]);
-    let builder = builder
-        .set_write_batch_size(ENCODE_ROWS.saturating_mul(dim))
-        .set_column_statistics_enabled(leaf.clone(), EnabledStatistics::None);
-    if !element.data_type().is_floating() {
-        // Parquet has no small integers: only a dictionary keeps them from taking four bytes each.
-        return builder;
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
-    let encoding = match options.encoding {
-        Encoding::Plain => basic::Encoding::PLAIN,
-        Encoding::ByteStreamSplit => basic::Encoding::BYTE_STREAM_SPLIT,
-    };
-    builder.set_column_dictionary_enabled(leaf.clone(), false).set_column_encoding(leaf, encoding)
-}
-
-/// The element field and the dimension of a vector column.
-fn vector(field: &Field) -> Option<(&Field, usize)> {
-    let DataType::FixedSizeList(element, dim) = field.data_type() else { return None };
-    element.data_type().is_numeric().then_some((element, usize::try_from(*dim).ok()?))
-}
-
-/// About how many bytes a row of this type takes.
-fn row_bytes(data_type: &DataType) -> usize {
-    match data_type {
-        DataType::FixedSizeList(element, dim) => {
-            usize::try_from(*dim).unwrap_or(0).saturating_mul(row_bytes(element.data_type()))
-        }
-        // Unknown; a guess for the sake of small columns beside vectors.
-        other => other.primitive_width().unwrap_or(32),
-    }
-}
-
-fn as_list_field(field: &FieldRef) -> FieldRef {
-    match field.data_type() {
-        DataType::FixedSizeList(element, _) => {
-            Arc::new(field.as_ref().clone().with_data_type(DataType::List(element.clone())))
-        }
-        _ => field.clone(),
-    }
-}
-
-/// The column as the file's schema has it: a list of fixed size as a plain one, where that is asked for.
-fn as_field(column: &ArrayRef, field: &Field) -> ArrayRef {
-    let (DataType::List(element), Some(vectors)) = (field.data_type(), column.as_fixed_size_list_opt())
-    else {
-        return column.clone();
-    };
-    let dim = usize::try_from(vectors.value_length()).unwrap_or(0);
-    let offsets = OffsetBuffer::from_repeated_length(dim, vectors.len());
-    Arc::new(ListArray::new(element.clone(), offsets, vectors.values().clone(), vectors.nulls().cloned()))
 }

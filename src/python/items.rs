@@ -19,7 +19,7 @@ use super::table::{PyBatch, PySchema, PyTable};
 use crate::error::Error;
 use crate::item::{BatchBuilder, RowConverter, too_many};
 use crate::options::ReadOptions;
-use crate::reader::lock;
+use crate::pool::lock;
 use crate::vector::{Dtype, RawDtype};
 
 /// A stream of record batches from an iterable of vectors.

@@ -91,6 +91,6 @@ fn detached<T: Send>(
     signals: &signals::Signals,
     work: impl FnOnce() -> crate::Result<T> + Send,
 ) -> PyResult<T> {
-    py.detach(|| crate::reader::catch(work))
+    py.detach(|| crate::pool::catch(work))
         .map_err(|error| signals.take_raised().unwrap_or_else(|| to_python(error)))
 }

@@ -43,7 +43,11 @@ pub(super) fn read_and_write_options(
         if !set_read_option(&mut read, &name, &value)? {
             return Err(unexpected(function, &name));
         }
-        any_read = true;
+        match name.as_str() {
+            // Says how the work is done, and not what is read.
+            "threads" => write.threads = read.threads,
+            _ => any_read = true,
+        }
     }
     read.check().and_then(|()| write.check()).map_err(to_python)?;
     Ok((read, any_read, write))
@@ -132,7 +136,10 @@ fn set_write_option(options: &mut WriteOptions, name: &str, value: &Bound<'_, Py
         "compression" => options.compression = parse(name, value)?,
         "encoding" => options.encoding = parse(name, value)?,
         "row_group_bytes" => options.row_group_bytes = number(name, value)?,
-        "list_type" => options.list_type = parse(name, value)?,
+        "list_type" => {
+            options.list_type = if value.is_none() { None } else { Some(parse(name, value)?) };
+        }
+        "max_file_bytes" => options.max_file_bytes = optional(name, value)?,
         "overwrite" => options.overwrite = value.extract()?,
         "sync" => options.sync = value.extract()?,
         _ => return Ok(false),

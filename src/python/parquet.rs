@@ -28,14 +28,14 @@ use crate::source::Source;
 /// Converts to Parquet.
 ///
 /// ``source`` is a ``Source``, inputs as ``scan`` takes them (read options may follow), or anything with
-/// ``__arrow_c_stream__``. ``path`` is one file, or a directory that gets a file for each input: the latter if it is a
-/// directory, ends in ``/`` or has no extension. ``progress`` is true for a bar on the terminal, or is called with
+/// ``__arrow_c_stream__``. ``path`` is one file, or a directory that gets a file for each input, or, with ``max_file_bytes``,
+/// files of about that size: the latter if it is a directory, ends in ``/`` or has no extension. ``progress`` is true for a bar on the terminal, or is called with
 /// (bytes done, bytes in total or None, rows).
 #[pyfunction]
 #[pyo3(
     signature = (source, path, *, progress = None, **options),
-    text_signature = "(source, path, *, progress=None, compression='none', encoding='plain', row_group_bytes=8388608, \
-                      list_type='fixed', overwrite=False, sync=True, \
+    text_signature = "(source, path, *, progress=None, compression='auto', encoding='auto', row_group_bytes=8388608, \
+                      max_file_bytes=None, list_type=None, overwrite=False, sync=True, \
                       vector=None, dim=None, dtype='float32', raw_dtype='<f4', framing='auto', columns=None, \
                       schema=None, infer_records=1000, on_error='raise', max_rejects=10000, batch_rows=None, \
                       batch_bytes=8388608, threads=None, include_path=False, include_record=False, \
@@ -220,16 +220,11 @@ impl PyReport {
         self.0.outputs.iter().map(|path| path.as_os_str()).collect()
     }
 
-    /// How pages are compressed.
+    /// How vector columns are encoded: name, encoding and compression.
     #[getter]
-    fn compression(&self) -> &str {
-        self.0.compression
-    }
-
-    /// How vectors are encoded.
-    #[getter]
-    fn encoding(&self) -> &str {
-        self.0.encoding
+    fn encodings(&self) -> Vec<(&str, &str, &str)> {
+        let encodings = self.0.encodings.iter();
+        encodings.map(|each| (&*each.column, each.encoding, each.compression)).collect()
     }
 
     /// All of it as a dictionary.

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use pyo3::prelude::*;
 
 use crate::input::Check;
-use crate::reader::{Interrupt, lock};
+use crate::pool::lock;
+use crate::reader::Interrupt;
 
 /// How often signals are looked for. Every look attaches to the interpreter, which other threads may be using.
 const INTERVAL: Duration = Duration::from_millis(50);

@@ -6,14 +6,13 @@
 //! bounded number of them, and the caller's own thread decodes when the batch it asks for has not been begun.
 
 mod lane;
-mod pool;
 mod run;
 mod slot;
 mod watch;
 
 use std::collections::VecDeque;
 use std::ops::Add;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use arrow::array::{RecordBatch, RecordBatchReader};
 use arrow::datatypes::SchemaRef;
@@ -22,8 +21,9 @@ use arrow::error::ArrowError;
 use self::lane::Step;
 use self::run::Run;
 pub use self::watch::Watch;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{ErrorKind, Result};
 use crate::input::{Input, StepBuffers};
+use crate::pool::{self, lock};
 use crate::record::Plan;
 use crate::reject::Rejects;
 
@@ -214,15 +214,4 @@ impl std::fmt::Debug for Reader {
             .field("progress", &self.progress)
             .finish_non_exhaustive()
     }
-}
-
-/// A lock that a panic elsewhere does not spoil: what it guards is valid between any two statements.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Runs `work`; a panic becomes an error instead of passing through threads and languages.
-pub(crate) fn catch<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
-    std::panic::catch_unwind(std::panic::AssertUnwindSafe(work))
-        .unwrap_or_else(|panic| Err(Error::panicked(&*panic)))
 }

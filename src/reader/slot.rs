@@ -6,8 +6,8 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::lane::{Lane, Step};
-use super::{catch, lock};
 use crate::error::Result;
+use crate::pool::{catch, lock};
 
 /// Batches of one lane that may wait to be taken.
 const DEPTH: usize = 2;

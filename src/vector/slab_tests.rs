@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use crate::reader::lock;
+use crate::pool::lock;
 
 /// The pool is one for the process: these tests take turns, and no other unit test takes slabs of a mapping's size.
 static TURN: Mutex<()> = Mutex::new(());

@@ -52,7 +52,7 @@ def read_by_duckdb(path, dim, dtype="f4"):
 @pytest.mark.parametrize("compression", COMPRESSIONS)
 def test_every_reader_gets_every_bit_back(path, out, compression, encoding, list_type):
     report = vecpack.to_parquet(path, out, compression=compression, encoding=encoding, list_type=list_type)
-    assert (report.compression, report.encoding) == (compression, encoding)
+    assert report.encodings == [("vector", encoding, compression)]
     column = pq.read_table(out)["vector"].combine_chunks()
     assert column.null_count == 0
     assert_same_bits(column.flatten().to_numpy().reshape(-1, DIM), EXPECTED)
@@ -340,10 +340,10 @@ def test_the_report_tells_what_was_done(path, out):
         "bytes_out": out.stat().st_size,
         "row_groups": pq.ParquetFile(out).num_row_groups,
         "outputs": [str(out)],
-        "compression": "zstd",
-        "encoding": "byte-stream-split",
+        "encodings": [{"column": "vector", "encoding": "byte-stream-split", "compression": "zstd"}],
     }
     assert as_dict == expected
+    assert report.encodings == [tuple(vector.values()) for vector in expected.pop("encodings")]
     for name, value in expected.items():
         assert getattr(report, name) == value
     text = str(report)

@@ -1,12 +1,16 @@
-//! The one place that makes threads.
+//! The one place that makes threads, and work for them that keeps its order.
 //!
 //! All scans of a process with the same number of threads share a pool, so that eight callers on two cores do not start
 //! sixteen threads. Rayon's global pool is not used: a forked child would inherit a pool without threads and wait for ever. Here
 //! a child makes a pool of its own, and the one it inherited is leaked, since to drop it would mean to wait for its threads.
 
-use std::sync::{Arc, Mutex, TryLockError};
+mod ordered;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
+
+pub(crate) use self::ordered::Ordered;
 
 use crate::error::{Error, Result};
 
@@ -18,7 +22,7 @@ struct Pools {
 static POOLS: Mutex<Option<Pools>> = Mutex::new(None);
 
 /// A pool of this many threads.
-pub(super) fn with_threads(threads: usize) -> Result<Arc<ThreadPool>> {
+pub(crate) fn with_threads(threads: usize) -> Result<Arc<ThreadPool>> {
     let mut pools = match POOLS.try_lock() {
         Ok(pools) => pools,
         Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
@@ -45,6 +49,17 @@ fn new(threads: usize) -> Result<Arc<ThreadPool>> {
         .build()
         .map(Arc::new)
         .map_err(|error| Error::internal(format!("no threads: {error}")))
+}
+
+/// A lock that a panic elsewhere does not spoil: what it guards is valid between any two statements.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Runs `work`; a panic becomes an error instead of passing through threads and languages.
+pub(crate) fn catch<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(work))
+        .unwrap_or_else(|panic| Err(Error::panicked(&*panic)))
 }
 
 #[cfg(test)]

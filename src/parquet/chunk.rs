@@ -1,0 +1,452 @@
+//! Column chunks: what a column of one row group becomes. Those of vectors are made here, page by page; the others by the
+//! `parquet` crate.
+
+use std::io::{self, Write};
+use std::ops::Range;
+use std::sync::{Arc, Mutex};
+
+use arrow::array::{Array, FixedSizeListArray, RecordBatch};
+use arrow::buffer::Buffer;
+use arrow::datatypes::{Schema, SchemaRef};
+use bytes::Bytes;
+use parquet::arrow::ArrowSchemaConverter;
+use parquet::arrow::arrow_writer::{ArrowRowGroupWriterFactory, compute_leaves};
+use parquet::basic::{self, PageType};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::{ColumnChunkMetaData, OffsetIndexBuilder, PageEncodingStats};
+use parquet::file::page_index::column_index::ColumnIndexMetaData;
+use parquet::file::page_index::offset_index::OffsetIndexMetaData;
+use parquet::file::properties::WriterPropertiesPtr;
+use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter, TrackedWrite};
+use parquet::schema::types::{ColumnDescPtr, SchemaDescPtr};
+
+use super::codec::{Codec, Compressor, split_streams};
+use super::levels::{self, Shape, varint};
+use crate::error::{Error, Result};
+use crate::pool::lock;
+
+/// What is written for a column of a row group. Places in it are counted from `start`.
+pub(super) struct Chunk {
+    pieces: Vec<Piece>,
+    /// Where encoded pages are.
+    encoded: Vec<u8>,
+    pub(super) start: i64,
+    pub(super) metadata: ColumnChunkMetaData,
+    pub(super) column_index: Option<ColumnIndexMetaData>,
+    pub(super) offset_index: Option<OffsetIndexMetaData>,
+}
+
+/// Bytes on their way into the file.
+enum Piece {
+    Bytes(Bytes),
+    /// Values where the record batch has them.
+    Values(Buffer),
+    /// A part of the encoded pages.
+    Encoded(Range<usize>),
+}
+
+/// Memory for encoded pages that is not in use, to spare the page faults of new memory.
+#[derive(Default)]
+pub(super) struct Memory(Mutex<Vec<Vec<u8>>>);
+
+impl Memory {
+    fn take(&self) -> Vec<u8> {
+        lock(&self.0).pop().unwrap_or_default()
+    }
+
+    fn give(&self, memory: Vec<u8>) {
+        if !memory.is_empty() {
+            lock(&self.0).push(memory);
+        }
+    }
+}
+
+/// The bytes from `start` on, `count` of them, which grow as needed.
+fn room(memory: &mut Vec<u8>, start: usize, count: usize) -> &mut [u8] {
+    if memory.len() < start + count {
+        memory.resize(start + count, 0);
+    }
+    &mut memory[start..start + count]
+}
+
+/// How a vector column is written.
+#[derive(Debug, Clone)]
+pub(super) struct VectorColumn {
+    pub(super) descriptor: ColumnDescPtr,
+    shape: Shape,
+    /// Bytes an element.
+    size: usize,
+    /// Rows a page.
+    page_rows: usize,
+    pub(super) codec: Codec,
+    pub(super) is_split: bool,
+    /// The levels of a page of so many rows without nulls.
+    levels: Bytes,
+}
+
+/// A page of about this size is small enough for the second-level cache, and large enough that its head is nothing.
+const PAGE_BYTES: usize = 1 << 20;
+
+impl VectorColumn {
+    /// The column of vectors of `dim` elements of `size` bytes each that `descriptor` describes; pages uncompressed.
+    pub(super) fn new(descriptor: ColumnDescPtr, dim: usize, size: usize) -> Self {
+        let shape = Shape { dim, max_def: descriptor.max_def_level() };
+        // A power of two: row groups of a multiple of 2,048 rows have no small page at their end.
+        let page_rows = (PAGE_BYTES / (dim * size)).max(1);
+        let page_rows = 1 << page_rows.ilog2();
+        let levels = levels::of_whole_rows(shape, page_rows).into();
+        Self { descriptor, shape, size, page_rows, codec: Codec::None, is_split: false, levels }
+    }
+
+    /// True where pages hold the values as they lie in memory.
+    pub(super) fn is_as_it_lies(&self) -> bool {
+        self.codec == Codec::None && !self.is_split
+    }
+
+    /// Bytes an element.
+    pub(super) fn size(&self) -> usize {
+        self.size
+    }
+
+    /// The chunk of the rows in `parts`.
+    pub(super) fn chunk(&self, parts: &[FixedSizeListArray], memory: &Memory) -> Result<Chunk> {
+        let mut pages = Pages::new(self, memory)?;
+        for page in cut(parts, self.page_rows) {
+            pages.add(&page)?;
+        }
+        memory.give(std::mem::take(&mut pages.scratch));
+        pages.finish()
+    }
+
+    /// Bytes of the first page of the rows in `parts`.
+    pub(super) fn first_page(&self, parts: &[FixedSizeListArray]) -> Result<i64> {
+        let mut pages = Pages::new(self, &Memory::default())?;
+        cut(parts, self.page_rows).next().map_or(Ok(()), |page| pages.add(&page))?;
+        Ok(pages.bytes)
+    }
+
+    /// The values of rows without nulls, where they lie.
+    fn values(&self, rows: &FixedSizeListArray) -> Buffer {
+        let data = rows.values().to_data();
+        let row_bytes = self.shape.dim * self.size;
+        let start = data.offset() * self.size + rows.value_offset(0) as usize * self.size;
+        data.buffers()[0].slice_with_length(start, rows.len() * row_bytes)
+    }
+
+    /// The values of rows some of which, or of the elements of which, are null.
+    fn values_without_nulls(&self, rows: &FixedSizeListArray, out: &mut Vec<u8>) {
+        let data = rows.values().to_data();
+        let values = &data.buffers()[0].as_slice()[data.offset() * self.size..];
+        for row in (0..rows.len()).filter(|&row| rows.is_valid(row)) {
+            let first = rows.value_offset(row) as usize;
+            for element in first..first + self.shape.dim {
+                if rows.values().is_valid(element) {
+                    out.extend_from_slice(&values[element * self.size..][..self.size]);
+                }
+            }
+        }
+    }
+}
+
+/// Cuts rows, which lie in `parts`, into pages of `rows` rows.
+fn cut(parts: &[FixedSizeListArray], rows: usize) -> impl Iterator<Item = Vec<FixedSizeListArray>> + '_ {
+    let (mut part, mut row) = (0, 0);
+    std::iter::from_fn(move || {
+        let (mut page, mut room) = (Vec::new(), rows);
+        while room > 0 && part < parts.len() {
+            let taken = room.min(parts[part].len() - row);
+            if taken > 0 {
+                page.push(parts[part].slice(row, taken));
+            }
+            (room, row) = (room - taken, row + taken);
+            if row == parts[part].len() {
+                (part, row) = (part + 1, 0);
+            }
+        }
+        (!page.is_empty()).then_some(page)
+    })
+}
+
+/// The pages of a chunk so far.
+struct Pages<'a> {
+    column: &'a VectorColumn,
+    compressor: Compressor,
+    pieces: Vec<Piece>,
+    /// Encoded pages, and how many bytes of them there are.
+    encoded: Vec<u8>,
+    encoded_bytes: usize,
+    /// A page that is being arranged.
+    scratch: Vec<u8>,
+    offset_index: OffsetIndexBuilder,
+    count: i32,
+    levels: i64,
+    bytes: i64,
+    uncompressed: i64,
+}
+
+impl<'a> Pages<'a> {
+    fn new(column: &'a VectorColumn, memory: &Memory) -> Result<Self> {
+        let (encoded, scratch) =
+            if column.is_as_it_lies() { (Vec::new(), Vec::new()) } else { (memory.take(), memory.take()) };
+        Ok(Self {
+            column,
+            compressor: Compressor::new(column.codec, column.page_rows * column.shape.dim)?,
+            pieces: Vec::new(),
+            encoded,
+            encoded_bytes: 0,
+            scratch,
+            offset_index: OffsetIndexBuilder::new(),
+            count: 0,
+            levels: 0,
+            bytes: 0,
+            uncompressed: 0,
+        })
+    }
+
+    /// Adds a page of these rows.
+    fn add(&mut self, rows: &[FixedSizeListArray]) -> Result<()> {
+        let column = self.column;
+        let count: usize = rows.iter().map(Array::len).sum();
+        let has_nulls = rows.iter().any(|part| part.null_count() > 0 || part.values().null_count() > 0);
+        let (levels, levels_count, values) = if has_nulls {
+            let (levels, levels_count) = levels::of_rows(column.shape, rows);
+            let mut values = Vec::new();
+            rows.iter().for_each(|part| column.values_without_nulls(part, &mut values));
+            (levels.into(), levels_count, vec![Buffer::from_vec(values)])
+        } else {
+            let levels = match count == column.page_rows {
+                true => column.levels.clone(),
+                false => levels::of_whole_rows(column.shape, count).into(),
+            };
+            let values = rows.iter().map(|part| column.values(part)).collect();
+            (levels, count * column.shape.dim, values)
+        };
+        let size = levels.len() + values.iter().map(Buffer::len).sum::<usize>();
+        let (body, written) = if column.is_as_it_lies() {
+            let values = values.into_iter().map(Piece::Values);
+            (std::iter::once(Piece::Bytes(levels)).chain(values).collect(), size)
+        } else {
+            let encoded = self.encode(&levels, &values, size)?;
+            let written = encoded.len();
+            (vec![Piece::Encoded(encoded)], written)
+        };
+        let head = header(size, written, levels_count, column.is_split)?;
+        let bytes = (head.len() + written) as i64;
+        self.offset_index.append_row_count(count as i64);
+        self.offset_index.append_offset_and_size(self.bytes, bytes as i32);
+        self.count += 1;
+        self.levels += levels_count as i64;
+        self.bytes += bytes;
+        self.uncompressed += (head.len() + size) as i64;
+        self.pieces.push(Piece::Bytes(head.into()));
+        self.pieces.extend(body);
+        Ok(())
+    }
+
+    /// Arranges and compresses a page of `size` bytes; gives where it is.
+    fn encode(&mut self, levels: &[u8], values: &[Buffer], size: usize) -> Result<Range<usize>> {
+        let page = room(&mut self.scratch, 0, size);
+        let (page_levels, page_values) = page.split_at_mut(levels.len());
+        page_levels.copy_from_slice(levels);
+        match values {
+            [values] if self.column.is_split => split_streams(self.column.size, values, page_values),
+            values if self.column.is_split => {
+                let together = values.iter().map(Buffer::as_slice).collect::<Vec<_>>().concat();
+                split_streams(self.column.size, &together, page_values);
+            }
+            values => {
+                let mut rest = page_values;
+                for values in values {
+                    let (place, behind) = rest.split_at_mut(values.len());
+                    place.copy_from_slice(values);
+                    rest = behind;
+                }
+            }
+        }
+        let start = self.encoded_bytes;
+        let out = room(&mut self.encoded, start, self.compressor.most(size));
+        self.encoded_bytes += self.compressor.compress(page, out)?;
+        Ok(start..self.encoded_bytes)
+    }
+
+    fn finish(self) -> Result<Chunk> {
+        let encoding =
+            if self.column.is_split { basic::Encoding::BYTE_STREAM_SPLIT } else { basic::Encoding::PLAIN };
+        let stats = PageEncodingStats { page_type: PageType::DATA_PAGE, encoding, count: self.count };
+        let metadata = ColumnChunkMetaData::builder(self.column.descriptor.clone())
+            .set_encodings(vec![encoding, basic::Encoding::RLE])
+            .set_compression(self.column.codec.compression())
+            .set_num_values(self.levels)
+            .set_total_compressed_size(self.bytes)
+            .set_total_uncompressed_size(self.uncompressed)
+            .set_data_page_offset(0)
+            .set_page_encoding_stats(vec![stats])
+            .build()
+            .map_err(internal)?;
+        let offset_index = Some(self.offset_index.build());
+        Ok(Chunk {
+            pieces: self.pieces,
+            encoded: self.encoded,
+            start: 0,
+            metadata,
+            column_index: None,
+            offset_index,
+        })
+    }
+}
+
+/// The head of a page, in Thrift's compact protocol: a data page of version 1 with levels in runs.
+fn header(size: usize, written: usize, levels: usize, is_split: bool) -> Result<Vec<u8>> {
+    const PLAIN: i32 = 0;
+    const RLE: i32 = 3;
+    const BYTE_STREAM_SPLIT: i32 = 9;
+    /// A field of type i32, the next one after the field before.
+    const I32: u8 = 0x15;
+    const STRUCT_3_FURTHER: u8 = 0x2c;
+    const STOP: u8 = 0;
+    let too_large = |_| Error::option("a page of more than 2 GiB: vectors are too long for Parquet");
+    let number = |out: &mut Vec<u8>, value: i32| {
+        out.push(I32);
+        varint(out, u64::from(((value << 1) ^ (value >> 31)) as u32));
+    };
+    let mut out = Vec::with_capacity(32);
+    number(&mut out, 0); // a data page
+    number(&mut out, i32::try_from(size).map_err(too_large)?);
+    number(&mut out, i32::try_from(written).map_err(too_large)?);
+    out.push(STRUCT_3_FURTHER);
+    number(&mut out, i32::try_from(levels).map_err(too_large)?);
+    number(&mut out, if is_split { BYTE_STREAM_SPLIT } else { PLAIN });
+    number(&mut out, RLE);
+    number(&mut out, RLE);
+    out.extend([STOP, STOP]);
+    Ok(out)
+}
+
+/// The columns that are no vectors of floats, which the `parquet` crate encodes.
+pub(super) struct Others {
+    /// Which columns of a batch they are.
+    pub(super) columns: Vec<usize>,
+    schema: SchemaRef,
+    descriptor: SchemaDescPtr,
+    properties: WriterPropertiesPtr,
+    factory: ArrowRowGroupWriterFactory,
+}
+
+impl Others {
+    pub(super) fn new(columns: Vec<usize>, schema: &Schema, properties: WriterPropertiesPtr) -> Result<Self> {
+        let schema = Arc::new(schema.project(&columns)?);
+        let descriptor = Arc::new(ArrowSchemaConverter::new().convert(&schema).map_err(internal)?);
+        // Nothing is written to it: it tells the factory what it wants to know.
+        let file = SerializedFileWriter::new(Vec::new(), descriptor.root_schema_ptr(), properties.clone());
+        let factory = ArrowRowGroupWriterFactory::new(&file.map_err(internal)?, schema.clone());
+        Ok(Self { columns, schema, descriptor, properties, factory })
+    }
+
+    /// The chunks of the rows in `batches`, one a leaf.
+    pub(super) fn chunks(&self, batches: &[RecordBatch]) -> Result<Vec<Chunk>> {
+        if self.columns.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.try_chunks(batches).map_err(internal)
+    }
+
+    fn try_chunks(&self, batches: &[RecordBatch]) -> Result<Vec<Chunk>, ParquetError> {
+        let mut writers = self.factory.create_column_writers(0)?;
+        for batch in batches {
+            let mut writers = writers.iter_mut();
+            for (&column, field) in self.columns.iter().zip(self.schema.fields()) {
+                for leaf in compute_leaves(field, batch.column(column))? {
+                    if let Some(writer) = writers.next() {
+                        writer.write(&leaf)?;
+                    }
+                }
+            }
+        }
+        let mut out = TrackedWrite::new(Vec::new());
+        let mut group = SerializedRowGroupWriter::new(
+            self.descriptor.clone(),
+            self.properties.clone(),
+            &mut out,
+            0,
+            None,
+        );
+        let mut indexes = Vec::new();
+        for writer in writers {
+            let chunk = writer.close()?;
+            let close = chunk.close();
+            let offset = close.metadata.dictionary_page_offset().unwrap_or(close.metadata.data_page_offset());
+            indexes.push((close.column_index.clone(), close.offset_index.clone(), offset));
+            chunk.append_to_row_group(&mut group)?;
+        }
+        let group = group.close()?;
+        let bytes = Bytes::from(out.into_inner()?);
+        let chunks =
+            group.columns().iter().zip(indexes).map(|(metadata, (column_index, offset_index, offset))| {
+                let start = metadata.dictionary_page_offset().unwrap_or(metadata.data_page_offset());
+                let end = start + metadata.compressed_size();
+                let offset_index = offset_index.map(|index| moved(index, start - offset));
+                let pieces = vec![Piece::Bytes(bytes.slice(start as usize..end as usize))];
+                Chunk {
+                    pieces,
+                    encoded: Vec::new(),
+                    start,
+                    metadata: metadata.clone(),
+                    column_index,
+                    offset_index,
+                }
+            });
+        Ok(chunks.collect())
+    }
+}
+
+/// The index of pages that stand `by` bytes further on.
+fn moved(mut index: OffsetIndexMetaData, by: i64) -> OffsetIndexMetaData {
+    index.page_locations.iter_mut().for_each(|page| page.offset += by);
+    index
+}
+
+impl Chunk {
+    /// Writes all of it.
+    pub(super) fn write(&mut self, out: &mut impl Write, memory: &Memory) -> io::Result<()> {
+        for piece in self.pieces.drain(..) {
+            match piece {
+                Piece::Bytes(bytes) => out.write_all(&bytes)?,
+                Piece::Values(values) => out.write_all(&values)?,
+                Piece::Encoded(range) => out.write_all(&self.encoded[range])?,
+            }
+        }
+        memory.give(std::mem::take(&mut self.encoded));
+        Ok(())
+    }
+
+    /// What the file says of the chunk, which begins at `offset`.
+    pub(super) fn placed(self, offset: i64) -> Result<Placed> {
+        let by = offset - self.start;
+        let data = self.metadata.data_page_offset() + by;
+        let dictionary = self.metadata.dictionary_page_offset().map(|offset| offset + by);
+        let metadata =
+            self.metadata.into_builder().set_data_page_offset(data).set_dictionary_page_offset(dictionary);
+        Ok(Placed {
+            metadata: metadata.build().map_err(internal)?,
+            column_index: self.column_index,
+            offset_index: self.offset_index.map(|index| moved(index, by)),
+        })
+    }
+}
+
+/// A chunk that has its place in the file.
+pub(super) struct Placed {
+    pub(super) metadata: ColumnChunkMetaData,
+    pub(super) column_index: Option<ColumnIndexMetaData>,
+    pub(super) offset_index: Option<OffsetIndexMetaData>,
+}
+
+pub(super) fn internal(error: ParquetError) -> Error {
+    match error {
+        ParquetError::External(source) => match source.downcast::<std::io::Error>() {
+            Ok(error) => Error::from(*error),
+            Err(source) => Error::internal(source.to_string()),
+        },
+        other => Error::internal(other.to_string()),
+    }
+}

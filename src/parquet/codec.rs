@@ -1,0 +1,132 @@
+//! How the values of a page are arranged and compressed.
+
+use parquet::basic::{Compression, ZstdLevel};
+use zstd::zstd_safe::{self, CCtx, CParameter, ParamSwitch};
+
+use crate::error::{Error, Result};
+
+/// How a page is compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Codec {
+    None,
+    /// At this level.
+    Zstd(i32),
+    /// An ordinary frame without a search for matches: floats have none, and their first bytes still take fewer bits.
+    ZstdEntropy,
+    Lz4,
+    Snappy,
+}
+
+impl Codec {
+    /// What a file says that it is.
+    pub(super) fn compression(self) -> Compression {
+        match self {
+            Self::None => Compression::UNCOMPRESSED,
+            Self::Zstd(_) | Self::ZstdEntropy => Compression::ZSTD(ZstdLevel::default()),
+            Self::Lz4 => Compression::LZ4_RAW,
+            Self::Snappy => Compression::SNAPPY,
+        }
+    }
+}
+
+/// Compresses pages, one after another.
+pub(super) struct Compressor {
+    codec: Codec,
+    /// Of zstd.
+    context: Option<CCtx<'static>>,
+}
+
+/// A level at which the search for matches gives up at once.
+const NO_MATCHES: i32 = -100;
+/// No block of zstd is longer.
+const LONGEST_BLOCK: usize = 128 << 10;
+/// No block of zstd may be bounded to less.
+const SHORTEST_BLOCK: usize = 1 << 10;
+
+impl Compressor {
+    /// For pages with planes of so many bytes.
+    pub(super) fn new(codec: Codec, plane: usize) -> Result<Self> {
+        let context = match codec {
+            Codec::Zstd(level) => Some(context(level, &[])?),
+            Codec::ZstdEntropy => {
+                // What is in a block is coded by one table, so a block should end where a plane does.
+                let block = plane / plane.div_ceil(LONGEST_BLOCK).max(1);
+                let block = block.clamp(SHORTEST_BLOCK, LONGEST_BLOCK) as u32;
+                let literals = CParameter::LiteralCompressionMode(ParamSwitch::Enable);
+                Some(context(NO_MATCHES, &[literals, CParameter::MaxBlockSize(block)])?)
+            }
+            _ => None,
+        };
+        Ok(Self { codec, context })
+    }
+
+    /// The most bytes that a page of `size` bytes becomes.
+    pub(super) fn most(&self, size: usize) -> usize {
+        match self.codec {
+            Codec::None => size,
+            Codec::Zstd(_) => zstd_safe::compress_bound(size),
+            // More blocks than the library counts with, each with a head of three bytes.
+            Codec::ZstdEntropy => zstd_safe::compress_bound(size) + 3 * (size / SHORTEST_BLOCK + 1),
+            Codec::Lz4 => lz4_flex::block::get_maximum_output_size(size),
+            Codec::Snappy => snap::raw::max_compress_len(size),
+        }
+    }
+
+    /// Compresses `page` into `out`, which has room for it; gives how many bytes it takes.
+    pub(super) fn compress(&mut self, page: &[u8], out: &mut [u8]) -> Result<usize> {
+        let failure = |error: &dyn std::fmt::Display| Error::internal(format!("compression failed: {error}"));
+        match (self.codec, &mut self.context) {
+            (Codec::Zstd(_) | Codec::ZstdEntropy, Some(context)) => {
+                context.compress2(out, page).map_err(|code| failure(&zstd_safe::get_error_name(code)))
+            }
+            (Codec::Lz4, _) => lz4_flex::block::compress_into(page, out).map_err(|error| failure(&error)),
+            (Codec::Snappy, _) => {
+                snap::raw::Encoder::new().compress(page, out).map_err(|error| failure(&error))
+            }
+            _ => {
+                out[..page.len()].copy_from_slice(page);
+                Ok(page.len())
+            }
+        }
+    }
+}
+
+fn context(level: i32, parameters: &[CParameter]) -> Result<CCtx<'static>> {
+    let failure = |code| Error::internal(format!("zstd: {}", zstd_safe::get_error_name(code)));
+    let mut context = CCtx::try_create().ok_or_else(|| Error::internal("zstd: no memory"))?;
+    context.set_parameter(CParameter::CompressionLevel(level)).map_err(failure)?;
+    for parameter in parameters {
+        context.set_parameter(*parameter).map_err(failure)?;
+    }
+    Ok(context)
+}
+
+/// Puts the elements of `size` bytes each into `out` as planes: all first bytes, then all second bytes, and so on.
+pub(super) fn split_streams(size: usize, values: &[u8], out: &mut [u8]) {
+    match size {
+        2 => split::<2>(values, out, |element, shift| (u16::from_le_bytes(*element) >> shift) as u8),
+        4 => split::<4>(values, out, |element, shift| (u32::from_le_bytes(*element) >> shift) as u8),
+        8 => split::<8>(values, out, |element, shift| (u64::from_le_bytes(*element) >> shift) as u8),
+        _ => out.copy_from_slice(values),
+    }
+}
+
+/// Elements that are arranged at once: few enough to stay in the first-level cache while every plane reads them.
+const BLOCK: usize = 2048;
+
+fn split<const SIZE: usize>(values: &[u8], out: &mut [u8], byte: impl Fn(&[u8; SIZE], u32) -> u8) {
+    let (elements, _) = values.as_chunks::<SIZE>();
+    let mut planes: Vec<&mut [u8]> = out.chunks_exact_mut(elements.len().max(1)).collect();
+    for (number, block) in elements.chunks(BLOCK).enumerate() {
+        for (plane, shift) in planes.iter_mut().zip((0..).step_by(8)) {
+            let places = &mut plane[number * BLOCK..][..block.len()];
+            for (place, element) in places.iter_mut().zip(block) {
+                *place = byte(element, shift);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "codec_tests.rs"]
+mod tests;

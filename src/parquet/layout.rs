@@ -1,0 +1,258 @@
+//! How the row groups of a file are made: which columns are vectors with pages of our own, and how those are encoded.
+
+use std::sync::Arc;
+
+use arrow::array::{AsArray, FixedSizeListArray, RecordBatch};
+use arrow::datatypes::{DataType, Field, FieldRef, Schema};
+use parquet::arrow::{ArrowSchemaConverter, encode_arrow_schema};
+use parquet::basic;
+use parquet::file::metadata::KeyValue;
+use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
+use parquet::schema::types::{ColumnPath, SchemaDescPtr};
+
+use super::chunk::{Chunk, Memory, Others, VectorColumn, internal};
+use super::codec::Codec;
+use super::options::{Compression, Encoding, ListType, WriteOptions};
+use super::report::VectorEncoding;
+use crate::error::Result;
+
+/// Row groups of a multiple of this many rows fill the vectors of the engines that read them.
+const ROUND_ROWS: usize = 2048;
+/// The encoder of the `parquet` crate looks at this many rows of vectors at a time.
+const ENCODE_ROWS: usize = 64;
+
+/// How the row groups of a file are made.
+pub(super) struct Layout {
+    pub(super) descriptor: SchemaDescPtr,
+    /// The types of the batches.
+    schema: Schema,
+    /// Rows a row group.
+    pub(super) group_rows: usize,
+    vectors: Vec<(usize, String, VectorColumn)>,
+    others: Others,
+    pub(super) memory: Memory,
+    /// For each leaf of the file, in order.
+    leaves: Vec<Leaf>,
+}
+
+#[derive(Clone, Copy)]
+enum Leaf {
+    Vector(usize),
+    Other,
+}
+
+/// A row group that is ready to be written.
+pub(super) struct Group {
+    pub(super) rows: usize,
+    pub(super) chunks: Vec<Chunk>,
+}
+
+impl Layout {
+    pub(super) fn new(schema: &Schema, options: &WriteOptions) -> Result<Self> {
+        let descriptor = Arc::new(ArrowSchemaConverter::new().convert(schema).map_err(internal)?);
+        let (mut vectors, mut leaves, mut others) = (Vec::new(), Vec::new(), Vec::new());
+        for leaf in 0..descriptor.num_columns() {
+            let column = descriptor.get_column_root_idx(leaf);
+            let field = schema.field(column);
+            match vector_of_floats(field) {
+                Some((dim, size)) => {
+                    leaves.push(Leaf::Vector(vectors.len()));
+                    let vector = VectorColumn::new(descriptor.column(leaf), dim, size);
+                    vectors.push((column, field.name().clone(), vector));
+                }
+                None => {
+                    leaves.push(Leaf::Other);
+                    if others.last() != Some(&column) {
+                        others.push(column);
+                    }
+                }
+            }
+        }
+        let properties = Arc::new(properties(schema, options));
+        Ok(Self {
+            schema: schema.clone(),
+            descriptor,
+            group_rows: group_rows(schema, options),
+            vectors,
+            others: Others::new(others, schema, properties)?,
+            memory: Memory::default(),
+            leaves,
+        })
+    }
+
+    /// What readers that know Arrow learn from the file.
+    pub(super) fn arrow_schema(&self, list_type: ListType) -> KeyValue {
+        let as_read = |field: &FieldRef| match field.data_type() {
+            DataType::FixedSizeList(element, _) if list_type == ListType::List => {
+                Arc::new(field.as_ref().clone().with_data_type(DataType::List(element.clone())))
+            }
+            _ => field.clone(),
+        };
+        let fields: Vec<FieldRef> = self.schema.fields().iter().map(as_read).collect();
+        let schema = Schema::new_with_metadata(fields, self.schema.metadata().clone());
+        KeyValue::new("ARROW:schema".to_owned(), encode_arrow_schema(&schema))
+    }
+
+    /// Chooses how each vector column is encoded, from the first rows.
+    pub(super) fn choose(&mut self, batches: &[RecordBatch], options: &WriteOptions) -> Result<()> {
+        for (column, _, vector) in &mut self.vectors {
+            vector.choose(&vectors(batches, *column), options)?;
+        }
+        Ok(())
+    }
+
+    /// How the vector columns are encoded.
+    pub(super) fn encodings(&self) -> Vec<VectorEncoding> {
+        let encoding = |(_, name, vector): &(usize, String, VectorColumn)| VectorEncoding {
+            column: name.clone(),
+            encoding: if vector.is_split { Encoding::ByteStreamSplit } else { Encoding::Plain }.as_str(),
+            compression: match vector.codec {
+                Codec::None => Compression::None,
+                Codec::Zstd(_) | Codec::ZstdEntropy => Compression::Zstd,
+                Codec::Lz4 => Compression::Lz4,
+                Codec::Snappy => Compression::Snappy,
+            }
+            .as_str(),
+        };
+        self.vectors.iter().map(encoding).collect()
+    }
+
+    /// True where making a row group is work, and not only looking where values lie.
+    pub(super) fn is_work(&self) -> bool {
+        !self.others.columns.is_empty() || !self.vectors.iter().all(|(_, _, vector)| vector.is_as_it_lies())
+    }
+
+    /// Makes a row group of the rows in `batches`.
+    pub(super) fn encode(&self, batches: &[RecordBatch]) -> Result<Group> {
+        let mut others = self.others.chunks(batches)?.into_iter();
+        let mut chunks = Vec::new();
+        for leaf in &self.leaves {
+            match leaf {
+                Leaf::Vector(vector) => {
+                    let (column, _, vector) = &self.vectors[*vector];
+                    chunks.push(vector.chunk(&vectors(batches, *column), &self.memory)?);
+                }
+                Leaf::Other => chunks.extend(others.next()),
+            }
+        }
+        Ok(Group { rows: batches.iter().map(RecordBatch::num_rows).sum(), chunks })
+    }
+}
+
+fn vectors(batches: &[RecordBatch], column: usize) -> Vec<FixedSizeListArray> {
+    batches.iter().filter_map(|batch| batch.column(column).as_fixed_size_list_opt().cloned()).collect()
+}
+
+impl VectorColumn {
+    /// Chooses codec and arrangement; what `options` leave open by trying them on the first page of `rows`.
+    ///
+    /// Compression is worth it where it saves a quarter: below that, readers lose more time than the disk saves. Planes are
+    /// read more slowly than plain values and no reader searches them for matches, so plain values are preferred if they are
+    /// smaller by a twentieth. DuckDB cannot read planes of float16.
+    fn choose(&mut self, rows: &[FixedSizeListArray], options: &WriteOptions) -> Result<()> {
+        let can_split = self.size() > 2;
+        let splits: &[bool] = match options.encoding {
+            Encoding::Plain => &[false],
+            Encoding::ByteStreamSplit => &[true],
+            Encoding::Auto if can_split => &[false, true],
+            Encoding::Auto => &[false],
+        };
+        let codec = |is_split| match options.compression {
+            Compression::None => Codec::None,
+            Compression::Auto | Compression::Zstd if is_split => Codec::ZstdEntropy,
+            Compression::Auto | Compression::Zstd => Codec::Zstd(ZSTD_LEVEL),
+            Compression::Lz4 => Codec::Lz4,
+            Compression::Snappy => Codec::Snappy,
+        };
+        if let ([is_split], false) = (splits, options.compression == Compression::Auto) {
+            (self.codec, self.is_split) = (codec(*is_split), *is_split);
+            return Ok(());
+        }
+        if options.compression == Compression::None {
+            return Ok(()); // planes are for what compresses
+        }
+        let plain = self.first_page(rows)? as f64;
+        let mut best = (f64::INFINITY, Codec::None, false);
+        for &is_split in splits {
+            let mut tried = self.clone();
+            (tried.codec, tried.is_split) = (codec(is_split), is_split);
+            let weight = if is_split { 0.95 } else { 1.0 };
+            let size = tried.first_page(rows)? as f64;
+            if size * weight < best.0 {
+                best = (size * weight, tried.codec, is_split);
+            }
+        }
+        if options.compression == Compression::Auto && best.0 > 0.75 * plain {
+            best = (plain, Codec::None, splits == [true]);
+        }
+        (self.codec, self.is_split) = (best.1, best.2);
+        Ok(())
+    }
+}
+
+/// For vectors as they lie; those that compress that way repeat, and want a search for matches.
+const ZSTD_LEVEL: i32 = 3;
+
+/// The dimension of a vector column and the bytes of an element, if its pages are made here: the values of floats lie in memory
+/// as they do in a page. Integers have a dictionary in Parquet, which the `parquet` crate makes.
+fn vector_of_floats(field: &Field) -> Option<(usize, usize)> {
+    let (element, dim) = vector(field)?;
+    let is_float = matches!(element.data_type(), DataType::Float16 | DataType::Float32 | DataType::Float64);
+    let size = element.data_type().primitive_width()?;
+    (is_float && dim > 0 && cfg!(target_endian = "little")).then_some((dim, size))
+}
+
+/// The element field and the dimension of a vector column.
+fn vector(field: &Field) -> Option<(&Field, usize)> {
+    let DataType::FixedSizeList(element, dim) = field.data_type() else { return None };
+    element.data_type().is_numeric().then_some((element, usize::try_from(*dim).ok()?))
+}
+
+/// How many rows of `schema` make a row group.
+fn group_rows(schema: &Schema, options: &WriteOptions) -> usize {
+    let row_bytes: usize = schema.fields().iter().map(|field| row_bytes(field.data_type())).sum();
+    let rows = (options.row_group_bytes / row_bytes.max(1)).max(1);
+    if rows > ROUND_ROWS { rows - rows % ROUND_ROWS } else { rows }
+}
+
+/// About how many bytes a row of this type takes.
+fn row_bytes(data_type: &DataType) -> usize {
+    match data_type {
+        DataType::FixedSizeList(element, dim) => {
+            usize::try_from(*dim).unwrap_or(0).saturating_mul(row_bytes(element.data_type()))
+        }
+        // Unknown; a guess for the sake of small columns beside vectors.
+        other => other.primitive_width().unwrap_or(32),
+    }
+}
+
+/// Settings for the columns that the `parquet` crate encodes.
+fn properties(schema: &Schema, options: &WriteOptions) -> WriterProperties {
+    let mut builder = WriterProperties::builder().set_max_row_group_row_count(None).set_compression(
+        match options.compression {
+            Compression::None => basic::Compression::UNCOMPRESSED,
+            Compression::Auto | Compression::Zstd => basic::Compression::ZSTD(basic::ZstdLevel::default()),
+            Compression::Lz4 => basic::Compression::LZ4_RAW,
+            Compression::Snappy => basic::Compression::SNAPPY,
+        },
+    );
+    for field in schema.fields() {
+        if let Some((element, dim)) = vector(field) {
+            builder = vector_properties(builder, field, element, dim);
+        }
+    }
+    builder.build()
+}
+
+/// Parquet has no small integers: only a dictionary keeps them from taking four bytes each. Nobody asks for their statistics.
+fn vector_properties(
+    builder: WriterPropertiesBuilder,
+    field: &Field,
+    element: &Field,
+    dim: usize,
+) -> WriterPropertiesBuilder {
+    let leaf = ColumnPath::new(vec![field.name().clone(), "list".to_owned(), element.name().clone()]);
+    builder
+        .set_write_batch_size(ENCODE_ROWS.saturating_mul(dim).max(1))
+        .set_column_statistics_enabled(leaf, EnabledStatistics::None)
+}
