@@ -146,9 +146,9 @@ fn vectors(batches: &[RecordBatch], column: usize) -> Vec<FixedSizeListArray> {
 impl VectorColumn {
     /// Chooses codec and arrangement; what `options` leave open by trying them on the first page of `rows`.
     ///
-    /// Compression is worth it where it saves a quarter: below that, readers lose more time than the disk saves. Planes are
-    /// read more slowly than plain values and no reader searches them for matches, so plain values are preferred if they are
-    /// smaller by a twentieth. DuckDB cannot read planes of float16.
+    /// Compression is worth it where it saves a quarter: below that, readers lose more time than the disk saves. Planes may be
+    /// a twentieth larger: they are written and read faster than plain values, whose matches are searched for and copied.
+    /// DuckDB cannot read planes of float16.
     fn choose(&mut self, rows: &[FixedSizeListArray], options: &WriteOptions) -> Result<()> {
         let can_split = self.size() > 2;
         let splits: &[bool] = match options.encoding {

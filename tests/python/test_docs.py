@@ -46,7 +46,7 @@ def run_command(command, line):
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_what_a_page_shows_runs(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    namespace = {"__name__": page.stem}
+    namespace = {"__name__": "__main__"}
     for language, code, line in blocks(page):
         if language == "python":
             # Empty lines in front make the lines of a traceback those of the page.
