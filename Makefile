@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 CARGO  ?= cargo
+OLD    := $(VENV)/pyarrow-15
 
 .DEFAULT_GOAL := build
 .PHONY: help build demo test test-rust test-python lint format bench docs clean
@@ -23,8 +24,8 @@ test-rust: ## Rust tests, with the command and with the core alone
 	$(CARGO) test --locked
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --all-features
 
-test-python: $(BIN)/vecpack ## Python tests, the stubs against the module, the blocks of the docs
-	$(BIN)/python -m pytest
+test-python: $(BIN)/vecpack $(OLD)/tried ## Python tests, the stubs against the module, the blocks of the docs
+	test ! -e $(OLD)/installed || export VECPACK_OLD_PYARROW=$(OLD)/bin/python; $(BIN)/python -m pytest
 	$(BIN)/python -m mypy.stubtest vecpack
 
 lint: $(VENV)/installed ## formatting and lints of both languages, as the code is
@@ -52,6 +53,13 @@ clean: ## remove what was built
 $(VENV)/installed: tests/requirements.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt
+	touch $@
+
+# An old pyarrow reads what is written, where this Python has one.
+$(OLD)/tried: $(VENV)/installed tests/requirements-pyarrow-15.txt
+	$(PYTHON) -m venv $(OLD)
+	$(OLD)/bin/pip install --quiet --disable-pip-version-check --only-binary :all: -r tests/requirements-pyarrow-15.txt \
+		&& touch $(OLD)/installed || echo "No pyarrow 15 for this Python: the tests leave it out."
 	touch $@
 
 # The package as its users get it: a wheel, installed.
