@@ -152,9 +152,8 @@ fn parts(out: &Path, options: &WriteOptions) -> Result<Output> {
         )));
     }
     std::fs::create_dir_all(out).map_err(|error| Error::io(out, error))?;
-    match part_from(out, 0)? {
-        Some(part) if !options.overwrite => check_target(&part, false)?,
-        _ => {}
+    if let Some(part) = parts_from(out, 0)?.first() {
+        check_target(part, options.overwrite)?;
     }
     Ok(Output::Parts(out.to_owned()))
 }
@@ -163,19 +162,21 @@ fn part_name(number: usize) -> String {
     format!("part-{number:05}.parquet")
 }
 
-/// A file in `directory` that is named like a part with this number or a later one.
-fn part_from(directory: &Path, number: usize) -> Result<Option<PathBuf>> {
+/// The files in `directory` that are named like parts with this number or later ones, in order.
+fn parts_from(directory: &Path, number: usize) -> Result<Vec<PathBuf>> {
     let failure = |error| Error::io(directory, error);
+    let mut parts = Vec::new();
     for entry in std::fs::read_dir(directory).map_err(failure)? {
         let path = entry.map_err(failure)?.path();
         let name = path.file_name().and_then(|name| name.to_str());
         let digits = name.and_then(|name| name.strip_prefix("part-")?.strip_suffix(".parquet"));
-        let digits = digits.filter(|digits| digits.len() >= 5);
-        if digits.and_then(|digits| digits.parse::<usize>().ok()).is_some_and(|part| part >= number) {
-            return Ok(Some(path));
+        let part = digits.filter(|digits| digits.len() >= 5).and_then(|digits| digits.parse::<usize>().ok());
+        if let Some(part) = part.filter(|part| *part >= number) {
+            parts.push((part, path));
         }
     }
-    Ok(None)
+    parts.sort_unstable();
+    Ok(parts.into_iter().map(|(_, path)| path).collect())
 }
 
 /// The files of one output, one after another.
@@ -212,7 +213,7 @@ impl<'a> Files<'a> {
         report.add(self.output.path(self.complete), self.writer.finish()?);
         // Parts of an earlier run that this one did not replace would be read as if they belonged to it.
         if let (Output::Parts(directory), true) = (&self.output, self.options.overwrite) {
-            while let Some(path) = part_from(directory, self.complete + 1)? {
+            for path in parts_from(directory, self.complete + 1)? {
                 std::fs::remove_file(&path).map_err(|error| Error::io(&path, error))?;
             }
         }
