@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -20,15 +21,16 @@ DISTINCT_FILES = 4
 
 @dataclass(frozen=True)
 class Sample:
-    """One file of `rows` vectors, each `msgpack.pack(vector.tobytes(), file)`."""
+    """One file of `rows` vectors, each `msgpack.pack(vector.tobytes(), file)` unless `like` says otherwise."""
 
     path: Path
     rows: int
+    like: str = "bytes"
 
-    @property
+    @cached_property
     def size(self) -> int:
         """Bytes of the file."""
-        return self.rows * RECORD_BYTES
+        return self.path.stat().st_size
 
 
 @dataclass(frozen=True)
@@ -54,14 +56,23 @@ def make(scale: Scale) -> list[Sample]:
             else:
                 _link(samples[number % DISTINCT_FILES].path, sample.path)
         if not _is_complete(sample):
-            raise RuntimeError(f"{sample.path.name} should have {sample.size} bytes")
+            raise RuntimeError(f"{sample.path.name} should have {sample.rows * RECORD_BYTES} bytes")
     for sample in samples[:DISTINCT_FILES]:
         _warm(sample)
     return samples
 
 
+def make_like(first: Sample, like: str) -> Sample:
+    """As many vectors as in `first`, written as `vecpack sample --like` does; in the page cache."""
+    sample = Sample(CACHE / f"{first.rows}x{DIM}-{like}.msgpack", first.rows, like)
+    if not sample.path.exists():
+        _write(sample, seed=0)
+    _warm(sample)
+    return sample
+
+
 def _is_complete(sample: Sample) -> bool:
-    return sample.path.exists() and sample.path.stat().st_size == sample.size
+    return sample.path.exists() and sample.path.stat().st_size == sample.rows * RECORD_BYTES
 
 
 def _write(sample: Sample, seed: int) -> None:
@@ -69,7 +80,8 @@ def _write(sample: Sample, seed: int) -> None:
     partial = sample.path.with_suffix(".partial")
     partial.unlink(missing_ok=True)
     command = [sys.executable, "-m", "vecpack", "sample", "--quiet", str(partial)]
-    subprocess.run([*command, f"--rows={sample.rows}", f"--dim={DIM}", f"--seed={seed}"], check=True)
+    shape = [f"--rows={sample.rows}", f"--dim={DIM}", f"--like={sample.like}", f"--seed={seed}"]
+    subprocess.run([*command, *shape], check=True)
     partial.replace(sample.path)
 
 

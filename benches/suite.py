@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -20,7 +21,7 @@ import peers
 from contents import Fingerprint, expect_equal, expect_same, fingerprint
 from measure import Contestant, Kind, Table
 from pool import WORKERS, read_in_pool
-from samples import CACHE, DIM, Sample
+from samples import CACHE, DIM, Sample, make_like
 
 COMMAND = Path(sys.executable).with_name("vecpack")
 
@@ -105,33 +106,63 @@ def _drain(results: Iterable[object]) -> None:
     deque(results, maxlen=0)  # the fastest way to exhaust an iterator
 
 
+# --- Arrays of numbers, and records with other fields -----------------------------------------------
+
+
+def floats(samples: list[Sample]) -> Table:
+    return _arrays(make_like(samples[0], "floats"), ">f4", "float32")
+
+
+def doubles(samples: list[Sample]) -> Table:
+    return _arrays(make_like(samples[0], "doubles"), ">f8", "float64")
+
+
+def _arrays(sample: Sample, number: str, dtype: str) -> Table:
+    expected = fingerprint([peers.unpacker_loop(sample)])
+
+    def reads(name: str, kind: Kind, run: Callable[[], object]) -> Contestant:
+        return Contestant(name, kind, run, check=lambda: expect_same([run()], expected))
+
+    contestants = [
+        reads("Unpacker loop", "peer", lambda: peers.unpacker_loop(sample)),
+        reads("NumPy dtype, memmap, astype", "peer", lambda: peers.numpy_tagged(sample, number)),
+        reads("vecpack.read, 1 thread", "vecpack", lambda: vecpack.read(sample.path, threads=1)),
+        reads("vecpack.read", "vecpack", lambda: vecpack.read(sample.path)),
+        _read_and_forget(sample),
+    ]
+    return Table(sample.like, f"Arrays of {dtype} into float32", _shape([sample]), sample.size, 1, 5, contestants)
+
+
+def records(samples: list[Sample]) -> Table:
+    sample = make_like(samples[0], "records")
+    expected = peers.records_loop(sample)
+
+    def reads(name: str, kind: Kind, run: Callable[[], object]) -> Contestant:
+        return Contestant(name, kind, run, check=lambda: _expect_table(run(), expected))
+
+    contestants = [
+        reads("Unpacker loop, join, pa.table", "peer", lambda: peers.records_loop(sample)),
+        reads("vecpack.read, 1 thread", "vecpack", lambda: vecpack.read(sample.path, threads=1)),
+        reads("vecpack.read", "vecpack", lambda: vecpack.read(sample.path)),
+        _read_and_forget(sample),
+    ]
+    title = "Records with id, url, score and vector"
+    return Table("records", title, _shape([sample]), sample.size, 1, 7, contestants)
+
+
+def _expect_table(found: object, expected: pa.Table) -> None:
+    # What may be null is a matter of taste; values are not.
+    expect_equal(pa.table(found).cast(expected.schema).equals(expected), True)
+
+
 # --- One file to Parquet --------------------------------------------------------------------------
 
 
 def parquet(samples: list[Sample]) -> Table:
     sample = samples[0]
     vectors = peers.python_loop(sample)
-    expected = fingerprint([vectors])
     arrow, frame = _arrow_table(vectors), _polars_frame(vectors)
-
-    # Removed after every run, before the kernel begins to write their pages to the disk.
     copy, out = CACHE / "copy.msgpack", CACHE / "vectors.parquet"
-
-    def writes(name: str, kind: Kind, run: Callable[[], object]) -> Contestant:
-        def check() -> None:
-            run()
-            expect_same([pq.read_table(out)], expected)
-
-        return Contestant(name, kind, run, check, clean_up=lambda: out.unlink(missing_ok=True))
-
-    def loop_then_pyarrow() -> None:
-        _by_pyarrow(_arrow_table(peers.python_loop(sample)), out)
-
-    def memmap_then_polars() -> None:
-        _by_polars(_polars_frame(peers.numpy_memmap(sample)), out)
-
-    def by_vecpack() -> None:
-        vecpack.to_parquet(sample.path, out, compression="none", sync=False)
 
     def copies() -> None:
         subprocess.run(["cp", str(sample.path), str(copy)], check=True)
@@ -140,17 +171,120 @@ def parquet(samples: list[Sample]) -> Table:
         copies()
         expect_equal(filecmp.cmp(sample.path, copy, shallow=False), True)
 
+    ways: dict[str, tuple[Kind, Callable[[], object]]] = {
+        "Python loop, then pyarrow": ("peer", lambda: _by_pyarrow(_arrow_table(peers.python_loop(sample)), out)),
+        "NumPy dtype, memmap, then polars": (
+            "peer",
+            lambda: _by_polars(_polars_frame(peers.numpy_memmap(sample)), out),
+        ),
+        "pyarrow, from a table in memory": ("peer", lambda: _by_pyarrow(arrow, out)),
+        "polars, from a frame in memory": ("peer", lambda: _by_polars(frame, out)),
+        "vecpack.to_parquet": (
+            "vecpack",
+            lambda: vecpack.to_parquet(sample.path, out, compression="none", sync=False),
+        ),
+        "vecpack.to_parquet, as it chooses": ("vecpack", lambda: vecpack.to_parquet(sample.path, out, sync=False)),
+        "vecpack to-parquet (a process)": ("vecpack", lambda: _by_command(sample.path, out)),
+    }
     contestants = [
-        writes("Python loop, then pyarrow", "peer", loop_then_pyarrow),
-        writes("NumPy dtype, memmap, then polars", "peer", memmap_then_polars),
-        writes("pyarrow, from a table in memory", "peer", lambda: _by_pyarrow(arrow, out)),
-        writes("polars, from a frame in memory", "peer", lambda: _by_polars(frame, out)),
-        writes("vecpack.to_parquet", "vecpack", by_vecpack),
-        writes("vecpack to-parquet (a process)", "vecpack", lambda: _by_command(sample.path, out)),
+        *_writers(ways, out, arrow),
         Contestant("cp (a process)", "floor", copies, copies_exactly, clean_up=lambda: copy.unlink(missing_ok=True)),
     ]
     title = "One file to Parquet, uncompressed, without fsync"
     return Table("parquet", title, _shape([sample]), sample.size, 1, 9, contestants)
+
+
+def parquet_zstd(samples: list[Sample]) -> Table:
+    sample = samples[0]
+    arrow = _arrow_table(peers.python_loop(sample))
+    out, other = CACHE / "vectors.parquet", CACHE / "other.parquet"
+    zstd = {"compression": "zstd", "encoding": "byte-stream-split", "sync": False}
+
+    def by_vecpack() -> None:
+        vecpack.to_parquet(sample.path, out, **zstd)
+
+    ways: dict[str, tuple[Kind, Callable[[], object]]] = {
+        "NumPy dtype, memmap, then pyarrow": (
+            "peer",
+            lambda: _by_pyarrow(_arrow_table(peers.numpy_memmap(sample)), out, zstd=True),
+        ),
+        "vecpack.to_parquet, 1 thread": ("vecpack", lambda: vecpack.to_parquet(sample.path, out, threads=1, **zstd)),
+        "vecpack.to_parquet": ("vecpack", by_vecpack),
+    }
+    by_vecpack()
+    _by_pyarrow(arrow, other, zstd=True)
+    sizes = f"vecpack's file is {out.stat().st_size / other.stat().st_size:.3f} of pyarrow's"
+    out.unlink()
+    other.unlink()
+    title = "One file to Parquet, zstd and BYTE_STREAM_SPLIT, without fsync"
+    return Table("parquet-zstd", title, f"{_shape([sample])}; {sizes}", sample.size, 1, 5, _writers(ways, out, arrow))
+
+
+def parquet_records(samples: list[Sample]) -> Table:
+    sample = make_like(samples[0], "records")
+    out = CACHE / "vectors.parquet"
+    ways: dict[str, tuple[Kind, Callable[[], object]]] = {
+        "msgpack, then pyarrow": ("peer", lambda: pq.write_table(peers.records_loop(sample), out)),
+        "msgpack, then pyarrow without compression or dictionary": (
+            "peer",
+            lambda: _by_pyarrow(peers.records_loop(sample), out),
+        ),
+        "vecpack.to_parquet": ("vecpack", lambda: vecpack.to_parquet(sample.path, out, sync=False)),
+    }
+    title = "Records with id, url, score and vector to Parquet, defaults, without fsync"
+    contestants = _writers(ways, out, peers.records_loop(sample))
+    return Table("parquet-records", title, _shape([sample]), sample.size, 1, 5, contestants)
+
+
+def _writers(ways: dict[str, tuple[Kind, Callable[[], object]]], out: Path, expected: pa.Table) -> Iterable[Contestant]:
+    """Those that write `out`, which is removed after every run, before the kernel begins to write it to the disk."""
+
+    def writes(name: str, kind: Kind, run: Callable[[], object]) -> Contestant:
+        def check() -> None:
+            run()
+            _expect_table(pq.read_table(out), expected)
+
+        return Contestant(name, kind, run, check, clean_up=lambda: out.unlink(missing_ok=True))
+
+    return [writes(name, kind, run) for name, (kind, run) in ways.items()]
+
+
+# --- Opening Parquet ------------------------------------------------------------------------------
+
+
+def opened(samples: list[Sample]) -> Table:
+    return _opened(samples[0], "open", "Reading a Parquet file, uncompressed", zstd=False)
+
+
+def opened_zstd(samples: list[Sample]) -> Table:
+    return _opened(samples[0], "open-zstd", "Reading a Parquet file, zstd and BYTE_STREAM_SPLIT", zstd=True)
+
+
+def _opened(sample: Sample, name: str, title: str, zstd: bool) -> Table:
+    table = _arrow_table(peers.python_loop(sample))
+    expected = fingerprint([table])
+    files = {writer: CACHE / f"{name}-{writer}.parquet" for writer in ("pyarrow", "vecpack")}
+    _by_pyarrow(table, files["pyarrow"], zstd)
+    compression, encoding = ("zstd", "byte-stream-split") if zstd else ("none", "plain")
+    options = {"compression": compression, "encoding": encoding, "overwrite": True}
+    vecpack.to_parquet(sample.path, files["vecpack"], **options)
+    readers: dict[str, Callable[[Path], object]] = {
+        "pyarrow": pq.read_table,
+        "polars": pl.read_parquet,
+        "DuckDB": lambda path: pa.table(duckdb.sql(f"SELECT * FROM '{path}'")),
+    }
+
+    def reads(reader: str, writer: str) -> Contestant:
+        def run() -> object:
+            return readers[reader](files[writer])
+
+        kind: Kind = "vecpack" if writer == "vecpack" else "peer"
+        return Contestant(
+            f"{reader} reads what {writer} writes", kind, run, check=lambda: expect_same([run()], expected)
+        )
+
+    contestants = [reads(reader, writer) for reader in readers for writer in files]
+    return Table(name, title, _shape([sample]), sample.size, 1, 7, contestants)
 
 
 def _arrow_table(vectors: peers.Vectors) -> pa.Table:
@@ -162,9 +296,10 @@ def _polars_frame(vectors: peers.Vectors) -> pl.DataFrame:
     return pl.DataFrame({"vector": vectors})
 
 
-def _by_pyarrow(table: pa.Table, out: Path) -> None:
+def _by_pyarrow(table: pa.Table, out: Path, zstd: bool = False) -> None:
     # Random floats neither repeat nor compress: pyarrow is faster without trying.
-    pq.write_table(table, out, compression="none", use_dictionary=False)
+    compression = "zstd" if zstd else "none"
+    pq.write_table(table, out, compression=compression, use_dictionary=False, use_byte_stream_split=zstd)
 
 
 def _by_polars(frame: pl.DataFrame, out: Path) -> None:
@@ -210,6 +345,13 @@ TABLES: dict[str, Callable[[list[Sample]], Table]] = {
     "read": read,
     "stream": stream,
     "count": count,
+    "floats": floats,
+    "doubles": doubles,
+    "records": records,
     "parquet": parquet,
+    "parquet-zstd": parquet_zstd,
+    "parquet-records": parquet_records,
+    "open": opened,
+    "open-zstd": opened_zstd,
     "pool": pooled,
 }

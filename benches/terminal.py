@@ -27,7 +27,7 @@ def table_text(table: TableRecord, judged: bool) -> str:
                 *([f"{row.files_per_second:.1f}"] if many else []),
                 f"{row.gigabytes_per_second:.2f}",
                 f"{row.ratio:.2f}x",
-                ", ".join(f">= {verdict.at_least:g}x {verdict.against}" for verdict in verdicts),
+                ", ".join(f">= {verdict.at_least:.3g}x {verdict.against}" for verdict in verdicts),
                 ", ".join(_word(verdict, baseline=table.rows[0].name) for verdict in verdicts),
             ]
         )
