@@ -44,6 +44,8 @@ format: $(VENV)/installed ## put the code into the form that `make lint` asks fo
 
 bench: $(BIN)/vecpack ## measure against Python, NumPy and plain reads; draws the charts in docs/benchmarks
 	$(BIN)/pip install --quiet -r benches/requirements.txt
+	$(BIN)/maturin build --quiet --release --locked --manifest-path benches/take_iter/Cargo.toml --target-dir target/take_iter --out target/wheels
+	$(BIN)/pip install --quiet --no-deps --force-reinstall target/wheels/take_iter-*.whl
 	$(BIN)/python benches/run.py
 
 clean: ## remove what was built

@@ -23,6 +23,7 @@ def within(times: float) -> float:
 
 
 NUMPY = "NumPy dtype, memmap"
+RUST_LOOP = "PyO3 and rust-numpy take_iter"
 
 GOALS = [
     Goal("read", "vecpack.read, 1 thread", 1.25, NUMPY),
@@ -35,8 +36,12 @@ GOALS = [
     Goal("doubles", "vecpack.read", 1.5, "NumPy dtype, memmap, astype"),
     Goal("doubles", "vecpack.read", 20.0, "Unpacker loop"),
     Goal("records", "vecpack.read", 5.0, "Unpacker loop, join, pa.table"),
+    Goal("iterators", "vecpack.from_iter", 2.5, RUST_LOOP),
+    Goal("iterators", "vecpack.take_iter", 2.5, RUST_LOOP),
     Goal("pool", "vecpack.read", 9.0, "Python loop"),
+    Goal("pool", "vecpack.read", 3.5, RUST_LOOP),
     Goal("pool", "vecpack.scan, no pool", 14.0, "Python loop"),
+    Goal("pool", "vecpack.scan, no pool", 6.0, RUST_LOOP),
     Goal("parquet", "vecpack.to_parquet", 10.0, "Python loop, then pyarrow"),
     Goal("parquet", "vecpack.to_parquet", 3.0, "NumPy dtype, memmap, then polars"),
     Goal("parquet", "vecpack.to_parquet", 1.0, "cp (a process)"),

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from samples import DIM, HEAD_BYTES, Sample
+from take_iter import take_iter
 
 Vectors = npt.NDArray[np.float32]
 
@@ -26,6 +27,12 @@ def python_loop(sample: Sample) -> Vectors:
         for row, payload in enumerate(msgpack.Unpacker(file)):
             vectors[row] = np.frombuffer(payload, np.float32)
     return vectors
+
+
+def rust_loop(sample: Sample) -> Vectors:
+    """The same loop in an extension with PyO3 and rust-numpy, `benches/take_iter`; msgpack makes the objects."""
+    with sample.path.open("rb") as file:
+        return take_iter(msgpack.Unpacker(file), sample.rows, DIM)
 
 
 # The expert's trick, no MessagePack at all: every record must have the same head, which nobody checks.

@@ -7,11 +7,13 @@ import mmap
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -19,6 +21,7 @@ import vecpack
 
 import peers
 from contents import Fingerprint, expect_equal, expect_same, fingerprint
+from goals import RUST_LOOP
 from measure import Contestant, Kind, Table
 from pool import WORKERS, read_in_pool
 from samples import CACHE, DIM, Sample, make_like
@@ -104,6 +107,35 @@ def _drops(name: str, kind: Kind, results: Callable[[], Iterable[object]], expec
 
 def _drain(results: Iterable[object]) -> None:
     deque(results, maxlen=0)  # the fastest way to exhaust an iterator
+
+
+# --- Iterators of Python objects --------------------------------------------------------------------
+
+
+def iterators(samples: list[Sample]) -> Table:
+    sample = samples[0]
+    expected = fingerprint([peers.python_loop(sample)])
+    out = np.empty((sample.rows, DIM), np.float32)
+
+    def takes(name: str, kind: Kind, run: Callable[[Iterator[bytes]], object]) -> Contestant:
+        def run_all() -> object:
+            return run(peers.stream_payloads(sample))
+
+        return Contestant(name, kind, run_all, check=lambda: expect_same([run_all()], expected))
+
+    def take(items: Iterator[bytes]) -> object:
+        vecpack.take_iter(items, out)
+        return out
+
+    contestants = [
+        takes(RUST_LOOP, "peer", lambda items: peers.take_iter(items, sample.rows, DIM)),
+        takes("vecpack.from_iter", "vecpack", lambda items: pa.table(vecpack.from_iter(items))),
+        takes("vecpack.take_iter", "vecpack", take),
+        takes("the iterator alone", "floor", _drain),
+    ]
+    contestants[-1] = replace(contestants[-1], check=lambda: None)
+    title = "bytes that msgpack.Unpacker yields"
+    return Table("iterators", title, _shape([sample]), sample.size, 1, 7, contestants)
 
 
 # --- Arrays of numbers, and records with other fields -----------------------------------------------
@@ -326,6 +358,7 @@ def pooled(samples: list[Sample]) -> Table:
 
     contestants = [
         _drops("Python loop", "peer", lambda: read_in_pool(peers.python_loop, samples), expected),
+        _drops(RUST_LOOP, "peer", lambda: read_in_pool(peers.rust_loop, samples), expected),
         _drops("NumPy dtype, fromfile", "peer", lambda: read_in_pool(peers.numpy_fromfile, samples), expected),
         _drops("NumPy dtype, memmap", "peer", lambda: read_in_pool(peers.numpy_memmap, samples), expected),
         _drops("vecpack.read, 1 thread", "vecpack", lambda: read_in_pool(read_one_alone, samples), expected),
@@ -345,6 +378,7 @@ TABLES: dict[str, Callable[[list[Sample]], Table]] = {
     "read": read,
     "stream": stream,
     "count": count,
+    "iterators": iterators,
     "floats": floats,
     "doubles": doubles,
     "records": records,
