@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pool import WORKERS, read_in_pool
-from samples import RECORD_BYTES, Sample
+from samples import CACHE, RECORD_BYTES, Sample
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,11 @@ class Peak:
 
     name: str
     bytes: int
+    goal: int | None
+    """The most that is promised."""
 
+
+MIB = 1 << 20
 
 # Every task imports for itself, so that no process pays for what only another one needs.
 
@@ -32,6 +36,26 @@ def _scan(samples: list[Sample]) -> None:
 
     for _ in vecpack.scan([sample.path for sample in samples]):
         pass
+
+
+def _scan_ten_times(samples: list[Sample]) -> None:
+    _scan(samples * 10)
+
+
+def _parquet(samples: list[Sample]) -> None:
+    import vecpack
+
+    out = CACHE / "memory.parquet"
+    vecpack.to_parquet([sample.path for sample in samples], out, overwrite=True, sync=False)
+    out.unlink()
+
+
+def _parquet_of_ten(samples: list[Sample]) -> None:
+    _parquet(samples[:10])
+
+
+def _parquet_of_hundred(samples: list[Sample]) -> None:
+    _parquet((samples * 13)[:100])
 
 
 def _vecpack_pool(samples: list[Sample]) -> None:
@@ -48,17 +72,20 @@ def _python_pool(samples: list[Sample]) -> None:
         pass
 
 
-TASKS: dict[str, tuple[str, Callable[[list[Sample]], None]]] = {
-    "import": ("import vecpack", _import),
-    "scan": ("vecpack.scan, batches dropped", _scan),
-    "vecpack-pool": (f"vecpack.read, pool of {WORKERS}", _vecpack_pool),
-    "python-pool": (f"Python loop, pool of {WORKERS}", _python_pool),
+TASKS: dict[str, tuple[str, Callable[[list[Sample]], None], int | None]] = {
+    "import": ("import vecpack", _import, None),
+    "scan": ("vecpack.scan, batches dropped", _scan, 200 * MIB),
+    "scan-ten-times": ("the same, ten times the files", _scan_ten_times, 200 * MIB),
+    "parquet-ten": ("vecpack.to_parquet, 10 files into one", _parquet_of_ten, 256 * MIB),
+    "parquet-hundred": ("vecpack.to_parquet, 100 files into one", _parquet_of_hundred, 256 * MIB),
+    "vecpack-pool": (f"vecpack.read, pool of {WORKERS}", _vecpack_pool, None),
+    "python-pool": (f"Python loop, pool of {WORKERS}", _python_pool, None),
 }
 
 
 def measure(samples: list[Sample]) -> list[Peak]:
     """The peak of every task, each in a process of its own that reads all of `samples`."""
-    return [Peak(name, _peak_of_child(task, samples)) for task, (name, _) in TASKS.items()]
+    return [Peak(name, _peak_of_child(task, samples), goal) for task, (name, _, goal) in TASKS.items()]
 
 
 def _peak_of_child(task: str, samples: list[Sample]) -> int:
@@ -82,7 +109,7 @@ def _own_peak() -> int:
 def main() -> None:
     task, *names = sys.argv[1:]
     paths = [Path(name) for name in names]
-    _, run = TASKS[task]
+    _, run, _ = TASKS[task]
     run([Sample(path, path.stat().st_size // RECORD_BYTES) for path in paths])
     print(_own_peak())
 

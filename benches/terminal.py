@@ -40,8 +40,13 @@ def table_text(table: TableRecord, judged: bool) -> str:
 
 
 def memory_text(peaks: list[Peak], files: int) -> str:
-    lines = [["", "MB"], *([peak.name, f"{peak.bytes / 1e6:.0f}"] for peak in peaks)]
-    return f"memory: Peak of a process that reads {files} files\n\n{_align(lines, left={0})}\n"
+    lines = [["", "MB", "goal", ""]]
+    for peak in peaks:
+        goal = word = ""
+        if peak.goal is not None:
+            goal, word = f"<= {peak.goal / 1e6:.0f}", "met" if peak.bytes <= peak.goal else "MISSED"
+        lines.append([peak.name, f"{peak.bytes / 1e6:.0f}", goal, word])
+    return f"memory: Peak of a process that reads {files} files, or as many as it says\n\n{_align(lines, left={0, 2, 3})}\n"
 
 
 def heading(machine: Machine, versions: dict[str, str]) -> str:
