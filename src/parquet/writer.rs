@@ -121,7 +121,8 @@ impl FileWriter {
             layout.choose(&batches, &self.options)?;
         }
         self.begun += 1;
-        if self.begun == 1 || !self.layout.is_work() {
+        let must_know_size = self.begun == 1 && self.options.max_file_bytes.is_some();
+        if must_know_size || !self.layout.is_work() {
             self.append(self.layout.encode(&batches)?)?;
             if let Some(most) = self.options.max_file_bytes {
                 // Known now, and so the same for any number of threads.
