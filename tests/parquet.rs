@@ -101,6 +101,39 @@ fn every_bit_of_every_type_comes_back_whatever_the_way_it_is_written() {
 }
 
 #[test]
+fn every_dimension_comes_back_over_pages_and_row_groups() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("dimensions.parquet");
+    let mut random = fastrand::Rng::with_seed(8);
+    for dim in [1, 3, 8, 9, 15, 16, 384, 512, 768, 1536, 4096] {
+        // More than a page, which has at most 1 MiB, and more than a row group of as much.
+        let count = (5 << 20) / 4 / (4 * dim) + 3;
+        let values: Vec<f32> = (0..count * dim).map(|_| f32::from_bits(random.u32(..))).collect();
+        for has_nulls in [false, true] {
+            let nulls = has_nulls.then(|| (0..count).map(|_| random.u8(0..8) != 0).collect::<NullBuffer>());
+            let element = Arc::new(Field::new("element", DataType::Float32, false));
+            let elements = Arc::new(arrow::array::Float32Array::from(values.clone()));
+            let vectors = FixedSizeListArray::new(element, dim as i32, elements, nulls);
+            let field = Field::new("vector", vectors.data_type().clone(), has_nulls);
+            let schema = Arc::new(arrow::datatypes::Schema::new(vec![field]));
+            let batch = RecordBatch::try_new(schema.clone(), vec![Arc::new(vectors)]).unwrap();
+            let expected = rows_of(&batch);
+            for encoding in [Encoding::Plain, Encoding::ByteStreamSplit] {
+                for compression in [Compression::None, Compression::Zstd] {
+                    let options = WriteOptions::new().with_encoding(encoding).with_compression(compression);
+                    let options = options.with_row_group_bytes(1 << 20).with_overwrite(true).with_sync(false);
+                    let mut reader = RecordBatchIterator::new([Ok(batch.clone())], schema.clone());
+                    write_parquet(&mut reader, &path, &options, Watch::default()).unwrap();
+                    let (metadata, batches) = read(&path);
+                    assert!(metadata.num_row_groups() > 1);
+                    assert!(rows(&batches) == expected, "{dim}, {has_nulls}, {encoding:?}, {compression:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn a_row_group_has_no_more_bytes_than_told_and_a_round_number_of_rows() {
     let directory = tempfile::tempdir().unwrap();
     let source = source(records(10_000, 4)); // rows of 16 bytes
