@@ -107,13 +107,13 @@ fn every_dimension_comes_back_over_pages_and_row_groups() {
     let mut random = fastrand::Rng::with_seed(8);
     for dim in [1, 3, 8, 9, 15, 16, 384, 512, 768, 1536, 4096] {
         // More than a page, which has at most 1 MiB, and more than a row group of as much.
-        let count = (5 << 20) / 4 / (4 * dim) + 3;
-        let values: Vec<f32> = (0..count * dim).map(|_| f32::from_bits(random.u32(..))).collect();
+        let count = (5 << 20) / 4 / (4 * dim as usize) + 3;
+        let values: Vec<f32> = (0..count * dim as usize).map(|_| f32::from_bits(random.u32(..))).collect();
         for has_nulls in [false, true] {
             let nulls = has_nulls.then(|| (0..count).map(|_| random.u8(0..8) != 0).collect::<NullBuffer>());
             let element = Arc::new(Field::new("element", DataType::Float32, false));
             let elements = Arc::new(arrow::array::Float32Array::from(values.clone()));
-            let vectors = FixedSizeListArray::new(element, dim as i32, elements, nulls);
+            let vectors = FixedSizeListArray::new(element, dim, elements, nulls);
             let field = Field::new("vector", vectors.data_type().clone(), has_nulls);
             let schema = Arc::new(arrow::datatypes::Schema::new(vec![field]));
             let batch = RecordBatch::try_new(schema.clone(), vec![Arc::new(vectors)]).unwrap();
