@@ -355,6 +355,18 @@ fn an_error_of_the_stream_is_the_error_of_the_conversion_and_leaves_nothing() {
 }
 
 #[test]
+fn a_batch_of_other_columns_than_the_stream_says_is_an_error() {
+    let directory = tempfile::tempdir().unwrap();
+    let schema = Arc::new(arrow::datatypes::Schema::new(vec![Field::new("n", DataType::Utf8, true)]));
+    let options = WriteOptions::new().with_sync(false);
+    let mut reader = RecordBatchIterator::new([Ok(foreign())], schema);
+    let error = write_parquet(&mut reader, &directory.path().join("n.parquet"), &options, Watch::default())
+        .unwrap_err();
+    assert!(error.to_string().contains("in a stream of"), "{error}");
+    assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
+}
+
+#[test]
 fn a_row_group_of_no_bytes_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("none.parquet");

@@ -91,7 +91,7 @@ impl Columns {
 
     /// Sets how many rows the batch is to hold, no more than so many bytes of input can, if that is not set yet. Memory is made
     /// with the first row.
-    pub(super) fn expect(&mut self, plan: &Plan, bytes: Option<u64>) {
+    pub(super) fn reserve(&mut self, plan: &Plan, bytes: Option<u64>) {
         if self.capacity > 0 {
             return;
         }

@@ -51,7 +51,7 @@ impl Landmark {
 impl Decoder {
     /// The first place in `bytes` from which on good records seem to follow one another.
     pub(crate) fn find(&mut self, landmark: &Landmark, bytes: &[u8]) -> Option<usize> {
-        self.expect(bytes);
+        self.reserve(bytes);
         landmark.places(bytes).take(TRIES).find(|&place| {
             let mut cursor = Cursor::new(&bytes[place..]);
             (0..CHAIN).all(|_| self.steps_over_good(&mut cursor))

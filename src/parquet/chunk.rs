@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use arrow::array::{Array, FixedSizeListArray, RecordBatch};
 use arrow::buffer::Buffer;
 use arrow::datatypes::{Schema, SchemaRef};
+use arrow::error::ArrowError;
 use bytes::Bytes;
 use parquet::arrow::ArrowSchemaConverter;
 use parquet::arrow::arrow_writer::{ArrowRowGroupWriterFactory, compute_leaves};
@@ -90,7 +91,8 @@ const PAGE_BYTES: usize = 1 << 20;
 impl VectorColumn {
     /// The column of vectors of `dim` elements of `size` bytes each that `descriptor` describes; pages uncompressed.
     pub(super) fn new(descriptor: ColumnDescPtr, dim: usize, size: usize) -> Self {
-        let shape = Shape { dim, max_def: descriptor.max_def_level() };
+        let nullable_elements = descriptor.self_type().is_optional();
+        let shape = Shape { dim, max_def: descriptor.max_def_level(), nullable_elements };
         // A power of two: row groups of a multiple of 2,048 rows have no small page at their end.
         let page_rows = (PAGE_BYTES / (dim * size)).max(1);
         let page_rows = 1 << page_rows.ilog2();
@@ -209,7 +211,10 @@ impl<'a> Pages<'a> {
         let count: usize = rows.iter().map(Array::len).sum();
         let has_nulls = rows.iter().any(|part| part.null_count() > 0 || part.values().null_count() > 0);
         let (levels, levels_count, values) = if has_nulls {
-            let (levels, levels_count) = levels::of_rows(column.shape, rows);
+            let (levels, levels_count) = levels::of_rows(column.shape, rows).ok_or_else(|| {
+                let name = column.descriptor.path().string();
+                Error::from(ArrowError::SchemaError(format!("{name}: a null where the schema allows none")))
+            })?;
             let mut values = Vec::new();
             rows.iter().for_each(|part| column.values_without_nulls(part, &mut values));
             (levels.into(), levels_count, vec![Buffer::from_vec(values)])
@@ -233,7 +238,7 @@ impl<'a> Pages<'a> {
         let head = header(size, written, levels_count, column.is_split)?;
         let bytes = (head.len() + written) as i64;
         self.offset_index.append_row_count(count as i64);
-        self.offset_index.append_offset_and_size(self.bytes, bytes as i32);
+        self.offset_index.append_offset_and_size(self.bytes, i32::try_from(bytes).map_err(page_too_large)?);
         self.count += 1;
         self.levels += levels_count as i64;
         self.bytes += bytes;
@@ -295,6 +300,10 @@ impl<'a> Pages<'a> {
     }
 }
 
+fn page_too_large(_: std::num::TryFromIntError) -> Error {
+    Error::option("a page of more than 2 GiB: vectors are too long for Parquet")
+}
+
 /// The head of a page, in Thrift's compact protocol: a data page of version 1 with levels in runs.
 fn header(size: usize, written: usize, levels: usize, is_split: bool) -> Result<Vec<u8>> {
     const PLAIN: i32 = 0;
@@ -304,17 +313,16 @@ fn header(size: usize, written: usize, levels: usize, is_split: bool) -> Result<
     const I32: u8 = 0x15;
     const STRUCT_3_FURTHER: u8 = 0x2c;
     const STOP: u8 = 0;
-    let too_large = |_| Error::option("a page of more than 2 GiB: vectors are too long for Parquet");
     let number = |out: &mut Vec<u8>, value: i32| {
         out.push(I32);
         varint(out, u64::from(((value << 1) ^ (value >> 31)) as u32));
     };
     let mut out = Vec::with_capacity(32);
     number(&mut out, 0); // a data page
-    number(&mut out, i32::try_from(size).map_err(too_large)?);
-    number(&mut out, i32::try_from(written).map_err(too_large)?);
+    number(&mut out, i32::try_from(size).map_err(page_too_large)?);
+    number(&mut out, i32::try_from(written).map_err(page_too_large)?);
     out.push(STRUCT_3_FURTHER);
-    number(&mut out, i32::try_from(levels).map_err(too_large)?);
+    number(&mut out, i32::try_from(levels).map_err(page_too_large)?);
     number(&mut out, if is_split { BYTE_STREAM_SPLIT } else { PLAIN });
     number(&mut out, RLE);
     number(&mut out, RLE);

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use arrow::array::{AsArray, FixedSizeListArray, RecordBatch};
+use arrow::array::{ArrayRef, AsArray, FixedSizeListArray, RecordBatch};
 use arrow::datatypes::{DataType, Field, FieldRef, Schema};
+use arrow::error::ArrowError;
 use parquet::arrow::{ArrowSchemaConverter, encode_arrow_schema};
 use parquet::basic;
 use parquet::file::metadata::KeyValue;
@@ -78,6 +79,20 @@ impl Layout {
             memory: Memory::default(),
             leaves,
         })
+    }
+
+    /// Streams from elsewhere may hold other batches than they say.
+    pub(super) fn check(&self, batch: &RecordBatch) -> Result<()> {
+        let same =
+            |(column, field): (&ArrayRef, &FieldRef)| column.data_type().equals_datatype(field.data_type());
+        let fields = self.schema.fields();
+        if batch.num_columns() != fields.len() || !batch.columns().iter().zip(fields).all(same) {
+            let (found, expected) = (batch.schema(), &self.schema);
+            return Err(
+                ArrowError::SchemaError(format!("a batch of {found}, in a stream of {expected}")).into()
+            );
+        }
+        Ok(())
     }
 
     /// What readers that know Arrow learn from the file.

@@ -11,11 +11,13 @@ pub(super) struct Shape {
     pub(super) dim: usize,
     /// The definition level of an element that is there.
     pub(super) max_def: i16,
+    /// Whether elements may be null.
+    pub(super) nullable_elements: bool,
 }
 
 /// The levels of `rows` rows without a null, as a version 1 page has them: each kind behind its length.
 pub(super) fn of_whole_rows(shape: Shape, rows: usize) -> Vec<u8> {
-    let Shape { dim, max_def } = shape;
+    let Shape { dim, max_def, .. } = shape;
     let mut repetition = Vec::new();
     match dim {
         1 => run(&mut repetition, rows, 0),
@@ -42,8 +44,9 @@ pub(super) fn of_whole_rows(shape: Shape, rows: usize) -> Vec<u8> {
     behind_lengths(&repetition, &definition)
 }
 
-/// The levels of rows some of which, or of the elements of which, are null; and how many levels of each kind those are.
-pub(super) fn of_rows(shape: Shape, parts: &[FixedSizeListArray]) -> (Vec<u8>, usize) {
+/// The levels of rows some of which, or of the elements of which, are null; and how many levels of each kind those are. Streams
+/// from elsewhere may hold nulls that their schema rules out, for which there is no level: `None`.
+pub(super) fn of_rows(shape: Shape, parts: &[FixedSizeListArray]) -> Option<(Vec<u8>, usize)> {
     let (mut repetition, mut definition) = (Runs::default(), Runs::default());
     for part in parts {
         let elements = part.values();
@@ -56,12 +59,15 @@ pub(super) fn of_rows(shape: Shape, parts: &[FixedSizeListArray]) -> (Vec<u8>, u
             repetition.push(1, shape.dim - 1);
             let first = part.value_offset(row) as usize;
             for element in first..first + shape.dim {
+                if elements.is_null(element) && !shape.nullable_elements {
+                    return None;
+                }
                 definition.push(shape.max_def - i16::from(elements.is_null(element)), 1);
             }
         }
     }
     let count = definition.count;
-    (behind_lengths(&repetition.finish(), &definition.finish()), count)
+    Some((behind_lengths(&repetition.finish(), &definition.finish()), count))
 }
 
 /// Equal levels, one after another.

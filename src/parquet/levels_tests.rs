@@ -47,7 +47,7 @@ fn decode(bytes: &mut &[u8], count: usize) -> Vec<i16> {
 fn whole_rows_begin_where_they_do_and_have_every_element() {
     for dim in (1..=40).chain([384, 512, 1536, 4096, 100_000]) {
         for rows in [1, 2, 3, 7, 8, 9, 64] {
-            let shape = Shape { dim, max_def: 2 };
+            let shape = Shape { dim, max_def: 2, nullable_elements: false };
             let levels = of_whole_rows(shape, rows);
             let mut left = &*levels;
             let repetition = decode(&mut left, rows * dim);
@@ -63,7 +63,7 @@ fn whole_rows_begin_where_they_do_and_have_every_element() {
 
 #[test]
 fn a_row_takes_the_bytes_that_readers_know_it_by() {
-    let levels = of_whole_rows(Shape { dim: 768, max_def: 1 }, 2);
+    let levels = of_whole_rows(Shape { dim: 768, max_def: 1, nullable_elements: false }, 2);
     assert_eq!(levels[4..14], [0x03, 0xfe, 0xf0, 0x0b, 0x01, 0x03, 0xfe, 0xf0, 0x0b, 0x01]);
     assert_eq!(levels[14..], [3, 0, 0, 0, 0x80, 0x18, 0x01]);
 }
@@ -81,7 +81,7 @@ proptest! {
         let vectors = FixedSizeListArray::new(field, 5, Arc::new(elements), Some(valid));
         let start = start.min(rows.len());
         let parts = [vectors.slice(0, start), vectors.slice(start, rows.len() - start)];
-        let (levels, count) = of_rows(Shape { dim: 5, max_def: 3 }, &parts);
+        let (levels, count) = of_rows(Shape { dim: 5, max_def: 3, nullable_elements: true }, &parts).unwrap();
 
         let mut expected = Vec::new();
         for row in &rows {

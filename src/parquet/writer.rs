@@ -89,6 +89,7 @@ impl FileWriter {
 
     /// Writes rows of `batch` until the file is full; gives how many.
     pub(super) fn write(&mut self, batch: &RecordBatch) -> Result<usize> {
+        self.layout.check(batch)?;
         let is_null =
             |column: &ArrayRef| column.as_fixed_size_list_opt().is_some_and(|list| list.null_count() > 0);
         self.has_nulls |= batch.columns().iter().any(is_null);
@@ -126,7 +127,7 @@ impl FileWriter {
             self.append(self.layout.encode(&batches)?)?;
             if let Some(most) = self.options.max_file_bytes {
                 // Known now, and so the same for any number of threads.
-                let groups = most / (self.out.bytes_written() as u64 / self.begun as u64);
+                let groups = most / (self.out.bytes_written() as u64 / self.begun as u64).max(1);
                 self.most = usize::try_from(groups).unwrap_or(usize::MAX).max(self.begun);
             }
             return Ok(());

@@ -161,3 +161,18 @@ def test_array_functions_and_conditions_of_duckdb(tmp_path):
     statistics = pq.ParquetFile(path).metadata.row_group(1).column(0).statistics
     assert statistics.has_min_max
     assert 0 < statistics.min < statistics.max < ROWS - 1
+
+
+def test_null_elements_that_the_schema_rules_out_are_an_error(tmp_path):
+    kind = pa.list_(pa.field("element", pa.float32(), nullable=False), 2)
+    elements = pa.array([1.0, None, 3.0, 4.0], pa.float32())
+    broken = pa.table({"vector": pa.FixedSizeListArray.from_arrays(elements, type=kind)})
+    with pytest.raises(vecpack.VecpackError, match=r"vector\.list\.element: a null"):
+        vecpack.to_parquet(broken, tmp_path / "vectors.parquet")
+    assert parts(tmp_path) == []
+
+
+def test_tables_without_columns_are_cut_into_files_too(tmp_path):
+    rows = pa.table({"n": range(100)}).select([])
+    report = vecpack.to_parquet(rows, tmp_path / "out", max_file_bytes=50, row_group_bytes=1)
+    assert sum(pq.ParquetFile(name).metadata.num_rows for name in report.outputs) == 100
