@@ -303,20 +303,32 @@ def _opened(sample: Sample, name: str, title: str, zstd: bool) -> Table:
     readers: dict[str, Callable[[Path], object]] = {
         "pyarrow": pq.read_table,
         "polars": pl.read_parquet,
-        "DuckDB": lambda path: pa.table(duckdb.sql(f"SELECT * FROM '{path}'")),
+        "DuckDB, sum(vector[1]),": _sum_of_firsts,
+        "DuckDB, to Arrow,": lambda path: pa.table(duckdb.sql(f"SELECT * FROM '{path}'")),
     }
+    sum_of_firsts = _sum_of_firsts(files["pyarrow"])
 
     def reads(reader: str, writer: str) -> Contestant:
         def run() -> object:
             return readers[reader](files[writer])
 
+        def check() -> None:
+            if readers[reader] is _sum_of_firsts:
+                expect_equal(run(), sum_of_firsts)
+            else:
+                expect_same([run()], expected)
+
         kind: Kind = "vecpack" if writer == "vecpack" else "peer"
-        return Contestant(
-            f"{reader} reads what {writer} writes", kind, run, check=lambda: expect_same([run()], expected)
-        )
+        return Contestant(f"{reader} reads what {writer} writes", kind, run, check)
 
     contestants = [reads(reader, writer) for reader in readers for writer in files]
     return Table(name, title, _shape([sample]), sample.size, 1, 7, contestants)
+
+
+def _sum_of_firsts(path: Path) -> float:
+    """Reads all vectors and hands over one number, rounded, since threads add in any order."""
+    row = duckdb.sql(f"SELECT sum(vector[1]::DOUBLE) FROM '{path}'").fetchone()
+    return round(row[0], 6) if row else 0.0
 
 
 def _arrow_table(vectors: peers.Vectors) -> pa.Table:
@@ -369,6 +381,39 @@ def pooled(samples: list[Sample]) -> Table:
     return Table("pool", title, _shape(samples), sum(sample.size for sample in samples), len(samples), 5, contestants)
 
 
+def ten_times(samples: list[Sample]) -> Table:
+    paths = [sample.path for sample in samples]
+
+    def scans(name: str, paths: list[Path], times: int) -> Contestant:
+        def check() -> None:
+            rows = times * sum(sample.rows for sample in samples)
+            expect_equal(vecpack.scan(paths).count_rows(), rows)
+
+        return Contestant(name, "vecpack", lambda: _drain(vecpack.scan(paths)), check)
+
+    contestants = [scans("vecpack.scan", paths, 1), scans("vecpack.scan, ten times the files", 10 * paths, 10)]
+    size = sum(sample.size for sample in samples)
+    return Table("ten-times", "Ten times the files", _shape(samples), size, len(samples), 5, contestants)
+
+
+# --- Starting -------------------------------------------------------------------------------------
+
+
+def start(samples: list[Sample]) -> Table:
+    def runs(name: str, kind: Kind, command: list[str]) -> Contestant:
+        def run() -> None:
+            subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+
+        return Contestant(name, kind, run, check=run)
+
+    contestants = [
+        runs("python -c pass", "floor", [sys.executable, "-c", "pass"]),
+        runs("python -c 'import vecpack'", "vecpack", [sys.executable, "-c", "import vecpack"]),
+        runs("vecpack --version", "vecpack", [str(COMMAND), "--version"]),
+    ]
+    return Table("start", "Starting a process", "no data", 0, 0, 15, contestants)
+
+
 def _shape(samples: list[Sample]) -> str:
     one = f"{samples[0].rows:,} x {DIM} float32, {samples[0].size / 1e6:.2f} MB"
     return one if len(samples) == 1 else f"{len(samples)} files, each {one}"
@@ -388,4 +433,6 @@ TABLES: dict[str, Callable[[list[Sample]], Table]] = {
     "open": opened,
     "open-zstd": opened_zstd,
     "pool": pooled,
+    "ten-times": ten_times,
+    "start": start,
 }

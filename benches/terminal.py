@@ -27,7 +27,7 @@ def table_text(table: TableRecord, judged: bool) -> str:
                 *([f"{row.files_per_second:.1f}"] if many else []),
                 f"{row.gigabytes_per_second:.2f}",
                 f"{row.ratio:.2f}x",
-                ", ".join(f">= {verdict.at_least:.3g}x {verdict.against}" for verdict in verdicts),
+                ", ".join(verdict.goal for verdict in verdicts),
                 ", ".join(_word(verdict, baseline=table.rows[0].name) for verdict in verdicts),
             ]
         )
@@ -69,7 +69,7 @@ def _milliseconds(value: float) -> str:
 def _word(verdict: Verdict, baseline: str) -> str:
     word = "met" if verdict.met else "MISSED"
     # Against the baseline the ratio stands in its own column already.
-    return word if verdict.against == baseline else f"{word} ({verdict.ratio:.2f}x)"
+    return word if verdict.measured.endswith("x") and verdict.against == baseline else f"{word} ({verdict.measured})"
 
 
 def _align(lines: list[list[str]], left: set[int]) -> str:

@@ -176,18 +176,49 @@ fn convert<S: Source<N>, T: Target<M>, const N: usize, const M: usize, const BIG
     out: &mut [u8],
 ) -> Result<(), usize> {
     let read = |bytes: &[u8; N]| if BIG { S::from_be(*bytes) } else { S::from_le(*bytes) };
+    convert_elements::<S, T, N, M, N>(raw, out, read)
+}
+
+/// Elements that are converted together, step by step: so many numbers stay in registers, and each step is the same instruction
+/// for several of them.
+const TOGETHER: usize = 16;
+
+/// Converts elements of `K` bytes, in which `read` finds the number.
+#[inline(always)]
+fn convert_elements<S: Source<N>, T: Target<M>, const N: usize, const M: usize, const K: usize>(
+    from: &[u8],
+    out: &mut [u8],
+    mut read: impl FnMut(&[u8; K]) -> S,
+) -> Result<(), usize> {
+    let elements = from.as_chunks::<K>().0;
+    let (groups, rest) = elements.as_chunks::<TOGETHER>();
+    let (out_groups, out_rest) = out.as_chunks_mut::<M>().0.as_chunks_mut::<TOGETHER>();
     let mut fit = true;
-    for (from, to) in raw.as_chunks::<N>().0.iter().zip(out.as_chunks_mut::<M>().0) {
-        let number = read(from);
+    for (group, out) in groups.iter().zip(out_groups) {
+        let mut numbers = [S::default(); TOGETHER];
+        for (number, element) in numbers.iter_mut().zip(group) {
+            *number = read(element);
+        }
+        let converted = numbers.map(|number| T::narrow(number.wide()));
+        for (number, converted) in numbers.into_iter().zip(converted) {
+            fit &= seems_to_fit(number, converted);
+        }
+        *out = converted.map(T::to_ne);
+    }
+    for (element, out) in rest.iter().zip(out_rest) {
+        let number = read(element);
         let converted = T::narrow(number.wide());
-        fit &= fits(number, converted);
-        *to = converted.to_ne();
+        fit &= seems_to_fit(number, converted);
+        *out = converted.to_ne();
     }
     if fit {
         return Ok(());
     }
-    let bad = |bytes: &[u8; N]| !fits(read(bytes), T::narrow(read(bytes).wide()));
-    Err(raw.as_chunks::<N>().0.iter().position(bad).unwrap_or(0))
+    let mut bad = |element: &[u8; K]| {
+        let number = read(element);
+        !fits(number, T::narrow(number.wide()))
+    };
+    elements.iter().position(|element| bad(element)).map_or(Ok(()), Err)
 }
 
 /// Markers in front of `N` bytes that are moved. Without the marker it is another type, and the caller has to look.
@@ -196,13 +227,19 @@ fn move_marked<const N: usize, const K: usize, const MARKER: u8>(
     out: &mut [u8],
 ) -> Result<(), usize> {
     let mut wrong = 0;
-    for (from, to) in from.as_chunks::<K>().0.iter().zip(out.as_chunks_mut::<N>().0) {
+    let mut move_one = |from: &[u8; K], to: &mut [u8; N]| {
         wrong |= from[0] ^ MARKER;
         to.copy_from_slice(&from[1..]);
         if cfg!(target_endian = "little") {
             to.reverse();
         }
+    };
+    let (groups, rest) = from.as_chunks::<K>().0.as_chunks::<TOGETHER>();
+    let (out_groups, out_rest) = out.as_chunks_mut::<N>().0.as_chunks_mut::<TOGETHER>();
+    for (group, out) in groups.iter().zip(out_groups) {
+        group.iter().zip(out).for_each(|(from, to)| move_one(from, to));
     }
+    rest.iter().zip(out_rest).for_each(|(from, to)| move_one(from, to));
     if wrong == 0 { Ok(()) } else { Err(unmarked::<K, MARKER>(from).unwrap_or(0)) }
 }
 
@@ -217,25 +254,14 @@ fn convert_marked<
     from: &[u8],
     out: &mut [u8],
 ) -> Result<(), usize> {
-    let read = |bytes: &[u8; K]| {
+    let mut wrong = 0;
+    let converted = convert_elements::<S, T, N, M, K>(from, out, |bytes| {
+        wrong |= bytes[0] ^ MARKER;
         let mut number = [0; N];
         number.copy_from_slice(&bytes[1..]);
         S::from_be(number)
-    };
-    let (mut wrong, mut fit) = (0, true);
-    for (from, to) in from.as_chunks::<K>().0.iter().zip(out.as_chunks_mut::<M>().0) {
-        let number = read(from);
-        let converted = T::narrow(number.wide());
-        wrong |= from[0] ^ MARKER;
-        fit &= fits(number, converted);
-        *to = converted.to_ne();
-    }
-    if wrong == 0 && fit {
-        return Ok(());
-    }
-    let bad = |bytes: &[u8; K]| !fits(read(bytes), T::narrow(read(bytes).wide()));
-    let unfit = || from.as_chunks::<K>().0.iter().position(bad);
-    Err(unmarked::<K, MARKER>(from).or_else(unfit).unwrap_or(0))
+    });
+    if wrong == 0 { converted } else { Err(unmarked::<K, MARKER>(from).unwrap_or(0)) }
 }
 
 fn unmarked<const K: usize, const MARKER: u8>(from: &[u8]) -> Option<usize> {
@@ -335,6 +361,12 @@ impl std::fmt::Display for Scalar {
     }
 }
 
+/// Like [`fits`], for less, but false as well for what was infinite before.
+#[inline(always)]
+fn seems_to_fit<S: Source<N>, T: Target<M>, const N: usize, const M: usize>(number: S, converted: T) -> bool {
+    if S::FLOAT && T::FLOAT { !converted.is_infinite() } else { fits(number, converted) }
+}
+
 #[inline(always)]
 fn fits<S: Source<N>, T: Target<M>, const N: usize, const M: usize>(number: S, converted: T) -> bool {
     let back = converted.wide();
@@ -376,7 +408,7 @@ impl RawDtype {
 }
 
 /// An element as the input holds it, of `N` bytes.
-trait Source<const N: usize>: Copy {
+trait Source<const N: usize>: Copy + Default {
     const FLOAT: bool;
     fn from_le(bytes: [u8; N]) -> Self;
     fn from_be(bytes: [u8; N]) -> Self;
@@ -390,6 +422,7 @@ trait Target<const M: usize>: Copy {
     const FLOAT: bool;
     fn narrow(wide: f64) -> Self;
     fn wide(self) -> f64;
+    fn is_infinite(self) -> bool;
     fn to_ne(self) -> [u8; M];
 }
 
@@ -438,7 +471,7 @@ fn narrow_to_f16(wide: f64) -> f16 {
 }
 
 macro_rules! target {
-    ($($type:ty, $size:literal, $float:literal, |$wide:ident| $narrow:expr, |$number:ident| $widen:expr;)*) => {$(
+    ($($type:ty, $size:literal, $float:literal, |$wide:ident| $narrow:expr, |$number:ident| $widen:expr, $infinite:expr;)*) => {$(
         impl Target<$size> for $type {
             const FLOAT: bool = $float;
             #[inline(always)]
@@ -446,17 +479,19 @@ macro_rules! target {
             #[inline(always)]
             fn wide(self) -> f64 { let $number = self; $widen }
             #[inline(always)]
+            fn is_infinite(self) -> bool { let infinite: fn(Self) -> bool = $infinite; infinite(self) }
+            #[inline(always)]
             fn to_ne(self) -> [u8; $size] { self.to_ne_bytes() }
         }
     )*};
 }
 
 target! {
-    f32, 4, true, |w| w as f32, |n| f64::from(n);
-    f64, 8, true, |w| w, |n| n;
-    f16, 2, true, |w| narrow_to_f16(w), |n| n.to_f64();
-    i8, 1, false, |w| w as i8, |n| f64::from(n);
-    u8, 1, false, |w| w as u8, |n| f64::from(n);
+    f32, 4, true, |w| w as f32, |n| f64::from(n), f32::is_infinite;
+    f64, 8, true, |w| w, |n| n, f64::is_infinite;
+    f16, 2, true, |w| narrow_to_f16(w), |n| n.to_f64(), f16::is_infinite;
+    i8, 1, false, |w| w as i8, |n| f64::from(n), |_| false;
+    u8, 1, false, |w| w as u8, |n| f64::from(n), |_| false;
 }
 
 #[cfg(test)]
