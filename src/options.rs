@@ -153,7 +153,8 @@ impl Default for ReadOptions {
             on_error: OnError::default(),
             max_rejects: 10_000,
             batch_rows: None,
-            batch_bytes: 8 << 20,
+            // One huge page: larger batches leave the second-level cache before anybody has read them.
+            batch_bytes: 2 << 20,
             threads: None,
             include_path: false,
             include_record: false,

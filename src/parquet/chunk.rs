@@ -3,7 +3,7 @@
 
 use std::io::{self, Write};
 use std::ops::Range;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use arrow::array::{Array, FixedSizeListArray, RecordBatch};
 use arrow::buffer::Buffer;
@@ -21,16 +21,16 @@ use parquet::file::properties::WriterPropertiesPtr;
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter, TrackedWrite};
 use parquet::schema::types::{ColumnDescPtr, SchemaDescPtr};
 
+use super::arena::Arena;
 use super::codec::{Codec, Compressor, split_streams};
 use super::levels::{self, Shape, varint};
 use crate::error::{Error, Result};
-use crate::pool::lock;
 
 /// What is written for a column of a row group. Places in it are counted from `start`.
 pub(super) struct Chunk {
     pieces: Vec<Piece>,
     /// Where encoded pages are.
-    encoded: Vec<u8>,
+    encoded: Arena,
     pub(super) start: i64,
     pub(super) metadata: ColumnChunkMetaData,
     pub(super) column_index: Option<ColumnIndexMetaData>,
@@ -44,30 +44,6 @@ enum Piece {
     Values(Buffer),
     /// A part of the encoded pages.
     Encoded(Range<usize>),
-}
-
-/// Memory for encoded pages that is not in use, to spare the page faults of new memory.
-#[derive(Default)]
-pub(super) struct Memory(Mutex<Vec<Vec<u8>>>);
-
-impl Memory {
-    fn take(&self) -> Vec<u8> {
-        lock(&self.0).pop().unwrap_or_default()
-    }
-
-    fn give(&self, memory: Vec<u8>) {
-        if !memory.is_empty() {
-            lock(&self.0).push(memory);
-        }
-    }
-}
-
-/// The bytes from `start` on, `count` of them, which grow as needed.
-fn room(memory: &mut Vec<u8>, start: usize, count: usize) -> &mut [u8] {
-    if memory.len() < start + count {
-        memory.resize(start + count, 0);
-    }
-    &mut memory[start..start + count]
 }
 
 /// How a vector column is written.
@@ -111,18 +87,17 @@ impl VectorColumn {
     }
 
     /// The chunk of the rows in `parts`.
-    pub(super) fn chunk(&self, parts: &[FixedSizeListArray], memory: &Memory) -> Result<Chunk> {
-        let mut pages = Pages::new(self, memory)?;
+    pub(super) fn chunk(&self, parts: &[FixedSizeListArray]) -> Result<Chunk> {
+        let mut pages = Pages::new(self, parts.iter().map(Array::len).sum())?;
         for page in cut(parts, self.page_rows) {
             pages.add(&page)?;
         }
-        memory.give(std::mem::take(&mut pages.scratch));
         pages.finish()
     }
 
     /// Bytes of the first page of the rows in `parts`.
     pub(super) fn first_page(&self, parts: &[FixedSizeListArray]) -> Result<i64> {
-        let mut pages = Pages::new(self, &Memory::default())?;
+        let mut pages = Pages::new(self, self.page_rows)?;
         cut(parts, self.page_rows).next().map_or(Ok(()), |page| pages.add(&page))?;
         Ok(pages.bytes)
     }
@@ -174,11 +149,9 @@ struct Pages<'a> {
     column: &'a VectorColumn,
     compressor: Compressor,
     pieces: Vec<Piece>,
-    /// Encoded pages, and how many bytes of them there are.
-    encoded: Vec<u8>,
-    encoded_bytes: usize,
+    encoded: Arena,
     /// A page that is being arranged.
-    scratch: Vec<u8>,
+    scratch: Arena,
     offset_index: OffsetIndexBuilder,
     count: i32,
     levels: i64,
@@ -187,15 +160,20 @@ struct Pages<'a> {
 }
 
 impl<'a> Pages<'a> {
-    fn new(column: &'a VectorColumn, memory: &Memory) -> Result<Self> {
-        let (encoded, scratch) =
-            if column.is_as_it_lies() { (Vec::new(), Vec::new()) } else { (memory.take(), memory.take()) };
+    /// For about so many rows.
+    fn new(column: &'a VectorColumn, rows: usize) -> Result<Self> {
+        let compressor = Compressor::new(column.codec, column.page_rows * column.shape.dim)?;
+        let (mut encoded, mut scratch) = (Arena::default(), Arena::default());
+        if !column.is_as_it_lies() {
+            let page = column.page_rows * column.shape.dim * column.size + column.levels.len();
+            encoded = Arena::with_capacity(rows.div_ceil(column.page_rows) * compressor.most(page))?;
+            scratch = Arena::with_capacity(page)?;
+        }
         Ok(Self {
             column,
-            compressor: Compressor::new(column.codec, column.page_rows * column.shape.dim)?,
+            compressor,
             pieces: Vec::new(),
             encoded,
-            encoded_bytes: 0,
             scratch,
             offset_index: OffsetIndexBuilder::new(),
             count: 0,
@@ -250,7 +228,7 @@ impl<'a> Pages<'a> {
 
     /// Arranges and compresses a page of `size` bytes; gives where it is.
     fn encode(&mut self, levels: &[u8], values: &[Buffer], size: usize) -> Result<Range<usize>> {
-        let page = room(&mut self.scratch, 0, size);
+        let page = self.scratch.room(size)?;
         let (page_levels, page_values) = page.split_at_mut(levels.len());
         page_levels.copy_from_slice(levels);
         match values {
@@ -268,10 +246,10 @@ impl<'a> Pages<'a> {
                 }
             }
         }
-        let start = self.encoded_bytes;
-        let out = room(&mut self.encoded, start, self.compressor.most(size));
-        self.encoded_bytes += self.compressor.compress(page, out)?;
-        Ok(start..self.encoded_bytes)
+        let start = self.encoded.len();
+        let written = self.compressor.compress(page, self.encoded.room(self.compressor.most(size))?)?;
+        self.encoded.add(written);
+        Ok(start..start + written)
     }
 
     fn finish(self) -> Result<Chunk> {
@@ -396,7 +374,7 @@ impl Others {
                 let pieces = vec![Piece::Bytes(bytes.slice(start as usize..end as usize))];
                 Chunk {
                     pieces,
-                    encoded: Vec::new(),
+                    encoded: Arena::default(),
                     start,
                     metadata: metadata.clone(),
                     column_index,
@@ -415,15 +393,15 @@ fn moved(mut index: OffsetIndexMetaData, by: i64) -> OffsetIndexMetaData {
 
 impl Chunk {
     /// Writes all of it.
-    pub(super) fn write(&mut self, out: &mut impl Write, memory: &Memory) -> io::Result<()> {
+    pub(super) fn write(&mut self, out: &mut impl Write) -> io::Result<()> {
         for piece in self.pieces.drain(..) {
             match piece {
                 Piece::Bytes(bytes) => out.write_all(&bytes)?,
                 Piece::Values(values) => out.write_all(&values)?,
-                Piece::Encoded(range) => out.write_all(&self.encoded[range])?,
+                Piece::Encoded(range) => out.write_all(&self.encoded.as_slice()[range])?,
             }
         }
-        memory.give(std::mem::take(&mut self.encoded));
+        self.encoded = Arena::default();
         Ok(())
     }
 

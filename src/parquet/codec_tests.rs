@@ -62,7 +62,7 @@ fn planes_get_smaller_without_a_search_for_matches_than_with_one() {
 #[test]
 fn planes_hold_one_byte_of_every_element() {
     for size in [2, 4, 8] {
-        for count in [0, 1, 3, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK + 17] {
+        for count in [0, 1, 3, TOGETHER - 1, TOGETHER, TOGETHER + 1, 3 * TOGETHER + 17] {
             let values = bytes(count * size, 5);
             let mut planes = vec![9; values.len()];
             split_streams(size, &values, &mut planes);

@@ -11,7 +11,7 @@ use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
 use parquet::schema::types::{ColumnPath, SchemaDescPtr};
 
-use super::chunk::{Chunk, Memory, Others, VectorColumn, internal};
+use super::chunk::{Chunk, Others, VectorColumn, internal};
 use super::codec::Codec;
 use super::options::{Compression, Encoding, ListType, WriteOptions};
 use super::report::VectorEncoding;
@@ -31,7 +31,6 @@ pub(super) struct Layout {
     pub(super) group_rows: usize,
     vectors: Vec<(usize, String, VectorColumn)>,
     others: Others,
-    pub(super) memory: Memory,
     /// For each leaf of the file, in order.
     leaves: Vec<Leaf>,
 }
@@ -76,7 +75,6 @@ impl Layout {
             group_rows: group_rows(schema, options),
             vectors,
             others: Others::new(others, schema, properties)?,
-            memory: Memory::default(),
             leaves,
         })
     }
@@ -145,7 +143,7 @@ impl Layout {
             match leaf {
                 Leaf::Vector(vector) => {
                     let (column, _, vector) = &self.vectors[*vector];
-                    chunks.push(vector.chunk(&vectors(batches, *column), &self.memory)?);
+                    chunks.push(vector.chunk(&vectors(batches, *column))?);
                 }
                 Leaf::Other => chunks.extend(others.next()),
             }

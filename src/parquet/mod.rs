@@ -4,6 +4,7 @@
 //! the writer puts them into the file in order. Pages of vectors are made here, from [`levels`] and values that are written from
 //! where the record batch has them, or go through a [`codec`]; the other columns, and the footer, are the `parquet` crate's.
 
+mod arena;
 mod chunk;
 mod codec;
 mod layout;

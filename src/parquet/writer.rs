@@ -153,7 +153,7 @@ impl FileWriter {
         let (mut columns, mut column_indexes, mut offset_indexes) = (Vec::new(), Vec::new(), Vec::new());
         for mut chunk in group.chunks {
             let offset = self.out.bytes_written() as i64;
-            let written = chunk.write(&mut self.out, &self.layout.memory);
+            let written = chunk.write(&mut self.out);
             written.map_err(|error| Error::io(self.target.path(), error))?;
             let placed = chunk.placed(offset)?;
             columns.push(placed.metadata);

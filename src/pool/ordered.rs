@@ -33,10 +33,10 @@ impl<T: Send + 'static> Ordered<T> {
     /// For so many threads.
     pub(crate) fn new(threads: usize) -> Result<Self> {
         let pool = if threads > 1 { Some(with_threads(threads - 1)?) } else { None };
-        Ok(Self { pool, most: 2 * threads, pieces: VecDeque::new() })
+        Ok(Self { pool, most: threads + 1, pieces: VecDeque::new() })
     }
 
-    /// True while twice as many are on their way as there are threads: a result should be taken before more work is given.
+    /// True while one more is on its way than there are threads: a result should be taken before more work is given.
     pub(crate) fn is_full(&self) -> bool {
         self.pieces.len() >= self.most
     }

@@ -29,7 +29,7 @@ use crate::vector::{Dtype, RawDtype};
 #[pyfunction]
 #[pyo3(
     signature = (iterable, **options),
-    text_signature = "(iterable, *, dim=None, dtype='float32', raw_dtype='<f4', batch_rows=None, batch_bytes=8388608)"
+    text_signature = "(iterable, *, dim=None, dtype='float32', raw_dtype='<f4', batch_rows=None, batch_bytes=2097152)"
 )]
 pub(super) fn from_iter(
     iterable: &Bound<'_, PyAny>,

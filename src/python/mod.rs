@@ -49,7 +49,7 @@ mod _vecpack {
     signature = (inputs, **options),
     text_signature = "(inputs, *, vector=None, dim=None, dtype='float32', raw_dtype='<f4', framing='auto', columns=None, \
                       schema=None, infer_records=1000, on_error='raise', max_rejects=10000, batch_rows=None, \
-                      batch_bytes=8388608, threads=None, include_path=False, include_record=False, \
+                      batch_bytes=2097152, threads=None, include_path=False, include_record=False, \
                       max_record_bytes=268435456, max_expansion=1000, max_depth=128)"
 )]
 fn scan(
@@ -67,7 +67,7 @@ fn scan(
     signature = (inputs, **options),
     text_signature = "(inputs, *, vector=None, dim=None, dtype='float32', raw_dtype='<f4', framing='auto', columns=None, \
                       schema=None, infer_records=1000, on_error='raise', max_rejects=10000, batch_rows=None, \
-                      batch_bytes=8388608, threads=None, include_path=False, include_record=False, \
+                      batch_bytes=2097152, threads=None, include_path=False, include_record=False, \
                       max_record_bytes=268435456, max_expansion=1000, max_depth=128)"
 )]
 fn read(

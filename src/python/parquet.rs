@@ -38,7 +38,7 @@ use crate::source::Source;
                       max_file_bytes=None, list_type=None, overwrite=False, sync=True, \
                       vector=None, dim=None, dtype='float32', raw_dtype='<f4', framing='auto', columns=None, \
                       schema=None, infer_records=1000, on_error='raise', max_rejects=10000, batch_rows=None, \
-                      batch_bytes=8388608, threads=None, include_path=False, include_record=False, \
+                      batch_bytes=2097152, threads=None, include_path=False, include_record=False, \
                       max_record_bytes=268435456, max_expansion=1000, max_depth=128)"
 )]
 pub(super) fn to_parquet(
@@ -245,7 +245,7 @@ impl PyReport {
     signature = (inputs, **options),
     text_signature = "(inputs, *, vector=None, dim=None, dtype='float32', raw_dtype='<f4', framing='auto', columns=None, \
                       schema=None, infer_records=1000, on_error='raise', max_rejects=10000, batch_rows=None, \
-                      batch_bytes=8388608, threads=None, include_path=False, include_record=False, \
+                      batch_bytes=2097152, threads=None, include_path=False, include_record=False, \
                       max_record_bytes=268435456, max_expansion=1000, max_depth=128)"
 )]
 pub(super) fn inspect(
