@@ -67,14 +67,6 @@ impl Error {
         ErrorKind::Io { path: Some(path.to_owned()), source }.into()
     }
 
-    /// Says which file it was, where that is not known yet.
-    pub(crate) fn at(self, path: &Path) -> Self {
-        match self.into_kind() {
-            ErrorKind::Io { path: None, source } => Self::io(path, source),
-            kind => kind.into(),
-        }
-    }
-
     /// What a panic that was caught becomes.
     pub(crate) fn panicked(payload: &(dyn std::any::Any + Send)) -> Self {
         let text = payload

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use arrow::ipc::writer::{FileWriter, StreamWriter};
 
-use crate::error::Result;
-use crate::output::Target;
+use crate::error::{ErrorKind, Result};
+use crate::output::{Target, sweep_beside};
 use crate::reader::{Progress, Watch};
 use crate::source::Source;
 
@@ -19,14 +19,18 @@ pub fn write_arrow(
     sync: bool,
     watch: Watch<'_>,
 ) -> Result<(Progress, u64)> {
-    let target = Target::create(path, overwrite)?;
-    let out = BufWriter::new(target.file());
+    sweep_beside(path);
+    let target = Target::create(path, overwrite, watch.interrupt.clone())?;
+    let out = BufWriter::new(target.sink());
     let written = if path.extension().is_some_and(|extension| extension == "arrows") {
         write_arrow_stream(source, out, watch)
     } else {
         write_file(source, out, watch)
     };
-    let progress = written.map_err(|error| error.at(path))?;
+    let progress = written.map_err(|error| match error.into_kind() {
+        ErrorKind::Io { path: None, source } => target.error(source),
+        kind => kind.into(),
+    })?;
     Ok((progress, target.commit(sync)?))
 }
 

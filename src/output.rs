@@ -1,90 +1,281 @@
 //! Output files that are either what was there before, or complete.
 //!
 //! What is written goes to a temporary file in the target's directory, which is flushed, synced and renamed. Whoever dies in
-//! between leaves at most a file named `.NAME.*.vecpack-tmp`.
+//! between leaves at most a file named `.NAME.*.vecpack-tmp`, and a later run takes it away. What is no file, such as a FIFO,
+//! cannot be replaced: it is written to as it is.
 
-use std::fs::{self, File, Permissions};
-use std::io;
+mod direct;
+mod leftovers;
+
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use tempfile::NamedTempFile;
 
-use crate::error::{Error, Result};
+use self::direct::Direct;
+pub(crate) use self::leftovers::{Held, hold, sweep, sweep_beside};
+use crate::error::{Error, ErrorKind, Result};
+use crate::pool::interruptible;
+use crate::reader::Interrupt;
 
 /// A file on its way. Dropped without [`commit`](Self::commit), it leaves nothing behind.
 #[derive(Debug)]
 pub(crate) struct Target {
     path: PathBuf,
-    file: NamedTempFile,
+    place: Place,
     overwrite: bool,
+    interrupt: Asked,
 }
 
+#[derive(Debug)]
+enum Place {
+    /// Under another name until it is complete.
+    Aside(NamedTempFile<Arc<Held>>),
+    Direct(Direct),
+}
+
+/// Where the bytes of a [`Target`] go.
+#[derive(Debug, Clone)]
+pub(crate) enum Sink {
+    Aside(Arc<Held>),
+    Direct(Direct),
+}
+
+/// What may ask for an end while the system keeps a target waiting.
+#[derive(Clone, Default)]
+struct Asked(Option<Interrupt>);
+
 impl Target {
-    /// Begins to write what will be `path`. A symbolic link is followed: what it points to is replaced.
-    pub(crate) fn create(path: &Path, overwrite: bool) -> Result<Self> {
-        Self::try_create(path, overwrite).map_err(|error| Error::io(path, error))
+    /// Begins to write what will be `path`. A symbolic link is followed: what it points to is replaced. `interrupt` ends every
+    /// wait: for a FIFO to be read, for bytes to be on the disk.
+    pub(crate) fn create(path: &Path, overwrite: bool, interrupt: Option<Interrupt>) -> Result<Self> {
+        let interrupt = Asked(interrupt);
+        let failure = |error| self::error(path, error);
+        let existing = check(path, overwrite).map_err(failure)?;
+        let permissions = match existing {
+            Existing::Direct => {
+                let direct = Direct::open(path, interrupt.clone()).map_err(failure)?;
+                let (path, place) = (path.to_owned(), Place::Direct(direct));
+                return Ok(Self { path, place, overwrite, interrupt });
+            }
+            Existing::File(permissions) => Some(permissions),
+            Existing::Nothing => None,
+        };
+        let path = match path.is_symlink() {
+            true => fs::canonicalize(path).map_err(|error| self::error(path, error))?,
+            false => path.to_owned(),
+        };
+        let file = aside(&path, permissions).map_err(|error| match error.kind() {
+            // It is the directory that refuses.
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+                self::error(directory(&path), error)
+            }
+            _ => self::error(&path, error),
+        })?;
+        Ok(Self { path, place: Place::Aside(file), overwrite, interrupt })
     }
 
-    fn try_create(path: &Path, overwrite: bool) -> io::Result<Self> {
-        let existing = check(path, overwrite)?;
-        let path = if path.is_symlink() { fs::canonicalize(path)? } else { path.to_owned() };
-        let name = path.file_name().ok_or(io::ErrorKind::IsADirectory)?;
-        let mut prefix = std::ffi::OsString::from(".");
-        prefix.push(name);
-        prefix.push(".");
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(&prefix).suffix(".vecpack-tmp");
-        // A temporary file is private unless told otherwise; the system takes the umask off again.
-        #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        let file = builder.tempfile_in(directory(&path)).map_err(without_path)?;
-        if let Some(permissions) = existing {
-            file.as_file().set_permissions(permissions)?;
+    /// Where to write. All sinks of a target are one file.
+    pub(crate) fn sink(&self) -> Sink {
+        match &self.place {
+            Place::Aside(file) => Sink::Aside(file.as_file().clone()),
+            Place::Direct(direct) => Sink::Direct(direct.clone()),
         }
-        Ok(Self { path, file, overwrite })
     }
 
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
-    }
-
-    pub(crate) fn file(&self) -> &File {
-        self.file.as_file()
+    /// An error that occurred while this target was written.
+    pub(crate) fn error(&self, error: io::Error) -> Error {
+        self::error(&self.path, error)
     }
 
     /// Puts the file in its place and gives its size in bytes. With `sync` it is there after a power failure as well.
     pub(crate) fn commit(self, sync: bool) -> Result<u64> {
-        let path = self.path.clone();
-        self.try_commit(sync).map_err(|error| Error::io(&path, error))
-    }
-
-    fn try_commit(self, sync: bool) -> io::Result<u64> {
-        let bytes = self.file.as_file().metadata()?.len();
+        let (path, interrupt) = (self.path.clone(), self.interrupt.clone());
+        let bytes = self.commit_file(sync)?;
         if sync {
-            self.file.as_file().sync_all()?;
-        }
-        let persisted = match self.overwrite {
-            true => self.file.persist(&self.path),
-            false => self.file.persist_noclobber(&self.path),
-        };
-        persisted.map_err(|error| error.error)?;
-        #[cfg(unix)]
-        if sync {
-            File::open(directory(&self.path))?.sync_all()?;
+            sync_directory(directory(&path), interrupt.0.as_ref())?;
         }
         Ok(bytes)
     }
+
+    /// The same, but a power failure may take its name away again until [`sync_directory`] is called.
+    pub(crate) fn commit_file(self, sync: bool) -> Result<u64> {
+        self.commit_open(sync).map(|(bytes, _)| bytes)
+    }
+
+    /// The same, and gives the file, still locked.
+    pub(crate) fn commit_open(self, sync: bool) -> Result<(u64, Sink)> {
+        let path = self.path.clone();
+        self.try_commit(sync).map_err(|error| self::error(&path, error))
+    }
+
+    fn try_commit(self, sync: bool) -> io::Result<(u64, Sink)> {
+        let file = match self.place {
+            Place::Aside(file) => file,
+            Place::Direct(direct) => return Ok((direct.bytes(), Sink::Direct(direct))),
+        };
+        let bytes = file.as_file().metadata()?.len();
+        if sync {
+            // An error is final: what could not be written is gone, and a second call would say that all is well.
+            self.interrupt.sync(file.as_file())?;
+        }
+        // Some file systems tell only now that there was no space. The file itself stays open: it holds the lock.
+        leftovers::close(file.as_file().try_clone()?)?;
+        let persisted = match self.overwrite {
+            true => file.persist(&self.path),
+            false => file.persist_noclobber(&self.path),
+        };
+        Ok((bytes, Sink::Aside(persisted.map_err(|error| error.error)?)))
+    }
 }
 
-/// Refuses a target that cannot or must not be replaced. Gives the permissions of one that will be.
-fn check(path: &Path, overwrite: bool) -> io::Result<Option<Permissions>> {
+/// Waits until the names in `directory` are on the disk.
+pub(crate) fn sync_directory(directory: &Path, interrupt: Option<&Interrupt>) -> Result<()> {
+    let interrupt = Asked(interrupt.cloned());
+    let synced = || -> io::Result<()> {
+        #[cfg(unix)]
+        interrupt.wait(&Arc::new(File::open(directory)?), |file| file.sync_all(), |_| {})?;
+        Ok(())
+    };
+    synced().map_err(|error| self::error(directory, error))
+}
+
+impl Sink {
+    /// Waits until what was written is on the disk.
+    pub(crate) fn sync(&self, interrupt: Option<&Interrupt>) -> io::Result<()> {
+        match self {
+            // Unlike a target it is not cut when the wait ends.
+            Self::Aside(file) => Asked(interrupt.cloned()).wait(file, |file| file.sync_all(), |_| {}),
+            Self::Direct(_) => Ok(()),
+        }
+    }
+}
+
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Aside(held) => {
+                let mut file: &File = held;
+                file.write(bytes)
+            }
+            Self::Direct(direct) => direct.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Asked {
+    fn check(&self) -> io::Result<()> {
+        match &self.0 {
+            Some(interrupt) if interrupt() => Err(io::Error::other(Interrupted)),
+            _ => Ok(()),
+        }
+    }
+
+    fn sync(&self, file: &Arc<Held>) -> io::Result<()> {
+        // What is cut off need not be written: else the process could not end before the disk has it all.
+        self.wait(file, |file| file.sync_all(), |file| drop(file.set_len(0)))
+    }
+
+    /// Does what may take long; if it is interrupted, `give_up` is told, and the work goes on where nobody waits for it.
+    fn wait<T: Send + Sync + 'static>(
+        &self,
+        on: &Arc<T>,
+        work: fn(&T) -> io::Result<()>,
+        give_up: fn(&T),
+    ) -> io::Result<()> {
+        let Some(interrupt) = &self.0 else { return work(on) };
+        let theirs = on.clone();
+        interruptible(move || work(&theirs), || interrupt()).unwrap_or_else(|| {
+            give_up(on);
+            Err(io::Error::other(Interrupted))
+        })
+    }
+}
+
+impl std::fmt::Debug for Asked {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Asked").field(&self.0.is_some()).finish()
+    }
+}
+
+/// What an I/O error says when a wait was ended.
+#[derive(Debug)]
+struct Interrupted;
+
+impl std::fmt::Display for Interrupted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("interrupted")
+    }
+}
+
+impl std::error::Error for Interrupted {}
+
+/// An error of `path`, or that a wait was ended.
+pub(crate) fn error(path: &Path, error: io::Error) -> Error {
+    match error.get_ref() {
+        Some(inner) if inner.is::<Interrupted>() => ErrorKind::Interrupted.into(),
+        _ => Error::io(path, error),
+    }
+}
+
+/// A new temporary file for `path`.
+fn aside(path: &Path, permissions: Option<Permissions>) -> io::Result<NamedTempFile<Arc<Held>>> {
+    let name = path.file_name().ok_or(io::ErrorKind::IsADirectory)?;
+    let prefix = leftovers::prefix(name);
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(&prefix).suffix(leftovers::SUFFIX);
+    // A name is taken from us only by a sweep that came between making and locking it.
+    for _ in 0..100 {
+        let made = builder.make_in(directory(path), |path| {
+            let mut options = OpenOptions::new();
+            options.write(true).create_new(true);
+            // The system takes the umask off.
+            #[cfg(unix)]
+            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o666);
+            Ok(hold(options.open(path)?).map(Arc::new))
+        });
+        let (held, path) = made.map_err(without_path)?.into_parts();
+        let Some(held) = held.filter(|held| held.has_name()) else { continue };
+        if let Some(permissions) = permissions {
+            held.set_permissions(permissions)?;
+        }
+        return Ok(NamedTempFile::from_parts(held, path));
+    }
+    Err(io::Error::other("no temporary file stays"))
+}
+
+/// What there is under the name of a target.
+enum Existing {
+    Nothing,
+    /// A file that will be replaced; the new one gets its permissions.
+    File(Permissions),
+    /// What is written to as it is.
+    Direct,
+}
+
+/// Refuses a target that cannot or must not be replaced.
+fn check(path: &Path, overwrite: bool) -> io::Result<Existing> {
     let metadata = match fs::metadata(path) {
         Ok(metadata) => metadata,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !path.is_symlink() => {
+            return Ok(Existing::Nothing);
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Err(io::Error::new(error.kind(), "a symbolic link to a file that does not exist"));
+        }
         Err(error) => return Err(error),
     };
     if metadata.is_dir() {
         return Err(io::ErrorKind::IsADirectory.into());
+    }
+    if direct::is_direct(path, &metadata) {
+        return Ok(Existing::Direct);
     }
     if !metadata.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file, cannot be replaced"));
@@ -92,7 +283,7 @@ fn check(path: &Path, overwrite: bool) -> io::Result<Option<Permissions>> {
     if !overwrite {
         return Err(io::Error::new(io::ErrorKind::AlreadyExists, "exists already; `overwrite` replaces it"));
     }
-    Ok(Some(metadata.permissions()))
+    Ok(Existing::File(metadata.permissions()))
 }
 
 /// Like [`check`], to find out before any work is done.

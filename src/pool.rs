@@ -6,7 +6,9 @@
 
 mod ordered;
 
+use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::time::Duration;
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
@@ -54,6 +56,34 @@ fn new(threads: usize) -> Result<Arc<ThreadPool>> {
 /// A lock that a panic elsewhere does not spoil: what it guards is valid between any two statements.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// How long to wait for what the system does before asking for an interrupt.
+pub(crate) const PATIENCE: Duration = Duration::from_millis(50);
+
+/// Does `work`, which the system may keep waiting and no signal ends, on a thread of its own. `None` as soon as `interrupted`
+/// says so: nobody learns then how the work ends.
+pub(crate) fn interruptible<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, std::io::Error> + Send + 'static,
+    interrupted: impl Fn() -> bool,
+) -> Option<Result<T, std::io::Error>> {
+    let (sender, done) = sync_channel(1);
+    let spawned = std::thread::Builder::new()
+        .name("vecpack-wait".to_owned())
+        .spawn(move || drop(sender.send(work())));
+    if let Err(error) = spawned {
+        return Some(Err(error));
+    }
+    loop {
+        match done.recv_timeout(PATIENCE) {
+            Ok(result) => return Some(result),
+            Err(RecvTimeoutError::Disconnected) => {
+                return Some(Err(std::io::Error::other("the thread that waits died")));
+            }
+            Err(RecvTimeoutError::Timeout) if interrupted() => return None,
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+    }
 }
 
 /// Runs `work`; a panic becomes an error instead of passing through threads and languages.

@@ -188,7 +188,7 @@ fn a_directory_gets_a_file_for_each_input() {
     let directory = directory();
     fs::write(directory.path().join("more.msgpack"), records(0..5)).unwrap();
     run(&directory, &["to-parquet", "good.msgpack", "more.msgpack", "-o", "out/"]).expect(0);
-    assert_eq!(names(&directory.path().join("out")), ["good.parquet", "more.parquet"]);
+    assert_eq!(names(&directory.path().join("out")), ["_vecpack", "good.parquet", "more.parquet"]);
     // Neither of two that would get the same name is lost.
     let ended = run(&directory, &["to-parquet", "good.msgpack", "./good.msgpack", "-o", "twice/"]).expect(2);
     assert!(ended.stderr.contains("two inputs would be written to this file"), "{}", ended.stderr);

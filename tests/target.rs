@@ -45,6 +45,8 @@ fn io_kind(error: &Error) -> io::ErrorKind {
 fn listing(directory: &Path) -> Vec<String> {
     let entries = fs::read_dir(directory).unwrap();
     let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().display().to_string()).collect();
+    // What a run into a directory notes; `resume.rs` looks at it.
+    names.retain(|name| name != "_vecpack");
     names.sort();
     names
 }

@@ -139,6 +139,7 @@ def to_parquet(
     max_file_bytes: int | None = None,
     list_type: Literal["fixed", "list"] | None = None,
     overwrite: bool = False,
+    resume: bool = False,
     sync: bool = True,
     vector: _Vector | None = None,
     dim: int | None = None,
@@ -272,6 +273,12 @@ class Report:
     def seconds(self) -> float: ...
     @property
     def row_groups(self) -> int: ...
+    @property
+    def files_before(self) -> int: ...
+    @property
+    def rows_before(self) -> int: ...
+    @property
+    def rejects_before(self) -> int: ...
     @property
     def outputs(self) -> list[str]: ...
     @property

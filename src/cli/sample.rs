@@ -75,14 +75,14 @@ pub(super) fn run(args: &SampleArgs, signals: &Signals) -> Result<(), Failure> {
         return write_sample(&mut out, &sample).and_then(|()| out.flush()).map_err(Failure::Stdout);
     }
     signals.defer();
-    let target = Target::create(&args.out, args.overwrite)?;
+    let target = Target::create(&args.out, args.overwrite, Some(signals.interrupt()))?;
     let mut out = Interruptible {
-        out: BufWriter::with_capacity(1 << 20, target.file()),
+        out: BufWriter::with_capacity(1 << 20, target.sink()),
         interrupt: signals.interrupt(),
     };
     let written = write_sample(&mut out, &sample).and_then(|()| out.flush());
     drop(out);
-    written.map_err(|error| Error::io(&args.out, error))?;
+    written.map_err(|error| target.error(error))?;
     let bytes = target.commit(false)?;
     if !args.quiet {
         let records = count(args.rows, "record");

@@ -28,6 +28,9 @@ impl Signals {
             flag::register(signal, at_once.clone())?;
             flag::register(signal, interrupted.clone())?;
         }
+        // A file larger than the limit of the process is an error of the write, not the end of the process.
+        #[cfg(unix)]
+        flag::register(signal_hook::consts::SIGXFSZ, Arc::default())?;
         Ok(Self { interrupted, at_once })
     }
 

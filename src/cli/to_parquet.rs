@@ -1,6 +1,6 @@
 //! `vecpack to-parquet`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueHint};
 use serde::Serialize;
@@ -18,11 +18,13 @@ use crate::source::Source;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 A file is written under a temporary name and renamed when it is complete: OUT is either what it was \
-before, or the complete new file.
+before, or the complete new file. A directory run that was interrupted goes on with --resume; what is done \
+stands in OUT/_vecpack.
 
 Examples:
   vecpack to-parquet vectors.msgpack -o vectors.parquet
   vecpack to-parquet 'vectors/*.msgpack' -o parquet/ --compression zstd --encoding byte-stream-split
+  vecpack to-parquet 'vectors/*.msgpack' -o parquet/ --resume
   vecpack to-parquet broken.msgpack -o good.parquet --on-error skip --json
   zcat vectors.msgpack.gz | vecpack to-parquet - -o vectors.parquet")]
 pub(super) struct ToParquetArgs {
@@ -42,6 +44,11 @@ pub(super) struct ToParquetArgs {
     /// Replace files that exist.
     #[arg(long, help_heading = "Output")]
     overwrite: bool,
+
+    /// Finish what an earlier run into the directory OUT has left to do: inputs that are not done yet, that changed, or whose
+    /// files are gone.
+    #[arg(long, conflicts_with = "overwrite", help_heading = "Output")]
+    resume: bool,
 
     /// Do not wait until the files are on the disk: faster, but a power failure may leave them incomplete.
     #[arg(long, help_heading = "Output")]
@@ -106,6 +113,7 @@ impl ToParquetArgs {
             .with_encoding(self.write.encoding)
             .with_row_group_bytes(self.write.row_group_bytes.as_usize())
             .with_overwrite(self.overwrite)
+            .with_resume(self.resume)
             .with_sync(!self.no_sync);
         options.list_type = self.write.list_type;
         options.max_file_bytes = self.write.max_file_bytes.map(|size| size.0);
@@ -122,6 +130,9 @@ struct JsonReport<'a> {
 }
 
 pub(super) fn run(args: &ToParquetArgs, signals: &Signals) -> Result<(), Failure> {
+    if args.json && ["/dev/stdout", "/dev/fd/1"].iter().any(|name| args.out == Path::new(name)) {
+        return Err(Failure::Usage("--json goes to standard output, and so would the data".to_owned()));
+    }
     let inputs = inputs::inputs(&args.input.inputs, signals)?;
     check_outputs(&inputs, &args.out, &args.options())?;
     let source = Source::new(inputs, args.policy.apply(args.input.read.options()))?;

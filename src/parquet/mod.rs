@@ -7,28 +7,30 @@
 mod arena;
 mod chunk;
 mod codec;
+mod directory;
+mod files;
 mod layout;
 mod levels;
+mod manifest;
 mod options;
 mod report;
 mod writer;
 
-use std::collections::HashSet;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::Path;
 use std::time::Instant;
 
 use arrow::array::{RecordBatch, RecordBatchReader};
-use arrow::datatypes::SchemaRef;
 
 pub use options::{Compression, Encoding, ListType, WriteOptions};
 pub use report::{Report, VectorEncoding};
 
-use self::writer::FileWriter;
+use self::files::{Files, Output, parts, remove_parts};
+use self::manifest::Manifest;
 use crate::error::{Error, Result};
+#[cfg(feature = "cli")]
 use crate::input::Input;
 use crate::options::cores;
-use crate::output::check_target;
+use crate::output::{check_target, sweep, sweep_beside, sync_directory};
 use crate::reader::{Progress, Watch};
 use crate::source::Source;
 
@@ -53,23 +55,40 @@ pub fn to_parquet(
     mut watch: Watch<'_>,
 ) -> Result<Report> {
     let begin = Instant::now();
+    options.check()?;
     let mut report = Report::new();
-    let mut before = Progress::default();
-    let outputs = outputs(&source.shared_inputs(), out, options)?;
     let threads = options.threads.unwrap_or_else(|| source.options().thread_count());
-    let rejects = source.begin_scan();
-    for (inputs, path) in outputs {
-        let reader = source.reader_of(inputs, rejects.clone())?;
-        let mut files = Files::begin(path, &reader.schema(), options, threads)?;
-        before = watch.follow(reader, before, |batch| files.write(&batch, &mut report))?;
+    let progress = if is_directory_of(out, options)? {
+        let rejects = source.begin_scan();
+        directory::convert(source, out, options, threads, rejects, &mut watch, &mut report)?
+    } else {
+        check_target(out, options.overwrite)?;
+        sweep_beside(out);
+        let output = Output::File(out.to_owned());
+        let mut files = Files::new(output, source.schema(), options, threads, watch.interrupt.clone());
+        // Before anything is read: it may be refused.
+        files.begin()?;
+        let write = |batch| files.write(&batch, &mut report).map(drop);
+        let progress = watch.follow(source.reader()?, Progress::default(), write)?;
         files.finish(&mut report)?;
-    }
-    watch.tell(before)?;
+        sync_name(out, options, &watch)?;
+        watch.tell(progress)?;
+        progress
+    };
     report.rejects = source.rejects().count();
-    report.files = before.files;
-    report.bytes_in = before.bytes;
+    report.files = progress.files;
+    report.bytes_in = progress.bytes;
     report.seconds = begin.elapsed().as_secs_f64();
     Ok(report)
+}
+
+/// Waits until the name of a new file is on the disk.
+fn sync_name(path: &Path, options: &WriteOptions, watch: &Watch<'_>) -> Result<()> {
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    match directory.unwrap_or(Path::new(".")) {
+        directory if options.sync => sync_directory(directory, watch.interrupt.as_ref()),
+        _ => Ok(()),
+    }
 }
 
 /// Writes any stream of record batches to one Parquet file. Vector columns are told by their type, lists of fixed size.
@@ -80,14 +99,24 @@ pub fn write_parquet(
     mut watch: Watch<'_>,
 ) -> Result<Report> {
     let begin = Instant::now();
+    options.check()?;
+    if options.resume {
+        return Err(Error::option("resume: a stream of record batches has no inputs that could be done already"));
+    }
     let mut report = Report::new();
     let mut progress = Progress::default();
     let threads = options.threads.unwrap_or_else(cores);
-    let output = match options.max_file_bytes {
-        Some(_) => parts(path, options)?,
-        None => Output::File(path.to_owned()),
+    let in_parts = options.max_file_bytes.is_some() && is_directory_of(path, options)?;
+    let output = if in_parts {
+        begin_parts(path, options)?;
+        Output::Parts(path.to_owned(), 0)
+    } else {
+        check_target(path, options.overwrite)?;
+        sweep_beside(path);
+        Output::File(path.to_owned())
     };
-    let mut files = Files::begin(output, &reader.schema(), options, threads)?;
+    let mut files = Files::new(output, reader.schema(), options, threads, watch.interrupt.clone());
+    files.begin()?;
     for batch in reader {
         let batch: RecordBatch = batch?;
         files.write(&batch, &mut report)?;
@@ -97,6 +126,15 @@ pub fn write_parquet(
         watch.check_interrupt()?;
     }
     files.finish(&mut report)?;
+    if in_parts && options.overwrite {
+        let made = report.outputs.len();
+        remove_parts(path, |number| number < made)?;
+    }
+    match in_parts {
+        true if options.sync => sync_directory(path, watch.interrupt.as_ref())?,
+        true => {}
+        false => sync_name(path, options, &watch)?,
+    }
     report.bytes_in = progress.bytes;
     report.seconds = begin.elapsed().as_secs_f64();
     Ok(report)
@@ -105,145 +143,47 @@ pub fn write_parquet(
 /// Refuses targets that must not be replaced, before anything of the inputs is read.
 #[cfg(feature = "cli")]
 pub(crate) fn check_outputs(inputs: &[Input], out: &Path, options: &WriteOptions) -> Result<()> {
-    outputs(&inputs.into(), out, options).map(drop)
+    options.check()?;
+    match is_directory_of(out, options)? {
+        true => directory::check(inputs, out, options).map(drop),
+        false => check_target(out, options.overwrite),
+    }
 }
 
-/// Where rows go.
-enum Output {
-    File(PathBuf),
-    /// Into files of this directory, one after another.
-    Parts(PathBuf),
+/// Whether `out` is a directory of files. Refuses options that go with a directory where it is none.
+fn is_directory_of(out: &Path, options: &WriteOptions) -> Result<bool> {
+    let is_directory = is_directory(out);
+    let name = out.display();
+    match options {
+        _ if is_directory => Ok(true),
+        WriteOptions { max_file_bytes: Some(_), .. } => Err(Error::option(format!(
+            "max_file_bytes: {name} is one file, and cannot be several: give a directory"
+        ))),
+        WriteOptions { resume: true, .. } => Err(Error::option(format!(
+            "resume: {name} is one file, which is there or not: give a directory"
+        ))),
+        _ => Ok(false),
+    }
 }
 
-/// Which inputs go where. Targets that must not be replaced are refused before any work is done.
-fn outputs(inputs: &Arc<[Input]>, out: &Path, options: &WriteOptions) -> Result<Vec<(Arc<[Input]>, Output)>> {
-    if options.max_file_bytes.is_some() {
-        return Ok(vec![(inputs.clone(), parts(out, options)?)]);
-    }
-    let mut outputs = Vec::new();
-    if is_directory(out) {
-        std::fs::create_dir_all(out).map_err(|error| Error::io(out, error))?;
-        let mut taken = HashSet::new();
-        for (number, input) in inputs.iter().enumerate() {
-            let path = out.join(file_name(input, number));
-            if !taken.insert(path.clone()) {
-                let message = format!(
-                    "{}: two inputs would be written to this file, one of them {}",
-                    path.display(),
-                    input.name()
-                );
-                return Err(Error::option(message));
-            }
-            check_target(&path, options.overwrite)?;
-            outputs.push((Arc::from([input.clone()]), Output::File(path)));
-        }
-    } else {
-        check_target(out, options.overwrite)?;
-        outputs.push((inputs.clone(), Output::File(out.to_owned())));
-    }
-    Ok(outputs)
-}
-
-/// Files of a certain size in the directory `out`.
-fn parts(out: &Path, options: &WriteOptions) -> Result<Output> {
-    if !is_directory(out) {
-        return Err(Error::option(format!(
-            "max_file_bytes: {} is one file, and cannot be several: give a directory",
-            out.display()
-        )));
-    }
+/// Makes a directory for the parts of a stream.
+fn begin_parts(out: &Path, options: &WriteOptions) -> Result<()> {
     std::fs::create_dir_all(out).map_err(|error| Error::io(out, error))?;
-    if let Some(part) = parts_from(out, 0)?.first() {
+    if Manifest::exists(out)? {
+        if !options.overwrite {
+            return Err(Manifest::refuse(out));
+        }
+        Manifest::remove(out)?;
+    }
+    if let Some((_, part)) = parts(out)?.first() {
         check_target(part, options.overwrite)?;
     }
-    Ok(Output::Parts(out.to_owned()))
-}
-
-fn part_name(number: usize) -> String {
-    format!("part-{number:05}.parquet")
-}
-
-/// The files in `directory` that are named like parts with this number or later ones, in order.
-fn parts_from(directory: &Path, number: usize) -> Result<Vec<PathBuf>> {
-    let failure = |error| Error::io(directory, error);
-    let mut parts = Vec::new();
-    for entry in std::fs::read_dir(directory).map_err(failure)? {
-        let path = entry.map_err(failure)?.path();
-        let name = path.file_name().and_then(|name| name.to_str());
-        let digits = name.and_then(|name| name.strip_prefix("part-")?.strip_suffix(".parquet"));
-        let part = digits.filter(|digits| digits.len() >= 5).and_then(|digits| digits.parse::<usize>().ok());
-        if let Some(part) = part.filter(|part| *part >= number) {
-            parts.push((part, path));
-        }
-    }
-    parts.sort_unstable();
-    Ok(parts.into_iter().map(|(_, path)| path).collect())
-}
-
-/// The files of one output, one after another.
-struct Files<'a> {
-    output: Output,
-    schema: SchemaRef,
-    options: &'a WriteOptions,
-    threads: usize,
-    writer: FileWriter,
-    /// Files that are complete.
-    complete: usize,
-}
-
-impl<'a> Files<'a> {
-    fn begin(output: Output, schema: &SchemaRef, options: &'a WriteOptions, threads: usize) -> Result<Self> {
-        let writer = FileWriter::create(&output.path(0), schema, options, threads)?;
-        Ok(Self { output, schema: schema.clone(), options, threads, writer, complete: 0 })
-    }
-
-    fn write(&mut self, batch: &RecordBatch, report: &mut Report) -> Result<()> {
-        let mut rows = self.writer.write(batch)?;
-        while rows < batch.num_rows() {
-            let path = self.output.path(self.complete + 1);
-            let next = FileWriter::create(&path, &self.schema, self.options, self.threads)?;
-            let full = std::mem::replace(&mut self.writer, next);
-            report.add(self.output.path(self.complete), full.finish()?);
-            self.complete += 1;
-            rows += self.writer.write(&batch.slice(rows, batch.num_rows() - rows))?;
-        }
-        Ok(())
-    }
-
-    fn finish(self, report: &mut Report) -> Result<()> {
-        report.add(self.output.path(self.complete), self.writer.finish()?);
-        // Parts of an earlier run that this one did not replace would be read as if they belonged to it.
-        if let (Output::Parts(directory), true) = (&self.output, self.options.overwrite) {
-            for path in parts_from(directory, self.complete + 1)? {
-                std::fs::remove_file(&path).map_err(|error| Error::io(&path, error))?;
-            }
-        }
-        Ok(())
-    }
-}
-
-impl Output {
-    fn path(&self, number: usize) -> PathBuf {
-        match self {
-            Self::File(path) => path.clone(),
-            Self::Parts(directory) => directory.join(part_name(number)),
-        }
-    }
+    sweep(out);
+    Ok(())
 }
 
 fn is_directory(out: &Path) -> bool {
     let ends_in_separator =
         out.as_os_str().as_encoded_bytes().last().is_some_and(|&byte| std::path::is_separator(byte.into()));
     ends_in_separator || out.is_dir() || (out.extension().is_none() && !out.exists())
-}
-
-fn file_name(input: &Input, number: usize) -> PathBuf {
-    match input.as_path().and_then(Path::file_stem) {
-        Some(stem) => {
-            let mut name = stem.to_owned();
-            name.push(".parquet");
-            name.into()
-        }
-        None => part_name(number).into(),
-    }
 }

@@ -91,6 +91,8 @@ pub struct WriteOptions {
     pub threads: Option<usize>,
     /// Replace a target that exists.
     pub overwrite: bool,
+    /// Finish what an earlier run into this directory has left to do, and nothing else.
+    pub resume: bool,
     /// Wait until the file is on the disk before it gets its name.
     pub sync: bool,
 }
@@ -105,6 +107,7 @@ impl Default for WriteOptions {
             list_type: None,
             threads: None,
             overwrite: false,
+            resume: false,
             sync: true,
         }
     }
@@ -151,6 +154,11 @@ impl WriteOptions {
         Self { overwrite, ..self }
     }
 
+    /// Sets [`resume`](Self::resume).
+    pub fn with_resume(self, resume: bool) -> Self {
+        Self { resume, ..self }
+    }
+
     /// Sets [`sync`](Self::sync).
     pub fn with_sync(self, sync: bool) -> Self {
         Self { sync, ..self }
@@ -162,6 +170,9 @@ impl WriteOptions {
             Self { row_group_bytes: 0, .. } => zero("row_group_bytes"),
             Self { max_file_bytes: Some(0), .. } => zero("max_file_bytes"),
             Self { threads: Some(0), .. } => zero("threads"),
+            Self { overwrite: true, resume: true, .. } => {
+                Err(Error::option("overwrite makes all anew, and resume what is missing: pass one of them"))
+            }
             _ => Ok(()),
         }
     }

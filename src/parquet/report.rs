@@ -26,6 +26,12 @@ pub struct Report {
     pub seconds: f64,
     /// Row groups written.
     pub row_groups: u64,
+    /// Inputs that an earlier run had done, which this one, told to `resume`, left as they were.
+    pub files_before: u64,
+    /// Rows of those inputs. `rows` and these are the rows of the whole.
+    pub rows_before: u64,
+    /// Rejects of those inputs.
+    pub rejects_before: u64,
     /// The files written.
     #[serde(serialize_with = "as_text")]
     pub outputs: Vec<PathBuf>,
@@ -55,18 +61,21 @@ impl Report {
             bytes_out: 0,
             seconds: 0.0,
             row_groups: 0,
+            files_before: 0,
+            rows_before: 0,
+            rejects_before: 0,
             outputs: Vec::new(),
             encodings: Vec::new(),
         }
     }
 
-    pub(super) fn add(&mut self, path: PathBuf, written: Written) {
+    pub(super) fn add(&mut self, path: PathBuf, written: &Written) {
         self.rows += written.rows;
         self.row_groups += written.row_groups;
         self.bytes_out += written.bytes;
-        for encoding in written.vectors {
-            if !self.encodings.contains(&encoding) {
-                self.encodings.push(encoding);
+        for encoding in &written.vectors {
+            if !self.encodings.contains(encoding) {
+                self.encodings.push(encoding.clone());
             }
         }
         self.outputs.push(path);
@@ -97,6 +106,10 @@ impl fmt::Display for Report {
             size(self.bytes_out),
             count(self.row_groups, "row group"),
         )?;
+        if self.files_before > 0 {
+            let (inputs, rows) = (count(self.files_before, "input"), count(self.rows_before, "row"));
+            writeln!(f, "before   {rows} from {inputs}, done by an earlier run")?;
+        }
         for VectorEncoding { column, encoding, compression } in &self.encodings {
             let compression = if *compression == "none" { "uncompressed" } else { compression };
             writeln!(f, "encoded  {column}: {encoding}, {compression}")?;

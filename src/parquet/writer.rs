@@ -1,6 +1,5 @@
 //! One Parquet file: row groups, one behind another, and what tells where they are.
 
-use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -19,8 +18,9 @@ use super::layout::{Group, Layout};
 use super::options::{ListType, WriteOptions};
 use super::report::VectorEncoding;
 use crate::error::{Error, ErrorKind, Result};
-use crate::output::Target;
+use crate::output::{Sink, Target};
 use crate::pool::{Ordered, lock};
+use crate::reader::Interrupt;
 
 /// After so many row groups the next ones hold twice as many rows: a file can have 32,767.
 const GROUPS_OF_A_SIZE: usize = 2048;
@@ -53,6 +53,23 @@ pub(super) struct Written {
     pub(super) row_groups: u64,
     pub(super) bytes: u64,
     pub(super) vectors: Vec<VectorEncoding>,
+    /// The type of vectors for readers that know Arrow's types.
+    pub(super) list_type: ListType,
+}
+
+/// The end of a Parquet file that holds no rows of these columns.
+pub(super) fn end_of_nothing(schema: &Schema, options: &WriteOptions, list_type: ListType) -> Result<Vec<u8>> {
+    let layout = Layout::new(schema, options)?;
+    let metadata = ParquetMetaDataBuilder::new(file_metadata(&layout, 0, list_type)).build();
+    let mut end = Vec::new();
+    ParquetMetaDataWriter::new(&mut end, &metadata).finish().map_err(internal)?;
+    Ok(end)
+}
+
+fn file_metadata(layout: &Layout, rows: i64, list_type: ListType) -> FileMetaData {
+    let created_by = concat!("vecpack version ", env!("CARGO_PKG_VERSION")).to_owned();
+    let known = Some(vec![layout.arrow_schema(list_type)]);
+    FileMetaData::new(1, rows, Some(created_by), known, layout.descriptor.clone(), None)
 }
 
 impl FileWriter {
@@ -61,14 +78,14 @@ impl FileWriter {
         schema: &Schema,
         options: &WriteOptions,
         threads: usize,
+        interrupt: Option<Interrupt>,
     ) -> Result<Self> {
         options.check()?;
         let layout = Arc::new(Layout::new(schema, options)?);
-        let target = Target::create(path, options.overwrite)?;
-        let file = target.file().try_clone().map_err(|error| Error::io(path, error))?;
+        let target = Target::create(path, options.overwrite, interrupt)?;
         let failed = Failure::default();
-        let mut out = TrackedWrite::new(Out { file, failed: failed.clone() });
-        out.write_all(MAGIC).map_err(|error| Error::io(path, error))?;
+        let mut out = TrackedWrite::new(Out { file: target.sink(), failed: failed.clone() });
+        out.write_all(MAGIC).map_err(|error| target.error(error))?;
         Ok(Self {
             out,
             failed,
@@ -105,6 +122,12 @@ impl FileWriter {
             }
         }
         Ok(start)
+    }
+
+    /// How many more rows there is room for; `None` as long as nothing limits that.
+    pub(super) fn room(&self) -> Option<usize> {
+        let groups = Some(self.most).filter(|most| *most < usize::MAX)?.saturating_sub(self.begun);
+        Some(groups.saturating_mul(self.group_rows()).saturating_sub(self.pending_rows))
     }
 
     /// Rows of the next row group.
@@ -154,7 +177,7 @@ impl FileWriter {
         for mut chunk in group.chunks {
             let offset = self.out.bytes_written() as i64;
             let written = chunk.write(&mut self.out);
-            written.map_err(|error| Error::io(self.target.path(), error))?;
+            written.map_err(|error| self.target.error(error))?;
             let placed = chunk.placed(offset)?;
             columns.push(placed.metadata);
             column_indexes.push(placed.column_index.unwrap_or(ColumnIndexMetaData::NONE));
@@ -177,21 +200,18 @@ impl FileWriter {
         Ok(())
     }
 
-    /// Completes the file and puts it in its place.
+    /// Completes the file and puts it in its place. Its name is on the disk when [`crate::output::sync_directory`] says so.
     pub(super) fn finish(mut self) -> Result<Written> {
         if self.pending_rows > 0 {
             self.begin_group()?;
         }
         while self.append_next()? {}
-        let path = self.target.path().to_owned();
         let rows: i64 = self.groups.iter().map(RowGroupMetaData::num_rows).sum();
         let row_groups = self.groups.len() as u64;
-        let created_by = concat!("vecpack version ", env!("CARGO_PKG_VERSION")).to_owned();
-        let schema = self.layout.descriptor.clone();
         // Older versions of pyarrow fail at lists of fixed size that are null.
         let list_type = if self.has_nulls { ListType::List } else { ListType::Fixed };
-        let known = Some(vec![self.layout.arrow_schema(self.options.list_type.unwrap_or(list_type))]);
-        let metadata = FileMetaData::new(1, rows, Some(created_by), known, schema, None);
+        let list_type = self.options.list_type.unwrap_or(list_type);
+        let metadata = file_metadata(&self.layout, rows, list_type);
         let offset_indexes =
             self.offset_indexes.into_iter().map(|indexes| indexes.into_iter().collect()).collect();
         let metadata = ParquetMetaDataBuilder::new(metadata)
@@ -201,16 +221,16 @@ impl FileWriter {
             .build();
         ParquetMetaDataWriter::new_with_tracked(self.out, &metadata).finish().map_err(
             |error| match internal(error).into_kind() {
-                ErrorKind::Io { source, .. } => Error::io(&path, source),
+                ErrorKind::Io { source, .. } => self.target.error(source),
                 kind => kind.into(),
             },
         )?;
         // The last bytes were written when the writer was dropped, which tells nobody that it failed.
         if let Some(error) = lock(&self.failed).take() {
-            return Err(Error::io(&path, error));
+            return Err(self.target.error(error));
         }
-        let bytes = self.target.commit(self.options.sync)?;
-        Ok(Written { rows: rows as u64, row_groups, bytes, vectors: self.layout.encodings() })
+        let bytes = self.target.commit_file(self.options.sync)?;
+        Ok(Written { rows: rows as u64, row_groups, bytes, vectors: self.layout.encodings(), list_type })
     }
 }
 
@@ -222,7 +242,7 @@ type Failure = Arc<Mutex<Option<io::Error>>>;
 
 /// The file, which remembers that writing failed.
 struct Out {
-    file: File,
+    file: Sink,
     failed: Failure,
 }
 

@@ -141,6 +141,7 @@ fn set_write_option(options: &mut WriteOptions, name: &str, value: &Bound<'_, Py
         }
         "max_file_bytes" => options.max_file_bytes = optional(name, value)?,
         "overwrite" => options.overwrite = value.extract()?,
+        "resume" => options.resume = value.extract()?,
         "sync" => options.sync = value.extract()?,
         _ => return Ok(false),
     }

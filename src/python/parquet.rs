@@ -29,13 +29,14 @@ use crate::source::Source;
 ///
 /// ``source`` is a ``Source``, inputs as ``scan`` takes them (read options may follow), or anything with
 /// ``__arrow_c_stream__``. ``path`` is one file, or a directory that gets a file for each input, or, with ``max_file_bytes``,
-/// files of about that size: the latter if it is a directory, ends in ``/`` or has no extension. ``progress`` is true for a bar on the terminal, or is called with
+/// files of about that size: the latter if it is a directory, ends in ``/`` or has no extension. With ``resume`` a run into
+/// a directory does what an earlier one has left to do. ``progress`` is true for a bar on the terminal, or is called with
 /// (bytes done, bytes in total or None, rows).
 #[pyfunction]
 #[pyo3(
     signature = (source, path, *, progress = None, **options),
     text_signature = "(source, path, *, progress=None, compression='auto', encoding='auto', row_group_bytes=8388608, \
-                      max_file_bytes=None, list_type=None, overwrite=False, sync=True, \
+                      max_file_bytes=None, list_type=None, overwrite=False, resume=False, sync=True, \
                       vector=None, dim=None, dtype='float32', raw_dtype='<f4', framing='auto', columns=None, \
                       schema=None, infer_records=1000, on_error='raise', max_rejects=10000, batch_rows=None, \
                       batch_bytes=2097152, threads=None, include_path=False, include_record=False, \
@@ -212,6 +213,24 @@ impl PyReport {
     #[getter]
     fn row_groups(&self) -> u64 {
         self.0.row_groups
+    }
+
+    /// Inputs that an earlier run had done, which this one left as they were.
+    #[getter]
+    fn files_before(&self) -> u64 {
+        self.0.files_before
+    }
+
+    /// Rows of those inputs.
+    #[getter]
+    fn rows_before(&self) -> u64 {
+        self.0.rows_before
+    }
+
+    /// Rejects of those inputs.
+    #[getter]
+    fn rejects_before(&self) -> u64 {
+        self.0.rejects_before
     }
 
     /// The files written.

@@ -49,6 +49,13 @@ impl Add for Progress {
     }
 }
 
+/// What an input gave that is done with.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Ended {
+    pub(crate) rows: u64,
+    pub(crate) rejects: u64,
+}
+
 /// A scan of a [`Source`](crate::Source): gives its record batches in input order.
 ///
 /// Dropping it ends the scan. An error ends it too: what follows is the end.
@@ -64,6 +71,9 @@ pub struct Reader {
     buffers: Arc<StepBuffers>,
     rejects: Arc<Mutex<Rejects>>,
     progress: Progress,
+    /// Of the input whose batches come now.
+    current: Ended,
+    ended: Vec<Ended>,
     interrupt: Option<Interrupt>,
 }
 
@@ -85,6 +95,8 @@ impl Reader {
             buffers: Arc::default(),
             rejects,
             progress: Progress::default(),
+            current: Ended::default(),
+            ended: Vec::new(),
             interrupt: None,
         })
     }
@@ -102,6 +114,11 @@ impl Reader {
     /// How far the scan has come.
     pub fn progress(&self) -> Progress {
         self.progress
+    }
+
+    /// The inputs that ended since the last call, in their order: all but the one that the latest batch is of.
+    pub(crate) fn take_ended(&mut self) -> Vec<Ended> {
+        std::mem::take(&mut self.ended)
     }
 
     /// What was rejected so far.
@@ -131,6 +148,7 @@ impl Reader {
                 run.check_unchanged()?;
                 self.runs.pop_front();
                 self.progress.files += 1;
+                self.ended.push(std::mem::take(&mut self.current));
                 continue;
             };
             let Some(step) = slot.next(self.pool.as_deref()) else {
@@ -148,6 +166,8 @@ impl Reader {
                 run.lane_ended(end);
             }
             let Some(decoded) = decoded else { continue };
+            self.current.rejects += decoded.rejects.count();
+            self.current.rows += decoded.batch.num_rows() as u64;
             lock(&self.rejects).append(decoded.rejects, run.name());
             if decoded.batch.num_rows() > 0 {
                 self.progress.rows += decoded.batch.num_rows() as u64;

@@ -1,0 +1,159 @@
+//! Temporary files, and those that died with their process.
+//!
+//! Whoever writes a temporary file holds a lock on it, which the system takes away however the process ends: a file that nobody
+//! holds is dead. There are file systems on which a lock is not seen from another machine, so the name says on which one the
+//! file was made, and a file of another machine is left alone for a day after it was last written to.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::ops::Deref;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use super::directory;
+
+pub(super) const SUFFIX: &str = ".vecpack-tmp";
+
+/// How long a file of another machine is left alone.
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+/// How many names of a directory are looked at for the sake of one file: more would take longer than a small conversion.
+const NAMES: usize = 10_000;
+/// The most bytes of a target's name in that of its temporary file: names of files have a limit.
+const LONGEST: usize = 200;
+
+/// The name of a temporary file for `name`, up to what is random.
+pub(super) fn prefix(name: &OsStr) -> OsString {
+    let mut prefix = OsString::from(".");
+    if name.len() > LONGEST {
+        prefix.push(name.to_string_lossy().chars().take(LONGEST / 4).collect::<String>());
+    } else {
+        prefix.push(name);
+    }
+    prefix.push(format!(".{}-", machine()));
+    prefix
+}
+
+/// A few digits that tell this machine from others.
+fn machine() -> String {
+    #[cfg(unix)]
+    let name = rustix::system::uname().nodename().to_bytes().to_vec();
+    #[cfg(not(unix))]
+    let name = Vec::new();
+    // FNV-1a: the same in every build.
+    let hash = name.iter().fold(0x811c_9dc5_u32, |hash, &byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+    format!("{hash:08x}")
+}
+
+/// A file that this process holds, as far as the file system has locks.
+#[derive(Debug)]
+pub(crate) struct Held {
+    file: File,
+    /// Whether there is a lock.
+    locked: bool,
+}
+
+/// Holds `file`; `None` if another process, or another part of this one, does.
+pub(crate) fn hold(file: File) -> Option<Held> {
+    #[cfg(unix)]
+    let locked = match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => true,
+        Err(rustix::io::Errno::WOULDBLOCK) => return None,
+        Err(_) => false,
+    };
+    #[cfg(not(unix))]
+    let locked = false;
+    Some(Held { file, locked })
+}
+
+impl Held {
+    /// Whether the file still is in a directory.
+    pub(super) fn has_name(&self) -> bool {
+        #[cfg(unix)]
+        return self.file.metadata().is_ok_and(|file| std::os::unix::fs::MetadataExt::nlink(&file) > 0);
+        #[cfg(not(unix))]
+        true
+    }
+
+    /// Whether it is the file that `path` names.
+    pub(crate) fn is_at(&self, path: &Path) -> bool {
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::MetadataExt;
+            let here = self.file.metadata().map(|file| (file.dev(), file.ino()));
+            let there = fs::metadata(path).map(|file| (file.dev(), file.ino()));
+            matches!((here, there), (Ok(here), Ok(there)) if here == there)
+        }
+        #[cfg(not(unix))]
+        path.exists()
+    }
+}
+
+impl Deref for Held {
+    type Target = File;
+
+    fn deref(&self) -> &File {
+        &self.file
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // A forked child has the file open as well, and would hold it for as long as it lives.
+        #[cfg(unix)]
+        if self.locked {
+            let _ = rustix::fs::flock(&self.file, rustix::fs::FlockOperation::Unlock);
+        }
+    }
+}
+
+/// Closes a file and says whether that succeeded.
+pub(super) fn close(file: File) -> io::Result<()> {
+    #[cfg(unix)]
+    return nix::unistd::close(file).map_err(io::Error::from);
+    #[cfg(not(unix))]
+    {
+        drop(file);
+        Ok(())
+    }
+}
+
+/// Removes temporary files in `directory` that no process writes any more.
+pub(crate) fn sweep(directory: &Path) {
+    sweep_some(directory, usize::MAX);
+}
+
+/// The same in the directory of the file `path`, if that is no large one.
+pub(crate) fn sweep_beside(path: &Path) {
+    sweep_some(directory(path), NAMES);
+}
+
+/// Whether anything could be removed must not decide about the work, so there are no errors.
+fn sweep_some(directory: &Path, most: usize) {
+    let Ok(entries) = fs::read_dir(directory) else { return };
+    for entry in entries.take(most).flatten() {
+        let name = entry.file_name();
+        let name = name.as_encoded_bytes();
+        if name.starts_with(b".") && name.ends_with(SUFFIX.as_bytes()) {
+            remove_if_dead(&entry.path(), name);
+        }
+    }
+}
+
+fn remove_if_dead(path: &Path, name: &[u8]) {
+    // Only a file: to open anything else may wait, or do something.
+    if !fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file()) {
+        return;
+    }
+    let Some(held) = OpenOptions::new().write(true).open(path).ok().and_then(hold) else { return };
+    let stem = &name[..name.len() - SUFFIX.len()];
+    let is_ours = stem.rsplit(|&byte| byte == b'.').next().is_some_and(|tag| {
+        tag.strip_prefix(machine().as_bytes()).is_some_and(|random| random.starts_with(b"-"))
+    });
+    let modified = held.metadata().and_then(|metadata| metadata.modified());
+    let age = modified.ok().and_then(|modified| SystemTime::now().duration_since(modified).ok());
+    if held.locked && (is_ours || age.is_some_and(|age| age > DAY)) {
+        // While it is held: whoever has just made it and not yet locked it sees that it has no name any more.
+        let _ = fs::remove_file(path);
+    }
+}

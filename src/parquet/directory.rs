@@ -1,0 +1,404 @@
+//! Runs that fill a directory, and go on where an earlier one ended.
+//!
+//! Rows go into *groups*: some inputs, and the files that hold all of their rows and nothing else. Without `max_file_bytes` a
+//! group is an input and its file. With it, a file ends with an input where the next one would not fit, and a group goes from one
+//! such end to the next. When the files of a group are under their names, the [`Manifest`] gets a line; a run that resumes does
+//! the groups again that have none. See docs/design/resume.md.
+
+use std::collections::{HashMap, HashSet};
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::UNIX_EPOCH;
+
+use serde_json::{Map, Value, json};
+
+use super::files::{Complete, Files, Output, part_name, part_number, parts, remove_parts};
+use super::manifest::{Done, DoneInput, DoneOutput, InputVersion, Manifest, to_text};
+use super::options::{ListType, WriteOptions};
+use super::report::Report;
+use super::writer::end_of_nothing;
+use crate::error::{Error, Result};
+use crate::input::Input;
+use crate::output::{check_target, sweep};
+use crate::reader::{Ended, Progress, Reader, Watch};
+use crate::reject::Rejects;
+use crate::source::Source;
+
+/// The name of each input's file; `None` where files hold the rows of several.
+type Names = Option<Vec<PathBuf>>;
+
+/// Refuses what cannot be done before anything is read, and makes the directory.
+pub(super) fn check(inputs: &[Input], out: &Path, options: &WriteOptions) -> Result<Names> {
+    std::fs::create_dir_all(out).map_err(|error| Error::io(out, error))?;
+    let names = if options.max_file_bytes.is_some() { None } else { Some(names(inputs, out)?) };
+    let earlier = Manifest::exists(out)?;
+    if options.resume {
+        if let Some(input) = inputs.iter().find(|input| input.as_path().is_none()) {
+            let name = input.name();
+            return Err(Error::option(format!(
+                "resume: {name} is no file, and cannot be told from what an earlier run read"
+            )));
+        }
+        if earlier {
+            return Ok(names);
+        }
+    } else if earlier && !options.overwrite {
+        return Err(Manifest::refuse(out));
+    }
+    match &names {
+        Some(names) => {
+            names.iter().try_for_each(|name| check_target(&out.join(name), options.overwrite))?;
+        }
+        None => {
+            if let Some((_, part)) = parts(out)?.first() {
+                check_target(part, options.overwrite)?;
+            }
+        }
+    }
+    Ok(names)
+}
+
+fn names(inputs: &[Input], out: &Path) -> Result<Vec<PathBuf>> {
+    let mut taken = HashSet::new();
+    let mut names = Vec::with_capacity(inputs.len());
+    for (number, input) in inputs.iter().enumerate() {
+        let name = file_name(input, number);
+        if !taken.insert(name.clone()) {
+            return Err(Error::option(format!(
+                "{}: two inputs would be written to this file, one of them {}",
+                out.join(name).display(),
+                input.name()
+            )));
+        }
+        names.push(name);
+    }
+    Ok(names)
+}
+
+fn file_name(input: &Input, number: usize) -> PathBuf {
+    match input.as_path().and_then(Path::file_stem) {
+        Some(stem) => {
+            let mut name = stem.to_owned();
+            name.push(".parquet");
+            name.into()
+        }
+        None => part_name(number).into(),
+    }
+}
+
+/// An input would be replaced before it is read, or be taken for an output by the next run.
+fn refuse_inputs_among_outputs(inputs: &[Input], out: &Path) -> Result<()> {
+    let looks_like_output = |input: &&Input| {
+        let path = input.as_path();
+        path.and_then(Path::extension).is_some_and(|extension| extension == "parquet")
+    };
+    let canonical = |path: &Path| std::fs::canonicalize(path).ok();
+    let out_is = canonical(out);
+    for input in inputs.iter().filter(looks_like_output) {
+        let parent = input.as_path().and_then(canonical).and_then(|path| path.parent().map(Path::to_owned));
+        if parent.is_some() && parent == out_is {
+            let (name, out) = (input.name(), out.display());
+            return Err(Error::option(format!("{name}: an input must not lie where outputs go ({out})")));
+        }
+    }
+    Ok(())
+}
+
+/// Converts each input of `source`, and gives what was read.
+pub(super) fn convert(
+    source: &Source,
+    out: &Path,
+    options: &WriteOptions,
+    threads: usize,
+    rejects: Arc<Mutex<Rejects>>,
+    watch: &mut Watch<'_>,
+    report: &mut Report,
+) -> Result<Progress> {
+    let inputs = source.shared_inputs();
+    let names = check(&inputs, out, options)?;
+    refuse_inputs_among_outputs(&inputs, out)?;
+    let versions = versions(&inputs, watch)?;
+    let schema = source.schema();
+    let described = describe(source, options);
+    let end = end_of_nothing(&schema, options, options.list_type.unwrap_or(ListType::Fixed))?;
+    let resumes = options.resume && Manifest::exists(out)?;
+    let (mut manifest, earlier) = if resumes {
+        Manifest::resume(out, &described, end)?
+    } else {
+        (Manifest::create(out, described, end, options.overwrite, options.sync)?, Vec::new())
+    };
+    let mut left = Left::new(out, &versions, earlier)?;
+    let mut output = Output::Parts(out.to_owned(), left.next_part);
+    if resumes {
+        manifest.dropped(std::mem::take(&mut left.dropped))?;
+        if names.is_none() {
+            remove_parts(out, |number| left.parts.contains(&number))?;
+        }
+    }
+    sweep(out);
+    report.files_before = (inputs.len() - left.todo.len()) as u64;
+    (report.rows_before, report.rejects_before) = (left.rows, left.rejects);
+    let before = Progress { bytes: left.bytes, rows: left.rows, files: report.files_before };
+    watch.tell(before)?;
+
+    // What is missing may be there in an older version.
+    let write_options = WriteOptions { overwrite: options.overwrite || resumes, ..options.clone() };
+    let todo: Vec<Input> = left.todo.iter().map(|&at| inputs[at].clone()).collect();
+    let mut reader = source.reader_of(todo.into(), rejects)?;
+    if let Some(interrupt) = watch.interrupt.clone() {
+        reader = reader.with_interrupt(interrupt);
+    }
+    if let (Some(names), Some(&first)) = (&names, left.todo.first()) {
+        output = Output::File(out.join(&names[first]));
+    }
+    let files = Files::new(output, schema.clone(), &write_options, threads, watch.interrupt.clone());
+    let lists = end_of_nothing(&schema, options, options.list_type.unwrap_or(ListType::List))?;
+    let group = Done::default();
+    let mut run = Run { out, names, versions, todo: &left.todo, at: 0, files, group, manifest, lists, report };
+    while let Some(batch) = reader.next_batch()? {
+        run.end_inputs(&mut reader)?;
+        let complete = run.files.write(&batch, run.report)?;
+        run.add(complete);
+        watch.tell(before + reader.progress())?;
+    }
+    run.end_inputs(&mut reader)?;
+    run.finish(left.parts.is_empty())?;
+    if options.overwrite && run.names.is_none() {
+        let made = run.report.outputs.len();
+        remove_parts(out, |number| number < made)?;
+    }
+    if options.sync {
+        run.manifest.sync(out, watch.interrupt.as_ref())?;
+    }
+    Ok(reader.progress())
+}
+
+/// What decides about the rows, by name. Other options say how the work is done.
+fn describe(source: &Source, options: &WriteOptions) -> Map<String, Value> {
+    let mut described = match serde_json::to_value(source.options()) {
+        Ok(Value::Object(options)) => options,
+        _ => Map::new(),
+    };
+    for name in ["threads", "batch_rows", "batch_bytes", "max_rejects", "infer_records"] {
+        described.remove(name);
+    }
+    let columns: Vec<String> = source.schema().fields().iter().map(|field| field.to_string()).collect();
+    let found = [
+        ("framing", json!(source.framing().as_str())),
+        ("output_columns", json!(columns)),
+        ("compression", json!(options.compression.as_str())),
+        ("encoding", json!(options.encoding.as_str())),
+        ("row_group_bytes", json!(options.row_group_bytes)),
+        ("max_file_bytes", json!(options.max_file_bytes)),
+        ("list_type", json!(options.list_type.map(ListType::as_str))),
+    ];
+    described.extend(found.map(|(name, value)| (name.to_owned(), value)));
+    described
+}
+
+/// The inputs as they are now.
+fn versions(inputs: &[Input], watch: &Watch<'_>) -> Result<Vec<InputVersion>> {
+    let mut parents = HashMap::new();
+    let mut versions = Vec::with_capacity(inputs.len());
+    for (number, input) in inputs.iter().enumerate() {
+        if number % 1024 == 0 {
+            watch.check_interrupt()?;
+        }
+        let span = input.span().map(|span| (span.start, span.end));
+        versions.push(match input.as_path() {
+            Some(path) => {
+                let metadata = std::fs::metadata(path).map_err(|error| Error::io(path, error))?;
+                let modified = metadata.modified().ok().and_then(|time| {
+                    let since = match time.duration_since(UNIX_EPOCH) {
+                        Ok(after) => i64::try_from(after.as_nanos()),
+                        Err(before) => i64::try_from(before.duration().as_nanos()).map(std::ops::Neg::neg),
+                    };
+                    since.ok()
+                });
+                let path = to_text(absolute(path, &mut parents).as_os_str());
+                InputVersion { path, span, size: Some(metadata.len()), modified_ns: modified }
+            }
+            None => InputVersion { path: input.name().to_string(), span, size: None, modified_ns: None },
+        });
+    }
+    Ok(versions)
+}
+
+/// The path from the root on, with the links on the way to it followed: the same from wherever it is named.
+fn absolute(path: &Path, parents: &mut HashMap<PathBuf, PathBuf>) -> PathBuf {
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let (Some(parent), Some(name)) = (absolute.parent(), absolute.file_name()) else { return absolute };
+    if let Some(parent) = parents.get(parent) {
+        return parent.join(name);
+    }
+    let canonical = std::fs::canonicalize(parent).unwrap_or_else(|_| parent.to_owned());
+    let path = canonical.join(name);
+    parents.insert(parent.to_owned(), canonical);
+    path
+}
+
+/// What an earlier run has left to do.
+#[derive(Debug, Default)]
+struct Left {
+    /// Inputs by number.
+    todo: Vec<usize>,
+    /// Of the inputs that are done.
+    rows: u64,
+    rejects: u64,
+    bytes: u64,
+    /// Numbers of the parts that are done, and of the first one that may be made.
+    parts: HashSet<usize>,
+    next_part: usize,
+    /// Lines that hold no more.
+    dropped: HashSet<usize>,
+}
+
+impl Left {
+    fn new(out: &Path, versions: &[InputVersion], earlier: Vec<(usize, Done)>) -> Result<Self> {
+        // An input that is named several times has been done as often.
+        let mut known: HashMap<(String, Option<(u64, u64)>), Vec<(usize, &DoneInput)>> = HashMap::new();
+        for (at, (_, done)) in earlier.iter().enumerate() {
+            for input in &done.inputs {
+                let version = &input.input;
+                known.entry((version.path.clone(), version.span)).or_default().push((at, input));
+            }
+        }
+        let mut good: Vec<bool> = earlier.iter().map(|(_, done)| are_there(out, &done.outputs)).collect();
+        let done_in: Vec<Option<usize>> = versions
+            .iter()
+            .map(|version| {
+                let (at, input) = known.get_mut(&(version.path.clone(), version.span))?.pop()?;
+                good[at] &= input.input == *version;
+                Some(at)
+            })
+            .collect();
+        if let Some((_, input)) = known.values().flatten().next() {
+            return Err(Error::option(format!(
+                "{} holds rows of {}, which is not among the inputs: resume takes all inputs of the earlier run",
+                out.display(),
+                input.input.path.trim_start_matches('\0')
+            )));
+        }
+        let mut left = Self::default();
+        left.todo = (0..versions.len()).filter(|&input| !done_in[input].is_some_and(|at| good[at])).collect();
+        for ((number, done), good) in earlier.iter().zip(good) {
+            if !good {
+                left.dropped.insert(*number);
+                continue;
+            }
+            left.rows += done.inputs.iter().map(|input| input.rows).sum::<u64>();
+            left.rejects += done.inputs.iter().map(|input| input.rejects).sum::<u64>();
+            left.bytes += done.inputs.iter().filter_map(|input| input.input.size).sum::<u64>();
+            left.parts.extend(done.outputs.iter().filter_map(|output| part_number(&output.name)));
+        }
+        left.next_part = left.parts.iter().max().map_or(0, |last| last + 1);
+        Ok(left)
+    }
+}
+
+/// Whether the files are what they were when they were written.
+fn are_there(out: &Path, outputs: &[DoneOutput]) -> bool {
+    outputs.iter().all(|output| {
+        let metadata = std::fs::metadata(out.join(from_text(&output.name)));
+        metadata.is_ok_and(|metadata| metadata.is_file() && metadata.len() == output.size)
+    })
+}
+
+/// The path that [`to_text`] was given.
+fn from_text(text: &str) -> PathBuf {
+    match text.strip_prefix('\0') {
+        #[cfg(unix)]
+        Some(bytes) => {
+            let bytes: Vec<u8> = bytes.chars().filter_map(|byte| u8::try_from(byte).ok()).collect();
+            PathBuf::from(<OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(&bytes))
+        }
+        _ => PathBuf::from(OsStr::new(text)),
+    }
+}
+
+/// A run under way.
+struct Run<'a> {
+    out: &'a Path,
+    names: Names,
+    versions: Vec<InputVersion>,
+    todo: &'a [usize],
+    /// Which of `todo` is being read.
+    at: usize,
+    files: Files<'a>,
+    /// What the next line of the manifest will say.
+    group: Done,
+    manifest: Manifest,
+    /// What stands behind the lines of the manifest where vectors are lists of any size, in the files and so there.
+    lists: Vec<u8>,
+    report: &'a mut Report,
+}
+
+impl Run<'_> {
+    fn add(&mut self, complete: impl IntoIterator<Item = Complete>) {
+        for Complete { path, bytes, rows, list_type } in complete {
+            if list_type == ListType::List {
+                self.manifest.set_end(&self.lists);
+            }
+            let name = path.file_name().map(to_text).unwrap_or_default();
+            self.group.outputs.push(DoneOutput { name, size: bytes, rows });
+        }
+    }
+
+    /// Ends the inputs that the reader is done with.
+    fn end_inputs(&mut self, reader: &mut Reader) -> Result<()> {
+        for ended in reader.take_ended() {
+            self.end_input(ended, reader.progress())?;
+        }
+        Ok(())
+    }
+
+    fn end_input(&mut self, ended: Ended, progress: Progress) -> Result<()> {
+        let number = self.todo[self.at];
+        let Ended { rows, rejects } = ended;
+        self.group.inputs.push(DoneInput { input: self.versions[number].clone(), rows, rejects });
+        self.at += 1;
+        match &self.names {
+            Some(names) => {
+                // Without rows, it has a file as well.
+                self.files.begin()?;
+                let next = self.todo.get(self.at).map(|&next| Output::File(self.out.join(&names[next])));
+                self.end_group()?;
+                next.into_iter().for_each(|next| self.files.set_output(next));
+                Ok(())
+            }
+            None if self.has_room(progress) => Ok(()),
+            None => self.end_group(),
+        }
+    }
+
+    /// Whether the next input will fit into the file under way, as far as can be told from what the inputs so far had for their
+    /// size.
+    fn has_room(&self, progress: Progress) -> bool {
+        if !self.files.is_under_way() {
+            return false;
+        }
+        let size = self.todo.get(self.at).and_then(|&next| self.versions[next].size);
+        let (Some(room), Some(size)) = (self.files.room(), size) else { return true };
+        let rows = u128::from(size) * u128::from(progress.rows) / u128::from(progress.bytes.max(1));
+        rows <= room as u128
+    }
+
+    /// Puts the files of the inputs so far in their places, and says so.
+    fn end_group(&mut self) -> Result<()> {
+        let complete = self.files.finish(self.report)?;
+        self.add(complete);
+        if self.group.inputs.is_empty() {
+            return Ok(());
+        }
+        self.manifest.done(std::mem::take(&mut self.group))
+    }
+
+    /// Ends the last group. Where there is no file yet, there will be one, without rows.
+    fn finish(&mut self, nothing_before: bool) -> Result<()> {
+        if self.names.is_none() && nothing_before && self.report.outputs.is_empty() {
+            self.files.begin()?;
+        }
+        self.end_group()
+    }
+}

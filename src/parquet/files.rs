@@ -1,0 +1,144 @@
+//! The files of one output, one after another.
+
+use std::path::{Path, PathBuf};
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+
+use super::options::{ListType, WriteOptions};
+use super::report::Report;
+use super::writer::FileWriter;
+use crate::error::{Error, Result};
+use crate::reader::Interrupt;
+
+/// Where rows go.
+#[derive(Debug, Clone)]
+pub(super) enum Output {
+    File(PathBuf),
+    /// Into files of this directory, one after another; the number of the next one.
+    Parts(PathBuf, usize),
+}
+
+/// A file that is complete.
+#[derive(Debug)]
+pub(super) struct Complete {
+    pub(super) path: PathBuf,
+    pub(super) bytes: u64,
+    pub(super) rows: u64,
+    pub(super) list_type: ListType,
+}
+
+/// The files of one output, one after another. A file is begun when there is something to write to it.
+pub(super) struct Files<'a> {
+    output: Output,
+    schema: SchemaRef,
+    options: &'a WriteOptions,
+    threads: usize,
+    interrupt: Option<Interrupt>,
+    writer: Option<(PathBuf, FileWriter)>,
+}
+
+impl<'a> Files<'a> {
+    pub(super) fn new(
+        output: Output,
+        schema: SchemaRef,
+        options: &'a WriteOptions,
+        threads: usize,
+        interrupt: Option<Interrupt>,
+    ) -> Self {
+        Self { output, schema, options, threads, interrupt, writer: None }
+    }
+
+    /// What comes next goes there.
+    pub(super) fn set_output(&mut self, output: Output) {
+        self.output = output;
+    }
+
+    /// Begins a file, if none is under way.
+    pub(super) fn begin(&mut self) -> Result<&mut FileWriter> {
+        match &mut self.writer {
+            Some((_, writer)) => Ok(writer),
+            empty => {
+                let path = self.output.next();
+                let interrupt = self.interrupt.clone();
+                let writer = FileWriter::create(&path, &self.schema, self.options, self.threads, interrupt)?;
+                Ok(&mut empty.insert((path, writer)).1)
+            }
+        }
+    }
+
+    /// Writes a batch; gives the files that it completed.
+    pub(super) fn write(&mut self, batch: &RecordBatch, report: &mut Report) -> Result<Vec<Complete>> {
+        let mut complete = Vec::new();
+        let mut rows = self.begin()?.write(batch)?;
+        while rows < batch.num_rows() {
+            complete.extend(self.finish(report)?);
+            rows += self.begin()?.write(&batch.slice(rows, batch.num_rows() - rows))?;
+        }
+        Ok(complete)
+    }
+
+    /// Completes the file under way, if there is one.
+    pub(super) fn finish(&mut self, report: &mut Report) -> Result<Option<Complete>> {
+        let Some((path, writer)) = self.writer.take() else { return Ok(None) };
+        let written = writer.finish()?;
+        report.add(path.clone(), &written);
+        Ok(Some(Complete { path, bytes: written.bytes, rows: written.rows, list_type: written.list_type }))
+    }
+
+    /// How many more rows go into the file under way; `None` as long as nothing limits that.
+    pub(super) fn room(&self) -> Option<usize> {
+        self.writer.as_ref().and_then(|(_, writer)| writer.room())
+    }
+
+    pub(super) fn is_under_way(&self) -> bool {
+        self.writer.is_some()
+    }
+}
+
+impl Output {
+    fn next(&mut self) -> PathBuf {
+        match self {
+            Self::File(path) => path.clone(),
+            Self::Parts(directory, number) => {
+                *number += 1;
+                directory.join(part_name(*number - 1))
+            }
+        }
+    }
+}
+
+pub(super) fn part_name(number: usize) -> String {
+    format!("part-{number:05}.parquet")
+}
+
+/// The number in a name of [`part_name`]'s.
+pub(super) fn part_number(name: &str) -> Option<usize> {
+    let digits = name.strip_prefix("part-")?.strip_suffix(".parquet")?;
+    Some(digits).filter(|digits| digits.len() >= 5).and_then(|digits| digits.parse().ok())
+}
+
+/// The files in `directory` that are named like parts, in order.
+pub(super) fn parts(directory: &Path) -> Result<Vec<(usize, PathBuf)>> {
+    let failure = |error| Error::io(directory, error);
+    let mut parts = Vec::new();
+    for entry in std::fs::read_dir(directory).map_err(failure)? {
+        let path = entry.map_err(failure)?.path();
+        let name = path.file_name().and_then(|name| name.to_str());
+        if let Some(number) = name.and_then(part_number) {
+            parts.push((number, path));
+        }
+    }
+    parts.sort_unstable();
+    Ok(parts)
+}
+
+/// Removes the parts of earlier runs that `stays` is not true of: they would be read as if they belonged to this one.
+pub(super) fn remove_parts(directory: &Path, stays: impl Fn(usize) -> bool) -> Result<()> {
+    for (number, path) in parts(directory)? {
+        if !stays(number) {
+            std::fs::remove_file(&path).map_err(|error| Error::io(&path, error))?;
+        }
+    }
+    Ok(())
+}
