@@ -7,7 +7,7 @@ CARGO  ?= cargo
 OLD    := $(VENV)/pyarrow-15
 
 .DEFAULT_GOAL := build
-.PHONY: help build demo test test-rust test-python lint format bench docs clean
+.PHONY: help build demo test test-rust test-python lint format faults bench docs clean
 
 help: ## show this list
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ test-rust: ## Rust tests, with the command and with the core alone
 test-python: $(BIN)/vecpack $(OLD)/tried ## Python tests, the stubs against the module, the blocks of the docs
 	test ! -e $(OLD)/installed || export VECPACK_OLD_PYARROW=$(OLD)/bin/python; $(BIN)/python -m pytest
 	$(BIN)/python -m mypy.stubtest vecpack
+
+faults: ## more rounds of what tests do with full disks, kill -9, Ctrl-C and calls that fail; wants strace
+	VECPACK_FAULTS=10 $(CARGO) test --locked --test faults -- --nocapture --test-threads 2
 
 lint: $(VENV)/installed ## formatting and lints of both languages, as the code is
 	$(CARGO) fmt --check

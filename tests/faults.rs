@@ -10,7 +10,7 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
@@ -61,7 +61,7 @@ impl Place {
 
     /// The same behind another command.
     fn prefixed(&self, prefix: &[&str], out: &str, more: &[&str]) -> Command {
-        let words = [prefix, &[VECPACK, "to-parquet", "in", "-o", out], more].concat();
+        let words = [prefix, &[VECPACK, "to-parquet", "in", "-o", out, "--compression", "none"], more].concat();
         let mut command = Command::new(words[0]);
         command.args(&words[1..]).current_dir(self.directory.path());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -131,6 +131,9 @@ fn outputs(directory: &Path) -> Vec<PathBuf> {
 
 /// Temporary files, also beside the manifest.
 fn leftovers(directory: &Path) -> Vec<PathBuf> {
+    if !directory.exists() {
+        return Vec::new();
+    }
     let manifest = directory.join("_vecpack");
     let mut names = names(directory);
     if manifest.exists() {
@@ -337,9 +340,9 @@ fn shell(place: &Place, script: &str) -> Output {
 fn a_file_larger_than_the_process_may_write_is_an_error() {
     let place = Place::new(&[5000]);
     fs::create_dir(place.join("out")).unwrap();
-    for command in ["to-parquet", "to-arrow"] {
+    for (command, plain) in [("to-parquet", " --compression none"), ("to-arrow", "")] {
         fs::write(place.join("out/file"), OLD).unwrap();
-        let output = shell(&place, &format!("ulimit -f 40; exec \"$1\" {command} in -o out/file --overwrite"));
+        let output = shell(&place, &format!("ulimit -f 40; exec \"$1\" {command} in -o out/file --overwrite{plain}"));
         assert_eq!(output.status.code(), Some(1), "{:?} {}", output.status, text(&output));
         assert!(text(&output).contains("File too large"), "{}", text(&output));
         assert_eq!(fs::read(place.join("out/file")).unwrap(), OLD);
@@ -360,7 +363,7 @@ fn a_disk_that_is_full_is_an_error_that_leaves_nothing() {
     }
     for (more, left) in [("disk/file.parquet", "old.parquet\n"), ("disk/out/", "000.parquet\n")] {
         let script = format!(
-            "{mount} && echo old > disk/old.parquet && \"$1\" to-parquet in -o {more}; echo $?; \
+            "{mount} && echo old > disk/old.parquet && \"$1\" to-parquet in -o {more} --compression none; echo $?; \
              find disk -name '*.parquet' -size -2 -printf '%f\n'; find disk -name '*vecpack-tmp'"
         );
         let output = Command::new("unshare")
@@ -428,7 +431,7 @@ fn a_directory_that_cannot_be_written_to_is_named() {
 fn standard_output_that_takes_no_more_ends_the_work() {
     let place = Place::new(&[50_000]);
     // Whoever reads a stream has had enough; a file of which half is missing is no file.
-    for (command, code) in [("to-arrow in -o -", "0"), ("to-parquet in -o /dev/stdout", "1")] {
+    for (command, code) in [("to-arrow in -o -", "0"), ("to-parquet in -o /dev/stdout --compression none", "1")] {
         let output = shell(&place, &format!("{{ \"$1\" {command}; echo $? > code; }} | head -c 100 > /dev/null"));
         assert_eq!(fs::read_to_string(place.join("code")).unwrap().trim(), code, "{command}: {}", text(&output));
     }
@@ -447,10 +450,10 @@ fn what_is_no_file_is_written_to_as_it_is() {
     assert!(output.status.success(), "{}", text(&output));
     let expected = fs::read(place.join("file.parquet")).unwrap();
     // A redirection is not replaced behind the back of the shell, and is not read from its start again.
-    let output = shell(&place, "{ printf before; \"$1\" to-parquet in -o /dev/stdout; } > redirected");
+    let output = shell(&place, "{ printf before; \"$1\" to-parquet in -o /dev/stdout --compression none; } > redirected");
     assert!(output.status.success(), "{}", text(&output));
     assert_eq!(fs::read(place.join("redirected")).unwrap(), [b"before", &expected[..]].concat());
-    let output = shell(&place, "\"$1\" to-parquet in -o /dev/stdout | cat > piped");
+    let output = shell(&place, "\"$1\" to-parquet in -o /dev/stdout --compression none | cat > piped");
     assert!(output.status.success() && text(&output).contains("wrote"), "{}", text(&output));
     assert_eq!(fs::read(place.join("piped")).unwrap(), expected);
     // A FIFO, whose reader comes late and reads slowly.
@@ -537,7 +540,7 @@ fn an_interrupt_does_not_wait_for_the_disk() {
     let delay = "inject=fsync,fdatasync:delay_enter=120s";
     for (out, more) in [("file.parquet", &[][..]), ("out/", &["--resume"])] {
         let prefix = ["strace", "-f", "-o", "trace", "-e", "trace=fsync,fdatasync", "-e", delay];
-        let child = place.prefixed(&prefix, out, more).process_group(0).spawn().unwrap();
+        let mut child = place.prefixed(&prefix, out, more).spawn().unwrap();
         let begin = Instant::now();
         while !fs::read_to_string(place.join("trace")).is_ok_and(|trace| trace.contains("sync(")) {
             assert!(begin.elapsed() < WATCHDOG);
@@ -548,9 +551,15 @@ fn an_interrupt_does_not_wait_for_the_disk() {
         // Any thread of the process stands for it.
         assert!(Command::new("kill").args(["-INT", &thread]).status().unwrap().success());
         let begin = Instant::now();
-        let output = wait(child);
-        assert_eq!(output.status.code(), Some(130), "{:?} {}", output.status, text(&output));
+        // The answer. The process itself ends when the delayed call does: that is how strace delays.
+        let lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+        let answer = lines.skip_while(|line| line.starts_with("strace:")).next();
+        assert_eq!(answer.as_deref(), Some("vecpack: interrupted"));
+        let trace = fs::read_to_string(place.join("trace")).unwrap();
+        assert!(!trace.contains("(DELAYED)"), "it waited: {trace}");
         eprintln!("{out}: answered after {:?}", begin.elapsed());
+        child.kill().unwrap();
+        child.wait().unwrap();
         fs::remove_file(place.join("trace")).unwrap();
     }
     assert!(!place.join("file.parquet").exists());
@@ -619,8 +628,8 @@ fn names_are_as_long_and_as_odd_as_the_system_allows() {
     use std::os::unix::ffi::OsStrExt;
 
     let place = Place::new(&[10]);
-    let longest = "x".repeat(247) + ".parquet";
-    for name in [longest.as_bytes(), b"\xff\xfe.parquet", b"-o.parquet", b"a\nb.parquet", "\u{1f600}".repeat(60).as_bytes()] {
+    let (longest, odd) = ("x".repeat(247) + ".parquet", "\u{1f600}".repeat(60) + ".parquet");
+    for name in [longest.as_bytes(), b"\xff\xfe.parquet", b"-o.parquet", b"a\nb.parquet", odd.as_bytes()] {
         let path = place.directory.path().join(std::ffi::OsStr::from_bytes(name));
         let output = Command::new(VECPACK)
             .args(["to-parquet", "in", "-o"])

@@ -116,13 +116,15 @@ fn listing(directory: &Path) -> Vec<String> {
     let entries = fs::read_dir(directory).unwrap();
     let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().display().to_string()).collect();
     names.sort();
-    assert_eq!(names.first().map(String::as_str), Some("_vecpack"));
+    let all = names.len();
+    names.retain(|name| name != "_vecpack");
+    assert_eq!(names.len() + 1, all);
     assert_eq!(fs::read_dir(directory.join("_vecpack")).unwrap().count(), 1);
-    names.split_off(1)
+    names
 }
 
 fn options() -> WriteOptions {
-    WriteOptions::new().with_sync(false)
+    WriteOptions::new().with_sync(false).with_compression(vecpack::Compression::None)
 }
 
 fn resume() -> WriteOptions {
@@ -313,8 +315,8 @@ fn an_input_that_is_named_twice_is_done_twice() {
 fn other_options_are_refused_and_options_of_the_work_are_not() {
     let place = Place::new(&ROWS);
     place.run(&options()).unwrap();
-    assert_option(place.run(&resume().with_compression(vecpack::Compression::Zstd)), "compression was `auto`");
-    assert_option(place.run(&in_parts(resume())), "row_group_bytes");
+    assert_option(place.run(&resume().with_compression(vecpack::Compression::Zstd)), "compression was `none`");
+    assert_option(place.run(&resume().with_row_group_bytes(800)), "row_group_bytes was `8388608`");
     assert_option(place.run(&resume().with_max_file_bytes(1000)), "max_file_bytes was not given");
     let read = ReadOptions::new();
     let refused = [
@@ -557,9 +559,13 @@ fn names_that_are_no_utf_8_are_resumed() {
     for name in [&b"a\xff.msgpack"[..], b"a\xfe.msgpack", b"a\xc3\xbf.msgpack"] {
         fs::write(place.directory.path().join(std::ffi::OsStr::from_bytes(name)), record(&[9.0, 9.0])).unwrap();
     }
-    assert_eq!(place.run(&options()).unwrap().files, 4);
-    let report = place.run(&resume()).unwrap();
+    let run = |options: &WriteOptions| {
+        let source = Source::scan([place.directory.path()], ReadOptions::new()).unwrap();
+        to_parquet(&source, &place.out(), options, Watch::default()).unwrap()
+    };
+    assert_eq!(run(&options()).files, 4);
+    let report = run(&resume());
     assert_eq!((report.files, report.files_before), (0, 4));
     fs::remove_file(place.out().join(std::ffi::OsStr::from_bytes(b"a\xff.parquet"))).unwrap();
-    assert_eq!(place.run(&resume()).unwrap().files, 1);
+    assert_eq!(run(&resume()).files, 1);
 }

@@ -126,7 +126,7 @@ pub(super) fn convert(
     let (mut manifest, earlier) = if resumes {
         Manifest::resume(out, &described, end)?
     } else {
-        (Manifest::create(out, described, end, options.overwrite, options.sync)?, Vec::new())
+        (Manifest::create(out, described, end, options, watch.interrupt.clone())?, Vec::new())
     };
     let mut left = Left::new(out, &versions, earlier)?;
     let mut output = Output::Parts(out.to_owned(), left.next_part);
@@ -143,7 +143,7 @@ pub(super) fn convert(
     watch.tell(before)?;
 
     // What is missing may be there in an older version.
-    let write_options = WriteOptions { overwrite: options.overwrite || resumes, ..options.clone() };
+    let write_options = WriteOptions { overwrite: options.overwrite || resumes, resume: false, ..options.clone() };
     let todo: Vec<Input> = left.todo.iter().map(|&at| inputs[at].clone()).collect();
     let mut reader = source.reader_of(todo.into(), rejects)?;
     if let Some(interrupt) = watch.interrupt.clone() {

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::options::WriteOptions;
 use crate::error::{Error, Result};
 use crate::output::{Held, Target, hold, sweep, sync_directory};
 use crate::reader::Interrupt;
@@ -107,9 +108,10 @@ impl Manifest {
         directory: &Path,
         options: Map<String, Value>,
         end: Vec<u8>,
-        overwrite: bool,
-        sync: bool,
+        write: &WriteOptions,
+        interrupt: Option<Interrupt>,
     ) -> Result<Self> {
+        let (overwrite, sync) = (write.overwrite, write.sync);
         let path = path(directory);
         let failure = |error| Error::io(&path, error);
         let place = directory.join(DIRECTORY);
@@ -123,7 +125,7 @@ impl Manifest {
         let vecpack = env!("CARGO_PKG_VERSION").to_owned();
         let line = line(&Line::Run { format: FORMAT, vecpack, options })?;
         let bytes = [HEAD, &line, &end].concat();
-        let target = Target::create(&path, overwrite, None)?;
+        let target = Target::create(&path, overwrite, interrupt)?;
         let mut sink = target.sink();
         sink.write_all(&bytes).map_err(failure)?;
         let file = match target.commit_open(sync) {
@@ -322,7 +324,3 @@ pub(super) fn to_text(path: &OsStr) -> String {
         None => std::iter::once('\0').chain(path.as_encoded_bytes().iter().map(|&byte| byte.into())).collect(),
     }
 }
-
-#[cfg(test)]
-#[path = "manifest_tests.rs"]
-mod tests;
