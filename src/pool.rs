@@ -68,9 +68,8 @@ pub(crate) fn interruptible<T: Send + 'static>(
     interrupted: impl Fn() -> bool,
 ) -> Option<Result<T, std::io::Error>> {
     let (sender, done) = sync_channel(1);
-    let spawned = std::thread::Builder::new()
-        .name("vecpack-wait".to_owned())
-        .spawn(move || drop(sender.send(work())));
+    let spawned =
+        std::thread::Builder::new().name("vecpack-wait".to_owned()).spawn(move || drop(sender.send(work())));
     if let Err(error) = spawned {
         return Some(Err(error));
     }

@@ -44,7 +44,8 @@ impl Place {
         let place = Self { directory: tempfile::tempdir().unwrap(), rows: rows.to_vec() };
         fs::create_dir(place.join("in")).unwrap();
         for (input, rows) in rows.iter().enumerate() {
-            let bytes: Vec<u8> = (0..*rows).flat_map(|row| record(&[input as f32, row as f32, 0.0, 0.0])).collect();
+            let bytes: Vec<u8> =
+                (0..*rows).flat_map(|row| record(&[input as f32, row as f32, 0.0, 0.0])).collect();
             fs::write(place.join(&format!("in/{input:03}.msgpack")), bytes).unwrap();
         }
         place
@@ -61,7 +62,8 @@ impl Place {
 
     /// The same behind another command.
     fn prefixed(&self, prefix: &[&str], out: &str, more: &[&str]) -> Command {
-        let words = [prefix, &[VECPACK, "to-parquet", "in", "-o", out, "--compression", "none"], more].concat();
+        let words =
+            [prefix, &[VECPACK, "to-parquet", "in", "-o", out, "--compression", "none"], more].concat();
         let mut command = Command::new(words[0]);
         command.args(&words[1..]).current_dir(self.directory.path());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -109,7 +111,8 @@ impl Place {
 /// Counts the rows of a Parquet file, which must be complete.
 fn count_rows(path: &Path, rows: &mut BTreeMap<(usize, usize), usize>) {
     let file = fs::File::open(path).unwrap();
-    let reader = ParquetRecordBatchReaderBuilder::try_new(file).unwrap_or_else(|error| panic!("{path:?}: {error}"));
+    let reader =
+        ParquetRecordBatchReaderBuilder::try_new(file).unwrap_or_else(|error| panic!("{path:?}: {error}"));
     for batch in reader.build().unwrap() {
         let batch = batch.unwrap();
         let values = batch.column(0).as_fixed_size_list().values().as_primitive::<Float32Type>().clone();
@@ -342,7 +345,8 @@ fn a_file_larger_than_the_process_may_write_is_an_error() {
     fs::create_dir(place.join("out")).unwrap();
     for (command, plain) in [("to-parquet", " --compression none"), ("to-arrow", "")] {
         fs::write(place.join("out/file"), OLD).unwrap();
-        let output = shell(&place, &format!("ulimit -f 40; exec \"$1\" {command} in -o out/file --overwrite{plain}"));
+        let output =
+            shell(&place, &format!("ulimit -f 40; exec \"$1\" {command} in -o out/file --overwrite{plain}"));
         assert_eq!(output.status.code(), Some(1), "{:?} {}", output.status, text(&output));
         assert!(text(&output).contains("File too large"), "{}", text(&output));
         assert_eq!(fs::read(place.join("out/file")).unwrap(), OLD);
@@ -356,7 +360,8 @@ fn a_disk_that_is_full_is_an_error_that_leaves_nothing() {
     fs::create_dir(place.join("disk")).unwrap();
     // Mounts of its own, which end with the process.
     let mount = "mount -t tmpfs -o size=600k none disk";
-    let probe = Command::new("unshare").args(["-m", "sh", "-c", mount]).current_dir(place.directory.path()).output();
+    let probe =
+        Command::new("unshare").args(["-m", "sh", "-c", mount]).current_dir(place.directory.path()).output();
     if !probe.is_ok_and(|probe| probe.status.success()) {
         eprintln!("skipped: nothing can be mounted");
         return;
@@ -385,7 +390,11 @@ fn modes_are_what_the_umask_leaves() {
         assert!(output.status.success(), "{}", text(&output));
         let output = shell(&place, &format!("umask {umask}; \"$1\" to-parquet in -o {umask}/"));
         assert!(output.status.success(), "{}", text(&output));
-        for name in [format!("{umask}.parquet"), format!("{umask}/000.parquet"), format!("{umask}/_vecpack/manifest.parquet")] {
+        for name in [
+            format!("{umask}.parquet"),
+            format!("{umask}/000.parquet"),
+            format!("{umask}/_vecpack/manifest.parquet"),
+        ] {
             assert_eq!(fs::metadata(place.join(&name)).unwrap().permissions().mode() & 0o777, mode, "{name}");
         }
     }
@@ -404,7 +413,8 @@ fn a_directory_that_cannot_be_written_to_is_named() {
     let as_nobody = |arguments: &[&str]| {
         let mut command = Command::new(place.join("vecpack"));
         command.args(arguments).current_dir(place.directory.path()).stdin(Stdio::null());
-        let is_root = fs::metadata("/proc/self").is_ok_and(|me| std::os::unix::fs::MetadataExt::uid(&me) == 0);
+        let is_root =
+            fs::metadata("/proc/self").is_ok_and(|me| std::os::unix::fs::MetadataExt::uid(&me) == 0);
         if is_root {
             command.uid(65534).gid(65534);
         }
@@ -420,7 +430,8 @@ fn a_directory_that_cannot_be_written_to_is_named() {
     for out in ["locked/file.parquet", "locked/new.parquet", "locked/out/", "locked"] {
         let output = as_nobody(&["to-parquet", "in", "-o", out, "--overwrite"]).unwrap();
         assert_eq!(output.status.code(), Some(1), "{out}: {}", text(&output));
-        let expected = if out.ends_with("parquet") { "vecpack: locked: Permission denied" } else { "Permission denied" };
+        let expected =
+            if out.ends_with("parquet") { "vecpack: locked: Permission denied" } else { "Permission denied" };
         assert!(text(&output).contains(expected), "{out}: {}", text(&output));
     }
     assert_eq!(fs::read(place.join("locked/file.parquet")).unwrap(), OLD);
@@ -431,9 +442,17 @@ fn a_directory_that_cannot_be_written_to_is_named() {
 fn standard_output_that_takes_no_more_ends_the_work() {
     let place = Place::new(&[50_000]);
     // Whoever reads a stream has had enough; a file of which half is missing is no file.
-    for (command, code) in [("to-arrow in -o -", "0"), ("to-parquet in -o /dev/stdout --compression none", "1")] {
-        let output = shell(&place, &format!("{{ \"$1\" {command}; echo $? > code; }} | head -c 100 > /dev/null"));
-        assert_eq!(fs::read_to_string(place.join("code")).unwrap().trim(), code, "{command}: {}", text(&output));
+    for (command, code) in
+        [("to-arrow in -o -", "0"), ("to-parquet in -o /dev/stdout --compression none", "1")]
+    {
+        let output =
+            shell(&place, &format!("{{ \"$1\" {command}; echo $? > code; }} | head -c 100 > /dev/null"));
+        assert_eq!(
+            fs::read_to_string(place.join("code")).unwrap().trim(),
+            code,
+            "{command}: {}",
+            text(&output)
+        );
     }
     for command in ["to-arrow in -o -", "to-arrow in -o /dev/full", "to-parquet in -o /dev/full"] {
         let output = shell(&place, &format!("\"$1\" {command} > /dev/full"));
@@ -450,7 +469,10 @@ fn what_is_no_file_is_written_to_as_it_is() {
     assert!(output.status.success(), "{}", text(&output));
     let expected = fs::read(place.join("file.parquet")).unwrap();
     // A redirection is not replaced behind the back of the shell, and is not read from its start again.
-    let output = shell(&place, "{ printf before; \"$1\" to-parquet in -o /dev/stdout --compression none; } > redirected");
+    let output = shell(
+        &place,
+        "{ printf before; \"$1\" to-parquet in -o /dev/stdout --compression none; } > redirected",
+    );
     assert!(output.status.success(), "{}", text(&output));
     assert_eq!(fs::read(place.join("redirected")).unwrap(), [b"before", &expected[..]].concat());
     let output = shell(&place, "\"$1\" to-parquet in -o /dev/stdout --compression none | cat > piped");
@@ -503,7 +525,10 @@ fn interrupted_at_any_moment_nothing_is_left_half_written() {
             }
         }
     }
-    for (out, more) in [("out/directory", &[][..]), ("out/parts", &["--max-file-bytes", "40000", "--row-group-bytes", "8000"])] {
+    for (out, more) in [
+        ("out/directory", &[][..]),
+        ("out/parts", &["--max-file-bytes", "40000", "--row-group-bytes", "8000"]),
+    ] {
         let output = place.command(out, &[&["--resume"], more].concat()).output().unwrap();
         assert!(output.status.success(), "{}", text(&output));
         place.assert_directory(out, "after interrupts");

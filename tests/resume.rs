@@ -87,7 +87,8 @@ impl Place {
             let reader = ParquetRecordBatchReaderBuilder::try_new(file).unwrap().build().unwrap();
             for batch in reader {
                 let batch = batch.unwrap();
-                let values = batch.column(0).as_fixed_size_list().values().as_primitive::<Float32Type>().clone();
+                let values =
+                    batch.column(0).as_fixed_size_list().values().as_primitive::<Float32Type>().clone();
                 for row in values.values().chunks_exact(2) {
                     *rows.entry((row[0] as usize, row[1] as usize)).or_default() += 1;
                 }
@@ -98,7 +99,8 @@ impl Place {
 
     /// Every row of inputs of so many rows is there once, and nothing else.
     fn assert_complete(&self, inputs: &[usize]) {
-        let all = inputs.iter().enumerate().flat_map(|(input, rows)| (0..*rows).map(move |row| ((input, row), 1)));
+        let all =
+            inputs.iter().enumerate().flat_map(|(input, rows)| (0..*rows).map(move |row| ((input, row), 1)));
         assert_eq!(self.rows(), all.collect());
     }
 
@@ -276,7 +278,11 @@ fn inputs_are_known_from_wherever_they_are_named() {
         #[cfg(unix)]
         std::os::unix::fs::symlink(place.directory.path(), place.join("deep/link")).unwrap();
         let source = Source::scan([place.join("deep/link/../*.msgpack")], ReadOptions::new());
-        let source = if cfg!(unix) { Source::scan([place.join("deep/link/*.msgpack")], ReadOptions::new()) } else { source };
+        let source = if cfg!(unix) {
+            Source::scan([place.join("deep/link/*.msgpack")], ReadOptions::new())
+        } else {
+            source
+        };
         let report = to_parquet(&source.unwrap(), &place.out(), &mode(resume()), Watch::default()).unwrap();
         assert_eq!((report.files, report.files_before), (0, 6));
     });
@@ -296,7 +302,8 @@ fn an_input_of_the_earlier_run_must_be_named() {
 fn an_input_that_is_named_twice_is_done_twice() {
     let place = Place::new(&[60, 60]);
     let source = |names: &[usize]| {
-        Source::scan(names.iter().map(|&name| place.input(name)), ReadOptions::new().with_batch_rows(50)).unwrap()
+        Source::scan(names.iter().map(|&name| place.input(name)), ReadOptions::new().with_batch_rows(50))
+            .unwrap()
     };
     let mut stop = |progress: Progress| match progress.rows > 120 {
         true => Err(io::Error::other("enough").into()),
@@ -315,13 +322,19 @@ fn an_input_that_is_named_twice_is_done_twice() {
 fn other_options_are_refused_and_options_of_the_work_are_not() {
     let place = Place::new(&ROWS);
     place.run(&options()).unwrap();
-    assert_option(place.run(&resume().with_compression(vecpack::Compression::Zstd)), "compression was `none`");
+    assert_option(
+        place.run(&resume().with_compression(vecpack::Compression::Zstd)),
+        "compression was `none`",
+    );
     assert_option(place.run(&resume().with_row_group_bytes(800)), "row_group_bytes was `8388608`");
     assert_option(place.run(&resume().with_max_file_bytes(1000)), "max_file_bytes was not given");
     let read = ReadOptions::new();
     let refused = [
         (read.clone().with_dtype(vecpack::Dtype::Float64), "dtype was `float32`"),
-        (read.clone().with_on_error(OnError::Skip), "on_error was `raise` in the earlier run and is `skip` now"),
+        (
+            read.clone().with_on_error(OnError::Skip),
+            "on_error was `raise` in the earlier run and is `skip` now",
+        ),
         (read.clone().with_include_path(true), "include_path"),
     ];
     for (read, text) in refused {
@@ -348,7 +361,10 @@ fn a_directory_with_an_earlier_run_is_refused_or_made_anew() {
         listing(&place.out()).iter().for_each(|name| fs::remove_file(place.out().join(name)).unwrap());
         let error = place.run(&mode(options())).unwrap_err();
         assert!(error.to_string().contains("holds an earlier run"), "{error}");
-        assert!(error.to_string().contains("`resume`") && error.to_string().contains("`overwrite`"), "{error}");
+        assert!(
+            error.to_string().contains("`resume`") && error.to_string().contains("`overwrite`"),
+            "{error}"
+        );
         place.write(0, 30);
         let overwrite = mode(options()).with_overwrite(true).with_compression(vecpack::Compression::Zstd);
         place.run(&overwrite).unwrap();
@@ -543,7 +559,8 @@ fn files_end_with_inputs_where_the_next_does_not_fit() {
         .iter()
         .map(|path| {
             let file = fs::File::open(path).unwrap();
-            ParquetRecordBatchReaderBuilder::try_new(file).unwrap().metadata().file_metadata().num_rows() as usize
+            ParquetRecordBatchReaderBuilder::try_new(file).unwrap().metadata().file_metadata().num_rows()
+                as usize
         })
         .collect();
     assert!(rows.len() > 5 && rows.iter().all(|rows| rows % 190 == 0), "{rows:?}");
@@ -557,7 +574,8 @@ fn names_that_are_no_utf_8_are_resumed() {
 
     let place = Place::new(&[3]);
     for name in [&b"a\xff.msgpack"[..], b"a\xfe.msgpack", b"a\xc3\xbf.msgpack"] {
-        fs::write(place.directory.path().join(std::ffi::OsStr::from_bytes(name)), record(&[9.0, 9.0])).unwrap();
+        fs::write(place.directory.path().join(std::ffi::OsStr::from_bytes(name)), record(&[9.0, 9.0]))
+            .unwrap();
     }
     let run = |options: &WriteOptions| {
         let source = Source::scan([place.directory.path()], ReadOptions::new()).unwrap();

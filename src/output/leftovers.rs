@@ -41,7 +41,8 @@ fn machine() -> String {
     #[cfg(not(unix))]
     let name = Vec::new();
     // FNV-1a: the same in every build.
-    let hash = name.iter().fold(0x811c_9dc5_u32, |hash, &byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+    let hash =
+        name.iter().fold(0x811c_9dc5_u32, |hash, &byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
     format!("{hash:08x}")
 }
 

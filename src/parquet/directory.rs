@@ -143,7 +143,8 @@ pub(super) fn convert(
     watch.tell(before)?;
 
     // What is missing may be there in an older version.
-    let write_options = WriteOptions { overwrite: options.overwrite || resumes, resume: false, ..options.clone() };
+    let write_options =
+        WriteOptions { overwrite: options.overwrite || resumes, resume: false, ..options.clone() };
     let todo: Vec<Input> = left.todo.iter().map(|&at| inputs[at].clone()).collect();
     let mut reader = source.reader_of(todo.into(), rejects)?;
     if let Some(interrupt) = watch.interrupt.clone() {
@@ -155,7 +156,8 @@ pub(super) fn convert(
     let files = Files::new(output, schema.clone(), &write_options, threads, watch.interrupt.clone());
     let lists = end_of_nothing(&schema, options, options.list_type.unwrap_or(ListType::List))?;
     let group = Done::default();
-    let mut run = Run { out, names, versions, todo: &left.todo, at: 0, files, group, manifest, lists, report };
+    let mut run =
+        Run { out, names, versions, todo: &left.todo, at: 0, files, group, manifest, lists, report };
     while let Some(batch) = reader.next_batch()? {
         run.end_inputs(&mut reader)?;
         let complete = run.files.write(&batch, run.report)?;

@@ -116,12 +116,15 @@ impl Manifest {
         let failure = |error| Error::io(&path, error);
         let place = directory.join(DIRECTORY);
         match fs::create_dir(&place) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(Error::io(&place, error)),
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                return Err(Error::io(&place, error));
+            }
             _ => {}
         }
         sweep(&place);
         // Held until the new one is in its place.
-        let _earlier = if overwrite && Self::exists(directory)? { Some(open(directory, &path)?) } else { None };
+        let _earlier =
+            if overwrite && Self::exists(directory)? { Some(open(directory, &path)?) } else { None };
         let vecpack = env!("CARGO_PKG_VERSION").to_owned();
         let line = line(&Line::Run { format: FORMAT, vecpack, options })?;
         let bytes = [HEAD, &line, &end].concat();
@@ -133,7 +136,11 @@ impl Manifest {
             Ok(_) => return Err(Error::internal("a manifest that is no file")),
             // Another run came first.
             Err(error) => {
-                return Err(if !overwrite && Self::exists(directory)? { Self::refuse(directory) } else { error });
+                return Err(if !overwrite && Self::exists(directory)? {
+                    Self::refuse(directory)
+                } else {
+                    error
+                });
             }
         };
         let size = bytes.len() as u64;
@@ -178,7 +185,9 @@ impl Manifest {
             match serde_json::from_value(line) {
                 Ok(Line::Done(done)) => all.push(done),
                 Ok(Line::Dropped(numbers)) => dropped.extend(numbers),
-                Ok(Line::Run { .. }) | Err(_) => return Err(unreadable("the manifest of another version of vecpack")),
+                Ok(Line::Run { .. }) | Err(_) => {
+                    return Err(unreadable("the manifest of another version of vecpack"));
+                }
             }
         }
         sweep(&directory.join(DIRECTORY));
@@ -321,6 +330,8 @@ fn check_options(directory: &Path, before: Option<&Value>, now: &Map<String, Val
 pub(super) fn to_text(path: &OsStr) -> String {
     match path.to_str() {
         Some(text) => text.to_owned(),
-        None => std::iter::once('\0').chain(path.as_encoded_bytes().iter().map(|&byte| byte.into())).collect(),
+        None => {
+            std::iter::once('\0').chain(path.as_encoded_bytes().iter().map(|&byte| byte.into())).collect()
+        }
     }
 }

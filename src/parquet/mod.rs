@@ -101,7 +101,9 @@ pub fn write_parquet(
     let begin = Instant::now();
     options.check()?;
     if options.resume {
-        return Err(Error::option("resume: a stream of record batches has no inputs that could be done already"));
+        return Err(Error::option(
+            "resume: a stream of record batches has no inputs that could be done already",
+        ));
     }
     let mut report = Report::new();
     let mut progress = Progress::default();
@@ -159,9 +161,9 @@ fn is_directory_of(out: &Path, options: &WriteOptions) -> Result<bool> {
         WriteOptions { max_file_bytes: Some(_), .. } => Err(Error::option(format!(
             "max_file_bytes: {name} is one file, and cannot be several: give a directory"
         ))),
-        WriteOptions { resume: true, .. } => Err(Error::option(format!(
-            "resume: {name} is one file, which is there or not: give a directory"
-        ))),
+        WriteOptions { resume: true, .. } => {
+            Err(Error::option(format!("resume: {name} is one file, which is there or not: give a directory")))
+        }
         _ => Ok(false),
     }
 }

@@ -58,7 +58,11 @@ pub(super) struct Written {
 }
 
 /// The end of a Parquet file that holds no rows of these columns.
-pub(super) fn end_of_nothing(schema: &Schema, options: &WriteOptions, list_type: ListType) -> Result<Vec<u8>> {
+pub(super) fn end_of_nothing(
+    schema: &Schema,
+    options: &WriteOptions,
+    list_type: ListType,
+) -> Result<Vec<u8>> {
     let layout = Layout::new(schema, options)?;
     let metadata = ParquetMetaDataBuilder::new(file_metadata(&layout, 0, list_type)).build();
     let mut end = Vec::new();
