@@ -259,18 +259,18 @@ struct Left {
 impl Left {
     fn new(out: &Path, versions: &[InputVersion], earlier: Vec<(usize, Done)>) -> Result<Self> {
         // An input that is named several times has been done as often.
-        let mut known: HashMap<(String, Option<(u64, u64)>), Vec<(usize, &DoneInput)>> = HashMap::new();
+        let mut known: HashMap<_, Vec<(usize, &DoneInput)>> = HashMap::new();
         for (at, (_, done)) in earlier.iter().enumerate() {
             for input in &done.inputs {
                 let version = &input.input;
-                known.entry((version.path.clone(), version.span)).or_default().push((at, input));
+                known.entry((&version.path, version.span)).or_default().push((at, input));
             }
         }
         let mut good: Vec<bool> = earlier.iter().map(|(_, done)| are_there(out, &done.outputs)).collect();
         let done_in: Vec<Option<usize>> = versions
             .iter()
             .map(|version| {
-                let (at, input) = known.get_mut(&(version.path.clone(), version.span))?.pop()?;
+                let (at, input) = known.get_mut(&(&version.path, version.span))?.pop()?;
                 good[at] &= input.input == *version;
                 Some(at)
             })
@@ -282,8 +282,8 @@ impl Left {
                 input.input.path.trim_start_matches('\0')
             )));
         }
-        let mut left = Self::default();
-        left.todo = (0..versions.len()).filter(|&input| !done_in[input].is_some_and(|at| good[at])).collect();
+        let is_left = |&input: &usize| !done_in[input].is_some_and(|at: usize| good[at]);
+        let mut left = Self { todo: (0..versions.len()).filter(is_left).collect(), ..Self::default() };
         for ((number, done), good) in earlier.iter().zip(good) {
             if !good {
                 left.dropped.insert(*number);
