@@ -294,7 +294,7 @@ def test_a_directory_gets_a_file_for_each_input(write_file, tmp_path, form):
     if form == "existing":
         target.mkdir()
     report = vecpack.to_parquet(paths, f"{target}/" if form == "slash" else target)
-    assert names(target) == ["a.parquet", "b.parquet"]
+    assert names(target) == ["_vecpack", "a.parquet", "b.parquet"]
     assert sorted(report.outputs) == [str(target / "a.parquet"), str(target / "b.parquet")]
     assert (report.files, report.rows) == (2, 200)
     for name in "ab":
@@ -314,7 +314,7 @@ def test_a_directory_with_one_of_the_targets_is_refused_before_any_work(write_fi
         vecpack.to_parquet(paths, target)
     assert names(target) == ["b.parquet"]
     vecpack.to_parquet(paths, target, overwrite=True)
-    assert names(target) == ["a.parquet", "b.parquet"]
+    assert names(target) == ["_vecpack", "a.parquet", "b.parquet"]
 
 
 def test_inputs_of_the_same_name_do_not_overwrite_each_other(write_file, tmp_path):
@@ -339,6 +339,9 @@ def test_the_report_tells_what_was_done(path, out):
         "bytes_in": 2 * path.stat().st_size,
         "bytes_out": out.stat().st_size,
         "row_groups": pq.ParquetFile(out).num_row_groups,
+        "files_before": 0,
+        "rows_before": 0,
+        "rejects_before": 0,
         "outputs": [str(out)],
         "encodings": [{"column": "vector", "encoding": "byte-stream-split", "compression": "zstd"}],
     }
