@@ -218,7 +218,7 @@ fn killed_again_and_again_a_directory_run_comes_to_its_end() {
             while !ended {
                 let mut child = place.command(&out, &[mode, &["--resume"]].concat()).spawn().unwrap();
                 // Later and later: a run that is always killed before it begins comes to no end.
-                std::thread::sleep(moment(takes.mul_f64(0.5 + kills as f64 / 50.0)));
+                std::thread::sleep(moment(takes.mul_f64(0.1 + kills as f64 / 100.0)));
                 child.kill().unwrap();
                 let output = child.wait_with_output().unwrap();
                 ended = output.status.success();
