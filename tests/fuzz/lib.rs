@@ -1,5 +1,6 @@
 //! The fuzz targets, for libFuzzer: `make fuzz`. `main.rs` runs the same ones under `cargo test`.
 
+#[allow(dead_code)]
 #[path = "../naive/mod.rs"]
 mod naive;
 #[path = "../support/mod.rs"]

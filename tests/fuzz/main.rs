@@ -2,8 +2,9 @@
 //!
 //! `FUZZ_CHANGES` sets how many changed inputs each target gets. `make fuzz` searches with libFuzzer, from the same seeds.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, unreachable_pub)]
 
+#[allow(dead_code)]
 #[path = "../naive/mod.rs"]
 mod naive;
 mod seeds;
@@ -67,7 +68,7 @@ fn run(name: &str) {
         let _shown = Shown(name, bytes);
         target(bytes);
     }
-    let changes = env::var("FUZZ_CHANGES").ok().and_then(|changes| changes.parse().ok()).unwrap_or(400);
+    let changes = env::var("FUZZ_CHANGES").ok().and_then(|changes| changes.parse().ok()).unwrap_or(1000);
     let mut random = Rng::with_seed(1);
     for _ in 0..changes {
         let bytes = changed(&pool, &mut random);
@@ -87,7 +88,10 @@ fn changed(pool: &[Vec<u8>], random: &mut Rng) -> Vec<u8> {
         match random.u8(0..7) {
             0 => bytes[at] = random.u8(..),
             1 => bytes[at] ^= 1 << random.u8(0..8),
-            2 => bytes[at] = *random.choice(&[0, 1, 0x7f, 0x80, 0x90, 0xc0, 0xc1, 0xc4, 0xc6, 0xdd, 0xff]).unwrap(),
+            2 => {
+                bytes[at] =
+                    *random.choice(&[0, 1, 0x7f, 0x80, 0x90, 0xc0, 0xc1, 0xc4, 0xc6, 0xdd, 0xff]).unwrap()
+            }
             3 => bytes.insert(at.max(CHOICES).min(bytes.len()), random.u8(..)),
             4 if bytes.len() > CHOICES + 1 => drop(bytes.remove(at.max(CHOICES).min(bytes.len() - 1))),
             5 if bytes.len() > CHOICES + 1 => bytes.truncate(random.usize(CHOICES + 1..bytes.len())),
@@ -129,8 +133,10 @@ fn compressed() {
 #[test]
 fn every_folder_of_the_corpus_has_a_target_and_every_target_a_folder() {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/corpus");
-    let mut folders: Vec<_> =
-        fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let mut folders: Vec<_> = fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
     folders.sort();
     let mut names: Vec<_> = TARGETS.iter().map(|(name, _)| (*name).to_owned()).collect();
     names.sort();

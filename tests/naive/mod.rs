@@ -270,7 +270,9 @@ pub(crate) fn knows(bytes: &[u8]) -> bool {
             let mut item = start;
             for _ in 0..objects {
                 match (bytes.get(item), head(bytes, item)) {
-                    (Some(&marker), Ok((end, 0, 0, false))) if is_known(marker) && !is_array(marker) => item = end,
+                    (Some(&marker), Ok((end, 0, 0, false))) if is_known(marker) && !is_array(marker) => {
+                        item = end
+                    }
                     (Some(_), Ok(_)) => return false,
                     _ => return true,
                 }

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import vecpack
-from conftest import WATCHDOG, assert_same_bits, matrix, pack, run_python, vectors
+from conftest import WATCHDOG, pack, run_python, vectors
 
 posix = pytest.mark.skipif(os.name != "posix", reason="POSIX only")
 linux = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc and rlimits of Linux")
@@ -70,19 +70,22 @@ def test_ctrl_c_ends_work_on_files_and_iterators(tmp_path, write_file, work):
 
 
 @posix
-def test_ctrl_c_ends_a_consumer_that_works_in_python(write_file):
+def test_ctrl_c_between_batches_ends_the_loop_and_nothing_else(write_file):
     path = write_file("v.msgpack", vectors(20_000, 64))
     code = """
-        import os, signal, sys, threading, vecpack
-        threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
-        batches = iter(vecpack.scan([sys.argv[1]] * 100_000))
-        try:
+        import os, signal, sys, vecpack
+        batches = iter(vecpack.scan([sys.argv[1]] * 2000))
+        def loop():
+            signal.setitimer(signal.ITIMER_REAL, 0.2)
             for batch in batches:
                 del batch
+        signal.signal(signal.SIGALRM, lambda *_: os.kill(os.getpid(), signal.SIGINT))
+        try:
+            loop()
         except KeyboardInterrupt:
-            print(len(next(batches, [])) >= 0, vecpack.scan(sys.argv[1]).count_rows())
+            print(vecpack.scan(sys.argv[1]).count_rows())
     """
-    assert run_python(code, path) == "True 20000"
+    assert run_python(code, path) == "20000"
 
 
 FORKED = {
@@ -101,8 +104,7 @@ FORKED = {
 
 
 @posix
-@pytest.mark.parametrize("end", ["os._exit(0)", "sys.exit(0)"])
-@pytest.mark.parametrize("busy", [False, True], ids=["idle", "busy"])
+@pytest.mark.parametrize(("busy", "end"), [(False, "sys.exit(0)"), (True, "os._exit(0)")], ids=["idle", "busy"])
 def test_a_forked_child_does_large_work_of_every_kind(tmp_path, write_file, busy, end):
     # The parent has used every pool of threads, and may be using them. A child that hangs is ended by its alarm.
     paths = [write_file(f"{n}.msgpack", vectors(40_000, 64, seed=n)) for n in range(3)]
@@ -387,53 +389,40 @@ def test_release_is_called_on_a_thread_that_python_does_not_know(write_file, wha
     assert run_python(code, path) == "20000"
 
 
-NUL = "a\0b"
-
-
 def test_a_nul_in_a_key_does_not_end_the_process():
-    # An error text and a column's name are C strings at the interface: a NUL in them must neither abort nor cut.
+    # An error text and a column's name are C strings at the interface: a NUL in one of them must not get there.
     code = """
         import msgpack, pyarrow, vecpack
-        def attempt(records, **options):
+        nul, vector = "a\\0b", bytes(8)
+        good = {"v": vector, nul: 1, "inner": {nul: 1, "n": 1}}
+        bad = [{"v": bytes(7), nul: nul}, {"v": nul}, {nul: vector}, {"v": vector, "inner": {"n": nul}}]
+        for records in ([good, record] for record in [good, *bad]):
             data = b"".join(map(msgpack.packb, records))
-            try:
-                source = vecpack.scan(data, **options)
-                reader = pyarrow.RecordBatchReader.from_stream(source)
-                return reader.read_all().num_rows
-            except (ValueError, OSError, pyarrow.ArrowException) as error:
-                assert "\\0" not in str(error), repr(str(error))
-                return type(error).__name__
-        good = {"v": bytes(8), "a\\0b": 1}
-        print(attempt([{"v": bytes(8)}, good], columns=["v"]) == 2)
-        print(attempt([good, {"v": bytes(8), "a\\0b": "text"}]) != 2)
-        print(attempt([{"a\\0b": bytes(8)}] * 2 + [{"a\\0b": bytes(7)}]) != 3)
-        print(attempt([good, good]))
-        print(attempt([{"v": bytes(8), "inner": {"a\\0b": 1}}] * 2))
-        print(attempt([bytes(8)], include_path=True))
-        for function in (vecpack.read, vecpack.inspect):
-            try:
-                function(b"".join(map(msgpack.packb, [good, {"v": bytes(7), "a\\0b": 1}])))
-            except ValueError as error:
-                assert "\\0" not in str(error)
-        print("alive")
+            for options in ({}, {"vector": nul}, {"columns": [nul]}, {"schema": {nul: "int64"}}, {"columns": ["v"]}):
+                for consume in (pyarrow.RecordBatchReader.from_stream, vecpack.Source.to_pyarrow, list):
+                    try:
+                        source = vecpack.scan(data, **options)
+                        assert nul not in pyarrow.schema(source).names
+                        consumed = consume(source)
+                        rows = getattr(consumed, "read_all", lambda: consumed)()
+                        print(len(rows))
+                    except (ValueError, OSError, pyarrow.ArrowException) as error:
+                        assert str(error) and "\\0" not in str(error)
+                        print("error")
     """
     lines = run_python(code).splitlines()
-    assert lines[:3] == ["True", "True", "True"]
-    assert lines[-1] == "alive"
+    assert len(lines) == 5 * 5 * 3
+    assert "error" in lines and "2" in lines
 
 
 MEMORY = {
-    "a batch": "vecpack.read(path, batch_bytes=1 << 30)",
+    "a batch": "vecpack.read([path] * 10, batch_bytes=1 << 30)",
     "batches": "vecpack.read([path] * 100)",
-    "small batches": "vecpack.read([path] * 100, batch_bytes=100_000)",
     "threads": "vecpack.read([path] * 100, threads=8)",
-    "one array": "vecpack.read([path] * 4).to_numpy()",
     "a record": "vecpack.read(large, dim=1 << 26)",
     "a record in a stream": "vecpack.read(open(large, 'rb'), dim=1 << 26)",
     "a null": "vecpack.read(bytes([0xc0]), dim=1 << 28, on_error='null')",
-    "text": "vecpack.read(texts, batch_bytes=1 << 30)",
-    "bytes of a file": "vecpack.read(open(large, 'rb').read(), dim=1 << 26)",
-    "to_parquet": "vecpack.to_parquet([path] * 100, out, row_group_bytes=1 << 30)",
+    "to_parquet": "vecpack.to_parquet([path] * 10, out, row_group_bytes=1 << 30)",
     "from_iter": "list(vecpack.from_iter([bytes(1 << 20)] * 1000, batch_bytes=1 << 30))",
 }
 
@@ -441,25 +430,22 @@ MEMORY = {
 @linux
 @pytest.mark.parametrize("work", MEMORY)
 def test_no_memory_is_a_memory_error(tmp_path, write_file, work):
-    path = write_file("v.msgpack", vectors(100_000, 64))
-    large = write_file("large.msgpack", b"\xc6\x10\x00\x00\x00" + bytes(1 << 28))
-    texts = write_file("texts.msgpack", [{"id": n, "text": "x" * 10_000, "v": bytes(4)} for n in range(20_000)])
+    path = write_file("v.msgpack", np.zeros((100_000, 64), np.float32))
+    large = write_file("large.msgpack", b"\xc6\x10\x00\x00\x00")
+    os.truncate(large, 5 + (1 << 28))
     code = f"""
-        import numpy, resource, sys, vecpack
-        path, large, texts, out = sys.argv[1:]
-        vecpack.scan(path).count_rows()
-        vecpack.read(path).to_numpy()
+        import resource, sys, vecpack
+        path, large, out = sys.argv[1:]
+        vecpack.read(path)
         size = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (size + (100 << 20),) * 2)
         try:
-            found = {MEMORY[work]}
-            print("enough", found)
-        except MemoryError:
-            found = None
-        resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY,) * 2) if False else None
+            {MEMORY[work]}
+        except MemoryError as error:
+            print(error)
         print(vecpack.read(bytes.fromhex("c404000080bf")).num_rows)
     """
-    assert run_python(code, path, large, texts, tmp_path / "out.parquet") == "1"
+    assert run_python(code, path, large, tmp_path / "out.parquet").endswith("\n1")
     assert not [name for name in os.listdir(tmp_path) if "out" in name]
 
 
@@ -517,8 +503,3 @@ def test_a_signal_ends_the_process_as_ever_while_threads_work(write_file):
             assert child.stdout.readline() == b"ready\n"
             child.send_signal(sent)
             assert child.wait(WATCHDOG) == -sent
-
-
-def test_the_same_bits_with_every_consumer_after_all_of_that(write_file):
-    expected = vectors(1000, 8)
-    assert_same_bits(matrix(vecpack.scan(write_file("v.msgpack", expected))), expected)

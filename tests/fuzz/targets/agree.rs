@@ -27,12 +27,9 @@ pub fn every_way_agrees(file: &[u8], options: &ReadOptions, choices: &mut Choice
     let threads = choices.one(&[1, 2, 3, 5]);
     let batch_bytes = choices.one(&[8 << 20, 1, 40, 500, 9000]);
     let other = options.clone().with_threads(threads).with_batch_bytes(batch_bytes);
-    for (kind, options) in [
-        (Kind::Bytes, options),
-        (Kind::Bytes, &other),
-        (Kind::File, &other),
-        (Kind::Stream(1 << 20), &other),
-    ] {
+    for (kind, options) in
+        [(Kind::Bytes, options), (Kind::Bytes, &other), (Kind::File, &other), (Kind::Stream(1 << 20), &other)]
+    {
         let what = format!("{kind:?} with {options:?}, not in pieces of {piece}");
         let (found, expected) = match (source(kind, file, options), &expected) {
             (Ok(found), Ok(expected)) => (found, expected),
@@ -59,8 +56,14 @@ fn parts_together(source: &Source, parts: usize) -> Scan {
         together = Some(match together {
             None => next,
             Some(before) => Scan {
-                rows: arrow::compute::concat_batches(&source.schema(), [&before.rows, &next.rows]).expect("one table"),
-                rejects: before.rejects.into_iter().chain(next.rejects).take(source.options().max_rejects).collect(),
+                rows: arrow::compute::concat_batches(&source.schema(), [&before.rows, &next.rows])
+                    .expect("one table"),
+                rejects: before
+                    .rejects
+                    .into_iter()
+                    .chain(next.rejects)
+                    .take(source.options().max_rejects)
+                    .collect(),
                 rejected: before.rejected + next.rejected,
                 error: next.error,
             },

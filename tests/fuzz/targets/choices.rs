@@ -13,11 +13,6 @@ impl<'a> Choices<'a> {
         (Self(choices), file)
     }
 
-    /// Choices by all of the bytes.
-    pub fn of(bytes: &'a [u8]) -> Self {
-        Self(bytes)
-    }
-
     pub fn byte(&mut self) -> u8 {
         let Some((&first, rest)) = self.0.split_first() else { return 0 };
         self.0 = rest;
@@ -33,10 +28,5 @@ impl<'a> Choices<'a> {
     /// One of `items`; of zero, the first.
     pub fn one<T: Clone>(&mut self, items: &[T]) -> T {
         items[usize::from(self.byte()) % items.len()].clone()
-    }
-
-    /// Element bits.
-    pub fn bits(&mut self) -> u32 {
-        u32::from_le_bytes([self.byte(), self.byte(), self.byte(), self.byte()])
     }
 }

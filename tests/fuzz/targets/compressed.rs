@@ -33,7 +33,11 @@ pub fn run(data: &[u8]) {
     }
     if damages > 0 {
         let at = position % compressed.len();
-        if damages == 1 { compressed[at] ^= change } else { compressed.truncate(at) }
+        if damages == 1 {
+            compressed[at] ^= change
+        } else {
+            compressed.truncate(at)
+        }
         // Checksums find most of it and not all; that nothing else goes wrong is the point.
         if let Ok(source) = source(kind, &compressed, &options) {
             scan(&source);
@@ -42,8 +46,9 @@ pub fn run(data: &[u8]) {
     }
     options = options.with_max_expansion(0);
     // A file that looks compressed once it is expanded is not expanded again.
-    let starts_like_one = [&[0x1f, 0x8b][..], &[0x28, 0xb5], &[0x04, 0x22]].iter().any(|magic| file.starts_with(magic))
-        || file.get(1..4) == Some(&[0x2a, 0x4d, 0x18]);
+    let starts_like_one =
+        [&[0x1f, 0x8b][..], &[0x28, 0xb5], &[0x04, 0x22]].iter().any(|magic| file.starts_with(magic))
+            || file.get(1..4) == Some(&[0x2a, 0x4d, 0x18]);
     if starts_like_one {
         return;
     }

@@ -8,9 +8,7 @@ use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
 use arrow::datatypes::{DataType, Field, Schema};
 use tempfile::TempDir;
-use vecpack::{
-    Dtype, Error, Framing, Input, OnError, ReadOptions, Reject, Source, parse_type,
-};
+use vecpack::{Dtype, Error, Framing, Input, OnError, ReadOptions, Reject, Source, parse_type};
 
 use super::choices::Choices;
 use crate::support::Pieces;

@@ -106,7 +106,9 @@ impl File {
             match choices.byte() % 4 {
                 0 => self.bytes[at] = choices.byte(),
                 1 => self.bytes[at] ^= 1 << (choices.byte() % 8),
-                2 => drop(self.bytes.drain(at..(at + 1 + usize::from(choices.byte() % 9)).min(self.bytes.len()))),
+                2 => drop(
+                    self.bytes.drain(at..(at + 1 + usize::from(choices.byte() % 9)).min(self.bytes.len())),
+                ),
                 _ => self.bytes.insert(at, choices.byte()),
             }
             first = Some(first.unwrap_or(at).min(at));
@@ -125,10 +127,11 @@ pub fn run(data: &[u8]) {
         None => file.vectors.len(),
         Some(at) => file.bounds.partition_point(|&bound| bound <= at).saturating_sub(1),
     };
-    let source = match source(Kind::Bytes, &file.bytes, &options.clone().with_threads(2).with_batch_bytes(2000)) {
-        Ok(source) => source,
-        Err(error) => panic!("{error} in {:?} with {options:?}", file.way),
-    };
+    let source =
+        match source(Kind::Bytes, &file.bytes, &options.clone().with_threads(2).with_batch_bytes(2000)) {
+            Ok(source) => source,
+            Err(error) => panic!("{error} in {:?} with {options:?}", file.way),
+        };
     let found = scan(&source);
     let what = format!("{:?} with {options:?}", file.way);
     if first_damage.is_none() {
