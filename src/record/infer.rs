@@ -301,6 +301,10 @@ impl<'a> Inference<'a> {
             columns.push(Column { path: Vec::new(), field, role: Role::Record, stored: None });
         }
         for (index, column) in columns.iter().enumerate() {
+            // Names are C strings where Arrow data leaves.
+            if column.name().contains('\0') {
+                return Err(Error::schema("the name of a column must not hold a NUL byte"));
+            }
             if columns[..index].iter().any(|other| other.name() == column.name()) {
                 return Err(Error::schema(format!(
                     "two columns have the name `{}`: leave one of them out (with `columns`, or without include_path and \
