@@ -7,7 +7,7 @@ CARGO  ?= cargo
 OLD    := $(VENV)/pyarrow-15
 
 .DEFAULT_GOAL := build
-.PHONY: help build demo test test-rust test-python lint format faults bench docs clean
+.PHONY: help build demo test test-rust test-python lint format faults fuzz bench docs clean
 
 help: ## show this list
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +50,18 @@ bench: $(BIN)/vecpack ## measure against Python, NumPy and plain reads; draws th
 	$(BIN)/maturin build --quiet --release --locked --manifest-path benches/take_iter/Cargo.toml --target-dir target/take_iter --out target/wheels
 	$(BIN)/pip install --quiet --no-deps --force-reinstall target/wheels/take_iter-*.whl
 	$(BIN)/python benches/run.py
+
+# Sanitizers are not stable in Rust: the variable lets the stable compiler use them. The seeds are written by the tests.
+FUZZ_SECONDS ?= 60
+FUZZ_TARGETS ?= decode agree records parquet compressed
+fuzz: ## search with libFuzzer for FUZZ_SECONDS a target; finds end up in target/fuzz
+	$(CARGO) fuzz --version >/dev/null 2>&1 || $(CARGO) install --quiet --locked cargo-fuzz
+	FUZZ_SEEDS=$(CURDIR)/target/fuzz/seeds $(CARGO) test --quiet --locked --test fuzz -- --ignored write_seeds
+	for target in $(FUZZ_TARGETS); do \
+		mkdir -p target/fuzz/found/$$target && RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run --fuzz-dir tests/fuzz --target-dir target/fuzz \
+			$$target target/fuzz/found/$$target target/fuzz/seeds/$$target tests/fuzz/corpus/$$target -- \
+			-max_total_time=$(FUZZ_SECONDS) -max_len=4096 -timeout=25 -rss_limit_mb=3000 -print_final_stats=1 || exit 1; \
+	done
 
 clean: ## remove what was built
 	rm -rf target $(VENV) data

@@ -2,11 +2,12 @@
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use arrow::datatypes::SchemaRef;
 
 use crate::error::{Error, Result};
-use crate::input::{Blocks, Input, Opened, Span, discover};
+use crate::input::{Blocks, Check, Input, Opened, Span, discover};
 use crate::msgpack::{Cursor, Head, MAX_HEAD, Skipped, Skipper};
 use crate::options::{Framing, ReadOptions};
 use crate::pool::lock;
@@ -190,7 +191,7 @@ fn infer(inputs: &[Input], options: &ReadOptions) -> Result<Findings> {
                 input.put_back(read, stream);
                 rest
             }
-            opened => infer_blocks(&mut inference, Blocks::new(opened, &buffers)),
+            opened => infer_blocks(&mut inference, Blocks::new(opened, &buffers), &mut Asking::of(input)),
         };
         match rest.map_err(|error| input.error(error))? {
             Some(rest) => inference.next_input(rest),
@@ -200,10 +201,37 @@ fn infer(inputs: &[Input], options: &ReadOptions) -> Result<Findings> {
     inference.findings()
 }
 
+/// Asks a few times a second whether the work on an input is to go on.
+struct Asking<'a> {
+    check: Option<&'a Check>,
+    last: Instant,
+}
+
+impl<'a> Asking<'a> {
+    fn of(input: &'a Input) -> Self {
+        Self { check: input.check(), last: Instant::now() }
+    }
+
+    fn ask(&mut self) -> std::io::Result<()> {
+        match self.check {
+            Some(check) if self.last.elapsed() >= Duration::from_millis(50) => {
+                self.last = Instant::now();
+                check()
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
 /// Looks at one input; gives how many of its bytes are left and tell nothing, `None` if no other input need be looked at.
-fn infer_blocks(inference: &mut Inference<'_>, mut blocks: Blocks) -> std::io::Result<Option<u64>> {
+fn infer_blocks(
+    inference: &mut Inference<'_>,
+    mut blocks: Blocks,
+    asking: &mut Asking<'_>,
+) -> std::io::Result<Option<u64>> {
     let mut needed = MAX_HEAD;
     loop {
+        asking.ask()?;
         let bytes = blocks.fill(needed)?;
         let (length, ended) = (bytes.len(), bytes.len() < needed);
         match inference.infer(bytes, ended) {
@@ -240,6 +268,7 @@ fn infer_stream(
             return Ok(None);
         }
         if !ended {
+            read.try_reserve(GLANCE).map_err(|_| std::io::ErrorKind::OutOfMemory)?;
             read.resize(length + GLANCE, 0);
             let more = stream.read(&mut read[length..]);
             read.truncate(length + more.as_ref().unwrap_or(&0));
@@ -282,9 +311,14 @@ fn cut(input: &Input, plan: &Plan, size: u64, parts: usize) -> Result<Vec<(Input
     let mut spans = vec![begin];
     let mut record = begin.record;
     let mut skipper = Skipper::of(objects);
+    let (mut asking, mut steps) = (Asking::of(input), 0u32);
     loop {
         if left == Some(record - begin.record) {
             break;
+        }
+        steps = steps.wrapping_add(1);
+        if steps.is_multiple_of(1024) {
+            asking.ask().map_err(|error| input.error(error))?;
         }
         let bytes = blocks.fill(MAX_HEAD).map_err(|error| input.error(error))?;
         let (length, skipped) = (bytes.len(), skipper.skip(bytes));

@@ -107,7 +107,7 @@ impl Blocks {
                     if left == 0 {
                         break;
                     }
-                    let free = buffer.make_room();
+                    let free = buffer.make_room()?;
                     let read = free.len().min(left);
                     file.read_exact_at(&mut free[..read], read_to)?;
                     buffer.filled += read;
@@ -116,7 +116,7 @@ impl Blocks {
             }
             Origin::Stream { read, ended, buffer } => {
                 while buffer.len() < needed && !*ended {
-                    match read.read(buffer.make_room()) {
+                    match read.read(buffer.make_room()?) {
                         Ok(0) => *ended = true,
                         Ok(bytes) => buffer.filled += bytes,
                         Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -144,7 +144,7 @@ impl Blocks {
             Origin::Stream { read, ended, buffer } => {
                 buffer.start = buffer.filled;
                 while !*ended {
-                    match read.read(buffer.make_room()) {
+                    match read.read(buffer.make_room()?) {
                         Ok(0) => *ended = true,
                         Ok(read) => bytes += read as u64,
                         Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -191,15 +191,20 @@ impl Buffer {
 
     /// Room behind the bytes at hand. They move to the front first; if they fill the memory it doubles, so that it never
     /// grows beyond twice of what was really read.
-    fn make_room(&mut self) -> &mut [u8] {
+    fn make_room(&mut self) -> io::Result<&mut [u8]> {
         if self.start > 0 {
             self.memory.copy_within(self.start..self.filled, 0);
             (self.start, self.filled) = (0, self.len());
         }
         if self.filled == self.memory.len() {
-            self.memory.resize(2 * self.memory.len(), 0);
+            let more = self.memory.len();
+            self.memory.try_reserve_exact(more).map_err(|_| {
+                let text = format!("no memory to hold a record of more than {more} bytes");
+                io::Error::new(io::ErrorKind::OutOfMemory, text)
+            })?;
+            self.memory.resize(2 * more, 0);
         }
-        &mut self.memory[self.filled..]
+        Ok(&mut self.memory[self.filled..])
     }
 }
 

@@ -99,9 +99,15 @@ impl Input {
         Self::stream("<stdin>", Stdin)
     }
 
-    /// Has `check` asked while a pipe, a FIFO or a device does not deliver. Such an input is then read on a thread of its own.
+    /// Has `check` asked while a pipe, a FIFO or a device does not deliver, and a few times a second while an input is looked at
+    /// outside of a scan. A pipe, a FIFO or a device is then read on a thread of its own.
     pub fn with_check(self, check: Check) -> Self {
         Self { check: Some(check), ..self }
+    }
+
+    /// What is asked, if anything.
+    pub(crate) fn check(&self) -> Option<&Check> {
+        self.check.as_ref()
     }
 
     /// Only a part of the input.

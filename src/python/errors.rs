@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use pyo3::exceptions::{PyKeyboardInterrupt, PyOSError, PyRuntimeError};
+use pyo3::exceptions::{PyKeyboardInterrupt, PyMemoryError, PyOSError, PyRuntimeError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyType};
@@ -63,6 +63,10 @@ fn os_error(py: Python<'_>, path: Option<PathBuf>, source: std::io::Error) -> Py
     let text = source.to_string();
     if let Some(Ok(raised)) = source.into_inner().map(|inner| inner.downcast::<PyErr>()) {
         return *raised;
+    }
+    if kind == std::io::ErrorKind::OutOfMemory {
+        let place = path.map(|path| format!("{}: ", path.display())).unwrap_or_default();
+        return PyMemoryError::new_err(format!("{place}{text}"));
     }
     let number = number.or_else(|| errno(py, kind));
     let strerror = number.filter(|_| path.is_some());

@@ -101,6 +101,10 @@ enum Item<'py> {
 
 impl Items {
     fn next<'py>(&mut self, py: Python<'py>) -> PyResult<Option<Item<'py>>> {
+        // An iterator in C never comes back to where Python looks for Ctrl-C.
+        if self.count.is_multiple_of(1024) {
+            py.check_signals()?;
+        }
         let Some(item) = self.iterator.bind(py).clone().next() else { return Ok(None) };
         let number = self.count;
         self.count += 1;

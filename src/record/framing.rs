@@ -26,9 +26,21 @@ enum Item {
     Other,
 }
 
-/// The framing of an input that begins with `bytes`, and the reason; `ended` where there are no more. The error asks for more
-/// bytes, or tells that they are not MessagePack.
-pub(super) fn detect(bytes: &[u8], ended: bool, raw: RawDtype) -> Result<(Framing, &'static str), Broken> {
+/// What comes behind the bytes that are at hand.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum End {
+    /// More bytes, perhaps.
+    Open,
+    /// Nothing.
+    OfInput,
+    /// Bytes that will not be looked at: those at hand must do.
+    OfLooking,
+}
+
+/// The framing of an input that begins with `bytes`, and the reason. The error asks for more bytes, or tells that they are not
+/// MessagePack.
+pub(super) fn detect(bytes: &[u8], end: End, raw: RawDtype) -> Result<(Framing, &'static str), Broken> {
+    let ended = end != End::Open;
     let cursor = Cursor::new(bytes);
     let (framing, items, values) = match cursor.peek()? {
         Head::Array(items) => (Framing::Array, items, 1),
@@ -50,11 +62,17 @@ pub(super) fn detect(bytes: &[u8], ended: bool, raw: RawDtype) -> Result<(Framin
         });
     }
     let mut first = None;
+    // Items that are larger than all that may be looked at are as good as many.
+    let mut is_many = items > FEW;
     for _ in 0..items.min(FEW + 1) {
-        if framing == Framing::Map {
-            inside.skip()?;
-        }
-        let item = item(&mut inside, raw)?;
+        let key = if framing == Framing::Map { inside.skip() } else { Ok(()) };
+        let item = match key.and_then(|()| item(&mut inside, raw)) {
+            Err(Broken::Short(_)) if end == End::OfLooking && first.is_some() => {
+                is_many = true;
+                break;
+            }
+            found => found?,
+        };
         if item == Item::Other || *first.get_or_insert(item) != item {
             return Ok((
                 Framing::Sequence,
@@ -65,7 +83,7 @@ pub(super) fn detect(bytes: &[u8], ended: bool, raw: RawDtype) -> Result<(Framin
     match (framing, first) {
         (Framing::Array, Some(Item::Map)) => Ok((Framing::Array, "the first object is an array of maps")),
         (Framing::Array, Some(Item::Array)) => Ok((Framing::Array, "the first object is an array of arrays")),
-        (Framing::Array, _) if items > FEW => Ok((Framing::Array, "the first object is an array of vectors")),
+        (Framing::Array, _) if is_many => Ok((Framing::Array, "the first object is an array of vectors")),
         (Framing::Array, _) => {
             let alike = matches!(following(&inside, ended)?, Some(Head::Array(next)) if next == items);
             Ok(if alike && items > 1 {
@@ -74,7 +92,7 @@ pub(super) fn detect(bytes: &[u8], ended: bool, raw: RawDtype) -> Result<(Framin
                 (Framing::Array, "the first object is an array of vectors, and none with as many follows")
             })
         }
-        (_, Some(Item::Vector | Item::Map)) if items > FEW => {
+        (_, Some(Item::Vector | Item::Map)) if is_many => {
             Ok((Framing::Map, "the first object is a map of many values of one kind"))
         }
         (_, Some(Item::Vector | Item::Map)) if items > 1 && following(&inside, ended)?.is_none() => {

@@ -23,7 +23,8 @@ fn map(values: &[&[u8]]) -> Vec<u8> {
 }
 
 fn told(bytes: &[u8], ended: bool) -> Result<Framing, Broken> {
-    detect(bytes, ended, RawDtype::default()).map(|(framing, _)| framing)
+    let end = if ended { End::OfInput } else { End::Open };
+    detect(bytes, end, RawDtype::default()).map(|(framing, _)| framing)
 }
 
 /// The framing of an input of `bytes`, of which `enough` tell.
@@ -138,6 +139,19 @@ fn an_empty_array_alone_holds_no_records() {
     check("an empty array, and more", &[0x90, 0x90], 2, Framing::Sequence);
     check("an empty map, and more", &[0x80, 0x80], 2, Framing::Sequence);
     check("an array of empty ones", &array(&[&[0x90][..]; 3]), 6, Framing::Sequence);
+}
+
+#[test]
+fn where_no_more_is_looked_at_the_first_items_tell() {
+    let told = |bytes: &[u8]| detect(bytes, End::OfLooking, RawDtype::default()).map(|(framing, _)| framing);
+    let (few, map) = (array(&[VECTOR; 3]), map(&[VECTOR; 3]));
+    for length in 3 + VECTOR.len()..=few.len() {
+        assert_eq!(told(&few[..length]), Ok(Framing::Array), "{length}");
+    }
+    assert_eq!(told(&few[..2 + VECTOR.len()]), Err(Broken::Short(3 + VECTOR.len() as u64)));
+    for length in 4 + VECTOR.len()..=map.len() {
+        assert_eq!(told(&map[..length]), Ok(Framing::Map), "{length}");
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use arrow::datatypes::{DataType, Field};
 
 use super::findings::column_name;
-use super::framing::detect;
+use super::framing::{End, detect};
 use super::observe::{Observed, Rules};
 use super::{Column, Findings, KEY, Layout, PATH, RECORD, Role, Step, VECTOR, vector_field};
 use crate::error::{Error, Result};
@@ -111,9 +111,9 @@ impl<'a> Inference<'a> {
             match self.next(&bytes[at..], ended) {
                 Ok(taken) => at += taken,
                 Err(Broken::Short(needed)) => {
-                    if needed > self.options.max_record_bytes.saturating_add(1 << 10) {
-                        self.pass("a record that is larger than max_record_bytes");
-                        self.skipper = Some(Skipper::of(if self.framing == Framing::Map { 2 } else { 1 }));
+                    if needed > self.most() {
+                        self.skipper = Some(Skipper::of(if self.in_map() { 2 } else { 1 }));
+                        self.pass_too_large();
                         continue;
                     }
                     return Inferred::Consumed(at, needed);
@@ -126,10 +126,29 @@ impl<'a> Inference<'a> {
         }
     }
 
+    /// How many bytes may be asked for at the most.
+    fn most(&self) -> u64 {
+        self.options.max_record_bytes.saturating_add(1 << 10)
+    }
+
+    /// True where the next record is the value of a key.
+    fn in_map(&self) -> bool {
+        self.framing == Framing::Map && self.left.is_some_and(|left| left > 0)
+    }
+
     /// Looks at the head of a document or at one record, and gives its length.
     fn next(&mut self, bytes: &[u8], ended: bool) -> Result<usize, Broken> {
         if self.framing == Framing::Auto {
-            let (framing, why) = detect(bytes, ended, self.rules.raw)?;
+            // Of so many bytes, however many there are: what is found must not depend on how they come.
+            let most = usize::try_from(self.most()).unwrap_or(usize::MAX);
+            let found = match bytes.get(..most) {
+                Some(bytes) => detect(bytes, End::OfLooking, self.rules.raw),
+                None => detect(bytes, if ended { End::OfInput } else { End::Open }, self.rules.raw),
+            };
+            let (framing, why) = found.map_err(|broken| match broken {
+                Broken::Short(needed) if bytes.len() < most => Broken::Short(needed.min(self.most())),
+                other => other,
+            })?;
             (self.framing, self.framing_from) = (framing, why.to_owned());
         }
         let mut cursor = Cursor::new(bytes);
@@ -140,9 +159,10 @@ impl<'a> Inference<'a> {
                     return Ok(cursor.at());
                 }
                 (_, head) => {
-                    self.pass(&head.to_string());
+                    // All of it first: it comes again where it is not there in full, and counts once.
                     cursor = Cursor::new(bytes);
                     cursor.skip()?;
+                    self.pass(&head.to_string());
                     return Ok(cursor.at());
                 }
             }
@@ -153,6 +173,10 @@ impl<'a> Inference<'a> {
             end.skip()?;
         }
         end.skip()?;
+        if end.at() as u64 > self.options.max_record_bytes {
+            self.pass_too_large();
+            return Ok(end.at());
+        }
         if self.framing == Framing::Map {
             self.key.value(&mut cursor, &self.rules, 1)?;
         }
@@ -237,6 +261,12 @@ impl<'a> Inference<'a> {
         self.left = None;
     }
 
+    /// A record that the decoder will not read either.
+    fn pass_too_large(&mut self) {
+        self.pass("a record that is larger than max_record_bytes");
+        self.left = self.left.map(|left| left.saturating_sub(1));
+    }
+
     /// A record that tells nothing.
     fn pass(&mut self, found: &str) {
         self.records += 1;
@@ -271,6 +301,10 @@ impl<'a> Inference<'a> {
             columns.push(Column { path: Vec::new(), field, role: Role::Record, stored: None });
         }
         for (index, column) in columns.iter().enumerate() {
+            // Names are C strings where Arrow data leaves.
+            if column.name().contains('\0') {
+                return Err(Error::schema("the name of a column must not hold a NUL byte"));
+            }
             if columns[..index].iter().any(|other| other.name() == column.name()) {
                 return Err(Error::schema(format!(
                     "two columns have the name `{}`: leave one of them out (with `columns`, or without include_path and \

@@ -255,3 +255,33 @@ impl Reading {
         }
     }
 }
+
+/// True where all records of a file are of the kinds that this decoder knows: no maps and extensions, which may be vectors of
+/// some library, and no arrays of anything but scalars.
+pub(crate) fn knows(bytes: &[u8]) -> bool {
+    let mut at = 0;
+    while let (Ok((start, _, objects, _)), Some(marker)) = (head(bytes, at), bytes.get(at)) {
+        let is_known = |marker: u8| !matches!(marker, 0x80..=0x8f | 0xc7..=0xc9 | 0xd4..=0xd8 | 0xde | 0xdf);
+        let is_array = |marker: u8| matches!(marker, 0x90..=0x9f | 0xdc | 0xdd);
+        if !is_known(*marker) {
+            return false;
+        }
+        if is_array(*marker) {
+            let mut item = start;
+            for _ in 0..objects {
+                match (bytes.get(item), head(bytes, item)) {
+                    (Some(&marker), Ok((end, 0, 0, false))) if is_known(marker) && !is_array(marker) => {
+                        item = end
+                    }
+                    (Some(_), Ok(_)) => return false,
+                    _ => return true,
+                }
+            }
+        }
+        match end(bytes, at) {
+            Ok(next) => at = next,
+            Err(_) => return true,
+        }
+    }
+    true
+}

@@ -78,3 +78,19 @@ def test_blocks_are_found_and_the_command_lines_in_them(tmp_path):
         ("python", 18),
     ]
     assert commands(found[1][1]) == ["vecpack a    b"]
+
+
+def test_every_test_that_the_table_of_faults_names_exists():
+    page = (ROOT / "docs/faults.md").read_text(encoding="utf-8")
+    rows = [line for line in page.splitlines() if "`tests/" in line and line.startswith("| ")]
+    assert len(rows) > 30
+    named = re.findall(r"`((?:tests|src)/[^`]*::[^`]*)`", page)
+    assert len(named) >= len(rows)
+    for name in named:
+        path, function = name.split("::")
+        definition = rf"^\s*(?:def|fn) {re.escape(function)}\("
+        assert re.search(definition, (ROOT / path).read_text(encoding="utf-8"), re.MULTILINE), name
+    for target in re.findall(
+        r"^path = \"libfuzzer/(\w+)\.rs\"", (ROOT / "tests/fuzz/Cargo.toml").read_text(), re.MULTILINE
+    ):
+        assert f"| `{target}` |" in page
