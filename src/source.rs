@@ -222,6 +222,16 @@ impl Source {
         Ok(reader.progress().rows)
     }
 
+    /// A source for each input, in their order.
+    pub fn split_inputs(&self) -> Result<Vec<Self>> {
+        self.inputs.iter().map(|input| self.part(vec![input.clone()])).collect()
+    }
+
+    /// A source of other inputs that hold the same.
+    fn part(&self, inputs: Vec<Input>) -> Result<Self> {
+        Self::build(inputs.into(), self.options.clone(), self.findings.clone(), self.selected.clone())
+    }
+
     /// `parts` sources that together are this one, in its order: whole inputs where there are enough of them, else parts of
     /// inputs, which are walked once to find where records begin. Some may be empty.
     pub fn split(&self, parts: usize) -> Result<Vec<Self>> {
@@ -247,10 +257,7 @@ impl Source {
             split[part.min(parts - 1)].push(input);
             before += size.max(1);
         }
-        let part = |inputs: Vec<Input>| {
-            Self::build(inputs.into(), self.options.clone(), self.findings.clone(), self.selected.clone())
-        };
-        split.into_iter().map(part).collect()
+        split.into_iter().map(|inputs| self.part(inputs)).collect()
     }
 }
 

@@ -33,9 +33,7 @@ class VectorDataset(IterableDataset[Any]):  # type: ignore[misc, unused-ignore]
     find them. Among several machines, give each its part: ``source.split(world_size)[rank]``.
     """
 
-    def __init__(
-        self, source: Source, *, columns: Iterable[str] | None = None, batch_rows: int | None = None
-    ) -> None:
+    def __init__(self, source: Source, *, columns: Iterable[str] | None = None, batch_rows: int | None = None) -> None:
         super().__init__()
         source = source if columns is None else source.select(columns)
         self.source = source.with_options(batch_rows=batch_rows)

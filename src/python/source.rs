@@ -163,6 +163,12 @@ impl PySource {
         Ok(split.into_iter().map(|part| Self(Arc::new(part))).collect())
     }
 
+    /// A source for each input, in their order.
+    fn split_inputs(&self) -> PyResult<Vec<Self>> {
+        let split = self.0.split_inputs().map_err(to_python)?;
+        Ok(split.into_iter().map(|part| Self(Arc::new(part))).collect())
+    }
+
     fn __iter__(&self, py: Python<'_>) -> PyResult<Batches> {
         let (reader, signals) = self.reader(py)?;
         Ok(Batches { reader: Mutex::new(reader), signals })
