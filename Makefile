@@ -7,7 +7,7 @@ CARGO  ?= cargo
 OLD    := $(VENV)/pyarrow-15
 
 .DEFAULT_GOAL := build
-.PHONY: help build demo test test-rust test-python lint format bench docs clean
+.PHONY: help build demo test test-rust test-python test-engines test-torch lint format bench docs clean
 
 help: ## show this list
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,14 @@ test-rust: ## Rust tests, with the command and with the core alone
 test-python: $(BIN)/vecpack $(OLD)/tried ## Python tests, the stubs against the module, the blocks of the docs
 	test ! -e $(OLD)/installed || export VECPACK_OLD_PYARROW=$(OLD)/bin/python; $(BIN)/python -m pytest
 	$(BIN)/python -m mypy.stubtest vecpack
+
+test-engines: $(BIN)/vecpack ## tests with Lance, LanceDB and a local Ray cluster, which are installed for it
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r tests/requirements-engines.txt
+	$(BIN)/python -m pytest tests/python/test_lance.py tests/python/test_ray.py tests/python/test_docs.py
+
+test-torch: $(BIN)/vecpack ## tests with PyTorch, which is installed for it (some gigabytes)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r tests/requirements-torch.txt
+	$(BIN)/python -m pytest tests/python/test_torch.py tests/python/test_docs.py
 
 lint: $(VENV)/installed ## formatting and lints of both languages, as the code is
 	$(CARGO) fmt --check
