@@ -110,9 +110,7 @@ impl Source {
                 let known: Vec<String> =
                     schema.fields().iter().map(|field| format!("`{}`", field.name())).collect();
                 let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-                return Err(Error::schema(format!(
-                    "select: there is no column `{name}`; there are {known}"
-                )));
+                return Err(Error::schema(format!("select: there is no column `{name}`; there are {known}")));
             }
             if names[..index].contains(name) {
                 return Err(Error::schema(format!("select: the column `{name}` is named twice")));
@@ -169,6 +167,7 @@ impl Source {
     }
 
     /// The columns that were selected; all if not given.
+    #[cfg(feature = "python")]
     pub(crate) fn selected(&self) -> Option<&[String]> {
         self.selected.as_deref()
     }

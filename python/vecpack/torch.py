@@ -33,13 +33,16 @@ class VectorDataset(IterableDataset[Any]):  # type: ignore[misc, unused-ignore]
     find them. Among several machines, give each its part: ``source.split(world_size)[rank]``.
     """
 
+    source: Source
+    _parts: list[Source]
+
     def __init__(self, source: Source, *, columns: Iterable[str] | None = None, batch_rows: int | None = None) -> None:
         super().__init__()
         source = source if columns is None else source.select(columns)
         self.source = source.with_options(batch_rows=batch_rows)
         self.batch_rows = batch_rows
         self._is_bare = len(source.schema) == 1 and source.dim is not None
-        self._parts: list[Source] = []
+        self._parts = []
 
     def __iter__(self) -> Iterator[Any]:
         for batch in self._part():
@@ -62,7 +65,7 @@ class VectorDataset(IterableDataset[Any]):  # type: ignore[misc, unused-ignore]
         if len(self._parts) != worker.num_workers:
             one_thread = {} if self.source.options["threads"] else {"threads": 1}
             self._parts = self.source.with_options(**one_thread).split(worker.num_workers)
-        return self._parts[worker.id]
+        return self._parts[int(worker.id)]
 
 
 def _row(values: Any, row: int) -> Any:

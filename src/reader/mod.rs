@@ -120,7 +120,8 @@ impl Reader {
 
     /// The next batch, which has at least one row; `None` at the end.
     pub fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
-        let result = self.try_next().and_then(|batch| batch.map(|batch| self.shown.of_batch(batch)).transpose());
+        let result =
+            self.try_next().and_then(|batch| batch.map(|batch| self.shown.of_batch(batch)).transpose());
         if result.is_err() {
             self.opened = self.inputs.len();
             self.runs.clear();

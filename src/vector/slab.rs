@@ -45,6 +45,7 @@ impl Slab {
     }
 
     /// How many bytes it has.
+    #[cfg(feature = "python")]
     pub(crate) fn capacity(&self) -> usize {
         match &self.0 {
             Memory::Heap(buffer) => buffer.len(),
