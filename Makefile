@@ -7,7 +7,7 @@ CARGO  ?= cargo
 OLD    := $(VENV)/pyarrow-15
 
 .DEFAULT_GOAL := build
-.PHONY: help build demo test test-rust test-python lint format faults fuzz bench docs clean
+.PHONY: help build demo test test-rust test-python test-engines test-torch lint format faults fuzz bench docs clean
 
 help: ## show this list
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,7 +26,15 @@ test-rust: ## Rust tests, with the command and with the core alone
 
 test-python: $(BIN)/vecpack $(OLD)/tried ## Python tests, the stubs against the module, the blocks of the docs
 	test ! -e $(OLD)/installed || export VECPACK_OLD_PYARROW=$(OLD)/bin/python; $(BIN)/python -m pytest
-	$(BIN)/python -m mypy.stubtest vecpack
+	$(BIN)/python -m mypy.stubtest vecpack --allowlist tests/stubtest-allowlist.txt --ignore-unused-allowlist
+
+test-engines: $(BIN)/vecpack ## tests with Lance, LanceDB and a local Ray cluster, which are installed for it
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r tests/requirements-engines.txt
+	$(BIN)/python -m pytest tests/python/test_lance.py tests/python/test_ray.py tests/python/test_docs.py
+
+test-torch: $(BIN)/vecpack ## tests with PyTorch, which is installed for it (some gigabytes)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r tests/requirements-torch.txt
+	$(BIN)/python -m pytest tests/python/test_torch.py tests/python/test_docs.py
 
 faults: ## more rounds of what tests do with full disks, kill -9, Ctrl-C and calls that fail; wants strace
 	VECPACK_FAULTS=10 $(CARGO) test --locked --test faults -- --nocapture --test-threads 2

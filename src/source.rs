@@ -11,8 +11,8 @@ use crate::input::{Blocks, Check, Input, Opened, Span, discover};
 use crate::msgpack::{Cursor, Head, MAX_HEAD, Skipped, Skipper};
 use crate::options::{Framing, ReadOptions};
 use crate::pool::lock;
-use crate::reader::Reader;
-use crate::record::{Findings, Inference, Inferred, Plan};
+use crate::reader::{Reader, Shown};
+use crate::record::{Column, Findings, Inference, Inferred, Plan};
 use crate::reject::Rejects;
 
 /// Paths or buffers plus read options: lazy, can be scanned again, counted and split.
@@ -34,9 +34,13 @@ pub struct Source {
     inputs: Arc<[Input]>,
     options: ReadOptions,
     findings: Findings,
+    /// What was selected of the columns that were found; all of them if not given.
+    selected: Option<Vec<String>>,
     plan: Arc<Plan>,
-    /// Of the latest scan, which may be under way.
-    rejects: Mutex<Arc<Mutex<Rejects>>>,
+    /// Which of the plan's columns the batches have.
+    shown: Shown,
+    /// Of the latest scan, which may be under way: of this source, or of one that was made of it for other columns or batches.
+    rejects: Arc<Mutex<Arc<Mutex<Rejects>>>>,
 }
 
 impl Source {
@@ -54,10 +58,81 @@ impl Source {
         findings: Findings,
     ) -> Result<Self> {
         let dim = options.dim.or_else(|| findings.vector()?.dim()?.try_into().ok());
-        let options = ReadOptions { dim, ..options };
-        let plan = Arc::new(Plan::new(&findings, &options)?);
-        let rejects = Mutex::new(Arc::new(Mutex::new(Rejects::new(options.max_rejects))));
-        Ok(Self { inputs: inputs.into(), options, findings, plan, rejects })
+        Self::build(inputs.into(), ReadOptions { dim, ..options }, findings, None)
+    }
+
+    fn build(
+        inputs: Arc<[Input]>,
+        options: ReadOptions,
+        findings: Findings,
+        selected: Option<Vec<String>>,
+    ) -> Result<Self> {
+        let (plan, shown) = match &selected {
+            None => (Plan::new(&findings, &options)?, Shown::all()),
+            Some(names) => {
+                let read = findings.needed(names, options.on_error);
+                let plan = Plan::new(&read, &options)?;
+                let shown = Shown::of(&plan, names)?;
+                (plan, shown)
+            }
+        };
+        let rejects = Arc::new(Mutex::new(Arc::new(Mutex::new(Rejects::new(options.max_rejects)))));
+        Ok(Self { inputs, options, findings, selected, plan: Arc::new(plan), shown, rejects })
+    }
+
+    /// This source with other options, of those that say how the work is done and not what is read.
+    pub(crate) fn rebuilt(&self, options: ReadOptions) -> Result<Self> {
+        self.with_selected(options, self.selected.clone())
+    }
+
+    fn with_selected(&self, options: ReadOptions, selected: Option<Vec<String>>) -> Result<Self> {
+        let built = Self::build(self.inputs.clone(), options, self.findings.clone(), selected)?;
+        Ok(Self { rejects: self.rejects.clone(), ..built })
+    }
+
+    /// The same rows with some of the columns, in this order; none at all is fine. Nothing is found out anew, and fields that no
+    /// column needs are stepped over, unless [`OnError::Skip`](crate::OnError::Skip) or `Null` want every value judged: the
+    /// rows, and the [rejects](Self::rejects), are those of the whole source.
+    ///
+    /// ```
+    /// # use vecpack::{Input, ReadOptions, Source};
+    /// let record = b"\x82\xa2id\x07\xa6vector\x91\xcb\x3f\xf0\0\0\0\0\0\0"; // {"id": 7, "vector": [1.0]}
+    /// let options = ReadOptions::new().with_vector("vector");
+    /// let source = Source::new(vec![Input::bytes("one", record.to_vec())], options)?;
+    /// assert_eq!(source.schema().fields().len(), 2);
+    /// assert_eq!(source.select(["id"])?.schema().field(0).name(), "id");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn select<T: Into<String>>(&self, columns: impl IntoIterator<Item = T>) -> Result<Self> {
+        let names: Vec<String> = columns.into_iter().map(Into::into).collect();
+        let schema = self.schema();
+        for (index, name) in names.iter().enumerate() {
+            if schema.index_of(name).is_err() {
+                let known: Vec<String> =
+                    schema.fields().iter().map(|field| format!("`{}`", field.name())).collect();
+                let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+                return Err(Error::schema(format!("select: there is no column `{name}`; there are {known}")));
+            }
+            if names[..index].contains(name) {
+                return Err(Error::schema(format!("select: the column `{name}` is named twice")));
+            }
+        }
+        self.with_selected(self.options.clone(), Some(names))
+    }
+
+    /// The same rows in batches of at most so many rows.
+    pub fn with_batch_rows(&self, batch_rows: usize) -> Result<Self> {
+        self.rebuilt(self.options.clone().with_batch_rows(batch_rows))
+    }
+
+    /// The same rows in batches of at most so many bytes of vectors.
+    pub fn with_batch_bytes(&self, batch_bytes: usize) -> Result<Self> {
+        self.rebuilt(self.options.clone().with_batch_bytes(batch_bytes))
+    }
+
+    /// The same rows, decoded by so many threads, the caller's included.
+    pub fn with_threads(&self, threads: usize) -> Result<Self> {
+        self.rebuilt(self.options.clone().with_threads(threads))
     }
 
     /// A source of files, directories and patterns; see [`discover`](crate::discover).
@@ -81,12 +156,21 @@ impl Source {
 
     /// The schema of the batches.
     pub fn schema(&self) -> SchemaRef {
-        self.plan.schema.clone()
+        self.shown.schema(&self.plan)
     }
 
     /// Elements a vector, in the first vector column.
     pub fn dim(&self) -> Option<usize> {
-        self.findings.vector().and_then(crate::record::Column::dim)
+        match &self.selected {
+            None => self.findings.vector().and_then(Column::dim),
+            Some(names) => names.iter().filter_map(|name| self.findings.column(name)).find_map(Column::dim),
+        }
+    }
+
+    /// The columns that were selected; all if not given.
+    #[cfg(feature = "python")]
+    pub(crate) fn selected(&self) -> Option<&[String]> {
+        self.selected.as_deref()
     }
 
     /// How records lie in the inputs: what was told, or found out.
@@ -117,7 +201,8 @@ impl Source {
 
     /// A scan of some of the inputs, which notes its rejects in `rejects`.
     pub(crate) fn reader_of(&self, inputs: Arc<[Input]>, rejects: Arc<Mutex<Rejects>>) -> Result<Reader> {
-        Reader::new(self.plan.clone(), inputs, self.options.thread_count(), rejects)
+        let reader = Reader::new(self.plan.clone(), inputs, self.options.thread_count(), rejects)?;
+        Ok(reader.showing(self.shown.clone()))
     }
 
     pub(crate) fn shared_inputs(&self) -> Arc<[Input]> {
@@ -135,6 +220,16 @@ impl Source {
         let mut reader = self.reader()?;
         while reader.next_batch()?.is_some() {}
         Ok(reader.progress().rows)
+    }
+
+    /// A source for each input, in their order.
+    pub fn split_inputs(&self) -> Result<Vec<Self>> {
+        self.inputs.iter().map(|input| self.part(vec![input.clone()])).collect()
+    }
+
+    /// A source of other inputs that hold the same.
+    fn part(&self, inputs: Vec<Input>) -> Result<Self> {
+        Self::build(inputs.into(), self.options.clone(), self.findings.clone(), self.selected.clone())
     }
 
     /// `parts` sources that together are this one, in its order: whole inputs where there are enough of them, else parts of
@@ -162,8 +257,7 @@ impl Source {
             split[part.min(parts - 1)].push(input);
             before += size.max(1);
         }
-        let part = |inputs| Self::with_findings(inputs, self.options.clone(), self.findings.clone());
-        split.into_iter().map(part).collect()
+        split.into_iter().map(|inputs| self.part(inputs)).collect()
     }
 }
 

@@ -344,8 +344,15 @@ impl Stream {
     }
 
     /// Reads everything into a NumPy array of shape (rows, dim).
-    fn to_numpy<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        PyTable::to_numpy(&self.read(py)?)
+    #[pyo3(signature = (column=None))]
+    fn to_numpy<'py>(&self, py: Python<'py>, column: Option<&str>) -> PyResult<Bound<'py, PyAny>> {
+        self.read(py)?.get().to_numpy(py, column)
+    }
+
+    /// Reads everything into a ``torch.Tensor`` of shape (rows, dim).
+    #[pyo3(signature = (column=None))]
+    fn to_torch<'py>(&self, py: Python<'py>, column: Option<&str>) -> PyResult<Bound<'py, PyAny>> {
+        self.read(py)?.get().to_torch(py, column)
     }
 }
 

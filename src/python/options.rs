@@ -64,7 +64,7 @@ fn set_read_option(options: &mut ReadOptions, name: &str, value: &Bound<'_, PyAn
         "dtype" => options.dtype = parse_dtype(name, value, &["name", "__name__"])?,
         "raw_dtype" => options.raw_dtype = parse_dtype(name, value, &["str", "name", "__name__"])?,
         "framing" => options.framing = parse(name, value)?,
-        "columns" => options.columns = if value.is_none() { None } else { Some(columns(value)?) },
+        "columns" => options.columns = if value.is_none() { None } else { Some(column_names(value)?) },
         "schema" => options.schema = schema(value)?,
         "infer_records" => options.infer_records = number(name, value)?,
         "on_error" => options.on_error = parse(name, value)?,
@@ -101,7 +101,8 @@ fn vectors(value: &Bound<'_, PyAny>) -> PyResult<Vec<String>> {
     value.try_iter()?.map(|item| one(&item?)).collect()
 }
 
-fn columns(value: &Bound<'_, PyAny>) -> PyResult<Vec<String>> {
+/// Names, which must be several: one string would be taken for a list of letters.
+pub(super) fn column_names(value: &Bound<'_, PyAny>) -> PyResult<Vec<String>> {
     let names = || PyTypeError::new_err("columns must be a list of names");
     if value.is_instance_of::<PyString>() {
         return Err(names());

@@ -10,9 +10,10 @@ use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyCapsule, PyDict, PyList, PyTuple};
 
+use super::array::{Gathered, VectorColumn, Vectors, to_numpy, to_torch};
 use super::errors::{is_keyboard_interrupt, to_python};
-use super::export::{schema_capsule, stream_capsule};
-use super::options::{read_options, to_dict};
+use super::export::{import, schema_capsule, stream_capsule};
+use super::options::{column_names, read_options, to_dict};
 use super::signals::{self, Signals};
 use super::table::{PyBatch, PySchema, PyTable, from_json, to_json};
 use super::{detached, options};
@@ -54,6 +55,26 @@ impl PySource {
 
     fn read_bound<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTable>> {
         Bound::new(py, self.read(py)?)
+    }
+
+    fn made(source: crate::Result<Source>) -> PyResult<Self> {
+        source.map(|source| Self(Arc::new(source))).map_err(to_python)
+    }
+
+    /// The vectors of a column, in memory that nobody else looks at. No other column is kept.
+    fn vectors(&self, py: Python<'_>, column: Option<&str>) -> PyResult<Vectors> {
+        let column = VectorColumn::find(&self.0.schema(), column)?;
+        let source = Self::made(self.0.select([column.name()]))?;
+        let (mut reader, signals) = source.reader(py)?;
+        let gathered = detached(py, &signals, || {
+            let total = source.0.size()?;
+            let mut gathered = Gathered::default();
+            while let Some(batch) = reader.next_batch()? {
+                gathered.add(batch.column(0), reader.progress(), total)?;
+            }
+            Ok(gathered)
+        })?;
+        py.detach(|| gathered.finish(&column))
     }
 }
 
@@ -110,9 +131,41 @@ impl PySource {
         })
     }
 
+    /// How many bytes a scan reads; ``None`` if that cannot be known without reading.
+    fn size(&self, py: Python<'_>) -> PyResult<Option<u64>> {
+        detached(py, &Signals::new(py)?, || self.0.size())
+    }
+
+    /// The same rows with some of the columns, in this order. Nothing is found out anew, and fields that no column needs are
+    /// stepped over, unless ``on_error`` wants every value judged.
+    fn select(&self, columns: &Bound<'_, PyAny>) -> PyResult<Self> {
+        Self::made(self.0.select(column_names(columns)?))
+    }
+
+    /// The same rows in batches of other sizes, or decoded by another number of threads.
+    #[pyo3(signature = (*, batch_rows=None, batch_bytes=None, threads=None))]
+    fn with_options(
+        &self,
+        batch_rows: Option<usize>,
+        batch_bytes: Option<usize>,
+        threads: Option<usize>,
+    ) -> PyResult<Self> {
+        let mut options = self.0.options().clone();
+        options.batch_rows = batch_rows.or(options.batch_rows);
+        options.batch_bytes = batch_bytes.unwrap_or(options.batch_bytes);
+        options.threads = threads.or(options.threads);
+        Self::made(self.0.rebuilt(options))
+    }
+
     /// ``parts`` sources that together are this one, in its order. Some may be empty.
     fn split(&self, py: Python<'_>, parts: usize) -> PyResult<Vec<Self>> {
         let split = detached(py, &Signals::new(py)?, || self.0.split(parts))?;
+        Ok(split.into_iter().map(|part| Self(Arc::new(part))).collect())
+    }
+
+    /// A source for each input, in their order.
+    fn split_inputs(&self) -> PyResult<Vec<Self>> {
+        let split = self.0.split_inputs().map_err(to_python)?;
         Ok(split.into_iter().map(|part| Self(Arc::new(part))).collect())
     }
 
@@ -152,9 +205,16 @@ impl PySource {
         PyTable::to_pyarrow(&self.read_bound(py)?)
     }
 
-    /// Reads everything into a ``polars.DataFrame``.
-    fn to_polars<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        PyTable::to_polars(&self.read_bound(py)?)
+    /// Reads everything into a ``polars.DataFrame``. Lazily: a ``polars.LazyFrame`` that reads what a query needs of it, when it
+    /// is collected.
+    #[pyo3(signature = (*, lazy=false))]
+    fn to_polars<'py>(slf: &Bound<'py, Self>, lazy: bool) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        if !lazy {
+            return PyTable::to_polars(&slf.get().read_bound(py)?);
+        }
+        import(py, "polars", "to_polars()")?;
+        py.import("vecpack._polars")?.call_method1("scan", (slf,))
     }
 
     /// Reads everything into a ``pandas.DataFrame``; every vector is a NumPy array.
@@ -162,9 +222,18 @@ impl PySource {
         PyTable::to_pandas(&self.read_bound(py)?)
     }
 
-    /// Reads everything into a NumPy array of shape (rows, dim).
-    fn to_numpy<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        PyTable::to_numpy(&self.read_bound(py)?)
+    /// Reads the vectors of a column, the first one if none is named, into a NumPy array of shape (rows, dim).
+    #[pyo3(signature = (column=None))]
+    fn to_numpy<'py>(&self, py: Python<'py>, column: Option<&str>) -> PyResult<Bound<'py, PyAny>> {
+        import(py, "numpy", "to_numpy()")?;
+        to_numpy(py, self.vectors(py, column)?)
+    }
+
+    /// Reads the vectors of a column, the first one if none is named, into a ``torch.Tensor`` of shape (rows, dim).
+    #[pyo3(signature = (column=None))]
+    fn to_torch<'py>(&self, py: Python<'py>, column: Option<&str>) -> PyResult<Bound<'py, PyAny>> {
+        import(py, "torch", "to_torch()")?;
+        to_torch(py, self.vectors(py, column)?)
     }
 
     fn __repr__(&self) -> String {
@@ -179,7 +248,8 @@ impl PySource {
         let restore = py.import("vecpack._vecpack")?.getattr("_restore_source")?;
         let findings = to_json(self.0.findings())?;
         let inputs = self.0.inputs().iter().map(|input| pickled(py, input)).collect::<PyResult<Vec<_>>>()?;
-        let state = (PyList::new(py, inputs)?, to_dict(py, self.0.options())?, findings).into_pyobject(py)?;
+        let (options, selected) = (to_dict(py, self.0.options())?, self.0.selected());
+        let state = (PyList::new(py, inputs)?, options, findings, selected).into_pyobject(py)?;
         Ok((restore, state))
     }
 }
@@ -205,11 +275,13 @@ type Pickled<'py> = (Bound<'py, PyAny>, Option<(u64, u64, u64, bool)>);
 
 /// The other half of pickling.
 #[pyfunction(name = "_restore_source")]
+#[pyo3(signature = (inputs, options, findings, selected=None))]
 pub(super) fn restore_source(
     py: Python<'_>,
     inputs: Vec<Pickled<'_>>,
     options: &Bound<'_, PyDict>,
     findings: &str,
+    selected: Option<Vec<String>>,
 ) -> PyResult<PySource> {
     let check = signals::check(py)?;
     let inputs = inputs.into_iter().map(|(what, span)| {
@@ -225,7 +297,10 @@ pub(super) fn restore_source(
     let (inputs, findings) = (inputs.collect::<PyResult<_>>()?, from_json(findings)?);
     let options = read_options("_restore_source", Some(options))?;
     let restored = Source::with_findings(inputs, options, findings).map_err(to_python)?;
-    Ok(PySource(Arc::new(restored)))
+    PySource::made(match selected {
+        Some(columns) => restored.select(columns),
+        None => Ok(restored),
+    })
 }
 
 /// A scan under way: an iterator of record batches.

@@ -8,7 +8,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyIterator, PyList, PyTuple};
 
-use super::array;
+use super::array::{self, Vectors};
 use super::export::{array_capsules, import, schema_capsule, stream_capsule};
 use crate::text::{count, grouped};
 
@@ -103,6 +103,18 @@ impl PyBatch {
     ) -> PyResult<Bound<'py, PyTuple>> {
         array_capsules(py, &self.0, requested_schema)
     }
+
+    /// The vectors of a column, the first one if none is named, as a NumPy array of shape (rows, dim): a read-only view.
+    #[pyo3(signature = (column=None))]
+    fn to_numpy<'py>(&self, py: Python<'py>, column: Option<&str>) -> PyResult<Bound<'py, PyAny>> {
+        array::to_numpy(py, Vectors::of_batches(py, &self.0.schema(), std::slice::from_ref(&self.0), column)?)
+    }
+
+    /// The same as a ``torch.Tensor`` over the same memory, which is not to be written to.
+    #[pyo3(signature = (column=None))]
+    fn to_torch<'py>(&self, py: Python<'py>, column: Option<&str>) -> PyResult<Bound<'py, PyAny>> {
+        array::to_torch(py, Vectors::of_batches(py, &self.0.schema(), std::slice::from_ref(&self.0), column)?)
+    }
 }
 
 /// Record batches of one schema, in memory.
@@ -191,9 +203,16 @@ impl PyTable {
         import(slf.py(), "pyarrow", "to_pandas()")?.call_method1("table", (slf,))?.call_method0("to_pandas")
     }
 
-    /// The vectors as a NumPy array of shape (rows, dim): of one batch a read-only view, of several a copy.
-    pub(super) fn to_numpy<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        let table = slf.get();
-        array::to_numpy(slf.py(), &table.schema, &table.batches)
+    /// The vectors of a column, the first one if none is named, as a NumPy array of shape (rows, dim): of one batch a read-only
+    /// view, of several a copy.
+    #[pyo3(signature = (column=None))]
+    pub(super) fn to_numpy<'py>(&self, py: Python<'py>, column: Option<&str>) -> PyResult<Bound<'py, PyAny>> {
+        array::to_numpy(py, Vectors::of_batches(py, &self.schema, &self.batches, column)?)
+    }
+
+    /// The same as a ``torch.Tensor``. Of one batch it is over the same memory, which is not to be written to.
+    #[pyo3(signature = (column=None))]
+    pub(super) fn to_torch<'py>(&self, py: Python<'py>, column: Option<&str>) -> PyResult<Bound<'py, PyAny>> {
+        array::to_torch(py, Vectors::of_batches(py, &self.schema, &self.batches, column)?)
     }
 }

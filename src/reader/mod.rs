@@ -7,6 +7,7 @@
 
 mod lane;
 mod run;
+mod shown;
 mod slot;
 mod watch;
 
@@ -20,6 +21,7 @@ use arrow::error::ArrowError;
 
 use self::lane::Step;
 use self::run::Run;
+pub(crate) use self::shown::Shown;
 pub use self::watch::Watch;
 use crate::error::{ErrorKind, Result};
 use crate::input::{Input, StepBuffers};
@@ -61,6 +63,7 @@ pub(crate) struct Ended {
 /// Dropping it ends the scan. An error ends it too: what follows is the end.
 pub struct Reader {
     plan: Arc<Plan>,
+    shown: Shown,
     inputs: Arc<[Input]>,
     /// How many inputs have been opened.
     opened: usize,
@@ -86,6 +89,7 @@ impl Reader {
     ) -> Result<Self> {
         Ok(Self {
             plan,
+            shown: Shown::all(),
             inputs,
             opened: 0,
             runs: VecDeque::new(),
@@ -101,6 +105,11 @@ impl Reader {
         })
     }
 
+    /// Gives batches of some of the columns that are read.
+    pub(crate) fn showing(self, shown: Shown) -> Self {
+        Self { shown, ..self }
+    }
+
     /// Ends the scan with [`ErrorKind::Interrupted`] when `interrupt` says so.
     pub fn with_interrupt(self, interrupt: Interrupt) -> Self {
         Self { interrupt: Some(interrupt), ..self }
@@ -108,7 +117,7 @@ impl Reader {
 
     /// The schema of the batches.
     pub fn schema(&self) -> SchemaRef {
-        self.plan.schema.clone()
+        self.shown.schema(&self.plan)
     }
 
     /// How far the scan has come.
@@ -128,7 +137,8 @@ impl Reader {
 
     /// The next batch, which has at least one row; `None` at the end.
     pub fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
-        let result = self.try_next();
+        let result =
+            self.try_next().and_then(|batch| batch.map(|batch| self.shown.of_batch(batch)).transpose());
         if result.is_err() {
             self.opened = self.inputs.len();
             self.runs.clear();
@@ -223,7 +233,7 @@ impl Iterator for Reader {
 
 impl RecordBatchReader for Reader {
     fn schema(&self) -> SchemaRef {
-        self.plan.schema.clone()
+        self.shown.schema(&self.plan)
     }
 }
 

@@ -44,6 +44,15 @@ impl Slab {
         Ok(Self(Memory::Mapped(Pooled { mapping: Some(mapping), length })))
     }
 
+    /// How many bytes it has.
+    #[cfg(feature = "python")]
+    pub(crate) fn capacity(&self) -> usize {
+        match &self.0 {
+            Memory::Heap(buffer) => buffer.len(),
+            Memory::Mapped(pooled) => pooled.length,
+        }
+    }
+
     /// The memory, all of it.
     pub(crate) fn as_mut_slice(&mut self) -> &mut [u8] {
         match &mut self.0 {

@@ -71,6 +71,33 @@ def test_duckdb_on_many_threads(source):
         assert connection.sql(query).fetchall() == [(len(chosen), chosen[:, 0].min(), chosen[:, 7].max())]
 
 
+def test_duckdb_joins_a_source_with_itself_and_with_others(write_file):
+    records = [{"id": n, "vector": EXPECTED[n].tolist()} for n in range(1000)]
+    source = vecpack.scan(write_file("r.msgpack", records), batch_rows=300)
+    others = pd.DataFrame({"id": [3, 5, 5], "name": ["a", "b", "c"]})
+    for _ in range(2):
+        pairs = duckdb.sql("SELECT count(*), sum(a.id) FROM source a JOIN source b ON b.id = a.id + 1").fetchall()
+        assert pairs == [(999, sum(range(999)))]
+        named = duckdb.sql(
+            "SELECT name, array_inner_product(vector, vector) FROM others JOIN source USING (id)"
+        ).fetchall()
+        assert sorted(name for name, _ in named) == ["a", "b", "c"]
+        assert len(others) == 3
+    columns = source.select(["id"])
+    assert columns.schema.names == ["id"]
+    assert duckdb.sql("SELECT * FROM columns ORDER BY id DESC LIMIT 1").fetchall() == [(999,)]
+    assert duckdb.sql("SELECT column_name FROM (DESCRIBE columns)").fetchall() == [("id",)]
+
+
+def test_duckdb_reads_of_a_lazy_frame_what_a_query_needs():
+    broken = [*({"id": n, "vector": EXPECTED[n].tolist()} for n in range(2000)), {"id": 2000, "vector": [1.0]}]
+    lazy = vecpack.scan(pack(broken)).to_polars(lazy=True)
+    assert duckdb.sql("SELECT max(id), count(*) FROM lazy").fetchall() == [(2000, 2001)]
+    assert lazy is not None
+    with pytest.raises(duckdb.Error, match="record 2000"):
+        duckdb.sql("SELECT max(vector[1]) FROM lazy").fetchall()
+
+
 def test_pandas(exportable):
     frame = exportable.to_pandas()
     assert isinstance(frame, pd.DataFrame)

@@ -43,7 +43,7 @@ def test_everything_works_without_any_other_library(tmp_path):
     assert run_python(code, cwd=tmp_path) == "done"
 
 
-@pytest.mark.parametrize("library", ["pyarrow", "polars", "pandas", "numpy"])
+@pytest.mark.parametrize("library", ["pyarrow", "polars", "pandas", "numpy", "torch"])
 def test_a_missing_library_is_named(library):
     code = """
         import sys
@@ -58,6 +58,32 @@ def test_a_missing_library_is_named(library):
                 print(type(source).__name__)
     """
     assert run_python(code, library).split() == ["Source", "Table", "Stream"]
+
+
+@pytest.mark.parametrize(
+    ("code", "library"),
+    [
+        ("import vecpack.torch", "torch"),
+        ("import vecpack.ray", "ray"),
+        ("import vecpack; vecpack.scan(b'\\xc4\\x04\\0\\0\\x80\\x3f').to_polars(lazy=True)", "polars"),
+    ],
+)
+def test_an_adapter_names_the_library_that_is_missing(code, library):
+    sentence = run_python(
+        """
+        import sys
+        sys.modules[sys.argv[2]] = None
+        try:
+            exec(sys.argv[1])
+        except ImportError as error:
+            print(error)
+        """,
+        code,
+        library,
+    )
+    assert f"needs the package `{library}" in sentence
+    assert f": pip install {library}" in sentence
+    assert len(sentence.splitlines()) == 1
 
 
 def test_all_public_names_are_there_and_documented():

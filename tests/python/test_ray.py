@@ -1,0 +1,224 @@
+"""Ray: sources as datasets and conversions on a cluster, on a local one of several worker processes, one of which dies."""
+
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import vecpack
+from conftest import assert_same_bits, matrix, vectors
+
+ray = pytest.importorskip("ray", reason="make test-engines installs it")
+
+import vecpack.ray  # noqa: E402
+
+pytestmark = pytest.mark.filterwarnings("default")
+DIM = 16
+PROCESSORS = 3
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cluster():
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    ray.init(num_cpus=PROCESSORS, include_dashboard=False, log_to_driver=False)
+    ray.data.DataContext.get_current().enable_progress_bars = False
+    yield
+    ray.shutdown()
+
+
+@pytest.fixture
+def files(write_file):
+    """Records with an id each, in files of several sizes."""
+    written, start = [], 0
+    for number, rows in enumerate([3000, 10, 2000, 4000, 1000, 500]):
+        found = vectors(rows, DIM, seed=number)
+        records = [{"id": start + row, "vector": found[row].tobytes()} for row in range(rows)]
+        written.append(write_file(f"in/{number}.msgpack", records))
+        start += rows
+    return written
+
+
+@pytest.fixture
+def expected(files):
+    return vecpack.read([str(file) for file in files]).to_pyarrow()
+
+
+def ids(dataset):
+    return sorted(int(n) for batch in dataset.iter_batches(batch_format="numpy") for n in batch["id"])
+
+
+@pytest.mark.parametrize("blocks", [1, 4, 9])
+def test_every_row_is_in_the_dataset_once(files, expected, blocks):
+    source = vecpack.scan([str(file) for file in files])
+    dataset = vecpack.ray.read(source, override_num_blocks=blocks)
+    assert ids(dataset) == expected["id"].to_pylist()
+    found = np.concatenate([b["vector"] for b in dataset.sort("id").iter_batches(batch_format="numpy")])
+    assert_same_bits(found, matrix(expected))
+
+
+def test_options_are_those_of_scan(files):
+    dataset = vecpack.ray.read(str(files[0].parent), columns=["vector"], dtype="float16", include_record=True)
+    assert dataset.schema().names == ["vector", "record"]
+    assert dataset.take_batch(5)["vector"].dtype == np.float16
+    assert dataset.count() == 10_510
+    with pytest.raises(TypeError, match="scan"):
+        vecpack.ray.read(vecpack.scan(str(files[0])), dim=DIM)
+
+
+def test_vectors_can_stay_lists(files):
+    kind = vecpack.ray.read(str(files[1]), tensors=False).schema().base_schema.field("vector").type
+    assert pa.types.is_fixed_size_list(kind) and kind.list_size == DIM
+    may_be_null = vecpack.ray.read(str(files[1]), on_error="null").schema().base_schema
+    assert pa.types.is_fixed_size_list(may_be_null.field("vector").type)
+
+
+def test_what_nobody_asks_for_is_not_decoded(write_file):
+    # The vector of the last record is broken: who reads it knows.
+    records = [{"id": n, "vector": bytes(64)} for n in range(2000)] + [{"id": 2000, "vector": bytes(63)}]
+    path = str(write_file("broken.msgpack", records))
+    assert ids(vecpack.ray.read(path).select_columns(["id"])) == list(range(2001))
+    with pytest.raises(Exception, match="record 2000"):
+        vecpack.ray.read(path).materialize()
+
+
+def test_tasks_know_their_limits_sizes_and_columns(files):
+    source = vecpack.scan([str(file) for file in files])
+    datasource = vecpack.ray.VecpackDatasource(source)
+    assert datasource.estimate_inmemory_data_size() == sum(file.stat().st_size for file in files)
+    tasks = datasource.get_read_tasks(3, per_task_row_limit=7, of_a_later_version=True)
+    assert sum(task.metadata.size_bytes for task in tasks) == source.size()
+    assert [name for task in tasks for name in task.metadata.input_files] == source.files
+    assert [[table.num_rows for table in task()] for task in tasks] == [[7]] * len(tasks)
+    (task,) = datasource.apply_projection({"id": "id"}).get_read_tasks(1)
+    assert next(table.column_names for table in task()) == ["id"]
+    assert vecpack.ray.read(source).limit(11).count() == 11
+
+
+def workers(name):
+    """The processes in which tasks of this name run."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if (process / "cmdline").read_bytes().startswith(b"ray::" + name.encode()):
+                found.append(int(process.name))
+        except OSError:
+            pass
+    return found
+
+
+class Killer(threading.Thread):
+    """Kills one worker that runs a task of this name."""
+
+    def __init__(self, name):
+        super().__init__(daemon=True)
+        self.task, self.killed, self.stop = name, None, threading.Event()
+
+    def run(self):
+        while self.killed is None and not self.stop.is_set():
+            for process in workers(self.task)[:1]:
+                os.kill(process, signal.SIGKILL)
+                self.killed = process
+            time.sleep(0.005)
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stop.set()
+        self.join()
+
+
+@pytest.fixture
+def many(write_file):
+    for number in range(12):
+        found = vectors(20_000, DIM, seed=number)
+        write_file(
+            f"many/{number:02}.msgpack", [{"n": number * 20_000 + n, "v": found[n].tolist()} for n in range(20_000)]
+        )
+    return write_file("many/99.msgpack", [{"n": -1, "v": found[0].tolist()}]).parent
+
+
+def test_a_worker_that_dies_in_a_read_loses_and_doubles_nothing(many):
+    dataset = vecpack.ray.read(str(many), override_num_blocks=12)
+    with Killer("ReadVecpack") as killer:
+        found = np.concatenate([batch["n"] for batch in dataset.iter_batches(batch_format="numpy")])
+    assert killer.killed
+    assert sorted(found.tolist()) == list(range(-1, 240_000))
+
+
+def test_a_worker_that_dies_in_a_conversion_loses_and_doubles_nothing(many, tmp_path):
+    with Killer("_convert") as killer:
+        reports = vecpack.ray.to_parquet(str(many), tmp_path / "out")
+    assert killer.killed
+    assert sum(report["rows"] for report in reports) == 240_001
+    names = sorted(file.name for file in (tmp_path / "out").glob("*.parquet"))
+    assert names == [*(f"{number:02}.parquet" for number in range(12)), "99.parquet"]
+    rows = f"'{tmp_path}/out/*.parquet'"
+    counted = duckdb.sql(f"SELECT count(*), count(DISTINCT n), min(n), max(n) FROM {rows}").fetchall()
+    assert counted == [(240_001, 240_001, -1, 239_999)]
+
+
+def test_files_are_those_of_a_conversion_in_one_process(files, tmp_path):
+    options = {"compression": "zstd", "columns": ["vector", "id"]}
+    vecpack.to_parquet(str(files[0].parent), f"{tmp_path}/one/", **options)
+    vecpack.ray.to_parquet(str(files[0].parent), tmp_path / "cluster", **options)
+    one = sorted(file.name for file in (tmp_path / "one").glob("*.parquet"))
+    assert one == sorted(file.name for file in (tmp_path / "cluster").glob("*.parquet"))
+    for name in one:
+        assert pq.read_table(tmp_path / "one" / name).equals(pq.read_table(tmp_path / "cluster" / name))
+
+
+def done(reports):
+    return [number for number, report in enumerate(reports) if report is not None]
+
+
+def test_a_run_is_resumed_and_what_changed_is_done_again(files, tmp_path):
+    out = tmp_path / "out"
+    everything = range(len(files))
+    assert done(vecpack.ray.to_parquet(files, out)) == [*everything]
+    with pytest.raises(FileExistsError, match="resume"):
+        vecpack.ray.to_parquet(files, out)
+    assert done(vecpack.ray.to_parquet(files, out, resume=True, threads=2)) == []
+    # The file is gone, the input is another, the file is another, and the last line was not finished.
+    (out / "0.parquet").unlink()
+    files[1].write_bytes(files[1].read_bytes() * 2)
+    (out / "2.parquet").write_bytes(b"")
+    journal = out / "_vecpack_ray.jsonl"
+    lines = journal.read_bytes().splitlines(keepends=True)
+    last = next(n for n in everything if files[n].name.encode() in lines[-1])
+    journal.write_bytes(journal.read_bytes()[:-3])
+    assert done(vecpack.ray.to_parquet(files, out, resume=True)) == sorted({0, 1, 2, last})
+    assert done(vecpack.ray.to_parquet(files, out, resume=True)) == []
+    assert pq.read_table(out, columns=["id"]).num_rows == 10_520
+    assert done(vecpack.ray.to_parquet(files, out, resume=True, compression="lz4")) == [*everything]
+    assert done(vecpack.ray.to_parquet(files, out, overwrite=True)) == [*everything]
+
+
+def test_an_error_ends_the_run_and_names_the_record_and_a_repaired_run_goes_on(files, tmp_path, write_file):
+    broken = write_file("in/9.msgpack", [{"id": 1, "vector": bytes(63)}])
+    with pytest.raises(vecpack.DecodeError, match="9.msgpack: record 0"):
+        vecpack.ray.to_parquet([*files, broken], tmp_path / "out")
+    assert not (tmp_path / "out" / "9.parquet").exists()
+    broken.unlink()
+    write_file("in/9.msgpack", [{"id": 1, "vector": bytes(64)}])
+    vecpack.ray.to_parquet([*files, broken], tmp_path / "out", resume=True)
+    assert pq.read_table(tmp_path / "out", columns=["id"]).num_rows == 10_511
+
+
+def test_what_cannot_be_converted_is_refused_before_any_work(files, tmp_path, write_file):
+    same_name = write_file("other/0.msgpack", [{"id": 1, "vector": bytes(64)}])
+    for wrong, options in (
+        ([files[0], same_name], {}),
+        (bytes(files[0].read_bytes()), {}),
+        (files, {"max_file_bytes": 9}),
+    ):
+        with pytest.raises(vecpack.OptionError):
+            vecpack.ray.to_parquet(wrong, tmp_path / "out", **options)
+        assert not list((tmp_path / "out").glob("*.parquet"))
