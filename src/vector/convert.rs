@@ -218,7 +218,7 @@ fn convert_elements<S: Source<N>, T: Target<M>, const N: usize, const M: usize, 
         let number = read(element);
         !fits(number, T::narrow(number.wide()))
     };
-    elements.iter().position(|element| bad(element)).map_or(Ok(()), Err)
+    elements.iter().position(&mut bad).map_or(Ok(()), Err)
 }
 
 /// Markers in front of `N` bytes that are moved. Without the marker it is another type, and the caller has to look.

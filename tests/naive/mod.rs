@@ -258,6 +258,7 @@ impl Reading {
 
 /// True where all records of a file are of the kinds that this decoder knows: no maps and extensions, which may be vectors of
 /// some library, and no arrays of anything but scalars.
+#[allow(dead_code)] // only where inputs may hold anything
 pub(crate) fn knows(bytes: &[u8]) -> bool {
     let mut at = 0;
     while let (Ok((start, _, objects, _)), Some(marker)) = (head(bytes, at), bytes.get(at)) {
