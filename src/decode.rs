@@ -233,6 +233,7 @@ impl Decoder {
     fn count(&mut self, records: u64) {
         self.position.record += records;
         self.position.rows = 0;
+        self.least = 0;
         self.position.left = self.position.left.map(|left| left.saturating_sub(records));
     }
 
@@ -272,7 +273,10 @@ impl Decoder {
                 self.position.left = Some(1);
                 self.skip(Fault::of_framing(framing, head), 1, bytes)
             }
-            (_, Err(Broken::Short(_))) => Ok(0),
+            (_, Err(Broken::Short(least))) => {
+                self.least = least;
+                Ok(0)
+            }
             (_, Err(Broken::Reserved(at))) => self.invalid_byte(at),
         }
     }
