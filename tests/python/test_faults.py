@@ -458,7 +458,7 @@ def test_nothing_of_an_earlier_batch_is_in_nulls_and_padding(rows):
     for batch in table.batches:
         column = pa.record_batch(batch).column(0)
         values = np.frombuffer(column.values.buffers()[1], np.float32)
-        assert set(np.unique(values)) == {0, 1}
+        assert set(np.unique(values)) <= {0, 1}
         assert not values[: 16 * len(column)].reshape(-1, 16)[~column.is_valid().to_numpy(False)].any()
         # Arrow pads buffers to 64 bytes, and consumers may read and write that.
         address, size = column.values.buffers()[1].address, column.values.buffers()[1].size

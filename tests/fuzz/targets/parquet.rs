@@ -70,7 +70,9 @@ fn write_options(choices: &mut Choices<'_>) -> WriteOptions {
 fn files(out: &Path) -> Vec<std::path::PathBuf> {
     if out.is_dir() {
         let entries = fs::read_dir(out).expect("a directory");
-        let mut files: Vec<_> = entries.map(|entry| entry.expect("an entry").path()).collect();
+        let paths = entries.map(|entry| entry.expect("an entry").path());
+        // Beside the files lies the directory with the manifest.
+        let mut files: Vec<_> = paths.filter(|path| path.is_file()).collect();
         files.sort();
         files
     } else if out.exists() {
