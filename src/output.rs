@@ -4,6 +4,7 @@
 //! between leaves at most a file named `.NAME.*.vecpack-tmp`, and a later run takes it away. What is no file, such as a FIFO,
 //! cannot be replaced: it is written to as it is.
 
+mod ahead;
 mod direct;
 mod leftovers;
 
@@ -117,6 +118,7 @@ impl Target {
             Place::Direct(direct) => return Ok((direct.bytes(), Sink::Direct(direct))),
         };
         let bytes = file.as_file().metadata()?.len();
+        file.as_file().ahead.end(file.as_file(), bytes)?;
         if sync {
             // An error is final: what could not be written is gone, and a second call would say that all is well.
             self.interrupt.sync(file.as_file())?;
@@ -157,8 +159,9 @@ impl Write for Sink {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Self::Aside(held) => {
+                held.ahead.prepare(held, bytes.len());
                 let mut file: &File = held;
-                file.write(bytes)
+                file.write(bytes).inspect(|&written| held.ahead.wrote(written))
             }
             Self::Direct(direct) => direct.write(bytes),
         }

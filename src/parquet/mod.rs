@@ -9,6 +9,7 @@ mod chunk;
 mod codec;
 mod directory;
 mod files;
+mod frame;
 mod layout;
 mod levels;
 mod manifest;
