@@ -8,7 +8,8 @@ use arrow::datatypes::SchemaRef;
 use super::options::{ListType, WriteOptions};
 use super::report::Report;
 use super::writer::FileWriter;
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::output::directory;
 use crate::reader::Interrupt;
 
 /// Where rows go.
@@ -102,7 +103,7 @@ impl Output {
             Self::File(path) => path.clone(),
             Self::Parts(directory, number) => {
                 *number += 1;
-                directory.join(part_name(*number - 1))
+                directory::join(directory, Path::new(&part_name(*number - 1)))
             }
         }
     }
@@ -120,13 +121,10 @@ pub(super) fn part_number(name: &str) -> Option<usize> {
 
 /// The files in `directory` that are named like parts, in order.
 pub(super) fn parts(directory: &Path) -> Result<Vec<(usize, PathBuf)>> {
-    let failure = |error| Error::io(directory, error);
     let mut parts = Vec::new();
-    for entry in std::fs::read_dir(directory).map_err(failure)? {
-        let path = entry.map_err(failure)?.path();
-        let name = path.file_name().and_then(|name| name.to_str());
-        if let Some(number) = name.and_then(part_number) {
-            parts.push((number, path));
+    for name in directory::names(directory, None)? {
+        if let Some(number) = part_number(&name) {
+            parts.push((number, directory::join(directory, Path::new(&name))));
         }
     }
     parts.sort_unstable();
@@ -137,7 +135,7 @@ pub(super) fn parts(directory: &Path) -> Result<Vec<(usize, PathBuf)>> {
 pub(super) fn remove_parts(directory: &Path, stays: impl Fn(usize) -> bool) -> Result<()> {
     for (number, path) in parts(directory)? {
         if !stays(number) {
-            std::fs::remove_file(&path).map_err(|error| Error::io(&path, error))?;
+            directory::remove_file(&path, None)?;
         }
     }
     Ok(())
