@@ -48,8 +48,10 @@ pub fn run(data: &[u8]) {
             assert!(of_parts || !out.exists(), "{error}: {what}");
         }
     }
-    for file in files(&out) {
-        fs::remove_file(file).expect("the file is removed");
+    if out.is_dir() {
+        fs::remove_dir_all(&out).expect("the directory is removed");
+    } else if out.exists() {
+        fs::remove_file(&out).expect("the file is removed");
     }
 }
 
