@@ -19,6 +19,7 @@ use bytes::Bytes;
 pub(crate) use blocks::{Blocks, StepBuffers};
 pub(crate) use compressed::Decompressed;
 use compressed::{Codec, MAGIC};
+#[cfg(feature = "cli")]
 pub(crate) use discover::discover_checked;
 pub use discover::{EXTENSIONS, discover};
 use feed::Feed;
