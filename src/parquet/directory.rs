@@ -51,7 +51,7 @@ pub(super) fn check(inputs: &[Input], out: &Path, options: &WriteOptions) -> Res
             names.iter().try_for_each(|name| check_target(&out.join(name), options.overwrite, None))?;
         }
         None => {
-            if let Some((_, part)) = parts(out)?.first() {
+            if let Some((_, part)) = parts(out, None)?.first() {
                 check_target(part, options.overwrite, None)?;
             }
         }
@@ -133,7 +133,7 @@ pub(super) fn convert(
     if resumes {
         manifest.dropped(std::mem::take(&mut left.dropped))?;
         if names.is_none() {
-            remove_parts(out, |number| left.parts.contains(&number))?;
+            remove_parts(out, None, |number| left.parts.contains(&number))?;
         }
     }
     sweep(out);
@@ -168,7 +168,7 @@ pub(super) fn convert(
     run.finish(left.parts.is_empty())?;
     if options.overwrite && run.names.is_none() {
         let made = run.report.outputs.len();
-        remove_parts(out, |number| number < made)?;
+        remove_parts(out, None, |number| number < made)?;
     }
     if options.sync {
         run.manifest.sync(out, watch.interrupt.as_ref())?;

@@ -120,9 +120,9 @@ pub(super) fn part_number(name: &str) -> Option<usize> {
 }
 
 /// The files in `directory` that are named like parts, in order.
-pub(super) fn parts(directory: &Path) -> Result<Vec<(usize, PathBuf)>> {
+pub(super) fn parts(directory: &Path, interrupt: Option<&Interrupt>) -> Result<Vec<(usize, PathBuf)>> {
     let mut parts = Vec::new();
-    for name in directory::names(directory, None)? {
+    for name in directory::names(directory, interrupt)? {
         if let Some(number) = part_number(&name) {
             parts.push((number, directory::join(directory, Path::new(&name))));
         }
@@ -132,10 +132,14 @@ pub(super) fn parts(directory: &Path) -> Result<Vec<(usize, PathBuf)>> {
 }
 
 /// Removes the parts of earlier runs that `stays` is not true of: they would be read as if they belonged to this one.
-pub(super) fn remove_parts(directory: &Path, stays: impl Fn(usize) -> bool) -> Result<()> {
-    for (number, path) in parts(directory)? {
+pub(super) fn remove_parts(
+    directory: &Path,
+    interrupt: Option<&Interrupt>,
+    stays: impl Fn(usize) -> bool,
+) -> Result<()> {
+    for (number, path) in parts(directory, interrupt)? {
         if !stays(number) {
-            directory::remove_file(&path, None)?;
+            directory::remove_file(&path, interrupt)?;
         }
     }
     Ok(())

@@ -140,7 +140,7 @@ pub fn write_parquet(
     files.finish(&mut report)?;
     if in_parts && options.overwrite {
         let made = report.outputs.len();
-        remove_parts(path, |number| number < made)?;
+        remove_parts(path, watch.interrupt.as_ref(), |number| number < made)?;
     }
     match in_parts {
         true if options.sync => sync_directory(path, watch.interrupt.as_ref())?,
@@ -188,7 +188,7 @@ fn begin_parts(out: &Path, options: &WriteOptions) -> Result<()> {
         }
         Manifest::remove(out)?;
     }
-    if let Some((_, part)) = parts(out)?.first() {
+    if let Some((_, part)) = parts(out, None)?.first() {
         check_target(part, options.overwrite, None)?;
     }
     sweep(out);

@@ -39,7 +39,7 @@ pub(super) fn check(
 
 /// Refuses parts of an earlier run.
 pub(super) fn check_parts(out: &Path, options: &WriteOptions, interrupt: Option<&Interrupt>) -> Result<()> {
-    let first: Option<PathBuf> = parts(out)?.into_iter().next().map(|(_, path)| path);
+    let first: Option<PathBuf> = parts(out, interrupt)?.into_iter().next().map(|(_, path)| path);
     directory::check_targets(out, first.as_slice(), options.overwrite, interrupt)
 }
 
@@ -73,7 +73,7 @@ pub(super) fn convert(
     }
     if options.overwrite && options.max_file_bytes.is_some() {
         let made = report.outputs.len();
-        remove_parts(out, |number| number < made)?;
+        remove_parts(out, watch.interrupt.as_ref(), |number| number < made)?;
     }
     Ok(progress)
 }

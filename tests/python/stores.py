@@ -114,15 +114,18 @@ class Proxy(Handler):
 
 
 class Files(Handler):
-    """The server's `files`: with ranges or without, with tags or without."""
+    """The server's `files`: with ranges or without, with tags (and what stands before them) or without. Takes files as well."""
 
     def respond(self, body):
         path, _, _ = self.path.partition("?")
+        if self.command == "PUT":
+            self.server.files[path] = body
+            return 201, {"ETag": '"new"'}, b""
         content = self.server.files.get(path)
         if content is None:
             return 404, {}, b""
         headers = {"Last-Modified": formatdate(self.server.modified, usegmt=True)}
-        if self.server.tags:
+        if self.server.tags is not None:
             headers["ETag"] = f'{self.server.tags}"{hash(content)}"'
         wanted = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", ""))
         if not self.server.ranges or not wanted:

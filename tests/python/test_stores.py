@@ -57,7 +57,7 @@ def bucket(port, environment, monkeypatch):
 @pytest.fixture
 def server(environment):
     with stores.serving(
-        stores.Files, files={}, ranges=True, tags="", modified=1_700_000_000, fault=lambda request: None
+        stores.Files, files={}, ranges=True, tags=None, modified=1_700_000_000, fault=lambda request: None
     ) as server:
         server.url = f"http://127.0.0.1:{server.server_port}"
         yield server
@@ -244,7 +244,7 @@ def test_an_object_that_changes_while_it_is_read_is_an_error(bucket):
     assert_same_bits(matrix(source), LARGE[::-1])
 
 
-@pytest.mark.parametrize("tags", ["", "W/"])
+@pytest.mark.parametrize("tags", [None, "W/"])
 def test_a_file_of_a_server_that_changes_is_an_error(server, tags):
     server.files["/a"], server.tags = pack(LARGE), tags
     source = vecpack.scan(f"{server.url}/a")
@@ -264,6 +264,7 @@ SLOW = {
     "count_rows": "vecpack.scan(url, dim=8, infer_records=1).count_rows()",
     "directory": "vecpack.scan(url.rsplit('/', 1)[0] + '/')",
     "to_parquet": "vecpack.to_parquet(url, 'out.parquet')",
+    "parts": "vecpack.to_parquet(vecpack.read(b'\\xc4\\x04aaaa'), url.rsplit('/', 1)[0] + '/', max_file_bytes=1 << 20)",
     "upload": "vecpack.to_parquet(vecpack.read(b'\\xc4\\x04aaaa'), url + '.parquet')",
 }
 
@@ -439,6 +440,44 @@ def test_parts_of_an_earlier_run_are_removed(bucket, write_file):
     done = run_command("to-parquet", str(path), "-o", bucket.url("parts/"), "--max-file-bytes", "1GiB", "--overwrite")
     assert done.returncode == 0, done.stderr
     assert bucket.keys() == ["parts/other.parquet", "parts/part-00000.parquet"]
+
+
+# Other stores
+
+
+@pytest.fixture
+def google(server, monkeypatch, tmp_path):
+    account = {"gcs_base_url": server.url, "disable_oauth": True} | dict.fromkeys(
+        ["client_email", "private_key", "private_key_id"], ""
+    )
+    (tmp_path / "account.json").write_text(json.dumps(account))
+    monkeypatch.setenv("GOOGLE_SERVICE_ACCOUNT", str(tmp_path / "account.json"))
+    return "gs://bucket/dir/", "/bucket/dir%2F{}%2E{}"
+
+
+@pytest.fixture
+def azure(server, monkeypatch):
+    monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_NAME", "account")
+    monkeypatch.setenv("AZURE_STORAGE_ENDPOINT", server.url)
+    monkeypatch.setenv("AZURE_ALLOW_HTTP", "true")
+    monkeypatch.setenv("AZURE_SKIP_SIGNATURE", "true")
+    return "az://bucket/dir/", "/bucket/dir/{}.{}"
+
+
+@pytest.mark.parametrize("store", ["google", "azure"])
+def test_objects_of_other_stores_are_read_and_written(server, store, request):
+    directory, path = request.getfixturevalue(store)
+    server.tags, server.files[path.format("large", "mp")] = "", pack(LARGE)
+    assert_same_bits(matrix(vecpack.scan(f"{directory}large.mp")), LARGE)
+    assert {wanted for *_, wanted in server.log if wanted} >= {f"bytes={PIECE}-{2 * PIECE - 1}"}
+    small = f"{directory}small.parquet"
+    assert vecpack.to_parquet(pack(SMALL), small).outputs == [small]
+    assert_same_bits(matrix(pq.read_table(io.BytesIO(server.files[path.format("small", "parquet")]))), SMALL)
+    with pytest.raises(FileExistsError, match="exists already"):
+        vecpack.to_parquet(pack(SMALL), small)
+    with pytest.raises(FileNotFoundError) as raised:
+        vecpack.scan(f"{directory}none.mp")
+    assert raised.value.filename == f"{directory}none.mp"
 
 
 # Plain HTTP
