@@ -71,6 +71,11 @@ fuzz: ## search with libFuzzer for FUZZ_SECONDS a target; finds end up in target
 			-max_total_time=$(FUZZ_SECONDS) -max_len=4096 -timeout=25 -rss_limit_mb=3000 -print_final_stats=1 || exit 1; \
 	done
 
+docs: $(BIN)/vecpack ## build the documentation's site into target/site; a warning or a broken link is an error
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r docs/requirements.txt
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --all-features
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+
 clean: ## remove what was built
 	rm -rf target $(VENV) data
 
