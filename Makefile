@@ -17,7 +17,7 @@ build: $(BIN)/vecpack ## build the wheel and install it, with what the tests nee
 demo: $(BIN)/vecpack ## sample vectors -> Parquet -> a DuckDB query, and what it cost
 	$(BIN)/python docs/demo.py
 
-test: lint test-rust test-python ## everything that must pass before a change lands
+test: lint test-rust test-python docs ## everything that must pass before a change lands
 
 test-rust: ## Rust tests, with the command and with the core alone
 	$(CARGO) test --locked --no-default-features

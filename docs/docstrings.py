@@ -25,7 +25,13 @@ class Docstrings(griffe.Extension):
             return
         if member.docstring is None:
             member.docstring = griffe.Docstring(text, parent=member)  # type: ignore[arg-type]
-        if member.is_class:
+        if isinstance(member, griffe.Class):
+            # Of what has several signatures the stub shows no function: it is the one with the last of them.
+            for name, signatures in member.overloads.items():
+                if signatures:
+                    *others, last = signatures
+                    last.overloads = others
+                    member.set_member(name, last)
             for name, inner in member.members.items():
                 if not name.startswith("_"):
                     self._add(inner, getattr(found, name, None))

@@ -20,6 +20,10 @@ PAGES = {"README.md": "index.md", "CONTRIBUTING.md": "contributing.md", "CHANGEL
 """Files above this directory that are pages, and how they are called."""
 ELSEWHERE = {"docs/design": "how-it-works.md#decisions", "docs/cli/help.txt": "command.md"}
 """What has another form on the site."""
+FLAGS = re.compile(r"^(?P<fence> *```\w+) no-run$", re.MULTILINE)
+"""What tells the tests, and nobody else, that a block is not to be run."""
+FRONT = "crate/vecpack/index.html"
+FROM_FRONT = re.compile(r'(?P<what>href|src)="(?P<target>docs/[^"#]*|[A-Z]+\.md)"')
 LINK = re.compile(r"(?P<text>\[[^][]*\])\((?P<target>[^)#\s:]+)(?P<anchor>#[^)\s]*)?\)")
 
 
@@ -35,18 +39,31 @@ def on_files(files: Files, config: Any) -> Files:
         is_shared = len(below.parts) == 1 or below.parts[0] in ("search.index", "static.files")
         if path.is_file() and path.name[0] != "." and (is_shared or "vecpack" in below.parts[:2]):
             files.append(File.generated(config, f"crate/{below.as_posix()}", abs_src_path=str(path)))
+    files.remove(files.src_uris[FRONT])
+    front = FROM_FRONT.sub(_from_front, (RUSTDOC / "vecpack/index.html").read_text(encoding="utf-8"))
+    files.append(File.generated(config, FRONT, content=front))
     return files
+
+
+def _on_the_site(target: str) -> str:
+    """The page for a file that is named from above this directory."""
+    target = target.rstrip("/")
+    return PAGES.get(target) or ELSEWHERE.get(target) or os.path.relpath(target, "docs")
 
 
 def _from_root(link: re.Match[str]) -> str:
     """A link of a file above this directory, as one of a page in it."""
-    target = link["target"].rstrip("/")
-    page = PAGES.get(target) or ELSEWHERE.get(target) or os.path.relpath(target, "docs")
-    return f"{link['text']}({page}{link['anchor'] or ''})"
+    return f"{link['text']}({_on_the_site(link['target'])}{link['anchor'] or ''})"
+
+
+def _from_front(link: re.Match[str]) -> str:
+    """A link of the README where it is the front page of the crate's documentation."""
+    page = _on_the_site(link["target"]).replace(".md", ".html")
+    return f'{link["what"]}="../../{page}"'
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
-    """Makes text of the links that lead out of this directory, if there is something where they lead."""
+    """Makes text of the links that lead out of this directory, if there is something where they lead, and plain blocks of all."""
 
     def plain(link: re.Match[str]) -> str:
         path = (DOCS / page.file.src_uri).parent / link["target"]
@@ -56,4 +73,4 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
             raise PluginError(f"{page.file.src_uri}: {link['target']} is not there")
         return link["text"][1:-1]
 
-    return LINK.sub(plain, markdown)
+    return LINK.sub(plain, FLAGS.sub(r"\g<fence>", markdown))
