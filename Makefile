@@ -74,7 +74,7 @@ fuzz: ## search with libFuzzer for FUZZ_SECONDS a target; finds end up in target
 docs: $(BIN)/vecpack ## build the documentation's site into target/site; a warning or a broken link is an error
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r docs/requirements.txt
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --all-features
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 clean: ## remove what was built
 	rm -rf target $(VENV) data

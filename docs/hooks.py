@@ -38,7 +38,10 @@ def on_files(files: Files, config: Any) -> Files:
         below = path.relative_to(RUSTDOC)
         is_shared = len(below.parts) == 1 or below.parts[0] in ("search.index", "static.files")
         if path.is_file() and path.name[0] != "." and (is_shared or "vecpack" in below.parts[:2]):
-            files.append(File.generated(config, f"crate/{below.as_posix()}", abs_src_path=str(path)))
+            name = f"crate/{below.as_posix()}"
+            # The licence of a font: as a page it would be in the index.
+            name = f"{name}.txt" if name.endswith(".md") else name
+            files.append(File.generated(config, name, abs_src_path=str(path)))
     files.remove(files.src_uris[FRONT])
     front = FROM_FRONT.sub(_from_front, (RUSTDOC / "vecpack/index.html").read_text(encoding="utf-8"))
     files.append(File.generated(config, FRONT, content=front))
