@@ -32,6 +32,16 @@ pub(super) enum Stop {
     Error(Error),
 }
 
+impl Stop {
+    /// The element of a vector at which it was no good.
+    pub(super) fn element(&self) -> usize {
+        match self {
+            Self::Fault(Fault { found: Found::Element(index, _), .. }) => *index,
+            _ => 0,
+        }
+    }
+}
+
 impl From<Error> for Stop {
     fn from(error: Error) -> Self {
         Self::Error(error)
@@ -282,7 +292,13 @@ impl Columns {
         cursor.require(u64::from(items) * if slots.is_map { 2 } else { 1 })?;
         let mut next = 0;
         for position in 0..items as usize {
+            let key = *cursor;
             let place = if slots.is_map { slots.keys.read(cursor, &mut next)? } else { Some(position) };
+            // No producer has maps or arrays for keys: these are the records behind one whose head says too much.
+            if place.is_none() && matches!(key.peek()?, Head::Map(_) | Head::Array(_)) {
+                let fault = Fault::of_type(None, Found::Words(format!("{} for a key", key.peek()?)));
+                return Err(Stop::Fault(Fault { expected: Some("keys of a map".to_owned()), ..fault }));
+            }
             let Some(slot) = place.and_then(|place| slots.slots.get(place)) else {
                 cursor.skip()?;
                 continue;

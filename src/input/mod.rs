@@ -14,8 +14,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 
 pub(crate) use blocks::{Blocks, StepBuffers};
-pub(crate) use compressed::Decompressed;
 use compressed::{Codec, MAGIC};
+pub(crate) use compressed::{Damaged, Decompressed};
 pub use discover::{EXTENSIONS, discover};
 pub use feed::Check;
 use feed::Feed;

@@ -13,6 +13,7 @@ mod layout;
 mod levels;
 mod manifest;
 mod options;
+mod rejects;
 mod report;
 mod writer;
 
@@ -22,6 +23,7 @@ use std::time::Instant;
 use arrow::array::{RecordBatch, RecordBatchReader};
 
 pub use options::{Compression, Encoding, ListType, WriteOptions};
+pub(crate) use rejects::RejectsFile;
 pub use report::{Report, VectorEncoding};
 
 use self::files::{Files, Output, parts, remove_parts};
@@ -48,12 +50,18 @@ use crate::source::Source;
 /// assert_eq!((report.rows, report.rejects), (1, 0));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub fn to_parquet(
-    source: &Source,
-    out: &Path,
-    options: &WriteOptions,
-    mut watch: Watch<'_>,
-) -> Result<Report> {
+pub fn to_parquet(source: &Source, out: &Path, options: &WriteOptions, watch: Watch<'_>) -> Result<Report> {
+    let listing = options.rejects.as_ref();
+    let listing =
+        listing.map(|path| RejectsFile::new(path, out, options.overwrite, options.sync)).transpose()?;
+    let report = convert(source, out, options, watch);
+    let rejects = source.rejects();
+    let mut report = RejectsFile::conclude(listing.as_ref(), report, &rejects)?;
+    report.add_rejects(&rejects, listing.as_ref());
+    Ok(report)
+}
+
+fn convert(source: &Source, out: &Path, options: &WriteOptions, mut watch: Watch<'_>) -> Result<Report> {
     let begin = Instant::now();
     options.check()?;
     let mut report = Report::new();
@@ -75,7 +83,6 @@ pub fn to_parquet(
         watch.tell(progress)?;
         progress
     };
-    report.rejects = source.rejects().count();
     report.files = progress.files;
     report.bytes_in = progress.bytes;
     report.seconds = begin.elapsed().as_secs_f64();
@@ -98,6 +105,9 @@ pub fn write_parquet(
     options: &WriteOptions,
     mut watch: Watch<'_>,
 ) -> Result<Report> {
+    if options.rejects.is_some() {
+        return Err(Error::option("rejects: there are none where record batches are written"));
+    }
     let begin = Instant::now();
     options.check()?;
     if options.resume {
@@ -145,6 +155,9 @@ pub fn write_parquet(
 /// Refuses targets that must not be replaced, before anything of the inputs is read.
 #[cfg(feature = "cli")]
 pub(crate) fn check_outputs(inputs: &[Input], out: &Path, options: &WriteOptions) -> Result<()> {
+    if let Some(path) = &options.rejects {
+        RejectsFile::new(path, out, options.overwrite, options.sync)?;
+    }
     options.check()?;
     match is_directory_of(out, options)? {
         true => directory::check(inputs, out, options).map(drop),
