@@ -77,11 +77,14 @@ fn bare(number: usize) -> Vec<u8> {
     record(&vector(number, DIM))
 }
 
-const SHAPES: [(&str, fn(usize) -> Vec<u8>); 4] =
+/// Makes the record with this number.
+type Shape = fn(usize) -> Vec<u8>;
+
+const SHAPES: [(&str, Shape); 4] =
     [("bare", bare), ("floats", floats), ("map", fields), ("positional", positional)];
 
 /// `count` records and where each begins.
-fn file(shape: fn(usize) -> Vec<u8>, count: usize) -> (Vec<u8>, Vec<usize>) {
+fn file(shape: Shape, count: usize) -> (Vec<u8>, Vec<usize>) {
     let (mut bytes, mut starts) = (Vec::new(), Vec::new());
     for number in 0..count {
         starts.push(bytes.len());
