@@ -363,7 +363,7 @@ impl Decoder {
                     self.columns.roll_back();
                     match self.judge(bytes, ended, self.bad_by_head(bytes, Bad::Whole)) {
                         Verdict::More(needed) => return Ok(self.ask(needed)),
-                        Verdict::Gap(chain) => return self.leave_gap(chain, faults.swap_remove(0)),
+                        Verdict::Gap(chain) => return self.leave_gap(chain, faults.swap_remove(0), bytes),
                         Verdict::Sound | Verdict::Nothing => self.believe(),
                     }
                     return self.decode_record(bytes, ended);
@@ -444,7 +444,7 @@ impl Decoder {
         }
         match self.judge(bytes, ended, self.bad_by_head(bytes, Bad::Whole)) {
             Verdict::More(needed) => Ok(self.ask(needed)),
-            Verdict::Gap(chain) => self.leave_gap(chain, fault),
+            Verdict::Gap(chain) => self.leave_gap(chain, fault, bytes),
             Verdict::Sound => {
                 self.believe();
                 self.skip(fault, objects, bytes, false, ended)
@@ -467,7 +467,7 @@ impl Decoder {
             (broken, fault) = (at, self.not_messagepack(at));
         }
         match self.judge(bytes, true, self.bad_by_head(bytes, Bad::Broken(broken))) {
-            Verdict::Gap(chain) => self.leave_gap(chain, fault),
+            Verdict::Gap(chain) => self.leave_gap(chain, fault, bytes),
             _ => self.lose(fault, bytes, true),
         }
     }
@@ -526,7 +526,11 @@ impl Decoder {
     }
 
     /// Leaves out the bytes from the current record up to others.
-    fn leave_gap(&mut self, chain: Chain, fault: Fault) -> Result<usize> {
+    fn leave_gap(&mut self, chain: Chain, mut fault: Fault, bytes: &[u8]) -> Result<usize> {
+        let gap = (chain.at - self.position.offset) as usize;
+        if let Err(Broken::Reserved(at)) = self.skip_record(&bytes[..gap]) {
+            fault = self.not_messagepack(at);
+        }
         if self.is_long() {
             self.patience = self.position.offset + self.waited.1 / 8;
         }
@@ -618,7 +622,7 @@ impl Decoder {
         }
         match self.judge(bytes, ended, self.bad_by_head(bytes, Bad::Broken(taken))) {
             Verdict::More(needed) => Ok(self.ask(needed)),
-            Verdict::Gap(chain) => self.leave_gap(chain, fault),
+            Verdict::Gap(chain) => self.leave_gap(chain, fault, bytes),
             _ => self.lose(fault, bytes, ended),
         }
     }
@@ -631,7 +635,7 @@ impl Decoder {
             || Fault::input(RejectKind::Unsupported, "a MessagePack object".to_owned(), found.to_owned());
         match verdict {
             Verdict::More(needed) => Ok(self.ask(needed)),
-            Verdict::Gap(chain) => self.leave_gap(chain, fault()),
+            Verdict::Gap(chain) => self.leave_gap(chain, fault(), bytes),
             Verdict::Sound => self.skip(fault(), self.plan.objects(), bytes, false, ended),
             Verdict::Nothing => self.invalid(0, found.to_owned()),
         }

@@ -29,6 +29,9 @@ const LONG: usize = 64;
 const COST: u64 = 64;
 const FREE: u64 = 4 << 20;
 
+/// The longest bytes of which the end is looked at.
+const FOLLOWED: usize = 4 << 20;
+
 /// So many records are left in an array that nobody knows how many.
 pub(crate) const UNKNOWN: u64 = u64::MAX;
 
@@ -86,6 +89,15 @@ pub(super) enum Verdict {
     Nothing,
     /// It is damage, up to these records.
     Gap(Chain),
+}
+
+/// What an object is that has good records inside of it.
+enum Swallowed {
+    Damage,
+    /// It is what it says, and where it ends, if that is known.
+    Sound(Option<usize>),
+    /// So many bytes will tell.
+    Unknown(usize),
 }
 
 /// What comes of looking for records at one place.
@@ -227,8 +239,9 @@ impl Decoder {
             }
             let is_whole = at > 0 || bad == Bad::Whole;
             match self.swallows(&bytes[at..], place - at, ahead.saturating_sub(at), ended, chain, is_whole) {
-                None => return Verdict::Gap(chain),
-                Some(end) => search.sure = start + (at + end.unwrap_or(0)) as u64,
+                Swallowed::Damage => return Verdict::Gap(chain),
+                Swallowed::Sound(end) => search.sure = start + (at + end.unwrap_or(0)) as u64,
+                Swallowed::Unknown(needed) => return Verdict::More(at + needed),
             }
             match bad {
                 // It is not sound, and what is in it is not to be found: what is behind, then.
@@ -241,8 +254,8 @@ impl Decoder {
         }
     }
 
-    /// What it means that the object at the start of `bytes` has the `chain`, at `place`, inside of it: `None` if it must be
-    /// damaged, else where it ends, within `ahead` bytes. One that is not `is_whole` has no end.
+    /// What it means that the object at the start of `bytes` has the `chain`, at `place`, inside of it. Containers are looked at
+    /// for `ahead` bytes; one that is not `is_whole` has no end.
     fn swallows(
         &mut self,
         bytes: &[u8],
@@ -251,19 +264,31 @@ impl Decoder {
         ended: bool,
         chain: Chain,
         is_whole: bool,
-    ) -> Option<Option<usize>> {
+    ) -> Swallowed {
+        let Ok((head, size)) = Head::read(bytes) else { return Swallowed::Damage };
+        if head.children() == 0 {
+            // Its head tells where it ends, which by chance is not where a good record begins.
+            let end = usize::try_from(head.payload()).unwrap_or(usize::MAX).saturating_add(size);
+            let needed = end.saturating_add(self.look.unwrap_or(LOOK));
+            if end > FOLLOWED {
+                return Swallowed::Damage;
+            }
+            if bytes.len() < needed && !ended {
+                return Swallowed::Unknown(needed);
+            }
+            let follows = bytes.get(end..).is_some_and(|behind| self.is_good(behind, ended));
+            return if follows { Swallowed::Sound(Some(end)) } else { Swallowed::Damage };
+        }
         // As long as one of them: its head says too much.
-        if chain.stride == Some(place as u64)
-            || is_like_next(&bytes[..place], bytes.get(place..)?, chain.items)
-        {
-            return None;
+        if chain.stride == Some(place as u64) || is_like_next(&bytes[..place], &bytes[place..], chain.items) {
+            return Swallowed::Damage;
         }
         let mut cursor = Cursor::new(&bytes[..ahead]);
         let end = (is_whole && cursor.skip().is_ok()).then_some(cursor.at());
         let is_item = matches!(self.plan.content, Content::Items(_)) && visits(bytes, place);
         let follows = !is_item && end.is_some_and(|end| self.is_good(&bytes[end..], ended));
-        let is_list = matches!(Cursor::new(bytes).head(), Ok(Head::Array(_))) && place == head_size(bytes);
-        (follows || is_list).then_some(end)
+        let is_list = matches!(head, Head::Array(_)) && place == size;
+        if follows || is_list { Swallowed::Sound(end) } else { Swallowed::Damage }
     }
 
     /// True where a good record begins, or the input ends.

@@ -84,10 +84,17 @@ impl File<'_> {
 
     /// Whether the object at `at` is what it says though the chain lies inside of it.
     fn holds(&self, at: usize, chain: &Chain, limit: usize) -> bool {
+        let (start, payload, objects, _) = head(self.bytes, at).unwrap();
+        let is_followed = |end: usize| {
+            let look = self.bytes.len().min(end.saturating_add(self.look()));
+            end == self.bytes.len() || end < self.bytes.len() && self.good(end, look).is_some()
+        };
+        if objects == 0 {
+            return start + payload - at <= 4 << 20 && is_followed(start + payload);
+        }
         if chain.stride == Some(chain.at - at) {
             return false;
         }
-        let (start, _, objects, _) = head(self.bytes, at).unwrap();
         let is_array = |at: usize| matches!(self.bytes[at], 0x90..=0x9f | 0xdc | 0xdd);
         if is_array(at) && is_array(chain.at) {
             let items = (0..chain.items).try_fold(start, |at, _| end(&self.bytes[..chain.at], at));
@@ -95,9 +102,7 @@ impl File<'_> {
                 return false;
             }
         }
-        let follows = end(&self.bytes[..limit], at).is_ok_and(|end| {
-            end == self.bytes.len() || self.good(end, self.bytes.len().min(end + self.look())).is_some()
-        });
+        let follows = end(&self.bytes[..limit], at).is_ok_and(is_followed);
         follows || (objects > 0 && is_array(at) && chain.at == start)
     }
 
