@@ -327,8 +327,8 @@ def _opened(sample: Sample, name: str, title: str, zstd: bool) -> Table:
 
 def _sum_of_firsts(path: Path) -> float:
     """Reads all vectors and hands over one number, rounded, since threads add in any order."""
-    row = duckdb.sql(f"SELECT sum(vector[1]::DOUBLE) FROM '{path}'").fetchone()
-    return round(row[0], 6) if row else 0.0
+    ((total,),) = duckdb.sql(f"SELECT sum(vector[1]::DOUBLE) FROM '{path}'").fetchall()
+    return round(total, 6)
 
 
 def _arrow_table(vectors: peers.Vectors) -> pa.Table:

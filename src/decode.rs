@@ -295,6 +295,7 @@ impl Decoder {
         self.position.record += records;
         self.records += records;
         self.position.rows = 0;
+        self.least = 0;
         self.position.left = self.position.left.map(|left| less(left, records));
     }
 
@@ -338,7 +339,10 @@ impl Decoder {
                 self.position.left = Some(1);
                 self.skip(Fault::of_framing(framing, head), 1, bytes, false, ended)
             }
-            (_, Err(Broken::Short(_))) => Ok(0),
+            (_, Err(Broken::Short(least))) => {
+                self.least = least;
+                Ok(0)
+            }
             (_, Err(Broken::Reserved(at))) => self.invalid_byte(at, bytes, ended),
         }
     }

@@ -1,53 +1,82 @@
 """What a run on a cluster has done so far, in its output directory: another run can go on where it ended.
 
-One process alone writes it, a line for each file that is complete. Whatever is not in it is done again.
+One process alone writes it. Whatever is not in it is done again, so it may lag behind. It is a Parquet file without rows and with
+the columns of the others, since there are readers that take every file of a directory; what it tells is in its metadata.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import time
 from pathlib import Path
 from typing import Any
 
-NAME = "_vecpack_ray.jsonl"
+import pyarrow.parquet as pq  # type: ignore[import-not-found, import-untyped, unused-ignore]
+
+from vecpack import OptionError
+
+KEY = b"vecpack.ray"
+INTERVAL = 1.0
+"""Seconds between two writes at the least."""
 
 
 class Journal:
-    """The journal of `directory`, for a run that reads `files`, as they are now, with `options`."""
+    """The journal in `directory` of a run that reads `files`, as they are now, with `options`."""
 
     def __init__(self, directory: Path, files: list[str], options: dict[str, Any]) -> None:
-        self.path = directory / NAME
-        options = json.loads(json.dumps(options, default=repr))
+        self.path = directory / "_vecpack" / "ray.parquet"
+        if self.path.with_name("manifest.parquet").exists():
+            raise OptionError(f"{directory} holds a run of one process: resume it there, or give another directory")
+        self._options = json.loads(json.dumps(options, default=repr))
         self._inputs: dict[str, dict[str, Any]] = {}
         for file in files:
             stat = os.stat(file)
-            read = {"input": file, "size": stat.st_size, "modified": stat.st_mtime_ns, "options": options}
-            self._inputs[file] = read
+            self._inputs[file] = {"input": os.path.abspath(file), "size": stat.st_size, "modified": stat.st_mtime_ns}
         self._done: dict[str, dict[str, Any]] = {}
-        if self.path.exists():
-            for line in self._whole_lines().splitlines():
-                entry = json.loads(line)
-                self._done[entry["input"]] = entry
+        self._schema: Any = None
+        self._written = float("-inf")
+
+    def resume(self) -> None:
+        """Takes over what an earlier run has done. It must have had the same options, and no other inputs."""
+        if not self.path.exists():
+            return
+        self._schema = pq.read_schema(self.path)
+        earlier = json.loads(self._schema.metadata[KEY])
+        if earlier["options"] != self._options:
+            raise OptionError(f"resume: the earlier run had other options: {earlier['options']}")
+        self._done = {entry["input"]: entry for entry in earlier["done"]}
+        for file in self._done.keys() - {entry["input"] for entry in self._inputs.values()}:
+            raise OptionError(f"resume: {file} was an input of the earlier run and is none of this one")
 
     def is_done(self, file: str, target: Path) -> bool:
-        """True where the journal has the file, and neither it, its options nor its output are others now."""
-        entry = self._done.get(file)
+        """True where the journal has the file, and neither it nor its output are others now."""
+        entry = self._done.get(self._inputs[file]["input"])
         return entry is not None and target.exists() and entry == self._entry(file, target, entry["rows"])
 
     def add(self, file: str, target: Path, rows: int) -> None:
         """Notes that `target` is complete."""
-        line = json.dumps(self._entry(file, target, rows)).encode() + b"\n"
-        with open(self.path, "ab") as journal:
-            journal.truncate(len(self._whole_lines()))
-            journal.write(line)
-            journal.flush()
-            os.fsync(journal.fileno())
+        entry = self._entry(file, target, rows)
+        self._done[entry["input"]] = entry
+        if self._schema is None:
+            self._schema = pq.read_schema(target)
+        if time.monotonic() - self._written >= INTERVAL:
+            self.write()
 
-    def _whole_lines(self) -> bytes:
-        """The lines without one that a process did not live to finish."""
-        content = self.path.read_bytes()
-        return content[: content.rfind(b"\n") + 1]
+    def write(self) -> None:
+        """Puts what is known into the file, whole or not at all."""
+        if self._schema is None:
+            return
+        text = json.dumps({"options": self._options, "done": list(self._done.values())})
+        schema = self._schema.with_metadata({**(self._schema.metadata or {}), KEY: text.encode()})
+        self.path.parent.mkdir(exist_ok=True)
+        temporary = self.path.with_name(".ray.parquet.vecpack-tmp")
+        with open(temporary, "wb") as file:
+            pq.write_table(schema.empty_table(), file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, self.path)
+        self._written = time.monotonic()
 
     def _entry(self, file: str, target: Path, rows: int) -> dict[str, Any]:
         return {**self._inputs[file], "output": target.name, "bytes": target.stat().st_size, "rows": rows}

@@ -14,7 +14,6 @@ from typing import Any
 
 import vecpack
 from vecpack import OptionError, Source, scan
-from vecpack._journal import Journal
 from vecpack._missing import missing
 
 try:
@@ -25,6 +24,8 @@ try:
     from ray.data.datasource import Datasource, ReadTask  # type: ignore[import-not-found, unused-ignore]
 except ImportError as error:
     raise missing("vecpack.ray", "ray[data]") from error
+
+from vecpack._journal import Journal  # of pyarrow's as well
 
 __all__ = ["VecpackDatasource", "read", "to_parquet"]
 
@@ -115,8 +116,8 @@ def to_parquet(
 
     `source` is a `Source`, or what `scan` takes, with its options among `options`; the others are write options. A file is
     there when it is complete, and not before. A task whose worker dies is done again, and replaces what it had written. Targets
-    that exist are refused, unless `overwrite` replaces them or `resume` goes on with an earlier run in the same directory: then
-    inputs are left out that it has done, if neither they nor their options have changed.
+    that exist are refused, unless `overwrite` replaces them or `resume` goes on with an earlier run in the same directory, which
+    had the same options: then inputs are left out that it has done, if neither they nor the files made of them have changed.
 
     Returns the reports, as dictionaries, in the order of the inputs; `None` for those that were left out. At most `concurrency` tasks run at
     once, a file each; `ray_remote_args` are those of Ray's tasks.
@@ -136,6 +137,10 @@ def to_parquet(
                 f"{target}: exists already; `overwrite` replaces it, `resume` goes on with an earlier run"
             )
 
+    if resume:
+        journal.resume()
+    else:
+        journal.path.unlink(missing_ok=True)
     pairs = list(enumerate(zip(source.files, targets, strict=True)))
     waiting = [number for number, pair in reversed(pairs) if not (resume and journal.is_done(*pair))]
     parts = source.split_inputs()
@@ -158,6 +163,8 @@ def to_parquet(
         for reference in running:
             ray.cancel(reference)
         raise
+    finally:
+        journal.write()
     return reports
 
 

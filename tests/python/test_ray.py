@@ -8,6 +8,7 @@ from pathlib import Path
 
 import duckdb
 import numpy as np
+import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -186,19 +187,46 @@ def test_a_run_is_resumed_and_what_changed_is_done_again(files, tmp_path):
     with pytest.raises(FileExistsError, match="resume"):
         vecpack.ray.to_parquet(files, out)
     assert done(vecpack.ray.to_parquet(files, out, resume=True, threads=2)) == []
-    # The file is gone, the input is another, the file is another, and the last line was not finished.
+    # One file is gone, one input is another, and one file is another.
     (out / "0.parquet").unlink()
     files[1].write_bytes(files[1].read_bytes() * 2)
     (out / "2.parquet").write_bytes(b"")
-    journal = out / "_vecpack_ray.jsonl"
-    lines = journal.read_bytes().splitlines(keepends=True)
-    last = next(n for n in everything if files[n].name.encode() in lines[-1])
-    journal.write_bytes(journal.read_bytes()[:-3])
-    assert done(vecpack.ray.to_parquet(files, out, resume=True)) == sorted({0, 1, 2, last})
+    assert done(vecpack.ray.to_parquet(files, out, resume=True)) == [0, 1, 2]
     assert done(vecpack.ray.to_parquet(files, out, resume=True)) == []
     assert pq.read_table(out, columns=["id"]).num_rows == 10_520
-    assert done(vecpack.ray.to_parquet(files, out, resume=True, compression="lz4")) == [*everything]
-    assert done(vecpack.ray.to_parquet(files, out, overwrite=True)) == [*everything]
+    with pytest.raises(vecpack.OptionError, match="other options"):
+        vecpack.ray.to_parquet(files, out, resume=True, compression="lz4")
+    with pytest.raises(vecpack.OptionError, match=r"0\.msgpack was an input"):
+        vecpack.ray.to_parquet(files[1:], out, resume=True)
+    assert done(vecpack.ray.to_parquet(files, out, overwrite=True, compression="lz4")) == [*everything]
+
+
+def test_what_the_journal_does_not_have_is_done_again(files, tmp_path):
+    out = tmp_path / "out"
+    vecpack.ray.to_parquet(files[:2], out)
+    journal = (out / "_vecpack" / "ray.parquet").read_bytes()
+    vecpack.ray.to_parquet(files, out, resume=True)
+    # As if the process had died before it wrote it again.
+    (out / "_vecpack" / "ray.parquet").write_bytes(journal)
+    assert done(vecpack.ray.to_parquet(files, out, resume=True)) == [2, 3, 4, 5]
+    assert pq.read_table(out, columns=["id"]).num_rows == 10_510
+
+
+@pytest.mark.parametrize("list_type", ["fixed", "list"])
+def test_readers_of_whole_directories_do_not_stumble_over_the_journal(files, tmp_path, list_type):
+    out = tmp_path / "out"
+    vecpack.ray.to_parquet(files, out, list_type=list_type)
+    assert (out / "_vecpack" / "ray.parquet").exists()
+    assert pl.read_parquet(out).height == 10_510
+    assert pq.read_table(out).num_rows == 10_510
+    assert duckdb.sql(f"SELECT count(*) FROM '{out}/**/*.parquet'").fetchall() == [(10_510,)]
+
+
+def test_a_run_of_one_process_is_left_alone(files, tmp_path):
+    vecpack.to_parquet(files, f"{tmp_path}/out/")
+    for options in ({}, {"overwrite": True}, {"resume": True}):
+        with pytest.raises(vecpack.OptionError, match="a run of one process"):
+            vecpack.ray.to_parquet(files, tmp_path / "out", **options)
 
 
 def test_an_error_ends_the_run_and_names_the_record_and_a_repaired_run_goes_on(files, tmp_path, write_file):

@@ -34,7 +34,12 @@ pub fn every_way_agrees(file: &[u8], options: &ReadOptions, choices: &mut Choice
         let (found, expected) = match (source(kind, file, options), &expected) {
             (Ok(found), Ok(expected)) => (found, expected),
             (found, expected) => {
-                assert_eq!(found.as_ref().err(), expected.as_ref().err().copied(), "{what}");
+                // Which of two things is wrong with the first record may depend on which of them is seen first.
+                let cause = |text: Option<&String>| {
+                    text.and_then(|text| Some(text.split("; the first one is").next()?.to_owned()))
+                };
+                let found = cause(found.as_ref().err());
+                assert_eq!(found, cause(expected.as_ref().err().copied()), "{what}");
                 continue;
             }
         };

@@ -48,8 +48,10 @@ pub fn run(data: &[u8]) {
             assert!(of_parts || !out.exists(), "{error}: {what}");
         }
     }
-    for file in files(&out) {
-        fs::remove_file(file).expect("the file is removed");
+    if out.is_dir() {
+        fs::remove_dir_all(&out).expect("the directory is removed");
+    } else if out.exists() {
+        fs::remove_file(&out).expect("the file is removed");
     }
 }
 
@@ -70,7 +72,9 @@ fn write_options(choices: &mut Choices<'_>) -> WriteOptions {
 fn files(out: &Path) -> Vec<std::path::PathBuf> {
     if out.is_dir() {
         let entries = fs::read_dir(out).expect("a directory");
-        let mut files: Vec<_> = entries.map(|entry| entry.expect("an entry").path()).collect();
+        let paths = entries.map(|entry| entry.expect("an entry").path());
+        // Beside the files lies the directory with the manifest.
+        let mut files: Vec<_> = paths.filter(|path| path.is_file()).collect();
         files.sort();
         files
     } else if out.exists() {
