@@ -468,7 +468,7 @@ def test_a_run_with_too_many_rejects_ends_with_an_error_that_names_the_first(tmp
             data, tmp_path / "out.parquet", on_error="skip", fail_after=limit, rejects=tmp_path / "bad.jsonl"
         )
     assert (caught.value.record, caught.value.offset) == (50, 700)
-    lines = [json.loads(line) for line in open(tmp_path / "bad.jsonl")]
+    lines = [json.loads(line) for line in (tmp_path / "bad.jsonl").read_text().splitlines()]
     assert [line["record"] for line in lines] == [50, 56, 57]
     assert os.listdir(tmp_path) == ["bad.jsonl"]
     source = vecpack.scan(data, on_error="skip", fail_after="6%")
