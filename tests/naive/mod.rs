@@ -5,6 +5,7 @@ mod salvage;
 use fastrand::Rng;
 use vecpack::{Dtype, RejectKind};
 
+#[allow(unused_imports)] // only where files are damaged
 pub(crate) use self::salvage::salvage;
 use crate::support::{Note, Row};
 
@@ -312,4 +313,31 @@ pub(crate) fn knows(bytes: &[u8]) -> bool {
         }
     }
     true
+}
+
+/// The same for what may begin at any byte, behind damage: no vector of some library anywhere.
+#[allow(dead_code)]
+pub(crate) fn knows_anywhere(bytes: &[u8]) -> bool {
+    let is_text = |at: usize| matches!(bytes.get(at), Some(0xa0..=0xbf | 0xc4..=0xc6 | 0xd9..=0xdb));
+    let is_of_a_library = |code: u8| matches!(code, 0..=3 | 30..=39 | b'b' | b'r' | b't');
+    let is_odd = |at: usize| {
+        let Ok((start, _, objects, _)) = head(bytes, at) else { return false };
+        match bytes[at] {
+            // The last byte of the head tells the type.
+            0xc7..=0xc9 | 0xd4..=0xd8 => is_of_a_library(bytes[start - 1]),
+            0x80..=0x8f | 0xde | 0xdf => (4..=16).contains(&objects) && is_text(start),
+            0x90..=0x9f | 0xdc | 0xdd => {
+                let begins = objects == 3 && matches!(bytes.get(start), Some(0x01 | 0xcc..=0xcf));
+                let is_number = |at: usize| matches!(bytes.get(at), Some(0..=0x7f | 0xca..=0xd3 | 0xe0..));
+                let (mut item, mut index) = (start, 0);
+                while index < objects && is_number(item) {
+                    let Ok((end, ..)) = head(bytes, item) else { return false };
+                    (item, index) = (end, index + 1);
+                }
+                begins || is_text(item) && (index == 0 && objects == 3 || index + 2 == objects)
+            }
+            _ => false,
+        }
+    };
+    !(0..bytes.len()).any(is_odd)
 }
