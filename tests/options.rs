@@ -1,6 +1,6 @@
 //! Names of options, what they turn into, and sample data.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 mod support;
 

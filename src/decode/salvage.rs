@@ -4,8 +4,8 @@
 //! row, that begin where reading on from the bad one never comes. Then the bytes up to them are a gap. All of this follows
 //! from the bytes behind the bad record alone, so that neither threads nor the sizes of blocks change it.
 
-use super::Decoder;
 use super::record::{Stop, read_vector};
+use super::{Decoder, UNKNOWN};
 use crate::msgpack::{Broken, Cursor, Head};
 use crate::options::{Framing, OnError};
 use crate::record::{Content, Plan};
@@ -31,9 +31,6 @@ const FREE: u64 = 4 << 20;
 
 /// The longest bytes of which the end is looked at.
 const FOLLOWED: usize = 4 << 20;
-
-/// So many records are left in an array that nobody knows how many.
-pub(crate) const UNKNOWN: u64 = u64::MAX;
 
 /// Good records one after another.
 #[derive(Debug, Clone, Copy)]
