@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from naive import DIM, UNLIMITED, naive, salvage
 
+
 class ShortReads(io.RawIOBase):
     """A file object that gives as many bytes at a time as it likes."""
 
