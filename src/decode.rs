@@ -86,9 +86,9 @@ enum State {
     /// At the start of a record.
     Start,
     /// Inside a record that is no row.
-    Skip { fault: Fault, skipper: Skipper, start: u64, search: bool },
+    Skip { fault: Fault, skipper: Skipper, start: u64, head: Option<Head>, search: bool },
     /// Behind bytes that cannot be read, on the way to some that can.
-    Lost { fault: Fault, start: u64 },
+    Lost { fault: Fault, start: u64, head: Option<Head> },
     /// Behind bytes that cannot be read, and all that follows neither.
     Invalid { start: u64, found: String },
 }
@@ -158,7 +158,7 @@ impl Decoder {
         self.troubled.is_none_or(|troubled| self.position.record > troubled + CALM)
     }
 
-    /// True once the head of an array or map of records was read.
+    /// True once the head of an array or map of records was read, or what stands in its place.
     pub(crate) fn saw_head(&self) -> bool {
         self.saw_head
     }
@@ -296,7 +296,7 @@ impl Decoder {
             }
             (framing, Ok(head)) => {
                 // Not a record of any array; it is counted as one.
-                self.position.left = Some(1);
+                (self.position.left, self.saw_head) = (Some(1), true);
                 self.skip(Fault::of_framing(framing, head), 1, bytes, false, ended)
             }
             (_, Err(Broken::Short(least))) => {
@@ -322,12 +322,12 @@ impl Decoder {
                 Ok(0)
             }
             Ok(Pushed::Whole(template)) => {
-                let mut faults = self.columns.take_faults();
+                let faults = self.columns.take_faults();
                 if !faults.is_empty() && self.look.is_some() && !self.is_sure() {
                     self.columns.roll_back();
                     match self.judge(bytes, ended, self.bad_by_head(bytes, Bad::Whole)) {
                         Verdict::More(needed) => return Ok(self.ask(needed)),
-                        Verdict::Gap(chain) => return self.leave_gap(chain, faults.swap_remove(0), bytes),
+                        Verdict::Gap(chain) => return self.leave_gap(chain, bytes),
                         Verdict::Sound | Verdict::Nothing => self.believe(),
                     }
                     return self.decode_record(bytes, ended);
@@ -419,7 +419,7 @@ impl Decoder {
                 let found = format!("{} bytes", end - start);
                 self.reject(truncated("a whole record".to_owned(), found), start, end - start)?;
             }
-            State::Lost { fault, start } => {
+            State::Lost { fault, start, .. } => {
                 let found = match fault.kind {
                     RejectKind::Truncated => format!("{} bytes", end - start),
                     _ => fault.found.to_string(),

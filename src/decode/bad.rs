@@ -1,7 +1,7 @@
 //! What a decoder does at a record that is no row: it is stepped over, or left out with the damage it turns out to be.
 
 use super::position::less;
-use super::record::Fault;
+use super::record::{Fault, Found};
 use super::salvage::{Bad, Chain, Verdict};
 use super::{Decoder, Position, State, UNKNOWN};
 use crate::error::Result;
@@ -28,7 +28,7 @@ impl Decoder {
         }
         match self.judge(bytes, ended, self.bad_by_head(bytes, Bad::Whole)) {
             Verdict::More(needed) => Ok(self.ask(needed)),
-            Verdict::Gap(chain) => self.leave_gap(chain, fault, bytes),
+            Verdict::Gap(chain) => self.leave_gap(chain, bytes),
             Verdict::Sound => {
                 self.believe();
                 self.skip(fault, objects, bytes, false, ended)
@@ -51,7 +51,7 @@ impl Decoder {
             (broken, fault) = (at, self.not_messagepack(at));
         }
         match self.judge(bytes, true, self.bad_by_head(bytes, Bad::Broken(broken))) {
-            Verdict::Gap(chain) => self.leave_gap(chain, fault, bytes),
+            Verdict::Gap(chain) => self.leave_gap(chain, bytes),
             _ => self.lose(fault, bytes, true),
         }
     }
@@ -64,15 +64,16 @@ impl Decoder {
 
     /// Begins to look for records behind what cannot be read, from the current record on.
     fn lose(&mut self, fault: Fault, bytes: &[u8], ended: bool) -> Result<usize> {
-        self.state = State::Lost { fault, start: self.position.offset };
+        self.state = State::Lost { fault, start: self.position.offset, head: head_of(bytes) };
         self.search_behind(bytes, ended)
     }
 
     pub(super) fn search_behind(&mut self, bytes: &[u8], ended: bool) -> Result<usize> {
         if let Some(chain) = self.search_on(bytes, ended)
-            && let State::Lost { fault, start } = std::mem::replace(&mut self.state, State::Start)
+            && let State::Lost { fault, start, head } = std::mem::replace(&mut self.state, State::Start)
         {
-            return self.close_gap(chain, fault, start);
+            let fault = if fault.kind == RejectKind::Invalid { fault } else { self.contradicted(head) };
+            return self.close_gap(chain, &fault, start);
         }
         Ok(self.pass(bytes, ended))
     }
@@ -98,8 +99,9 @@ impl Decoder {
         match (skipped, found) {
             (Skipped::More(_), Some(chain)) => {
                 let state = std::mem::replace(&mut self.state, State::Start);
-                let State::Skip { fault, start, .. } = state else { return Ok(0) };
-                self.close_gap(chain, fault, start)
+                let State::Skip { start, head, .. } = state else { return Ok(0) };
+                let fault = self.contradicted(head);
+                self.close_gap(chain, &fault, start)
             }
             _ => {
                 let taken = self.skipped(skipped, bytes, ended)?;
@@ -109,16 +111,25 @@ impl Decoder {
         }
     }
 
-    /// Leaves out the bytes from the current record up to others.
-    pub(super) fn leave_gap(&mut self, chain: Chain, mut fault: Fault, bytes: &[u8]) -> Result<usize> {
+    /// Leaves out the bytes from the current record up to others. What is told of them is in them, so that it is the same
+    /// wherever the input ends.
+    pub(super) fn leave_gap(&mut self, chain: Chain, bytes: &[u8]) -> Result<usize> {
         let gap = (chain.at - self.position.offset) as usize;
-        if let Err(Broken::Reserved(at)) = self.skip_record(&bytes[..gap]) {
-            fault = self.not_messagepack(at);
-        }
+        let fault = match self.skip_record(&bytes[..gap]) {
+            Err(Broken::Reserved(at)) => self.not_messagepack(at),
+            _ => self.contradicted(head_of(bytes)),
+        };
         if self.is_long() {
             self.patience = self.position.offset + self.waited.1 / 8;
         }
-        self.close_gap(chain, fault, self.position.offset)
+        self.close_gap(chain, &fault, self.position.offset)
+    }
+
+    /// What is wrong with a record that is not what its head says.
+    fn contradicted(&self, head: Option<Head>) -> Fault {
+        let found = head.map_or_else(|| "bytes".to_owned(), |head| head.to_string());
+        let expected = Fault::of_type(None, Found::Words(String::new())).expected(&self.plan);
+        Fault::input(RejectKind::Invalid, expected, format!("{found} that the records behind contradict"))
     }
 
     /// True where all of the current record was waited for, and it took more than is looked at.
@@ -128,7 +139,7 @@ impl Decoder {
     }
 
     /// Leaves out the bytes from `start` up to `chain`: one reject, and no row.
-    fn close_gap(&mut self, chain: Chain, fault: Fault, start: u64) -> Result<usize> {
+    fn close_gap(&mut self, chain: Chain, fault: &Fault, start: u64) -> Result<usize> {
         let length = chain.at - start;
         let found = format!("{}; the next record begins at byte {}", fault.found, chain.at);
         let expected = fault.expected(&self.plan);
@@ -173,7 +184,8 @@ impl Decoder {
         let mut skipper = Skipper::of(objects);
         let known = if search { self.pass(bytes, false) } else { bytes.len() };
         let skipped = skipper.skip(&bytes[..known]);
-        self.state = State::Skip { fault, skipper, start: self.position.offset, search };
+        self.state =
+            State::Skip { fault, skipper, start: self.position.offset, head: head_of(bytes), search };
         self.skipped(skipped, bytes, ended)
     }
 
@@ -206,14 +218,14 @@ impl Decoder {
         if self.look.is_none() {
             return self.invalid(taken, fault.found.to_string());
         }
-        if let State::Skip { start, .. } = self.state {
+        if let State::Skip { start, head, .. } = self.state {
             self.search_from(self.position.offset + taken as u64 + 1);
-            self.state = State::Lost { fault, start };
+            self.state = State::Lost { fault, start, head };
             return self.search_behind(bytes, ended);
         }
         match self.judge(bytes, ended, self.bad_by_head(bytes, Bad::Broken(taken))) {
             Verdict::More(needed) => Ok(self.ask(needed)),
-            Verdict::Gap(chain) => self.leave_gap(chain, fault, bytes),
+            Verdict::Gap(chain) => self.leave_gap(chain, bytes),
             _ => self.lose(fault, bytes, ended),
         }
     }
@@ -226,13 +238,14 @@ impl Decoder {
         bytes: &[u8],
         ended: bool,
     ) -> Result<usize> {
-        let verdict = self.judge(bytes, ended, Bad::Whole);
-        let fault =
-            || Fault::input(RejectKind::Unsupported, "a MessagePack object".to_owned(), found.to_owned());
-        match verdict {
+        match self.judge(bytes, ended, Bad::Whole) {
             Verdict::More(needed) => Ok(self.ask(needed)),
-            Verdict::Gap(chain) => self.leave_gap(chain, fault(), bytes),
-            Verdict::Sound => self.skip(fault(), self.plan.objects(), bytes, false, ended),
+            Verdict::Gap(chain) => self.leave_gap(chain, bytes),
+            Verdict::Sound => {
+                let expected = "a MessagePack object".to_owned();
+                let fault = Fault::input(RejectKind::Unsupported, expected, found.to_owned());
+                self.skip(fault, self.plan.objects(), bytes, false, ended)
+            }
             Verdict::Nothing => self.invalid(0, found.to_owned()),
         }
     }
@@ -249,4 +262,9 @@ impl Decoder {
         }
         Ok(taken)
     }
+}
+
+/// The head of the object at the start of `bytes`.
+fn head_of(bytes: &[u8]) -> Option<Head> {
+    Head::read(bytes).ok().map(|(head, _)| head)
 }
