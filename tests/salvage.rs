@@ -142,10 +142,6 @@ fn a_flipped_bit_costs_no_other_row() {
             _ => (0..8).collect(),
         };
         for bit in heads.iter().flat_map(|at| (0..8).map(move |bit| 8 * at + bit)) {
-            // An array of more fields is a record that has some more, whatever they are.
-            if name == "positional" && bit < 4 {
-                continue;
-            }
             let mut bytes = bytes.clone();
             bytes[starts[30] + bit / 8] ^= 1 << (bit % 8);
             let options = only_vectors(name, OnError::Skip).with_threads(2).with_batch_rows(10);
@@ -155,6 +151,47 @@ fn a_flipped_bit_costs_no_other_row() {
             let lost = expected(&[], 60).into_iter().filter(|row| !scan.rows.contains(row)).count();
             assert!(lost <= 1, "{name}, bit {bit}: {lost} rows lost, {:?}", scan.notes);
         }
+    }
+}
+
+/// Whatever an array of fields says it has, and whether inference sees it or not.
+#[test]
+fn an_array_of_fields_that_says_too_much_costs_itself_alone() {
+    let (bytes, starts) = file(positional, 3000);
+    for (bad, head) in [(1, 0x93), (30, 0x93), (30, 0x9f), (2000, 0x94), (2000, 0x9b), (2990, 0x99)] {
+        let mut bytes = bytes.clone();
+        bytes[starts[bad]] = head;
+        let found = scan(&bytes, &options(OnError::Skip).with_columns(["column_1"]));
+        assert!(found.rows == expected(&[bad], 3000), "{bad}, {head:#x}: {} rows", found.rows.len());
+        assert_eq!(found.notes.len(), 1, "{bad}, {head:#x}");
+        let note = &found.notes[0];
+        let length = (starts[bad + 1] - starts[bad]) as u64;
+        assert_eq!((note.record, note.offset, note.length), (bad as u64, starts[bad] as u64, length));
+        // No row is taken for the fields of another in silence.
+        let source = Source::new(vec![Input::bytes("records", bytes)], ReadOptions::new()).unwrap();
+        assert_eq!(source.schema().fields().len(), 2);
+        let error = source.count_rows().unwrap_err().to_string();
+        let text = format!("record {bad} (byte {}): expected an array of 2, found an array of", starts[bad]);
+        assert!(error.contains(&text) && error.contains("with another record in it"), "{error}");
+    }
+}
+
+#[test]
+fn an_array_of_more_fields_is_a_row_whatever_they_are() {
+    let more: [Vec<u8>; 5] = [
+        vec![0xc0],
+        bare(7),
+        [&[0x91][..], &bare(7)].concat(),
+        [&[0x92, 7][..], &record(&vector(7, DIM + 1))].concat(),
+        [&[0x92][..], &bare(7), &bare(8)].concat(),
+    ];
+    for more in more {
+        let mut records: Vec<Vec<u8>> = (0..1500).map(positional).collect();
+        records[1200][0] = 0x93;
+        records[1200].extend(&more);
+        let found = scan(&records.concat(), &options(OnError::Skip).with_columns(["column_1"]));
+        assert!(found.rows == expected(&[], 1500), "{more:02x?}: {} rows", found.rows.len());
+        assert!(found.notes.is_empty(), "{more:02x?}: {:?}", found.notes);
     }
 }
 

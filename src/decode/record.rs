@@ -8,7 +8,7 @@ use super::columns::Columns;
 use crate::error::Error;
 use crate::msgpack::{Broken, Cursor, Head};
 use crate::options::{Framing, OnError};
-use crate::record::{Content, Plan, Role, Slots};
+use crate::record::{Content, Plan, Role, Slots, swallows_another};
 use crate::reject::RejectKind;
 use crate::values::{Failure, is_nil, type_name};
 use crate::vector::encoding::{self, Elements, Encoded, Encoding, Seen, leaves_messagepack};
@@ -290,6 +290,11 @@ impl Columns {
             }
         };
         cursor.require(u64::from(items) * if slots.is_map { 2 } else { 1 })?;
+        if !slots.is_map && items > slots.items && swallows_another(before, slots.items)? {
+            let fault = Fault::of_type(None, Found::Words(format!("{head} with another record in it")));
+            let expected = format!("an array of {}", slots.items);
+            return Err(Stop::Fault(Fault { expected: Some(expected), ..fault }));
+        }
         let mut next = 0;
         for position in 0..items as usize {
             let key = *cursor;

@@ -4,6 +4,7 @@ mod findings;
 mod framing;
 mod infer;
 mod observe;
+mod swallowed;
 
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 pub(crate) use self::findings::{Column, Findings, Layout, Role, Step};
 pub(crate) use self::infer::{Inference, Inferred};
+pub(crate) use self::swallowed::swallows_another;
 use crate::error::{Error, ErrorKind, Result};
 use crate::options::{FailAfter, Framing, OnError, ReadOptions};
 use crate::reject::Rejects;
@@ -61,6 +63,8 @@ pub(crate) struct Slots {
     /// Of a map: what belongs to which key.
     pub(crate) keys: Keys,
     pub(crate) slots: Vec<Slot>,
+    /// Of a record that is an array: how many items it has, if that is known, or else 0.
+    pub(crate) items: u32,
 }
 
 /// Where one value goes: into a column, or what is in it into columns, or both.
@@ -93,7 +97,7 @@ impl Plan {
         let rows = rows.min(options.batch_rows.unwrap_or(usize::MAX));
         let content = match findings.layout {
             Layout::Vector => Content::Vector(columns.iter().position(|column| column.role == Role::Vector)),
-            _ => Content::Items(Slots::new(&columns)?),
+            _ => Content::Items(Slots { items: findings.items, ..Slots::new(&columns)? }),
         };
         Ok(Self {
             framing: findings.framing,
@@ -197,7 +201,7 @@ impl Slots {
                 slot.inside = Some(Self::of_paths(&paths)?);
             }
         }
-        Ok(Self { is_map, keys: Keys::new(names.iter().map(|name| name.as_bytes())), slots })
+        Ok(Self { is_map, keys: Keys::new(names.iter().map(|name| name.as_bytes())), slots, items: 0 })
     }
 }
 
