@@ -139,6 +139,7 @@ impl Decoder {
     /// Begins at another place of an input with this name. `remaining` is how many bytes it holds from there, if that is known.
     pub(crate) fn at(mut self, name: &Arc<str>, position: Position, remaining: Option<u64>) -> Self {
         self.end = remaining.map(|bytes| position.offset.saturating_add(bytes));
+        self.columns.set_name(name);
         (self.name, self.position) = (name.clone(), position);
         self
     }
