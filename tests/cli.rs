@@ -258,6 +258,11 @@ fn broken_records_are_skipped_or_become_nulls() {
     }
 }
 
+/// The name of a directory.
+fn base(directory: &TempDir) -> String {
+    directory.path().file_name().unwrap().to_str().unwrap().to_owned()
+}
+
 /// The lines of a file of rejects.
 fn lines_of(directory: &TempDir, name: &str) -> Vec<Value> {
     let text = fs::read_to_string(directory.path().join(name)).unwrap();
@@ -302,6 +307,21 @@ fn rejects_are_written_to_a_file_whether_the_work_is_done_or_fails() {
             assert!(ended.stderr.contains("rejects: "), "{}", ended.stderr);
         }
         fs::remove_file(directory.path().join(arguments[3])).unwrap();
+    }
+}
+
+/// Else what reads the directory would take it for data.
+#[test]
+fn a_file_of_rejects_lies_outside_of_what_is_written() {
+    let directory = directory();
+    let around = format!("../{}/out/bad.parquet", base(&directory));
+    for _ in 0..2 {
+        for name in ["out/bad.parquet", "./out/bad.jsonl", &around, "out/more/bad.jsonl"] {
+            let arguments = ["to-parquet", "good.msgpack", "-o", "out/", "--overwrite", "--rejects", name];
+            let ended = run(&directory, &arguments).expect(2);
+            assert!(ended.stderr.contains("is what is written to, or in it"), "{}", ended.stderr);
+        }
+        run(&directory, &["to-parquet", "good.msgpack", "-o", "out/", "--overwrite"]).expect(0);
     }
 }
 

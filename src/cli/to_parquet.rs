@@ -51,7 +51,7 @@ pub(super) struct ToParquetArgs {
     resume: bool,
 
     /// Write what was rejected to this file, JSON lines or Parquet by its extension (.jsonl, .parquet), whether the conversion
-    /// succeeds or fails.
+    /// succeeds or fails; with --resume, what this run rejects, and not what earlier ones did.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Output")]
     rejects: Option<PathBuf>,
 

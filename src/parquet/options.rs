@@ -88,7 +88,8 @@ pub struct WriteOptions {
     pub max_file_bytes: Option<u64>,
     /// The type of vector columns. If not given, `fixed` where no vector is null.
     pub list_type: Option<ListType>,
-    /// A file for what was rejected, `.jsonl` or `.parquet`. It is written also where the work fails.
+    /// A file for what was rejected, `.jsonl` or `.parquet`. It is written also where the work fails. With `resume` it holds what
+    /// this run rejected, and not what earlier ones did.
     pub rejects: Option<PathBuf>,
     /// How many threads encode, the caller's included; for a source, as many as it decodes with if not given.
     pub threads: Option<usize>,

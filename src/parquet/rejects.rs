@@ -47,8 +47,9 @@ impl RejectsFile {
                 return Err(Error::option(format!("rejects: {path} must end in .jsonl or .parquet")));
             }
         };
-        if path == out {
-            return Err(Error::option(format!("rejects: {} is what is written to", path.display())));
+        if place(path).starts_with(place(out)) {
+            let path = path.display();
+            return Err(Error::option(format!("rejects: {path} is what is written to, or in it")));
         }
         check_target(path, overwrite)?;
         Ok(Self { path: path.to_owned(), overwrite, sync, is_parquet })
@@ -81,6 +82,16 @@ impl RejectsFile {
             (Err(error), _) | (Ok(_), Err(error)) => Err(error),
         }
     }
+}
+
+/// A path that does not depend on how it was written; neither the file nor its directory need be there.
+fn place(path: &Path) -> PathBuf {
+    std::fs::canonicalize(path).unwrap_or_else(|_| match (path.parent(), path.file_name()) {
+        (Some(parent), Some(name)) => {
+            place(if parent.as_os_str().is_empty() { Path::new(".") } else { parent }).join(name)
+        }
+        _ => path.to_owned(),
+    })
 }
 
 fn write_lines(rejects: &[Reject], file: impl Write) -> std::io::Result<()> {

@@ -131,7 +131,11 @@ impl fmt::Display for Report {
         )?;
         if self.files_before > 0 {
             let (inputs, rows) = (count(self.files_before, "input"), count(self.rows_before, "row"));
-            writeln!(f, "before   {rows} from {inputs}, done by an earlier run")?;
+            let rejects = match self.rejects_before {
+                0 => String::new(),
+                rejects => format!(", {} rejected", count(rejects, "record")),
+            };
+            writeln!(f, "before   {rows} from {inputs}, done by an earlier run{rejects}")?;
         }
         for VectorEncoding { column, encoding, compression } in &self.encodings {
             let compression = if *compression == "none" { "uncompressed" } else { compression };

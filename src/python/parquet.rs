@@ -31,7 +31,8 @@ use crate::source::Source;
 /// ``__arrow_c_stream__``. ``path`` is one file, or a directory that gets a file for each input, or, with ``max_file_bytes``,
 /// files of about that size: the latter if it is a directory, ends in ``/`` or has no extension. With ``resume`` a run into
 /// a directory does what an earlier one has left to do. ``progress`` is true for a bar on the terminal, or is called with
-/// (bytes done, bytes in total or None, rows). ``rejects`` is a file for what was rejected, ``.jsonl`` or ``.parquet``.
+/// (bytes done, bytes in total or None, rows). ``rejects`` is a file for what was rejected, ``.jsonl`` or ``.parquet``; with
+/// ``resume``, for what this run rejected, and not what earlier ones did.
 #[pyfunction]
 #[pyo3(
     signature = (source, path, *, progress = None, **options),
