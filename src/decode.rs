@@ -19,7 +19,7 @@ pub(crate) use self::landmark::Landmark;
 use self::position::less;
 pub(crate) use self::position::{Position, UNKNOWN};
 use self::record::{Fault, Pushed, Stop};
-use self::salvage::{Bad, Search, Verdict};
+use self::salvage::{Bad, Search, Searched, Verdict};
 use crate::error::{ErrorKind, Result};
 use crate::msgpack::{Broken, Cursor, Head, MAX_HEAD, Skipper};
 use crate::options::{Framing, OnError, ReadOptions};
@@ -70,6 +70,8 @@ pub struct Decoder {
     look: Option<usize>,
     /// Set behind a bad record.
     search: Option<Search>,
+    /// What is known of the bytes ahead from searches before.
+    searched: Option<Searched>,
     /// Where the record begins that was not there in full, and how many bytes it takes at the least.
     waited: (u64, u64),
     /// A record that had to be waited for, and begins before this, is not looked into: that costs too much to do it often.
@@ -123,6 +125,7 @@ impl Decoder {
             records: 0,
             look: None,
             search: None,
+            searched: None,
             waited: (0, 0),
             patience: 0,
             troubled: None,
@@ -270,7 +273,7 @@ impl Decoder {
                     let taken = self.decode_run(&template, bytes)?;
                     self.template = Some(template);
                     if taken > 0 {
-                        self.search = None;
+                        self.leave_search();
                         return Ok(taken);
                     }
                 }
@@ -334,7 +337,7 @@ impl Decoder {
                     return self.decode_record(bytes, ended);
                 }
                 if faults.is_empty() {
-                    self.search = None;
+                    self.leave_search();
                 }
                 if template.is_some() {
                     self.template = template;
@@ -435,7 +438,8 @@ impl Decoder {
         self.records += self.rejects.count() - before;
         self.position = Position::start(self.plan.framing);
         (self.end, self.needed, self.least) = (None, MAX_HEAD, 0);
-        (self.search, self.waited, self.patience, self.troubled) = (None, (0, 0), 0, None);
+        (self.search, self.searched, self.troubled) = (None, None, None);
+        (self.waited, self.patience) = ((0, 0), 0);
         Ok(())
     }
 

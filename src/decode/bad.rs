@@ -80,7 +80,8 @@ impl Decoder {
 
     /// How many of `bytes` hold no record, after a search.
     fn pass(&mut self, bytes: &[u8], ended: bool) -> usize {
-        let passed = if ended { u64::MAX } else { self.searched().saturating_sub(self.position.offset) };
+        let passed =
+            if ended { u64::MAX } else { self.searched_until().saturating_sub(self.position.offset) };
         if passed == 0 {
             self.needed = 3 * self.look.unwrap_or(0);
         }
@@ -168,7 +169,8 @@ impl Decoder {
             None => return Some(0),
         }
         self.position.left = Some(records.into());
-        (self.saw_head, self.search) = (true, None);
+        self.saw_head = true;
+        self.leave_search();
         Some(cursor.at())
     }
 

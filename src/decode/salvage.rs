@@ -26,8 +26,8 @@ const EVIDENCE_AT_END: usize = 3;
 const LONG: usize = 64;
 /// What looking at places may cost, a byte that is passed. Beyond it no more is looked for: an input must not be searched for
 /// longer than reading it takes.
-const COST: u64 = 64;
-const FREE: u64 = 4 << 20;
+const COST: u64 = 16;
+const FREE: u64 = 1 << 20;
 
 /// The longest bytes of which the end is looked at.
 const FOLLOWED: usize = 4 << 20;
@@ -62,6 +62,15 @@ pub(super) struct Search {
     /// What begins before this is what it says.
     sure: u64,
     cost: u64,
+    /// True where not all was looked at, as that would have cost too much.
+    is_cut: bool,
+}
+
+/// What a search found out about the bytes themselves, whatever comes of the records in them: nothing needs to be looked at again.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Searched {
+    until: u64,
+    found: Option<Chain>,
 }
 
 /// What is known of a bad record.
@@ -153,9 +162,20 @@ impl Decoder {
     }
 
     fn take_search(&mut self) -> Search {
-        let start = self.position.offset;
-        let none = Search { start, until: start, found: None, sure: start, cost: 0 };
-        self.search.take().unwrap_or(none)
+        self.search.take().unwrap_or_else(|| {
+            let start = self.position.offset;
+            let Searched { until, found } = self.searched.unwrap_or(Searched { until: start, found: None });
+            let found = found.filter(|chain| chain.at >= start);
+            Search { start, until: until.max(start), found, sure: start, cost: 0, is_cut: false }
+        })
+    }
+
+    /// Ends a search at a good record.
+    pub(super) fn leave_search(&mut self) {
+        if let Some(search) = self.search.take() {
+            let Search { until, found, is_cut, .. } = search;
+            self.searched = if is_cut { None } else { Some(Searched { until, found }) };
+        }
     }
 
     /// Whether good records follow one another from the start of `bytes` on; `None` asks for more bytes.
@@ -168,7 +188,7 @@ impl Decoder {
     }
 
     /// How far the search went for positions from `position` on.
-    pub(super) fn searched(&self) -> u64 {
+    pub(super) fn searched_until(&self) -> u64 {
         self.search.as_ref().map_or(0, |search| search.until)
     }
 
@@ -297,7 +317,7 @@ impl Decoder {
         self.step_over(&mut Cursor::new(view)).is_ok()
     }
 
-    /// Goes on with the search over `bytes`, which begin at the decoder's place. [`searched`](Self::searched) tells how far it
+    /// Goes on with the search over `bytes`, which begin at the decoder's place. [`searched_until`](Self::searched_until) tells how far it
     /// came where it found nothing.
     pub(super) fn search_on(&mut self, bytes: &[u8], ended: bool) -> Option<Chain> {
         let (mut search, start) = (self.take_search(), self.position.offset);
@@ -330,7 +350,7 @@ impl Decoder {
             let passed = candidate.map_or(end - search.until, |place| place as u64);
             search.until += passed;
             if search.cost > FREE + COST * (search.until - search.start) {
-                search.until = end;
+                (search.until, search.is_cut) = (end, true);
             }
             if search.until == end {
                 break;
