@@ -72,6 +72,8 @@ pub struct Decoder {
     search: Option<Search>,
     /// What is known of the bytes ahead from searches before.
     searched: Option<Searched>,
+    /// How many bytes were looked at to find records, each as often as it was.
+    looked: u64,
     /// Where the record begins that was not there in full, and how many bytes it takes at the least.
     waited: (u64, u64),
     /// A record that had to be waited for, and begins before this, is not looked into: that costs too much to do it often.
@@ -126,6 +128,7 @@ impl Decoder {
             look: None,
             search: None,
             searched: None,
+            looked: 0,
             waited: (0, 0),
             patience: 0,
             troubled: None,

@@ -225,6 +225,7 @@ impl Decoder {
                 Err(()) => return more,
             };
             let place = (chain.at - start) as usize;
+            self.looked += place as u64;
             // From object to object: does that lead there?
             let (mut at, mut objects, mut numbers) = (0, 0, false);
             while at < place {
@@ -301,7 +302,10 @@ impl Decoder {
             return Swallowed::Damage;
         }
         let mut cursor = Cursor::new(&bytes[..ahead]);
-        let end = (is_whole && cursor.skip().is_ok()).then_some(cursor.at());
+        // An object takes a byte at the least.
+        let may_end = is_whole && head.children() <= ahead as u64;
+        self.looked += if may_end { ahead as u64 } else { 0 };
+        let end = (may_end && cursor.skip().is_ok()).then_some(cursor.at());
         let is_item = matches!(self.plan.content, Content::Items(_)) && visits(bytes, place);
         let follows = !is_item && end.is_some_and(|end| self.is_good(&bytes[end..], ended));
         let is_list = matches!(head, Head::Array(_)) && place == size;
@@ -375,6 +379,7 @@ impl Decoder {
         let at_end = ended && view.len() == bytes.len();
         let is_short = view.len() < look && !ended;
         let (looked, spent) = self.look_within(view, at_end, is_short);
+        self.looked += spent;
         if !matches!(looked, Look::Short) {
             *cost += spent;
         }
@@ -587,3 +592,7 @@ fn is_like_next(record: &[u8], next: &[u8], items: u32) -> bool {
     );
     same && (0..items).all(|_| cursor.skip().is_ok()) && cursor.rest().is_empty()
 }
+
+#[cfg(test)]
+#[path = "salvage_tests.rs"]
+mod tests;
