@@ -17,7 +17,7 @@ build: $(BIN)/vecpack ## build the wheel and install it, with what the tests nee
 demo: $(BIN)/vecpack ## sample vectors -> Parquet -> a DuckDB query, and what it cost
 	$(BIN)/python docs/demo.py
 
-test: lint test-rust test-python ## everything that must pass before a change lands
+test: lint test-rust test-python docs ## everything that must pass before a change lands
 
 test-rust: ## Rust tests, with the command and with the core alone
 	$(CARGO) test --locked --no-default-features
@@ -70,6 +70,11 @@ fuzz: ## search with libFuzzer for FUZZ_SECONDS a target; finds end up in target
 			$$target target/fuzz/found/$$target target/fuzz/seeds/$$target tests/fuzz/corpus/$$target -- \
 			-max_total_time=$(FUZZ_SECONDS) -max_len=4096 -timeout=25 -rss_limit_mb=3000 -print_final_stats=1 || exit 1; \
 	done
+
+docs: $(BIN)/vecpack ## build the documentation's site into target/site; a warning or a broken link is an error
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r docs/requirements.txt
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --all-features
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 clean: ## remove what was built
 	rm -rf target $(VENV) data

@@ -16,6 +16,7 @@ mod record;
 mod reject;
 mod sample;
 mod source;
+mod store;
 mod text;
 mod values;
 mod vector;

@@ -2,23 +2,26 @@
 //!
 //! What is written goes to a temporary file in the target's directory, which is flushed, synced and renamed. Whoever dies in
 //! between leaves at most a file named `.NAME.*.vecpack-tmp`, and a later run takes it away. What is no file, such as a FIFO,
-//! cannot be replaced: it is written to as it is.
+//! cannot be replaced: it is written to as it is. An object of a store appears when all of it has been sent.
 
+mod ahead;
 mod direct;
+pub(crate) mod directory;
 mod leftovers;
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use tempfile::NamedTempFile;
 
 use self::direct::Direct;
 pub(crate) use self::leftovers::{Held, hold, sweep, sweep_beside};
 use crate::error::{Error, ErrorKind, Result};
-use crate::pool::interruptible;
+use crate::pool::{Check, interruptible, lock};
 use crate::reader::Interrupt;
+use crate::store::{Upload, Url, is_there};
 
 /// A file on its way. Dropped without [`commit`](Self::commit), it leaves nothing behind.
 #[derive(Debug)]
@@ -34,13 +37,19 @@ enum Place {
     /// Under another name until it is complete.
     Aside(NamedTempFile<Arc<Held>>),
     Direct(Direct),
+    /// On its way into a store.
+    Remote(Remote),
 }
+
+/// `None` when it is complete.
+type Remote = Arc<Mutex<Option<Upload>>>;
 
 /// Where the bytes of a [`Target`] go.
 #[derive(Debug, Clone)]
 pub(crate) enum Sink {
     Aside(Arc<Held>),
     Direct(Direct),
+    Remote(Remote),
 }
 
 /// What may ask for an end while the system keeps a target waiting.
@@ -53,6 +62,11 @@ impl Target {
     pub(crate) fn create(path: &Path, overwrite: bool, interrupt: Option<Interrupt>) -> Result<Self> {
         let interrupt = Asked(interrupt);
         let failure = |error| self::error(path, error);
+        if let Some(url) = as_url(path) {
+            let upload = Upload::begin(&url?, overwrite, interrupt.as_check()).map_err(failure)?;
+            let place = Place::Remote(Arc::new(Mutex::new(Some(upload))));
+            return Ok(Self { path: path.to_owned(), place, overwrite, interrupt });
+        }
         let existing = check(path, overwrite).map_err(failure)?;
         let permissions = match existing {
             Existing::Direct => {
@@ -82,6 +96,7 @@ impl Target {
         match &self.place {
             Place::Aside(file) => Sink::Aside(file.as_file().clone()),
             Place::Direct(direct) => Sink::Direct(direct.clone()),
+            Place::Remote(upload) => Sink::Remote(upload.clone()),
         }
     }
 
@@ -115,8 +130,14 @@ impl Target {
         let file = match self.place {
             Place::Aside(file) => file,
             Place::Direct(direct) => return Ok((direct.bytes(), Sink::Direct(direct))),
+            Place::Remote(upload) => {
+                let whole = lock(&upload).take();
+                let bytes = whole.map_or(Err(io::ErrorKind::BrokenPipe.into()), Upload::finish)?;
+                return Ok((bytes, Sink::Remote(upload)));
+            }
         };
         let bytes = file.as_file().metadata()?.len();
+        file.as_file().ahead.end(file.as_file(), bytes)?;
         if sync {
             // An error is final: what could not be written is gone, and a second call would say that all is well.
             self.interrupt.sync(file.as_file())?;
@@ -131,8 +152,11 @@ impl Target {
     }
 }
 
-/// Waits until the names in `directory` are on the disk.
+/// Waits until the names in `directory` are on the disk. A store has no such thing.
 pub(crate) fn sync_directory(directory: &Path, interrupt: Option<&Interrupt>) -> Result<()> {
+    if as_url(directory).is_some() {
+        return Ok(());
+    }
     let interrupt = Asked(interrupt.cloned());
     let synced = || -> io::Result<()> {
         #[cfg(unix)]
@@ -148,7 +172,7 @@ impl Sink {
         match self {
             // Unlike a target it is not cut when the wait ends.
             Self::Aside(file) => Asked(interrupt.cloned()).wait(file, |file| file.sync_all(), |_| {}),
-            Self::Direct(_) => Ok(()),
+            Self::Direct(_) | Self::Remote(_) => Ok(()),
         }
     }
 }
@@ -157,10 +181,15 @@ impl Write for Sink {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Self::Aside(held) => {
+                held.ahead.prepare(held, bytes.len());
                 let mut file: &File = held;
-                file.write(bytes)
+                file.write(bytes).inspect(|&written| held.ahead.wrote(written))
             }
             Self::Direct(direct) => direct.write(bytes),
+            Self::Remote(upload) => match &mut *lock(upload) {
+                Some(upload) => upload.write(bytes),
+                None => Err(io::ErrorKind::BrokenPipe.into()),
+            },
         }
     }
 
@@ -170,6 +199,12 @@ impl Write for Sink {
 }
 
 impl Asked {
+    /// For those who wait for a server.
+    fn as_check(&self) -> Option<Check> {
+        let asked = self.clone();
+        self.0.is_some().then(|| -> Check { Arc::new(move || asked.check()) })
+    }
+
     fn check(&self) -> io::Result<()> {
         match &self.0 {
             Some(interrupt) if interrupt() => Err(io::Error::other(Interrupted)),
@@ -259,6 +294,11 @@ enum Existing {
     Direct,
 }
 
+/// The URL that `path` is, if it is one.
+fn as_url(path: &Path) -> Option<Result<Url>> {
+    path.to_str().and_then(Url::parse)
+}
+
 /// Refuses a target that cannot or must not be replaced.
 fn check(path: &Path, overwrite: bool) -> io::Result<Existing> {
     let metadata = match fs::metadata(path) {
@@ -281,14 +321,26 @@ fn check(path: &Path, overwrite: bool) -> io::Result<Existing> {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file, cannot be replaced"));
     }
     if !overwrite {
-        return Err(io::Error::new(io::ErrorKind::AlreadyExists, "exists already; `overwrite` replaces it"));
+        return Err(refused());
     }
     Ok(Existing::File(metadata.permissions()))
 }
 
-/// Like [`check`], to find out before any work is done.
-pub(crate) fn check_target(path: &Path, overwrite: bool) -> Result<()> {
-    check(path, overwrite).map(|_| ()).map_err(|error| Error::io(path, error))
+fn refused() -> io::Error {
+    io::Error::new(io::ErrorKind::AlreadyExists, "exists already; `overwrite` replaces it")
+}
+
+/// Like [`check`], to find out before any work is done. `interrupt` ends the wait for a store.
+pub(crate) fn check_target(path: &Path, overwrite: bool, interrupt: Option<&Interrupt>) -> Result<()> {
+    let checked = match as_url(path) {
+        Some(url) => match is_there(&url?, Asked(interrupt.cloned()).as_check().as_ref()) {
+            Ok(true) if !overwrite => Err(refused()),
+            Ok(_) => Ok(()),
+            Err(error) => Err(error),
+        },
+        None => check(path, overwrite).map(drop),
+    };
+    checked.map_err(|error| self::error(path, error))
 }
 
 /// The system's own error, out of one that names the temporary file.

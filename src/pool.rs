@@ -16,6 +16,9 @@ pub(crate) use self::ordered::Ordered;
 
 use crate::error::{Error, Result};
 
+/// Asked several times a second by whoever waits for a stream or a server; an error ends the wait and is what the reader gets.
+pub type Check = Arc<dyn Fn() -> std::io::Result<()> + Send + Sync>;
+
 struct Pools {
     process: u32,
     pools: Vec<Arc<ThreadPool>>,

@@ -8,7 +8,7 @@ use arrow::datatypes::SchemaRef;
 
 use crate::decode::{Decoder, Position, UNKNOWN};
 use crate::error::{Error, Result};
-use crate::input::{Blocks, Check, Damaged, Input, Opened, Span, discover};
+use crate::input::{Blocks, Check, Damaged, Input, Opened, Span, discover, learn_sizes};
 use crate::msgpack::{Cursor, Head, MAX_HEAD, Skipped, Skipper};
 use crate::options::{Framing, OnError, ReadOptions};
 use crate::pool::lock;
@@ -239,6 +239,7 @@ impl Source {
         if parts == 0 {
             return Err(Error::option("a source cannot be split into 0"));
         }
+        learn_sizes(&self.inputs)?;
         let mut inputs = Vec::new();
         for input in self.inputs.iter() {
             match input.size()? {
@@ -264,6 +265,7 @@ impl Source {
 
 /// How many bytes the inputs hold, if that can be known without reading.
 pub(crate) fn size(inputs: &[Input]) -> Result<Option<u64>> {
+    learn_sizes(inputs)?;
     inputs.iter().try_fold(Some(0), |sum: Option<u64>, input| {
         Ok(sum.zip(input.size()?).map(|(sum, size)| sum.saturating_add(size)))
     })

@@ -259,7 +259,7 @@ const CALLS: [(&str, &str); 10] = [
     ("write", "ENOSPC"),
     ("write", "EDQUOT"),
     ("write", "EIO"),
-    ("pwrite64,writev,ftruncate", "ENOSPC"),
+    ("pwrite64,writev,ftruncate,fallocate", "ENOSPC"),
     ("fsync,fdatasync", "EIO"),
     ("rename,renameat,renameat2,link,linkat", "EACCES"),
     ("close", "EDQUOT"),

@@ -425,3 +425,12 @@ fn a_directory_stands_for_compressed_files_too() {
     let source = Source::scan([directory.path()], ReadOptions::new()).unwrap();
     assert_eq!((source.inputs().len(), source.count_rows().unwrap()), (3, 9));
 }
+
+#[cfg(not(feature = "object-store"))]
+#[test]
+fn a_url_is_refused_where_object_stores_were_left_out() {
+    for name in ["s3://bucket/a.msgpack", "s3://bucket/dir/", "https://host/a.msgpack"] {
+        let error = Source::scan([name], ReadOptions::new()).unwrap_err().to_string();
+        assert!(error.starts_with(name) && error.contains("feature `object-store`"), "{error}");
+    }
+}

@@ -2,7 +2,7 @@
 //!
 //! This test program counts all that it allocates. Mappings are not allocations: those are watched as address space.
 
-#![allow(clippy::unwrap_used, unsafe_code)]
+#![allow(clippy::unwrap_used, unsafe_code, unreachable_pub)]
 
 #[path = "support/counting.rs"]
 mod counting;

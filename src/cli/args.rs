@@ -48,7 +48,7 @@ pub(super) enum Command {
 /// What is read, and how.
 #[derive(Debug, Args)]
 pub(super) struct InputArgs {
-    /// Files, directories, patterns such as 'vectors/*.msgpack', or `-` for standard input.
+    /// Files, directories, patterns such as 'vectors/*.msgpack', URLs (s3://, gs://, az://, https://), or `-` for standard input.
     #[arg(value_name = "INPUT", required = true, value_hint = ValueHint::AnyPath)]
     pub(super) inputs: Vec<PathBuf>,
 

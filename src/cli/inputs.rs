@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::signals::Signals;
 use crate::error::{Error, Result};
-use crate::input::{Check, Input, discover};
+use crate::input::{Check, Input, discover_checked};
 
 /// The inputs that the arguments name. A signal ends the wait for one that does not deliver.
 pub(super) fn inputs(names: &[PathBuf], signals: &Signals) -> Result<Vec<Input>> {
@@ -21,7 +21,7 @@ pub(super) fn inputs(names: &[PathBuf], signals: &Signals) -> Result<Vec<Input>>
     });
     let mut inputs = Vec::new();
     for name in names {
-        inputs.extend(discover(name)?.into_iter().map(|input| input.with_check(check.clone())));
+        inputs.extend(discover_checked(name, Some(check.clone()))?);
     }
     Ok(inputs)
 }

@@ -66,7 +66,7 @@ pub(super) fn run(args: &ToArrowArgs, signals: &Signals) -> Result<(), Failure> 
     let stdout = if to_stdout { Some(output::binary_stdout()?) } else { None };
     if !to_stdout {
         // Refused before any work is done.
-        check_target(&args.out, args.overwrite)?;
+        check_target(&args.out, args.overwrite, None)?;
     }
     let listing = args.rejects.as_ref();
     let listing =

@@ -25,6 +25,7 @@ Examples:
   vecpack to-parquet vectors.msgpack -o vectors.parquet
   vecpack to-parquet 'vectors/*.msgpack' -o parquet/ --compression zstd --encoding byte-stream-split
   vecpack to-parquet 'vectors/*.msgpack' -o parquet/ --resume
+  vecpack to-parquet s3://bucket/vectors/ -o s3://bucket/parquet/
   vecpack to-parquet broken.msgpack -o good.parquet --on-error skip --json
   zcat vectors.msgpack.gz | vecpack to-parquet - -o vectors.parquet")]
 pub(super) struct ToParquetArgs {
@@ -38,6 +39,7 @@ pub(super) struct ToParquetArgs {
     write: WriteArgs,
 
     /// The file to write; or a directory (it exists, ends in `/` or has no extension), which gets a file for each input.
+    /// Either may be in an object store, as s3://bucket/out.parquet.
     #[arg(short, long, value_name = "OUT", value_hint = ValueHint::AnyPath, help_heading = "Output")]
     out: PathBuf,
 

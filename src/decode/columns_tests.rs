@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use arrow::array::{Array, AsArray};
+use arrow::array::AsArray;
 
 use crate::values::MOST;
 use crate::{Input, OnError, ReadOptions, Source};

@@ -42,9 +42,9 @@ impl Codec {
     }
 }
 
-/// What is in a compressed input.
+/// What is in a compressed input, or in one that can only be read from its start to its end as a compressed one.
 pub(crate) struct Decompressed {
-    codec: Codec,
+    codec: Option<Codec>,
     content: Box<dyn Read + Send>,
     source: Arc<Watched>,
     given: u64,
@@ -101,7 +101,7 @@ impl<R: Read> Read for Tap<R> {
 impl Decompressed {
     /// Reads what is in `read`. It may be `max_expansion` times as many bytes as there are compressed ones, 0 being no limit.
     pub(super) fn new(
-        codec: Codec,
+        codec: Option<Codec>,
         read: impl Read + Send + 'static,
         max_expansion: u64,
     ) -> io::Result<Self> {
@@ -109,9 +109,10 @@ impl Decompressed {
         let tap = Tap { read, watched: source.clone() };
         let buffered = |tap| BufReader::with_capacity(PIECE, tap);
         let content: Box<dyn Read + Send> = match codec {
-            Codec::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(buffered(tap))),
-            Codec::Zstd => Box::new(zstd::Decoder::with_buffer(buffered(tap))?),
-            Codec::Lz4 => {
+            None => Box::new(tap),
+            Some(Codec::Gzip) => Box::new(flate2::bufread::MultiGzDecoder::new(buffered(tap))),
+            Some(Codec::Zstd) => Box::new(zstd::Decoder::with_buffer(buffered(tap))?),
+            Some(Codec::Lz4) => {
                 let walk = BufReader::with_capacity(PIECE, FrameWalk::new(tap));
                 Box::new(Lz4Frames { frames: lz4_flex::frame::FrameDecoder::new(walk) })
             }
@@ -126,10 +127,10 @@ impl Decompressed {
 
     fn check_expansion(&self) -> io::Result<()> {
         let allowed = self.consumed().saturating_mul(self.max_expansion).saturating_add(FREE);
-        if self.max_expansion == 0 || self.given <= allowed {
+        let Some(codec) = self.codec.filter(|_| self.max_expansion > 0 && self.given > allowed) else {
             return Ok(());
-        }
-        let (limit, codec) = (self.max_expansion, self.codec.name());
+        };
+        let (limit, codec) = (self.max_expansion, codec.name());
         let text = format!("the {codec} data expands to more than {limit} times its size (max_expansion)");
         Err(io::Error::new(io::ErrorKind::InvalidData, text))
     }
@@ -152,11 +153,14 @@ impl Read for Decompressed {
             {
                 Err(error)
             }
-            Err(error) => {
-                let text = format!("the {} data is cut off or damaged: {error}", self.codec.name());
-                self.damaged = Some(Damaged(text.clone()));
-                Err(io::Error::new(io::ErrorKind::InvalidData, Damaged(text)))
-            }
+            Err(error) => match self.codec {
+                Some(codec) => {
+                    let text = format!("the {} data is cut off or damaged: {error}", codec.name());
+                    self.damaged = Some(Damaged(text.clone()));
+                    Err(io::Error::new(io::ErrorKind::InvalidData, Damaged(text)))
+                }
+                None => Err(error),
+            },
         }
     }
 }

@@ -41,7 +41,7 @@ impl Read for Slow {
 
 fn read(codec: Codec, bytes: &[u8]) -> io::Result<Vec<u8>> {
     let mut content = Vec::new();
-    Decompressed::new(codec, io::Cursor::new(bytes.to_vec()), 1000)?.read_to_end(&mut content)?;
+    Decompressed::new(Some(codec), io::Cursor::new(bytes.to_vec()), 1000)?.read_to_end(&mut content)?;
     Ok(content)
 }
 
@@ -58,7 +58,7 @@ fn every_format_is_recognised_and_read_in_pieces_of_any_size() {
         assert_eq!(read(codec, &bytes).unwrap(), some_content());
         let mut content = Vec::new();
         let slow = Slow(io::Cursor::new(bytes.clone()));
-        let mut decompressed = Decompressed::new(codec, slow, 1000).unwrap();
+        let mut decompressed = Decompressed::new(Some(codec), slow, 1000).unwrap();
         decompressed.read_to_end(&mut content).unwrap();
         assert_eq!((content, decompressed.consumed()), (some_content(), bytes.len() as u64));
     }
@@ -96,7 +96,8 @@ fn what_expands_beyond_the_limit_is_refused() {
     for codec in [Codec::Gzip, Codec::Zstd] {
         let bytes = compress(codec, &bomb);
         let read = |limit| {
-            let mut decompressed = Decompressed::new(codec, io::Cursor::new(bytes.clone()), limit).unwrap();
+            let mut decompressed =
+                Decompressed::new(Some(codec), io::Cursor::new(bytes.clone()), limit).unwrap();
             io::copy(&mut decompressed, &mut io::sink())
         };
         assert!(read(10).unwrap_err().to_string().contains("max_expansion"));
@@ -114,8 +115,8 @@ fn an_error_of_the_source_is_told_as_it_is() {
     }
     for codec in CODECS {
         let start = io::Cursor::new(compress(codec, &some_content())[..20].to_vec());
-        let error =
-            Decompressed::new(codec, start.chain(Broken), 0).and_then(|mut d| d.read_to_end(&mut Vec::new()));
+        let error = Decompressed::new(Some(codec), start.chain(Broken), 0)
+            .and_then(|mut d| d.read_to_end(&mut Vec::new()));
         assert_eq!(error.unwrap_err().to_string(), "no such luck", "{codec:?}");
     }
 }

@@ -3,8 +3,11 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::Input;
+use glob::{MatchOptions, Pattern};
+
+use super::{Check, Input};
 use crate::error::{Error, Result};
+use crate::store::{Kind, Url, list};
 
 /// The file name extensions that a directory is searched for.
 pub const EXTENSIONS: [&str; 5] = ["msgpack", "messagepack", "mpack", "msg", "mp"];
@@ -15,7 +18,74 @@ const COMPRESSED: [&str; 3] = ["gz", "zst", "lz4"];
 /// The inputs that `name` stands for: `-` is standard input, a directory stands for the MessagePack files in it and below
 /// (those with one of the [`EXTENSIONS`], perhaps with `.gz`, `.zst` or `.lz4` behind it, hidden ones left out), a pattern with `*`, `?` or `[...]` for the files that match,
 /// anything else for a file. Directories and patterns give their files sorted by path.
+///
+/// The same goes for URLs of object stores, where what ends in `/` is a directory. The server is asked for a list only.
 pub fn discover(name: &Path) -> Result<Vec<Input>> {
+    discover_checked(name, None)
+}
+
+/// The same; `check` is asked while a server does not deliver, then and later.
+pub(crate) fn discover_checked(name: &Path, check: Option<Check>) -> Result<Vec<Input>> {
+    let inputs = match name.to_str().and_then(Url::parse) {
+        Some(url) => objects(&url?, check.as_ref())?,
+        None => files(name)?,
+    };
+    Ok(match check {
+        Some(check) => inputs.into_iter().map(|input| input.with_check(check.clone())).collect(),
+        None => inputs,
+    })
+}
+
+/// The objects that a URL stands for.
+fn objects(url: &Url, check: Option<&Check>) -> Result<Vec<Input>> {
+    let name = Path::new(&**url.name());
+    let list = |directory: &Url| list(directory, check).map_err(|error| Error::io(name, error));
+    let none = |message: String| Err(Error::io(name, io::Error::new(io::ErrorKind::NotFound, message)));
+    let all = |objects: Vec<(Url, u64)>| {
+        objects.into_iter().map(|(url, size)| Input::remote(url, Some(size))).collect()
+    };
+    let key = url.key();
+    if url.kind() == Kind::Http && !key.ends_with('/') {
+        return Ok(vec![Input::remote(url.clone(), None)]);
+    }
+    if let Some(special) = key.find(['*', '?', '[']) {
+        let pattern = Pattern::new(key)
+            .map_err(|error| Error::option(format!("{url}: not a pattern: {error}", url = url.name())))?;
+        let directory = key[..special].rfind('/').map_or("", |slash| &key[..=slash]);
+        let mut objects = list(&url.with_key(directory))?;
+        // A key may be anything, and so what looks like a pattern.
+        if objects.iter().any(|(object, _)| object.key() == key) {
+            objects.retain(|(object, _)| object.key() == key);
+        } else {
+            let options = MatchOptions { require_literal_separator: true, ..MatchOptions::new() };
+            objects.retain(|(object, _)| pattern.matches_with(object.key(), options));
+        }
+        return if objects.is_empty() {
+            none("no object matches this pattern".to_owned())
+        } else {
+            Ok(all(objects))
+        };
+    }
+    if url.is_prefix() {
+        let mut objects = list(url)?;
+        let start = key.len();
+        objects.retain(|(object, _)| {
+            let below = object.key().get(start..).unwrap_or_default();
+            is_known(Path::new(below)) && !below.split('/').any(|part| part.starts_with('.'))
+        });
+        if objects.is_empty() {
+            let extensions = EXTENSIONS.join(", *.");
+            return none(format!(
+                "no MessagePack object (*.{extensions}) is below it; a pattern such as `{name}/*` takes other names",
+                name = url.name().trim_end_matches('/')
+            ));
+        }
+        return Ok(all(objects));
+    }
+    Ok(vec![Input::remote(url.clone(), None)])
+}
+
+fn files(name: &Path) -> Result<Vec<Input>> {
     if name == Path::new("-") {
         return Ok(vec![Input::stdin()]);
     }

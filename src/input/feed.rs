@@ -4,13 +4,11 @@
 //! thread of their own, which is left behind when it is no longer wanted, and the reader waits with an eye on the clock.
 
 use std::io::{self, Read};
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
 
-/// Asked several times a second by whoever waits for a stream; an error ends the wait and is what the reader gets.
-pub type Check = Arc<dyn Fn() -> io::Result<()> + Send + Sync>;
+use crate::pool::Check;
 
 /// How long to wait for bytes before asking.
 const PATIENCE: Duration = Duration::from_millis(50);

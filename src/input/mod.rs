@@ -1,11 +1,14 @@
-//! Where bytes come from: paths, globs, directories, standard input, buffers and streams. The only room that opens inputs.
+//! Where bytes come from: paths, globs, directories, URLs, standard input, buffers and streams. The only room that opens inputs.
 
 mod blocks;
 mod compressed;
 mod discover;
 mod feed;
+mod file;
+mod remote;
 
-use std::fs::{File, Metadata};
+use std::ffi::OsStr;
+use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,13 +19,20 @@ use bytes::Bytes;
 pub(crate) use blocks::{Blocks, StepBuffers};
 use compressed::{Codec, MAGIC};
 pub(crate) use compressed::{Damaged, Decompressed};
+#[cfg(feature = "cli")]
+pub(crate) use discover::discover_checked;
 pub use discover::{EXTENSIONS, discover};
-pub use feed::Check;
 use feed::Feed;
+use file::FileReader;
+pub(crate) use file::OpenFile;
+use remote::Remote;
+pub(crate) use remote::learn_sizes;
 
 use crate::error::{Error, ErrorKind, Result};
+pub use crate::pool::Check;
+use crate::store::{Kind, Url};
 
-/// One input of a [`Source`](crate::Source): a file, a buffer, or a stream.
+/// One input of a [`Source`](crate::Source): a file, a buffer, a stream, or an object at a URL.
 #[derive(Clone)]
 pub struct Input {
     name: Arc<str>,
@@ -36,6 +46,7 @@ enum Place {
     Path(PathBuf),
     Bytes(Bytes),
     Stream(Arc<Stream>),
+    Remote(Arc<Remote>),
 }
 
 /// Part of an input: the bytes from `start` up to `end`, which begin with record number `record`.
@@ -94,13 +105,30 @@ impl Input {
         Self { name: name.into(), place: Place::Stream(Arc::new(stream)), span: None, check: None }
     }
 
+    /// The object at a URL: `s3://bucket/key`, `gs://bucket/key`, `az://container/key`, `https://host/path`. Nothing is asked for
+    /// before it is read. Its name is the URL without a query, which may hold a signature.
+    pub fn url(url: &str) -> Result<Self> {
+        let url = Url::parse(url)
+            .ok_or_else(|| Error::option(format!("{url}: not a URL: use for example s3://bucket/key")))??;
+        if url.is_prefix() && url.kind() != Kind::Http {
+            return Err(Error::option(format!("{}: the URL names no object", url.name())));
+        }
+        Ok(Self::remote(url, None))
+    }
+
+    /// An object, of which the size is known from a list.
+    fn remote(url: Url, size: Option<u64>) -> Self {
+        let name = url.name().clone();
+        Self { name, place: Place::Remote(Arc::new(Remote::new(url, size))), span: None, check: None }
+    }
+
     /// Standard input, which can be read once.
     pub fn stdin() -> Self {
         Self::stream("<stdin>", Stdin)
     }
 
-    /// Has `check` asked while a pipe, a FIFO or a device does not deliver, and a few times a second while an input is looked at
-    /// outside of a scan. A pipe, a FIFO or a device is then read on a thread of its own.
+    /// Has `check` asked while a pipe, a FIFO, a device or a server does not deliver, and a few times a second while an input is looked
+    /// at outside of a scan. A pipe, a FIFO or a device is then read on a thread of its own.
     pub fn with_check(self, check: Check) -> Self {
         Self { check: Some(check), ..self }
     }
@@ -115,6 +143,14 @@ impl Input {
         Self { span: Some(span), ..self }
     }
 
+    /// Has `check` asked if nobody else is asked while a server does not deliver.
+    pub(crate) fn or_check(self, check: impl FnOnce() -> Check) -> Self {
+        match (&self.place, &self.check) {
+            (Place::Remote(_), None) => self.with_check(check()),
+            _ => self,
+        }
+    }
+
     /// The name in messages and rejects: for a file, its path.
     pub fn name(&self) -> &Arc<str> {
         &self.name
@@ -124,6 +160,23 @@ impl Input {
     pub fn as_path(&self) -> Option<&Path> {
         match &self.place {
             Place::Path(path) => Some(path),
+            _ => None,
+        }
+    }
+
+    /// The URL, if the input is behind one: all of it, with a query.
+    pub fn as_url(&self) -> Option<&str> {
+        match &self.place {
+            Place::Remote(remote) => Some(remote.url().as_str()),
+            _ => None,
+        }
+    }
+
+    /// The name of the file or the object, without its extension.
+    pub(crate) fn file_stem(&self) -> Option<&OsStr> {
+        match &self.place {
+            Place::Path(path) => path.file_stem(),
+            Place::Remote(remote) => Path::new(remote.url().key()).file_stem(),
             _ => None,
         }
     }
@@ -141,7 +194,7 @@ impl Input {
         self.span
     }
 
-    /// How many bytes will be read, compressed as they are, if that can be known without reading.
+    /// How many bytes will be read, compressed as they are, if that can be known without reading. Asks the server of a URL.
     pub fn size(&self) -> Result<Option<u64>> {
         if let Some(span) = self.span {
             return Ok(Some(span.end - span.start));
@@ -153,11 +206,27 @@ impl Input {
             }
             Place::Bytes(bytes) => Ok(Some(bytes.len() as u64)),
             Place::Stream(_) => Ok(None),
+            Place::Remote(remote) => remote.size(self.check.as_ref()).map_err(|error| self.error(error)),
         }
     }
 
-    /// An error of this input.
+    /// The same input, of which the first bytes are on their way if they have to be fetched; and how many these are.
+    pub(crate) fn begin(&self) -> (Self, u64) {
+        match &self.place {
+            Place::Remote(remote) => {
+                let (remote, bytes) = remote.begin(self.span);
+                (Self { place: Place::Remote(Arc::new(remote)), ..self.clone() }, bytes)
+            }
+            _ => (self.clone(), 0),
+        }
+    }
+
+    /// An error of this input, or one that it only passes on.
     pub(crate) fn error(&self, source: io::Error) -> Error {
+        let source = match source.downcast::<Error>() {
+            Ok(error) => return error,
+            Err(source) => source,
+        };
         ErrorKind::Io { path: Some(PathBuf::from(&*self.name)), source }.into()
     }
 
@@ -169,33 +238,23 @@ impl Input {
     fn try_open(&self, max_expansion: u64) -> io::Result<Opened> {
         let whole = |end| Span { start: 0, end, record: 0, inside: false };
         match &self.place {
-            Place::Path(path) => {
-                let file = File::open(path)?;
-                let metadata = file.metadata()?;
-                if metadata.is_dir() {
-                    return Err(io::ErrorKind::IsADirectory.into());
+            Place::Path(path) => self.opened(OpenFile::open(path)?, max_expansion),
+            Place::Remote(remote) => match remote.open(self.span, self.check.clone())? {
+                Ok(object) => self.opened(object, max_expansion),
+                Err(mut read) => {
+                    let start = read_start(&mut read)?;
+                    let codec = Codec::of(&start);
+                    let read = io::Cursor::new(start).chain(read);
+                    Ok(Opened::Compressed(Decompressed::new(codec, read, max_expansion)?, None))
                 }
-                let length = metadata.len();
-                let file = Arc::new(OpenFile { file, version: Version::of(&metadata) });
-                let Some(span) = self.span else {
-                    let mut start = [0; MAGIC];
-                    let start = &mut start[..length.min(MAGIC as u64) as usize];
-                    file.read_exact_at(start, 0)?;
-                    return Ok(match Codec::of(start) {
-                        Some(codec) => {
-                            let read = FileReader { file: file.clone(), position: 0, length };
-                            Opened::Compressed(Decompressed::new(codec, read, max_expansion)?, Some(file))
-                        }
-                        None => Opened::File(file, whole(length)),
-                    });
-                };
-                // A part is one of a plain file.
-                Ok(Opened::File(file, span))
-            }
+            },
             Place::Bytes(bytes) => {
                 if let (None, Some(codec)) = (self.span, Codec::of(bytes)) {
                     let read = io::Cursor::new(bytes.clone());
-                    return Ok(Opened::Compressed(Decompressed::new(codec, read, max_expansion)?, None));
+                    return Ok(Opened::Compressed(
+                        Decompressed::new(Some(codec), read, max_expansion)?,
+                        None,
+                    ));
                 }
                 let span = self.span.unwrap_or(whole(bytes.len() as u64));
                 Ok(Opened::Bytes(bytes.clone(), span))
@@ -211,11 +270,31 @@ impl Input {
                 let codec = Codec::of(&start);
                 let read = io::Cursor::new(start).chain(read);
                 Ok(Opened::Stream(match codec {
-                    Some(codec) => Box::new(Decompressed::new(codec, read, max_expansion)?),
+                    Some(_) => Box::new(Decompressed::new(codec, read, max_expansion)?),
                     None => Box::new(read),
                 }))
             }
         }
+    }
+
+    /// What is in a file, or a part of it.
+    fn opened(&self, file: OpenFile, max_expansion: u64) -> io::Result<Opened> {
+        let length = file.length();
+        let file = Arc::new(file);
+        // A part is one of a plain file.
+        if let Some(span) = self.span {
+            return Ok(Opened::File(file, span));
+        }
+        let mut start = [0; MAGIC];
+        let start = &mut start[..length.min(MAGIC as u64) as usize];
+        file.read_exact_at(start, 0)?;
+        Ok(match Codec::of(start) {
+            Some(codec) => {
+                let read = FileReader::new(file.clone(), length);
+                Opened::Compressed(Decompressed::new(Some(codec), read, max_expansion)?, Some(file))
+            }
+            None => Opened::File(file, Span { start: 0, end: length, record: 0, inside: false }),
+        })
     }
 
     fn open_stream(
@@ -269,7 +348,8 @@ pub(crate) enum Opened {
     /// Readable at any place, by several threads at once.
     File(Arc<OpenFile>, Span),
     Bytes(Bytes, Span),
-    /// Can be read from its start to its end, on any thread, and opened again. The file it comes from, if it is one.
+    /// Can be read from its start to its end, on any thread, and opened again: what is compressed, or has no parts. The file it comes
+    /// from, if it is one.
     Compressed(Decompressed, Option<Arc<OpenFile>>),
     /// Can be read once, and may have to be waited for.
     Stream(Box<dyn Read + Send>),
@@ -289,78 +369,4 @@ fn read_start(read: &mut impl Read) -> io::Result<Vec<u8>> {
     }
     start.truncate(length);
     Ok(start)
-}
-
-/// Reads a file from its start to where its end was.
-struct FileReader {
-    file: Arc<OpenFile>,
-    position: u64,
-    length: u64,
-}
-
-impl Read for FileReader {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        let left = self.length - self.position;
-        let bytes = out.len().min(usize::try_from(left).unwrap_or(usize::MAX));
-        self.file.read_exact_at(&mut out[..bytes], self.position)?;
-        self.position += bytes as u64;
-        Ok(bytes)
-    }
-}
-
-/// A regular file, with what it was when it was opened.
-#[derive(Debug)]
-pub(crate) struct OpenFile {
-    file: File,
-    version: Version,
-}
-
-/// What tells that somebody wrote to a file.
-#[derive(Debug, PartialEq)]
-struct Version {
-    length: u64,
-    modified: Option<std::time::SystemTime>,
-}
-
-impl Version {
-    fn of(metadata: &Metadata) -> Self {
-        Self { length: metadata.len(), modified: metadata.modified().ok() }
-    }
-}
-
-impl OpenFile {
-    /// Fails if the file was written to since it was opened: rows of two versions must not be mixed.
-    pub(crate) fn check_unchanged(&self) -> io::Result<()> {
-        if Version::of(&self.file.metadata()?) == self.version { Ok(()) } else { Err(changed()) }
-    }
-
-    /// Reads until `buffer` is full; that it cannot be filled means that the file was cut.
-    pub(crate) fn read_exact_at(&self, mut buffer: &mut [u8], mut offset: u64) -> io::Result<()> {
-        while !buffer.is_empty() {
-            match self.read_at(buffer, offset) {
-                Ok(0) => return Err(changed()),
-                Ok(read) => {
-                    buffer = &mut buffer[read..];
-                    offset += read as u64;
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
-    }
-
-    #[cfg(unix)]
-    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        std::os::unix::fs::FileExt::read_at(&self.file, buffer, offset)
-    }
-
-    #[cfg(windows)]
-    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        std::os::windows::fs::FileExt::seek_read(&self.file, buffer, offset)
-    }
-}
-
-fn changed() -> io::Error {
-    io::Error::other("the file changed while it was read")
 }

@@ -11,6 +11,7 @@ use std::ops::Deref;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
+use super::ahead::Ahead;
 use super::directory;
 
 pub(super) const SUFFIX: &str = ".vecpack-tmp";
@@ -52,6 +53,7 @@ pub(crate) struct Held {
     file: File,
     /// Whether there is a lock.
     locked: bool,
+    pub(super) ahead: Ahead,
 }
 
 /// Holds `file`; `None` if another process, or another part of this one, does.
@@ -64,7 +66,7 @@ pub(crate) fn hold(file: File) -> Option<Held> {
     };
     #[cfg(not(unix))]
     let locked = false;
-    Some(Held { file, locked })
+    Some(Held { file, locked, ahead: Ahead::default() })
 }
 
 impl Held {

@@ -23,6 +23,7 @@ use parquet::schema::types::{ColumnDescPtr, SchemaDescPtr};
 
 use super::arena::Arena;
 use super::codec::{Codec, Compressor, split_streams};
+use super::frame;
 use super::levels::{self, Shape, varint};
 use crate::error::{Error, Result};
 
@@ -228,7 +229,17 @@ impl<'a> Pages<'a> {
 
     /// Arranges and compresses a page of `size` bytes; gives where it is.
     fn encode(&mut self, levels: &[u8], values: &[Buffer], size: usize) -> Result<Range<usize>> {
+        let start = self.encoded.len();
         let page = self.scratch.room(size)?;
+        if let ([values], true, Codec::ZstdEntropy) = (values, self.column.is_split, self.column.codec) {
+            let out = self.encoded.room(self.compressor.most(size))?;
+            let compressor = &mut self.compressor;
+            if let Some(written) = frame::of_planes(compressor, self.column.size, levels, values, page, out)?
+            {
+                self.encoded.add(written);
+                return Ok(start..start + written);
+            }
+        }
         let (page_levels, page_values) = page.split_at_mut(levels.len());
         page_levels.copy_from_slice(levels);
         match values {
@@ -246,7 +257,6 @@ impl<'a> Pages<'a> {
                 }
             }
         }
-        let start = self.encoded.len();
         let written = self.compressor.compress(page, self.encoded.room(self.compressor.most(size))?)?;
         self.encoded.add(written);
         Ok(start..start + written)

@@ -37,9 +37,9 @@ pub(super) struct Compressor {
 }
 
 /// A level at which the search for matches gives up at once.
-const NO_MATCHES: i32 = -100;
+const NO_MATCHES: i32 = -131_072;
 /// No block of zstd is longer.
-const LONGEST_BLOCK: usize = 128 << 10;
+pub(super) const LONGEST_BLOCK: usize = 128 << 10;
 /// No block of zstd may be bounded to less.
 const SHORTEST_BLOCK: usize = 1 << 10;
 
@@ -103,21 +103,27 @@ fn context(level: i32, parameters: &[CParameter]) -> Result<CCtx<'static>> {
 
 /// Puts the elements of `size` bytes each into `out` as planes: all first bytes, then all second bytes, and so on.
 pub(super) fn split_streams(size: usize, values: &[u8], out: &mut [u8]) {
+    let mut planes: Vec<&mut [u8]> = out.chunks_exact_mut((values.len() / size).max(1)).collect();
+    split_into(size, values, &mut planes);
+}
+
+/// The same with every plane in a place of its own. There are as many as bytes in an element, or there are no elements.
+pub(super) fn split_into(size: usize, values: &[u8], planes: &mut [&mut [u8]]) {
     match size {
-        2 => split::<2>(values, out, |element, shift| (u16::from_le_bytes(element) >> shift) as u8),
-        4 => split::<4>(values, out, |element, shift| (u32::from_le_bytes(element) >> shift) as u8),
-        8 => split::<8>(values, out, |element, shift| (u64::from_le_bytes(element) >> shift) as u8),
-        _ => out.copy_from_slice(values),
+        2 => split::<2>(values, planes, |element, shift| (u16::from_le_bytes(element) >> shift) as u8),
+        4 => split::<4>(values, planes, |element, shift| (u32::from_le_bytes(element) >> shift) as u8),
+        8 => split::<8>(values, planes, |element, shift| (u64::from_le_bytes(element) >> shift) as u8),
+        _ => planes.iter_mut().take(1).for_each(|plane| plane.copy_from_slice(values)),
     }
 }
 
 /// Elements that are arranged together: they stay in registers while every plane takes its bytes from them.
 const TOGETHER: usize = 16;
 
-fn split<const SIZE: usize>(values: &[u8], out: &mut [u8], byte: impl Fn([u8; SIZE], u32) -> u8) {
+fn split<const SIZE: usize>(values: &[u8], planes: &mut [&mut [u8]], byte: impl Fn([u8; SIZE], u32) -> u8) {
     let (elements, _) = values.as_chunks::<SIZE>();
-    let mut planes = out.chunks_exact_mut(elements.len().max(1));
-    let mut planes: [&mut [u8]; SIZE] = std::array::from_fn(|_| planes.next().unwrap_or_default());
+    let mut planes: [&mut [u8]; SIZE] =
+        std::array::from_fn(|plane| planes.get_mut(plane).map(std::mem::take).unwrap_or_default());
     let (groups, rest) = elements.as_chunks::<TOGETHER>();
     for (group, at) in groups.iter().zip((0..).step_by(TOGETHER)) {
         for (plane, shift) in planes.iter_mut().zip((0..).step_by(8)) {

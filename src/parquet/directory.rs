@@ -48,18 +48,18 @@ pub(super) fn check(inputs: &[Input], out: &Path, options: &WriteOptions) -> Res
     }
     match &names {
         Some(names) => {
-            names.iter().try_for_each(|name| check_target(&out.join(name), options.overwrite))?;
+            names.iter().try_for_each(|name| check_target(&out.join(name), options.overwrite, None))?;
         }
         None => {
-            if let Some((_, part)) = parts(out)?.first() {
-                check_target(part, options.overwrite)?;
+            if let Some((_, part)) = parts(out, None)?.first() {
+                check_target(part, options.overwrite, None)?;
             }
         }
     }
     Ok(names)
 }
 
-fn names(inputs: &[Input], out: &Path) -> Result<Vec<PathBuf>> {
+pub(super) fn names(inputs: &[Input], out: &Path) -> Result<Vec<PathBuf>> {
     let mut taken = HashSet::new();
     let mut names = Vec::with_capacity(inputs.len());
     for (number, input) in inputs.iter().enumerate() {
@@ -77,7 +77,7 @@ fn names(inputs: &[Input], out: &Path) -> Result<Vec<PathBuf>> {
 }
 
 fn file_name(input: &Input, number: usize) -> PathBuf {
-    match input.as_path().and_then(Path::file_stem) {
+    match input.file_stem() {
         Some(stem) => {
             let mut name = stem.to_owned();
             name.push(".parquet");
@@ -133,7 +133,7 @@ pub(super) fn convert(
     if resumes {
         manifest.dropped(std::mem::take(&mut left.dropped))?;
         if names.is_none() {
-            remove_parts(out, |number| left.parts.contains(&number))?;
+            remove_parts(out, None, |number| left.parts.contains(&number))?;
         }
     }
     sweep(out);
@@ -168,7 +168,7 @@ pub(super) fn convert(
     run.finish(left.parts.is_empty())?;
     if options.overwrite && run.names.is_none() {
         let made = run.report.outputs.len();
-        remove_parts(out, |number| number < made)?;
+        remove_parts(out, None, |number| number < made)?;
     }
     if options.sync {
         run.manifest.sync(out, watch.interrupt.as_ref())?;

@@ -8,7 +8,8 @@ use arrow::datatypes::SchemaRef;
 use super::options::{ListType, WriteOptions};
 use super::report::Report;
 use super::writer::FileWriter;
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::output::directory;
 use crate::reader::Interrupt;
 
 /// Where rows go.
@@ -102,7 +103,7 @@ impl Output {
             Self::File(path) => path.clone(),
             Self::Parts(directory, number) => {
                 *number += 1;
-                directory.join(part_name(*number - 1))
+                directory::join(directory, Path::new(&part_name(*number - 1)))
             }
         }
     }
@@ -119,14 +120,11 @@ pub(super) fn part_number(name: &str) -> Option<usize> {
 }
 
 /// The files in `directory` that are named like parts, in order.
-pub(super) fn parts(directory: &Path) -> Result<Vec<(usize, PathBuf)>> {
-    let failure = |error| Error::io(directory, error);
+pub(super) fn parts(directory: &Path, interrupt: Option<&Interrupt>) -> Result<Vec<(usize, PathBuf)>> {
     let mut parts = Vec::new();
-    for entry in std::fs::read_dir(directory).map_err(failure)? {
-        let path = entry.map_err(failure)?.path();
-        let name = path.file_name().and_then(|name| name.to_str());
-        if let Some(number) = name.and_then(part_number) {
-            parts.push((number, path));
+    for name in directory::names(directory, interrupt)? {
+        if let Some(number) = part_number(&name) {
+            parts.push((number, directory::join(directory, Path::new(&name))));
         }
     }
     parts.sort_unstable();
@@ -134,10 +132,14 @@ pub(super) fn parts(directory: &Path) -> Result<Vec<(usize, PathBuf)>> {
 }
 
 /// Removes the parts of earlier runs that `stays` is not true of: they would be read as if they belonged to this one.
-pub(super) fn remove_parts(directory: &Path, stays: impl Fn(usize) -> bool) -> Result<()> {
-    for (number, path) in parts(directory)? {
+pub(super) fn remove_parts(
+    directory: &Path,
+    interrupt: Option<&Interrupt>,
+    stays: impl Fn(usize) -> bool,
+) -> Result<()> {
+    for (number, path) in parts(directory, interrupt)? {
         if !stays(number) {
-            std::fs::remove_file(&path).map_err(|error| Error::io(&path, error))?;
+            directory::remove_file(&path, interrupt)?;
         }
     }
     Ok(())

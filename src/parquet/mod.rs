@@ -9,11 +9,13 @@ mod chunk;
 mod codec;
 mod directory;
 mod files;
+mod frame;
 mod layout;
 mod levels;
 mod manifest;
 mod options;
 mod rejects;
+mod remote;
 mod report;
 mod writer;
 
@@ -32,6 +34,7 @@ use crate::error::{Error, Result};
 #[cfg(feature = "cli")]
 use crate::input::Input;
 use crate::options::cores;
+use crate::output::directory::{is_directory, is_remote};
 use crate::output::{check_target, sweep, sweep_beside, sync_directory};
 use crate::reader::{Progress, Watch};
 use crate::source::Source;
@@ -68,9 +71,13 @@ fn convert(source: &Source, out: &Path, options: &WriteOptions, mut watch: Watch
     let threads = options.threads.unwrap_or_else(|| source.options().thread_count());
     let progress = if is_directory_of(out, options)? {
         let rejects = source.begin_scan();
-        directory::convert(source, out, options, threads, rejects, &mut watch, &mut report)?
+        if is_remote(out) {
+            remote::convert(source, out, options, threads, &rejects, &mut watch, &mut report)?
+        } else {
+            directory::convert(source, out, options, threads, rejects, &mut watch, &mut report)?
+        }
     } else {
-        check_target(out, options.overwrite)?;
+        check_target(out, options.overwrite, watch.interrupt.as_ref())?;
         sweep_beside(out);
         let output = Output::File(out.to_owned());
         let mut files = Files::new(output, source.schema(), options, threads, watch.interrupt.clone());
@@ -120,10 +127,14 @@ pub fn write_parquet(
     let threads = options.threads.unwrap_or_else(cores);
     let in_parts = options.max_file_bytes.is_some() && is_directory_of(path, options)?;
     let output = if in_parts {
-        begin_parts(path, options)?;
+        if is_remote(path) {
+            remote::check_parts(path, options, watch.interrupt.as_ref())?;
+        } else {
+            begin_parts(path, options)?;
+        }
         Output::Parts(path.to_owned(), 0)
     } else {
-        check_target(path, options.overwrite)?;
+        check_target(path, options.overwrite, watch.interrupt.as_ref())?;
         sweep_beside(path);
         Output::File(path.to_owned())
     };
@@ -140,7 +151,7 @@ pub fn write_parquet(
     files.finish(&mut report)?;
     if in_parts && options.overwrite {
         let made = report.outputs.len();
-        remove_parts(path, |number| number < made)?;
+        remove_parts(path, watch.interrupt.as_ref(), |number| number < made)?;
     }
     match in_parts {
         true if options.sync => sync_directory(path, watch.interrupt.as_ref())?,
@@ -160,8 +171,9 @@ pub(crate) fn check_outputs(inputs: &[Input], out: &Path, options: &WriteOptions
     }
     options.check()?;
     match is_directory_of(out, options)? {
+        true if is_remote(out) => remote::check(inputs, out, options, None).map(drop),
         true => directory::check(inputs, out, options).map(drop),
-        false => check_target(out, options.overwrite),
+        false => check_target(out, options.overwrite, None),
     }
 }
 
@@ -190,15 +202,9 @@ fn begin_parts(out: &Path, options: &WriteOptions) -> Result<()> {
         }
         Manifest::remove(out)?;
     }
-    if let Some((_, part)) = parts(out)?.first() {
-        check_target(part, options.overwrite)?;
+    if let Some((_, part)) = parts(out, None)?.first() {
+        check_target(part, options.overwrite, None)?;
     }
     sweep(out);
     Ok(())
-}
-
-fn is_directory(out: &Path) -> bool {
-    let ends_in_separator =
-        out.as_os_str().as_encoded_bytes().last().is_some_and(|&byte| std::path::is_separator(byte.into()));
-    ends_in_separator || out.is_dir() || (out.extension().is_none() && !out.exists())
 }

@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::output::{Target, check_target, sweep_beside};
 use crate::reader::Watch;
 use crate::reject::{Reject, Rejects};
+use crate::store::Url;
 
 /// A file of rejects that is to be written: JSON lines or Parquet, by its extension.
 #[derive(Debug)]
@@ -51,7 +52,7 @@ impl RejectsFile {
             let path = path.display();
             return Err(Error::option(format!("rejects: {path} is what is written to, or in it")));
         }
-        check_target(path, overwrite)?;
+        check_target(path, overwrite, None)?;
         Ok(Self { path: path.to_owned(), overwrite, sync, is_parquet })
     }
 
@@ -86,6 +87,9 @@ impl RejectsFile {
 
 /// A path that does not depend on how it was written; neither the file nor its directory need be there.
 fn place(path: &Path) -> PathBuf {
+    if path.to_str().and_then(Url::parse).is_some() {
+        return path.to_owned();
+    }
     std::fs::canonicalize(path).unwrap_or_else(|_| match (path.parent(), path.file_name()) {
         (Some(parent), Some(name)) => {
             place(if parent.as_os_str().is_empty() { Path::new(".") } else { parent }).join(name)

@@ -9,6 +9,7 @@ use pyo3::types::{PyDict, PyType};
 
 use crate::error::{Error, ErrorKind};
 use crate::reject::Reject;
+use crate::store::Url;
 
 /// The exception for `error`.
 pub(super) fn to_python(error: Error) -> PyErr {
@@ -73,7 +74,11 @@ fn os_error(py: Python<'_>, path: Option<PathBuf>, source: std::io::Error) -> Py
     let strerror = number.filter(|_| path.is_some());
     match (strerror, path) {
         // With a number, OSError picks the subclass: FileNotFoundError and so on.
-        (Some(number), Some(path)) => PyOSError::new_err((number, text, path)),
+        (Some(number), Some(path)) => match path.to_str().filter(|name| Url::parse(name).is_some()) {
+            // A URL is no path: as one it would lose a slash.
+            Some(url) => PyOSError::new_err((number, text, url.to_owned())),
+            None => PyOSError::new_err((number, text, path)),
+        },
         (_, Some(path)) => PyOSError::new_err(format!("{}: {text}", path.display())),
         (_, None) => PyOSError::new_err(text),
     }

@@ -14,9 +14,10 @@ use pyo3::types::{PyBytes, PyString};
 use super::buffer::with_bytes;
 use super::errors::to_python;
 use super::signals;
-use crate::input::{Input, OpenStream, discover};
+use crate::input::{Input, OpenStream, discover_checked};
+use crate::pool::catch;
 
-/// Inputs: a path, a glob, a directory, `-`, something bytes-like, a binary file object, or an iterable of these.
+/// Inputs: a path, a glob, a directory, a URL, `-`, something bytes-like, a binary file object, or an iterable of these.
 pub(super) fn inputs(object: &Bound<'_, PyAny>) -> PyResult<Vec<Input>> {
     if let Some(inputs) = one(object)? {
         return Ok(inputs);
@@ -45,8 +46,8 @@ fn one(object: &Bound<'_, PyAny>) -> PyResult<Option<Vec<Input>>> {
     if object.is_instance_of::<PyString>() || object.hasattr("__fspath__")? {
         let path: PathBuf = object.extract()?;
         let check = signals::check(object.py())?;
-        let inputs = discover(&path).map_err(to_python)?;
-        return Ok(Some(inputs.into_iter().map(|input| input.with_check(check.clone())).collect()));
+        let inputs = object.py().detach(|| catch(|| discover_checked(&path, Some(check))));
+        return Ok(Some(inputs.map_err(to_python)?));
     }
     if object.hasattr("read")? {
         return PyFile::new(object).map(|(name, file)| Some(vec![Input::stream(&name, file)]));

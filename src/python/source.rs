@@ -254,11 +254,12 @@ impl PySource {
     }
 }
 
-/// An input as pickle takes it: a path or bytes, and the span.
+/// An input as pickle takes it: a path, a URL or bytes, and the span.
 fn pickled<'py>(py: Python<'py>, input: &Input) -> PyResult<Bound<'py, PyTuple>> {
-    let what = match (input.as_path(), input.as_bytes()) {
-        (Some(path), _) => path.as_os_str().into_pyobject(py)?.into_any(),
-        (_, Some(bytes)) => PyBytes::new(py, bytes).into_any(),
+    let what = match (input.as_path(), input.as_bytes(), input.as_url()) {
+        (Some(path), ..) => path.as_os_str().into_pyobject(py)?.into_any(),
+        (_, Some(bytes), _) => PyBytes::new(py, bytes).into_any(),
+        (.., Some(url)) => PyTuple::new(py, [url])?.into_any(),
         _ => {
             return Err(PyTypeError::new_err(format!(
                 "a source that reads {} cannot be pickled",
@@ -287,7 +288,11 @@ pub(super) fn restore_source(
     let inputs = inputs.into_iter().map(|(what, span)| {
         let input = match what.cast::<PyBytes>() {
             Ok(bytes) => Input::bytes("<bytes>", Bytes::from_owner(PyBackedBytes::from(bytes.clone()))),
-            Err(_) => Input::path(what.extract::<PathBuf>()?).with_check(check.clone()),
+            Err(_) => match what.extract::<(String,)>() {
+                Ok((url,)) => Input::url(&url).map_err(to_python)?,
+                Err(_) => Input::path(what.extract::<PathBuf>()?),
+            }
+            .with_check(check.clone()),
         };
         Ok(match span {
             Some((start, end, record, inside)) => input.with_span(Span { start, end, record, inside }),

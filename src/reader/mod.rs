@@ -12,6 +12,7 @@ mod slot;
 mod watch;
 
 use std::collections::VecDeque;
+use std::io;
 use std::ops::Add;
 use std::sync::{Arc, Mutex};
 
@@ -23,14 +24,18 @@ use self::lane::Step;
 use self::run::Run;
 pub(crate) use self::shown::Shown;
 pub use self::watch::Watch;
-use crate::error::{ErrorKind, Result};
-use crate::input::{Input, StepBuffers};
+use crate::error::{Error, ErrorKind, Result};
+use crate::input::{Check, Input, StepBuffers};
 use crate::pool::{self, lock};
 use crate::record::Plan;
 use crate::reject::Rejects;
 
 /// Asked between batches, and a few times a second while waiting for one, on the thread that waits; true ends the scan.
 pub type Interrupt = Arc<dyn Fn() -> bool + Send + Sync>;
+
+/// How many bytes of inputs that were not opened yet may be on their way, and of how many inputs.
+const BYTES_AHEAD: u64 = 32 << 20;
+const INPUTS_AHEAD: usize = 16;
 
 /// How far a scan has come.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -67,6 +72,8 @@ pub struct Reader {
     inputs: Arc<[Input]>,
     /// How many inputs have been opened.
     opened: usize,
+    /// Those that come next and are on their way, with the number of bytes that are fetched.
+    ahead: VecDeque<(Input, u64)>,
     runs: VecDeque<Run>,
     /// `None` where the calling thread does all the work.
     pool: Option<Arc<rayon::ThreadPool>>,
@@ -94,6 +101,7 @@ impl Reader {
             shown: Shown::all(),
             inputs,
             opened: 0,
+            ahead: VecDeque::new(),
             runs: VecDeque::new(),
             // The caller is a thread as well.
             pool: if threads > 1 { Some(pool::with_threads(threads - 1)?) } else { None },
@@ -106,6 +114,11 @@ impl Reader {
             interrupt: None,
             is_judged: false,
         })
+    }
+
+    /// Leaves it to a later reader to judge at the end whether too much was rejected.
+    pub(crate) fn going_on(self) -> Self {
+        Self { is_judged: true, ..self }
     }
 
     /// Gives batches of some of the columns that are read.
@@ -144,6 +157,7 @@ impl Reader {
             self.try_next().and_then(|batch| batch.map(|batch| self.shown.of_batch(batch)).transpose());
         if result.is_err() {
             self.opened = self.inputs.len();
+            self.ahead.clear();
             self.runs.clear();
             // What follows an error is the end.
             self.is_judged = true;
@@ -210,9 +224,8 @@ impl Reader {
                 if lanes >= self.lanes {
                     return Ok(());
                 }
-                let Some(input) = self.inputs.get(self.opened) else { return Ok(()) };
-                self.runs.push_back(Run::open(input.clone(), &self.plan, &self.buffers)?);
-                self.opened += 1;
+                let Some(input) = self.next_input() else { return Ok(()) };
+                self.runs.push_back(Run::open(input, &self.plan, &self.buffers)?);
             }
             let run = &mut self.runs[at];
             // The run whose batches come next may always go on.
@@ -230,12 +243,38 @@ impl Reader {
         }
     }
 
+    /// The next input. Where inputs have to be fetched, some of those behind it are on their way then.
+    fn next_input(&mut self) -> Option<Input> {
+        let mut bytes: u64 = self.ahead.iter().map(|(_, bytes)| bytes).sum();
+        while let Some(input) = self.inputs.get(self.opened + self.ahead.len())
+            && (self.ahead.is_empty() || (bytes < BYTES_AHEAD && self.ahead.len() < INPUTS_AHEAD))
+        {
+            let (mut input, fetched) = input.begin();
+            if let Some(interrupt) = &self.interrupt {
+                input = input.or_check(|| check_of(interrupt.clone()));
+            }
+            self.ahead.push_back((input, fetched));
+            bytes = bytes.saturating_add(fetched);
+        }
+        let (input, _) = self.ahead.pop_front()?;
+        self.opened += 1;
+        Some(input)
+    }
+
     fn check_interrupt(&self) -> Result<()> {
         match &self.interrupt {
             Some(interrupt) if interrupt() => Err(ErrorKind::Interrupted.into()),
             _ => Ok(()),
         }
     }
+}
+
+/// What ends the wait for a server when `interrupt` says so.
+fn check_of(interrupt: Interrupt) -> Check {
+    Arc::new(move || match interrupt() {
+        true => Err(io::Error::other(Error::from(ErrorKind::Interrupted))),
+        false => Ok(()),
+    })
 }
 
 impl Iterator for Reader {

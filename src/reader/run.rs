@@ -91,6 +91,9 @@ impl Run {
             base: None,
             walk: 1,
         };
+        if let Some(file) = run.file() {
+            file.want_all();
+        }
         if let Place::Random(_, span) = run.opened {
             // Inside of an array or map one record follows another.
             let left = if span.inside { None } else { start.left };
@@ -130,6 +133,14 @@ impl Run {
                 Some(Blocks::of_file(file.clone(), start, end, &self.buffers))
             }
             Place::Random(Opened::Bytes(bytes, _), _) => Some(Blocks::of_bytes(bytes.clone(), start, end)),
+            _ => None,
+        }
+    }
+
+    /// The file that is read, if it is one.
+    fn file(&self) -> Option<&OpenFile> {
+        match &self.opened {
+            Place::Random(Opened::File(file, _), _) | Place::Compressed(_, Some(file)) => Some(file),
             _ => None,
         }
     }
@@ -315,11 +326,9 @@ impl Run {
 
     /// Fails if the input is a file that was written to while it was read.
     pub(super) fn check_unchanged(&self) -> Result<()> {
-        match &self.opened {
-            Place::Random(Opened::File(file, _), _) | Place::Compressed(_, Some(file)) => {
-                file.check_unchanged().map_err(|error| self.input.error(error))
-            }
-            _ => Ok(()),
+        match self.file() {
+            Some(file) => file.check_unchanged().map_err(|error| self.input.error(error)),
+            None => Ok(()),
         }
     }
 
@@ -339,6 +348,10 @@ impl Run {
 impl Drop for Run {
     fn drop(&mut self) {
         self.drop_lanes();
+        // Lanes that wait for a server would go on waiting.
+        if let Some(file) = self.file() {
+            file.close();
+        }
     }
 }
 

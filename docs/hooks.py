@@ -1,0 +1,79 @@
+"""What the site has besides the pages of this directory: the README and its neighbours, and the crate's own documentation.
+
+Pages are written to be read where they lie. So links that lead out of this directory, to sources, are text on the site.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+from mkdocs.exceptions import PluginError
+from mkdocs.structure.files import File, Files
+
+DOCS = Path(__file__).parent
+ROOT = DOCS.parent
+RUSTDOC = ROOT / "target/doc"
+PAGES = {"README.md": "index.md", "CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changes.md"}
+"""Files above this directory that are pages, and how they are called."""
+ELSEWHERE = {"docs/design": "how-it-works.md#decisions", "docs/cli/help.txt": "command.md"}
+"""What has another form on the site."""
+FLAGS = re.compile(r"^(?P<fence> *```\w+) no-run$", re.MULTILINE)
+"""What tells the tests, and nobody else, that a block is not to be run."""
+FRONT = "crate/vecpack/index.html"
+FROM_FRONT = re.compile(r'(?P<what>href|src)="(?P<target>docs/[^"#]*|[A-Z]+\.md)"')
+LINK = re.compile(r"(?P<text>\[[^][]*\])\((?P<target>[^)#\s:]+)(?P<anchor>#[^)\s]*)?\)")
+
+
+def on_files(files: Files, config: Any) -> Files:
+    """Adds the pages and the crate's documentation."""
+    for name, page in PAGES.items():
+        text = LINK.sub(_from_root, (ROOT / name).read_text(encoding="utf-8"))
+        files.append(File.generated(config, page, content=text))
+    if not (RUSTDOC / "vecpack/index.html").is_file():
+        raise PluginError("no documentation of the crate: `make docs` builds it first")
+    for path in sorted(RUSTDOC.rglob("*")):
+        below = path.relative_to(RUSTDOC)
+        is_shared = len(below.parts) == 1 or below.parts[0] in ("search.index", "static.files")
+        if path.is_file() and path.name[0] != "." and (is_shared or "vecpack" in below.parts[:2]):
+            name = f"crate/{below.as_posix()}"
+            # The licence of a font: as a page it would be in the index.
+            name = f"{name}.txt" if name.endswith(".md") else name
+            files.append(File.generated(config, name, abs_src_path=str(path)))
+    files.remove(files.src_uris[FRONT])
+    front = FROM_FRONT.sub(_from_front, (RUSTDOC / "vecpack/index.html").read_text(encoding="utf-8"))
+    files.append(File.generated(config, FRONT, content=front))
+    return files
+
+
+def _on_the_site(target: str) -> str:
+    """The page for a file that is named from above this directory."""
+    target = target.rstrip("/")
+    return PAGES.get(target) or ELSEWHERE.get(target) or os.path.relpath(target, "docs")
+
+
+def _from_root(link: re.Match[str]) -> str:
+    """A link of a file above this directory, as one of a page in it."""
+    return f"{link['text']}({_on_the_site(link['target'])}{link['anchor'] or ''})"
+
+
+def _from_front(link: re.Match[str]) -> str:
+    """A link of the README where it is the front page of the crate's documentation."""
+    page = _on_the_site(link["target"]).replace(".md", ".html")
+    return f'{link["what"]}="../../{page}"'
+
+
+def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
+    """Makes text of the links that lead out of this directory, if there is something where they lead, and plain blocks of all."""
+
+    def plain(link: re.Match[str]) -> str:
+        path = (DOCS / page.file.src_uri).parent / link["target"]
+        if path.resolve().is_relative_to(DOCS):
+            return link[0]
+        if not path.exists():
+            raise PluginError(f"{page.file.src_uri}: {link['target']} is not there")
+        return link["text"][1:-1]
+
+    return LINK.sub(plain, FLAGS.sub(r"\g<fence>", markdown))

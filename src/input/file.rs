@@ -1,0 +1,126 @@
+//! What can be read at any place, by several threads at once: a file of the system, or an object of a store.
+
+use std::fs::{File, Metadata};
+use std::io::{self, Read};
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::store::Object;
+
+/// A regular file or an object, as it was when it was opened.
+pub(crate) enum OpenFile {
+    Local(File, Version),
+    Remote(Object),
+}
+
+/// What tells that somebody wrote to a file.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Version {
+    length: u64,
+    modified: Option<std::time::SystemTime>,
+}
+
+impl Version {
+    fn of(metadata: &Metadata) -> Self {
+        Self { length: metadata.len(), modified: metadata.modified().ok() }
+    }
+}
+
+impl OpenFile {
+    pub(super) fn open(path: &Path) -> io::Result<Self> {
+        let file = File::open(path)?;
+        let metadata = file.metadata()?;
+        if metadata.is_dir() {
+            return Err(io::ErrorKind::IsADirectory.into());
+        }
+        Ok(Self::Local(file, Version::of(&metadata)))
+    }
+
+    /// Where its bytes end; of an object of which a part was opened, that part's.
+    pub(super) fn length(&self) -> u64 {
+        match self {
+            Self::Local(_, version) => version.length,
+            Self::Remote(object) => object.end(),
+        }
+    }
+
+    /// Fails if the file was written to since it was opened: rows of two versions must not be mixed. Of an object every request
+    /// asks for one version.
+    pub(crate) fn check_unchanged(&self) -> io::Result<()> {
+        match self {
+            Self::Local(file, version) if Version::of(&file.metadata()?) != *version => Err(changed()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Has bytes that must be fetched asked for before they are needed, since all of them will be.
+    pub(crate) fn want_all(&self) {
+        if let Self::Remote(object) = self {
+            object.want_all();
+        }
+    }
+
+    /// Ends the wait of whoever still waits for bytes of it.
+    pub(crate) fn close(&self) {
+        if let Self::Remote(object) = self {
+            object.close();
+        }
+    }
+
+    /// Reads until `buffer` is full; that it cannot be filled means that the file was cut.
+    pub(crate) fn read_exact_at(&self, mut buffer: &mut [u8], mut offset: u64) -> io::Result<()> {
+        let file = match self {
+            Self::Local(file, _) => file,
+            Self::Remote(object) => return object.read_exact_at(buffer, offset),
+        };
+        while !buffer.is_empty() {
+            match read_at(file, buffer, offset) {
+                Ok(0) => return Err(changed()),
+                Ok(read) => {
+                    buffer = &mut buffer[read..];
+                    offset += read as u64;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(unix)]
+fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    std::os::unix::fs::FileExt::read_at(file, buffer, offset)
+}
+
+#[cfg(windows)]
+fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    std::os::windows::fs::FileExt::seek_read(file, buffer, offset)
+}
+
+fn changed() -> io::Error {
+    io::Error::other("the file changed while it was read")
+}
+
+/// Reads a file from its start to where its end was.
+pub(super) struct FileReader {
+    file: Arc<OpenFile>,
+    position: u64,
+    length: u64,
+}
+
+impl FileReader {
+    pub(super) fn new(file: Arc<OpenFile>, length: u64) -> Self {
+        Self { file, position: 0, length }
+    }
+}
+
+impl Read for FileReader {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let left = self.length - self.position;
+        let bytes = out.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+        self.file.read_exact_at(&mut out[..bytes], self.position)?;
+        self.position += bytes as u64;
+        Ok(bytes)
+    }
+}

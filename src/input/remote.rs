@@ -1,0 +1,110 @@
+//! An input at a URL.
+
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use super::{Check, Input, OpenFile, Place, Span};
+use crate::error::Result;
+use crate::pool::lock;
+use crate::store::{Begun, FIRST, Object, Url, Whole, sizes};
+
+/// An object, and what is known of it.
+pub(super) struct Remote {
+    url: Url,
+    size: Arc<Mutex<Size>>,
+    /// What was begun to be fetched for the next who opens it.
+    begun: Mutex<Option<io::Result<Begun>>>,
+}
+
+/// What is known about a size.
+#[derive(Clone, Copy)]
+enum Size {
+    Unknown,
+    /// The server does not tell.
+    Untold,
+    Known(u64),
+}
+
+impl Remote {
+    pub(super) fn new(url: Url, size: Option<u64>) -> Self {
+        let size = size.map_or(Size::Unknown, Size::Known);
+        Self { url, size: Arc::new(Mutex::new(size)), begun: Mutex::default() }
+    }
+
+    pub(super) fn url(&self) -> &Url {
+        &self.url
+    }
+
+    fn known_size(&self) -> Size {
+        *lock(&self.size)
+    }
+
+    fn learn(&self, size: Option<u64>) {
+        *lock(&self.size) = size.map_or(Size::Untold, Size::Known);
+    }
+
+    /// The size in bytes, if the server tells it.
+    pub(super) fn size(&self, check: Option<&Check>) -> io::Result<Option<u64>> {
+        if let Size::Unknown = self.known_size()
+            && let Some(size) = sizes(vec![self.url.clone()], check)?.pop()
+        {
+            self.learn(size?);
+        }
+        Ok(match self.known_size() {
+            Size::Known(size) => Some(size),
+            Size::Unknown | Size::Untold => None,
+        })
+    }
+
+    /// Begins to open it; the next [`open`](Self::open) of what this returns goes on from there. Tells how many bytes are fetched,
+    /// at the most.
+    pub(super) fn begin(&self, span: Option<Span>) -> (Self, u64) {
+        let begun = self.try_begin(span);
+        let length = match (span, self.known_size()) {
+            (Some(span), _) => span.end - span.start,
+            (None, Size::Known(size)) => size,
+            (None, _) => FIRST,
+        };
+        let begun = Mutex::new(Some(begun));
+        (Self { url: self.url.clone(), size: self.size.clone(), begun }, length.min(FIRST))
+    }
+
+    fn try_begin(&self, span: Option<Span>) -> io::Result<Begun> {
+        Object::begin(&self.url, span.map_or(0, |span| span.start), span.map(|span| span.end))
+    }
+
+    /// The object, or its bytes from first to last where it has no parts.
+    pub(super) fn open(
+        &self,
+        span: Option<Span>,
+        check: Option<Check>,
+    ) -> io::Result<std::result::Result<OpenFile, Whole>> {
+        let begun = lock(&self.begun).take();
+        match begun.unwrap_or_else(|| self.try_begin(span))?.finish(check)? {
+            Ok(object) => {
+                self.learn(Some(object.size()));
+                Ok(Ok(OpenFile::Remote(object)))
+            }
+            Err(whole) => Ok(Err(whole)),
+        }
+    }
+}
+
+/// Asks for the sizes that are not known, many at once.
+pub(crate) fn learn_sizes(inputs: &[Input]) -> Result<()> {
+    let unknown: Vec<(&Input, &Remote)> = inputs
+        .iter()
+        .filter_map(|input| match &input.place {
+            Place::Remote(remote) if input.span.is_none() => Some((input, &**remote)),
+            _ => None,
+        })
+        .filter(|(_, remote)| matches!(remote.known_size(), Size::Unknown))
+        .collect();
+    let Some((first, _)) = unknown.first() else { return Ok(()) };
+    let urls = unknown.iter().map(|(_, remote)| remote.url.clone()).collect();
+    let found = sizes(urls, first.check.as_ref()).map_err(|error| first.error(error))?;
+    for ((input, remote), size) in unknown.iter().zip(found) {
+        remote.learn(size.map_err(|error| input.error(error))?);
+    }
+    Ok(())
+}

@@ -1,0 +1,81 @@
+//! Runs into a directory of an object store. It holds objects and no manifest, so nothing can be resumed.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use super::directory::names;
+use super::files::{Files, Output, parts, remove_parts};
+use super::options::WriteOptions;
+use super::report::Report;
+use crate::error::{Error, Result};
+use crate::input::Input;
+use crate::output::directory;
+use crate::reader::{Interrupt, Progress, Watch};
+use crate::reject::Rejects;
+use crate::source::Source;
+
+/// Refuses what cannot be done before anything is read. Gives an object for each input; none where objects hold the rows of several.
+pub(super) fn check(
+    inputs: &[Input],
+    out: &Path,
+    options: &WriteOptions,
+    interrupt: Option<&Interrupt>,
+) -> Result<Option<Vec<PathBuf>>> {
+    if options.resume {
+        return Err(Error::option(format!(
+            "resume: {} is in an object store, where no run keeps a manifest; name the inputs that are left, or `overwrite`",
+            out.display()
+        )));
+    }
+    if options.max_file_bytes.is_some() {
+        check_parts(out, options, interrupt)?;
+        return Ok(None);
+    }
+    let join = |name: PathBuf| directory::join(out, &name);
+    let paths: Vec<PathBuf> = names(inputs, out)?.into_iter().map(join).collect();
+    directory::check_targets(out, &paths, options.overwrite, interrupt)?;
+    Ok(Some(paths))
+}
+
+/// Refuses parts of an earlier run.
+pub(super) fn check_parts(out: &Path, options: &WriteOptions, interrupt: Option<&Interrupt>) -> Result<()> {
+    let first: Option<PathBuf> = parts(out, interrupt)?.into_iter().next().map(|(_, path)| path);
+    directory::check_targets(out, first.as_slice(), options.overwrite, interrupt)
+}
+
+/// Converts each input of `source`, and gives what was read.
+pub(super) fn convert(
+    source: &Source,
+    out: &Path,
+    options: &WriteOptions,
+    threads: usize,
+    rejects: &Arc<Mutex<Rejects>>,
+    watch: &mut Watch<'_>,
+    report: &mut Report,
+) -> Result<Progress> {
+    let inputs = source.shared_inputs();
+    let outputs: Vec<(Arc<[Input]>, Output)> = match check(&inputs, out, options, watch.interrupt.as_ref())? {
+        Some(paths) => {
+            let pairs = inputs.iter().cloned().zip(paths);
+            pairs.map(|(input, path)| (Arc::from([input]), Output::File(path))).collect()
+        }
+        None => vec![(inputs, Output::Parts(out.to_owned(), 0))],
+    };
+    let mut progress = Progress::default();
+    let last = outputs.len().saturating_sub(1);
+    for (number, (inputs, output)) in outputs.into_iter().enumerate() {
+        let mut files = Files::new(output, source.schema(), options, threads, watch.interrupt.clone());
+        // An input without rows has a file as well.
+        files.begin()?;
+        let reader = source.reader_of(inputs, rejects.clone())?;
+        let reader = if number < last { reader.going_on() } else { reader };
+        progress = watch.follow(reader, progress, |batch| files.write(&batch, report).map(drop))?;
+        files.finish(report)?;
+        watch.tell(progress)?;
+    }
+    if options.overwrite && options.max_file_bytes.is_some() {
+        let made = report.outputs.len();
+        remove_parts(out, watch.interrupt.as_ref(), |number| number < made)?;
+    }
+    Ok(progress)
+}

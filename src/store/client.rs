@@ -1,0 +1,267 @@
+//! The runtime and the connections that all URLs of a process share.
+//!
+//! Both are made when the first URL is used. A child that was forked makes new ones: it inherited the runtime without its threads,
+//! and connections that are its parent's. They are never dropped, since to drop a runtime means to wait for its threads.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
+use std::io;
+use std::sync::mpsc::{RecvTimeoutError, sync_channel};
+use std::sync::{Arc, Mutex, TryLockError};
+use std::thread;
+use std::time::Duration;
+
+use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
+use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
+use object_store::client::{ClientConfigKey, HttpClient, HttpConnector, ReqwestConnector};
+use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
+use object_store::http::HttpBuilder;
+use object_store::path::Path;
+use object_store::{ClientOptions, ObjectStore};
+use tokio::runtime::{Builder, Runtime};
+
+use super::failure::{explain, not_usable};
+use super::url::{Kind, Url};
+use crate::pool::{Check, lock};
+
+/// How long to wait before asking whether to go on waiting.
+pub(super) const PATIENCE: Duration = Duration::from_millis(50);
+/// How long the search for credentials may take: where there are none, the crate asks for the instance's own again and again.
+const SEARCH: Duration = Duration::from_secs(10);
+/// How long a server may be silent before a request is tried again.
+const SILENCE: &str = "30s";
+/// How long a request may take in all: what stalls ends before, and what is slow may go on.
+const LONGEST: &str = "1h";
+/// Connections for so many combinations of bucket and environment are kept.
+const STORES: usize = 64;
+/// Threads for encryption and for moving bytes.
+const THREADS: usize = 2;
+
+pub(super) type Store = Arc<dyn ObjectStore>;
+
+pub(super) struct Client {
+    process: u32,
+    runtime: Runtime,
+    /// By bucket and environment.
+    stores: Mutex<HashMap<(String, u64), Store>>,
+    http: HttpClient,
+}
+
+static CLIENT: Mutex<Option<&'static Client>> = Mutex::new(None);
+
+/// The client of this process.
+pub(super) fn client() -> io::Result<&'static Client> {
+    let process = std::process::id();
+    // Held by another thread while it makes one, or, in a child that was forked in that moment, for ever.
+    for _ in 0..40 {
+        let mut client = match CLIENT.try_lock() {
+            Ok(client) => client,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => {
+                thread::sleep(PATIENCE);
+                continue;
+            }
+        };
+        if let Some(client) = client.filter(|client| client.process == process) {
+            return Ok(client);
+        }
+        return Ok(client.insert(Client::leaked(process)?));
+    }
+    Client::leaked(process)
+}
+
+impl Client {
+    fn leaked(process: u32) -> io::Result<&'static Self> {
+        // Who embeds this library may have chosen already.
+        drop(rustls::crypto::ring::default_provider().install_default());
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(THREADS)
+            .max_blocking_threads(2 * THREADS)
+            .thread_name("vecpack-store")
+            .enable_all()
+            .build()?;
+        let options = ClientOptions::new()
+            .with_allow_http(true)
+            .with_config(ClientConfigKey::Timeout, LONGEST)
+            .with_config(ClientConfigKey::ReadTimeout, SILENCE);
+        let http = ReqwestConnector::default().connect(&options).map_err(|error| not_usable(&error))?;
+        Ok(Box::leak(Box::new(Self { process, runtime, stores: Mutex::default(), http })))
+    }
+
+    /// True in the process that made it.
+    pub(super) fn is_alive(&self) -> bool {
+        self.process == std::process::id()
+    }
+
+    pub(super) fn spawn(
+        &self,
+        work: impl Future<Output = ()> + Send + 'static,
+    ) -> tokio::task::JoinHandle<()> {
+        self.runtime.spawn(work)
+    }
+
+    /// Waits for `work`, with an eye on `check`, whose error ends it.
+    pub(super) fn wait<T: Send + 'static>(
+        &self,
+        check: Option<&Check>,
+        work: impl Future<Output = io::Result<T>> + Send + 'static,
+    ) -> io::Result<T> {
+        let (sender, receiver) = sync_channel(1);
+        let task = self.spawn(async move { drop(sender.send(work.await)) });
+        loop {
+            match receiver.recv_timeout(PATIENCE) {
+                Ok(result) => return result,
+                Err(RecvTimeoutError::Timeout) => {
+                    if let Some(Err(error)) = check.map(|check| check()) {
+                        task.abort();
+                        return Err(error);
+                    }
+                }
+                Err(RecvTimeoutError::Disconnected) => return Err(io::Error::other("a request died")),
+            }
+        }
+    }
+
+    /// The store that has `url`, and what it is called there.
+    pub(super) async fn find(&self, url: &Url) -> io::Result<(Store, Path)> {
+        if url.kind() == Kind::Http {
+            let shared = Shared(self.http.clone());
+            let builder = HttpBuilder::new().with_url(without_fragment(url)).with_http_connector(shared);
+            let store = builder.build().map_err(|error| not_usable(&error))?;
+            return Ok((Arc::new(store), Path::ROOT));
+        }
+        let path = Path::parse(url.key())
+            .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error.to_string()))?;
+        let key = (url.base().to_owned(), environment());
+        if let Some(store) = lock(&self.stores).get(&key) {
+            return Ok((store.clone(), path));
+        }
+        let store = make(url).await?;
+        let mut stores = lock(&self.stores);
+        if stores.len() >= STORES {
+            stores.clear();
+        }
+        stores.insert(key, store.clone());
+        Ok((store, path))
+    }
+}
+
+/// Lets all plain HTTP URLs share one set of connections.
+#[derive(Debug)]
+struct Shared(HttpClient);
+
+impl HttpConnector for Shared {
+    fn connect(&self, _: &ClientOptions) -> object_store::Result<HttpClient> {
+        Ok(self.0.clone())
+    }
+}
+
+fn without_fragment(url: &Url) -> &str {
+    url.as_str().split('#').next().unwrap_or_default()
+}
+
+/// What tells one environment from another: credentials and endpoints are part of it, and may change.
+fn environment() -> u64 {
+    let hasher = BuildHasherDefault::<DefaultHasher>::default();
+    // Whatever their order is.
+    std::env::vars_os().fold(0u64, |sum, variable| sum.wrapping_add(hasher.hash_one(variable)))
+}
+
+/// Connects to the bucket of `url` the way its environment tells, and makes sure that there are credentials.
+async fn make(url: &Url) -> io::Result<Store> {
+    let is_set = |name: &str| std::env::var_os(name).is_some();
+    match url.kind() {
+        Kind::S3 => {
+            let mut builder = AmazonS3Builder::from_env().with_url(url.base());
+            for (name, key, value) in timeouts("AWS") {
+                if !is_set(&name) {
+                    builder = builder.with_config(AmazonS3ConfigKey::Client(key), value);
+                }
+            }
+            let unsigned = is_true(builder.get_config_value(&AmazonS3ConfigKey::SkipSignature));
+            let store = builder.build().map_err(|error| unusable(url, &error))?;
+            if !unsigned {
+                find_credentials(url, store.credentials().get_credential()).await?;
+            }
+            Ok(Arc::new(store))
+        }
+        Kind::Google => {
+            let mut builder = GoogleCloudStorageBuilder::from_env().with_url(url.base());
+            for (name, key, value) in timeouts("GOOGLE") {
+                if !is_set(&name) {
+                    builder = builder.with_config(GoogleConfigKey::Client(key), value);
+                }
+            }
+            let unsigned = is_true(builder.get_config_value(&GoogleConfigKey::SkipSignature));
+            let store = builder.build().map_err(|error| unusable(url, &error))?;
+            if !unsigned {
+                find_credentials(url, store.credentials().get_credential()).await?;
+            }
+            Ok(Arc::new(store))
+        }
+        Kind::Azure => {
+            let mut builder = MicrosoftAzureBuilder::from_env().with_url(url.base());
+            for (name, key, value) in timeouts("AZURE") {
+                if !is_set(&name) {
+                    builder = builder.with_config(AzureConfigKey::Client(key), value);
+                }
+            }
+            let unsigned = is_true(builder.get_config_value(&AzureConfigKey::SkipSignature));
+            let store = builder.build().map_err(|error| unusable(url, &error))?;
+            if !unsigned {
+                find_credentials(url, store.credentials().get_credential()).await?;
+            }
+            Ok(Arc::new(store))
+        }
+        Kind::Http => Err(io::ErrorKind::Unsupported.into()),
+    }
+}
+
+/// Variables of the environment, the options that they set, and what these are otherwise.
+fn timeouts(prefix: &str) -> [(String, ClientConfigKey, &'static str); 2] {
+    [
+        (format!("{prefix}_TIMEOUT"), ClientConfigKey::Timeout, LONGEST),
+        (format!("{prefix}_READ_TIMEOUT"), ClientConfigKey::ReadTimeout, SILENCE),
+    ]
+}
+
+fn is_true(value: Option<String>) -> bool {
+    value.is_some_and(|value| value == "true")
+}
+
+async fn find_credentials<T>(
+    url: &Url,
+    search: impl Future<Output = object_store::Result<T>>,
+) -> io::Result<()> {
+    let found = match tokio::time::timeout(SEARCH, search).await {
+        Ok(Ok(_)) => return Ok(()),
+        Ok(Err(error)) => explain(url, &error).to_string(),
+        Err(_) => "nobody answered".to_owned(),
+    };
+    let text = format!("no credentials: {}. Instance metadata: {found}", variables(url.kind()));
+    Err(io::Error::new(io::ErrorKind::PermissionDenied, text))
+}
+
+/// A store that cannot be set up.
+fn unusable(url: &Url, error: &object_store::Error) -> io::Error {
+    let text = format!("{} ({})", not_usable(error), variables(url.kind()));
+    io::Error::new(io::ErrorKind::InvalidInput, text)
+}
+
+/// Which variables of the environment hold credentials.
+fn variables(kind: Kind) -> &'static str {
+    match kind {
+        Kind::S3 => {
+            "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_SKIP_SIGNATURE=true for a public bucket"
+        }
+        Kind::Google => {
+            "set GOOGLE_SERVICE_ACCOUNT to the file of a service account, or GOOGLE_SKIP_SIGNATURE=true for a public bucket"
+        }
+        Kind::Azure => {
+            "set AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY or AZURE_STORAGE_SAS_TOKEN, or \
+             AZURE_SKIP_SIGNATURE=true for a public container"
+        }
+        Kind::Http => "",
+    }
+}

@@ -1,0 +1,141 @@
+//! Pieces of an object on their way: asked for, here, or done with.
+//!
+//! Who reads an object waits for the piece that it needs, and the pieces behind it are asked for meanwhile. Several threads read one
+//! object at several places. So many bytes are held as [`MOST`] tells, unless more threads than that wait at once.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::{Condvar, Mutex, PoisonError};
+
+use bytes::Bytes;
+
+use super::client::PATIENCE;
+use crate::pool::lock;
+
+/// How much of an object is asked for at once.
+pub(super) const PIECE: u64 = super::FIRST;
+/// How many pieces are on their way before anybody waits for them.
+const AHEAD: usize = 8;
+/// How many pieces are held, but for those that somebody waits for.
+const MOST: usize = 16;
+
+/// What is known of the pieces of one object.
+#[derive(Default)]
+pub(super) struct Pieces {
+    state: Mutex<State>,
+    arrived: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    pieces: BTreeMap<u64, Piece>,
+    /// Counts reads, to know which piece was read last.
+    clock: u64,
+}
+
+struct Piece {
+    content: Content,
+    /// How many of its bytes were read, and when that was.
+    read: u64,
+    last: u64,
+}
+
+enum Content {
+    Awaited,
+    Here(Bytes),
+    Failed(io::ErrorKind, String),
+}
+
+impl Pieces {
+    /// What there is of piece `number`, from `start` of it on; and which pieces are to be asked for now, of those before `until` that
+    /// come next.
+    pub(super) fn read(
+        &self,
+        number: u64,
+        start: usize,
+        out: &mut [u8],
+        until: u64,
+    ) -> (Option<io::Result<usize>>, Vec<u64>) {
+        let mut state = lock(&self.state);
+        state.clock += 1;
+        let now = state.clock;
+        let read = match state.pieces.get_mut(&number) {
+            None => None,
+            Some(piece) => match &piece.content {
+                Content::Awaited => None,
+                Content::Failed(kind, text) => Some(Err(io::Error::new(*kind, text.clone()))),
+                Content::Here(bytes) => {
+                    let there = bytes.get(start..).unwrap_or_default();
+                    let taken = there.len().min(out.len());
+                    out[..taken].copy_from_slice(&there[..taken]);
+                    piece.read += taken as u64;
+                    piece.last = now;
+                    Some(Ok(taken))
+                }
+            },
+        };
+        (read, state.plan(number, until))
+    }
+
+    /// Waits a little while for a piece.
+    pub(super) fn wait(&self, number: u64) {
+        let state = lock(&self.state);
+        if state.pieces.get(&number).is_some_and(|piece| matches!(piece.content, Content::Awaited)) {
+            drop(self.arrived.wait_timeout(state, PATIENCE).unwrap_or_else(PoisonError::into_inner));
+        }
+    }
+
+    /// A piece is there, or never will be.
+    pub(super) fn put(&self, number: u64, bytes: io::Result<Bytes>) {
+        let content = match bytes {
+            Ok(bytes) => Content::Here(bytes),
+            Err(error) => Content::Failed(error.kind(), error.to_string()),
+        };
+        let mut state = lock(&self.state);
+        let last = state.clock;
+        state.pieces.insert(number, Piece { content, read: 0, last });
+        self.arrived.notify_all();
+    }
+}
+
+impl State {
+    /// Notes `number` and those behind it as asked for, as far as there is room, and gives those that were not before.
+    fn plan(&mut self, number: u64, until: u64) -> Vec<u64> {
+        let mut new = Vec::new();
+        for ahead in number..until.min(number + 1 + AHEAD as u64) {
+            if self.pieces.contains_key(&ahead) {
+                continue;
+            }
+            let awaited = self.pieces.values().filter(|piece| matches!(piece.content, Content::Awaited));
+            let is_needed = ahead == number;
+            if !is_needed && awaited.count() >= AHEAD {
+                break;
+            }
+            if self.pieces.len() >= MOST && !self.drop_one(is_needed) && !is_needed {
+                break;
+            }
+            self.pieces.insert(ahead, Piece { content: Content::Awaited, read: 0, last: self.clock });
+            new.push(ahead);
+        }
+        new
+    }
+
+    /// Drops the piece that was read through the longest time ago. Where there is none and room is needed, the one that was not read
+    /// for the longest time.
+    fn drop_one(&mut self, is_needed: bool) -> bool {
+        let oldest = |is_wanted: &dyn Fn(&Piece, usize) -> bool| {
+            let here = self.pieces.iter().filter(|(_, piece)| match &piece.content {
+                Content::Here(bytes) => is_wanted(piece, bytes.len()),
+                _ => false,
+            });
+            here.min_by_key(|(_, piece)| piece.last).map(|(number, _)| *number)
+        };
+        let done = oldest(&|piece, length| piece.read >= length as u64);
+        let dropped = done.or_else(|| if is_needed { oldest(&|_, _| true) } else { None });
+        dropped.is_some_and(|number| self.pieces.remove(&number).is_some())
+    }
+}
+
+#[cfg(test)]
+#[path = "pieces_tests.rs"]
+mod tests;

@@ -1,0 +1,254 @@
+//! An object on its way into a store: it is there when it is complete, and not before.
+//!
+//! What is written goes up in parts, several at once, and a last request makes them one object. What fits into one part goes up
+//! by itself.
+
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind, Write};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::time::Duration;
+
+use bytes::Bytes;
+use object_store::path::Path;
+use object_store::{GetOptions, MultipartUpload, ObjectStoreExt, PutMode, PutMultipartOptions, PutOptions};
+use tokio::task::AbortHandle;
+
+use super::client::{Client, PATIENCE, Store, client};
+use super::failure::explain;
+use super::url::{Kind, Url};
+use crate::pool::Check;
+
+/// Bytes of a part. Stores ask for 5 MiB at the least and for 10,000 parts at the most.
+const PART: usize = 8 << 20;
+/// After so many parts the next ones are twice as large: some stores want them to be of one size, and no object that large.
+const PARTS_OF_A_SIZE: usize = 2500;
+/// How many parts are on their way at once.
+const AT_ONCE: usize = 4;
+/// How long to wait until a store has forgotten what is not to be.
+const FORGETTING: Duration = Duration::from_secs(5);
+
+/// An object on its way. Dropped without [`finish`](Self::finish), it leaves nothing behind.
+pub(crate) struct Upload {
+    client: &'static Client,
+    url: Url,
+    store: Store,
+    path: Path,
+    overwrite: bool,
+    check: Option<Check>,
+    /// What does not make a part yet.
+    part: Vec<u8>,
+    parts: usize,
+    /// Begun with the first part.
+    upload: Option<Box<dyn MultipartUpload>>,
+    under_way: VecDeque<Sent>,
+    written: u64,
+}
+
+/// A part on its way.
+struct Sent {
+    result: Receiver<io::Result<()>>,
+    task: AbortHandle,
+}
+
+impl Upload {
+    /// Begins to write what will be the object at `url`. Fails where there is one that must not be replaced.
+    pub(crate) fn begin(url: &Url, overwrite: bool, check: Option<Check>) -> io::Result<Self> {
+        check_kind(url)?;
+        let client = client()?;
+        if !overwrite && is_there(url, check.as_ref())? {
+            return Err(exists());
+        }
+        let target = url.clone();
+        let (store, path) = client.wait(check.as_ref(), async move { client.find(&target).await })?;
+        Ok(Self {
+            client,
+            url: url.clone(),
+            store,
+            path,
+            overwrite,
+            check,
+            part: Vec::new(),
+            parts: 0,
+            upload: None,
+            under_way: VecDeque::new(),
+            written: 0,
+        })
+    }
+
+    /// Refuses an object that is there and must not be replaced.
+    fn check_absent(&self) -> io::Result<()> {
+        if self.overwrite || !is_there(&self.url, self.check.as_ref())? { Ok(()) } else { Err(exists()) }
+    }
+
+    /// Sends the part, when there is room for one on its way.
+    fn send(&mut self) -> io::Result<()> {
+        let upload = match &mut self.upload {
+            Some(upload) => upload,
+            None => {
+                let (store, path, url) = (self.store.clone(), self.path.clone(), self.url.clone());
+                let begun = self.client.wait(self.check.as_ref(), async move {
+                    let begun = store.put_multipart_opts(&path, PutMultipartOptions::default()).await;
+                    begun.map_err(|error| explain(&url, &error))
+                })?;
+                self.upload.insert(begun)
+            }
+        };
+        let part = upload.put_part(Bytes::from(std::mem::take(&mut self.part)).into());
+        let (sender, result) = sync_channel(1);
+        let url = self.url.clone();
+        let task = self.client.spawn(async move {
+            drop(sender.send(part.await.map_err(|error| explain(&url, &error))));
+        });
+        self.parts += 1;
+        self.under_way.push_back(Sent { result, task: task.abort_handle() });
+        self.wait_for(AT_ONCE - 1)
+    }
+
+    /// Waits until no more than `most` parts are under way.
+    fn wait_for(&mut self, most: usize) -> io::Result<()> {
+        while self.under_way.len() > most
+            && let Some(part) = self.under_way.front()
+        {
+            match part.result.recv_timeout(PATIENCE) {
+                Ok(sent) => {
+                    self.under_way.pop_front();
+                    sent?;
+                }
+                Err(RecvTimeoutError::Timeout) => self.check.as_ref().map_or(Ok(()), |check| check())?,
+                Err(RecvTimeoutError::Disconnected) => return Err(io::Error::other("a request died")),
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the object appear, and gives its size in bytes.
+    pub(crate) fn finish(mut self) -> io::Result<u64> {
+        if self.upload.is_none() {
+            self.put_at_once()?;
+            return Ok(self.written);
+        }
+        if !self.part.is_empty() {
+            self.send()?;
+        }
+        self.wait_for(0)?;
+        // The parts are made one whether or not somebody else was faster: the time for that is short.
+        self.check_absent()?;
+        if let Some(mut upload) = self.upload.take() {
+            let url = self.url.clone();
+            self.client.wait(self.check.as_ref(), async move {
+                match upload.complete().await {
+                    Ok(_) => Ok(()),
+                    Err(error) => {
+                        drop(tokio::time::timeout(FORGETTING, upload.abort()).await);
+                        Err(explain(&url, &error))
+                    }
+                }
+            })?;
+        }
+        Ok(self.written)
+    }
+
+    /// Writes what is one part in one request.
+    fn put_at_once(&mut self) -> io::Result<()> {
+        let bytes = Bytes::from(std::mem::take(&mut self.part));
+        let (store, path, url) = (self.store.clone(), self.path.clone(), self.url.clone());
+        let mode = if self.overwrite { PutMode::Overwrite } else { PutMode::Create };
+        self.client.wait(self.check.as_ref(), async move {
+            let put = |mode| {
+                let options = PutOptions { mode, ..PutOptions::default() };
+                store.put_opts(&path, bytes.clone().into(), options)
+            };
+            match put(mode).await {
+                Ok(_) => Ok(()),
+                Err(object_store::Error::AlreadyExists { .. }) => Err(exists()),
+                // It was not there when the work began.
+                Err(object_store::Error::NotImplemented { .. }) => {
+                    let put = put(PutMode::Overwrite).await;
+                    put.map(drop).map_err(|error| explain(&url, &error))
+                }
+                Err(error) => Err(explain(&url, &error)),
+            }
+        })
+    }
+}
+
+impl Write for Upload {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let size = PART << (self.parts / PARTS_OF_A_SIZE).min(8);
+        if self.part.capacity() == 0 {
+            self.part.reserve_exact(size);
+        }
+        let taken = bytes.len().min(size - self.part.len());
+        self.part.extend_from_slice(&bytes[..taken]);
+        self.written += taken as u64;
+        if self.part.len() == size {
+            self.send()?;
+        }
+        Ok(taken)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for Upload {
+    fn drop(&mut self) {
+        let Some(mut upload) = self.upload.take() else { return };
+        if !self.client.is_alive() {
+            // It is its parent's.
+            std::mem::forget(upload);
+            return;
+        }
+        // A part that came behind the end of it all would stay.
+        self.under_way.iter().for_each(|part| part.task.abort());
+        // That it fails is the smaller of two errors.
+        drop(self.client.wait(None, async move {
+            let forgotten = tokio::time::timeout(FORGETTING, upload.abort()).await;
+            forgotten.map(drop).map_err(io::Error::from)
+        }));
+    }
+}
+
+/// True if there is an object at `url`. Fails where none can be written.
+pub(crate) fn is_there(url: &Url, check: Option<&Check>) -> io::Result<bool> {
+    check_kind(url)?;
+    let (client, url) = (client()?, url.clone());
+    client.wait(check, async move {
+        let (store, path) = client.find(&url).await?;
+        match store.get_opts(&path, GetOptions { head: true, ..GetOptions::default() }).await {
+            Ok(_) => Ok(true),
+            Err(object_store::Error::NotFound { .. }) => Ok(false),
+            Err(error) => Err(explain(&url, &error)),
+        }
+    })
+}
+
+/// Removes the object at `url`.
+pub(crate) fn remove(url: &Url, check: Option<&Check>) -> io::Result<()> {
+    check_kind(url)?;
+    let (client, url) = (client()?, url.clone());
+    client.wait(check, async move {
+        let (store, path) = client.find(&url).await?;
+        store.delete(&path).await.map_err(|error| explain(&url, &error))
+    })
+}
+
+/// Refuses what cannot be written.
+fn check_kind(url: &Url) -> io::Result<()> {
+    if url.kind() == Kind::Http {
+        let text = "HTTP URLs can be read, and not written";
+        return Err(io::Error::new(ErrorKind::Unsupported, text));
+    }
+    if url.is_prefix() { Err(ErrorKind::IsADirectory.into()) } else { Ok(()) }
+}
+
+impl std::fmt::Debug for Upload {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Upload").field("url", &self.url).finish_non_exhaustive()
+    }
+}
+
+fn exists() -> io::Error {
+    io::Error::new(ErrorKind::AlreadyExists, "exists already; `overwrite` replaces it")
+}

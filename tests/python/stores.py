@@ -1,0 +1,182 @@
+"""Servers for the tests of URLs: an object store, a proxy in front of it that can fail, and a plain HTTP server."""
+
+import http.client
+import re
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from contextlib import contextmanager
+from email.utils import formatdate
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+KEY_ID = "vecpack"
+"""The only access key that the proxy lets through."""
+
+
+@contextmanager
+def object_store():
+    """An S3-speaking server of its own process; gives its port."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-W", "ignore", "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        for _ in range(600):
+            try:
+                socket.create_connection(("127.0.0.1", port), 1).close()
+                break
+            except OSError:
+                assert server.poll() is None
+                time.sleep(0.1)
+        yield port
+    finally:
+        server.kill()
+        server.wait()
+
+
+@contextmanager
+def serving(handler, **attributes):
+    """A server on a free loopback port, whose handler finds `attributes` on it."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server.daemon_threads = True
+    vars(server).update(attributes, log=[])
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Keeps a log of (method, path, range), and does what the server's `fault` says: a status to answer with, the number of bytes
+    of the answer's body after which the connection is cut, or nothing."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def log_message(self, *arguments):
+        pass
+
+    def handle(self):
+        try:
+            super().handle()
+        except OSError:
+            pass
+
+    def do_GET(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.server.log.append((self.command, self.path, self.headers.get("Range")))
+        fault = self.server.fault(self) or {}
+        if "status" in fault:
+            text = f"<Error><Code>{fault.get('code', 'Fault')}</Code><Message>as told</Message></Error>".encode()
+            self.answer(fault["status"], {"Content-Type": "application/xml"}, text)
+            return
+        status, headers, content = self.respond(body)
+        self.answer(status, headers, content, fault.get("cut"))
+
+    do_HEAD = do_PUT = do_POST = do_DELETE = do_GET
+
+    def answer(self, status, headers, content, cut=None):
+        self.send_response_only(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        if "Content-Length" not in headers:
+            self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(content if cut is None else content[:cut])
+        if cut is not None:
+            self.close_connection = True
+
+
+class Proxy(Handler):
+    """Passes everything on to the object store behind it, if it comes with the right key."""
+
+    def respond(self, body):
+        if f"Credential={KEY_ID}/" not in self.headers.get("Authorization", f"Credential={KEY_ID}/"):
+            return 403, {}, b"<Error><Code>InvalidAccessKeyId</Code><Message>not known</Message></Error>"
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.port)
+        skipped = {"connection", "transfer-encoding", "date", "server"}
+        headers = {name: value for name, value in self.headers.items() if name.lower() not in skipped}
+        connection.request(self.command, self.path, body, headers)
+        answer = connection.getresponse()
+        content = answer.read()
+        headers = {name: value for name, value in answer.getheaders() if name.lower() not in skipped}
+        connection.close()
+        return answer.status, headers, content
+
+
+class Files(Handler):
+    """The server's `files`: with ranges or without, with tags (and what stands before them) or without. Takes files as well."""
+
+    def respond(self, body):
+        path, _, _ = self.path.partition("?")
+        if self.command == "PUT":
+            self.server.files[path] = body
+            return 201, {"ETag": '"new"'}, b""
+        content = self.server.files.get(path)
+        if content is None:
+            return 404, {}, b""
+        headers = {"Last-Modified": formatdate(self.server.modified, usegmt=True)}
+        if self.server.tags is not None:
+            headers["ETag"] = f'{self.server.tags}"{hash(content)}"'
+        wanted = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", ""))
+        if not self.server.ranges or not wanted:
+            return 200, {**headers, "Content-Length": str(len(content))}, content
+        if not content:
+            return 416, {}, b""
+        if self.headers.get("If-Match", headers.get("ETag")) != headers.get("ETag"):
+            return 412, {}, b""
+        start, end = int(wanted[1]), min(int(wanted[2]), len(content) - 1)
+        headers["Content-Range"] = f"bytes {start}-{end}/{len(content)}"
+        return 206, headers, content[start : end + 1]
+
+
+HEADERS = {
+    "Authorization": f"AWS4-HMAC-SHA256 Credential={KEY_ID}/20260101/us-east-1/s3/aws4_request, Signature=0",
+    "Content-Type": "application/octet-stream",
+    "x-amz-acl": "public-read",
+}
+
+
+class Bucket:
+    """A new bucket of an object store, behind a proxy of its own."""
+
+    def __init__(self, proxy, name):
+        self.proxy, self.name = proxy, name
+        self.direct("PUT", "")
+
+    def direct(self, method, key, body=None):
+        url = f"http://127.0.0.1:{self.proxy.port}/{self.name}/{key}"
+        request = urllib.request.Request(url, body, HEADERS, method=method)
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request) as answer:
+            return answer.read()
+
+    def url(self, key=""):
+        return f"s3://{self.name}/{key}"
+
+    def put(self, key, content):
+        self.direct("PUT", key, content)
+        return self.url(key)
+
+    def get(self, key):
+        return self.direct("GET", key)
+
+    def keys(self):
+        return re.findall(r"<Key>(.*?)</Key>", self.direct("GET", "").decode())
+
+    def uploads(self):
+        """How many uploads have been begun and not ended."""
+        return self.direct("GET", "?uploads").decode().count("<Upload>")
+
+    def requests(self, method=None):
+        """What was asked of the proxy: methods, and paths within the bucket with their queries."""
+        log = [(done, path.removeprefix(f"/{self.name}/")) for done, path, _ in self.proxy.log]
+        return [request for request in log if method in (None, request[0])]
