@@ -1,8 +1,12 @@
 //! Bytes and a plan become record batches and rejects. No input, no threads.
 
+mod bad;
 mod columns;
+mod first;
 mod landmark;
+mod position;
 mod record;
+mod salvage;
 
 use std::sync::Arc;
 
@@ -10,10 +14,14 @@ use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{SchemaRef, UInt64Type};
 
 use self::columns::Columns;
+pub(crate) use self::first::{First, look};
 pub(crate) use self::landmark::Landmark;
+use self::position::less;
+pub(crate) use self::position::{Position, UNKNOWN};
 use self::record::{Fault, Pushed, Stop};
+use self::salvage::{Bad, Search, Searched, Verdict};
 use crate::error::{ErrorKind, Result};
-use crate::msgpack::{Broken, Cursor, Head, MAX_HEAD, Skipped, Skipper};
+use crate::msgpack::{Broken, Cursor, Head, MAX_HEAD, Skipper};
 use crate::options::{Framing, OnError, ReadOptions};
 use crate::record::{Plan, Role};
 use crate::reject::{Reject, RejectKind, Rejects};
@@ -23,6 +31,8 @@ use crate::vector::Template;
 ///
 /// [`decode`](Self::decode) takes whole records only. What it leaves must come again, with more bytes behind it; the last
 /// call is [`finish`](Self::finish). [`Reader`](crate::Reader) does all this for files and streams.
+///
+/// It does not look ahead: what a [`Reader`](crate::Reader) finds behind damaged bytes, a decoder by itself does not.
 ///
 /// ```
 /// use vecpack::{Decoder, ReadOptions};
@@ -54,53 +64,36 @@ pub struct Decoder {
     /// Bytes that the record at hand takes at the least, as far as is known.
     least: u64,
     rejects: Rejects,
+    /// Records since somebody asked.
+    records: u64,
+    /// How many bytes are looked at to find records behind damage; `None` where it is not looked for.
+    look: Option<usize>,
+    /// Set behind a bad record.
+    search: Option<Search>,
+    /// What is known of the bytes ahead from searches before.
+    searched: Option<Searched>,
+    /// How many bytes were looked at to find records, each as often as it was.
+    looked: u64,
+    /// Where the record begins that was not there in full, and how many bytes it takes at the least.
+    waited: (u64, u64),
+    /// A record that had to be waited for, and begins before this, is not looked into: that costs too much to do it often.
+    patience: u64,
+    /// Number of the last record that was bad.
+    troubled: Option<u64>,
+    saw_head: bool,
 }
 
-/// A place between two records, or between two rows of one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Position {
-    pub(crate) offset: u64,
-    /// Number of the record that comes next.
-    pub(crate) record: u64,
-    /// How many records the array or map that holds them still has; `None` where records simply follow one another.
-    pub(crate) left: Option<u64>,
-    /// How many rows of the next record have been taken already: a matrix may be spread over batches.
-    pub(crate) rows: usize,
-}
-
-impl Position {
-    /// The start of an input.
-    pub(crate) fn start(framing: Framing) -> Self {
-        let left = if framing == Framing::Sequence { None } else { Some(0) };
-        Self { offset: 0, record: 0, left, rows: 0 }
-    }
-
-    /// This place, as counted from the start of the input, where `self` was counted from `base`.
-    pub(crate) fn from(self, base: Self) -> Self {
-        Self {
-            record: base.record + self.record,
-            left: base.left.map(|left| left.saturating_sub(self.record)),
-            ..self
-        }
-    }
-
-    /// The place `records` records of `stride` bytes further on.
-    pub(crate) fn after(self, records: u64, stride: usize) -> Self {
-        Self {
-            offset: self.offset.saturating_add(records.saturating_mul(stride as u64)),
-            record: self.record + records,
-            left: self.left.map(|left| left.saturating_sub(records)),
-            rows: 0,
-        }
-    }
-}
+/// Good records that tell by themselves that they are.
+const CALM: u64 = 8;
 
 enum State {
     /// At the start of a record.
     Start,
     /// Inside a record that is no row.
-    Skip { fault: Fault, skipper: Skipper, start: u64 },
-    /// Behind bytes that cannot be read.
+    Skip { fault: Fault, skipper: Skipper, start: u64, head: Option<Head>, search: bool },
+    /// Behind bytes that cannot be read, on the way to some that can.
+    Lost { fault: Fault, start: u64, head: Option<Head> },
+    /// Behind bytes that cannot be read, and all that follows neither.
     Invalid { start: u64, found: String },
 }
 
@@ -131,13 +124,28 @@ impl Decoder {
             needed: MAX_HEAD,
             least: 0,
             rejects: Rejects::new(plan.max_rejects),
+            records: 0,
+            look: None,
+            search: None,
+            searched: None,
+            looked: 0,
+            waited: (0, 0),
+            patience: 0,
+            troubled: None,
+            saw_head: false,
             plan,
         })
+    }
+
+    /// Looks for records behind damage. [`decode_within`](Self::decode_within) is then what is to be called.
+    pub(crate) fn salvaging(self) -> Self {
+        Self { look: salvage::look(&self.plan), ..self }
     }
 
     /// Begins at another place of an input with this name. `remaining` is how many bytes it holds from there, if that is known.
     pub(crate) fn at(mut self, name: &Arc<str>, position: Position, remaining: Option<u64>) -> Self {
         self.end = remaining.map(|bytes| position.offset.saturating_add(bytes));
+        self.columns.set_name(name);
         (self.name, self.position) = (name.clone(), position);
         self
     }
@@ -147,9 +155,24 @@ impl Decoder {
         Self { stop, end: self.end.map(|end| end.min(stop)), ..self }
     }
 
+    /// Leaves records that begin at `stop` or later to others from now on.
+    pub(crate) fn set_stop(&mut self, stop: u64) {
+        self.stop = stop;
+    }
+
+    /// True where the last records were all good, enough of them to tell so by themselves.
+    pub(crate) fn is_calm(&self) -> bool {
+        self.troubled.is_none_or(|troubled| self.position.record > troubled + CALM)
+    }
+
+    /// True once the head of an array or map of records was read, or what stands in its place.
+    pub(crate) fn saw_head(&self) -> bool {
+        self.saw_head
+    }
+
     /// True when all records in front of the place to stop at have been decoded.
     pub(crate) fn is_stopped(&self) -> bool {
-        self.position.offset >= self.stop && matches!(self.state, State::Start)
+        self.position.offset >= self.stop && matches!(self.state, State::Start) && !self.is_searching()
     }
 
     /// The schema of the batches.
@@ -189,11 +212,16 @@ impl Decoder {
 
     /// Decodes the whole records at the start of `bytes` until the batch is full, and gives how many bytes are done with.
     pub fn decode(&mut self, bytes: &[u8]) -> Result<usize> {
+        self.decode_within(bytes, false)
+    }
+
+    /// The same, where it is known whether the input `ended` with these bytes.
+    pub(crate) fn decode_within(&mut self, bytes: &[u8], ended: bool) -> Result<usize> {
         let begin = self.position.offset;
         let mut left = bytes;
         self.needed = MAX_HEAD;
         while !left.is_empty() && !self.is_full() && !self.is_stopped() {
-            let taken = self.decode_some(left)?;
+            let taken = self.decode_some(left, ended)?;
             if taken == 0 {
                 break;
             }
@@ -232,56 +260,61 @@ impl Decoder {
     /// Counts records that are done with.
     fn count(&mut self, records: u64) {
         self.position.record += records;
+        self.records += records;
         self.position.rows = 0;
         self.least = 0;
-        self.position.left = self.position.left.map(|left| left.saturating_sub(records));
+        self.position.left = self.position.left.map(|left| less(left, records));
     }
 
     /// One record, or a run of equal ones, or some more of a record that is no row. 0: more bytes are needed, or a flush.
-    fn decode_some(&mut self, bytes: &[u8]) -> Result<usize> {
+    fn decode_some(&mut self, bytes: &[u8], ended: bool) -> Result<usize> {
         match &mut self.state {
-            State::Start if self.position.left == Some(0) => self.decode_head(bytes),
+            State::Start if self.position.left == Some(0) => self.decode_head(bytes, ended),
             State::Start => {
                 if let Some(template) = self.template.take_if(|template| bytes.len() >= 2 * template.stride())
                 {
                     let taken = self.decode_run(&template, bytes)?;
                     self.template = Some(template);
                     if taken > 0 {
+                        self.leave_search();
                         return Ok(taken);
                     }
                 }
-                self.decode_record(bytes)
+                self.decode_record(bytes, ended)
             }
-            State::Skip { skipper, .. } => {
+            State::Skip { skipper, search: false, .. } => {
                 let skipped = skipper.skip(bytes);
-                self.skipped(skipped)
+                self.skipped(skipped, bytes, ended)
             }
+            State::Skip { .. } => self.skip_and_search(bytes, ended),
+            State::Lost { .. } => self.search_behind(bytes, ended),
             State::Invalid { .. } => Ok(0),
         }
     }
 
     /// The head of the array or map that holds the records.
-    fn decode_head(&mut self, bytes: &[u8]) -> Result<usize> {
+    fn decode_head(&mut self, bytes: &[u8], ended: bool) -> Result<usize> {
         let mut cursor = Cursor::new(bytes);
         match (self.plan.framing, cursor.head()) {
             (Framing::Array, Ok(Head::Array(records))) | (Framing::Map, Ok(Head::Map(records))) => {
                 self.position.left = Some(records.into());
+                self.saw_head = true;
                 Ok(cursor.at())
             }
             (framing, Ok(head)) => {
                 // Not a record of any array; it is counted as one.
-                self.position.left = Some(1);
-                self.skip(Fault::of_framing(framing, head), 1, bytes)
+                (self.position.left, self.saw_head) = (Some(1), true);
+                self.skip(Fault::of_framing(framing, head), 1, bytes, false, ended)
             }
             (_, Err(Broken::Short(least))) => {
                 self.least = least;
                 Ok(0)
             }
-            (_, Err(Broken::Reserved(at))) => self.invalid_byte(at),
+            (_, Err(Broken::Reserved(at))) => self.invalid_byte(at, bytes, ended),
         }
     }
 
-    fn decode_record(&mut self, bytes: &[u8]) -> Result<usize> {
+    fn decode_record(&mut self, bytes: &[u8], ended: bool) -> Result<usize> {
         self.reserve(bytes);
         let mut cursor = Cursor::new(bytes);
         let pushed = self.push_record(&mut cursor);
@@ -289,17 +322,30 @@ impl Decoder {
         match pushed {
             Ok(_) if length > self.plan.max_record_bytes => {
                 self.columns.roll_back();
-                Ok(self.too_large(length, bytes)?)
+                self.bad(Fault::too_large(length), bytes, ended)
             }
             Ok(Pushed::Partly) => {
                 self.needed = cursor.at();
                 Ok(0)
             }
             Ok(Pushed::Whole(template)) => {
+                let faults = self.columns.take_faults();
+                if !faults.is_empty() && self.look.is_some() && !self.is_sure() {
+                    self.columns.roll_back();
+                    match self.judge(bytes, ended, self.bad_by_head(bytes, Bad::Whole)) {
+                        Verdict::More(needed) => return Ok(self.ask(needed)),
+                        Verdict::Gap(chain) => return self.leave_gap(chain, bytes),
+                        Verdict::Sound | Verdict::Nothing => self.believe(),
+                    }
+                    return self.decode_record(bytes, ended);
+                }
+                if faults.is_empty() {
+                    self.leave_search();
+                }
                 if template.is_some() {
                     self.template = template;
                 }
-                for fault in self.columns.take_faults() {
+                for fault in faults {
                     self.reject(fault, self.position.offset, length)?;
                 }
                 self.columns.commit();
@@ -311,27 +357,29 @@ impl Decoder {
                 match stop {
                     Stop::Error(error) => Err(error),
                     Stop::Broken(Broken::Short(least)) if least > self.plan.max_record_bytes => {
-                        self.too_large(least, bytes)
+                        self.bad(Fault::too_large(least), bytes, ended)
+                    }
+                    Stop::Broken(Broken::Short(least)) if self.look.is_some() && ended => {
+                        self.cut_off(least, bytes)
                     }
                     Stop::Broken(Broken::Short(least)) => {
+                        let near = self.look.map_or(bytes.len(), |look| bytes.len().min(3 * look));
                         // What is there may not be MessagePack, or tell more about the length.
-                        let least = match self.skip_record(bytes) {
-                            Err(Broken::Reserved(at)) => return self.invalid_byte(at),
+                        let least = match self.skip_record(&bytes[..near]) {
+                            Err(Broken::Reserved(at)) => return self.invalid_byte(at, bytes, ended),
                             Err(Broken::Short(more)) => more.max(least),
                             Ok(()) => least,
                         };
                         self.least = least;
+                        self.waited = (self.position.offset, least);
                         let least = usize::try_from(least).unwrap_or(usize::MAX);
                         // Where the end is not known, enough is asked for that looking again costs little.
                         self.needed = if least <= bytes.len() + MAX_HEAD { 2 * bytes.len() } else { least };
                         Ok(0)
                     }
-                    Stop::Broken(Broken::Reserved(at)) => self.invalid_byte(at),
-                    Stop::NotMessagePack(found) => self.invalid(0, found.to_owned()),
-                    Stop::Fault(fault) => {
-                        let objects = self.plan.objects();
-                        self.skip(fault, objects, bytes)
-                    }
+                    Stop::Broken(Broken::Reserved(at)) => self.invalid_byte(at, bytes, ended),
+                    Stop::NotMessagePack(found) => self.leave_messagepack(found, bytes, ended),
+                    Stop::Fault(fault) => self.bad(fault, bytes, ended),
                 }
             }
         }
@@ -343,58 +391,10 @@ impl Decoder {
         (0..self.plan.objects()).try_for_each(|_| cursor.skip())
     }
 
-    fn too_large(&mut self, length: u64, bytes: &[u8]) -> Result<usize> {
-        let objects = self.plan.objects();
-        self.skip(Fault::too_large(length), objects, bytes)
-    }
-
-    /// Begins to step over a record that is no row, of so many objects.
-    fn skip(&mut self, fault: Fault, objects: u64, bytes: &[u8]) -> Result<usize> {
-        let mut skipper = Skipper::of(objects);
-        let skipped = skipper.skip(bytes);
-        self.state = State::Skip { fault, skipper, start: self.position.offset };
-        self.skipped(skipped)
-    }
-
-    /// Goes on after some bytes of a record that is no row.
-    fn skipped(&mut self, skipped: Skipped) -> Result<usize> {
-        match skipped {
-            Skipped::More(taken) => Ok(taken),
-            Skipped::Reserved(taken) => self.invalid_byte(taken),
-            Skipped::Done(taken) => {
-                if let State::Skip { fault, start, .. } = std::mem::replace(&mut self.state, State::Start) {
-                    let length = self.position.offset + taken as u64 - start;
-                    let is_too_large = length > self.plan.max_record_bytes;
-                    let fault = if is_too_large { Fault::too_large(length) } else { fault };
-                    self.reject(fault, start, length)?;
-                    if self.plan.on_error == OnError::Null {
-                        self.reserve(&[]);
-                        self.columns.push_nulls(self.position.record)?;
-                        self.columns.commit();
-                    }
-                    self.count(1);
-                }
-                Ok(taken)
-            }
-        }
-    }
-
-    fn invalid_byte(&mut self, taken: usize) -> Result<usize> {
-        let at = self.position.offset + taken as u64;
-        self.invalid(taken, format!("the byte 0xc1 at byte {at}"))
-    }
-
-    /// Notes that nothing behind `taken` bytes of the current record can be read.
-    fn invalid(&mut self, taken: usize, found: String) -> Result<usize> {
-        let start = match self.state {
-            State::Skip { start, .. } => start,
-            _ => self.position.offset,
-        };
-        self.state = State::Invalid { start, found };
-        if self.plan.on_error == OnError::Raise {
-            self.finish(taken as u64)?;
-        }
-        Ok(taken)
+    /// Asks for so many bytes.
+    fn ask(&mut self, needed: usize) -> usize {
+        self.needed = needed;
+        0
     }
 
     /// Ends the input. `rest` is how many of its bytes [`decode`](Self::decode) did not take: they are part of a record that
@@ -404,9 +404,10 @@ impl Decoder {
         let end = offset + rest;
         let truncated =
             |expected: String, found: String| Fault::input(RejectKind::Truncated, expected, found);
+        let before = self.rejects.count();
         match std::mem::replace(&mut self.state, State::Start) {
             State::Start if rest == 0 => {
-                if let Some(left) = self.position.left.filter(|&left| left > 0) {
+                if let Some(left) = self.position.left.filter(|&left| left > 0 && left != UNKNOWN) {
                     let expected = format!(
                         "{left} more of the records that the {} announces",
                         self.plan.framing.as_str()
@@ -425,19 +426,57 @@ impl Decoder {
                 let found = format!("{} bytes", end - start);
                 self.reject(truncated("a whole record".to_owned(), found), start, end - start)?;
             }
+            State::Lost { fault, start, .. } => {
+                let found = match fault.kind {
+                    RejectKind::Truncated => format!("{} bytes", end - start),
+                    _ => fault.found.to_string(),
+                };
+                self.reject(Fault::input(fault.kind, fault.expected(&self.plan), found), start, end - start)?;
+            }
             State::Invalid { start, found } => {
                 let fault = Fault::input(RejectKind::Invalid, "a MessagePack object".to_owned(), found);
                 self.reject(fault, start, end - start)?;
             }
         }
+        self.records += self.rejects.count() - before;
         self.position = Position::start(self.plan.framing);
         (self.end, self.needed, self.least) = (None, MAX_HEAD, 0);
+        (self.search, self.searched, self.troubled) = (None, None, None);
+        (self.waited, self.patience) = ((0, 0), 0);
         Ok(())
+    }
+
+    /// Ends the input, of which the rest cannot be read for this reason; `rest` bytes of it are there and not taken.
+    pub(crate) fn finish_damaged(&mut self, rest: u64, reason: std::io::Error) -> Result<()> {
+        if self.plan.on_error == OnError::Raise {
+            return Err(reason.into());
+        }
+        let start = match self.state {
+            State::Skip { start, .. } | State::Lost { start, .. } | State::Invalid { start, .. } => start,
+            State::Start => self.position.offset,
+        };
+        let fault = Fault::input(RejectKind::Invalid, "the rest of the input".to_owned(), reason.to_string());
+        self.reject(fault, start, self.position.offset + rest - start)?;
+        self.records += 1;
+        // Nothing is left to be cut off.
+        self.position.left = self.position.left.map(|_| UNKNOWN);
+        self.state = State::Start;
+        self.finish(0)
+    }
+
+    /// How many records there were since the last call, good or bad.
+    pub(crate) fn take_records(&mut self) -> u64 {
+        std::mem::take(&mut self.records)
+    }
+
+    /// What was rejected since the batch before, without the rows.
+    pub(crate) fn take_rejects(&mut self) -> Rejects {
+        std::mem::replace(&mut self.rejects, Rejects::new(self.plan.max_rejects))
     }
 
     /// The rows so far, with what was rejected; `None` where there is neither.
     pub fn flush(&mut self) -> Result<Option<Decoded>> {
-        let rejects = std::mem::replace(&mut self.rejects, Rejects::new(self.plan.max_rejects));
+        let rejects = self.take_rejects();
         if self.columns.rows() == 0 && rejects.count() == 0 {
             return Ok(None);
         }
@@ -456,7 +495,8 @@ impl Decoder {
         if self.plan.on_error == OnError::Raise {
             return Err(ErrorKind::Decode(reject()).into());
         }
-        self.rejects.push(reject);
+        self.rejects.push(fault.kind, reject);
+        self.troubled = Some(record);
         Ok(())
     }
 }
@@ -472,41 +512,5 @@ impl Decoded {
             self.batch = RecordBatch::try_new(self.batch.schema(), columns)?;
         }
         Ok(())
-    }
-}
-
-/// What the first record of a stretch tells of those that follow.
-pub(crate) enum First {
-    /// They may all be like it, from this place on.
-    Template(Position, Template),
-    /// They may be told by this.
-    Landmark(Landmark),
-    Nothing,
-}
-
-/// Looks at the record at the start of `bytes`, which is at `position`. The error asks for more bytes.
-pub(crate) fn look(plan: &Plan, mut position: Position, bytes: &[u8]) -> Result<First, u64> {
-    let mut cursor = Cursor::new(bytes);
-    let short = |broken| match broken {
-        Broken::Short(needed) if needed <= plan.max_record_bytes => Err(needed),
-        _ => Ok(First::Nothing),
-    };
-    if position.left == Some(0) {
-        match (plan.framing, cursor.head()) {
-            (Framing::Array, Ok(Head::Array(records))) => position.left = Some(records.into()),
-            (_, Err(broken)) => return short(broken),
-            _ => return Ok(First::Nothing),
-        }
-        position.offset += cursor.at() as u64;
-    }
-    let record = cursor.rest();
-    match record::template(plan, &mut cursor) {
-        Ok(Some(template)) => return Ok(First::Template(position, template)),
-        Ok(None) => {}
-        Err(broken) => return short(broken),
-    }
-    match Landmark::of(plan, record) {
-        Ok(landmark) => Ok(landmark.map_or(First::Nothing, First::Landmark)),
-        Err(broken) => short(broken),
     }
 }

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 
 use arrow::error::ArrowError;
 
+use crate::options::FailAfter;
 use crate::reject::Reject;
-use crate::text::printable;
+use crate::text::{count, grouped, printable};
 
 /// `Result` with vecpack's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -23,6 +24,17 @@ pub enum ErrorKind {
     Decode(Reject),
     /// A vector that the caller gave could not become a row.
     Item(Reject),
+    /// More records were rejected than [`fail_after`](crate::ReadOptions::fail_after) allows.
+    TooManyRejects {
+        /// How many were rejected so far.
+        rejects: u64,
+        /// How many records were looked at so far.
+        records: u64,
+        /// What was allowed.
+        limit: FailAfter,
+        /// The first one.
+        first: Reject,
+    },
     /// The columns cannot be known, or do not fit together.
     Schema(String),
     /// An option has a value that cannot be used.
@@ -124,6 +136,13 @@ impl fmt::Display for ErrorKind {
                 write!(f, "{reject} (on_error `skip` leaves such records out and lists them)")
             }
             Self::Item(reject) => write!(f, "{reject}"),
+            Self::TooManyRejects { rejects, records, limit, first } => {
+                let (rejects, records) = (grouped(*rejects), count(*records, "record"));
+                write!(
+                    f,
+                    "{rejects} of {records} rejected, fail_after allows {limit}; the first one: {first}"
+                )
+            }
             Self::Schema(message) | Self::Option(message) | Self::Internal(message) => f.write_str(message),
             Self::Io { path: Some(path), source } => write!(f, "{}: {source}", path.display()),
             Self::Io { path: None, source } => write!(f, "{source}"),

@@ -1,5 +1,6 @@
 //! The read options: one struct, the same in Rust, Python and on the command line.
 
+use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -45,6 +46,76 @@ impl FromStr for OnError {
             .into_iter()
             .find(|policy| policy.as_str() == name)
             .ok_or_else(|| Error::option(format!("on_error `{name}` is not known: use raise, skip or null")))
+    }
+}
+
+/// How much may be rejected before a scan fails: more than so many records, or more than such a share of them.
+///
+/// In text it is `1000` or `1%`.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub enum FailAfter {
+    /// So many records.
+    Rejects(u64),
+    /// Such a share of all records, from 0 to 1. Judged from [`FailAfter::SOON`] records on, and at the end.
+    Share(f64),
+}
+
+impl FailAfter {
+    /// So many records must have been looked at before a share of them says anything about all.
+    pub const SOON: u64 = 1000;
+
+    pub(crate) fn is_exceeded(self, rejects: u64, records: u64, end: bool) -> bool {
+        match self {
+            Self::Rejects(most) => rejects > most,
+            Self::Share(share) => {
+                (end || records >= Self::SOON) && rejects as f64 > share * records.max(rejects) as f64
+            }
+        }
+    }
+}
+
+impl fmt::Display for FailAfter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rejects(most) => write!(f, "{most}"),
+            // As it was written: 0.07 is not quite 7 / 100.
+            Self::Share(share) => write!(f, "{}%", (share * 1e10).round() / 1e8),
+        }
+    }
+}
+
+impl FromStr for FailAfter {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let text = text.trim();
+        let unknown = || {
+            Error::option(format!(
+                "fail_after `{text}` is not known: use a number of records, or a share as 1%"
+            ))
+        };
+        match text.strip_suffix('%') {
+            None => text.parse().map(Self::Rejects).map_err(|_| unknown()),
+            Some(percent) => match percent.trim().parse::<f64>() {
+                Ok(percent) if (0.0..=100.0).contains(&percent) => Ok(Self::Share(percent / 100.0)),
+                _ => Err(unknown()),
+            },
+        }
+    }
+}
+
+impl TryFrom<String> for FailAfter {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Self> {
+        text.parse()
+    }
+}
+
+impl From<FailAfter> for String {
+    fn from(limit: FailAfter) -> Self {
+        limit.to_string()
     }
 }
 
@@ -121,6 +192,8 @@ pub struct ReadOptions {
     pub on_error: OnError,
     /// How many rejects keep their details; the count is always exact.
     pub max_rejects: usize,
+    /// How much may be rejected before the scan fails; no limit if not given.
+    pub fail_after: Option<FailAfter>,
     /// The most rows in a batch; no bound if not given.
     pub batch_rows: Option<usize>,
     /// The most bytes of vectors in a batch (one row at least).
@@ -152,6 +225,7 @@ impl Default for ReadOptions {
             infer_records: 1000,
             on_error: OnError::default(),
             max_rejects: 10_000,
+            fail_after: None,
             batch_rows: None,
             // One huge page: larger batches leave the second-level cache before anybody has read them.
             batch_bytes: 2 << 20,
@@ -297,6 +371,11 @@ impl ReadOptions {
         Self { max_rejects, ..self }
     }
 
+    /// Sets [`fail_after`](Self::fail_after).
+    pub fn with_fail_after(self, fail_after: FailAfter) -> Self {
+        Self { fail_after: Some(fail_after), ..self }
+    }
+
     /// Sets [`batch_rows`](Self::batch_rows).
     pub fn with_batch_rows(self, batch_rows: usize) -> Self {
         Self { batch_rows: Some(batch_rows), ..self }
@@ -331,6 +410,9 @@ impl ReadOptions {
             Self { max_record_bytes: 0, .. } => zero("max_record_bytes"),
             Self { max_depth: 0, .. } => zero("max_depth"),
             Self { max_depth: 257.., .. } => Err(Error::option("max_depth must be at most 256")),
+            Self { fail_after: Some(FailAfter::Share(share)), .. } if !(0.0..=1.0).contains(share) => {
+                Err(Error::option("fail_after must be a share from 0% to 100%"))
+            }
             Self { columns: Some(columns), .. } if columns.is_empty() => {
                 Err(Error::option("columns must name at least one column"))
             }

@@ -1,10 +1,13 @@
 //! Records that could not become rows, kept as data.
 
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, StringArray, UInt64Array};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+
+use crate::text::{count, grouped};
 
 /// Why a record could not become a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -18,7 +21,7 @@ pub enum RejectKind {
     Type,
     /// A number does not fit the element type of the column.
     Value,
-    /// The bytes are not MessagePack; the rest of their file cannot be read.
+    /// The bytes are not MessagePack, or not as they stand: up to the next record that was found, or the end of the file.
     Invalid,
     /// The record is larger than `max_record_bytes`, or a value than its column can hold.
     TooLarge,
@@ -27,6 +30,17 @@ pub enum RejectKind {
 }
 
 impl RejectKind {
+    /// All of them, in the order in which they are told.
+    pub const ALL: [Self; 7] = [
+        Self::Dimension,
+        Self::Type,
+        Self::Value,
+        Self::Truncated,
+        Self::Invalid,
+        Self::TooLarge,
+        Self::Unsupported,
+    ];
+
     /// The word that stands in the `kind` column.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -37,6 +51,19 @@ impl RejectKind {
             Self::Invalid => "invalid",
             Self::TooLarge => "too_large",
             Self::Unsupported => "unsupported",
+        }
+    }
+
+    /// Its place in [`ALL`](Self::ALL).
+    fn place(self) -> usize {
+        match self {
+            Self::Dimension => 0,
+            Self::Type => 1,
+            Self::Value => 2,
+            Self::Truncated => 3,
+            Self::Invalid => 4,
+            Self::TooLarge => 5,
+            Self::Unsupported => 6,
         }
     }
 }
@@ -71,9 +98,7 @@ impl Reject {
                 format!("the input ends inside the record: expected {expected}, found {found}")
             }
             RejectKind::Invalid => {
-                format!(
-                    "not MessagePack, the rest of the file cannot be read: expected {expected}, found {found}"
-                )
+                format!("not MessagePack: expected {expected}, found {found}")
             }
             _ => format!("expected {expected}, found {found}"),
         }
@@ -94,28 +119,52 @@ impl fmt::Display for Reject {
     }
 }
 
-/// What was rejected during a scan: an exact count, and the details of the first ones.
+/// What was rejected during a scan: exact counts, and the details of the first ones.
 #[derive(Debug, Clone, Default)]
 pub struct Rejects {
     details: Vec<Reject>,
-    count: u64,
+    /// Of each kind, in the order of [`RejectKind::ALL`].
+    counts: [u64; RejectKind::ALL.len()],
     keep: usize,
+    /// The first one, also where no details are kept.
+    first: Option<Reject>,
+    /// Records that were looked at.
+    records: u64,
 }
 
 impl Rejects {
     /// An empty list that will keep the details of the first `keep` rejects.
     pub fn new(keep: usize) -> Self {
-        Self { details: Vec::new(), count: 0, keep }
+        Self { keep, ..Self::default() }
     }
 
     /// How many records were rejected. Exact, also beyond the details.
     pub fn count(&self) -> u64 {
-        self.count
+        self.counts.iter().sum()
+    }
+
+    /// How many were rejected of each kind that came. Exact, also beyond the details.
+    pub fn kinds(&self) -> impl Iterator<Item = (RejectKind, u64)> + '_ {
+        RejectKind::ALL.into_iter().zip(self.counts).filter(|(_, count)| *count > 0)
+    }
+
+    /// The first one. There whenever one was rejected, also where `max_rejects` keeps no details.
+    pub fn first(&self) -> Option<&Reject> {
+        self.first.as_ref()
     }
 
     /// The first rejects, in the order of their files and records.
     pub fn details(&self) -> &[Reject] {
         &self.details
+    }
+
+    /// How many records were looked at, good or bad. What is left out as damage counts as one.
+    pub fn records(&self) -> u64 {
+        self.records
+    }
+
+    pub(crate) fn saw(&mut self, records: u64) {
+        self.records += records;
     }
 
     /// The schema of [`to_record_batch`](Self::to_record_batch).
@@ -133,6 +182,17 @@ impl Rejects {
             text("found"),
             text("message"),
         ]))
+    }
+
+    /// How many details there are not, because more records were rejected than keep theirs.
+    pub fn omitted(&self) -> u64 {
+        self.count() - self.details.len() as u64
+    }
+
+    /// Number and kinds in a few words: `3 records rejected: 2 dimension, 1 truncated`.
+    pub fn summary(&self) -> String {
+        let kinds: Vec<_> = self.kinds().map(|(kind, count)| (kind.as_str(), count)).collect();
+        summary(self.count(), &kinds)
     }
 
     /// The details as an Arrow record batch, one row a reject.
@@ -165,24 +225,53 @@ impl Rejects {
         self.details.len() < self.keep
     }
 
-    pub(crate) fn push(&mut self, reject: impl FnOnce() -> Reject) {
-        self.count += 1;
+    pub(crate) fn push(&mut self, kind: RejectKind, reject: impl FnOnce() -> Reject) {
+        self.counts[kind.place()] += 1;
+        if self.first.is_some() && !self.has_room() {
+            return;
+        }
+        let reject = reject();
+        if self.first.is_none() {
+            self.first = Some(reject.clone());
+        }
         if self.has_room() {
-            self.details.push(reject());
+            self.details.push(reject);
         }
     }
 
     /// Numbers the records from `first` on instead of from 0.
     pub(crate) fn renumber(&mut self, first: u64) {
-        self.details.iter_mut().for_each(|reject| reject.record += first);
+        self.details.iter_mut().chain(&mut self.first).for_each(|reject| reject.record += first);
     }
 
     /// Adds what was rejected later in the input, in `file`.
     pub(crate) fn append(&mut self, later: Rejects, file: &Arc<str>) {
-        self.count += later.count;
+        for (count, more) in self.counts.iter_mut().zip(later.counts) {
+            *count += more;
+        }
+        if self.first.is_none() {
+            self.first = later.first.map(|reject| Reject { file: file.clone(), ..reject });
+        }
         let room = self.keep.saturating_sub(self.details.len());
         self.details.extend(
             later.details.into_iter().take(room).map(|reject| Reject { file: file.clone(), ..reject }),
         );
     }
+}
+
+/// `3 records rejected: 2 dimension, 1 truncated`.
+pub(crate) fn summary(rejects: u64, kinds: &[(&str, u64)]) -> String {
+    let kinds: Vec<String> =
+        kinds.iter().map(|(kind, count)| format!("{} {kind}", grouped(*count))).collect();
+    let colon = if kinds.is_empty() { "" } else { ": " };
+    format!("{} rejected{colon}{}", count(rejects, "record"), kinds.join(", "))
+}
+
+/// What to add to that: where the details are, and whether all of them.
+pub(crate) fn listed(rejects: u64, listed: u64, file: Option<&Path>) -> String {
+    let Some(file) = file.map(Path::display) else { return String::new() };
+    if listed < rejects {
+        return format!("; the first {} are in {file} (max_rejects)", grouped(listed));
+    }
+    format!("; they are in {file}")
 }

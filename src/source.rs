@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 
 use arrow::datatypes::SchemaRef;
 
+use crate::decode::{Decoder, Position, UNKNOWN};
 use crate::error::{Error, Result};
-use crate::input::{Blocks, Check, Input, Opened, Span, discover, learn_sizes};
+use crate::input::{Blocks, Check, Damaged, Input, Opened, Span, discover, learn_sizes};
 use crate::msgpack::{Cursor, Head, MAX_HEAD, Skipped, Skipper};
-use crate::options::{Framing, ReadOptions};
+use crate::options::{Framing, OnError, ReadOptions};
 use crate::pool::lock;
 use crate::reader::{Reader, Shown};
 use crate::record::{Column, Findings, Inference, Inferred, Plan};
@@ -277,17 +278,21 @@ const GLANCE: usize = 64 << 10;
 fn infer(inputs: &[Input], options: &ReadOptions) -> Result<Findings> {
     let mut inference = Inference::new(options);
     let buffers = Arc::default();
+    let raise = options.on_error == OnError::Raise;
     for input in inputs {
         let rest = match input.open(options.max_expansion)? {
             Opened::Stream(mut stream) => {
                 // A stream may not open twice: what is read here goes back.
                 let mut read = Vec::new();
                 let most = usize::try_from(options.max_record_bytes).unwrap_or(usize::MAX);
-                let rest = infer_stream(&mut inference, &mut stream, &mut read, most.saturating_add(1 << 20));
+                let rest =
+                    infer_stream(&mut inference, &mut stream, &mut read, most.saturating_add(1 << 20), raise);
                 input.put_back(read, stream);
                 rest
             }
-            opened => infer_blocks(&mut inference, Blocks::new(opened, &buffers), &mut Asking::of(input)),
+            opened => {
+                infer_blocks(&mut inference, Blocks::new(opened, &buffers), (&mut Asking::of(input), raise))
+            }
         };
         match rest.map_err(|error| input.error(error))? {
             Some(rest) => inference.next_input(rest),
@@ -323,7 +328,7 @@ impl<'a> Asking<'a> {
 fn infer_blocks(
     inference: &mut Inference<'_>,
     mut blocks: Blocks,
-    asking: &mut Asking<'_>,
+    (asking, raise): (&mut Asking<'_>, bool),
 ) -> std::io::Result<Option<u64>> {
     let mut needed = MAX_HEAD;
     loop {
@@ -333,7 +338,12 @@ fn infer_blocks(
         match inference.infer(bytes, ended) {
             Inferred::Done => return Ok(None),
             Inferred::Unreadable => return Ok(Some(0)),
-            Inferred::Consumed(0, _) if ended => return Ok(Some(length as u64)),
+            Inferred::Consumed(0, _) if ended => {
+                return match blocks.take_damage() {
+                    Some(damage) if raise => Err(damage),
+                    _ => Ok(Some(length as u64)),
+                };
+            }
             Inferred::Consumed(taken, more) => {
                 blocks.consume(taken);
                 // A record that is not there in full: more of it.
@@ -350,6 +360,7 @@ fn infer_stream(
     stream: &mut dyn std::io::Read,
     read: &mut Vec<u8>,
     most: usize,
+    raise: bool,
 ) -> std::io::Result<Option<u64>> {
     let (mut done, mut ended) = (0, false);
     loop {
@@ -370,6 +381,8 @@ fn infer_stream(
             read.truncate(length + more.as_ref().unwrap_or(&0));
             match more {
                 Ok(0) => ended = true,
+                // The scan will come to it as well.
+                Err(error) if !raise && Damaged::of(&error).is_some() => ended = true,
                 Err(error) if error.kind() != std::io::ErrorKind::Interrupted => return Err(error),
                 _ => {}
             }
@@ -379,7 +392,7 @@ fn infer_stream(
 
 /// Cuts an input into `parts` of about equal size, between records. What cannot be cut stays in one piece: a stream, what is compressed, and an
 /// input of more than one array or map of records, or of one that is cut off.
-fn cut(input: &Input, plan: &Plan, size: u64, parts: usize) -> Result<Vec<(Input, u64)>> {
+fn cut(input: &Input, plan: &Arc<Plan>, size: u64, parts: usize) -> Result<Vec<(Input, u64)>> {
     let framing = plan.framing;
     let whole = || vec![(input.clone(), size)];
     let opened = input.open(plan.max_expansion)?;
@@ -404,6 +417,11 @@ fn cut(input: &Input, plan: &Plan, size: u64, parts: usize) -> Result<Vec<(Input
         begin = Span { start: begin.start + head as u64, inside: true, ..begin };
     }
     let objects = if framing == Framing::Map { 2 } else { 1 };
+    if plan.on_error != OnError::Raise && framing != Framing::Map {
+        let spans = cut_by_decoding(input, plan, blocks, (begin, left), parts)?;
+        let part = |span: Span| (input.clone().with_span(span), span.end - span.start);
+        return Ok(spans.map_or_else(whole, |spans| spans.into_iter().map(part).collect()));
+    }
     let mut spans = vec![begin];
     let mut record = begin.record;
     let mut skipper = Skipper::of(objects);
@@ -446,4 +464,55 @@ fn cut(input: &Input, plan: &Plan, size: u64, parts: usize) -> Result<Vec<(Input
     }
     let part = |span: Span| (input.clone().with_span(span), span.end - span.start);
     Ok(spans.into_iter().map(part).collect())
+}
+
+/// The same where damaged bytes are left out: records begin where the decoder says. `None` for an array that is not all of the
+/// input, or of which it is not known where it ends.
+fn cut_by_decoding(
+    input: &Input,
+    plan: &Arc<Plan>,
+    mut blocks: Blocks,
+    (begin, left): (Span, Option<u64>),
+    parts: usize,
+) -> Result<Option<Vec<Span>>> {
+    let position = Position { offset: begin.start, record: begin.record, left, rows: 0 };
+    let size = begin.end - begin.start;
+    let mut decoder =
+        Decoder::with_plan(plan.clone())?.salvaging().at(input.name(), position, blocks.known_left());
+    let mut spans = vec![begin];
+    let share = |spans: &[Span]| match u128::from(size) * spans.len() as u128 / parts as u128 {
+        share if spans.len() < parts => begin.start + share as u64,
+        _ => u64::MAX,
+    };
+    let mut stop = share(&spans);
+    let mut asking = Asking::of(input);
+    loop {
+        asking.ask().map_err(|error| input.error(error))?;
+        decoder.set_stop(stop);
+        let (bytes, last) = blocks.fill_to_end(decoder.needed()).map_err(|error| input.error(error))?;
+        let taken = decoder.decode_within(bytes, last)?;
+        blocks.consume(taken);
+        let place = decoder.position();
+        if left.is_some() && (place.left == Some(UNKNOWN) || decoder.saw_head()) {
+            return Ok(None);
+        }
+        if left.is_some() && place.left == Some(0) {
+            return Ok((place.offset == begin.end).then_some(spans));
+        }
+        if decoder.is_full() {
+            decoder.flush()?;
+        } else if decoder.is_stopped() {
+            stop = place.offset + 1;
+            // What is damaged stays in one piece with what tells where it ends.
+            if decoder.is_calm() && place.offset < begin.end && place.rows == 0 {
+                if let Some(before) = spans.last_mut() {
+                    before.end = place.offset;
+                }
+                spans.push(Span { start: place.offset, end: begin.end, record: place.record, inside: true });
+                stop = stop.max(share(&spans));
+            }
+        } else if decoder.is_invalid() || (last && taken == 0) {
+            return Ok(left.is_none().then_some(spans));
+        }
+    }
 }

@@ -244,17 +244,124 @@ fn broken_records_are_skipped_or_become_nulls() {
             run(&directory, &["to-arrow", "broken.msgpack", "-o", "-", "--on-error", policy]).expect(0);
         assert_eq!(arrow_stream(&ended.stdout), expected);
         let lines: Vec<&str> = ended.stderr.lines().collect();
-        assert_eq!(lines[0], "rejected 3 records");
         assert_eq!(lines.len(), 4);
-        let reject = "         broken.msgpack: record 3 (byte 54, field `vector`): expected 16 bytes (4 x <f4), found 12 bytes";
-        assert_eq!(lines[1], reject);
-        assert!(lines[2].contains("record 4 (byte 68"), "{}", lines[2]);
+        assert_eq!(lines[3], "3 records rejected: 2 dimension, 1 type");
+        let reject = "rejected broken.msgpack: record 3 (byte 54, field `vector`): expected 16 bytes (4 x <f4), found 12 bytes";
+        assert_eq!(lines[0], reject);
+        assert!(lines[1].contains("record 4 (byte 68"), "{}", lines[1]);
         let out = format!("{policy}.parquet");
         let ended =
             run(&directory, &["to-parquet", "broken.msgpack", "-o", &out, "--on-error", policy]).expect(0);
         assert!(ended.stderr.contains(&format!("read     {} rows", expected.len())), "{}", ended.stderr);
-        assert!(ended.stderr.contains(&format!("\nrejected 3 records\n{reject}\n")), "{}", ended.stderr);
+        assert!(ended.stderr.starts_with(&format!("{reject}\n")), "{}", ended.stderr);
+        assert!(ended.stderr.ends_with("\n3 records rejected: 2 dimension, 1 type\n"), "{}", ended.stderr);
     }
+}
+
+/// The name of a directory.
+fn base(directory: &TempDir) -> String {
+    directory.path().file_name().unwrap().to_str().unwrap().to_owned()
+}
+
+/// The lines of a file of rejects.
+fn lines_of(directory: &TempDir, name: &str) -> Vec<Value> {
+    let text = fs::read_to_string(directory.path().join(name)).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn rejects_are_written_to_a_file_whether_the_work_is_done_or_fails() {
+    let directory = directory();
+    let to_parquet =
+        ["to-parquet", "broken.msgpack", "-o", "out.parquet", "--on-error", "skip", "--overwrite"];
+    let to_arrow = ["to-arrow", "broken.msgpack", "-o", "out.arrow", "--on-error", "skip", "--overwrite"];
+    for arguments in [to_parquet, to_arrow] {
+        let ended = run(&directory, &[&arguments[..], &["--rejects", "bad.jsonl"]].concat()).expect(0);
+        let last = "3 records rejected: 2 dimension, 1 type; they are in bad.jsonl";
+        assert_eq!(ended.stderr.lines().last(), Some(last), "{}", ended.stderr);
+        let lines = lines_of(&directory, "bad.jsonl");
+        assert_eq!(lines.len(), 3);
+        assert_eq!((&lines[0]["record"], &lines[0]["offset"]), (&3.into(), &54.into()));
+        assert_eq!((&lines[0]["file"], &lines[0]["kind"]), (&"broken.msgpack".into(), &"dimension".into()));
+        assert_eq!(lines[2]["message"], "expected a vector of 16 bytes (4 x <f4), found the integer 42");
+
+        // What was rejected until the limit was reached.
+        fs::remove_file(directory.path().join(arguments[3])).unwrap();
+        let limit = ["--rejects", "bad.jsonl", "--fail-after", "2"];
+        let ended = run(&directory, &[&arguments[..], &limit].concat()).expect(1);
+        let reason =
+            "3 of 7 records rejected, fail_after allows 2; the first one: broken.msgpack: record 3 (byte 54";
+        assert!(ended.stderr.contains(reason), "{}", ended.stderr);
+        assert_eq!(lines_of(&directory, "bad.jsonl").len(), 3);
+        assert_eq!(names(directory.path()), ["bad.jsonl", "broken.msgpack", "good.msgpack"]);
+
+        // None, but a file that can be read; it is not replaced unless that is asked for.
+        let mut good = arguments;
+        good[1] = "good.msgpack";
+        run(&directory, &[&good[..], &["--rejects", "bad.jsonl"]].concat()).expect(0);
+        assert_eq!(fs::read(directory.path().join("bad.jsonl")).unwrap(), b"");
+        run(&directory, &[&good[..6], &["--rejects", "bad.jsonl"]].concat()).expect(1);
+        fs::remove_file(directory.path().join("bad.jsonl")).unwrap();
+        for name in ["bad.csv", "bad", arguments[3]] {
+            let ended = run(&directory, &[&good[..], &["--rejects", name]].concat()).expect(2);
+            assert!(ended.stderr.contains("rejects: "), "{}", ended.stderr);
+        }
+        fs::remove_file(directory.path().join(arguments[3])).unwrap();
+    }
+}
+
+/// Else what reads the directory would take it for data.
+#[test]
+fn a_file_of_rejects_lies_outside_of_what_is_written() {
+    let directory = directory();
+    let around = format!("../{}/out/bad.parquet", base(&directory));
+    for _ in 0..2 {
+        for name in ["out/bad.parquet", "./out/bad.jsonl", &around, "out/more/bad.jsonl"] {
+            let arguments = ["to-parquet", "good.msgpack", "-o", "out/", "--overwrite", "--rejects", name];
+            let ended = run(&directory, &arguments).expect(2);
+            assert!(ended.stderr.contains("is what is written to, or in it"), "{}", ended.stderr);
+        }
+        run(&directory, &["to-parquet", "good.msgpack", "-o", "out/", "--overwrite"]).expect(0);
+    }
+}
+
+#[test]
+fn a_file_of_rejects_says_when_it_has_the_first_ones_only() {
+    let directory = directory();
+    let arguments =
+        ["to-parquet", "broken.msgpack", "-o", "out.parquet", "--on-error", "skip", "--max-rejects", "1"];
+    let more = ["--rejects", "bad.jsonl", "--overwrite"];
+    let ended = run(&directory, &[&arguments[..], &more].concat()).expect(0);
+    assert!(ended.stderr.ends_with("; the first 1 are in bad.jsonl (max_rejects)\n"), "{}", ended.stderr);
+    let report = run(&directory, &[&arguments[..], &more, &["--json"]].concat()).expect(0).json();
+    assert_eq!((&report["rejects"], &report["rejects_listed"]), (&3.into(), &1.into()));
+    assert_eq!(report["reject_kinds"], serde_json::json!({"dimension": 2, "type": 1}));
+    assert_eq!(report["rejects_file"], "bad.jsonl");
+    assert_eq!(lines_of(&directory, "bad.jsonl").len(), 1);
+}
+
+#[test]
+fn a_share_of_bad_records_is_judged_at_the_end_and_once_there_are_enough() {
+    let directory = directory();
+    let share = |limit: &str| {
+        let arguments =
+            ["to-arrow", "broken.msgpack", "-o", "-", "--on-error", "skip", "--fail-after", limit];
+        run(&directory, &arguments)
+    };
+    share("43%").expect(0);
+    let ended = share("42%").expect(1);
+    assert!(ended.stderr.contains("3 of 7 records rejected, fail_after allows 42%"), "{}", ended.stderr);
+    share("3").expect(0);
+    for wrong in ["x", "101%", "-1", "%"] {
+        share(wrong).expect(2);
+    }
+    // A directory of files is one run.
+    fs::write(directory.path().join("more.msgpack"), records(0..10)).unwrap();
+    let arguments = ["to-parquet", "broken.msgpack", "more.msgpack", "-o", "out/", "--on-error", "skip"];
+    run(&directory, &[&arguments[..], &["--fail-after", "18%"]].concat()).expect(0);
+    let ended =
+        run(&directory, &[&arguments[..], &["--overwrite", "--fail-after", "17%"]].concat()).expect(1);
+    assert!(ended.stderr.contains("3 of 17 records"), "{}", ended.stderr);
 }
 
 #[test]
@@ -264,10 +371,11 @@ fn many_rejects_are_counted_and_few_are_shown() {
     let arguments =
         ["to-parquet", "many.msgpack", "-o", "out.parquet", "--on-error", "skip", "--max-rejects"];
     let ended = run(&directory, &[&arguments[..], &["7"]].concat()).expect(0);
-    assert!(ended.stderr.contains("\nrejected 2,000 records\n"), "{}", ended.stderr);
-    assert!(ended.stderr.ends_with("\n         and 1,995 more\n"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("\n         and 1,995 more\n"), "{}", ended.stderr);
+    assert!(ended.stderr.ends_with("\n2,000 records rejected: 2,000 type\n"), "{}", ended.stderr);
     let ended = run(&directory, &[&arguments[..], &["0", "--overwrite"]].concat()).expect(0);
-    assert!(ended.stderr.ends_with("\nrejected 2,000 records\n"), "{}", ended.stderr);
+    assert!(ended.stderr.ends_with("\n2,000 records rejected: 2,000 type\n"), "{}", ended.stderr);
+    assert!(!ended.stderr.contains("rejected many"), "{}", ended.stderr);
 }
 
 #[test]

@@ -300,6 +300,26 @@ fn every_call_that_fails_leaves_a_file_old_or_complete() {
     eprintln!("file: {tried} calls failed, one at a time");
 }
 
+/// A file of more than a few MiB asks for space ahead of its writes, and gives back what it does not need.
+#[test]
+fn a_file_that_gets_no_space_ahead_is_complete_all_the_same() {
+    if !strace_works() {
+        return;
+    }
+    let place = Place::new(&[200_000]);
+    fs::create_dir(place.join("out")).unwrap();
+    for (call, error, is_harmless) in
+        [("fallocate", "ENOSPC", true), ("fallocate", "EOPNOTSUPP", true), ("ftruncate", "EIO", false)]
+    {
+        fs::write(place.join("out/file.parquet"), OLD).unwrap();
+        let output = inject(&place, call, error, 1, "out/file.parquet", &["--overwrite"]).unwrap();
+        let what = format!("{call} {error}: {:?} {}", output.status, text(&output));
+        assert_eq!(output.status.success(), is_harmless, "{what}");
+        assert_eq!(place.assert_old_or_complete("out/file.parquet", &what), is_harmless, "{what}");
+        place.assert_nothing_left("out", &what);
+    }
+}
+
 #[test]
 fn every_call_that_fails_leaves_a_directory_that_can_be_resumed() {
     if !strace_works() {

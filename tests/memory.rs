@@ -2,51 +2,21 @@
 //!
 //! This test program counts all that it allocates. Mappings are not allocations: those are watched as address space.
 
-#![allow(clippy::unwrap_used, unsafe_code)]
+#![allow(clippy::unwrap_used, unsafe_code, unreachable_pub)]
 
+#[path = "support/counting.rs"]
+mod counting;
 mod support;
 
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use vecpack::{Decoder, Input, OnError, ReadOptions, Source};
 
+use self::counting::Counting;
 use self::support::{Pieces, record};
-
-struct Counting;
-
-static NOW: AtomicUsize = AtomicUsize::new(0);
-static PEAK: AtomicUsize = AtomicUsize::new(0);
-
-// SAFETY: every call goes to the system's allocator unchanged; all else is counting.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count(layout.size());
-        // SAFETY: the caller's promise is the one that is asked for.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        count(layout.size());
-        // SAFETY: as above.
-        unsafe { System.alloc_zeroed(layout) }
-    }
-
-    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        NOW.fetch_sub(layout.size(), Ordering::Relaxed);
-        // SAFETY: as above.
-        unsafe { System.dealloc(memory, layout) }
-    }
-}
 
 #[global_allocator]
 static COUNTING: Counting = Counting;
-
-fn count(size: usize) {
-    let now = NOW.fetch_add(size, Ordering::Relaxed) + size;
-    PEAK.fetch_max(now, Ordering::Relaxed);
-}
 
 const MIB: usize = 1 << 20;
 
@@ -55,11 +25,8 @@ static TURN: Mutex<()> = Mutex::new(());
 
 /// How many bytes `work` had allocated at the most, beyond what there was before.
 fn peak<T>(work: impl FnOnce() -> T) -> (usize, T) {
-    let before = NOW.load(Ordering::Relaxed);
-    PEAK.store(before, Ordering::Relaxed);
     let address_space = address_space();
-    let result = work();
-    let peak = PEAK.load(Ordering::Relaxed).saturating_sub(before);
+    let (peak, result) = counting::peak(work);
     assert!(address_space_grew(address_space) < 512 * MIB, "mapped without reason");
     (peak, result)
 }

@@ -1,6 +1,6 @@
 //! Names of options, what they turn into, and sample data.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 mod support;
 
@@ -84,6 +84,51 @@ fn options_survive_being_written_and_read() {
     for wrong in [r#"{"dimm": 4}"#, r#"{"raw_dtype": "x"}"#, r#"{"dtype": "float31"}"#, r#"{"dim": -1}"#] {
         assert!(serde_json::from_str::<ReadOptions>(wrong).is_err(), "{wrong}");
     }
+}
+
+#[test]
+fn a_limit_of_rejects_is_a_number_or_a_share() {
+    use vecpack::FailAfter;
+    for (text, limit) in [("0", FailAfter::Rejects(0)), ("1000", FailAfter::Rejects(1000))] {
+        assert_eq!((text.parse::<FailAfter>().unwrap(), limit.to_string()), (limit, text.to_owned()));
+    }
+    for (text, share) in [("1%", 0.01), ("0.1 %", 0.001), ("7%", 0.07), ("100%", 1.0)] {
+        assert_eq!(text.parse::<FailAfter>().unwrap(), FailAfter::Share(share));
+        assert_eq!(FailAfter::Share(share).to_string(), text.replace(' ', ""));
+    }
+    for wrong in ["", "%", "1.5", "-1", "101%", "NaN%", "inf%", "x"] {
+        assert!(wrong.parse::<FailAfter>().is_err(), "{wrong}");
+    }
+    let options = ReadOptions::new().with_fail_after(FailAfter::Share(0.25));
+    let text = serde_json::to_string(&options).unwrap();
+    assert_eq!(serde_json::from_str::<ReadOptions>(&text).unwrap(), options);
+    let wrong = ReadOptions::new().with_fail_after(FailAfter::Share(f64::NAN));
+    assert!(Source::new(vec![], wrong).is_err());
+}
+
+#[test]
+fn a_share_says_something_once_there_are_enough_records() {
+    use vecpack::{ErrorKind, FailAfter};
+    let good = |count: usize| [0xc4, 4, 0, 0, 0, 0].repeat(count);
+    let fails = |bytes: Vec<u8>, share: f64| {
+        let options =
+            ReadOptions::new().with_on_error(OnError::Skip).with_fail_after(FailAfter::Share(share));
+        let options = options.with_threads(1).with_batch_rows(100);
+        let source = Source::new(vec![Input::bytes("x", bytes)], options).unwrap();
+        let mut reader = source.reader().unwrap();
+        let failed = std::iter::from_fn(|| reader.next_batch().transpose()).find_map(Result::err);
+        assert!(reader.next_batch().unwrap().is_none(), "what follows an error is the end");
+        failed.map(|error| match error.into_kind() {
+            ErrorKind::TooManyRejects { rejects, records, first, .. } => (rejects, records, first.record),
+            kind => panic!("{kind:?}"),
+        })
+    };
+    // Most are bad at first, and few among a thousand: too few had come to tell.
+    assert_eq!(fails([good(1), vec![0xc0; 9], good(9_990)].concat(), 0.01), None);
+    assert_eq!(fails([good(1), vec![0xc0; 500], good(9_500)].concat(), 0.01), Some((500, 1001, 1)));
+    // At the end the share is exact, however few there were.
+    assert_eq!(fails([good(9), vec![0xc0]].concat(), 0.1), None);
+    assert_eq!(fails([good(9), vec![0xc0]].concat(), 0.099), Some((1, 10, 9)));
 }
 
 #[test]

@@ -432,6 +432,9 @@ fn rejects_of_inputs_that_are_done_are_counted() {
     let report = to_parquet(&source, &place.out(), &resume(), Watch::default()).unwrap();
     assert_eq!((report.rows, report.rejects), (20, 3));
     assert_eq!((report.rows_before, report.rejects_before, report.files_before), (30, 4, 1));
+    let text = report.to_string();
+    assert!(text.contains("30 rows from 1 input, done by an earlier run, 4 records rejected\n"), "{text}");
+    assert!(text.ends_with("\n3 records rejected: 3 type"), "{text}");
 }
 
 #[test]

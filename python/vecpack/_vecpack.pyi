@@ -76,6 +76,7 @@ def scan(
     infer_records: int = 1000,
     on_error: _OnError = "raise",
     max_rejects: int = 10000,
+    fail_after: int | str | None = None,
     batch_rows: int | None = None,
     batch_bytes: int = 2097152,
     threads: int | None = None,
@@ -98,6 +99,7 @@ def read(
     infer_records: int = 1000,
     on_error: _OnError = "raise",
     max_rejects: int = 10000,
+    fail_after: int | str | None = None,
     batch_rows: int | None = None,
     batch_bytes: int = 2097152,
     threads: int | None = None,
@@ -120,6 +122,7 @@ def inspect(
     infer_records: int = 1000,
     on_error: _OnError = "raise",
     max_rejects: int = 10000,
+    fail_after: int | str | None = None,
     batch_rows: int | None = None,
     batch_bytes: int = 2097152,
     threads: int | None = None,
@@ -139,6 +142,7 @@ def to_parquet(
     row_group_bytes: int = 8388608,
     max_file_bytes: int | None = None,
     list_type: Literal["fixed", "list"] | None = None,
+    rejects: str | PathLike[str] | None = None,
     overwrite: bool = False,
     resume: bool = False,
     sync: bool = True,
@@ -152,6 +156,7 @@ def to_parquet(
     infer_records: int = 1000,
     on_error: _OnError = "raise",
     max_rejects: int = 10000,
+    fail_after: int | str | None = None,
     batch_rows: int | None = None,
     batch_bytes: int = 2097152,
     threads: int | None = None,
@@ -281,6 +286,12 @@ class Report:
     def rows(self) -> int: ...
     @property
     def rejects(self) -> int: ...
+    @property
+    def reject_kinds(self) -> dict[str, int]: ...
+    @property
+    def rejects_listed(self) -> int: ...
+    @property
+    def rejects_file(self) -> str | None: ...
     @property
     def files(self) -> int: ...
     @property

@@ -13,7 +13,7 @@ use super::size::ByteSize;
 use super::to_arrow::ToArrowArgs;
 use super::to_parquet::ToParquetArgs;
 use crate::error::Error;
-use crate::options::{Framing, OnError, ReadOptions, parse_type};
+use crate::options::{FailAfter, Framing, OnError, ReadOptions, parse_type};
 use crate::vector::{Dtype, RawDtype};
 
 #[derive(Debug, Parser)]
@@ -194,11 +194,16 @@ pub(super) struct PolicyArgs {
         value_parser = names(OnError::ALL.map(OnError::as_str), str::parse::<OnError>),
     )]
     on_error: OnError,
+
+    /// End with an error when more records than this are rejected, as 1000 or 1% [default: no limit].
+    #[arg(long, value_name = "LIMIT")]
+    fail_after: Option<FailAfter>,
 }
 
 impl PolicyArgs {
     pub(super) fn apply(&self, options: ReadOptions) -> ReadOptions {
-        options.with_on_error(self.on_error)
+        let options = options.with_on_error(self.on_error);
+        self.fail_after.map_or(options.clone(), |limit| options.with_fail_after(limit))
     }
 }
 

@@ -56,16 +56,16 @@ pub(super) fn first_rejects(rejects: &Rejects) -> Vec<String> {
     rejects.details().iter().take(SHOWN).map(Reject::to_string).collect()
 }
 
-/// The first rejects, to stand below a line that tells their number.
+/// The first rejects, a line each, to stand above what tells their number.
 pub(super) fn reject_lines(rejects: &Rejects) -> String {
     let shown = first_rejects(rejects);
     let mut lines = String::new();
     for reject in &shown {
-        let _ = write!(lines, "\n         {reject}");
+        let _ = writeln!(lines, "rejected {reject}");
     }
     let more = rejects.count() - shown.len() as u64;
     if more > 0 && !shown.is_empty() {
-        let _ = write!(lines, "\n         and {} more", grouped(more));
+        let _ = writeln!(lines, "         and {} more", grouped(more));
     }
     lines
 }

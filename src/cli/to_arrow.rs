@@ -12,7 +12,9 @@ use super::signals::Signals;
 use super::{inputs, output};
 use crate::ipc::{write_arrow, write_arrow_stream};
 use crate::output::check_target;
+use crate::parquet::RejectsFile;
 use crate::reader::Watch;
+use crate::reject::listed;
 use crate::source::Source;
 use crate::text::{count, size};
 
@@ -40,6 +42,11 @@ pub(super) struct ToArrowArgs {
     #[arg(long, help_heading = "Output")]
     overwrite: bool,
 
+    /// Write what was rejected to this file, JSON lines or Parquet by its extension (.jsonl, .parquet), whether the conversion
+    /// succeeds or fails.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Output")]
+    rejects: Option<PathBuf>,
+
     /// Do not wait until the file is on the disk: faster, but a power failure may leave it incomplete.
     #[arg(long, help_heading = "Output")]
     no_sync: bool,
@@ -61,16 +68,24 @@ pub(super) fn run(args: &ToArrowArgs, signals: &Signals) -> Result<(), Failure> 
         // Refused before any work is done.
         check_target(&args.out, args.overwrite, None)?;
     }
+    let listing = args.rejects.as_ref();
+    let listing =
+        listing.map(|path| RejectsFile::new(path, &args.out, args.overwrite, !args.no_sync)).transpose()?;
     let inputs = inputs::inputs(&args.input.inputs, signals)?;
     let source = Source::new(inputs, args.policy.apply(args.input.read.options()))?;
     let bar = if args.quiet { ProgressBar::none() } else { ProgressBar::new(source.size()?, args.progress) };
     let mut lines = Vec::new();
     if let Some(out) = stdout {
-        bar.show(signals, |watch| write_arrow_stream(&source, out, watch))?;
+        if listing.is_some() {
+            signals.defer();
+        }
+        let written = bar.show(signals, |watch| write_arrow_stream(&source, out, watch));
+        RejectsFile::conclude(listing.as_ref(), written, &source.rejects())?;
     } else {
         signals.defer();
         let write = |watch: Watch<'_>| write_arrow(&source, &args.out, args.overwrite, !args.no_sync, watch);
-        let (read, bytes) = bar.show(signals, write)?;
+        let written = bar.show(signals, write);
+        let (read, bytes) = RejectsFile::conclude(listing.as_ref(), written, &source.rejects())?;
         lines.push(format!("read     {}, {}", count(read.rows, "row"), size(read.bytes)));
         let seconds = begin.elapsed().as_secs_f64();
         lines.push(format!("wrote    {} to {}", size(bytes), args.out.display()));
@@ -78,14 +93,12 @@ pub(super) fn run(args: &ToArrowArgs, signals: &Signals) -> Result<(), Failure> 
     }
     let rejects = source.rejects();
     if rejects.count() > 0 {
-        lines.push(format!(
-            "rejected {}{}",
-            count(rejects.count(), "record"),
-            output::reject_lines(&rejects)
-        ));
+        let file = listing.as_ref().map(RejectsFile::path);
+        let listed = listed(rejects.count(), rejects.details().len() as u64, file);
+        lines.push(format!("{}{listed}", rejects.summary()));
     }
     if !args.quiet && !lines.is_empty() {
-        output::report(&lines.join("\n"));
+        output::report(&format!("{}{}", output::reject_lines(&rejects), lines.join("\n")));
     }
     Ok(())
 }

@@ -52,6 +52,11 @@ pub(super) struct ToParquetArgs {
     #[arg(long, conflicts_with = "overwrite", help_heading = "Output")]
     resume: bool,
 
+    /// Write what was rejected to this file, JSON lines or Parquet by its extension (.jsonl, .parquet), whether the conversion
+    /// succeeds or fails; with --resume, what this run rejects, and not what earlier ones did.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Output")]
+    rejects: Option<PathBuf>,
+
     /// Do not wait until the files are on the disk: faster, but a power failure may leave them incomplete.
     #[arg(long, help_heading = "Output")]
     no_sync: bool,
@@ -118,6 +123,7 @@ impl ToParquetArgs {
             .with_resume(self.resume)
             .with_sync(!self.no_sync);
         options.list_type = self.write.list_type;
+        options.rejects.clone_from(&self.rejects);
         options.max_file_bytes = self.write.max_file_bytes.map(|size| size.0);
         options
     }
@@ -146,7 +152,7 @@ pub(super) fn run(args: &ToParquetArgs, signals: &Signals) -> Result<(), Failure
         return output::json(&JsonReport { report: &report, first_rejects: output::first_rejects(&rejects) });
     }
     if !args.quiet {
-        output::report(&format!("{report}{}", output::reject_lines(&rejects)));
+        output::report(&format!("{}{report}", output::reject_lines(&rejects)));
     }
     Ok(())
 }

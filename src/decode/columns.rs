@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::msgpack::Cursor;
 use crate::options::OnError;
 use crate::record::{Plan, Role, vector_type};
-use crate::values::{Failure, ValueBuilder};
+use crate::values::{Failure, MOST, ValueBuilder};
 use crate::vector::encoding::Elements;
 use crate::vector::{Template, VectorBuilder};
 
@@ -26,6 +26,8 @@ pub(super) struct Columns {
     capacity: usize,
     /// Most bytes of values other than vectors.
     batch_bytes: usize,
+    /// Most rows, because of the name that is in each.
+    most_rows: usize,
     /// Values of the record at hand that became nulls.
     faults: Vec<Fault>,
 }
@@ -65,7 +67,24 @@ impl Columns {
             crate::record::Content::Vector(column) => column,
             crate::record::Content::Items(_) => None,
         };
-        Ok(Self { builders, only, rows: 0, capacity: 0, batch_bytes: plan.batch_bytes, faults: Vec::new() })
+        // One more record must not be too much for offsets of 32 bits.
+        let record = usize::try_from(plan.max_record_bytes).unwrap_or(usize::MAX);
+        let batch_bytes = plan.batch_bytes.min(MOST.saturating_sub(record).max(1));
+        Ok(Self {
+            builders,
+            only,
+            rows: 0,
+            capacity: 0,
+            batch_bytes,
+            most_rows: usize::MAX,
+            faults: Vec::new(),
+        })
+    }
+
+    /// Bounds the rows of a batch so that as many names of the input fit into a column.
+    pub(super) fn set_name(&mut self, name: &str) {
+        let has_names = self.builders.iter().any(|builder| matches!(builder, Builder::Path));
+        self.most_rows = if has_names { (MOST / name.len().max(1)).max(1) } else { usize::MAX };
     }
 
     pub(super) fn rows(&self) -> usize {
@@ -99,7 +118,7 @@ impl Columns {
         let elements: usize = plan.columns.iter().filter_map(crate::record::Column::dim).sum();
         let smallest = if plan.on_error == OnError::Null { 1 } else { elements as u64 + 1 };
         let hold = bytes.map_or(u64::MAX, |bytes| bytes / smallest + 1);
-        self.capacity = usize::try_from(hold).unwrap_or(usize::MAX).min(plan.batch_rows);
+        self.capacity = usize::try_from(hold).unwrap_or(usize::MAX).min(plan.batch_rows).min(self.most_rows);
     }
 
     /// Adds records that are like `template`; gives how many.
@@ -232,3 +251,7 @@ impl Columns {
         Ok(RecordBatch::try_new(schema.clone(), arrays)?)
     }
 }
+
+#[cfg(test)]
+#[path = "columns_tests.rs"]
+mod tests;

@@ -8,7 +8,7 @@ use super::columns::Columns;
 use crate::error::Error;
 use crate::msgpack::{Broken, Cursor, Head};
 use crate::options::{Framing, OnError};
-use crate::record::{Content, Plan, Role, Slots};
+use crate::record::{Content, Plan, Role, Slots, swallows_another};
 use crate::reject::RejectKind;
 use crate::values::{Failure, is_nil, type_name};
 use crate::vector::encoding::{self, Elements, Encoded, Encoding, Seen, leaves_messagepack};
@@ -30,6 +30,16 @@ pub(super) enum Stop {
     Fault(Fault),
     /// What is no fault of the record.
     Error(Error),
+}
+
+impl Stop {
+    /// The element of a vector at which it was no good.
+    pub(super) fn element(&self) -> usize {
+        match self {
+            Self::Fault(Fault { found: Found::Element(index, _), .. }) => *index,
+            _ => 0,
+        }
+    }
 }
 
 impl From<Error> for Stop {
@@ -280,9 +290,20 @@ impl Columns {
             }
         };
         cursor.require(u64::from(items) * if slots.is_map { 2 } else { 1 })?;
+        if !slots.is_map && items > slots.items && swallows_another(before, slots.items)? {
+            let fault = Fault::of_type(None, Found::Words(format!("{head} with another record in it")));
+            let expected = format!("an array of {}", slots.items);
+            return Err(Stop::Fault(Fault { expected: Some(expected), ..fault }));
+        }
         let mut next = 0;
         for position in 0..items as usize {
+            let key = *cursor;
             let place = if slots.is_map { slots.keys.read(cursor, &mut next)? } else { Some(position) };
+            // No producer has maps or arrays for keys: these are the records behind one whose head says too much.
+            if place.is_none() && matches!(key.peek()?, Head::Map(_) | Head::Array(_)) {
+                let fault = Fault::of_type(None, Found::Words(format!("{} for a key", key.peek()?)));
+                return Err(Stop::Fault(Fault { expected: Some("keys of a map".to_owned()), ..fault }));
+            }
             let Some(slot) = place.and_then(|place| slots.slots.get(place)) else {
                 cursor.skip()?;
                 continue;

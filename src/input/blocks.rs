@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 
-use super::{Decompressed, OpenFile, Opened};
+use super::{Damaged, Decompressed, OpenFile, Opened};
 
 /// How much is read at once: small enough for the second-level cache, large enough to make system calls cheap.
 const STEP: usize = 256 << 10;
@@ -21,9 +21,22 @@ pub(crate) struct Blocks {
 }
 
 enum Origin {
-    Bytes { bytes: Bytes, end: usize },
-    File { file: Arc<OpenFile>, end: u64, buffer: Buffer },
-    Stream { read: Sequential, ended: bool, buffer: Buffer },
+    Bytes {
+        bytes: Bytes,
+        end: usize,
+    },
+    File {
+        file: Arc<OpenFile>,
+        end: u64,
+        buffer: Buffer,
+    },
+    /// `damage` is why it ended too early, if its bytes are damaged.
+    Stream {
+        read: Sequential,
+        ended: bool,
+        damage: Option<io::Error>,
+        buffer: Buffer,
+    },
 }
 
 /// What can only be read from its start to its end.
@@ -65,7 +78,10 @@ impl Blocks {
     }
 
     fn of_stream(read: Sequential, buffers: &Arc<StepBuffers>) -> Self {
-        Self { origin: Origin::Stream { read, ended: false, buffer: Buffer::new(buffers) }, position: 0 }
+        Self {
+            origin: Origin::Stream { read, ended: false, damage: None, buffer: Buffer::new(buffers) },
+            position: 0,
+        }
     }
 
     /// The bytes from `start` to `end` of a file.
@@ -114,18 +130,33 @@ impl Blocks {
                 }
                 Ok(buffer.at_hand())
             }
-            Origin::Stream { read, ended, buffer } => {
+            Origin::Stream { read, ended, damage, buffer } => {
                 while buffer.len() < needed && !*ended {
                     match read.read(buffer.make_room()?) {
                         Ok(0) => *ended = true,
                         Ok(bytes) => buffer.filled += bytes,
                         Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                        // What came before is good; whoever reads it asks for the damage at its end.
+                        Err(error) if Damaged::of(&error).is_some() => {
+                            (*ended, *damage) = (true, Some(error));
+                        }
                         Err(error) => return Err(error),
                     }
                 }
                 Ok(buffer.at_hand())
             }
         }
+    }
+
+    /// Like [`fill`](Self::fill), and tells whether these are all the bytes that are left.
+    pub(crate) fn fill_to_end(&mut self, needed: usize) -> io::Result<(&[u8], bool)> {
+        let length = self.fill(needed)?.len();
+        let ended = match &self.origin {
+            Origin::Stream { ended, .. } => *ended,
+            _ => self.left() == length as u64,
+        };
+        let bytes = self.fill(needed)?;
+        Ok((bytes, ended))
     }
 
     /// Marks `bytes` of those at hand as done with.
@@ -141,13 +172,16 @@ impl Blocks {
     pub(crate) fn discard(&mut self) -> io::Result<u64> {
         let mut bytes = self.left();
         match &mut self.origin {
-            Origin::Stream { read, ended, buffer } => {
+            Origin::Stream { read, ended, damage, buffer } => {
                 buffer.start = buffer.filled;
                 while !*ended {
                     match read.read(buffer.make_room()?) {
                         Ok(0) => *ended = true,
                         Ok(read) => bytes += read as u64,
                         Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                        Err(error) if Damaged::of(&error).is_some() => {
+                            (*ended, *damage) = (true, Some(error));
+                        }
                         Err(error) => return Err(error),
                     }
                 }
@@ -157,6 +191,14 @@ impl Blocks {
         }
         self.position += bytes;
         Ok(bytes)
+    }
+
+    /// Why the bytes ended too early, if they are those of a damaged input.
+    pub(crate) fn take_damage(&mut self) -> Option<io::Error> {
+        match &mut self.origin {
+            Origin::Stream { damage, .. } => damage.take(),
+            _ => None,
+        }
     }
 
     /// Bytes that are left, where that is known; for a stream those at hand.

@@ -3,6 +3,7 @@
 //! The first byte of each format is a small integer in MessagePack, which is no record of any layout: a plain file is never taken
 //! for a compressed one.
 
+use std::fmt;
 use std::io::{self, BufRead, BufReader, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -48,7 +49,28 @@ pub(crate) struct Decompressed {
     source: Arc<Watched>,
     given: u64,
     max_expansion: u64,
+    /// Set when the rest cannot be read.
+    damaged: Option<Damaged>,
 }
+
+/// Compressed bytes that are cut off or damaged: no fault of whoever delivers them.
+#[derive(Debug, Clone)]
+pub(crate) struct Damaged(String);
+
+impl Damaged {
+    /// What an error says about the compressed bytes, if it is about them.
+    pub(crate) fn of(error: &io::Error) -> Option<&str> {
+        error.get_ref()?.downcast_ref::<Self>().map(|damaged| damaged.0.as_str())
+    }
+}
+
+impl fmt::Display for Damaged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Damaged {}
 
 /// What is known about the compressed bytes while they are being read.
 #[derive(Default)]
@@ -95,7 +117,7 @@ impl Decompressed {
                 Box::new(Lz4Frames { frames: lz4_flex::frame::FrameDecoder::new(walk) })
             }
         };
-        Ok(Self { codec, content, source, given: 0, max_expansion })
+        Ok(Self { codec, content, source, given: 0, max_expansion, damaged: None })
     }
 
     /// Compressed bytes read so far.
@@ -116,6 +138,9 @@ impl Decompressed {
 
 impl Read for Decompressed {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        if let Some(damaged) = &self.damaged {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, damaged.clone()));
+        }
         match self.content.read(out) {
             Ok(bytes) => {
                 self.given += bytes as u64;
@@ -131,7 +156,8 @@ impl Read for Decompressed {
             Err(error) => match self.codec {
                 Some(codec) => {
                     let text = format!("the {} data is cut off or damaged: {error}", codec.name());
-                    Err(io::Error::new(io::ErrorKind::InvalidData, text))
+                    self.damaged = Some(Damaged(text.clone()));
+                    Err(io::Error::new(io::ErrorKind::InvalidData, Damaged(text)))
                 }
                 None => Err(error),
             },

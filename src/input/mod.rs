@@ -17,8 +17,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 
 pub(crate) use blocks::{Blocks, StepBuffers};
-pub(crate) use compressed::Decompressed;
 use compressed::{Codec, MAGIC};
+pub(crate) use compressed::{Damaged, Decompressed};
 #[cfg(feature = "cli")]
 pub(crate) use discover::discover_checked;
 pub use discover::{EXTENSIONS, discover};

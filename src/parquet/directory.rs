@@ -182,7 +182,7 @@ fn describe(source: &Source, options: &WriteOptions) -> Map<String, Value> {
         Ok(Value::Object(options)) => options,
         _ => Map::new(),
     };
-    for name in ["threads", "batch_rows", "batch_bytes", "max_rejects", "infer_records"] {
+    for name in ["threads", "batch_rows", "batch_bytes", "max_rejects", "fail_after", "infer_records"] {
         described.remove(name);
     }
     let columns: Vec<String> = source.schema().fields().iter().map(|field| field.to_string()).collect();

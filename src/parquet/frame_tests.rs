@@ -67,7 +67,8 @@ fn a_frame_gives_its_page_back_whatever_the_planes_are() {
                 let values = values(elements, planes, elements as u64);
                 let (page, frame) = framed(planes.len(), levels, &values);
                 let what = format!("{planes:?}, {elements} elements, {} bytes of levels", levels.len());
-                let frame = frame.unwrap_or_else(|| panic!("{what}"));
+                assert!(frame.is_some(), "{what}");
+                let frame = frame.unwrap();
                 assert_eq!(
                     zstd::zstd_safe::get_frame_content_size(&frame).unwrap(),
                     Some(page.len() as u64),

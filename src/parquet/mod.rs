@@ -14,6 +14,7 @@ mod layout;
 mod levels;
 mod manifest;
 mod options;
+mod rejects;
 mod remote;
 mod report;
 mod writer;
@@ -24,6 +25,7 @@ use std::time::Instant;
 use arrow::array::{RecordBatch, RecordBatchReader};
 
 pub use options::{Compression, Encoding, ListType, WriteOptions};
+pub(crate) use rejects::RejectsFile;
 pub use report::{Report, VectorEncoding};
 
 use self::files::{Files, Output, parts, remove_parts};
@@ -51,12 +53,18 @@ use crate::source::Source;
 /// assert_eq!((report.rows, report.rejects), (1, 0));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub fn to_parquet(
-    source: &Source,
-    out: &Path,
-    options: &WriteOptions,
-    mut watch: Watch<'_>,
-) -> Result<Report> {
+pub fn to_parquet(source: &Source, out: &Path, options: &WriteOptions, watch: Watch<'_>) -> Result<Report> {
+    let listing = options.rejects.as_ref();
+    let listing =
+        listing.map(|path| RejectsFile::new(path, out, options.overwrite, options.sync)).transpose()?;
+    let report = convert(source, out, options, watch);
+    let rejects = source.rejects();
+    let mut report = RejectsFile::conclude(listing.as_ref(), report, &rejects)?;
+    report.add_rejects(&rejects, listing.as_ref());
+    Ok(report)
+}
+
+fn convert(source: &Source, out: &Path, options: &WriteOptions, mut watch: Watch<'_>) -> Result<Report> {
     let begin = Instant::now();
     options.check()?;
     let mut report = Report::new();
@@ -82,7 +90,6 @@ pub fn to_parquet(
         watch.tell(progress)?;
         progress
     };
-    report.rejects = source.rejects().count();
     report.files = progress.files;
     report.bytes_in = progress.bytes;
     report.seconds = begin.elapsed().as_secs_f64();
@@ -105,6 +112,9 @@ pub fn write_parquet(
     options: &WriteOptions,
     mut watch: Watch<'_>,
 ) -> Result<Report> {
+    if options.rejects.is_some() {
+        return Err(Error::option("rejects: there are none where record batches are written"));
+    }
     let begin = Instant::now();
     options.check()?;
     if options.resume {
@@ -156,6 +166,9 @@ pub fn write_parquet(
 /// Refuses targets that must not be replaced, before anything of the inputs is read.
 #[cfg(feature = "cli")]
 pub(crate) fn check_outputs(inputs: &[Input], out: &Path, options: &WriteOptions) -> Result<()> {
+    if let Some(path) = &options.rejects {
+        RejectsFile::new(path, out, options.overwrite, options.sync)?;
+    }
     options.check()?;
     match is_directory_of(out, options)? {
         true if is_remote(out) => remote::check(inputs, out, options, None).map(drop),

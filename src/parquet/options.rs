@@ -1,5 +1,6 @@
 //! How Parquet is written.
 
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use crate::error::{Error, Result};
@@ -87,6 +88,9 @@ pub struct WriteOptions {
     pub max_file_bytes: Option<u64>,
     /// The type of vector columns. If not given, `fixed` where no vector is null.
     pub list_type: Option<ListType>,
+    /// A file for what was rejected, `.jsonl` or `.parquet`. It is written also where the work fails. With `resume` it holds what
+    /// this run rejected, and not what earlier ones did.
+    pub rejects: Option<PathBuf>,
     /// How many threads encode, the caller's included; for a source, as many as it decodes with if not given.
     pub threads: Option<usize>,
     /// Replace a target that exists.
@@ -105,6 +109,7 @@ impl Default for WriteOptions {
             row_group_bytes: 8 << 20,
             max_file_bytes: None,
             list_type: None,
+            rejects: None,
             threads: None,
             overwrite: false,
             resume: false,
@@ -142,6 +147,11 @@ impl WriteOptions {
     /// Sets [`max_file_bytes`](Self::max_file_bytes).
     pub fn with_max_file_bytes(self, max_file_bytes: u64) -> Self {
         Self { max_file_bytes: Some(max_file_bytes), ..self }
+    }
+
+    /// Sets [`rejects`](Self::rejects).
+    pub fn with_rejects(self, path: impl Into<PathBuf>) -> Self {
+        Self { rejects: Some(path.into()), ..self }
     }
 
     /// Sets [`threads`](Self::threads).

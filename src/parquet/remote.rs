@@ -62,11 +62,13 @@ pub(super) fn convert(
         None => vec![(inputs, Output::Parts(out.to_owned(), 0))],
     };
     let mut progress = Progress::default();
-    for (inputs, output) in outputs {
+    let last = outputs.len().saturating_sub(1);
+    for (number, (inputs, output)) in outputs.into_iter().enumerate() {
         let mut files = Files::new(output, source.schema(), options, threads, watch.interrupt.clone());
         // An input without rows has a file as well.
         files.begin()?;
         let reader = source.reader_of(inputs, rejects.clone())?;
+        let reader = if number < last { reader.going_on() } else { reader };
         progress = watch.follow(reader, progress, |batch| files.write(&batch, report).map(drop))?;
         files.finish(report)?;
         watch.tell(progress)?;

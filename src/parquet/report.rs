@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::{Serialize, Serializer};
 
 use super::writer::Written;
+use crate::reject::{listed, summary};
 use crate::text::{count, size};
 
 /// What a conversion did. Its text is a few lines for a person.
@@ -16,6 +17,14 @@ pub struct Report {
     pub rows: u64,
     /// Records that became no row, or a null.
     pub rejects: u64,
+    /// How many of each kind; kinds that did not come are left out.
+    #[serde(serialize_with = "as_map")]
+    pub reject_kinds: Vec<(&'static str, u64)>,
+    /// How many rejects kept their details.
+    pub rejects_listed: u64,
+    /// The file that has the details, if one was asked for.
+    #[serde(serialize_with = "as_text_or_null")]
+    pub rejects_file: Option<PathBuf>,
     /// Inputs read.
     pub files: u64,
     /// Bytes read.
@@ -56,6 +65,9 @@ impl Report {
         Self {
             rows: 0,
             rejects: 0,
+            reject_kinds: Vec::new(),
+            rejects_listed: 0,
+            rejects_file: None,
             files: 0,
             bytes_in: 0,
             bytes_out: 0,
@@ -87,6 +99,17 @@ fn as_text<S: Serializer>(paths: &[PathBuf], serializer: S) -> Result<S::Ok, S::
     serializer.collect_seq(paths.iter().map(|path| path.to_string_lossy()))
 }
 
+fn as_text_or_null<S: Serializer>(path: &Option<PathBuf>, serializer: S) -> Result<S::Ok, S::Error> {
+    match path {
+        Some(path) => serializer.serialize_some(&path.to_string_lossy()),
+        None => serializer.serialize_none(),
+    }
+}
+
+fn as_map<S: Serializer>(kinds: &[(&'static str, u64)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(kinds.iter().copied())
+}
+
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let rate = self.bytes_in as f64 / self.seconds.max(1e-9);
@@ -108,7 +131,11 @@ impl fmt::Display for Report {
         )?;
         if self.files_before > 0 {
             let (inputs, rows) = (count(self.files_before, "input"), count(self.rows_before, "row"));
-            writeln!(f, "before   {rows} from {inputs}, done by an earlier run")?;
+            let rejects = match self.rejects_before {
+                0 => String::new(),
+                rejects => format!(", {} rejected", count(rejects, "record")),
+            };
+            writeln!(f, "before   {rows} from {inputs}, done by an earlier run{rejects}")?;
         }
         for VectorEncoding { column, encoding, compression } in &self.encodings {
             let compression = if *compression == "none" { "uncompressed" } else { compression };
@@ -116,7 +143,12 @@ impl fmt::Display for Report {
         }
         write!(f, "took     {:.2} s, {}/s", self.seconds, size(rate as u64))?;
         if self.rejects > 0 {
-            write!(f, "\nrejected {}", count(self.rejects, "record"))?;
+            let rejects = summary(self.rejects, &self.reject_kinds);
+            write!(
+                f,
+                "\n{rejects}{}",
+                listed(self.rejects, self.rejects_listed, self.rejects_file.as_deref())
+            )?;
         }
         Ok(())
     }

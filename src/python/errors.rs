@@ -22,6 +22,7 @@ fn exception(py: Python<'_>, error: Error) -> PyErr {
     let text = error.to_string();
     let raised = match error.into_kind() {
         ErrorKind::Decode(reject) | ErrorKind::Item(reject) => decode_error(py, &text, &reject),
+        ErrorKind::TooManyRejects { first, .. } => decode_error(py, &text, &first),
         ErrorKind::Schema(_) => class(py, "SchemaError").map(|class| PyErr::from_type(class.clone(), text)),
         ErrorKind::Option(_) => class(py, "OptionError").map(|class| PyErr::from_type(class.clone(), text)),
         ErrorKind::Io { path, source } => Ok(os_error(py, path, source)),

@@ -5,6 +5,7 @@ mod array;
 mod buffer;
 mod errors;
 mod export;
+mod fill;
 mod inputs;
 mod items;
 mod options;
@@ -48,7 +49,7 @@ mod _vecpack {
 #[pyo3(
     signature = (inputs, **options),
     text_signature = "(inputs, *, vector=None, dim=None, dtype='float32', raw_dtype='<f4', framing='auto', columns=None, \
-                      schema=None, infer_records=1000, on_error='raise', max_rejects=10000, batch_rows=None, \
+                      schema=None, infer_records=1000, on_error='raise', max_rejects=10000, fail_after=None, batch_rows=None, \
                       batch_bytes=2097152, threads=None, include_path=False, include_record=False, \
                       max_record_bytes=268435456, max_expansion=1000, max_depth=128)"
 )]
@@ -66,7 +67,7 @@ fn scan(
 #[pyo3(
     signature = (inputs, **options),
     text_signature = "(inputs, *, vector=None, dim=None, dtype='float32', raw_dtype='<f4', framing='auto', columns=None, \
-                      schema=None, infer_records=1000, on_error='raise', max_rejects=10000, batch_rows=None, \
+                      schema=None, infer_records=1000, on_error='raise', max_rejects=10000, fail_after=None, batch_rows=None, \
                       batch_bytes=2097152, threads=None, include_path=False, include_record=False, \
                       max_record_bytes=268435456, max_expansion=1000, max_depth=128)"
 )]

@@ -12,7 +12,7 @@ use pyo3::types::{PyDict, PyString};
 use super::errors::to_python;
 use super::table::PySchema;
 use crate::error::Error;
-use crate::options::{ReadOptions, parse_type};
+use crate::options::{FailAfter, ReadOptions, parse_type};
 use crate::parquet::WriteOptions;
 
 /// The read options among `keywords`; any other keyword is an error.
@@ -69,6 +69,7 @@ fn set_read_option(options: &mut ReadOptions, name: &str, value: &Bound<'_, PyAn
         "infer_records" => options.infer_records = number(name, value)?,
         "on_error" => options.on_error = parse(name, value)?,
         "max_rejects" => options.max_rejects = number(name, value)?,
+        "fail_after" => options.fail_after = if value.is_none() { None } else { Some(fail_after(value)?) },
         "batch_rows" => options.batch_rows = optional(name, value)?,
         "batch_bytes" => options.batch_bytes = number(name, value)?,
         "threads" => options.threads = optional(name, value)?,
@@ -80,6 +81,21 @@ fn set_read_option(options: &mut ReadOptions, name: &str, value: &Bound<'_, PyAn
         _ => return Ok(false),
     }
     Ok(true)
+}
+
+/// A number of records, or a share of them: `1000`, `"1000"`, `"1%"`.
+fn fail_after(value: &Bound<'_, PyAny>) -> PyResult<FailAfter> {
+    if value.is_instance_of::<PyString>() {
+        return parse("fail_after", value);
+    }
+    let message = "fail_after must be a number of records, or a share as '1%'";
+    let number = value.extract::<u64>().map_err(|error| {
+        if error.is_instance_of::<PyOverflowError>(value.py()) {
+            return to_python(Error::option(format!("fail_after: {value} is out of range")));
+        }
+        PyTypeError::new_err(message)
+    })?;
+    Ok(FailAfter::Rejects(number))
 }
 
 /// A field's name or position, or a list of them.
@@ -141,6 +157,7 @@ fn set_write_option(options: &mut WriteOptions, name: &str, value: &Bound<'_, Py
             options.list_type = if value.is_none() { None } else { Some(parse(name, value)?) };
         }
         "max_file_bytes" => options.max_file_bytes = optional(name, value)?,
+        "rejects" => options.rejects = value.extract()?,
         "overwrite" => options.overwrite = value.extract()?,
         "resume" => options.resume = value.extract()?,
         "sync" => options.sync = value.extract()?,
@@ -205,6 +222,7 @@ pub(super) fn to_dict<'py>(py: Python<'py>, options: &ReadOptions) -> PyResult<B
     dict.set_item("infer_records", options.infer_records)?;
     dict.set_item("on_error", options.on_error.as_str())?;
     dict.set_item("max_rejects", options.max_rejects)?;
+    dict.set_item("fail_after", options.fail_after.map(text))?;
     dict.set_item("batch_rows", options.batch_rows)?;
     dict.set_item("batch_bytes", options.batch_bytes)?;
     dict.set_item("threads", options.threads)?;

@@ -31,14 +31,15 @@ use crate::source::Source;
 /// ``__arrow_c_stream__``. ``path`` is one file, or a directory that gets a file for each input, or, with ``max_file_bytes``,
 /// files of about that size: the latter if it is a directory, ends in ``/`` or has no extension. With ``resume`` a run into
 /// a directory does what an earlier one has left to do. ``progress`` is true for a bar on the terminal, or is called with
-/// (bytes done, bytes in total or None, rows).
+/// (bytes done, bytes in total or None, rows). ``rejects`` is a file for what was rejected, ``.jsonl`` or ``.parquet``; with
+/// ``resume``, for what this run rejected, and not what earlier ones did.
 #[pyfunction]
 #[pyo3(
     signature = (source, path, *, progress = None, **options),
     text_signature = "(source, path, *, progress=None, compression='auto', encoding='auto', row_group_bytes=8388608, \
-                      max_file_bytes=None, list_type=None, overwrite=False, resume=False, sync=True, \
+                      max_file_bytes=None, list_type=None, rejects=None, overwrite=False, resume=False, sync=True, \
                       vector=None, dim=None, dtype='float32', raw_dtype='<f4', framing='auto', columns=None, \
-                      schema=None, infer_records=1000, on_error='raise', max_rejects=10000, batch_rows=None, \
+                      schema=None, infer_records=1000, on_error='raise', max_rejects=10000, fail_after=None, batch_rows=None, \
                       batch_bytes=2097152, threads=None, include_path=False, include_record=False, \
                       max_record_bytes=268435456, max_expansion=1000, max_depth=128)"
 )]
@@ -185,6 +186,26 @@ impl PyReport {
         self.0.rejects
     }
 
+    /// How many of each kind.
+    #[getter]
+    fn reject_kinds<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let kinds = PyDict::new(py);
+        self.0.reject_kinds.iter().try_for_each(|(kind, count)| kinds.set_item(kind, count))?;
+        Ok(kinds)
+    }
+
+    /// How many rejects kept their details.
+    #[getter]
+    fn rejects_listed(&self) -> u64 {
+        self.0.rejects_listed
+    }
+
+    /// The file that has the details, if one was asked for.
+    #[getter]
+    fn rejects_file(&self) -> Option<&OsStr> {
+        self.0.rejects_file.as_ref().map(|path| path.as_os_str())
+    }
+
     /// Inputs read.
     #[getter]
     fn files(&self) -> u64 {
@@ -250,6 +271,7 @@ impl PyReport {
     fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let report = from_json(py, &self.0)?;
         report.set_item("outputs", self.outputs())?;
+        report.set_item("rejects_file", self.rejects_file())?;
         Ok(report)
     }
 
@@ -263,7 +285,7 @@ impl PyReport {
 #[pyo3(
     signature = (inputs, **options),
     text_signature = "(inputs, *, vector=None, dim=None, dtype='float32', raw_dtype='<f4', framing='auto', columns=None, \
-                      schema=None, infer_records=1000, on_error='raise', max_rejects=10000, batch_rows=None, \
+                      schema=None, infer_records=1000, on_error='raise', max_rejects=10000, fail_after=None, batch_rows=None, \
                       batch_bytes=2097152, threads=None, include_path=False, include_record=False, \
                       max_record_bytes=268435456, max_expansion=1000, max_depth=128)"
 )]

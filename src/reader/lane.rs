@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::decode::{Decoded, Decoder, Landmark, Position};
 use crate::error::{ErrorKind, Result};
 use crate::input::Blocks;
+use crate::reject::Rejects;
 use crate::vector::Template;
 
 pub(super) struct Lane {
@@ -31,6 +32,10 @@ pub(super) enum Mode {
 /// What a lane did in one go.
 pub(super) struct Step {
     pub(super) decoded: Option<Decoded>,
+    /// What was rejected, where the batch is not full yet.
+    pub(super) rejects: Option<Rejects>,
+    /// Records that were looked at, good or bad.
+    pub(super) records: u64,
     /// Bytes of the input done with.
     pub(super) bytes: u64,
     /// Where the lane begins, if it had to find that out: nothing was decoded yet.
@@ -87,12 +92,14 @@ impl Lane {
         };
         let progress = self.blocks.progress();
         let bytes = progress - std::mem::replace(&mut self.told, progress);
+        let rejects = if matches!(went, Went::On) { Some(self.decoder.take_rejects()) } else { None };
         let (decoded, end) = match went {
             Went::On => (None, None),
             Went::Full => (self.decoder.flush()?, None),
             Went::To(end) => (self.decoder.flush()?, Some(end)),
         };
-        Ok(Step { decoded, bytes, found: None, position: self.decoder.position(), end })
+        let records = self.decoder.take_records();
+        Ok(Step { decoded, rejects, records, bytes, found: None, position: self.decoder.position(), end })
     }
 
     /// Finds the place to begin at.
@@ -106,7 +113,15 @@ impl Lane {
             self.mode = Mode::Walk(u32::MAX);
         }
         let end = if found.is_none() { Some(End::Lost) } else { None };
-        Ok(Step { decoded: None, bytes: 0, found, position: self.decoder.position(), end })
+        Ok(Step {
+            decoded: None,
+            rejects: None,
+            records: 0,
+            bytes: 0,
+            found,
+            position: self.decoder.position(),
+            end,
+        })
     }
 
     fn check_cancelled(&self) -> Result<()> {
@@ -136,16 +151,16 @@ impl Lane {
         let begin = self.blocks.position();
         while self.blocks.position() - begin < LONGEST_STEP {
             self.check_cancelled()?;
-            let needed = self.decoder.needed();
-            let bytes = self.blocks.fill(needed)?;
-            let last = bytes.len() < needed;
-            let taken = self.decoder.decode(bytes)?;
+            let (bytes, last) = self.blocks.fill_to_end(self.decoder.needed())?;
+            let taken = self.decoder.decode_within(bytes, last)?;
             self.blocks.consume(taken);
             if self.decoder.is_stopped() {
                 return Ok(Went::To(End::Reached));
             }
             if self.decoder.is_full() {
-                if batches > 1 {
+                // What is known of bad records is not handed on.
+                if batches > 1 || self.decoder.is_searching() {
+                    let batches = batches.max(2);
                     self.mode = Mode::Walk(batches - 1);
                     return Ok(Went::Full);
                 }
@@ -153,7 +168,10 @@ impl Lane {
             }
             if self.decoder.is_invalid() || (last && taken == 0) {
                 let rest = self.blocks.discard()?;
-                self.decoder.finish(rest)?;
+                match self.blocks.take_damage() {
+                    Some(damage) => self.decoder.finish_damaged(rest, damage)?,
+                    None => self.decoder.finish(rest)?,
+                }
                 return Ok(Went::To(End::Input));
             }
         }

@@ -85,6 +85,8 @@ pub struct Reader {
     current: Ended,
     ended: Vec<Ended>,
     interrupt: Option<Interrupt>,
+    /// Whether enough was rejected to fail has been said, or an error has ended the scan.
+    is_judged: bool,
 }
 
 impl Reader {
@@ -110,7 +112,13 @@ impl Reader {
             current: Ended::default(),
             ended: Vec::new(),
             interrupt: None,
+            is_judged: false,
         })
+    }
+
+    /// Leaves it to a later reader to judge at the end whether too much was rejected.
+    pub(crate) fn going_on(self) -> Self {
+        Self { is_judged: true, ..self }
     }
 
     /// Gives batches of some of the columns that are read.
@@ -151,6 +159,8 @@ impl Reader {
             self.opened = self.inputs.len();
             self.ahead.clear();
             self.runs.clear();
+            // What follows an error is the end.
+            self.is_judged = true;
         }
         result
     }
@@ -158,6 +168,9 @@ impl Reader {
     fn try_next(&mut self) -> Result<Option<RecordBatch>> {
         loop {
             if self.runs.is_empty() && self.opened == self.inputs.len() {
+                if !std::mem::replace(&mut self.is_judged, true) {
+                    self.plan.check_rejects(&lock(&self.rejects), true)?;
+                }
                 return Ok(None);
             }
             self.check_interrupt()?;
@@ -179,18 +192,25 @@ impl Reader {
                 continue;
             };
             let Some(step) = run.taken(step)? else { continue };
-            let Step { decoded, bytes, end, .. } = step;
+            let Step { decoded, rejects, records, bytes, end, .. } = step;
             self.progress.bytes += bytes;
             if let Some(end) = end {
                 run.lane_ended(end);
             }
-            let Some(decoded) = decoded else { continue };
-            self.current.rejects += decoded.rejects.count();
-            self.current.rows += decoded.batch.num_rows() as u64;
-            lock(&self.rejects).append(decoded.rejects, run.name());
-            if decoded.batch.num_rows() > 0 {
-                self.progress.rows += decoded.batch.num_rows() as u64;
-                return Ok(Some(decoded.batch));
+            let (batch, found) = decoded.map(|decoded| (decoded.batch, decoded.rejects)).unzip();
+            let mut known = lock(&self.rejects);
+            known.saw(records);
+            if let Some(rejects) = found.or(rejects) {
+                self.current.rejects += rejects.count();
+                known.append(rejects, run.name());
+                self.plan.check_rejects(&known, false)?;
+            }
+            drop(known);
+            let Some(batch) = batch else { continue };
+            self.current.rows += batch.num_rows() as u64;
+            if batch.num_rows() > 0 {
+                self.progress.rows += batch.num_rows() as u64;
+                return Ok(Some(batch));
             }
         }
     }

@@ -13,7 +13,7 @@ use std::sync::atomic::AtomicBool;
 
 use super::lane::{End, Lane, Mode, Step};
 use super::slot::Slot;
-use crate::decode::{Decoder, First, Landmark, Position, look};
+use crate::decode::{Decoder, First, Landmark, Position, UNKNOWN, look};
 use crate::error::{Error, ErrorKind, Result};
 use crate::input::{Blocks, Input, OpenFile, Opened, Span, StepBuffers};
 use crate::msgpack::MAX_HEAD;
@@ -222,7 +222,7 @@ impl Run {
             }
         };
         let cancelled = Arc::new(AtomicBool::new(false));
-        let decoder = Decoder::with_plan(self.plan.clone())?;
+        let decoder = Decoder::with_plan(self.plan.clone())?.salvaging();
         let decoder = decoder.at(self.input.name(), position, blocks.known_left()).until(stop);
         let lane = Lane::new(blocks, decoder, mode, cancelled.clone());
         self.lanes.push_back(Slot::new(lane, cancelled, inline));
@@ -256,12 +256,18 @@ impl Run {
         if let Some(base) = self.base {
             // Behind the last record of an array there may be anything.
             let ended = step.end == Some(End::Input);
-            if base.left.is_some_and(|left| ended || step.position.record > left) {
+            let unknown = base.left == Some(UNKNOWN) || step.position.left == Some(UNKNOWN);
+            if unknown && base.left.is_some()
+                || base.left.is_some_and(|left| ended || step.position.record > left)
+            {
                 self.guess_again();
                 return Ok(None);
             }
             if let Some(decoded) = &mut step.decoded {
                 decoded.renumber(&self.plan, base.record)?;
+            }
+            if let Some(rejects) = &mut step.rejects {
+                rejects.renumber(base.record);
             }
             step.position = step.position.from(base);
         }
@@ -293,7 +299,9 @@ impl Run {
             End::Limit(position, Some(template)) if position.rows == 0 => {
                 self.next = Next::Uniform(position, template)
             }
-            End::Limit(position, _) if self.landmark.is_some() => self.next = Next::Stretch(position),
+            End::Limit(position, _) if self.landmark.is_some() && position.left != Some(UNKNOWN) => {
+                self.next = Next::Stretch(position)
+            }
             End::Limit(position, _) => self.next = Next::Walk(position),
             End::Diverged(position) => {
                 self.at = position;

@@ -15,6 +15,9 @@ pub(crate) struct Findings {
     pub(crate) framing: Framing,
     pub(crate) layout: Layout,
     pub(crate) columns: Vec<Column>,
+    /// How many items the first array of fields had; 0 for any other layout.
+    #[serde(default)]
+    pub(crate) items: u32,
     /// How framing and layout were found out.
     pub(crate) framing_from: String,
     pub(crate) layout_from: String,
@@ -162,6 +165,7 @@ impl Findings {
             framing: if options.framing == Framing::Auto { Framing::Sequence } else { options.framing },
             layout: Layout::Vector,
             columns: vec![Column::vector(Vec::new(), field)],
+            items: 0,
             framing_from: "as told".to_owned(),
             layout_from: "as told".to_owned(),
         })

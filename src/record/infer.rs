@@ -5,6 +5,7 @@ use arrow::datatypes::{DataType, Field};
 use super::findings::column_name;
 use super::framing::{End, detect};
 use super::observe::{Observed, Rules};
+use super::swallowed::swallows_another;
 use super::{Column, Findings, KEY, Layout, PATH, RECORD, Role, Step, VECTOR, vector_field};
 use crate::error::{Error, Result};
 use crate::msgpack::{Broken, Cursor, Head, Skipped, Skipper};
@@ -29,6 +30,8 @@ pub(crate) struct Inference<'a> {
     /// A bare vector's dimension, and how it was stored.
     vector: Option<(u32, String)>,
     fields: Observed,
+    /// Of the first array of fields.
+    items: u32,
     /// What stood where the first vector should be, for the error message.
     first: Option<(String, Instead)>,
 }
@@ -75,6 +78,7 @@ impl<'a> Inference<'a> {
             framing_from: "as told".to_owned(),
             left: None,
             skipper: None,
+            items: 0,
             records: 0,
             key: Observed::default(),
             layout: None,
@@ -240,8 +244,13 @@ impl<'a> Inference<'a> {
                     self.layout = Some(layout);
                     self.layout_from = format!("record {} is {what} of fields", self.records);
                     self.fields = fields;
+                    if let Ok(Head::Array(items)) = cursor.peek() {
+                        self.items = items;
+                    }
                 }
             }
+            // Such a record tells of fields that there are not.
+            Some(Layout::Positional) if swallows_another(cursor, self.items)? => {}
             Some(chosen) if chosen == layout => match layout {
                 Layout::Map => self.fields.pairs(&mut cursor, &self.rules, 0)?,
                 _ => self.fields.items(&mut cursor, &self.rules)?,
@@ -317,6 +326,7 @@ impl<'a> Inference<'a> {
             framing,
             layout: self.layout.unwrap_or(Layout::Vector),
             columns,
+            items: self.items,
             framing_from: self.framing_from,
             layout_from: if self.layout_from.is_empty() {
                 "no record tells".to_owned()

@@ -4,6 +4,7 @@ mod findings;
 mod framing;
 mod infer;
 mod observe;
+mod swallowed;
 
 use std::sync::Arc;
 
@@ -11,8 +12,10 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 pub(crate) use self::findings::{Column, Findings, Layout, Role, Step};
 pub(crate) use self::infer::{Inference, Inferred};
-use crate::error::{Error, Result};
-use crate::options::{Framing, OnError, ReadOptions};
+pub(crate) use self::swallowed::swallows_another;
+use crate::error::{Error, ErrorKind, Result};
+use crate::options::{FailAfter, Framing, OnError, ReadOptions};
+use crate::reject::Rejects;
 use crate::values::Keys;
 use crate::vector::{Dtype, RawDtype, VectorBuilder};
 
@@ -35,6 +38,7 @@ pub(crate) struct Plan {
     pub(crate) raw: RawDtype,
     pub(crate) on_error: OnError,
     pub(crate) max_rejects: usize,
+    pub(crate) fail_after: Option<FailAfter>,
     pub(crate) max_record_bytes: u64,
     pub(crate) max_expansion: u64,
     /// Upper bounds for the rows of a batch, and for the bytes of its values other than vectors.
@@ -59,6 +63,8 @@ pub(crate) struct Slots {
     /// Of a map: what belongs to which key.
     pub(crate) keys: Keys,
     pub(crate) slots: Vec<Slot>,
+    /// Of a record that is an array: how many items it has, if that is known, or else 0.
+    pub(crate) items: u32,
 }
 
 /// Where one value goes: into a column, or what is in it into columns, or both.
@@ -91,7 +97,7 @@ impl Plan {
         let rows = rows.min(options.batch_rows.unwrap_or(usize::MAX));
         let content = match findings.layout {
             Layout::Vector => Content::Vector(columns.iter().position(|column| column.role == Role::Vector)),
-            _ => Content::Items(Slots::new(&columns)?),
+            _ => Content::Items(Slots { items: findings.items, ..Slots::new(&columns)? }),
         };
         Ok(Self {
             framing: findings.framing,
@@ -100,6 +106,7 @@ impl Plan {
             raw: options.raw_dtype,
             on_error: options.on_error,
             max_rejects: options.max_rejects,
+            fail_after: options.fail_after,
             max_record_bytes: options.max_record_bytes,
             max_expansion: options.max_expansion,
             batch_rows: if rows > ROUND_ROWS { rows - rows % ROUND_ROWS } else { rows },
@@ -114,6 +121,17 @@ impl Plan {
     /// Bare vectors of `dim` elements, one after another.
     pub(crate) fn of_vectors(dim: u32, options: &ReadOptions) -> Result<Self> {
         Self::new(&Findings::of_vectors(dim, options)?, options)
+    }
+
+    /// Fails where more was rejected than `fail_after` allows, or will have been at the `end`.
+    pub(crate) fn check_rejects(&self, rejects: &Rejects, end: bool) -> Result<()> {
+        match (self.fail_after, rejects.first()) {
+            (Some(limit), Some(first)) if limit.is_exceeded(rejects.count(), rejects.records(), end) => {
+                let (records, first) = (rejects.records(), first.clone());
+                Err(ErrorKind::TooManyRejects { rejects: rejects.count(), records, limit, first }.into())
+            }
+            _ => Ok(()),
+        }
     }
 
     /// MessagePack objects that a record takes: under `map` framing a key as well.
@@ -183,7 +201,7 @@ impl Slots {
                 slot.inside = Some(Self::of_paths(&paths)?);
             }
         }
-        Ok(Self { is_map, keys: Keys::new(names.iter().map(|name| name.as_bytes())), slots })
+        Ok(Self { is_map, keys: Keys::new(names.iter().map(|name| name.as_bytes())), slots, items: 0 })
     }
 }
 

@@ -21,6 +21,7 @@ use crate::reject::RejectKind;
 use crate::vector::encoding::{self, Elements, Encoded, Seen};
 use crate::vector::{RawDtype, Scalar};
 
+pub(crate) use bytes::MOST;
 pub(crate) use structs::{Keys, key};
 pub(crate) use time::{TIMESTAMP, nanoseconds};
 

@@ -1,8 +1,12 @@
 //! A decoder that is as simple as can be: its own little MessagePack reader, one record at a time, nothing of vecpack's.
 
+mod salvage;
+
 use fastrand::Rng;
 use vecpack::{Dtype, RejectKind};
 
+#[allow(unused_imports)] // only where files are damaged
+pub(crate) use self::salvage::salvage;
 use crate::support::{Note, Row};
 
 pub(crate) struct Naive {
@@ -11,9 +15,11 @@ pub(crate) struct Naive {
     pub(crate) notes: Vec<Note>,
 }
 
+#[derive(Debug)]
 enum Stop {
     Cut,
-    Reserved,
+    /// 0xc1, here.
+    Reserved(usize),
 }
 
 /// The head at `at`: where the payload begins, its length, how many objects follow, and whether it is `bin` or `str`.
@@ -27,7 +33,7 @@ fn head(bytes: &[u8], at: usize) -> Result<(usize, usize, u64, bool), Stop> {
         0x80..=0x8f => (1, 0, 2 * u64::from(marker - 0x80)),
         0x90..=0x9f => (1, 0, u64::from(marker - 0x90)),
         0xa0..=0xbf => (1, u64::from(marker - 0xa0), 0),
-        0xc1 => return Err(Stop::Reserved),
+        0xc1 => return Err(Stop::Reserved(at)),
         0xc4 | 0xd9 => (2, number(1, 1)?, 0),
         0xc5 | 0xda => (3, number(1, 2)?, 0),
         0xc6 | 0xdb => (5, number(1, 4)?, 0),
@@ -141,6 +147,52 @@ pub(crate) fn infer(files: &[(String, Vec<u8>)], reading: &Reading, max_record_b
     })
 }
 
+/// What the record at `at` is, as a vector of `dim` elements that may not fit: its elements, or `None` where they do not. An
+/// error for anything else.
+fn elements(bytes: &[u8], at: usize, dim: usize, reading: &Reading) -> Result<Row, RejectKind> {
+    let Ok((start, payload, _, is_text)) = head(bytes, at) else { return Err(RejectKind::Type) };
+    let Some(numbers) = numbers(bytes, at) else {
+        return match is_text {
+            true if payload == dim * reading.size() => Ok(reading.convert(&bytes[start..start + payload])),
+            true => Err(RejectKind::Dimension),
+            false => Err(RejectKind::Type),
+        };
+    };
+    if numbers.len() == dim {
+        let row: Option<Vec<_>> = numbers.iter().map(|&item| number(reading, item)).collect();
+        return Ok(row.map(|row| row.concat()));
+    }
+    let as_bytes = if numbers.len() == dim * reading.size() { byte_values(&numbers) } else { None };
+    as_bytes.map_or(Err(RejectKind::Dimension), |payload| Ok(reading.convert(&payload)))
+}
+
+fn is_vector(bytes: &[u8], at: usize, dim: usize, reading: &Reading) -> bool {
+    elements(bytes, at, dim, reading).is_ok()
+}
+
+/// What a record is, and where it ends.
+enum Judged {
+    Row(Vec<u8>, usize),
+    Bad(usize, RejectKind),
+}
+
+fn judge(bytes: &[u8], at: usize, dim: usize, reading: &Reading, max_record_bytes: u64) -> Judged {
+    let next = match end(bytes, at) {
+        Ok(next) => next,
+        Err(Stop::Reserved(_)) => return Judged::Bad(bytes.len(), RejectKind::Invalid),
+        Err(Stop::Cut) => return Judged::Bad(bytes.len(), RejectKind::Truncated),
+    };
+    if (next - at) as u64 > max_record_bytes {
+        return Judged::Bad(next, RejectKind::TooLarge);
+    }
+    match elements(bytes, at, dim, reading) {
+        Ok(Some(row)) => Judged::Row(row, next),
+        Ok(None) => Judged::Bad(next, RejectKind::Value),
+        Err(kind) => Judged::Bad(next, kind),
+    }
+}
+
+/// Every object is what it says, and behind bytes that are none there is nothing.
 pub(crate) fn decode(
     files: &[(String, Vec<u8>)],
     dim: usize,
@@ -152,44 +204,20 @@ pub(crate) fn decode(
     for (file, bytes) in files {
         let (mut at, mut record) = (0, 0);
         while at < bytes.len() {
-            let (next, kind) = match (end(bytes, at), head(bytes, at)) {
-                (Err(Stop::Reserved), _) => (bytes.len(), RejectKind::Invalid),
-                (Ok(next), Ok((start, payload, _, is_vector))) => {
-                    let numbers = numbers(bytes, at);
-                    let as_bytes = numbers
-                        .as_deref()
-                        .filter(|numbers| numbers.len() == dim * reading.size() && numbers.len() != dim);
-                    let (row, fits) = match (&numbers, as_bytes.and_then(byte_values)) {
-                        (Some(_), Some(payload)) => (reading.convert(&payload), true),
-                        (Some(numbers), None) => {
-                            let row: Option<Vec<_>> =
-                                numbers.iter().map(|&item| number(reading, item)).collect();
-                            (row.map(|row| row.concat()), numbers.len() == dim)
-                        }
-                        (None, _) => {
-                            (reading.convert(&bytes[start..start + payload]), payload == dim * reading.size())
-                        }
-                    };
-                    let kind = match row {
-                        _ if (next - at) as u64 > max_record_bytes => RejectKind::TooLarge,
-                        _ if !is_vector && numbers.is_none() => RejectKind::Type,
-                        _ if !fits => RejectKind::Dimension,
-                        None => RejectKind::Value,
-                        row => {
-                            rows.push(row);
-                            (at, record) = (next, record + 1);
-                            continue;
-                        }
-                    };
-                    if nulls {
+            let next = match judge(bytes, at, dim, reading, max_record_bytes) {
+                Judged::Row(row, next) => {
+                    rows.push(Some(row));
+                    next
+                }
+                Judged::Bad(next, kind) => {
+                    if nulls && !matches!(kind, RejectKind::Invalid | RejectKind::Truncated) {
                         rows.push(None);
                     }
-                    (next, kind)
+                    let (offset, length) = (at as u64, (next - at) as u64);
+                    notes.push(Note { file: file.clone(), record, offset, length, kind });
+                    next
                 }
-                _ => (bytes.len(), RejectKind::Truncated),
             };
-            let (offset, length) = (at as u64, (next - at) as u64);
-            notes.push(Note { file: file.clone(), record, offset, length, kind });
             (at, record) = (next, record + 1);
         }
     }
@@ -285,4 +313,31 @@ pub(crate) fn knows(bytes: &[u8]) -> bool {
         }
     }
     true
+}
+
+/// The same for what may begin at any byte, behind damage: no vector of some library anywhere.
+#[allow(dead_code)]
+pub(crate) fn knows_anywhere(bytes: &[u8]) -> bool {
+    let is_text = |at: usize| matches!(bytes.get(at), Some(0xa0..=0xbf | 0xc4..=0xc6 | 0xd9..=0xdb));
+    let is_of_a_library = |code: u8| matches!(code, 0..=3 | 30..=39 | b'b' | b'r' | b't');
+    let is_odd = |at: usize| {
+        let Ok((start, _, objects, _)) = head(bytes, at) else { return false };
+        match bytes[at] {
+            // The last byte of the head tells the type.
+            0xc7..=0xc9 | 0xd4..=0xd8 => is_of_a_library(bytes[start - 1]),
+            0x80..=0x8f | 0xde | 0xdf => (4..=16).contains(&objects) && is_text(start),
+            0x90..=0x9f | 0xdc | 0xdd => {
+                let begins = objects == 3 && matches!(bytes.get(start), Some(0x01 | 0xcc..=0xcf));
+                let is_number = |at: usize| matches!(bytes.get(at), Some(0..=0x7f | 0xca..=0xd3 | 0xe0..));
+                let (mut item, mut index) = (start, 0);
+                while index < objects && is_number(item) {
+                    let Ok((end, ..)) = head(bytes, item) else { return false };
+                    (item, index) = (end, index + 1);
+                }
+                begins || is_text(item) && (index == 0 && objects == 3 || index + 2 == objects)
+            }
+            _ => false,
+        }
+    };
+    !(0..bytes.len()).any(is_odd)
 }

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import vecpack
-from conftest import WATCHDOG, pack, run_python, vectors
+from conftest import WATCHDOG, pack, rejects, run_python, vectors
 
 posix = pytest.mark.skipif(os.name != "posix", reason="POSIX only")
 linux = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc and rlimits of Linux")
@@ -504,3 +504,25 @@ def test_a_signal_ends_the_process_as_ever_while_threads_work(write_file):
             assert child.stdout.readline() == b"ready\n"
             child.send_signal(sent)
             assert child.wait(WATCHDOG) == -sent
+
+
+def test_places_beyond_four_gibibytes(tmp_path):
+    """A sparse file: records of 64 MiB of zeros each, of which only the heads are written. The last but one is another type."""
+    dim, count = 16 << 20, 66
+    stride = 5 + 4 * dim
+    path = tmp_path / "large.msgpack"
+    with path.open("wb") as file:
+        for number in range(count):
+            file.seek(number * stride)
+            head = b"\xc9" if number == count - 2 else b"\xc6"
+            file.write(head + (4 * dim - (head == b"\xc9")).to_bytes(4, "big"))
+        file.truncate(count * stride)
+    if path.stat().st_blocks * 512 > 1 << 30:
+        pytest.skip("the file system has no sparse files")
+    assert path.stat().st_size > 1 << 32
+    source = vecpack.scan(path, on_error="skip", include_record=True, columns=["vector"], threads=2)
+    records = []
+    for batch in source:
+        records += pa.record_batch(batch)["record"].to_pylist()
+    assert records == [*range(count - 2), count - 1]
+    assert rejects(source, "record", "offset", "length") == [(count - 2, (count - 2) * stride, stride)]

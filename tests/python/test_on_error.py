@@ -1,10 +1,12 @@
 """Records that cannot become rows: raised, skipped or null, and always told where and why."""
 
+import json
 import os
 
 import msgpack
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import vecpack
 from conftest import assert_same_bits, matrix, pack, rejects, run_python, vectors
@@ -143,12 +145,13 @@ def test_the_rows_in_front_of_a_bad_record_come_before_it_is_raised():
 @pytest.mark.parametrize(
     "inside", [b"", b"\x92\x01", b"\x81\xa1a", b"\xdc\0\x05\xc0"], ids=["alone", "array", "map", "array16"]
 )
-def test_a_byte_that_is_not_messagepack_ends_its_file(inside):
+def test_a_byte_that_is_not_messagepack_costs_what_it_stands_in(inside):
     first, second = vectors(3, 2, seed=1), vectors(4, 2, seed=2)
-    broken = pack(first) + inside + b"\xc1" + pack(vectors(5, 2))
+    behind = vectors(5, 2, seed=3)
+    broken = pack(first) + inside + b"\xc1" + pack(behind)
     source = vecpack.scan([broken, pack(second)], on_error="null")
-    assert_same_bits(matrix(source), np.concatenate([first, second]))
-    assert rejects(source, "record", "offset", "length", "kind") == [(3, 30, len(broken) - 30, "invalid")]
+    assert_same_bits(matrix(source), np.concatenate([first, behind, second]))
+    assert rejects(source, "record", "offset", "length", "kind") == [(3, 30, len(inside) + 1, "invalid")]
     assert "0xc1" in rejects(source, "found")[0][0]
     with pytest.raises(vecpack.DecodeError, match="not MessagePack") as caught:
         vecpack.scan([broken, pack(second)]).count_rows()
@@ -447,3 +450,58 @@ def test_the_first_bad_record_is_raised_not_the_one_that_is_found_first(write_fi
             with pytest.raises(vecpack.DecodeError) as caught:
                 vecpack.scan(paths, threads=threads, batch_rows=1001).count_rows()
             assert (caught.value.path, caught.value.record) == (str(paths[0]), 1000)
+
+
+def test_what_is_lost_behind_damage_is_one_reject_and_the_next_file_is_read():
+    first, second = vectors(3, 2, seed=1), vectors(4, 2, seed=2)
+    broken = pack(first) + b"\xc1" + b"U" * 50
+    source = vecpack.scan([broken, pack(second)], on_error="skip")
+    assert_same_bits(matrix(source), np.concatenate([first, second]))
+    assert rejects(source, "record", "offset", "length", "kind") == [(3, 30, 51, "invalid")]
+
+
+@pytest.mark.parametrize("limit", [2, "2", "5%"])
+def test_a_run_with_too_many_rejects_ends_with_an_error_that_names_the_first(tmp_path, limit):
+    data = pack([*vectors(50, 3), None, *vectors(5, 3), None, None])
+    with pytest.raises(vecpack.DecodeError, match="3 of 58 records rejected, fail_after allows") as caught:
+        vecpack.to_parquet(
+            data, tmp_path / "out.parquet", on_error="skip", fail_after=limit, rejects=tmp_path / "bad.jsonl"
+        )
+    assert (caught.value.record, caught.value.offset) == (50, 700)
+    lines = [json.loads(line) for line in (tmp_path / "bad.jsonl").read_text().splitlines()]
+    assert [line["record"] for line in lines] == [50, 56, 57]
+    assert os.listdir(tmp_path) == ["bad.jsonl"]
+    source = vecpack.scan(data, on_error="skip", fail_after="6%")
+    assert source.count_rows() == 55
+    assert source.options["fail_after"] == "6%"
+
+
+@pytest.mark.parametrize("limit", ["x", "101%", -1, 1 << 70])
+def test_a_limit_that_makes_no_sense(limit):
+    with pytest.raises((vecpack.OptionError, OverflowError)):
+        vecpack.scan(pack(vectors(1, 3)), fail_after=limit)
+
+
+def test_rejects_as_a_file(tmp_path):
+    data = pack([*vectors(5, 3), None, b"abc"])
+    report = vecpack.to_parquet(data, tmp_path / "1.parquet", on_error="skip", rejects=tmp_path / "bad.parquet")
+    assert (report.rejects, report.reject_kinds, report.rejects_listed) == (2, {"dimension": 1, "type": 1}, 2)
+    assert report.rejects_file == str(tmp_path / "bad.parquet")
+    assert repr(report).splitlines()[-1].startswith("2 records rejected: 1 dimension, 1 type; they are in ")
+    listed = pq.read_table(tmp_path / "bad.parquet")
+    source = vecpack.scan(data, on_error="skip")
+    source.count_rows()
+    assert listed.to_pylist() == pa.table(source.rejects).to_pylist()
+    # None, and a file that can be read.
+    vecpack.to_parquet(pack(vectors(5, 3)), tmp_path / "2.parquet", rejects=tmp_path / "none.parquet")
+    assert pq.read_table(tmp_path / "none.parquet").schema.names == listed.schema.names
+    with pytest.raises(FileExistsError):
+        vecpack.to_parquet(data, tmp_path / "3.parquet", on_error="skip", rejects=tmp_path / "none.parquet")
+    for wrong in ("bad.csv", "bad"):
+        with pytest.raises(vecpack.OptionError, match="rejects"):
+            vecpack.to_parquet(data, tmp_path / "3.parquet", rejects=tmp_path / wrong)
+    with pytest.raises(vecpack.OptionError, match="rejects"):
+        vecpack.to_parquet(
+            pa.table(vecpack.read(pack(vectors(5, 3)))), tmp_path / "3.parquet", rejects=tmp_path / "x.jsonl"
+        )
+    assert not (tmp_path / "3.parquet").exists()

@@ -335,6 +335,9 @@ def test_the_report_tells_what_was_done(path, out):
     expected = {
         "rows": 2 * ROWS,
         "rejects": 0,
+        "reject_kinds": {},
+        "rejects_listed": 0,
+        "rejects_file": None,
         "files": 2,
         "bytes_in": 2 * path.stat().st_size,
         "bytes_out": out.stat().st_size,

@@ -365,6 +365,7 @@ def test_the_options_of_a_source_make_the_same_source_again():
         "infer_records": 7,
         "on_error": "skip",
         "max_rejects": 8,
+        "fail_after": "10%",
         "batch_rows": 9,
         "batch_bytes": 10_000,
         "threads": 2,

@@ -6,6 +6,7 @@ pub mod agree;
 pub mod choices;
 pub mod compressed;
 pub mod decode;
+#[path = "../../support/counting.rs"]
 pub mod memory;
 pub mod parquet;
 pub mod reading;

@@ -1,0 +1,130 @@
+//! What a scan rejected, as a file for whoever looks into it.
+
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use arrow::array::RecordBatchIterator;
+use serde::Serialize;
+
+use super::{Report, WriteOptions, write_parquet};
+use crate::error::{Error, Result};
+use crate::output::{Target, check_target, sweep_beside};
+use crate::reader::Watch;
+use crate::reject::{Reject, Rejects};
+use crate::store::Url;
+
+/// A file of rejects that is to be written: JSON lines or Parquet, by its extension.
+#[derive(Debug)]
+pub(crate) struct RejectsFile {
+    path: PathBuf,
+    overwrite: bool,
+    sync: bool,
+    is_parquet: bool,
+}
+
+/// A line of JSON.
+#[derive(Serialize)]
+struct Line<'a> {
+    file: &'a str,
+    record: u64,
+    offset: u64,
+    length: u64,
+    field: Option<&'a str>,
+    kind: &'a str,
+    expected: &'a str,
+    found: &'a str,
+    message: String,
+}
+
+impl RejectsFile {
+    /// Refuses a name that does not tell how to write it, one that is written to as well, and a file that must not be replaced.
+    pub(crate) fn new(path: &Path, out: &Path, overwrite: bool, sync: bool) -> Result<Self> {
+        let extension = path.extension().map(|extension| extension.to_ascii_lowercase());
+        let is_parquet = match extension.as_deref().and_then(|extension| extension.to_str()) {
+            Some("parquet") => true,
+            Some("jsonl") => false,
+            _ => {
+                let path = path.display();
+                return Err(Error::option(format!("rejects: {path} must end in .jsonl or .parquet")));
+            }
+        };
+        if place(path).starts_with(place(out)) {
+            let path = path.display();
+            return Err(Error::option(format!("rejects: {path} is what is written to, or in it")));
+        }
+        check_target(path, overwrite, None)?;
+        Ok(Self { path: path.to_owned(), overwrite, sync, is_parquet })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Writes the details that there are, none included.
+    pub(crate) fn write(&self, rejects: &Rejects) -> Result<()> {
+        if self.is_parquet {
+            let mut batches = RecordBatchIterator::new([Ok(rejects.to_record_batch())], Rejects::schema());
+            let options = WriteOptions::new().with_overwrite(self.overwrite).with_sync(self.sync);
+            return write_parquet(&mut batches, &self.path, &options, Watch::default()).map(drop);
+        }
+        sweep_beside(&self.path);
+        // Also after an interrupt: what was rejected until then is what somebody wants to know.
+        let target = Target::create(&self.path, self.overwrite, None)?;
+        write_lines(rejects.details(), target.sink()).map_err(|error| target.error(error))?;
+        target.commit(self.sync).map(drop)
+    }
+
+    /// Writes what was rejected until the work ended, however it did.
+    pub(crate) fn conclude<T>(file: Option<&Self>, worked: Result<T>, rejects: &Rejects) -> Result<T> {
+        let Some(file) = file else { return worked };
+        // Why the work failed is more than that this did.
+        match (worked, file.write(rejects)) {
+            (Ok(done), Ok(())) => Ok(done),
+            (Err(error), _) | (Ok(_), Err(error)) => Err(error),
+        }
+    }
+}
+
+/// A path that does not depend on how it was written; neither the file nor its directory need be there.
+fn place(path: &Path) -> PathBuf {
+    if path.to_str().and_then(Url::parse).is_some() {
+        return path.to_owned();
+    }
+    std::fs::canonicalize(path).unwrap_or_else(|_| match (path.parent(), path.file_name()) {
+        (Some(parent), Some(name)) => {
+            place(if parent.as_os_str().is_empty() { Path::new(".") } else { parent }).join(name)
+        }
+        _ => path.to_owned(),
+    })
+}
+
+fn write_lines(rejects: &[Reject], file: impl Write) -> std::io::Result<()> {
+    let mut out = BufWriter::new(file);
+    for reject in rejects {
+        let Reject { file, record, offset, length, field, kind, expected, found } = reject;
+        let line = Line {
+            file,
+            record: *record,
+            offset: *offset,
+            length: *length,
+            field: field.as_deref(),
+            kind: kind.as_str(),
+            expected,
+            found,
+            message: reject.reason(),
+        };
+        serde_json::to_writer(&mut out, &line)?;
+        out.write_all(b"\n")?;
+    }
+    out.flush()
+}
+
+impl Report {
+    /// Adds what was rejected.
+    pub(super) fn add_rejects(&mut self, rejects: &Rejects, file: Option<&RejectsFile>) {
+        self.rejects = rejects.count();
+        self.reject_kinds = rejects.kinds().map(|(kind, count)| (kind.as_str(), count)).collect();
+        self.rejects_listed = rejects.details().len() as u64;
+        self.rejects_file = file.map(|file| file.path().to_owned());
+    }
+}

@@ -1,0 +1,198 @@
+//! The same for damaged files: what is behind a bad record tells whether it is one, and where the next one begins.
+
+use vecpack::RejectKind;
+
+use super::{Judged, Naive, Reading, Stop, end, head, is_vector, judge, numbers};
+use crate::support::Note;
+
+/// Good records in a row, from here on.
+struct Chain {
+    at: usize,
+    stride: Option<usize>,
+    items: u64,
+}
+
+struct File<'a> {
+    bytes: &'a [u8],
+    dim: usize,
+    reading: &'a Reading,
+    max_record_bytes: u64,
+}
+
+impl File<'_> {
+    /// Where the good record at `at` ends, and how many of its bytes are the same in all.
+    fn good(&self, at: usize, view: usize) -> Option<(usize, usize)> {
+        let bytes = &self.bytes[..view];
+        let next = end(bytes, at).ok()?;
+        let length = next - at;
+        if !is_vector(bytes, at, self.dim, self.reading) || length as u64 > self.max_record_bytes {
+            return None;
+        }
+        let (start, payload, ..) = head(bytes, at).ok()?;
+        let Some(numbers) = numbers(bytes, at) else { return Some((next, (length - payload).min(8))) };
+        if numbers.len() != self.dim {
+            let elements = self.dim * self.reading.size();
+            return Some((next, (length - elements).min(8)));
+        }
+        let floats = |marker| numbers.iter().all(|(found, _)| *found == marker);
+        let markers = if floats(0xca) || floats(0xcb) { self.dim.min(8) } else { 0 };
+        Some((next, start - at + markers))
+    }
+
+    fn look(&self) -> usize {
+        (128 << 10).max(4 * (9 * self.dim + 1024))
+    }
+
+    fn chain(&self, start: usize) -> Option<Chain> {
+        let view = self.bytes.len().min(start + self.look());
+        let kind = |at| {
+            head(self.bytes, at).ok().map(|(_, payload, objects, is_text)| {
+                let is_str = matches!(self.bytes[at], 0xa0..=0xbf | 0xd9..=0xdb);
+                (payload, objects, is_text, is_str)
+            })
+        };
+        let items = head(self.bytes, start).ok()?.2;
+        let (mut at, mut evidence, mut stride, mut count) = (start, 0, None, 0);
+        loop {
+            let (next, told) = self.good(at, view)?;
+            if kind(at) != kind(start) {
+                return None;
+            }
+            let length = next - at;
+            if count == 0 {
+                stride = Some(length);
+            } else if stride != Some(length) {
+                stride = None;
+                if items < 8 {
+                    return None;
+                }
+            }
+            (count, evidence, at) = (count + 1, evidence + told, next);
+            let at_end = at == self.bytes.len() && (evidence >= 3 || evidence >= 2 && length >= 64);
+            if count >= 3 && evidence >= 6 || at_end {
+                return Some(Chain { at: start, stride, items });
+            }
+            if at == view {
+                return None;
+            }
+        }
+    }
+
+    fn first_chain(&self, from: usize, to: usize) -> Option<Chain> {
+        (from..to.min(self.bytes.len())).find_map(|at| self.chain(at))
+    }
+
+    /// Whether the object at `at` is what it says though the chain lies inside of it.
+    fn holds(&self, at: usize, chain: &Chain, limit: usize) -> bool {
+        let (start, payload, objects, _) = head(self.bytes, at).unwrap();
+        let is_followed = |end: usize| {
+            let look = self.bytes.len().min(end.saturating_add(self.look()));
+            end == self.bytes.len() || end < self.bytes.len() && self.good(end, look).is_some()
+        };
+        if objects == 0 {
+            return start + payload - at <= 4 << 20 && is_followed(start + payload);
+        }
+        if chain.stride == Some(chain.at - at) {
+            return false;
+        }
+        let is_array = |at: usize| matches!(self.bytes[at], 0x90..=0x9f | 0xdc | 0xdd);
+        if is_array(at) && is_array(chain.at) {
+            let items = (0..chain.items).try_fold(start, |at, _| end(&self.bytes[..chain.at], at));
+            if items.is_ok_and(|end| end == chain.at) {
+                return false;
+            }
+        }
+        let follows = end(&self.bytes[..limit], at).is_ok_and(is_followed);
+        follows || (objects > 0 && is_array(at) && chain.at == start)
+    }
+
+    /// Where the records behind the damage begin that the bad record at `start` is; `None` if it is none, or nothing is. What
+    /// begins before `sure` is none.
+    fn gap(&self, start: usize, sure: &mut usize) -> Option<usize> {
+        if start < *sure {
+            return None;
+        }
+        let step = self.look() / 2;
+        let limit = (((start + self.look()) / step + 1) * step).min(self.bytes.len());
+        let broken = match end(self.bytes, start) {
+            Ok(_) => None,
+            Err(Stop::Cut) => Some(self.bytes.len()),
+            Err(Stop::Reserved(at)) => Some(at),
+        };
+        let whole = end(self.bytes, start).unwrap_or(self.bytes.len());
+        let Some(chain) = self.first_chain(start + 1, limit) else {
+            return self.first_chain(limit, whole).map(|chain| chain.at);
+        };
+        let (mut at, mut objects, mut numbers) = (start, 0, false);
+        while at < chain.at {
+            numbers |= matches!(self.bytes[at], 0..=0x7f | 0xc2 | 0xc3 | 0xca..=0xd3 | 0xe0..)
+                && head(self.bytes, at).is_ok();
+            match end(&self.bytes[..chain.at], at) {
+                Ok(next) => (at, objects) = (next, objects + 1),
+                Err(Stop::Reserved(_)) => return Some(chain.at),
+                Err(Stop::Cut) => break,
+            }
+        }
+        if at == chain.at {
+            let length = chain.at - start;
+            let records = chain
+                .stride
+                .is_some_and(|stride| length == stride || stride >= 64 && length.is_multiple_of(stride));
+            if objects > 1 && numbers && records {
+                return Some(chain.at);
+            }
+            *sure = chain.at;
+            return None;
+        }
+        // It claims more than any record may.
+        let endless = head(self.bytes, start)
+            .is_ok_and(|(_, payload, objects, _)| objects.max(payload as u64) > self.max_record_bytes);
+        if at == start && endless {
+            return Some(chain.at);
+        }
+        if !self.holds(at, &chain, limit) {
+            return Some(chain.at);
+        }
+        match broken {
+            Some(broken) if at == start => {
+                self.first_chain(broken + 1, self.bytes.len()).map(|chain| chain.at)
+            }
+            _ => None,
+        }
+    }
+}
+
+pub(crate) fn salvage(
+    files: &[(String, Vec<u8>)],
+    dim: usize,
+    reading: &Reading,
+    nulls: bool,
+    max_record_bytes: u64,
+) -> Naive {
+    let (mut rows, mut notes) = (Vec::new(), Vec::new());
+    for (name, bytes) in files {
+        let file = File { bytes, dim, reading, max_record_bytes };
+        let (mut at, mut record, mut sure) = (0, 0, 0);
+        while at < bytes.len() {
+            let (mut next, mut kind) = match judge(bytes, at, dim, reading, max_record_bytes) {
+                Judged::Row(row, next) => {
+                    rows.push(Some(row));
+                    (at, record, sure) = (next, record + 1, 0);
+                    continue;
+                }
+                Judged::Bad(next, kind) => (next, kind),
+            };
+            match file.gap(at, &mut sure) {
+                Some(found) => (next, kind) = (found, RejectKind::Invalid),
+                None if nulls && !matches!(kind, RejectKind::Invalid | RejectKind::Truncated) => {
+                    rows.push(None)
+                }
+                None => {}
+            }
+            let (offset, length) = (at as u64, (next - at) as u64);
+            notes.push(Note { file: name.clone(), record, offset, length, kind });
+            (at, record) = (next, record + 1);
+        }
+    }
+    Naive { dim, rows, notes }
+}

@@ -1,0 +1,374 @@
+//! Damaged files: good rows are kept, what was lost is told, and neither threads nor blocks nor parts change it.
+
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::io::Write;
+
+use vecpack::{ErrorKind, Framing, Input, OnError, ReadOptions, RejectKind, Source};
+
+use self::support::{Note, Pieces, Row, Scan, drain, record, records, row, vector};
+
+const DIM: usize = 16;
+
+fn options(on_error: OnError) -> ReadOptions {
+    ReadOptions::new().with_on_error(on_error).with_max_rejects(usize::MAX)
+}
+
+/// What `bytes` give, which is the same in every way they can be read.
+fn scan(bytes: &[u8], options: &ReadOptions) -> Scan {
+    let read = |input: Input, threads: usize, rows: Option<usize>| {
+        let options = options.clone().with_threads(threads).with_batch_bytes(1 << 14);
+        let options = rows.map_or(options.clone(), |rows| options.with_batch_rows(rows));
+        drain(Source::new(vec![input], options).unwrap().reader().unwrap())
+    };
+    let first = read(Input::bytes("records", bytes.to_vec()), 1, None);
+    assert!(first.error.is_none(), "{:?}", first.error);
+    for threads in [1, 2, 4] {
+        for rows in [None, Some(7)] {
+            let pieces = Pieces { bytes: bytes.to_vec().into(), sizes: vec![700, 13, 60_000] };
+            for input in [Input::bytes("records", bytes.to_vec()), Input::stream("records", pieces)] {
+                let other = read(input, threads, rows);
+                assert!(other.rows == first.rows, "threads {threads}, batch_rows {rows:?}");
+                assert_eq!(other.notes, first.notes, "threads {threads}, batch_rows {rows:?}");
+            }
+        }
+    }
+    let input = Input::bytes("records", bytes.to_vec());
+    for parts in [2, 5] {
+        let (mut rows, mut notes) = (Vec::new(), Vec::new());
+        for part in Source::new(vec![input.clone()], options.clone()).unwrap().split(parts).unwrap() {
+            let part = drain(part.reader().unwrap());
+            rows.extend(part.rows);
+            notes.extend(part.notes);
+        }
+        assert!(rows == first.rows, "{parts} parts: {} rows, not {}", rows.len(), first.rows.len());
+        assert_eq!(notes, first.notes, "{parts} parts");
+    }
+    first
+}
+
+/// Records with an id, a text and a vector.
+fn fields(number: usize) -> Vec<u8> {
+    let text = format!("https://example.org/{}", "x".repeat(number % 40));
+    let id = (number as u32).to_be_bytes();
+    let mut bytes = [&[0x83, 0xa2, b'i', b'd', 0xce][..], &id, &[0xa3, b'u', b'r', b'l', 0xd9]].concat();
+    bytes.push(text.len() as u8);
+    bytes.extend(text.as_bytes());
+    bytes.extend([0xa6, b'v', b'e', b'c', b't', b'o', b'r']);
+    bytes.extend(record(&vector(number, DIM)));
+    bytes
+}
+
+/// The same as an array of fields.
+fn positional(number: usize) -> Vec<u8> {
+    let id = (number as u32).to_be_bytes();
+    [&[0x92, 0xce][..], &id, &record(&vector(number, DIM))].concat()
+}
+
+/// A record of single floats.
+fn floats(number: usize) -> Vec<u8> {
+    let numbers = vector(number, DIM).into_iter().flat_map(|x| [&[0xca][..], &x.to_be_bytes()].concat());
+    [0xdc, 0, DIM as u8].into_iter().chain(numbers).collect()
+}
+
+fn bare(number: usize) -> Vec<u8> {
+    record(&vector(number, DIM))
+}
+
+/// Makes the record with this number.
+type Shape = fn(usize) -> Vec<u8>;
+
+const SHAPES: [(&str, Shape); 4] =
+    [("bare", bare), ("floats", floats), ("map", fields), ("positional", positional)];
+
+/// `count` records and where each begins.
+fn file(shape: Shape, count: usize) -> (Vec<u8>, Vec<usize>) {
+    let (mut bytes, mut starts) = (Vec::new(), Vec::new());
+    for number in 0..count {
+        starts.push(bytes.len());
+        bytes.extend(shape(number));
+    }
+    (bytes, starts)
+}
+
+fn expected(without: &[usize], count: usize) -> Vec<Row> {
+    (0..count).filter(|number| !without.contains(number)).map(|number| row(&vector(number, DIM))).collect()
+}
+
+/// Only the vectors.
+fn only_vectors(shape: &str, on_error: OnError) -> ReadOptions {
+    match shape {
+        "map" => options(on_error).with_columns(["vector"]),
+        "positional" => options(on_error).with_columns(["column_1"]),
+        _ => options(on_error),
+    }
+}
+
+#[test]
+fn a_byte_that_is_no_messagepack_costs_one_record() {
+    for (name, shape) in SHAPES {
+        let (bytes, starts) = file(shape, 300);
+        for bad in [1, 150, 298] {
+            let mut bytes = bytes.clone();
+            bytes[starts[bad]] = 0xc1;
+            for on_error in [OnError::Skip, OnError::Null] {
+                let scan = scan(&bytes, &only_vectors(name, on_error));
+                assert!(scan.rows == expected(&[bad], 300), "{name}, record {bad}");
+                let (offset, length) = (starts[bad] as u64, (starts[bad + 1] - starts[bad]) as u64);
+                let note = Note {
+                    file: "records".into(),
+                    record: bad as u64,
+                    offset,
+                    length,
+                    kind: RejectKind::Invalid,
+                };
+                assert_eq!(scan.notes, [note], "{name}, {on_error:?}");
+            }
+        }
+    }
+}
+
+/// Any bit of a record that is flipped costs that record at the most.
+#[test]
+fn a_flipped_bit_costs_no_other_row() {
+    for (name, shape) in SHAPES {
+        let (bytes, starts) = file(shape, 60);
+        let length = starts[31] - starts[30];
+        let heads: Vec<usize> = match name {
+            "bare" | "floats" => (0..8).collect(),
+            "map" => (0..14).chain(length - 75..length - 64).collect(),
+            _ => (0..8).collect(),
+        };
+        for bit in heads.iter().flat_map(|at| (0..8).map(move |bit| 8 * at + bit)) {
+            let mut bytes = bytes.clone();
+            bytes[starts[30] + bit / 8] ^= 1 << (bit % 8);
+            let options = only_vectors(name, OnError::Skip).with_threads(2).with_batch_rows(10);
+            let source = Source::new(vec![Input::bytes("records", bytes.clone())], options).unwrap();
+            let scan = drain(source.reader().unwrap());
+            // Some bits of a head give another record that is whole and good, or swallows what follows in silence.
+            let lost = expected(&[], 60).into_iter().filter(|row| !scan.rows.contains(row)).count();
+            assert!(lost <= 1, "{name}, bit {bit}: {lost} rows lost, {:?}", scan.notes);
+        }
+    }
+}
+
+/// Whatever an array of fields says it has, and whether inference sees it or not.
+#[test]
+fn an_array_of_fields_that_says_too_much_costs_itself_alone() {
+    let (bytes, starts) = file(positional, 3000);
+    for (bad, head) in [(1, 0x93), (30, 0x93), (30, 0x9f), (2000, 0x94), (2000, 0x9b), (2990, 0x99)] {
+        let mut bytes = bytes.clone();
+        bytes[starts[bad]] = head;
+        let found = scan(&bytes, &options(OnError::Skip).with_columns(["column_1"]));
+        assert!(found.rows == expected(&[bad], 3000), "{bad}, {head:#x}: {} rows", found.rows.len());
+        assert_eq!(found.notes.len(), 1, "{bad}, {head:#x}");
+        let note = &found.notes[0];
+        let length = (starts[bad + 1] - starts[bad]) as u64;
+        assert_eq!((note.record, note.offset, note.length), (bad as u64, starts[bad] as u64, length));
+        // No row is taken for the fields of another in silence.
+        let source = Source::new(vec![Input::bytes("records", bytes)], ReadOptions::new()).unwrap();
+        assert_eq!(source.schema().fields().len(), 2);
+        let error = source.count_rows().unwrap_err().to_string();
+        let text = format!("record {bad} (byte {}): expected an array of 2, found an array of", starts[bad]);
+        assert!(error.contains(&text) && error.contains("with another record in it"), "{error}");
+    }
+}
+
+#[test]
+fn an_array_of_more_fields_is_a_row_whatever_they_are() {
+    let more: [Vec<u8>; 5] = [
+        vec![0xc0],
+        bare(7),
+        [&[0x91][..], &bare(7)].concat(),
+        [&[0x92, 7][..], &record(&vector(7, DIM + 1))].concat(),
+        [&[0x92][..], &bare(7), &bare(8)].concat(),
+    ];
+    for more in more {
+        let mut records: Vec<Vec<u8>> = (0..1500).map(positional).collect();
+        records[1200][0] = 0x93;
+        records[1200].extend(&more);
+        let found = scan(&records.concat(), &options(OnError::Skip).with_columns(["column_1"]));
+        assert!(found.rows == expected(&[], 1500), "{more:02x?}: {} rows", found.rows.len());
+        assert!(found.notes.is_empty(), "{more:02x?}: {:?}", found.notes);
+    }
+}
+
+#[test]
+fn bytes_that_are_missing_or_too_many_cost_the_records_they_are_in() {
+    for (name, shape) in SHAPES {
+        let (bytes, starts) = file(shape, 400);
+        let options = only_vectors(name, OnError::Skip);
+        for (at, missing, more) in
+            [(200, 0, 1), (200, 1, 0), (200, 33, 0), (200, 0, 33), (200, 3000, 0), (200, 90_000, 0)]
+        {
+            let mut bytes = bytes.clone();
+            let place = starts[at] + 1;
+            let until = bytes.len().min(place + missing);
+            bytes.splice(place..until, vec![0xc1; more]);
+            let whole = starts.iter().filter(|&&start| start >= until).count();
+            let scan = scan(&bytes, &options);
+            let rest: Vec<usize> = (at..400 - whole).collect();
+            assert!(
+                scan.rows.len() >= 400 - rest.len() - 1,
+                "{name} {missing} {more}: {} rows, {:?}",
+                scan.rows.len(),
+                scan.notes
+            );
+            // Half of a map and half of another one can be a whole one.
+            assert!(
+                !scan.notes.is_empty() || name == "map",
+                "{name} {missing} {more}: {} rows",
+                scan.rows.len()
+            );
+        }
+    }
+}
+
+#[test]
+fn an_array_knows_how_many_records_it_has_left() {
+    for (name, shape) in SHAPES {
+        let (bytes, starts) = file(shape, 100);
+        let (second, _) = file(shape, 50);
+        for (bad, byte) in [(1, 0xc1), (50, 0xc1), (50, 0x07), (98, 0xc1)] {
+            let mut bytes = bytes.clone();
+            bytes[starts[bad]] = byte;
+            let file = [&[0xdc, 0, 100][..], &bytes, &[0xdc, 0, 50], &second].concat();
+            let options = only_vectors(name, OnError::Skip).with_framing(Framing::Array);
+            let scan = scan(&file, &options);
+            let rows = [expected(&[bad], 100), expected(&[], 50)].concat();
+            assert!(scan.rows == rows, "{name}, {bad}: {} rows, {:?}", scan.rows.len(), scan.notes);
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_found_again_ends_its_file_alone() {
+    let good = records(20, DIM);
+    let junk = [&[0xc1][..], &[0x55; 5000]].concat();
+    let files = [[good.clone(), junk].concat(), good.clone()];
+    let inputs = files.iter().map(|bytes| Input::bytes("records", bytes.clone())).collect();
+    let scan = drain(Source::new(inputs, options(OnError::Null)).unwrap().reader().unwrap());
+    assert_eq!(scan.rows, [expected(&[], 20), expected(&[], 20)].concat());
+    let (offset, length) = (good.len() as u64, 5001);
+    let kind = RejectKind::Invalid;
+    assert_eq!(scan.notes, [Note { file: "records".into(), record: 20, offset, length, kind }]);
+}
+
+#[test]
+fn a_map_of_records_is_given_up_behind_damage() {
+    let pair = |number: usize| [&[0xa3][..], format!("{number:03}").as_bytes(), &bare(number)].concat();
+    let mut pairs: Vec<Vec<u8>> = (0..100).map(pair).collect();
+    pairs[50][0] = 0xc1;
+    let bytes = [&[0xde, 0, 100][..], &pairs.concat()].concat();
+    let options = options(OnError::Skip).with_framing(Framing::Map).with_columns(["vector"]);
+    let scan = drain(Source::new(vec![Input::bytes("records", bytes)], options).unwrap().reader().unwrap());
+    assert_eq!((scan.rows, scan.notes.len()), (expected(&(50..100).collect::<Vec<_>>(), 100), 1));
+}
+
+#[test]
+fn records_that_hold_others_are_no_damage() {
+    let good = |count: usize, first: usize| (first..first + count).map(bare).collect::<Vec<_>>().concat();
+    let list = [&[0x95][..], &good(5, 100)].concat();
+    let blob = [vec![0xc5, 1, 0x4a], good(5, 100)].concat();
+    for bad in [list, blob] {
+        let bytes = [good(20, 0), bad.clone(), good(20, 20)].concat();
+        let scan = scan(&bytes, &options(OnError::Null));
+        let mut rows = expected(&[], 40);
+        rows.insert(20, None);
+        assert!(scan.rows == rows);
+        assert_eq!((scan.notes.len(), scan.notes[0].length), (1, bad.len() as u64));
+    }
+}
+
+/// The same bytes as gzip, zstd and lz4 hold them.
+fn compressed(bytes: &[u8]) -> [Vec<u8>; 3] {
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(bytes).unwrap();
+    // Of a block that is not whole nothing can be read.
+    let blocks = lz4_flex::frame::FrameInfo::new()
+        .block_size(lz4_flex::frame::BlockSize::Max64KB)
+        .content_checksum(true);
+    let mut lz4 = lz4_flex::frame::FrameEncoder::with_frame_info(blocks, Vec::new());
+    lz4.write_all(bytes).unwrap();
+    [gzip.finish().unwrap(), zstd::encode_all(bytes, 1).unwrap(), lz4.finish().unwrap()]
+}
+
+#[test]
+fn damage_in_a_compressed_input_is_a_reject_for_the_rest_of_it() {
+    // Random enough that it takes many blocks.
+    let mut random = fastrand::Rng::with_seed(7);
+    let vectors: Vec<Vec<f32>> = (0..20_000).map(|_| (0..DIM).map(|_| random.f32()).collect()).collect();
+    let plain: Vec<u8> = vectors.iter().flat_map(|vector| record(vector)).collect();
+    let all: Vec<Row> = vectors.iter().map(|vector| row(vector)).collect();
+    for bytes in compressed(&plain) {
+        let mut flipped = bytes.clone();
+        flipped[bytes.len() / 2] ^= 0x40;
+        flipped[bytes.len() / 2 + 1] ^= 0xff;
+        for damaged in [bytes[..bytes.len() / 2].to_vec(), bytes[..bytes.len() - 3].to_vec(), flipped] {
+            let pieces = || Pieces { bytes: damaged.clone().into(), sizes: vec![1000] };
+            for input in [Input::bytes("damaged", damaged.clone()), Input::stream("damaged", pieces())] {
+                for threads in [1, 3] {
+                    let good = Input::bytes("good", records(50, DIM));
+                    let options = options(OnError::Skip).with_threads(threads);
+                    let source = Source::new(vec![input.clone(), good.clone()], options).unwrap();
+                    let scan = drain(source.reader().unwrap());
+                    assert!(scan.error.is_none(), "{:?}", scan.error);
+                    let before = scan.rows.len() - 50;
+                    assert_eq!(scan.rows[before..], expected(&[], 50));
+                    // A flipped bit may only show at the checksum at the end.
+                    let same =
+                        scan.rows[..before].iter().zip(&all).filter(|(found, all)| found == all).count();
+                    assert!(before > 5000 && same >= before / 2 - 1, "{before} rows, {same} as they were");
+                    let last = scan.notes.last().unwrap();
+                    assert_eq!(
+                        (&*last.file, last.kind),
+                        ("damaged", RejectKind::Invalid),
+                        "{:?}",
+                        scan.notes
+                    );
+                    let is_cut = damaged.len() < bytes.len();
+                    let found = source.rejects().details().last().unwrap().found.clone();
+                    assert!(!is_cut || found.contains("data is cut off or damaged"), "{found}");
+                }
+                let raised = Source::new(vec![input], options(OnError::Raise));
+                let error = raised.and_then(|source| source.count_rows()).unwrap_err();
+                assert!(matches!(error.kind(), ErrorKind::Io { .. } | ErrorKind::Decode(_)), "{error}");
+            }
+        }
+    }
+}
+
+/// Bytes that are all damage, and bytes with very many damages: were it not for a bound on what is looked at, this would not end.
+#[test]
+fn a_salvage_ends_soon_whatever_its_input_is() {
+    let good = records(2000, DIM);
+    let lie = |head: &[u8]| [head, &records(4, DIM)].concat();
+    let floods: [(&str, Vec<u8>, Option<u64>); 9] = [
+        ("0xc1", vec![0xc1], Some(1)),
+        ("nested arrays", vec![0x91], Some(1)),
+        ("nested maps", vec![0x81], Some(1)),
+        ("heads", vec![0xc4, 4 * DIM as u8], None),
+        ("heads of arrays", vec![0xdc, 0, DIM as u8, 0xca], None),
+        ("a list without an end", lie(&[0xdd, 0, 0x40, 0, 0]), Some(1)),
+        ("records that say too much", lie(&[0xc6, 0, 0x40, 0, 0]), None),
+        ("text that says too much", lie(&[0xdb, 0, 0x10, 0, 0]), None),
+        ("0xc1 between records", lie(&[0xc1]), None),
+    ];
+    for (name, piece, rejects) in floods {
+        let bytes = [good.clone(), piece.repeat((2 << 20) / piece.len())].concat();
+        let options = options(OnError::Skip).with_max_rejects(5);
+        let source = Source::new(vec![Input::bytes("records", bytes)], options).unwrap();
+        let rows = source.count_rows().unwrap();
+        let count = source.rejects().count();
+        assert!(
+            rows >= 2000 && count > 0 && rejects.is_none_or(|rejects| rejects == count),
+            "{name}: {count}"
+        );
+        if rejects.is_none() && piece.len() > 100 {
+            // All but the first four behind a lie are there, or those as well.
+            assert_eq!(rows, 2000 + 4 * ((2 << 20) / piece.len() as u64), "{name}");
+        }
+    }
+}
