@@ -56,6 +56,17 @@ fn new(threads: usize) -> Result<Arc<ThreadPool>> {
         .map_err(|error| Error::internal(format!("no threads: {error}")))
 }
 
+/// Does `work` on a thread of its own while the caller does `meanwhile`, and waits for both. Where the system has no thread to
+/// give, `work` is dropped undone.
+#[cfg(feature = "python")]
+pub(crate) fn beside<T>(work: impl FnOnce() + Send, meanwhile: impl FnOnce() -> T) -> T {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().name("vecpack-beside".to_owned());
+        let _may_fail = thread.spawn_scoped(scope, work);
+        meanwhile()
+    })
+}
+
 /// A lock that a panic elsewhere does not spoil: what it guards is valid between any two statements.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)

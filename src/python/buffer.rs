@@ -1,6 +1,8 @@
 //! Memory of Python objects. The only module with `unsafe`.
 #![allow(unsafe_code)]
 
+use std::ops::Range;
+
 use pyo3::buffer::{PyBuffer, PyUntypedBuffer};
 use pyo3::exceptions::{PyBufferError, PyTypeError};
 use pyo3::prelude::*;
@@ -65,24 +67,33 @@ impl Rows {
         self.dim
     }
 
-    /// Gives `write` the bytes of a row; `None` where there is no such row.
-    pub(super) fn write_row<T>(
-        &mut self,
-        _py: Python<'_>,
-        row: usize,
-        write: impl FnOnce(&mut [u8]) -> T,
-    ) -> Option<T> {
-        if row >= self.rows {
-            return None;
+    /// The addresses of the array.
+    pub(super) fn place(&self) -> Range<usize> {
+        addresses(&self.buffer)
+    }
+
+    /// Writes `rows` rows, which are in `bytes`, from row `first` on; those that the array does not have, or `bytes`, are left out.
+    /// Needs no interpreter.
+    pub(super) fn write_rows(&mut self, first: usize, rows: usize, bytes: &[u8]) {
+        let row = self.dim * size_of::<f32>();
+        let length = (self.rows.saturating_sub(first).min(rows) * row).min(bytes.len());
+        if length == 0 {
+            return;
         }
-        let length = self.dim * size_of::<f32>();
         // SAFETY: `new` saw that the buffer is writable and contiguous and has `rows` rows of `dim` float32, and its exporter
-        // keeps it in place. `row` is one of them, so its bytes are inside. `&mut self` and the attached interpreter keep
-        // everybody else away who plays by the rules of the buffer protocol.
-        let bytes = unsafe {
-            let start = self.buffer.buf_ptr().cast::<u8>().add(row * length);
+        // keeps it in place until it is released, which needs more than the borrow held here. The `length` bytes from row `first`
+        // on are inside of it. `&mut self` keeps others of this module away; Python code that reads or writes an array while it is
+        // being filled breaks the rules of the buffer protocol, as with NumPy's functions that release the GIL.
+        let place = unsafe {
+            let start = self.buffer.buf_ptr().cast::<u8>().add(first * row);
             std::slice::from_raw_parts_mut(start, length)
         };
-        Some(write(bytes))
+        place.copy_from_slice(&bytes[..length]);
     }
+}
+
+/// The addresses of a buffer's bytes, if it is contiguous.
+pub(super) fn addresses(buffer: &PyUntypedBuffer) -> Range<usize> {
+    let start = buffer.buf_ptr() as usize;
+    start..start + buffer.len_bytes()
 }

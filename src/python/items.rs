@@ -1,5 +1,6 @@
 //! Vectors from the user's own Python iterator.
 
+use std::ops::Range;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread::ThreadId;
 
@@ -11,16 +12,17 @@ use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
 use pyo3::types::{PyByteArray, PyBytes, PyCapsule, PyDict, PyIterator, PyMemoryView};
 
-use super::buffer::{Rows, with_bytes};
+use super::buffer::{Rows, addresses, with_bytes};
 use super::errors::to_python;
 use super::export::{schema_capsule, stream_capsule};
+use super::fill::fill;
 use super::options::read_options;
 use super::table::{PyBatch, PySchema, PyTable};
 use crate::error::Error;
-use crate::item::{BatchBuilder, RowConverter, too_many};
+use crate::item::BatchBuilder;
 use crate::options::ReadOptions;
 use crate::pool::lock;
-use crate::vector::{Dtype, RawDtype};
+use crate::vector::RawDtype;
 
 /// A stream of record batches from an iterable of vectors.
 ///
@@ -54,7 +56,8 @@ pub(super) fn from_iter(
 }
 
 /// Fills the rows of ``out``, a writable float32 array of shape (rows, dim), from an iterable of vectors. Returns how many
-/// rows were filled. The items are those of ``from_iter``; more of them than rows are an error.
+/// rows were filled. The items are those of ``from_iter``; more of them than rows are an error. Rows are there when it returns or
+/// raises: another thread copies them while the iterator goes on.
 #[pyfunction]
 #[pyo3(signature = (iterable, out, *, raw_dtype = None), text_signature = "(iterable, out, *, raw_dtype='<f4')")]
 pub(super) fn take_iter(
@@ -63,30 +66,17 @@ pub(super) fn take_iter(
     out: &Bound<'_, PyAny>,
     raw_dtype: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<usize> {
-    let mut out = Rows::new(out)?;
+    let out = Rows::new(out)?;
     let options = PyDict::new(py);
     if let Some(raw_dtype) = raw_dtype {
         options.set_item("raw_dtype", raw_dtype)?;
     }
     let options = read_options("take_iter", Some(&options))?;
-    let mut items = Items { iterator: iterable.try_iter()?.unbind(), raw: options.raw_dtype, count: 0 };
-    let mut converter = RowConverter::new(out.dim(), Dtype::Float32);
-    let mut row = 0;
-    while let Some(item) = items.next(py)? {
-        if row == out.rows() {
-            return Err(to_python(too_many(row as u64)));
-        }
-        item.with(py, |raw, bytes| {
-            let converted = out.write_row(py, row, |out| converter.convert(row as u64, raw, bytes, out));
-            converted.unwrap_or(Ok(())).map_err(to_python)
-        })??;
-        row += 1;
-    }
-    Ok(row)
+    fill(py, &mut Items { iterator: iterable.try_iter()?.unbind(), raw: options.raw_dtype, count: 0 }, out)
 }
 
 /// Items of a Python iterator.
-struct Items {
+pub(super) struct Items {
     iterator: Py<PyIterator>,
     /// How untyped bytes are read.
     raw: RawDtype,
@@ -94,13 +84,13 @@ struct Items {
 }
 
 /// An item: something that has bytes.
-enum Item<'py> {
+pub(super) enum Item<'py> {
     Bytes(Bound<'py, PyBytes>, RawDtype),
     Buffer(PyUntypedBuffer, RawDtype),
 }
 
 impl Items {
-    fn next<'py>(&mut self, py: Python<'py>) -> PyResult<Option<Item<'py>>> {
+    pub(super) fn next<'py>(&mut self, py: Python<'py>) -> PyResult<Option<Item<'py>>> {
         // An iterator in C never comes back to where Python looks for Ctrl-C.
         if self.count.is_multiple_of(1024) {
             py.check_signals()?;
@@ -143,8 +133,20 @@ impl<'py> Item<'py> {
         Ok(Self::Bytes(copy.cast_into()?, raw))
     }
 
+    /// True where some of its bytes are at these addresses.
+    pub(super) fn is_within(&self, place: &Range<usize>) -> bool {
+        match self {
+            // They never change, and so are never part of what is written to.
+            Self::Bytes(..) => false,
+            Self::Buffer(buffer, _) => {
+                let bytes = addresses(buffer);
+                bytes.start < place.end && place.start < bytes.end
+            }
+        }
+    }
+
     /// Gives `read` the item's bytes and how to read them.
-    fn with<T>(&self, py: Python<'_>, read: impl FnOnce(RawDtype, &[u8]) -> T) -> PyResult<T> {
+    pub(super) fn with<T>(&self, py: Python<'_>, read: impl FnOnce(RawDtype, &[u8]) -> T) -> PyResult<T> {
         match self {
             Self::Bytes(bytes, raw) => Ok(read(*raw, bytes.as_bytes())),
             Self::Buffer(buffer, raw) => with_bytes(py, buffer, |bytes| read(*raw, bytes)),

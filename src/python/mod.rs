@@ -5,6 +5,7 @@ mod array;
 mod buffer;
 mod errors;
 mod export;
+mod fill;
 mod inputs;
 mod items;
 mod options;

@@ -2,6 +2,7 @@
 
 import array
 import gc
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import polars as pl
@@ -368,3 +369,64 @@ def test_a_stream_that_was_read_still_has_its_schema():
     stream = vecpack.from_iter(EXPECTED)
     table = stream.to_pyarrow()
     assert pa.schema(stream.schema) == table.schema
+
+
+# More than a few parts of what is copied at a time.
+LARGE = np.random.default_rng(5).standard_normal((3000, 700), np.float32)
+
+
+def test_a_large_array_is_filled_and_what_has_no_items_stays_as_it_is():
+    for count in (3000, 2999, 1500, 375, 374, 1, 0):
+        out = np.full((3000, 700), 7, np.float32)
+        assert vecpack.take_iter((row.tobytes() for row in LARGE[:count]), out) == count
+        assert_same_bits(out[:count], LARGE[:count])
+        assert (out[count:] == 7).all()
+
+
+def test_behind_an_error_the_rows_of_a_large_array_before_it_are_filled():
+    def items(error):
+        yield from LARGE[:2500]
+        if error:
+            raise KeyError("no more")
+        yield bytes(3)
+
+    for error, expected in ((True, KeyError), (False, vecpack.DecodeError)):
+        out = np.zeros((3000, 700), np.float32)
+        with pytest.raises(expected):
+            vecpack.take_iter(items(error), out)
+        assert_same_bits(out[:2500], LARGE[:2500])
+        assert (out[2500:] == 0).all()
+    out = np.zeros((2000, 700), np.float32)
+    with pytest.raises(vecpack.DecodeError, match="2000"):
+        vecpack.take_iter(LARGE, out)
+    assert_same_bits(out, LARGE[:2000])
+
+
+def test_rows_of_a_large_array_as_items_are_what_was_written_to_them():
+    out = np.zeros((3000, 700), np.float32)
+
+    def items():
+        yield LARGE[0]
+        for row in range(1, 3000):
+            yield out[row - 1]
+
+    assert vecpack.take_iter(items(), out) == 3000
+    assert_same_bits(out, np.broadcast_to(LARGE[0], out.shape))
+
+
+def test_large_arrays_are_filled_by_many_threads_at_once():
+    def fill(seed):
+        out = np.empty((3000, 700), np.float32)
+        vecpack.take_iter(np.roll(LARGE, seed, axis=0), out)
+        return out
+
+    with ThreadPoolExecutor(8) as pool:
+        for seed, out in enumerate(pool.map(fill, range(16))):
+            assert_same_bits(out, np.roll(LARGE, seed, axis=0))
+
+
+def test_rows_longer_than_a_part():
+    vectors = np.random.default_rng(6).standard_normal((5, 300_001), np.float32)
+    out = np.zeros_like(vectors)
+    assert vecpack.take_iter(vectors, out) == 5
+    assert_same_bits(out, vectors)

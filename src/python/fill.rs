@@ -1,0 +1,163 @@
+//! An array that the caller owns, filled from an iterator.
+//!
+//! To write 100 MB to memory takes as long as to make 50,000 objects. So the iterator's vectors are gathered in parts that stay in
+//! a cache, and another thread copies a part to the array while the iterator goes on with the next one.
+
+use std::ops::Range;
+use std::sync::Mutex;
+use std::sync::mpsc::{Receiver, SendError, Sender, SyncSender, channel, sync_channel};
+
+use pyo3::prelude::*;
+
+use super::buffer::Rows;
+use super::errors::to_python;
+use super::items::Items;
+use crate::item::{RowConverter, too_many};
+use crate::pool::{beside, lock};
+use crate::vector::{Dtype, Slab};
+
+/// Bytes of a part, or one row if that is longer.
+const PART: usize = 1 << 20;
+/// One is gathered, one is copied, one waits.
+const PARTS: usize = 3;
+
+/// Rows on their way.
+struct Part {
+    slab: Slab,
+    first: usize,
+    rows: usize,
+}
+
+/// Fills `out` with the items; gives how many rows that are. Behind an error the rows before it are filled as well.
+pub(super) fn fill(py: Python<'_>, items: &mut Items, out: Rows) -> PyResult<usize> {
+    let (place, rows, row_bytes) = (out.place(), out.rows(), out.dim() * size_of::<f32>());
+    let converter = RowConverter::new(out.dim(), Dtype::Float32);
+    let out = Mutex::new(out);
+    let (full, to_copy) = sync_channel(PARTS);
+    let (copied, free) = channel();
+    let (back, free) = (copied.clone(), Mutex::new(free));
+    let part_bytes = PART.min(place.len()).max(row_bytes);
+    let is_small = place.len() <= PART;
+    let (out, free) = (&out, &free);
+    let mut filling = Filling {
+        out,
+        full,
+        copied,
+        free,
+        parts: 0,
+        away: 0,
+        row_bytes,
+        part_bytes,
+        place,
+        rows,
+        row: 0,
+        converter,
+    };
+    if is_small {
+        drop(to_copy);
+        return filling.fill(py, items);
+    }
+    // The thread ends when `filling`, which sends to it, is gone.
+    beside(move || copy_all(out, to_copy, &back), move || filling.fill(py, items))
+}
+
+/// Copies parts until no more come.
+fn copy_all(out: &Mutex<Rows>, parts: Receiver<Part>, back: &Sender<Part>) {
+    for mut part in parts {
+        part.copy(out);
+        let _ = back.send(part);
+    }
+}
+
+impl Part {
+    fn copy(&mut self, out: &Mutex<Rows>) {
+        lock(out).write_rows(self.first, self.rows, self.slab.as_mut_slice());
+    }
+}
+
+struct Filling<'a> {
+    out: &'a Mutex<Rows>,
+    /// To the thread that copies. Where there is none, it gives back what it is sent.
+    full: SyncSender<Part>,
+    /// Where a part goes that was copied here.
+    copied: Sender<Part>,
+    free: &'a Mutex<Receiver<Part>>,
+    /// How many parts there are, and how many of them are not in hand.
+    parts: usize,
+    away: usize,
+    row_bytes: usize,
+    part_bytes: usize,
+    /// Addresses of the array.
+    place: Range<usize>,
+    rows: usize,
+    row: usize,
+    converter: RowConverter,
+}
+
+impl Filling<'_> {
+    fn fill(&mut self, py: Python<'_>, items: &mut Items) -> PyResult<usize> {
+        let mut part = self.next_part(py)?;
+        let filled = self.fill_parts(py, items, &mut part);
+        self.give(part);
+        self.wait_for_all(py);
+        filled.map(|()| self.row)
+    }
+
+    fn fill_parts(&mut self, py: Python<'_>, items: &mut Items, part: &mut Part) -> PyResult<()> {
+        while let Some(item) = items.next(py)? {
+            if self.row == self.rows {
+                return Err(to_python(too_many(self.row as u64)));
+            }
+            let is_inside = item.is_within(&self.place);
+            if is_inside || (part.rows + 1) * self.row_bytes > self.part_bytes {
+                let next = self.next_part(py)?;
+                self.give(std::mem::replace(part, next));
+            }
+            if is_inside {
+                // Rows of the array itself: what was to be written to them must be there.
+                self.wait_for_all(py);
+            }
+            let (converter, row) = (&mut self.converter, self.row as u64);
+            let place = &mut part.slab.as_mut_slice()[part.rows * self.row_bytes..][..self.row_bytes];
+            item.with(py, |raw, bytes| converter.convert(row, raw, bytes, place).map_err(to_python))??;
+            part.rows += 1;
+            self.row += 1;
+        }
+        Ok(())
+    }
+
+    /// A part for the rows from here on.
+    fn next_part(&mut self, py: Python<'_>) -> PyResult<Part> {
+        if self.parts < PARTS {
+            self.parts += 1;
+            let slab = Slab::with_capacity(self.part_bytes).map_err(to_python)?;
+            return Ok(Part { slab, first: self.row, rows: 0 });
+        }
+        let free = self.free;
+        let ready = lock(free).try_recv().ok();
+        let part = ready.or_else(|| py.detach(|| lock(free).recv().ok()));
+        self.away -= 1;
+        match part {
+            Some(part) => Ok(Part { first: self.row, rows: 0, ..part }),
+            None => Err(to_python(crate::Error::internal("the thread that copies is gone"))),
+        }
+    }
+
+    fn give(&mut self, part: Part) {
+        self.away += 1;
+        if let Err(SendError(mut part)) = self.full.send(part) {
+            part.copy(self.out);
+            let _ = self.copied.send(part);
+        }
+    }
+
+    /// Waits until all that was given is copied.
+    fn wait_for_all(&mut self, py: Python<'_>) {
+        let (free, copied, count) = (self.free, &self.copied, self.away);
+        py.detach(|| {
+            // All are taken, and put back.
+            let parts: Vec<Part> = lock(free).iter().take(count).collect();
+            parts.into_iter().for_each(|part| drop(copied.send(part)));
+        });
+    }
+}
