@@ -282,6 +282,41 @@ fn records_that_hold_others_are_no_damage() {
     }
 }
 
+/// However long they are, and wherever in them the others lie.
+#[test]
+fn containers_that_hold_records_are_not_taken_apart() {
+    let good = |count: usize, first: usize| (first..first + count).map(bare).collect::<Vec<_>>().concat();
+    let list = |count: usize| [&[0xdd][..], &(count as u32).to_be_bytes(), &good(count, 100)].concat();
+    let pairs = |count: usize| {
+        let pair =
+            |number: usize| [&[0xa3][..], format!("{:03}", number % 1000).as_bytes(), &bare(number)].concat();
+        let pairs: Vec<u8> = (0..count).flat_map(pair).collect();
+        [&[0xdf][..], &(count as u32).to_be_bytes(), &pairs].concat()
+    };
+    for count in [4, 100, 5000, 40_000] {
+        let ids = [&[0xdd][..], &(count as u32 * 50).to_be_bytes(), &vec![7; count * 50]].concat();
+        let bads = [
+            list(count),
+            [&[0x81, 0xa1, b'v'][..], &list(count)].concat(),
+            [&[0x92][..], &list(count), &list(count)].concat(),
+            [&[0x92, 0xa1, b'v'][..], &list(count)].concat(),
+            [&[0x82, 0xa1, b'i'][..], &ids, &[0xa1, b'v'], &list(count)].concat(),
+            pairs(count),
+        ];
+        for (number, bad) in bads.iter().enumerate() {
+            let bytes = [good(20, 0), bad.clone(), good(20, 20)].concat();
+            for threads in [1, 3] {
+                let options = options(OnError::Skip).with_threads(threads);
+                let source = Source::new(vec![Input::bytes("records", bytes.clone())], options).unwrap();
+                let scan = drain(source.reader().unwrap());
+                let what = format!("{count}, number {number}: {} rows, {:?}", scan.rows.len(), scan.notes);
+                assert!(scan.rows == expected(&[], 40), "{what}");
+                assert_eq!((scan.notes.len(), scan.notes[0].length), (1, bad.len() as u64), "{what}");
+            }
+        }
+    }
+}
+
 /// The same bytes as gzip, zstd and lz4 hold them.
 fn compressed(bytes: &[u8]) -> [Vec<u8>; 3] {
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());

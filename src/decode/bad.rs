@@ -35,7 +35,7 @@ impl Decoder {
             }
             Verdict::Nothing => {
                 self.believe();
-                self.skip(fault, objects, bytes, true, ended)
+                self.skip(fault, objects, bytes, Self::is_to_be_searched(head_of(bytes)), ended)
             }
         }
     }

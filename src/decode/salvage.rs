@@ -256,7 +256,8 @@ impl Decoder {
                 return Verdict::Gap(chain);
             }
             let is_whole = at > 0 || bad == Bad::Whole;
-            match self.swallows(&bytes[at..], place - at, ahead.saturating_sub(at), ended, chain, is_whole) {
+            let view = (ahead.saturating_sub(at), ahead == within && (ahead < bytes.len() || !ended));
+            match self.swallows(&bytes[at..], place - at, view, ended, chain, is_whole) {
                 Swallowed::Damage => return Verdict::Gap(chain),
                 Swallowed::Sound(end) => search.sure = start + (at + end.unwrap_or(0)) as u64,
                 Swallowed::Unknown(needed) => return Verdict::More(at + needed),
@@ -278,7 +279,7 @@ impl Decoder {
         &mut self,
         bytes: &[u8],
         place: usize,
-        ahead: usize,
+        (ahead, is_window): (usize, bool),
         ended: bool,
         chain: Chain,
         is_whole: bool,
@@ -305,7 +306,12 @@ impl Decoder {
         // An object takes a byte at the least.
         let may_end = is_whole && head.children() <= ahead as u64;
         self.looked += if may_end { ahead as u64 } else { 0 };
-        let end = (may_end && cursor.skip().is_ok()).then_some(cursor.at());
+        let skipped = if may_end { cursor.skip().ok() } else { None };
+        let end = skipped.map(|()| cursor.at());
+        // Too long to tell: what may be a record is not taken apart.
+        if may_end && end.is_none() && is_window {
+            return Swallowed::Sound(None);
+        }
         let is_item = matches!(self.plan.content, Content::Items(_)) && visits(bytes, place);
         let follows = !is_item && end.is_some_and(|end| self.is_good(&bytes[end..], ended));
         let is_list = matches!(head, Head::Array(_)) && place == size;
@@ -319,6 +325,12 @@ impl Decoder {
             return ended;
         }
         self.step_over(&mut Cursor::new(view)).is_ok()
+    }
+
+    /// True for a bad record of which nobody can tell whether it is what it says, and that is searched while it is stepped over:
+    /// bytes without end.
+    pub(super) fn is_to_be_searched(head: Option<Head>) -> bool {
+        head.is_some_and(|head| head.children() == 0 && head.payload() > FOLLOWED as u64)
     }
 
     /// Goes on with the search over `bytes`, which begin at the decoder's place. [`searched_until`](Self::searched_until) tells how far it

@@ -102,7 +102,12 @@ impl File<'_> {
                 return false;
             }
         }
-        let follows = end(&self.bytes[..limit], at).is_ok_and(is_followed);
+        let last = end(&self.bytes[..limit], at);
+        // Too long to tell.
+        if limit < self.bytes.len() && matches!(last, Err(Stop::Cut)) && objects <= (limit - at) as u64 {
+            return true;
+        }
+        let follows = last.is_ok_and(is_followed);
         follows || (objects > 0 && is_array(at) && chain.at == start)
     }
 
@@ -121,6 +126,10 @@ impl File<'_> {
         };
         let whole = end(self.bytes, start).unwrap_or(self.bytes.len());
         let Some(chain) = self.first_chain(start + 1, limit) else {
+            let is_long = |(_, payload, objects, _)| objects == 0 && payload > 4 << 20;
+            if broken.is_none() && !head(self.bytes, start).is_ok_and(is_long) {
+                return None;
+            }
             return self.first_chain(limit, whole).map(|chain| chain.at);
         };
         let (mut at, mut objects, mut numbers) = (start, 0, false);

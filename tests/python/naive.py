@@ -248,6 +248,8 @@ class File:
                 if item == chain:
                     return False
         end, why = self.end(at, limit)
+        if why == CUT and limit < length and objects <= limit - at:
+            return True  # too long to tell
         return (not why and is_followed(end)) or (is_array(self.data[at]) and chain == start)
 
     def gap(self, start, sure):
@@ -260,6 +262,9 @@ class File:
         end, why = self.end(start, length)
         chain = self.first_chain(start + 1, limit)
         if chain is None:
+            _, payload, objects = self.head(start) if isinstance(self.head(start), tuple) else (0, 0, 1)
+            if not why and (objects or payload <= 4 << 20):
+                return None, sure
             return self.first_chain(limit, length if why else end), sure
         at, objects, numbers = start, 0, False
         while at < chain:
