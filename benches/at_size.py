@@ -2,13 +2,14 @@
 
     .venv/bin/python benches/at_size.py 2 20
 
-Its input is one file of 102.55 MB that a list names as often as it takes, so reading is from memory; its output is a Parquet file of
+Its input is one file of 102.55 MB that a list names as often as it takes, so reading is from memory; its output is Parquet of
 that size in data/at_size, which is on the disk when the time stops, and is removed then. A stream is what `cat` makes of the list.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import shutil
 import subprocess
@@ -17,11 +18,12 @@ import time
 from pathlib import Path
 
 FOLDER = Path("data/at_size")
-INPUT, OUTPUT = FOLDER / "vectors.msgpack", FOLDER / "vectors.parquet"
+INPUT, OUTPUT = FOLDER / "vectors.msgpack", FOLDER / "parquet"
 ROWS, DIM = 50_000, 512
 WAYS = {
     "scan": "rows = sum(len(batch) for batch in vecpack.scan([path] * count))",
-    "to_parquet": "rows = vecpack.to_parquet([path] * count, out).rows",
+    "to_parquet": "rows = vecpack.to_parquet([path] * count, f'{out}/', max_file_bytes=1 << 30).rows",
+    "to_parquet, one file": "rows = vecpack.to_parquet([path] * count, f'{out}/one.parquet').rows",
     "scan of a stream": "rows = sum(len(batch) for batch in vecpack.scan('-'))",
 }
 
@@ -51,11 +53,12 @@ def main() -> int:
 def measured(way: str, gigabytes: float) -> str:
     """A row of the table, of a process of its own."""
     size = INPUT.stat().st_size
-    count = round(gigabytes * 1e9 / size)
+    count = math.ceil(gigabytes * 1e9 / size)
     code = (
         f"import sys, vecpack; path, count, out = sys.argv[1], int(sys.argv[2]), sys.argv[3]; {WAYS[way]}; print(rows)"
     )
     cat = subprocess.Popen(["cat", *[INPUT] * count], stdout=subprocess.PIPE) if way.endswith("stream") else None
+    OUTPUT.mkdir()
     began = time.perf_counter()
     child = subprocess.Popen(
         [sys.executable, "-c", code, str(INPUT), str(count), str(OUTPUT)],
@@ -72,9 +75,7 @@ def measured(way: str, gigabytes: float) -> str:
     if cat:
         cat.wait()
     assert child.returncode == 0 and int(rows) == count * ROWS, (way, child.returncode, rows)
-    if OUTPUT.exists():
-        print(f"  {OUTPUT.stat().st_size:,} bytes out", file=sys.stderr)
-        OUTPUT.unlink()
+    shutil.rmtree(OUTPUT)
     memory = usage.ru_maxrss * 1024
     done = count * size
     return (

@@ -104,7 +104,7 @@ def test_the_plan_for_billions_is_what_its_formula_gives(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     page = ROOT / "docs/planning.md"
     table = run(page)["table"]
-    assert len(table) == 5
+    assert len(table) == 6
     lines = page.read_text(encoding="utf-8").splitlines()
     assert [line for line in lines if line.startswith("| ") and " MB/s | " in line] == table
 
