@@ -335,7 +335,7 @@ impl Decoder {
                     match self.judge(bytes, ended, self.bad_by_head(bytes, Bad::Whole)) {
                         Verdict::More(needed) => return Ok(self.ask(needed)),
                         Verdict::Gap(chain) => return self.leave_gap(chain, bytes),
-                        Verdict::Sound | Verdict::Nothing => self.believe(),
+                        Verdict::Sound | Verdict::Nothing(_) => self.believe(),
                     }
                     return self.decode_record(bytes, ended);
                 }

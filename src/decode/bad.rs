@@ -33,9 +33,9 @@ impl Decoder {
                 self.believe();
                 self.skip(fault, objects, bytes, false, ended)
             }
-            Verdict::Nothing => {
+            Verdict::Nothing(search) => {
                 self.believe();
-                self.skip(fault, objects, bytes, Self::is_to_be_searched(head_of(bytes)), ended)
+                self.skip(fault, objects, bytes, search, ended)
             }
         }
     }
@@ -248,7 +248,7 @@ impl Decoder {
                 let fault = Fault::input(RejectKind::Unsupported, expected, found.to_owned());
                 self.skip(fault, self.plan.objects(), bytes, false, ended)
             }
-            Verdict::Nothing => self.invalid(0, found.to_owned()),
+            Verdict::Nothing(_) => self.invalid(0, found.to_owned()),
         }
     }
 

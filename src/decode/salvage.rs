@@ -6,7 +6,7 @@
 
 use super::record::{Stop, read_vector};
 use super::{Decoder, UNKNOWN};
-use crate::msgpack::{Broken, Cursor, Head};
+use crate::msgpack::{Broken, Cursor, Head, HeadError};
 use crate::options::{Framing, OnError};
 use crate::record::{Content, Plan};
 use crate::vector::Format;
@@ -27,7 +27,7 @@ const LONG: usize = 64;
 /// What looking at places may cost, a byte that is passed. Beyond it no more is looked for: an input must not be searched for
 /// longer than reading it takes.
 const COST: u64 = 16;
-const FREE: u64 = 1 << 20;
+const FREE: u64 = 8 << 20;
 
 /// The longest bytes of which the end is looked at.
 const FOLLOWED: usize = 4 << 20;
@@ -91,8 +91,8 @@ pub(super) enum Verdict {
     More(usize),
     /// It is a record, which is no row.
     Sound,
-    /// There are no good records nearby that could tell.
-    Nothing,
+    /// There are no good records nearby that could tell. True where they are to be looked for while it is stepped over.
+    Nothing(bool),
     /// It is damage, up to these records.
     Gap(Chain),
 }
@@ -104,6 +104,19 @@ enum Swallowed {
     Sound(Option<usize>),
     /// So many bytes will tell.
     Unknown(usize),
+}
+
+/// What can be seen of an object that holds good records.
+struct View {
+    /// How many bytes of containers are looked at, and whether there are more.
+    ahead: usize,
+    is_window: bool,
+    /// Whether the input ends behind the bytes at hand.
+    ended: bool,
+    /// Whether it is what the bad record begins with.
+    is_first: bool,
+    /// False where it has no end.
+    is_whole: bool,
 }
 
 /// What comes of looking for records at one place.
@@ -200,7 +213,7 @@ impl Decoder {
 
     /// Judges the bad record at the start of `bytes`, behind which the input `ended` or goes on.
     pub(super) fn judge(&mut self, bytes: &[u8], ended: bool, bad: Bad) -> Verdict {
-        let (Some(look), start) = (self.look, self.position.offset) else { return Verdict::Nothing };
+        let (Some(look), start) = (self.look, self.position.offset) else { return Verdict::Nothing(false) };
         let mut search = self.take_search();
         let verdict = if start < search.sure && bad == Bad::Whole {
             Verdict::Sound
@@ -221,7 +234,7 @@ impl Decoder {
         loop {
             let chain = match self.next_chain(search, bytes, (start, start + 1), limit, ended) {
                 Ok(Some(chain)) => chain,
-                Ok(None) => return Verdict::Nothing,
+                Ok(None) => return Verdict::Nothing(self.may_hold_others(&bytes[..bytes.len().min(within)])),
                 Err(()) => return more,
             };
             let place = (chain.at - start) as usize;
@@ -255,9 +268,14 @@ impl Decoder {
             if at == 0 && bad == Bad::Endless {
                 return Verdict::Gap(chain);
             }
-            let is_whole = at > 0 || bad == Bad::Whole;
-            let view = (ahead.saturating_sub(at), ahead == within && (ahead < bytes.len() || !ended));
-            match self.swallows(&bytes[at..], place - at, view, ended, chain, is_whole) {
+            let view = View {
+                ahead: ahead.saturating_sub(at),
+                is_window: ahead == within && (ahead < bytes.len() || !ended),
+                ended,
+                is_first: at == 0,
+                is_whole: at > 0 || bad == Bad::Whole,
+            };
+            match self.swallows(&bytes[at..], place - at, view, chain) {
                 Swallowed::Damage => return Verdict::Gap(chain),
                 Swallowed::Sound(end) => search.sure = start + (at + end.unwrap_or(0)) as u64,
                 Swallowed::Unknown(needed) => return Verdict::More(at + needed),
@@ -273,17 +291,9 @@ impl Decoder {
         }
     }
 
-    /// What it means that the object at the start of `bytes` has the `chain`, at `place`, inside of it. Containers are looked at
-    /// for `ahead` bytes; one that is not `is_whole` has no end.
-    fn swallows(
-        &mut self,
-        bytes: &[u8],
-        place: usize,
-        (ahead, is_window): (usize, bool),
-        ended: bool,
-        chain: Chain,
-        is_whole: bool,
-    ) -> Swallowed {
+    /// What it means that the object at the start of `bytes` has the `chain`, at `place`, inside of it.
+    fn swallows(&mut self, bytes: &[u8], place: usize, view: View, chain: Chain) -> Swallowed {
+        let View { ahead, is_window, ended, is_first, is_whole } = view;
         let Ok((head, size)) = Head::read(bytes) else { return Swallowed::Damage };
         if head.children() == 0 {
             // Its head tells where it ends, which by chance is not where a good record begins.
@@ -308,8 +318,8 @@ impl Decoder {
         self.looked += if may_end { ahead as u64 } else { 0 };
         let skipped = if may_end { cursor.skip().ok() } else { None };
         let end = skipped.map(|()| cursor.at());
-        // Too long to tell: what may be a record is not taken apart.
-        if may_end && end.is_none() && is_window {
+        // Too long to tell: what looks as if somebody wrote it is not taken apart.
+        if is_first && may_end && end.is_none() && is_window && tidy(bytes, place) == Some(place) {
             return Swallowed::Sound(None);
         }
         let is_item = matches!(self.plan.content, Content::Items(_)) && visits(bytes, place);
@@ -327,10 +337,16 @@ impl Decoder {
         self.step_over(&mut Cursor::new(view)).is_ok()
     }
 
-    /// True for a bad record of which nobody can tell whether it is what it says, and that is searched while it is stepped over:
-    /// bytes without end.
-    pub(super) fn is_to_be_searched(head: Option<Head>) -> bool {
-        head.is_some_and(|head| head.children() == 0 && head.payload() > FOLLOWED as u64)
+    /// True for a bad record of which nobody can tell whether it is what it says: bytes without end, or a container that holds
+    /// what nobody writes. `bytes` begin with it, as far as records were looked for.
+    fn may_hold_others(&mut self, bytes: &[u8]) -> bool {
+        let Ok((head, _)) = Head::read(bytes) else { return false };
+        if head.children() == 0 {
+            return head.payload() > FOLLOWED as u64;
+        }
+        let walked = tidy(bytes, bytes.len());
+        self.looked += walked.unwrap_or(LONG).min(bytes.len()) as u64;
+        walked.is_none()
     }
 
     /// Goes on with the search over `bytes`, which begin at the decoder's place. [`searched_until`](Self::searched_until) tells how far it
@@ -567,6 +583,26 @@ fn fits(plan: &Plan, head: Head, mut cursor: Cursor<'_>) -> bool {
         Head::Ext(..) => true,
         _ => false,
     }
+}
+
+/// Where the object at the start of `bytes` ends, or what is in it up to `to`; `None` where that is what nobody writes: text that
+/// is no text, or 0xc1. Noise soon is.
+fn tidy(bytes: &[u8], to: usize) -> Option<usize> {
+    let (mut at, mut left) = (0, 1);
+    while at < to && left > 0 {
+        let (head, size) = match Head::read(&bytes[at..]) {
+            Ok(read) => read,
+            Err(HeadError::Reserved) => return None,
+            Err(HeadError::Incomplete) => break,
+        };
+        let start = at + size;
+        at = usize::try_from(head.payload()).map_or(usize::MAX, |payload| start.saturating_add(payload));
+        left = left - 1 + head.children();
+        if matches!(head, Head::Str(_)) && at <= to && std::str::from_utf8(&bytes[start..at]).is_err() {
+            return None;
+        }
+    }
+    Some(at)
 }
 
 /// True where an object begins at `place`, whatever it is inside of.

@@ -82,8 +82,27 @@ impl File<'_> {
         (from..to.min(self.bytes.len())).find_map(|at| self.chain(at))
     }
 
+    /// Where the object at `from` ends, or what is in it up to `to`; `None` where text in it is none, or it cannot be read.
+    fn tidy(&self, from: usize, to: usize) -> Option<usize> {
+        let (mut at, mut left) = (from, 1);
+        while at < to && left > 0 {
+            let (start, payload, objects, _) = match head(&self.bytes[..to], at) {
+                Ok(head) => head,
+                Err(Stop::Cut) => break,
+                Err(Stop::Reserved(_)) => return None,
+            };
+            let is_str = matches!(self.bytes[at], 0xa0..=0xbf | 0xd9..=0xdb);
+            at = start + payload;
+            left = left - 1 + objects;
+            if is_str && at <= to && std::str::from_utf8(&self.bytes[start..at]).is_err() {
+                return None;
+            }
+        }
+        Some(at)
+    }
+
     /// Whether the object at `at` is what it says though the chain lies inside of it.
-    fn holds(&self, at: usize, chain: &Chain, limit: usize) -> bool {
+    fn holds(&self, at: usize, chain: &Chain, limit: usize, is_first: bool) -> bool {
         let (start, payload, objects, _) = head(self.bytes, at).unwrap();
         let is_followed = |end: usize| {
             let look = self.bytes.len().min(end.saturating_add(self.look()));
@@ -104,7 +123,12 @@ impl File<'_> {
         }
         let last = end(&self.bytes[..limit], at);
         // Too long to tell.
-        if limit < self.bytes.len() && matches!(last, Err(Stop::Cut)) && objects <= (limit - at) as u64 {
+        if is_first
+            && limit < self.bytes.len()
+            && matches!(last, Err(Stop::Cut))
+            && objects <= (limit - at) as u64
+            && self.tidy(at, chain.at) == Some(chain.at)
+        {
             return true;
         }
         let follows = last.is_ok_and(is_followed);
@@ -126,8 +150,11 @@ impl File<'_> {
         };
         let whole = end(self.bytes, start).unwrap_or(self.bytes.len());
         let Some(chain) = self.first_chain(start + 1, limit) else {
-            let is_long = |(_, payload, objects, _)| objects == 0 && payload > 4 << 20;
-            if broken.is_none() && !head(self.bytes, start).is_ok_and(is_long) {
+            let may_hold_others = |(_, payload, objects, _)| match objects {
+                0 => payload > 4 << 20,
+                _ => self.tidy(start, limit).is_none(),
+            };
+            if broken.is_none() && !head(self.bytes, start).is_ok_and(may_hold_others) {
                 return None;
             }
             return self.first_chain(limit, whole).map(|chain| chain.at);
@@ -159,7 +186,7 @@ impl File<'_> {
         if at == start && endless {
             return Some(chain.at);
         }
-        if !self.holds(at, &chain, limit) {
+        if !self.holds(at, &chain, limit, at == start) {
             return Some(chain.at);
         }
         match broken {

@@ -225,7 +225,26 @@ class File:
         """The first place from `start` on, and before `end`, where good records follow one another."""
         return next((at for at in range(start, min(end, len(self.data))) if self.chain_at(at)), None)
 
-    def holds(self, at, chain, limit):
+    def tidy(self, start, to):
+        """Where the object at `start` ends, or what is in it up to `to`; None where text in it is none, or it cannot be read."""
+        at, left = start, 1
+        while at < to and left:
+            head = self.head(at)
+            if head == RESERVED:
+                return None
+            if head == CUT or head[0] > to:
+                break
+            first, payload, objects = head
+            is_text = 0xA0 <= self.data[at] <= 0xBF or 0xD9 <= self.data[at] <= 0xDB
+            at, left = first + payload, left - 1 + objects
+            if is_text and at <= to:
+                try:
+                    self.data[first:at].decode()
+                except UnicodeDecodeError:
+                    return None
+        return at
+
+    def holds(self, at, chain, limit, is_first):
         """Whether the object at this place is what it says though good records lie inside of it."""
         (start, payload, objects), (stride, items) = self.head(at), self.chain_at(chain)
         length = len(self.data)
@@ -248,7 +267,8 @@ class File:
                 if item == chain:
                     return False
         end, why = self.end(at, limit)
-        if why == CUT and limit < length and objects <= limit - at:
+        is_long = why == CUT and limit < length and objects <= limit - at
+        if is_first and is_long and self.tidy(at, chain) == chain:
             return True  # too long to tell
         return (not why and is_followed(end)) or (is_array(self.data[at]) and chain == start)
 
@@ -263,7 +283,8 @@ class File:
         chain = self.first_chain(start + 1, limit)
         if chain is None:
             _, payload, objects = self.head(start) if isinstance(self.head(start), tuple) else (0, 0, 1)
-            if not why and (objects or payload <= 4 << 20):
+            may_hold_others = self.tidy(start, limit) is None if objects else payload > 4 << 20
+            if not why and not may_hold_others:
                 return None, sure
             return self.first_chain(limit, length if why else end), sure
         at, objects, numbers = start, 0, False
@@ -283,7 +304,7 @@ class File:
         head = self.head(start)
         if at == start and max(head[1:]) > 256 << 20:
             return chain, sure
-        if not self.holds(at, chain, limit):
+        if not self.holds(at, chain, limit, at == start):
             return chain, sure
         if why and at == start:
             return self.first_chain((end if why == RESERVED else length) + 1, length), sure
