@@ -54,7 +54,7 @@ impl Read for Sequential {
     }
 }
 
-/// Bytes read and not consumed: `start..filled` of `memory`.
+/// Bytes read and not consumed: `start..filled` of `memory`, of which there is none before the first of them.
 struct Buffer {
     memory: Vec<u8>,
     start: usize,
@@ -219,8 +219,7 @@ impl Blocks {
 impl Buffer {
     fn new(home: &Arc<StepBuffers>) -> Self {
         let idle = home.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let memory = idle.unwrap_or_else(|| vec![0; STEP]);
-        Self { memory, start: 0, filled: 0, home: home.clone() }
+        Self { memory: idle.unwrap_or_default(), start: 0, filled: 0, home: home.clone() }
     }
 
     fn len(&self) -> usize {
@@ -239,12 +238,12 @@ impl Buffer {
             (self.start, self.filled) = (0, self.len());
         }
         if self.filled == self.memory.len() {
-            let more = self.memory.len();
-            self.memory.try_reserve_exact(more).map_err(|_| {
-                let text = format!("no memory to hold a record of more than {more} bytes");
+            let size = (2 * self.memory.len()).max(STEP);
+            self.memory.try_reserve_exact(size - self.memory.len()).map_err(|_| {
+                let text = format!("no memory to hold {size} bytes of an input");
                 io::Error::new(io::ErrorKind::OutOfMemory, text)
             })?;
-            self.memory.resize(2 * more, 0);
+            self.memory.resize(size, 0);
         }
         Ok(&mut self.memory[self.filled..])
     }
