@@ -233,8 +233,9 @@ impl<'a> Pages<'a> {
         let page = self.scratch.room(size)?;
         if let ([values], true, Codec::ZstdEntropy) = (values, self.column.is_split, self.column.codec) {
             let out = self.encoded.room(self.compressor.most(size))?;
-            let compressor = &mut self.compressor;
-            if let Some(written) = frame::of_planes(compressor, self.column.size, levels, values, page, out)?
+            let (compressor, row) = (&mut self.compressor, self.column.shape.dim * self.column.size);
+            if let Some(written) =
+                frame::of_planes(compressor, (row, self.column.size), levels, values, page, out)?
             {
                 self.encoded.add(written);
                 return Ok(start..start + written);

@@ -34,9 +34,13 @@ pub(super) struct Compressor {
     codec: Codec,
     /// Of zstd.
     context: Option<CCtx<'static>>,
+    /// Of zstd that searches for nothing at all.
+    literal: Option<CCtx<'static>>,
 }
 
-/// A level at which the search for matches gives up at once.
+/// A level at which the search for matches soon gives up where there are none.
+const FEW_MATCHES: i32 = -100;
+/// The one at which it is not begun.
 const NO_MATCHES: i32 = -131_072;
 /// No block of zstd is longer.
 pub(super) const LONGEST_BLOCK: usize = 128 << 10;
@@ -46,18 +50,21 @@ const SHORTEST_BLOCK: usize = 1 << 10;
 impl Compressor {
     /// For pages with planes of so many bytes.
     pub(super) fn new(codec: Codec, plane: usize) -> Result<Self> {
-        let context = match codec {
-            Codec::Zstd(level) => Some(context(level, &[])?),
+        let (mut context, mut literal) = (None, None);
+        match codec {
+            Codec::Zstd(level) => context = Some(self::context(level, &[])?),
             Codec::ZstdEntropy => {
                 // What is in a block is coded by one table, so a block should end where a plane does.
                 let block = plane / plane.div_ceil(LONGEST_BLOCK).max(1);
                 let block = block.clamp(SHORTEST_BLOCK, LONGEST_BLOCK) as u32;
                 let literals = CParameter::LiteralCompressionMode(ParamSwitch::Enable);
-                Some(context(NO_MATCHES, &[literals, CParameter::MaxBlockSize(block)])?)
+                let parameters = [literals, CParameter::MaxBlockSize(block)];
+                context = Some(self::context(FEW_MATCHES, &parameters)?);
+                literal = Some(self::context(NO_MATCHES, &parameters)?);
             }
-            _ => None,
-        };
-        Ok(Self { codec, context })
+            _ => {}
+        }
+        Ok(Self { codec, context, literal })
     }
 
     /// The most bytes that a page of `size` bytes becomes.
@@ -72,16 +79,24 @@ impl Compressor {
         }
     }
 
+    /// Compresses planes that do not repeat, for [`Codec::ZstdEntropy`]; as [`compress`](Self::compress) otherwise.
+    pub(super) fn compress_literals(&mut self, planes: &[u8], out: &mut [u8]) -> Result<usize> {
+        match &mut self.literal {
+            Some(context) => context.compress2(out, planes).map_err(failure),
+            None => self.compress(planes, out),
+        }
+    }
+
     /// Compresses `page` into `out`, which has room for it; gives how many bytes it takes.
     pub(super) fn compress(&mut self, page: &[u8], out: &mut [u8]) -> Result<usize> {
-        let failure = |error: &dyn std::fmt::Display| Error::internal(format!("compression failed: {error}"));
+        let failed = |error: &dyn std::fmt::Display| Error::internal(format!("compression failed: {error}"));
         match (self.codec, &mut self.context) {
             (Codec::Zstd(_) | Codec::ZstdEntropy, Some(context)) => {
-                context.compress2(out, page).map_err(|code| failure(&zstd_safe::get_error_name(code)))
+                context.compress2(out, page).map_err(failure)
             }
-            (Codec::Lz4, _) => lz4_flex::block::compress_into(page, out).map_err(|error| failure(&error)),
+            (Codec::Lz4, _) => lz4_flex::block::compress_into(page, out).map_err(|error| failed(&error)),
             (Codec::Snappy, _) => {
-                snap::raw::Encoder::new().compress(page, out).map_err(|error| failure(&error))
+                snap::raw::Encoder::new().compress(page, out).map_err(|error| failed(&error))
             }
             _ => {
                 out[..page.len()].copy_from_slice(page);
@@ -91,8 +106,11 @@ impl Compressor {
     }
 }
 
+fn failure(code: usize) -> Error {
+    Error::internal(format!("zstd: {}", zstd_safe::get_error_name(code)))
+}
+
 fn context(level: i32, parameters: &[CParameter]) -> Result<CCtx<'static>> {
-    let failure = |code| Error::internal(format!("zstd: {}", zstd_safe::get_error_name(code)));
     let mut context = CCtx::try_create().ok_or_else(|| Error::internal("zstd: no memory"))?;
     context.set_parameter(CParameter::CompressionLevel(level)).map_err(failure)?;
     for parameter in parameters {

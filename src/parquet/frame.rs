@@ -2,7 +2,7 @@
 //!
 //! Of the four bytes of a float only the last one compresses: the others are the noise of its mantissa. The library finds that
 //! out by counting all of their bytes, and copies them three times. Here a sample tells, and a plane goes from the values to its
-//! place in the frame. What begins with the first plane that compresses is left to the library, and what it makes of it follows.
+//! place in the frame, unless rows repeat. What begins with the first plane that compresses is left to the library, and what it makes of it follows.
 //! The format is that of RFC 8878, section 3.1.1.
 
 use super::codec::{Compressor, LONGEST_BLOCK, split_into};
@@ -21,11 +21,11 @@ const BLOCK_HEAD: usize = 3;
 /// The widest element.
 const WIDEST: usize = 8;
 
-/// Writes a page of `levels` and the planes of `values`, elements of `size` bytes each, to `out`, which has room for it; gives how
-/// many bytes it takes. `None` where nothing is known to be better than what the library does. `scratch` has room for the values.
+/// Writes a page of `levels` and the planes of `values`, rows of `row` bytes of elements of `size` bytes, to `out`, which has room for
+/// it; gives how many bytes it takes. `None` where nothing is known to be better than what the library does. `scratch` has room for the values.
 pub(super) fn of_planes(
     compressor: &mut Compressor,
-    size: usize,
+    (row, size): (usize, usize),
     levels: &[u8],
     values: &[u8],
     scratch: &mut [u8],
@@ -37,7 +37,7 @@ pub(super) fn of_planes(
         return Ok(None);
     }
     let stored = noisy(size, values);
-    if stored == 0 {
+    if stored == 0 || repeats(row, values) {
         return Ok(None);
     }
     let (head, rest) = out.split_at_mut(HEAD_BYTES + BLOCK_HEAD + levels.len());
@@ -55,7 +55,7 @@ pub(super) fn of_planes(
 
     let mut written = head.len() + places.len();
     if !is_all {
-        let frame = compressor.compress(planes, rest)?;
+        let frame = compressor.compress_literals(planes, rest)?;
         let blocks = head_bytes(rest)..frame;
         written += blocks.len();
         rest.copy_within(blocks, 0);
@@ -130,6 +130,18 @@ fn noisy(size: usize, values: &[u8]) -> usize {
         }
     }
     counts[..size].iter().take_while(|counts| is_noise(counts)).count()
+}
+
+/// How many rows are compared.
+const ROWS: usize = 512;
+
+/// Whether many of the first rows, one in sixteen, begin like another: then there are matches to be found.
+fn repeats(row: usize, values: &[u8]) -> bool {
+    let begin = |row: &[u8]| row.first_chunk::<8>().map(|begin| u64::from_le_bytes(*begin));
+    let mut rows: Vec<u64> = values.chunks_exact(row).take(ROWS).filter_map(begin).collect();
+    rows.sort_unstable();
+    let again = rows.windows(2).filter(|pair| pair[0] == pair[1]).count();
+    again * 16 > rows.len()
 }
 
 /// Whether bytes that occur so often take about eight bits each. How often two of them are equal tells: among evenly distributed

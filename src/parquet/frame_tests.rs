@@ -5,6 +5,9 @@
 use super::*;
 use crate::parquet::codec::{Codec, split_streams};
 
+/// Elements a row.
+const ROW: usize = 16;
+
 /// What the bytes at one place of the elements are.
 #[derive(Debug, Clone, Copy)]
 enum Plane {
@@ -38,7 +41,8 @@ fn framed(size: usize, levels: &[u8], values: &[u8]) -> (Vec<u8>, Option<Vec<u8>
     let mut compressor = Compressor::new(Codec::ZstdEntropy, plane).unwrap();
     let mut out = vec![0xaa; compressor.most(page.len())];
     let mut scratch = vec![0xaa; page.len()];
-    let written = of_planes(&mut compressor, size, levels, values, &mut scratch, &mut out).unwrap();
+    let row = ROW * size;
+    let written = of_planes(&mut compressor, (row, size), levels, values, &mut scratch, &mut out).unwrap();
     (page, written.map(|written| out[..written].to_vec()))
 }
 
@@ -101,6 +105,20 @@ fn so_are_pages_that_are_small_or_large_or_have_many_levels() {
     assert!(!is_made(&vec![7; LONGEST_BLOCK], FEWEST));
     assert!(is_made(&[7; 18], LARGEST / 4 - 5));
     assert!(!is_made(&[7; 18], LARGEST / 4));
+}
+
+#[test]
+fn so_are_rows_that_repeat_which_then_compress() {
+    let rows = values(20_000 * ROW, &[Noise; 4], 4);
+    let twice: Vec<u8> = rows.chunks(ROW * 4).flat_map(|row| row.repeat(2)).collect();
+    assert!(framed(4, &[7; 18], &rows).1.is_some());
+    assert!(framed(4, &[7; 18], &twice[..4 * 100_000]).1.is_none());
+    let some: Vec<u8> = rows
+        .chunks(ROW * 4)
+        .enumerate()
+        .flat_map(|(at, row)| row.repeat(1 + usize::from(at % 30 == 0)))
+        .collect();
+    assert!(framed(4, &[7; 18], &some).1.is_some());
 }
 
 #[test]
