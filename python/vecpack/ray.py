@@ -159,6 +159,11 @@ def to_parquet(
                 del running[reference]
                 journal.add(source.files[number], targets[number], report["rows"])
                 reports[number] = report
+    except Exception:
+        # What runs ends first, so that nothing is written behind the caller's back. Ray 2.60 at times ends the whole driver where a
+        # task is cancelled that is about to end.
+        ray.wait(list(running), num_returns=len(running))
+        raise
     except BaseException:
         for reference in running:
             ray.cancel(reference)
