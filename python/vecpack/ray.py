@@ -162,7 +162,8 @@ def to_parquet(
     except Exception:
         # What runs ends first, so that nothing is written behind the caller's back. Ray 2.60 at times ends the whole driver where a
         # task is cancelled that is about to end.
-        ray.wait(list(running), num_returns=len(running))
+        if running:
+            ray.wait(list(running), num_returns=len(running))
         raise
     except BaseException:
         for reference in running:
