@@ -106,7 +106,7 @@ fn every_dimension_comes_back_over_pages_and_row_groups() {
     let path = directory.path().join("dimensions.parquet");
     let mut random = fastrand::Rng::with_seed(8);
     for dim in [1, 3, 8, 9, 15, 16, 384, 512, 768, 1536, 4096] {
-        // More than a page, which has at most 1 MiB, and more than a row group of as much.
+        // More than a page, which has at most 512 KiB, and more than a row group of twice as much.
         let count = (5 << 20) / 4 / (4 * dim as usize) + 3;
         let values: Vec<f32> = (0..count * dim as usize).map(|_| f32::from_bits(random.u32(..))).collect();
         for has_nulls in [false, true] {

@@ -326,7 +326,7 @@ fn other_options_are_refused_and_options_of_the_work_are_not() {
         place.run(&resume().with_compression(vecpack::Compression::Zstd)),
         "compression was `none`",
     );
-    assert_option(place.run(&resume().with_row_group_bytes(800)), "row_group_bytes was `8388608`");
+    assert_option(place.run(&resume().with_row_group_bytes(800)), "row_group_bytes was `4194304`");
     assert_option(place.run(&resume().with_max_file_bytes(1000)), "max_file_bytes was not given");
     let read = ReadOptions::new();
     let refused = [

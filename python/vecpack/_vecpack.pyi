@@ -139,7 +139,7 @@ def to_parquet(
     progress: _Progress = None,
     compression: Literal["auto", "none", "zstd", "lz4", "snappy"] = "auto",
     encoding: Literal["auto", "plain", "byte-stream-split"] = "auto",
-    row_group_bytes: int = 8388608,
+    row_group_bytes: int = 4194304,
     max_file_bytes: int | None = None,
     list_type: Literal["fixed", "list"] | None = None,
     rejects: str | PathLike[str] | None = None,

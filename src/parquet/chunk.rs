@@ -63,7 +63,7 @@ pub(super) struct VectorColumn {
 }
 
 /// A page of about this size is small enough for the second-level cache, and large enough that its head is nothing.
-const PAGE_BYTES: usize = 1 << 20;
+const PAGE_BYTES: usize = 512 << 10;
 
 impl VectorColumn {
     /// The column of vectors of `dim` elements of `size` bytes each that `descriptor` describes; pages uncompressed.

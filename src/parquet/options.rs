@@ -106,7 +106,7 @@ impl Default for WriteOptions {
         Self {
             compression: Compression::Auto,
             encoding: Encoding::Auto,
-            row_group_bytes: 8 << 20,
+            row_group_bytes: 4 << 20,
             max_file_bytes: None,
             list_type: None,
             rejects: None,

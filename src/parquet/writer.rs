@@ -159,6 +159,9 @@ impl FileWriter {
             }
             return Ok(());
         }
+        while let Some(group) = self.work.take_done() {
+            self.append(group?)?;
+        }
         while self.work.is_full() {
             self.append_next()?;
         }

@@ -53,6 +53,12 @@ impl<T: Send + 'static> Ordered<T> {
         }
     }
 
+    /// The first result, if it is there already.
+    pub(crate) fn take_done(&mut self) -> Option<Result<T>> {
+        let is_done = matches!(*lock(&self.pieces.front()?.state), State::Done(_));
+        if is_done { self.take() } else { None }
+    }
+
     /// The first result; `None` where there is no work. The calling thread does what nobody has begun, and waits for the rest.
     pub(crate) fn take(&mut self) -> Option<Result<T>> {
         let first = self.pieces.pop_front()?;

@@ -49,6 +49,26 @@ fn whoever_waits_does_what_nobody_has_begun() {
 }
 
 #[test]
+fn a_result_that_is_there_is_given_at_once_and_nobody_waits_for_another() {
+    let mut work = Ordered::new(2).unwrap();
+    assert!(work.take_done().is_none());
+    let (go_on, may_go_on) = channel();
+    let (done, is_done) = channel();
+    work.give(|| Ok(1));
+    work.give(move || {
+        done.send(()).unwrap();
+        may_go_on.recv().unwrap();
+        Ok(2)
+    });
+    // The pool has one thread: it has done the first when it begins the second.
+    is_done.recv().unwrap();
+    assert_eq!(work.take_done().unwrap().unwrap(), 1);
+    assert!(work.take_done().is_none());
+    go_on.send(()).unwrap();
+    assert_eq!(work.take().unwrap().unwrap(), 2);
+}
+
+#[test]
 fn a_panic_is_an_error_of_its_piece_alone() {
     let mut work = Ordered::new(1).unwrap();
     work.give(|| panic!("oh no"));

@@ -1,6 +1,6 @@
 """What vecpack writes is what other people's readers read, in every combination of how it can be written.
 
-Pages have a power of two of rows and at most 1 MiB, row groups here two of them: every file has a page that is full, one that is
+Pages have a power of two of rows and at most 512 KiB, row groups here two of them: every file has a page that is full, one that is
 not, and two row groups at least.
 """
 
@@ -21,7 +21,7 @@ DIMS = [1, 3, 8, 9, 15, 16, 384, 512, 768, 1536, 4096]
 ENCODINGS = ["plain", "byte-stream-split"]
 COMPRESSIONS = ["none", "zstd", "lz4", "snappy"]
 NULLS = ["no", "vectors", "elements"]
-GROUP_BYTES = 2 << 20
+GROUP_BYTES = 1 << 20
 
 # A Python with pyarrow 15, the oldest that is known to read these files; `make test` has one.
 OLD_PYTHON = os.environ.get("VECPACK_OLD_PYARROW")
