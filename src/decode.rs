@@ -78,6 +78,8 @@ pub struct Decoder {
     waited: (u64, u64),
     /// A record that had to be waited for, and begins before this, is not looked into: that costs too much to do it often.
     patience: u64,
+    /// Where the last container began that was no list of the records behind its head.
+    lied: Option<u64>,
     /// Number of the last record that was bad.
     troubled: Option<u64>,
     saw_head: bool,
@@ -131,6 +133,7 @@ impl Decoder {
             looked: 0,
             waited: (0, 0),
             patience: 0,
+            lied: None,
             troubled: None,
             saw_head: false,
             plan,
@@ -442,7 +445,7 @@ impl Decoder {
         self.position = Position::start(self.plan.framing);
         (self.end, self.needed, self.least) = (None, MAX_HEAD, 0);
         (self.search, self.searched, self.troubled) = (None, None, None);
-        (self.waited, self.patience) = ((0, 0), 0);
+        (self.waited, self.patience, self.lied) = ((0, 0), 0, None);
         Ok(())
     }
 

@@ -154,6 +154,45 @@ fn a_flipped_bit_costs_no_other_row() {
     }
 }
 
+/// Of a list, or map, of records that are not there no record is lost.
+#[test]
+fn a_head_in_front_of_records_that_says_too_much_costs_itself_alone() {
+    let heads: [&[u8]; 7] = [
+        &[0x9f],
+        &[0x8f],
+        &[0xdc, 0xff, 0xff],
+        &[0xdd, 0, 0, 0x20, 0],
+        &[0xdd, 0x7f, 0xff, 0xff, 0xff],
+        &[0xde, 0xff, 0xff],
+        &[0xdf, 0, 0, 0x10, 0],
+    ];
+    for (name, shape) in SHAPES {
+        for (count, bad) in [(60, 50), (60, 57), (4000, 30)] {
+            let (bytes, starts) = file(shape, count);
+            for head in heads {
+                // There are as many.
+                if head.len() == 1 && count > 60 {
+                    continue;
+                }
+                let mut bytes = bytes.clone();
+                bytes.splice(starts[bad]..starts[bad], head.iter().copied());
+                let found = scan(&bytes, &only_vectors(name, OnError::Skip));
+                let what = format!("{name}, {count}, {head:02x?}: {} rows", found.rows.len());
+                assert!(found.rows == expected(&[], count), "{what}, {:?}", found.notes);
+                let (offset, length) = (starts[bad] as u64, head.len() as u64);
+                let note = Note {
+                    file: "records".into(),
+                    record: bad as u64,
+                    offset,
+                    length,
+                    kind: RejectKind::Invalid,
+                };
+                assert_eq!(found.notes, [note], "{what}");
+            }
+        }
+    }
+}
+
 /// Whatever an array of fields says it has, and whether inference sees it or not.
 #[test]
 fn an_array_of_fields_that_says_too_much_costs_itself_alone() {
@@ -380,13 +419,15 @@ fn damage_in_a_compressed_input_is_a_reject_for_the_rest_of_it() {
 fn a_salvage_ends_soon_whatever_its_input_is() {
     let good = records(2000, DIM);
     let lie = |head: &[u8]| [head, &records(4, DIM)].concat();
-    let floods: [(&str, Vec<u8>, Option<u64>); 9] = [
+    let floods: [(&str, Vec<u8>, Option<u64>); 11] = [
         ("0xc1", vec![0xc1], Some(1)),
         ("nested arrays", vec![0x91], Some(1)),
         ("nested maps", vec![0x81], Some(1)),
         ("heads", vec![0xc4, 4 * DIM as u8], None),
         ("heads of arrays", vec![0xdc, 0, DIM as u8, 0xca], None),
-        ("a list without an end", lie(&[0xdd, 0, 0x40, 0, 0]), Some(1)),
+        ("lists without an end", lie(&[0xdd, 0, 0x40, 0, 0]), None),
+        ("lists that end too late", lie(&[0xdc, 0x3f, 0xff]), None),
+        ("maps of records", lie(&[0xde, 0x3f, 0xff]), None),
         ("records that say too much", lie(&[0xc6, 0, 0x40, 0, 0]), None),
         ("text that says too much", lie(&[0xdb, 0, 0x10, 0, 0]), None),
         ("0xc1 between records", lie(&[0xc1]), None),

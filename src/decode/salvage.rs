@@ -29,8 +29,10 @@ const LONG: usize = 64;
 const COST: u64 = 16;
 const FREE: u64 = 8 << 20;
 
-/// The longest bytes of which the end is looked at.
+/// The longest object of which the end is looked at.
 const FOLLOWED: usize = 4 << 20;
+/// Of containers that begin with good records this many bytes are looked at for each byte since the last one that was a lie.
+const TRUST: u64 = 64;
 
 /// Good records one after another.
 #[derive(Debug, Clone, Copy)]
@@ -39,7 +41,8 @@ pub(super) struct Chain {
     pub(super) at: u64,
     /// The length of each, where they have one.
     pub(super) stride: Option<u64>,
-    /// Items of the first one.
+    /// The length and the items of the first one.
+    pub(super) length: u64,
     items: u32,
 }
 
@@ -312,6 +315,9 @@ impl Decoder {
         if chain.stride == Some(place as u64) || is_like_next(&bytes[..place], &bytes[place..], chain.items) {
             return Swallowed::Damage;
         }
+        if place == size {
+            return self.begins_with(chain, bytes, ended);
+        }
         let mut cursor = Cursor::new(&bytes[..ahead]);
         // An object takes a byte at the least.
         let may_end = is_whole && head.children() <= ahead as u64;
@@ -324,8 +330,44 @@ impl Decoder {
         }
         let is_item = matches!(self.plan.content, Content::Items(_)) && visits(bytes, place);
         let follows = !is_item && end.is_some_and(|end| self.is_good(&bytes[end..], ended));
-        let is_list = matches!(head, Head::Array(_)) && place == size;
-        if follows || is_list { Swallowed::Sound(end) } else { Swallowed::Damage }
+        if follows { Swallowed::Sound(end) } else { Swallowed::Damage }
+    }
+
+    /// What it means that the container at the start of `bytes` begins with the `chain`. A list is one if it ends soon; anybody's
+    /// head in front of records makes one of them, but hardly one that ends. Nobody's keys are vectors.
+    fn begins_with(&mut self, chain: Chain, bytes: &[u8], ended: bool) -> Swallowed {
+        let offset = self.position.offset;
+        let Ok((head, _)) = Head::read(bytes) else { return Swallowed::Damage };
+        let claim = head.children().saturating_mul(chain.length);
+        let trust = self.lied.map_or(u64::MAX, |lied| TRUST.saturating_mul(offset - lied));
+        let lie = |decoder: &mut Self| {
+            decoder.lied = Some(offset);
+            Swallowed::Damage
+        };
+        let is_list = matches!(head, Head::Array(_));
+        let is_pair = !is_list && matches!(self.plan.content, Content::Items(_));
+        if claim > trust.min(FOLLOWED as u64) || is_pair {
+            return lie(self);
+        }
+        let view = &bytes[..bytes.len().min(FOLLOWED)];
+        let mut cursor = Cursor::new(view);
+        let skipped = cursor.skip();
+        self.looked += cursor.at() as u64;
+        match skipped {
+            Ok(()) if is_list => Swallowed::Sound(Some(cursor.at())),
+            Ok(()) => {
+                let needed = cursor.at() + self.look.unwrap_or(LOOK);
+                match &bytes[cursor.at()..] {
+                    behind if behind.len() < needed - cursor.at() && !ended => Swallowed::Unknown(needed),
+                    behind if self.is_good(behind, ended) => Swallowed::Sound(Some(cursor.at())),
+                    _ => lie(self),
+                }
+            }
+            Err(Broken::Short(_)) if view.len() < FOLLOWED && !ended => {
+                Swallowed::Unknown((2 * view.len()).max(claim as usize).min(FOLLOWED))
+            }
+            Err(_) => lie(self),
+        }
     }
 
     /// True where a good record begins, or the input ends.
@@ -417,7 +459,8 @@ impl Decoder {
     fn look_within(&mut self, view: &[u8], at_end: bool, is_short: bool) -> (Look, u64) {
         let plan = self.plan.clone();
         let mut cursor = Cursor::new(view);
-        let (mut evidence, mut items, mut first, mut stride) = (0, 0, None, None);
+        let (mut evidence, mut first, mut stride) = (0, None, None);
+        let mut found = Chain { at: 0, stride: None, length: 0, items: 0 };
         for count in 1.. {
             let start = cursor.at();
             // The last ones of an array end where the next array begins.
@@ -425,7 +468,7 @@ impl Decoder {
                 match self.begins_array(cursor) {
                     Ok(true) if is_enough(evidence, start / (count - 1)) => {
                         return (
-                            Look::Yes(Chain { at: 0, stride: stride.filter(|_| first.is_some()), items }),
+                            Look::Yes(Chain { stride: stride.filter(|_| first.is_some()), ..found }),
                             start as u64,
                         );
                     }
@@ -447,7 +490,8 @@ impl Decoder {
             };
             let length = (cursor.at() - start) as u64;
             if count == 1 {
-                (stride, items) = (Some(length), head.children() as u32);
+                stride = Some(length);
+                found = Chain { length, items: head.children() as u32, ..found };
             } else if stride != Some(length) {
                 stride = None;
                 // Of one dimension, but of numbers that take as many bytes as they need: many of them tell enough.
@@ -461,7 +505,7 @@ impl Decoder {
             }
             first = if matches!(plan.content, Content::Vector(_)) { Some(head) } else { None };
             evidence += told;
-            let chain = Chain { at: 0, stride: stride.filter(|_| first.is_some()), items };
+            let chain = Chain { stride: stride.filter(|_| first.is_some()), ..found };
             if count >= CHAIN && evidence >= EVIDENCE {
                 return (Look::Yes(chain), cursor.at() as u64);
             }

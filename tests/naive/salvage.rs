@@ -121,6 +121,12 @@ impl File<'_> {
                 return false;
             }
         }
+        if chain.at == start {
+            let view = self.bytes.len().min(at + (4 << 20));
+            let claim = objects.saturating_mul(end(self.bytes, start).unwrap() as u64 - start as u64);
+            let last = end(&self.bytes[..view], at);
+            return claim <= 4 << 20 && last.is_ok_and(|last| is_array(at) || is_followed(last));
+        }
         let last = end(&self.bytes[..limit], at);
         // Too long to tell.
         if is_first
@@ -131,8 +137,7 @@ impl File<'_> {
         {
             return true;
         }
-        let follows = last.is_ok_and(is_followed);
-        follows || (objects > 0 && is_array(at) && chain.at == start)
+        last.is_ok_and(is_followed)
     }
 
     /// Where the records behind the damage begin that the bad record at `start` is; `None` if it is none, or nothing is. What

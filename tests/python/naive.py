@@ -266,11 +266,15 @@ class File:
             else:
                 if item == chain:
                     return False
+        if chain == start:
+            end, why = self.end(at, min(length, at + (4 << 20)))
+            claim = objects * (self.good_at(chain)[0] - chain)
+            return not why and claim <= 4 << 20 and (is_array(self.data[at]) or is_followed(end))
         end, why = self.end(at, limit)
         is_long = why == CUT and limit < length and objects <= limit - at
         if is_first and is_long and self.tidy(at, chain) == chain:
             return True  # too long to tell
-        return (not why and is_followed(end)) or (is_array(self.data[at]) and chain == start)
+        return not why and is_followed(end)
 
     def gap(self, start, sure):
         """Where the good records begin behind the damage that the bad record at `start` is, None if it is none, or nothing is;
