@@ -3,10 +3,12 @@
 mod bad;
 mod columns;
 mod first;
+mod gap;
 mod landmark;
 mod position;
 mod record;
 mod salvage;
+mod swallow;
 
 use std::sync::Arc;
 

@@ -210,6 +210,11 @@ impl<'a> Cursor<'a> {
         Self { bytes, at: 0 }
     }
 
+    /// The same, where so many bytes have been read.
+    pub(crate) fn starting_at(bytes: &'a [u8], at: usize) -> Self {
+        Self { bytes, at: at.min(bytes.len()) }
+    }
+
     /// How many bytes have been read.
     pub(crate) fn at(&self) -> usize {
         self.at

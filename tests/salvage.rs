@@ -448,3 +448,83 @@ fn a_salvage_ends_soon_whatever_its_input_is() {
         }
     }
 }
+
+/// What may happen to a record.
+type Damage = fn(&mut Vec<u8>, &mut fastrand::Rng);
+
+/// Damages that leave it as long as it was.
+const DAMAGES: [(&str, Damage); 5] = [
+    ("0xc1 at its start", |record, _| record[0] = 0xc1),
+    ("another head", |record, random| record[0] = random.u8(..)),
+    ("another length", |record, random| record[1] = random.u8(..)),
+    ("zeros", |record, _| record.fill(0)),
+    ("noise", |record, random| record.fill_with(|| random.u8(..))),
+];
+
+/// Damages after which what follows is elsewhere. It may be taken for the rest of the damaged record, and is lost then.
+const SHIFTS: [(&str, Damage); 3] = [
+    ("a byte less", |record, random| {
+        record.remove(random.usize(..record.len()));
+    }),
+    ("a byte more", |record, random| record.insert(random.usize(..record.len()), random.u8(..))),
+    ("half of it gone", |record, _| record.truncate(record.len() / 2)),
+];
+
+/// How many good rows are lost of `count` records where each one in `every` is damaged, and how many are damaged.
+fn lost(shape: (&str, Shape), apply: Damage, every: usize, count: usize) -> (usize, usize) {
+    let mut random = fastrand::Rng::with_seed(every as u64);
+    let mut records: Vec<Vec<u8>> = (0..count).map(shape.1).collect();
+    let mut damaged = Vec::new();
+    for (number, record) in records.iter_mut().enumerate().skip(10) {
+        // Every other one is just that.
+        if if every == 2 { number % 2 == 0 } else { random.usize(..every) == 0 } {
+            apply(record, &mut random);
+            damaged.push(number);
+        }
+    }
+    let scan = scan(&records.concat(), &only_vectors(shape.0, OnError::Skip));
+    let mut found = scan.rows.iter();
+    let mut lost = 0;
+    for row in expected(&damaged, count) {
+        let mut ahead = found.clone();
+        match ahead.by_ref().take(100).any(|other| *other == row) {
+            true => found = ahead,
+            false => lost += 1,
+        }
+    }
+    (lost, damaged.len())
+}
+
+/// However many they are, and with only one good record between two of them.
+#[test]
+fn good_records_between_damaged_ones_are_rows() {
+    for shape in SHAPES {
+        for (damage, apply) in DAMAGES {
+            for every in [2, 3, 10] {
+                // Where records are of different lengths, three in a row show where they are.
+                if every == 2 && shape.0 == "map" {
+                    continue;
+                }
+                let (lost, damaged) = lost(shape, apply, every, 700);
+                // A length may end, by chance, where another record does.
+                let by_chance =
+                    if matches!(damage, "0xc1 at its start" | "zeros") { 0 } else { damaged / 20 };
+                assert!(
+                    lost <= by_chance,
+                    "{}, {damage}, one in {every}: {lost} lost, {damaged} bad",
+                    shape.0
+                );
+            }
+        }
+        for (damage, apply) in SHIFTS {
+            for every in [10, 50] {
+                let (lost, damaged) = lost(shape, apply, every, 700);
+                assert!(
+                    lost <= 2 * damaged,
+                    "{}, {damage}, one in {every}: {lost} lost, {damaged} bad",
+                    shape.0
+                );
+            }
+        }
+    }
+}

@@ -14,6 +14,9 @@ use crate::values::{Failure, is_nil, type_name};
 use crate::vector::encoding::{self, Elements, Encoded, Encoding, Seen, leaves_messagepack};
 use crate::vector::{Format, RawDtype, Template};
 
+/// A key of more bytes is text.
+const LONGEST_KEY: u32 = 255;
+
 /// What adding a record came to.
 pub(super) enum Pushed {
     /// All of it is there; records to come may be like it.
@@ -299,9 +302,10 @@ impl Columns {
         for position in 0..items as usize {
             let key = *cursor;
             let place = if slots.is_map { slots.keys.read(cursor, &mut next)? } else { Some(position) };
-            // No producer has maps or arrays for keys: these are the records behind one whose head says too much.
-            if place.is_none() && matches!(key.peek()?, Head::Map(_) | Head::Array(_)) {
-                let fault = Fault::of_type(None, Found::Words(format!("{} for a key", key.peek()?)));
+            if place.is_none()
+                && let Some(found) = no_key(key)?
+            {
+                let fault = Fault::of_type(None, Found::Words(format!("{found} for a key")));
                 return Err(Stop::Fault(Fault { expected: Some("keys of a map".to_owned()), ..fault }));
             }
             let Some(slot) = place.and_then(|place| slots.slots.get(place)) else {
@@ -461,4 +465,18 @@ fn unfit(plan: &Plan, column: usize, elements: &Elements<'_>, index: usize) -> F
     let expected = format!("numbers that fit {}", dtype.unwrap_or_default());
     let fault = Fault::new(RejectKind::Value, Some(column), Found::Words(found));
     Fault { expected: Some(expected), ..fault }
+}
+
+/// What no producer has for a key, if that is at `cursor`: the records behind one whose head says too much, as maps or arrays, or within
+/// what it takes for a long text.
+fn no_key(mut cursor: Cursor<'_>) -> Result<Option<Head>, Broken> {
+    let head = cursor.head()?;
+    Ok(match head {
+        Head::Map(_) | Head::Array(_) => Some(head),
+        Head::Str(bytes) | Head::Bin(bytes) if bytes > LONGEST_KEY => {
+            let key = cursor.take(bytes as usize)?;
+            std::str::from_utf8(key).is_err().then_some(head)
+        }
+        _ => None,
+    })
 }

@@ -5,34 +5,34 @@
 //! from the bytes behind the bad record alone, so that neither threads nor the sizes of blocks change it.
 
 use super::record::{Stop, read_vector};
+use super::swallow::{FOLLOWED, Swallowed, View, tidy};
 use super::{Decoder, UNKNOWN};
-use crate::msgpack::{Broken, Cursor, Head, HeadError};
+use crate::msgpack::{Broken, Cursor, Head};
 use crate::options::{Framing, OnError};
-use crate::record::{Content, Plan};
+use crate::record::{Column, Content, Plan, Role, Step};
 use crate::vector::Format;
 use crate::vector::encoding::Elements;
 
 /// How far behind a bad record others are looked for before it is believed, and the most bytes that a few records in a row
 /// may take. Records with long vectors get more.
-const LOOK: usize = 128 << 10;
+pub(super) const LOOK: usize = 128 << 10;
 /// Vectors that are longer are not looked for.
 const LONGEST: usize = 1 << 20;
 /// Records that must follow one another.
 const CHAIN: usize = 3;
+/// Places between them, as long as they are, that may hold bad ones.
+const MISSES: usize = 5;
 /// How many bytes of them must be what they are in every record; fewer do where the last one ends with the input.
-const EVIDENCE: usize = 6;
+pub(super) const EVIDENCE: usize = 6;
 const EVIDENCE_AT_END: usize = 3;
 /// A record as long as this, at the very end of an input, needs less.
 const LONG: usize = 64;
 /// What looking at places may cost, a byte that is passed. Beyond it no more is looked for: an input must not be searched for
 /// longer than reading it takes.
-const COST: u64 = 16;
+const COST: u64 = 64;
+/// What it costs to try to read a record, besides its bytes.
+const TRIED: usize = 16;
 const FREE: u64 = 8 << 20;
-
-/// The longest object of which the end is looked at.
-const FOLLOWED: usize = 4 << 20;
-/// Of containers that begin with good records this many bytes are looked at for each byte since the last one that was a lie.
-const TRUST: u64 = 64;
 
 /// Good records one after another.
 #[derive(Debug, Clone, Copy)]
@@ -43,7 +43,7 @@ pub(super) struct Chain {
     pub(super) stride: Option<u64>,
     /// The length and the items of the first one.
     pub(super) length: u64,
-    items: u32,
+    pub(super) items: u32,
 }
 
 impl Chain {
@@ -64,6 +64,8 @@ pub(super) struct Search {
     found: Option<Chain>,
     /// What begins before this is what it says.
     sure: u64,
+    /// True behind a bad record that nothing speaks for: who knows whether another begins there.
+    is_astray: bool,
     cost: u64,
     /// True where not all was looked at, as that would have cost too much.
     is_cut: bool,
@@ -100,28 +102,6 @@ pub(super) enum Verdict {
     Gap(Chain),
 }
 
-/// What an object is that has good records inside of it.
-enum Swallowed {
-    Damage,
-    /// It is what it says, and where it ends, if that is known.
-    Sound(Option<usize>),
-    /// So many bytes will tell.
-    Unknown(usize),
-}
-
-/// What can be seen of an object that holds good records.
-struct View {
-    /// How many bytes of containers are looked at, and whether there are more.
-    ahead: usize,
-    is_window: bool,
-    /// Whether the input ends behind the bytes at hand.
-    ended: bool,
-    /// Whether it is what the bad record begins with.
-    is_first: bool,
-    /// False where it has no end.
-    is_whole: bool,
-}
-
 /// What comes of looking for records at one place.
 enum Look {
     Yes(Chain),
@@ -138,13 +118,13 @@ pub(super) fn look(plan: &Plan) -> Option<usize> {
     if matches!(plan.content, Content::Vector(None)) {
         return None;
     }
-    let elements: usize = plan.columns.iter().filter_map(crate::record::Column::dim).sum();
+    let elements: usize = plan.columns.iter().filter_map(Column::dim).sum();
     let longest = elements.checked_mul(9)?.checked_add(1 << 10)?;
     (longest <= LONGEST).then_some(LOOK.max(4 * longest))
 }
 
 /// False for the first bytes of what is never a record: numbers, booleans, nil.
-fn may_begin(byte: u8) -> bool {
+pub(super) fn may_begin(byte: u8) -> bool {
     matches!(byte, 0x80..=0xbf | 0xc4..=0xc9 | 0xd4..=0xdf)
 }
 
@@ -182,7 +162,15 @@ impl Decoder {
             let start = self.position.offset;
             let Searched { until, found } = self.searched.unwrap_or(Searched { until: start, found: None });
             let found = found.filter(|chain| chain.at >= start);
-            Search { start, until: until.max(start), found, sure: start, cost: 0, is_cut: false }
+            Search {
+                start,
+                until: until.max(start),
+                found,
+                sure: start,
+                is_astray: false,
+                cost: 0,
+                is_cut: false,
+            }
         })
     }
 
@@ -226,6 +214,7 @@ impl Decoder {
             let limit = ((start + look as u64) / step + 1) * step;
             self.weigh(&mut search, bytes, ended, bad, limit)
         };
+        search.is_astray |= matches!(verdict, Verdict::Nothing(_));
         self.search = Some(search);
         verdict
     }
@@ -234,6 +223,7 @@ impl Decoder {
         let start = self.position.offset;
         let within = (limit - start) as usize;
         let more = Verdict::More(within + self.look.unwrap_or(LOOK));
+        let mut from = 1;
         loop {
             let chain = match self.next_chain(search, bytes, (start, start + 1), limit, ended) {
                 Ok(Some(chain)) => chain,
@@ -241,27 +231,33 @@ impl Decoder {
                 Err(()) => return more,
             };
             let place = (chain.at - start) as usize;
+            let gap = |decoder: &mut Self| Verdict::Gap(decoder.first_in_gap(bytes, from, place, chain));
             self.looked += place as u64;
             // From object to object: does that lead there?
-            let (mut at, mut objects, mut numbers) = (0, 0, false);
+            let (mut at, mut objects, mut numbers, mut is_tidy) = (0, 0, false, true);
             while at < place {
                 let mut cursor = Cursor::new(&bytes[at..place]);
                 numbers |= is_number(&bytes[at..]);
                 match cursor.skip() {
-                    Ok(()) => (at, objects) = (at + cursor.at(), objects + 1),
-                    Err(Broken::Reserved(_)) => return Verdict::Gap(chain),
+                    Ok(()) => {
+                        is_tidy &= tidy(&bytes[at..], cursor.at()).is_some();
+                        (at, objects) = (at + cursor.at(), objects + 1);
+                    }
+                    Err(Broken::Reserved(_)) => return gap(self),
                     Err(Broken::Short(_)) => break,
                 }
             }
             if at == place {
-                // Damaged vectors look like many small numbers. Where a whole number of records fits, it was these.
-                if objects > 1 && numbers && chain.fills(place as u64) {
-                    return Verdict::Gap(chain);
+                // The inside of vectors looks like many numbers, and text that is none. Where a whole number of records fits, it was these.
+                let is_text = matches!(Head::read(&bytes[place..]), Ok((Head::Str(_), _)));
+                let is_noise = numbers && chain.fills(place as u64) || !is_tidy && !is_text;
+                if objects > 1 && is_noise {
+                    return gap(self);
                 }
                 if objects > 1 && numbers && self.plan.framing == Framing::Array {
                     self.position.left = Some(UNKNOWN);
                 }
-                search.sure = chain.at;
+                (search.sure, search.is_astray) = (chain.at, true);
                 return Verdict::Sound;
             }
             let ahead = bytes.len().min(within);
@@ -269,18 +265,21 @@ impl Decoder {
                 return more;
             }
             if at == 0 && bad == Bad::Endless {
-                return Verdict::Gap(chain);
+                return gap(self);
             }
             let view = View {
                 ahead: ahead.saturating_sub(at),
                 is_window: ahead == within && (ahead < bytes.len() || !ended),
                 ended,
-                is_first: at == 0,
+                is_astray: at > 0 || search.is_astray,
                 is_whole: at > 0 || bad == Bad::Whole,
             };
             match self.swallows(&bytes[at..], place - at, view, chain) {
-                Swallowed::Damage => return Verdict::Gap(chain),
-                Swallowed::Sound(end) => search.sure = start + (at + end.unwrap_or(0)) as u64,
+                Swallowed::Damage => return gap(self),
+                Swallowed::Sound(end) => {
+                    search.sure = start + (at + end.unwrap_or(0)) as u64;
+                    search.is_astray |= at > 0;
+                }
                 Swallowed::Unknown(needed) => return Verdict::More(at + needed),
             }
             match bad {
@@ -288,90 +287,15 @@ impl Decoder {
                 Bad::Broken(broken) if at == 0 => {
                     search.until = search.until.max(start + broken as u64 + 1);
                     search.found = None;
+                    from = broken + 1;
                 }
                 _ => return Verdict::Sound,
             }
         }
     }
 
-    /// What it means that the object at the start of `bytes` has the `chain`, at `place`, inside of it.
-    fn swallows(&mut self, bytes: &[u8], place: usize, view: View, chain: Chain) -> Swallowed {
-        let View { ahead, is_window, ended, is_first, is_whole } = view;
-        let Ok((head, size)) = Head::read(bytes) else { return Swallowed::Damage };
-        if head.children() == 0 {
-            // Its head tells where it ends, which by chance is not where a good record begins.
-            let end = usize::try_from(head.payload()).unwrap_or(usize::MAX).saturating_add(size);
-            let needed = end.saturating_add(self.look.unwrap_or(LOOK));
-            if end > FOLLOWED {
-                return Swallowed::Damage;
-            }
-            if bytes.len() < needed && !ended {
-                return Swallowed::Unknown(needed);
-            }
-            let follows = bytes.get(end..).is_some_and(|behind| self.is_good(behind, ended));
-            return if follows { Swallowed::Sound(Some(end)) } else { Swallowed::Damage };
-        }
-        // As long as one of them: its head says too much.
-        if chain.stride == Some(place as u64) || is_like_next(&bytes[..place], &bytes[place..], chain.items) {
-            return Swallowed::Damage;
-        }
-        if place == size {
-            return self.begins_with(chain, bytes, ended);
-        }
-        let mut cursor = Cursor::new(&bytes[..ahead]);
-        // An object takes a byte at the least.
-        let may_end = is_whole && head.children() <= ahead as u64;
-        self.looked += if may_end { ahead as u64 } else { 0 };
-        let skipped = if may_end { cursor.skip().ok() } else { None };
-        let end = skipped.map(|()| cursor.at());
-        // Too long to tell: what looks as if somebody wrote it is not taken apart.
-        if is_first && may_end && end.is_none() && is_window && tidy(bytes, place) == Some(place) {
-            return Swallowed::Sound(None);
-        }
-        let is_item = matches!(self.plan.content, Content::Items(_)) && visits(bytes, place);
-        let follows = !is_item && end.is_some_and(|end| self.is_good(&bytes[end..], ended));
-        if follows { Swallowed::Sound(end) } else { Swallowed::Damage }
-    }
-
-    /// What it means that the container at the start of `bytes` begins with the `chain`. A list is one if it ends soon; anybody's
-    /// head in front of records makes one of them, but hardly one that ends. Nobody's keys are vectors.
-    fn begins_with(&mut self, chain: Chain, bytes: &[u8], ended: bool) -> Swallowed {
-        let offset = self.position.offset;
-        let Ok((head, _)) = Head::read(bytes) else { return Swallowed::Damage };
-        let claim = head.children().saturating_mul(chain.length);
-        let trust = self.lied.map_or(u64::MAX, |lied| TRUST.saturating_mul(offset - lied));
-        let lie = |decoder: &mut Self| {
-            decoder.lied = Some(offset);
-            Swallowed::Damage
-        };
-        let is_list = matches!(head, Head::Array(_));
-        let is_pair = !is_list && matches!(self.plan.content, Content::Items(_));
-        if claim > trust.min(FOLLOWED as u64) || is_pair {
-            return lie(self);
-        }
-        let view = &bytes[..bytes.len().min(FOLLOWED)];
-        let mut cursor = Cursor::new(view);
-        let skipped = cursor.skip();
-        self.looked += cursor.at() as u64;
-        match skipped {
-            Ok(()) if is_list => Swallowed::Sound(Some(cursor.at())),
-            Ok(()) => {
-                let needed = cursor.at() + self.look.unwrap_or(LOOK);
-                match &bytes[cursor.at()..] {
-                    behind if behind.len() < needed - cursor.at() && !ended => Swallowed::Unknown(needed),
-                    behind if self.is_good(behind, ended) => Swallowed::Sound(Some(cursor.at())),
-                    _ => lie(self),
-                }
-            }
-            Err(Broken::Short(_)) if view.len() < FOLLOWED && !ended => {
-                Swallowed::Unknown((2 * view.len()).max(claim as usize).min(FOLLOWED))
-            }
-            Err(_) => lie(self),
-        }
-    }
-
     /// True where a good record begins, or the input ends.
-    fn is_good(&mut self, bytes: &[u8], ended: bool) -> bool {
+    pub(super) fn is_good(&mut self, bytes: &[u8], ended: bool) -> bool {
         let view = &bytes[..bytes.len().min(self.look.unwrap_or(LOOK))];
         if view.is_empty() {
             return ended;
@@ -458,68 +382,91 @@ impl Decoder {
 
     fn look_within(&mut self, view: &[u8], at_end: bool, is_short: bool) -> (Look, u64) {
         let plan = self.plan.clone();
+        let is_array = plan.framing == Framing::Array;
         let mut cursor = Cursor::new(view);
-        let (mut evidence, mut first, mut stride) = (0, None, None);
-        let mut found = Chain { at: 0, stride: None, length: 0, items: 0 };
-        for count in 1.. {
+        let mut chain = Chain { at: 0, stride: None, length: 0, items: 0 };
+        let (mut count, mut misses, mut evidence) = (0, 0, 0);
+        let (mut first, mut stride, mut length) = (None, None, 0);
+        loop {
             let start = cursor.at();
-            // The last ones of an array end where the next array begins.
-            if count > 1 && plan.framing == Framing::Array {
-                match self.begins_array(cursor) {
-                    Ok(true) if is_enough(evidence, start / (count - 1)) => {
-                        return (
-                            Look::Yes(Chain { stride: stride.filter(|_| first.is_some()), ..found }),
-                            start as u64,
-                        );
-                    }
+            if count > 0 {
+                let found = Chain { stride: stride.filter(|_| first.is_some()), ..chain };
+                if count >= CHAIN && evidence >= EVIDENCE {
+                    return (Look::Yes(found), start as u64);
+                }
+                let is_enough = evidence >= EVIDENCE_AT_END || evidence >= 2 && length >= LONG as u64;
+                if cursor.rest().is_empty() {
+                    let looked = match (at_end, is_short) {
+                        (true, _) if is_enough => Look::Yes(found),
+                        (false, true) => Look::Short,
+                        _ => Look::No,
+                    };
+                    return (looked, start as u64);
+                }
+                // The last ones of an array end where the next array begins.
+                match if is_array { self.begins_array(cursor) } else { Ok(false) } {
+                    Ok(true) if is_enough => return (Look::Yes(found), start as u64),
                     Err(Miss { is_cut: true, .. }) if is_short => return (Look::Short, 0),
                     _ => {}
                 }
             }
-            let head = match cursor.peek() {
-                Ok(head) if fits(&plan, head, cursor) && first.is_none_or(|first| first == head) => head,
-                Err(Broken::Short(_)) if is_short => return (Look::Short, 0),
-                _ => return (Look::No, start as u64 + 1),
-            };
-            let told = match self.step_over(&mut cursor) {
-                Ok(told) => told,
+            let (head, told) = match self.good(&mut cursor, first) {
+                Ok(good) => good,
                 Err(Miss { is_cut: true, .. }) if is_short => return (Look::Short, 0),
-                // What was read before it turned out to be none.
-                Err(Miss { is_cut: true, .. }) => return (Look::No, view.len() as u64),
-                Err(Miss { read, .. }) => return (Look::No, (start + LONG + read) as u64),
+                Err(Miss { read, .. }) => {
+                    // A bad one in the place of a good one?
+                    let next = stride
+                        .filter(|_| misses < MISSES)
+                        .map_or(usize::MAX, |stride| start + stride as usize);
+                    if next > view.len() {
+                        let is_near = is_short && next < usize::MAX;
+                        return (if is_near { Look::Short } else { Look::No }, (start + read) as u64);
+                    }
+                    misses += 1;
+                    cursor = Cursor::starting_at(view, next);
+                    continue;
+                }
             };
-            let length = (cursor.at() - start) as u64;
-            if count == 1 {
+            length = (cursor.at() - start) as u64;
+            if count == 0 {
                 stride = Some(length);
-                found = Chain { length, items: head.children() as u32, ..found };
+                chain = Chain { length, items: head.children() as u32, ..chain };
             } else if stride != Some(length) {
                 stride = None;
                 // Of one dimension, but of numbers that take as many bytes as they need: many of them tell enough.
                 let varies = match plan.content {
                     Content::Vector(_) => matches!(head, Head::Array(8..)),
-                    Content::Items(_) => true,
+                    // In the one that swallows others there are many.
+                    Content::Items(_) => chain.length <= 16 * length,
                 };
                 if !varies {
                     return (Look::No, cursor.at() as u64);
                 }
             }
             first = if matches!(plan.content, Content::Vector(_)) { Some(head) } else { None };
-            evidence += told;
-            let chain = Chain { stride: stride.filter(|_| first.is_some()), ..found };
-            if count >= CHAIN && evidence >= EVIDENCE {
-                return (Look::Yes(chain), cursor.at() as u64);
-            }
-            if cursor.rest().is_empty() {
-                return match (at_end, is_short) {
-                    (true, _) if is_enough(evidence, length as usize) => {
-                        (Look::Yes(chain), cursor.at() as u64)
-                    }
-                    (false, true) => (Look::Short, 0),
-                    _ => (Look::No, cursor.at() as u64),
-                };
-            }
+            (count, evidence) = (count + 1, evidence + told);
         }
-        (Look::No, 0)
+    }
+
+    /// Steps over the good record at `cursor`, which begins with this head if one is given; tells its head and how many of its bytes
+    /// are the same in all.
+    pub(super) fn good(
+        &mut self,
+        cursor: &mut Cursor<'_>,
+        first: Option<Head>,
+    ) -> Result<(Head, usize), Miss> {
+        let record = cursor.rest();
+        let head = match cursor.peek() {
+            Ok(head) if fits(&self.plan, head, *cursor) && first.is_none_or(|first| first == head) => head,
+            Ok(_) | Err(Broken::Reserved(_)) => return Err(Miss { is_cut: false, read: 1 }),
+            Err(Broken::Short(_)) => return Err(Miss { is_cut: true, read: 1 }),
+        };
+        match self.step_over(cursor) {
+            Ok(told) => Ok((head, told)),
+            // What was read before it turned out to be none.
+            Err(Miss { is_cut: true, .. }) => Err(Miss { is_cut: true, read: TRIED + walked(record) }),
+            Err(Miss { read, .. }) => Err(Miss { is_cut: false, read: TRIED + read }),
+        }
     }
 
     /// Whether an array with a good record stands at `cursor`, which is none itself.
@@ -555,30 +502,48 @@ impl Decoder {
             Content::Items(slots) => {
                 let pushed = self.columns.push_items(&plan, slots, cursor);
                 let pushed = pushed.map_err(|stop| Miss { read: cursor.at() - start, ..Miss::of(&stop) });
+                let told = self.told_by_fields(&plan, slots.is_map);
                 let good = pushed.is_ok()
                     && self.columns.holds_some()
                     && self.columns.push_missing(&plan).is_ok()
-                    && self.columns.take_faults().is_empty();
+                    && self.columns.take_faults().is_empty()
+                    && !has_odd_text(&plan, cursor.since(start));
                 self.columns.roll_back();
                 pushed?;
                 if !good {
                     return Err(Miss { is_cut: false, read: cursor.at() - start });
                 }
-                if slots.is_map { 3 } else { 2 }
+                told
             }
         };
         let length = (cursor.at() - start) as u64;
         if length <= plan.max_record_bytes { Ok(told) } else { Err(Miss::default()) }
     }
+
+    /// How many bytes of the record that was just read are the same in all: its keys, and the heads of its vectors.
+    fn told_by_fields(&self, plan: &Plan, is_map: bool) -> usize {
+        let mut told = if is_map { 3 } else { 2 };
+        for (column, Column { path, role, .. }) in plan.columns.iter().enumerate() {
+            match role {
+                Role::Vector | Role::Value if !self.columns.has(column) => return if is_map { 3 } else { 2 },
+                Role::Vector => told += 2,
+                _ => {}
+            }
+            if let Some(Step::Name(name)) = path.last() {
+                told += name.len();
+            }
+        }
+        told
+    }
 }
 
 /// No good record.
 #[derive(Default)]
-struct Miss {
+pub(super) struct Miss {
     /// The bytes end before it does.
     is_cut: bool,
     /// How much of it was read to find out, about.
-    read: usize,
+    pub(super) read: usize,
 }
 
 impl Miss {
@@ -629,39 +594,36 @@ fn fits(plan: &Plan, head: Head, mut cursor: Cursor<'_>) -> bool {
     }
 }
 
-/// Where the object at the start of `bytes` ends, or what is in it up to `to`; `None` where that is what nobody writes: text that
-/// is no text, or 0xc1. Noise soon is.
-fn tidy(bytes: &[u8], to: usize) -> Option<usize> {
-    let (mut at, mut left) = (0, 1);
-    while at < to && left > 0 {
-        let (head, size) = match Head::read(&bytes[at..]) {
-            Ok(read) => read,
-            Err(HeadError::Reserved) => return None,
-            Err(HeadError::Incomplete) => break,
-        };
+/// About how many bytes of the object at the start of `bytes`, which ends behind them, are looked at to find that out.
+fn walked(bytes: &[u8]) -> usize {
+    let (mut at, mut left, mut looked) = (0, 1, 0);
+    while let (1.., Some(rest)) = (left, bytes.get(at..)) {
+        let Ok((head, size)) = Head::read(rest) else { break };
+        at = usize::try_from(head.payload()).map_or(usize::MAX, |payload| at.saturating_add(size + payload));
+        (left, looked) = (left - 1 + head.children(), looked + size);
+    }
+    looked
+}
+
+/// True where some text in a record is no text, and no vector either, which were text once. What noise takes for fields of its own
+/// is such.
+fn has_odd_text(plan: &Plan, record: &[u8]) -> bool {
+    let is_vector = |text: &[u8]| {
+        plan.columns.iter().filter_map(Column::dim).any(|dim| text.len() == dim * plan.raw.size())
+    };
+    let mut at = 0;
+    while at < record.len() {
+        let Ok((head, size)) = Head::read(&record[at..]) else { return true };
         let start = at + size;
-        at = usize::try_from(head.payload()).map_or(usize::MAX, |payload| start.saturating_add(payload));
-        left = left - 1 + head.children();
-        if matches!(head, Head::Str(_)) && at <= to && std::str::from_utf8(&bytes[start..at]).is_err() {
-            return None;
+        at = start + head.payload() as usize;
+        if matches!(head, Head::Str(_)) {
+            let text = record.get(start..at).unwrap_or_default();
+            if std::str::from_utf8(text).is_err() && !is_vector(text) {
+                return true;
+            }
         }
     }
-    Some(at)
-}
-
-/// True where an object begins at `place`, whatever it is inside of.
-fn visits(bytes: &[u8], place: usize) -> bool {
-    let mut at = 0;
-    while at < place {
-        let Ok((head, size)) = Head::read(&bytes[at..]) else { return false };
-        at = usize::try_from(head.payload()).map_or(usize::MAX, |payload| at.saturating_add(size + payload));
-    }
-    at == place
-}
-
-/// Whether so many bytes are what they must be, in the last records of an array or input.
-fn is_enough(evidence: usize, length: usize) -> bool {
-    evidence >= EVIDENCE_AT_END || evidence >= 2 && length >= LONG
+    false
 }
 
 /// True for a number or a boolean.
@@ -673,16 +635,6 @@ fn is_number(bytes: &[u8]) -> bool {
 /// Bytes of the head at the start of `bytes`.
 fn head_size(bytes: &[u8]) -> usize {
     Head::read(bytes).map_or(0, |(_, size)| size)
-}
-
-/// True where the bytes of `record` would be one if it had as many items as the next one, which is of the same kind.
-fn is_like_next(record: &[u8], next: &[u8], items: u32) -> bool {
-    let mut cursor = Cursor::new(record);
-    let same = matches!(
-        (cursor.head(), Cursor::new(next).head()),
-        (Ok(Head::Map(_)), Ok(Head::Map(_))) | (Ok(Head::Array(_)), Ok(Head::Array(_)))
-    );
-    same && (0..items).all(|_| cursor.skip().is_ok()) && cursor.rest().is_empty()
 }
 
 #[cfg(test)]

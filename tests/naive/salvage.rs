@@ -12,6 +12,15 @@ struct Chain {
     items: u64,
 }
 
+/// What is known of what follows a bad record.
+#[derive(Default)]
+struct Trust {
+    /// What begins before this is what it says.
+    sure: usize,
+    /// Nothing speaks for what begins here.
+    is_astray: bool,
+}
+
 struct File<'a> {
     bytes: &'a [u8],
     dim: usize,
@@ -52,13 +61,28 @@ impl File<'_> {
             })
         };
         let items = head(self.bytes, start).ok()?.2;
-        let (mut at, mut evidence, mut stride, mut count) = (start, 0, None, 0);
+        let (mut at, mut evidence, mut stride, mut count, mut misses) = (start, 0, None, 0, 0);
+        let mut length = 0;
         loop {
-            let (next, told) = self.good(at, view)?;
-            if kind(at) != kind(start) {
-                return None;
+            if count >= 3 && evidence >= 6 {
+                return Some(Chain { at: start, stride, items });
             }
-            let length = next - at;
+            if count > 0 && at == view {
+                let at_end = at == self.bytes.len() && (evidence >= 3 || evidence >= 2 && length >= 64);
+                return at_end.then_some(Chain { at: start, stride, items });
+            }
+            let good = self.good(at, view).filter(|_| kind(at) == kind(start));
+            let Some((next, told)) = good else {
+                // A bad one, as long as the others?
+                let next = at + stride?;
+                misses += 1;
+                if misses > 5 || next > view {
+                    return None;
+                }
+                at = next;
+                continue;
+            };
+            length = next - at;
             if count == 0 {
                 stride = Some(length);
             } else if stride != Some(length) {
@@ -68,13 +92,6 @@ impl File<'_> {
                 }
             }
             (count, evidence, at) = (count + 1, evidence + told, next);
-            let at_end = at == self.bytes.len() && (evidence >= 3 || evidence >= 2 && length >= 64);
-            if count >= 3 && evidence >= 6 || at_end {
-                return Some(Chain { at: start, stride, items });
-            }
-            if at == view {
-                return None;
-            }
         }
     }
 
@@ -102,14 +119,14 @@ impl File<'_> {
     }
 
     /// Whether the object at `at` is what it says though the chain lies inside of it.
-    fn holds(&self, at: usize, chain: &Chain, limit: usize, is_first: bool) -> bool {
+    fn holds(&self, at: usize, chain: &Chain, limit: usize, is_astray: bool) -> bool {
         let (start, payload, objects, _) = head(self.bytes, at).unwrap();
         let is_followed = |end: usize| {
             let look = self.bytes.len().min(end.saturating_add(self.look()));
             end == self.bytes.len() || end < self.bytes.len() && self.good(end, look).is_some()
         };
         if objects == 0 {
-            return start + payload - at <= 4 << 20 && is_followed(start + payload);
+            return !is_astray && start + payload - at <= 4 << 20 && is_followed(start + payload);
         }
         if chain.stride == Some(chain.at - at) {
             return false;
@@ -125,25 +142,55 @@ impl File<'_> {
             let view = self.bytes.len().min(at + (4 << 20));
             let claim = objects.saturating_mul(end(self.bytes, start).unwrap() as u64 - start as u64);
             let last = end(&self.bytes[..view], at);
-            return claim <= 4 << 20 && last.is_ok_and(|last| is_array(at) || is_followed(last));
+            let is_list = is_array(at);
+            return claim <= 4 << 20
+                && last.is_ok_and(|last| match is_astray {
+                    false => is_list || is_followed(last),
+                    true => is_list && !is_followed(last),
+                });
         }
-        let last = end(&self.bytes[..limit], at);
-        // Too long to tell.
-        if is_first
-            && limit < self.bytes.len()
-            && matches!(last, Err(Stop::Cut))
-            && objects <= (limit - at) as u64
-            && self.tidy(at, chain.at) == Some(chain.at)
-        {
-            return true;
+        let mut kinds = Kinds { bytes: self.bytes, to: chain.at };
+        if is_astray || kinds.walk(at) != Some(chain.at) {
+            return false;
         }
-        last.is_ok_and(is_followed)
+        match end(&self.bytes[..limit], at) {
+            Ok(end) => is_followed(end),
+            // Too long to tell.
+            Err(Stop::Cut) => limit < self.bytes.len() && objects <= (limit - at) as u64,
+            Err(Stop::Reserved(_)) => false,
+        }
+    }
+
+    /// The first good record between `from` and the chain, where the bad one at `start` is damage up to there; or the chain.
+    fn first_in_gap(&self, start: usize, from: usize, chain: &Chain) -> usize {
+        let kind = |at| {
+            head(self.bytes, at).ok().map(|(_, payload, objects, is_text)| {
+                (payload, objects, is_text, matches!(self.bytes[at], 0xa0..=0xbf | 0xd9..=0xdb))
+            })
+        };
+        let length = end(self.bytes, chain.at).unwrap() - chain.at;
+        let is_one = |place: usize| {
+            let (mut at, mut told) = (place, 0);
+            while told < 6 {
+                let Some((next, more)) = self.good(at, chain.at).filter(|_| kind(at) == kind(chain.at))
+                else {
+                    return false;
+                };
+                let aligned = (place - start) % length == 0 || (chain.at - place) % length == 0;
+                if next - place == length && aligned {
+                    return true;
+                }
+                (at, told) = (next, told + more);
+            }
+            true
+        };
+        (from..chain.at).find(|&place| is_one(place)).unwrap_or(chain.at)
     }
 
     /// Where the records behind the damage begin that the bad record at `start` is; `None` if it is none, or nothing is. What
     /// begins before `sure` is none.
-    fn gap(&self, start: usize, sure: &mut usize) -> Option<usize> {
-        if start < *sure {
+    fn gap(&self, start: usize, trust: &mut Trust) -> Option<usize> {
+        if start < trust.sure {
             return None;
         }
         let step = self.look() / 2;
@@ -159,18 +206,23 @@ impl File<'_> {
                 0 => payload > 4 << 20,
                 _ => self.tidy(start, limit).is_none(),
             };
+            trust.is_astray = true;
             if broken.is_none() && !head(self.bytes, start).is_ok_and(may_hold_others) {
                 return None;
             }
             return self.first_chain(limit, whole).map(|chain| chain.at);
         };
-        let (mut at, mut objects, mut numbers) = (start, 0, false);
+        let gap = |from, chain: &Chain| Some(self.first_in_gap(start, from, chain));
+        let (mut at, mut objects, mut numbers, mut is_tidy) = (start, 0, false, true);
         while at < chain.at {
             numbers |= matches!(self.bytes[at], 0..=0x7f | 0xc2 | 0xc3 | 0xca..=0xd3 | 0xe0..)
                 && head(self.bytes, at).is_ok();
             match end(&self.bytes[..chain.at], at) {
-                Ok(next) => (at, objects) = (next, objects + 1),
-                Err(Stop::Reserved(_)) => return Some(chain.at),
+                Ok(next) => {
+                    is_tidy &= self.tidy(at, next).is_some();
+                    (at, objects) = (next, objects + 1);
+                }
+                Err(Stop::Reserved(_)) => return gap(start + 1, &chain),
                 Err(Stop::Cut) => break,
             }
         }
@@ -179,27 +231,74 @@ impl File<'_> {
             let records = chain
                 .stride
                 .is_some_and(|stride| length == stride || stride >= 64 && length.is_multiple_of(stride));
-            if objects > 1 && numbers && records {
-                return Some(chain.at);
+            let is_text = matches!(self.bytes[chain.at], 0xa0..=0xbf | 0xd9..=0xdb);
+            if objects > 1 && (numbers && records || !is_tidy && !is_text) {
+                return gap(start + 1, &chain);
             }
-            *sure = chain.at;
+            (trust.sure, trust.is_astray) = (chain.at, true);
             return None;
         }
         // It claims more than any record may.
         let endless = head(self.bytes, start)
             .is_ok_and(|(_, payload, objects, _)| objects.max(payload as u64) > self.max_record_bytes);
         if at == start && endless {
-            return Some(chain.at);
+            return gap(start + 1, &chain);
         }
-        if !self.holds(at, &chain, limit, at == start) {
-            return Some(chain.at);
+        if !self.holds(at, &chain, limit, at > start || trust.is_astray) {
+            return gap(start + 1, &chain);
         }
+        trust.sure = end(&self.bytes[..limit], at).unwrap_or(at);
+        trust.is_astray |= at > start;
         match broken {
             Some(broken) if at == start => {
-                self.first_chain(broken + 1, self.bytes.len()).map(|chain| chain.at)
+                let chain = self.first_chain(broken + 1, self.bytes.len())?;
+                if chain.at < limit { gap(broken + 1, &chain) } else { Some(chain.at) }
             }
             _ => None,
         }
+    }
+}
+
+/// Walks what somebody wrote.
+struct Kinds<'a> {
+    bytes: &'a [u8],
+    to: usize,
+}
+
+impl Kinds<'_> {
+    /// Where the object at `at` ends, or the first one in it that begins at `to` or behind it; `None` where nobody writes what comes
+    /// before that.
+    fn walk(&mut self, at: usize) -> Option<usize> {
+        let (start, payload, objects, _) = head(self.bytes, at).ok()?;
+        let marker = self.bytes[at];
+        let is_map = matches!(marker, 0x80..=0x8f | 0xde | 0xdf);
+        let mut next = start + payload;
+        if matches!(marker, 0xa0..=0xbf | 0xd9..=0xdb) && next <= self.to {
+            std::str::from_utf8(&self.bytes[start..next]).ok()?;
+        }
+        let mut kinds = [None; 2];
+        for item in 0..objects {
+            if next > self.to {
+                return Some(next);
+            }
+            let kind = match self.bytes[next] {
+                0x80..=0x8f | 0xde | 0xdf => 'm',
+                0x90..=0x9f | 0xdc | 0xdd => 'a',
+                0xa0..=0xbf | 0xd9..=0xdb => 's',
+                0xc4..=0xc6 => 'b',
+                0xc7..=0xc9 | 0xd4..=0xd8 => 'e',
+                _ => 'n',
+            };
+            let known = &mut kinds[usize::from(is_map && item % 2 == 1)];
+            if objects > 16 && *known.get_or_insert(kind) != kind {
+                return None;
+            }
+            if next == self.to {
+                return Some(next);
+            }
+            next = self.walk(next)?;
+        }
+        Some(next)
     }
 }
 
@@ -213,17 +312,17 @@ pub(crate) fn salvage(
     let (mut rows, mut notes) = (Vec::new(), Vec::new());
     for (name, bytes) in files {
         let file = File { bytes, dim, reading, max_record_bytes };
-        let (mut at, mut record, mut sure) = (0, 0, 0);
+        let (mut at, mut record, mut trust) = (0, 0, Trust::default());
         while at < bytes.len() {
             let (mut next, mut kind) = match judge(bytes, at, dim, reading, max_record_bytes) {
                 Judged::Row(row, next) => {
                     rows.push(Some(row));
-                    (at, record, sure) = (next, record + 1, 0);
+                    (at, record, trust) = (next, record + 1, Trust::default());
                     continue;
                 }
                 Judged::Bad(next, kind) => (next, kind),
             };
-            match file.gap(at, &mut sure) {
+            match file.gap(at, &mut trust) {
                 Some(found) => (next, kind) = (found, RejectKind::Invalid),
                 None if nulls && !matches!(kind, RejectKind::Invalid | RejectKind::Truncated) => {
                     rows.push(None)

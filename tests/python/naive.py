@@ -201,11 +201,21 @@ class File:
     def chain_at(self, start):
         """Good records in a row: the length of each, if they have one, and how many items; None if there are none."""
         view = min(len(self.data), start + LOOK)
-        at, evidence, stride, count = start, 0, None, 0
+        at, evidence, stride, count, misses, length = start, 0, None, 0, 0, 0
         while True:
+            if count >= 3 and evidence >= 6:
+                return stride, items
+            if count and at == view:
+                ends = at == len(self.data) and (evidence >= 3 or (evidence >= 2 and length >= 64))
+                return (stride, items) if ends else None
             good = self.good(at, view)
             if good is None or self.kind(at) != self.kind(start):
-                return None
+                # A bad one, as long as the others?
+                misses += 1
+                if stride is None or misses > 5 or at + stride > view:
+                    return None
+                at += stride
+                continue
             length = good[0] - at
             items = self.head(start)[2]
             if count == 0:
@@ -215,11 +225,6 @@ class File:
                 if items < 8:
                     return None
             count, evidence, at = count + 1, evidence + good[1], good[0]
-            ends = at == len(self.data) and (evidence >= 3 or (evidence >= 2 and length >= 64))
-            if (count >= 3 and evidence >= 6) or ends:
-                return stride, items
-            if at == view:
-                return None
 
     def first_chain(self, start, end):
         """The first place from `start` on, and before `end`, where good records follow one another."""
@@ -276,6 +281,22 @@ class File:
             return True  # too long to tell
         return not why and is_followed(end)
 
+    def first_in_gap(self, start, first, chain):
+        """The first good record between `first` and the chain, where the bad one at `start` is damage up to there; or the chain."""
+        length = self.good_at(chain)[0] - chain
+        for place in range(first, chain):
+            at, told = place, 0
+            while told < 6:
+                good = self.good(at, chain)
+                if good is None or self.kind(at) != self.kind(chain):
+                    break
+                if good[0] - place == length and ((place - start) % length == 0 or (chain - place) % length == 0):
+                    return place
+                at, told = good[0], told + good[1]
+            if told >= 6:
+                return place
+        return chain
+
     def gap(self, start, sure):
         """Where the good records begin behind the damage that the bad record at `start` is, None if it is none, or nothing is;
         and before which place all is what it says."""
@@ -296,7 +317,7 @@ class File:
             numbers |= is_number(self.data[at]) and isinstance(self.head(at), tuple)
             behind, stop = self.end(at, chain)
             if stop == RESERVED:
-                return chain, sure
+                return self.first_in_gap(start, start + 1, chain), sure
             if stop:
                 break
             at, objects = behind, objects + 1
@@ -304,12 +325,17 @@ class File:
         if at == chain:
             gap = chain - start
             fills = stride and (gap == stride or (stride >= 64 and gap % stride == 0))
-            return (chain, sure) if objects > 1 and numbers and fills else (None, chain)
+            is_gap = objects > 1 and numbers and fills
+            return (self.first_in_gap(start, start + 1, chain), sure) if is_gap else (None, chain)
         head = self.head(start)
         if at == start and max(head[1:]) > 256 << 20:
-            return chain, sure
+            return self.first_in_gap(start, start + 1, chain), sure
         if not self.holds(at, chain, limit, at == start):
-            return chain, sure
+            return self.first_in_gap(start, start + 1, chain), sure
         if why and at == start:
-            return self.first_chain((end if why == RESERVED else length) + 1, length), sure
+            behind = (end if why == RESERVED else length) + 1
+            chain = self.first_chain(behind, length)
+            if chain is not None and chain < limit:
+                chain = self.first_in_gap(start, behind, chain)
+            return chain, sure
         return None, sure

@@ -1,0 +1,215 @@
+//! Whether an object that has good records inside of it is what it says, or swallows them.
+
+use super::Decoder;
+use super::salvage::{Chain, LOOK};
+use crate::msgpack::{Broken, Cursor, Head, HeadError};
+use crate::record::Content;
+
+/// The longest object of which the end is looked at.
+pub(super) const FOLLOWED: usize = 4 << 20;
+/// Of containers that begin with good records this many bytes are looked at for each byte since the last one that was a lie.
+const TRUST: u64 = 64;
+/// In containers of more items they are all of one kind.
+const MIXED: u64 = 16;
+
+/// What an object is that has good records inside of it.
+pub(super) enum Swallowed {
+    Damage,
+    /// It is what it says, and where it ends, if that is known.
+    Sound(Option<usize>),
+    /// So many bytes will tell.
+    Unknown(usize),
+}
+
+/// What can be seen of an object that holds good records.
+pub(super) struct View {
+    /// How many bytes of containers are looked at, and whether there are more.
+    pub(super) ahead: usize,
+    pub(super) is_window: bool,
+    /// Whether the input ends behind the bytes at hand.
+    pub(super) ended: bool,
+    /// Whether what is in front of it speaks for nothing.
+    pub(super) is_astray: bool,
+    /// False where it has no end.
+    pub(super) is_whole: bool,
+}
+
+impl Decoder {
+    /// What it means that the object at the start of `bytes` has the `chain`, at `place`, inside of it.
+    pub(super) fn swallows(&mut self, bytes: &[u8], place: usize, view: View, chain: Chain) -> Swallowed {
+        let View { ahead, is_window, ended, is_astray, is_whole } = view;
+        let Ok((head, size)) = Head::read(bytes) else { return Swallowed::Damage };
+        if head.children() == 0 {
+            // Its head tells where it ends, which by chance is not where a good record begins.
+            let end = usize::try_from(head.payload()).unwrap_or(usize::MAX).saturating_add(size);
+            let needed = end.saturating_add(self.look.unwrap_or(LOOK));
+            if end > FOLLOWED || is_astray {
+                return Swallowed::Damage;
+            }
+            if bytes.len() < needed && !ended {
+                return Swallowed::Unknown(needed);
+            }
+            let follows = bytes.get(end..).is_some_and(|behind| self.is_good(behind, ended));
+            return if follows { Swallowed::Sound(Some(end)) } else { Swallowed::Damage };
+        }
+        // As long as one of them: its head says too much.
+        if chain.stride == Some(place as u64) || is_like_next(&bytes[..place], &bytes[place..], chain.items) {
+            return Swallowed::Damage;
+        }
+        if place == size {
+            return self.begins_with(chain, bytes, ended, is_astray);
+        }
+        if is_astray || !is_written(bytes, place) {
+            return Swallowed::Damage;
+        }
+        let mut cursor = Cursor::new(&bytes[..ahead]);
+        // An object takes a byte at the least.
+        let may_end = is_whole && head.children() <= ahead as u64;
+        self.looked += if may_end { ahead as u64 } else { 0 };
+        let skipped = if may_end { cursor.skip().ok() } else { None };
+        let end = skipped.map(|()| cursor.at());
+        let follows = match end {
+            // Records that hold records are for others to take apart.
+            Some(end) => self.is_vectors() && self.is_good(&bytes[end..], ended),
+            // Too long to tell.
+            None => may_end && is_window,
+        };
+        if follows { Swallowed::Sound(end) } else { Swallowed::Damage }
+    }
+
+    /// What it means that the container at the start of `bytes` begins with the `chain`. A list is one if it ends soon; anybody's
+    /// head in front of records makes one of them, but hardly one that ends. Nobody's keys are vectors.
+    fn begins_with(&mut self, chain: Chain, bytes: &[u8], ended: bool, is_astray: bool) -> Swallowed {
+        let offset = self.position.offset;
+        let Ok((head, _)) = Head::read(bytes) else { return Swallowed::Damage };
+        let claim = head.children().saturating_mul(chain.length);
+        let trust = self.lied.map_or(u64::MAX, |lied| TRUST.saturating_mul(offset - lied));
+        let lie = |decoder: &mut Self| {
+            decoder.lied = Some(offset);
+            Swallowed::Damage
+        };
+        let is_list = matches!(head, Head::Array(_));
+        if claim > trust.min(FOLLOWED as u64) || !is_list && (is_astray || !self.is_vectors()) {
+            return lie(self);
+        }
+        let view = &bytes[..bytes.len().min(FOLLOWED)];
+        let mut cursor = Cursor::new(view);
+        let skipped = cursor.skip();
+        self.looked += cursor.at() as u64;
+        match skipped {
+            Ok(()) if is_list && !is_astray => Swallowed::Sound(Some(cursor.at())),
+            Ok(()) => {
+                let needed = cursor.at() + self.look.unwrap_or(LOOK);
+                match &bytes[cursor.at()..] {
+                    behind if behind.len() < needed - cursor.at() && !ended => Swallowed::Unknown(needed),
+                    // A list behind others is followed by another.
+                    behind if self.is_good(behind, ended) == !is_list => Swallowed::Sound(Some(cursor.at())),
+                    _ => lie(self),
+                }
+            }
+            Err(Broken::Short(_)) if view.len() < FOLLOWED && !ended => {
+                Swallowed::Unknown((2 * view.len()).max(claim as usize).min(FOLLOWED))
+            }
+            Err(_) => lie(self),
+        }
+    }
+
+    fn is_vectors(&self) -> bool {
+        matches!(self.plan.content, Content::Vector(_))
+    }
+}
+
+/// Where the object at the start of `bytes` ends, or what is in it up to `to`; `None` where that is what nobody writes: text that
+/// is no text, or 0xc1. Noise soon is.
+pub(super) fn tidy(bytes: &[u8], to: usize) -> Option<usize> {
+    let (mut at, mut left) = (0, 1);
+    while at < to && left > 0 {
+        let (head, size) = match Head::read(&bytes[at..]) {
+            Ok(read) => read,
+            Err(HeadError::Reserved) => return None,
+            Err(HeadError::Incomplete) => break,
+        };
+        let start = at + size;
+        at = usize::try_from(head.payload()).map_or(usize::MAX, |payload| start.saturating_add(payload));
+        left = left - 1 + head.children();
+        if matches!(head, Head::Str(_)) && at <= to && std::str::from_utf8(&bytes[start..at]).is_err() {
+            return None;
+        }
+    }
+    Some(at)
+}
+
+/// True where somebody wrote what the container at the start of `bytes` holds, as far as `to`, where one of its objects begins: text is
+/// text, and long containers are of one kind. The inside of vectors hardly ever looks like that.
+fn is_written(bytes: &[u8], to: usize) -> bool {
+    let mut open: Vec<Open> = Vec::new();
+    let mut at = 0;
+    while at < to {
+        let Ok((head, size)) = Head::read(&bytes[at..]) else { return false };
+        let start = at + size;
+        at = usize::try_from(head.payload()).map_or(usize::MAX, |payload| start.saturating_add(payload));
+        if matches!(head, Head::Str(_)) && at <= to && std::str::from_utf8(&bytes[start..at]).is_err() {
+            return false;
+        }
+        if !open.last_mut().is_none_or(|open| open.takes(head)) {
+            return false;
+        }
+        if head.children() > 0 {
+            let is_map = matches!(head, Head::Map(_));
+            open.push(Open { is_map, items: head.children(), left: head.children(), kinds: [None; 2] });
+        }
+        while open.pop_if(|open| open.left == 0).is_some() {}
+        if open.is_empty() {
+            return false;
+        }
+    }
+    at == to
+        && Head::read(&bytes[to..])
+            .is_ok_and(|(head, _)| open.last_mut().is_some_and(|open| open.takes(head)))
+}
+
+/// A container some of whose items have been seen.
+struct Open {
+    is_map: bool,
+    items: u64,
+    left: u64,
+    /// The kind of its items, or of its keys and its values.
+    kinds: [Option<Kind>; 2],
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    Number,
+    Str,
+    Bin,
+    Array,
+    Map,
+    Ext,
+}
+
+impl Open {
+    /// Whether it has an item that begins so.
+    fn takes(&mut self, head: Head) -> bool {
+        let kind = match head {
+            Head::Str(_) => Kind::Str,
+            Head::Bin(_) => Kind::Bin,
+            Head::Array(_) => Kind::Array,
+            Head::Map(_) => Kind::Map,
+            Head::Ext(..) => Kind::Ext,
+            _ => Kind::Number,
+        };
+        let known = &mut self.kinds[usize::from(self.is_map && self.left % 2 == 1)];
+        self.left -= 1;
+        self.items <= MIXED || *known.get_or_insert(kind) == kind
+    }
+}
+
+/// True where the bytes of `record` would be one if it had as many items as the next one, which is of the same kind.
+fn is_like_next(record: &[u8], next: &[u8], items: u32) -> bool {
+    let mut cursor = Cursor::new(record);
+    let same = matches!(
+        (cursor.head(), Cursor::new(next).head()),
+        (Ok(Head::Map(_)), Ok(Head::Map(_))) | (Ok(Head::Array(_)), Ok(Head::Array(_)))
+    );
+    same && (0..items).all(|_| cursor.skip().is_ok()) && cursor.rest().is_empty()
+}
