@@ -444,6 +444,45 @@ def test_parts_of_an_earlier_run_are_removed(bucket, write_file):
     assert bucket.keys() == ["parts/other.parquet", "parts/part-00000.parquet"]
 
 
+LIMITED = {
+    "one object": ("out.parquet", {}, 0),
+    "an object for each input": ("out/", {}, 3000),
+    "parts": ("out/", {"max_file_bytes": 4 << 20, "row_group_bytes": 1 << 20}, 2000),
+}
+"""Targets, options, and rows that are there at the least, as what they are in was complete."""
+
+
+@pytest.mark.parametrize("limit", [50, "10%"])
+@pytest.mark.parametrize("shape", LIMITED)
+def test_a_run_with_too_many_rejects_leaves_nothing_half_written(bucket, write_file, tmp_path, limit, shape):
+    write_file("in/a.msgpack", LARGE[:3000])
+    # The worst comes when parts of an object are on their way.
+    bad = write_file("in/b.msgpack", pack(LARGE) + pack([None] * 1500))
+    write_file("in/c.msgpack", LARGE[:10])
+    out, options, complete = LIMITED[shape]
+    options = {"on_error": "skip", "fail_after": limit, "compression": "none", **options}
+    with pytest.raises(vecpack.DecodeError, match=f"records rejected, fail_after allows {limit}") as raised:
+        vecpack.to_parquet(tmp_path / "in", bucket.url(out), rejects=tmp_path / "bad.jsonl", **options)
+    assert (raised.value.path, raised.value.record) == (str(bad), 5500)
+    assert bucket.uploads() == 0
+    # What is there was complete before.
+    files = [matrix(pq.read_table(io.BytesIO(bucket.get(key)))) for key in bucket.keys()]
+    rows = np.concatenate([LARGE[:0], *files])
+    assert_same_bits(rows, np.concatenate([LARGE[:3000], LARGE])[: len(rows)])
+    assert complete <= len(rows) < 8500
+    lines = [json.loads(line) for line in (tmp_path / "bad.jsonl").read_text().splitlines()]
+    assert (lines[0]["file"], lines[0]["record"]) == (str(bad), 5500)
+    assert len(lines) > 50
+
+
+def test_rejects_of_a_run_that_fails_go_to_an_object(bucket, write_file):
+    path, rejects = write_file("bad.msgpack", pack(SMALL) + pack([None] * 20)), bucket.url("bad.jsonl")
+    with pytest.raises(vecpack.DecodeError, match="fail_after allows 10%"):
+        vecpack.to_parquet(path, bucket.url("out/"), on_error="skip", fail_after="10%", rejects=rejects)
+    assert bucket.keys() == ["bad.jsonl"]
+    assert len(bucket.get("bad.jsonl").splitlines()) == 20
+
+
 # Other stores
 
 
