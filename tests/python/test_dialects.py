@@ -354,6 +354,30 @@ def test_matrices_are_many_rows_in_batches_of_any_size():
         assert max(len(batch) for batch in source) <= (batch_rows or 1000)
 
 
+def with_keys(values):
+    """A map of records: each value with a key of its own."""
+    return msgpack.Packer().pack_map_header(len(values)) + b"".join(
+        msgpack.packb(f"key {number}") + value for number, value in enumerate(values)
+    )
+
+
+@pytest.mark.parametrize("on_error", ["raise", "skip", "null"])
+def test_keys_alone_of_records_of_any_layout(on_error):
+    vector = vectors(30, DIM)
+    layouts = {
+        "vector": [msgpack.packb(row.tobytes()) for row in vector],
+        "positional": [msgpack.packb([number, row.tobytes()]) for number, row in enumerate(vector)],
+        "map": [msgpack.packb({"id": number, "v": row.tobytes()}) for number, row in enumerate(vector)],
+    }
+    for layout, values in layouts.items():
+        data = with_keys(values)
+        whole = vecpack.scan(data, framing="map", on_error=on_error)
+        keys = vecpack.scan(data, framing="map", on_error=on_error, columns=["key"])
+        assert vecpack.inspect(data, framing="map").layout == layout
+        assert pa.table(keys).equals(pa.table(whole).select(["key"])), layout
+        assert (keys.count_rows(), keys.reject_count) == (30, 0)
+
+
 def test_a_row_of_a_matrix_that_does_not_fit_costs_no_other_row():
     matrix_of = np.ones((5, DIM))
     matrix_of[3, 2] = 1e300
