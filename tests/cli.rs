@@ -625,15 +625,24 @@ mod unix {
     /// Sends a signal once a temporary file is there, and looks at what is left behind.
     #[track_caller]
     fn interrupt(directory: &TempDir, child: Child, signal: &str) {
+        let (code, said) = match signal {
+            "-TERM" => (143, "terminated"),
+            "-HUP" => (129, "hung up"),
+            _ => (130, "interrupted"),
+        };
         let before = names(directory.path()).len();
         wait_for_temporary_file(directory);
         // It waits for what does not come by now, or is at work.
         std::thread::sleep(Duration::from_millis(200));
         let sent = Instant::now();
         send(signal, &child);
-        let ended = wait(child).expect(130);
+        if signal == "-HUP" {
+            // So does the shell of a terminal that is closed.
+            send(signal, &child);
+        }
+        let ended = wait(child).expect(code);
         assert!(sent.elapsed() < Duration::from_secs(2), "{:?}", sent.elapsed());
-        assert_eq!(ended.stderr, "vecpack: interrupted\n");
+        assert_eq!(ended.stderr, format!("vecpack: {said}\n"));
         let left = names(directory.path());
         assert!(
             left.iter().all(|name| !name.ends_with("-tmp") && name != "out"),
@@ -644,7 +653,7 @@ mod unix {
     #[test]
     fn a_signal_ends_the_wait_for_standard_input() {
         for command in ["to-parquet", "to-arrow"] {
-            for signal in ["-INT", "-TERM"] {
+            for signal in ["-INT", "-TERM", "-HUP"] {
                 let directory = directory();
                 let arguments = [command, "-", "-o", "./out.file"];
                 let mut child = vecpack(&directory, &arguments).stdin(Stdio::piped()).spawn().unwrap();
@@ -654,6 +663,43 @@ mod unix {
                 drop(stdin);
             }
         }
+    }
+
+    #[test]
+    fn a_signal_before_there_is_a_file_ends_it_as_well() {
+        for (signal, code) in [("-INT", 130), ("-TERM", 143), ("-HUP", 129)] {
+            let directory = directory();
+            make_fifo(&directory, "fifo");
+            let child = vecpack(&directory, &["inspect", "fifo"]).spawn().unwrap();
+            std::thread::sleep(Duration::from_millis(300));
+            send(signal, &child);
+            wait(child).expect(code);
+        }
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_closed_terminal_does_not_end_what_nohup_began() {
+        let directory = directory();
+        let program = env!("CARGO_BIN_EXE_vecpack");
+        // Without a terminal nohup leaves the files alone.
+        let mut child = Command::new("nohup")
+            .args([program, "to-parquet", "-", "-o", "out.file"])
+            .current_dir(directory.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        stdin.write_all(&records(0..10)).unwrap();
+        wait_for_temporary_file(&directory);
+        send("-HUP", &child);
+        std::thread::sleep(Duration::from_millis(200));
+        stdin.write_all(&records(10..20)).unwrap();
+        drop(stdin);
+        wait(child).expect(0);
+        assert!(directory.path().join("out.file").exists());
     }
 
     #[test]

@@ -29,7 +29,7 @@ Examples:
   vecpack inspect vectors.msgpack
   vecpack to-parquet vectors.msgpack -o vectors.parquet
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted."
+Exit codes: 0 done, 1 failed, 2 wrong usage; 130, 143, 129 ended by Ctrl-C, SIGTERM, SIGHUP."
 )]
 pub(super) struct Cli {
     #[command(subcommand)]

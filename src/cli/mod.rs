@@ -26,10 +26,11 @@ use self::args::{Cli, Command};
 use self::outcome::{FAILED, Failure, USAGE, conclude};
 use self::signals::Signals;
 
-/// Runs the command and gives its exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted. `args` begin with the name of
-/// the program.
+/// Runs the command and gives its exit code: 0 done, 1 failed, 2 wrong usage, 130, 143 or 129 ended by a signal. `args` begin
+/// with the name of the program.
 ///
-/// Signals that interrupt (`SIGINT`, `SIGTERM`) are this function's from here on, for the life of the process.
+/// Signals that ask for an end (`SIGINT`, `SIGTERM`, and `SIGHUP` unless it is ignored) are this function's from here on, for the
+/// life of the process.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,

@@ -10,8 +10,10 @@ use crate::error::{Error, ErrorKind};
 pub(super) const FAILED: u8 = 1;
 /// Exit code of a command that was used wrongly. The same as clap's.
 pub(super) const USAGE: u8 = 2;
-/// Exit code of a command that a signal ended.
+/// Exit codes of a command that a signal ended: 128 and the signal's number, as shells have it.
 pub(super) const INTERRUPTED: u8 = 130;
+pub(super) const TERMINATED: u8 = 143;
+pub(super) const HUNG_UP: u8 = 129;
 
 /// Why a command did not do what it was asked to.
 #[derive(Debug)]
@@ -36,14 +38,18 @@ impl From<Error> for Failure {
 
 /// Says what is to be said about a failure and gives the exit code.
 pub(super) fn conclude(outcome: Result<(), Failure>, signals: &Signals) -> u8 {
-    match outcome {
-        Ok(()) => 0,
-        // Whatever error comes after a signal comes from it.
-        Err(_) if signals.interrupted() => {
-            output::message("interrupted");
-            INTERRUPTED
-        }
-        Err(Failure::Core(error)) => {
+    let Err(failure) = outcome else { return 0 };
+    // Whatever error comes after a signal comes from it.
+    if let Some(code) = signals.exit_code() {
+        output::message(match code {
+            TERMINATED => "terminated",
+            HUNG_UP => "hung up",
+            _ => "interrupted",
+        });
+        return code;
+    }
+    match failure {
+        Failure::Core(error) => {
             output::message(&error.to_string());
             match error.kind() {
                 ErrorKind::Option(_) => USAGE,
@@ -51,13 +57,13 @@ pub(super) fn conclude(outcome: Result<(), Failure>, signals: &Signals) -> u8 {
                 _ => FAILED,
             }
         }
-        Err(Failure::Usage(text)) => {
+        Failure::Usage(text) => {
             output::message(&text);
             USAGE
         }
         // Whoever reads has had enough, as `head` does: no failure.
-        Err(Failure::Stdout(error)) if error.kind() == io::ErrorKind::BrokenPipe => 0,
-        Err(Failure::Stdout(error)) => {
+        Failure::Stdout(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,
+        Failure::Stdout(error) => {
             output::message(&format!("<stdout>: {error}"));
             FAILED
         }

@@ -1,37 +1,45 @@
-//! Ctrl-C, and being asked to end.
+//! Ctrl-C, and being asked to end: by a batch system, or as the terminal was closed.
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 
-use super::outcome::INTERRUPTED;
+use super::outcome::{HUNG_UP, INTERRUPTED, TERMINATED};
 use crate::reader::Interrupt;
 
 /// What a signal does: ends the process at once as long as nothing is to be cleaned up, else asks for an end, and then the
-/// next one ends it at once.
+/// next one ends it at once. `SIGHUP` only asks: a closed terminal sends it, and its shell does so again.
 #[derive(Debug)]
 pub(super) struct Signals {
-    interrupted: Arc<AtomicBool>,
+    /// The exit code that the signal asks for, or 0 before there is one.
+    code: Arc<AtomicUsize>,
     at_once: Arc<AtomicBool>,
 }
 
 impl Signals {
     pub(super) fn register() -> io::Result<Self> {
-        let interrupted = Arc::new(AtomicBool::new(false));
+        let code = Arc::new(AtomicUsize::new(0));
         let at_once = Arc::new(AtomicBool::new(true));
-        for signal in [SIGINT, SIGTERM] {
+        let mut signals = vec![(SIGINT, INTERRUPTED), (SIGTERM, TERMINATED)];
+        #[cfg(unix)]
+        if !is_ignored(signal_hook::consts::SIGHUP) {
+            signals.push((signal_hook::consts::SIGHUP, HUNG_UP));
+        }
+        for (signal, exit) in signals {
             // In this order: a signal must not find the flag that it sets itself.
-            flag::register_conditional_shutdown(signal, INTERRUPTED.into(), at_once.clone())?;
-            flag::register(signal, at_once.clone())?;
-            flag::register(signal, interrupted.clone())?;
+            flag::register_conditional_shutdown(signal, exit.into(), at_once.clone())?;
+            if exit != HUNG_UP {
+                flag::register(signal, at_once.clone())?;
+            }
+            flag::register_usize(signal, code.clone(), exit.into())?;
         }
         // A file larger than the limit of the process is an error of the write, not the end of the process.
         #[cfg(unix)]
         flag::register(signal_hook::consts::SIGXFSZ, Arc::default())?;
-        Ok(Self { interrupted, at_once })
+        Ok(Self { code, at_once })
     }
 
     /// From here on there is a temporary file to be cleaned up: the first signal only asks for an end.
@@ -39,14 +47,25 @@ impl Signals {
         self.at_once.store(false, Ordering::SeqCst);
     }
 
-    /// True when a signal asked for an end.
-    pub(super) fn interrupted(&self) -> bool {
-        self.interrupted.load(Ordering::SeqCst)
+    /// The exit code that a signal asked for, if one came.
+    pub(super) fn exit_code(&self) -> Option<u8> {
+        u8::try_from(self.code.load(Ordering::SeqCst)).ok().filter(|&code| code != 0)
     }
 
-    /// The same question, for those who work.
+    /// True once a signal came, for those who work.
     pub(super) fn interrupt(&self) -> Interrupt {
-        let interrupted = self.interrupted.clone();
-        Arc::new(move || interrupted.load(Ordering::SeqCst))
+        let code = self.code.clone();
+        Arc::new(move || code.load(Ordering::SeqCst) != 0)
     }
+}
+
+/// True for a signal that this process was started to ignore, as by `nohup`, or where that is not known: there it does what it
+/// did. To ask the system itself takes `unsafe`.
+#[cfg(unix)]
+fn is_ignored(signal: i32) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    ignored
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .is_none_or(|mask| mask >> (signal - 1) & 1 == 1)
 }

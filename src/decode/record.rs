@@ -188,6 +188,7 @@ impl Decoder {
     /// Adds the record at `cursor` to the columns, and steps over it.
     pub(super) fn push_record(&mut self, cursor: &mut Cursor<'_>) -> Result<Pushed, Stop> {
         let plan = self.plan.clone();
+        let key = *cursor;
         if plan.framing == Framing::Map {
             match plan.key {
                 Some(column) => self.columns.push_field(&plan, column, cursor)?,
@@ -195,7 +196,7 @@ impl Decoder {
             }
         }
         match &plan.content {
-            Content::Vector(column) => self.push_bare(&plan, *column, cursor),
+            Content::Vector(column) => self.push_bare(&plan, *column, key, cursor),
             Content::Items(slots) => {
                 self.columns.push_items(&plan, slots, cursor)?;
                 self.columns.push_missing(&plan)?;
@@ -205,50 +206,60 @@ impl Decoder {
         }
     }
 
-    fn push_bare(
+    fn push_bare<'a>(
         &mut self,
         plan: &Plan,
         column: Option<usize>,
-        cursor: &mut Cursor<'_>,
+        key: Cursor<'a>,
+        cursor: &mut Cursor<'a>,
     ) -> Result<Pushed, Stop> {
-        let Some(column) = column else {
-            cursor.skip()?;
-            self.columns.push_record(self.position.record);
-            return Ok(Pushed::Whole(None));
-        };
         let start = cursor.at();
-        let encoded = read_vector(plan, column, cursor)?;
-        let dim = encoded.dim;
-        if encoded.rows == 1 {
+        let encoded = match column {
+            Some(column) => Some(read_vector(plan, column, cursor)?),
+            None => skip_vector(plan, cursor)?,
+        };
+        if let Some(encoded) = encoded.as_ref().filter(|encoded| encoded.rows != 1) {
+            return self.push_rows(plan, column, encoded, key, cursor);
+        }
+        let mut template = None;
+        if let (Some(column), Some(encoded)) = (column, &encoded) {
             self.columns
                 .push_vector(column, &encoded.elements)?
                 .map_err(|index| Stop::Fault(unfit(plan, column, &encoded.elements, index)))?;
-            self.columns.push_record(self.position.record);
-            let record = cursor.since(start);
-            let template = if plan.framing == Framing::Map { None } else { Template::of(record, &encoded) };
-            return Ok(Pushed::Whole(template));
+            if plan.framing != Framing::Map {
+                template = Template::of(cursor.since(start), encoded);
+            }
         }
-        debug_assert!(dim > 0);
-        self.push_rows(plan, column, &encoded, cursor)
+        self.columns.push_record(self.position.record);
+        Ok(Pushed::Whole(template))
     }
 
-    /// Adds the rows of a matrix. Each is judged on its own; those that do not fit into the batch come with the next one.
+    /// Adds the rows of a matrix, each with the `key` there is. Each is judged on its own; those that do not fit into the batch come
+    /// with the next one.
     fn push_rows(
         &mut self,
         plan: &Plan,
-        column: usize,
+        column: Option<usize>,
         encoded: &Encoded<'_>,
+        key: Cursor<'_>,
         cursor: &Cursor<'_>,
     ) -> Result<Pushed, Stop> {
+        debug_assert!(encoded.dim > 0);
         let length = cursor.at() as u64;
         if length > plan.max_record_bytes {
             return Ok(Pushed::Whole(None));
         }
+        // Each row brings its own.
+        plan.key.into_iter().for_each(|column| self.columns.take_back(column));
         for elements in encoded.rows_from(self.position.rows) {
-            if self.columns.room() == 0 {
+            if self.columns.is_full() {
+                // What is wrong with the key is noted again when the next rows come.
+                drop(self.columns.take_faults());
                 return Ok(Pushed::Partly);
             }
-            if let Err(index) = self.columns.push_vector(column, &elements)? {
+            if let Some(column) = column
+                && let Err(index) = self.columns.push_vector(column, &elements)?
+            {
                 let row = self.position.rows;
                 let fault = unfit(plan, column, &elements, index);
                 let fault = Fault { path: format!("[{row}]"), ..fault };
@@ -262,6 +273,9 @@ impl Decoder {
                     self.position.rows += 1;
                     continue;
                 }
+            }
+            if let Some(column) = plan.key {
+                self.columns.push_key_again(column, key)?;
             }
             self.columns.push_record(self.position.record);
             self.columns.commit();
@@ -366,6 +380,15 @@ impl Columns {
         Ok(())
     }
 
+    /// Adds the key of a record to a row of it. What is wrong with it is noted already, or an error.
+    fn push_key_again(&mut self, column: usize, mut key: Cursor<'_>) -> crate::error::Result<()> {
+        if self.push_value(column, &mut key).is_err() {
+            self.take_back(column);
+            self.push_null(column)?;
+        }
+        Ok(())
+    }
+
     fn push_vector_field(&mut self, plan: &Plan, column: usize, cursor: &mut Cursor<'_>) -> Result<(), Stop> {
         let encoded = read_vector(plan, column, cursor)?;
         if encoded.rows != 1 {
@@ -438,6 +461,16 @@ pub(super) fn read_vector<'a>(
         },
         Seen::Other(head) => fault(RejectKind::Type, Found::Head(head)),
     }
+}
+
+/// Steps over a vector that is not wanted; gives it if it is a matrix, which is several rows.
+fn skip_vector<'a>(plan: &Plan, cursor: &mut Cursor<'a>) -> Result<Option<Encoded<'a>>, Broken> {
+    let mut ahead = *cursor;
+    cursor.skip()?;
+    Ok(match encoding::read(&mut ahead, plan.raw)? {
+        Seen::Vector(encoded) if encoded.rows > 1 && encoded.dim > 0 && encoded.is_whole() => Some(encoded),
+        _ => None,
+    })
 }
 
 /// What a record is that should have had fields.

@@ -97,7 +97,7 @@ impl Plan {
         let rows = rows.min(options.batch_rows.unwrap_or(usize::MAX));
         let content = match findings.layout {
             Layout::Vector => Content::Vector(columns.iter().position(|column| column.role == Role::Vector)),
-            _ => Content::Items(Slots { items: findings.items, ..Slots::new(&columns)? }),
+            layout => Content::Items(Slots { items: findings.items, ..Slots::new(&columns, layout)? }),
         };
         Ok(Self {
             framing: findings.framing,
@@ -151,13 +151,15 @@ impl Plan {
 }
 
 impl Slots {
-    /// The tree of the columns' paths.
-    fn new(columns: &[Column]) -> Result<Self> {
+    /// The tree of the columns' paths, in records of this layout.
+    fn new(columns: &[Column], layout: Layout) -> Result<Self> {
         let read = columns.iter().enumerate().filter(|(_, column)| {
             matches!(column.role, Role::Vector | Role::Value) && !column.path.is_empty()
         });
         let paths: Vec<(&[Step], usize)> = read.map(|(index, column)| (&*column.path, index)).collect();
-        Self::of_paths(&paths)
+        let slots = Self::of_paths(&paths)?;
+        // No column may come from the records, but from their keys.
+        Ok(if paths.is_empty() { Self { is_map: layout != Layout::Positional, ..slots } } else { slots })
     }
 
     fn of_paths(paths: &[(&[Step], usize)]) -> Result<Self> {

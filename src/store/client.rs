@@ -14,13 +14,14 @@ use std::time::Duration;
 
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
-use object_store::client::{ClientConfigKey, HttpClient, HttpConnector, ReqwestConnector};
+use object_store::client::{ClientConfigKey, HttpClient, HttpConnector};
 use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
 use object_store::http::HttpBuilder;
 use object_store::path::Path;
 use object_store::{ClientOptions, ObjectStore};
 use tokio::runtime::{Builder, Runtime};
 
+use super::connector::Connector;
 use super::failure::{explain, not_usable};
 use super::url::{Kind, Url};
 use crate::pool::{Check, lock};
@@ -45,7 +46,8 @@ pub(super) struct Client {
     runtime: Runtime,
     /// By bucket and environment.
     stores: Mutex<HashMap<(String, u64), Store>>,
-    http: HttpClient,
+    /// For plain HTTP, with the environment that it was made in.
+    http: Mutex<Option<(u64, HttpClient)>>,
 }
 
 static CLIENT: Mutex<Option<&'static Client>> = Mutex::new(None);
@@ -81,12 +83,26 @@ impl Client {
             .thread_name("vecpack-store")
             .enable_all()
             .build()?;
+        let (stores, http) = Default::default();
+        Ok(Box::leak(Box::new(Self { process, runtime, stores, http })))
+    }
+
+    /// The connections of all plain HTTP URLs.
+    fn http(&self) -> io::Result<HttpClient> {
+        let now = environment();
+        let mut http = lock(&self.http);
+        if let Some((environment, client)) = &*http
+            && *environment == now
+        {
+            return Ok(client.clone());
+        }
         let options = ClientOptions::new()
             .with_allow_http(true)
             .with_config(ClientConfigKey::Timeout, LONGEST)
             .with_config(ClientConfigKey::ReadTimeout, SILENCE);
-        let http = ReqwestConnector::default().connect(&options).map_err(|error| not_usable(&error))?;
-        Ok(Box::leak(Box::new(Self { process, runtime, stores: Mutex::default(), http })))
+        let client = Connector.connect(&options).map_err(|error| not_usable(&error))?;
+        *http = Some((now, client.clone()));
+        Ok(client)
     }
 
     /// True in the process that made it.
@@ -126,7 +142,7 @@ impl Client {
     /// The store that has `url`, and what it is called there.
     pub(super) async fn find(&self, url: &Url) -> io::Result<(Store, Path)> {
         if url.kind() == Kind::Http {
-            let shared = Shared(self.http.clone());
+            let shared = Shared(self.http()?);
             let builder = HttpBuilder::new().with_url(without_fragment(url)).with_http_connector(shared);
             let store = builder.build().map_err(|error| not_usable(&error))?;
             return Ok((Arc::new(store), Path::ROOT));
@@ -173,7 +189,7 @@ async fn make(url: &Url) -> io::Result<Store> {
     let is_set = |name: &str| std::env::var_os(name).is_some();
     match url.kind() {
         Kind::S3 => {
-            let mut builder = AmazonS3Builder::from_env().with_url(url.base());
+            let mut builder = AmazonS3Builder::from_env().with_url(url.base()).with_http_connector(Connector);
             for (name, key, value) in timeouts("AWS") {
                 if !is_set(&name) {
                     builder = builder.with_config(AmazonS3ConfigKey::Client(key), value);
@@ -187,7 +203,8 @@ async fn make(url: &Url) -> io::Result<Store> {
             Ok(Arc::new(store))
         }
         Kind::Google => {
-            let mut builder = GoogleCloudStorageBuilder::from_env().with_url(url.base());
+            let mut builder =
+                GoogleCloudStorageBuilder::from_env().with_url(url.base()).with_http_connector(Connector);
             for (name, key, value) in timeouts("GOOGLE") {
                 if !is_set(&name) {
                     builder = builder.with_config(GoogleConfigKey::Client(key), value);
@@ -201,7 +218,8 @@ async fn make(url: &Url) -> io::Result<Store> {
             Ok(Arc::new(store))
         }
         Kind::Azure => {
-            let mut builder = MicrosoftAzureBuilder::from_env().with_url(url.base());
+            let mut builder =
+                MicrosoftAzureBuilder::from_env().with_url(url.base()).with_http_connector(Connector);
             for (name, key, value) in timeouts("AZURE") {
                 if !is_set(&name) {
                     builder = builder.with_config(AzureConfigKey::Client(key), value);

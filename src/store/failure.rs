@@ -5,6 +5,7 @@ use std::io::{self, ErrorKind};
 
 use object_store::Error;
 
+use super::connector::{HTTP, without_certificates};
 use super::url::{Kind, Url};
 
 /// What the error of a request begins with, and what stands before the status of its answer.
@@ -33,7 +34,8 @@ pub(super) fn explain(url: &Url, error: &Error) -> io::Error {
 
 /// A client that cannot be made.
 pub(super) fn not_usable(error: &Error) -> io::Error {
-    io::Error::new(ErrorKind::InvalidInput, deepest(error))
+    let text = deepest(error);
+    io::Error::new(ErrorKind::InvalidInput, without_certificates(&text).unwrap_or(text))
 }
 
 /// True where a server knows no such part of the object: it has no bytes there, as one that is empty.
@@ -73,7 +75,7 @@ fn request_text(text: &str) -> String {
         .map_or_else(String::new, |(count, _)| format!(", tried {count} times more"));
     let answer = match happened.split_once(STATUS) {
         Some((_, answer)) => answer_text(answer),
-        None => happened.to_owned(),
+        None => happened.strip_prefix(HTTP).unwrap_or(happened).to_owned(),
     };
     format!("{answer} ({method}{retries})")
 }

@@ -1,13 +1,15 @@
 //! Object stores: what is behind `s3://`, `gs://`, `az://` and `http(s)://`. The only room that knows `object_store` and `tokio`.
 //!
-//! [`client`] has the runtime and the connections, [`object`] reads an object in ranges, [`upload`] writes one, [`listing`] finds
-//! them, [`failure`] says what went wrong. Without the feature `object-store` all of them are [`absent`], and a URL is an error that
-//! says so.
+//! [`client`] has the runtime and the stores, [`connector`] their connections, [`object`] reads an object in ranges, [`upload`] writes
+//! one, [`listing`] finds them, [`failure`] says what went wrong. Without the feature `object-store` all of them are [`absent`], and a
+//! URL is an error that says so.
 
 mod url;
 
 #[cfg(feature = "object-store")]
 mod client;
+#[cfg(feature = "object-store")]
+mod connector;
 #[cfg(feature = "object-store")]
 mod failure;
 #[cfg(feature = "object-store")]

@@ -1,8 +1,11 @@
 """Servers for the tests of URLs: an object store, a proxy in front of it that can fail, and a plain HTTP server."""
 
+import datetime
 import http.client
+import ipaddress
 import re
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -11,6 +14,10 @@ import urllib.request
 from contextlib import contextmanager
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 KEY_ID = "vecpack"
 """The only access key that the proxy lets through."""
@@ -52,6 +59,39 @@ def serving(handler, **attributes):
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def certificate(path, ends=datetime.timedelta(days=1), is_ca=False, name="127.0.0.1"):
+    """Writes the certificate of a server for the address `name`, signed by itself, and its key to a file."""
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.datetime.now(datetime.UTC)
+    itself = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "itself")])
+    names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(name))])
+    made = (
+        x509.CertificateBuilder(itself, itself, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=2))
+        .not_valid_after(now + ends)
+        .add_extension(names, critical=False)
+        .add_extension(x509.BasicConstraints(is_ca, None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    pem, plain = serialization.Encoding.PEM, serialization.NoEncryption()
+    secret = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain)
+    path.write_bytes(made.public_bytes(pem) + secret)
+    return path
+
+
+def speak_tls(server, certificate):
+    """Lets a server answer in TLS. Each connection greets in a thread of its own, by its first read."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    server.greetings = 0
+
+    def verify(request, address):
+        server.greetings += 1
+        return True
+
+    server.verify_request = verify
 
 
 class Handler(BaseHTTPRequestHandler):

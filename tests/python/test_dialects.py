@@ -354,6 +354,79 @@ def test_matrices_are_many_rows_in_batches_of_any_size():
         assert max(len(batch) for batch in source) <= (batch_rows or 1000)
 
 
+def with_keys(values):
+    """A map of records: each value with a key of its own."""
+    return msgpack.Packer().pack_map_header(len(values)) + b"".join(
+        msgpack.packb(f"key {number}") + value for number, value in enumerate(values)
+    )
+
+
+@pytest.mark.parametrize("encoding", [numpy_map, flax_extension])
+def test_each_row_of_a_matrix_has_its_key(encoding):
+    expected = vectors(1000, DIM)
+    sizes = [400, 1, 2, 3, 594]
+    ends = np.cumsum(sizes)
+    data = with_keys([encoding(expected[end - size : end]) for end, size in zip(ends, sizes, strict=True)])
+    keys = [f"key {number}" for number, size in enumerate(sizes) for _ in range(size)]
+    records = [number for number, size in enumerate(sizes) for _ in range(size)]
+    # The last bounds batches by the bytes of their keys.
+    for options in ({}, {"batch_rows": 1}, {"batch_rows": 7}, {"batch_rows": 400}, {"batch_bytes": 64}):
+        for on_error in ("raise", "skip", "null"):
+            source = vecpack.scan(data, framing="map", include_record=True, on_error=on_error, **options)
+            table = pa.table(source)
+            assert_same_bits(matrix(table), expected)
+            assert (table["key"].to_pylist(), table["record"].to_pylist()) == (keys, records)
+            assert source.count_rows() == 1000
+            assert pa.concat_tables([pa.table(part) for part in source.split(3)]).equals(table)
+            # The rows do not depend on the columns.
+            for columns in (["key"], ["vector"], ["vector", "key"]):
+                chosen = vecpack.scan(data, framing="map", columns=columns, on_error=on_error, **options)
+                assert pa.table(chosen).equals(table.select(columns)), columns
+
+
+def test_keys_of_a_matrix_whose_rows_do_not_all_fit():
+    matrix_of = np.ones((5, DIM))
+    matrix_of[[0, 3, 4], 2] = 1e300
+    data = with_keys([numpy_map(matrix_of), numpy_map(np.ones((2, DIM)))])
+    for batch_rows in (None, 1, 2):
+        source = vecpack.scan(data, framing="map", on_error="skip", batch_rows=batch_rows)
+        assert pa.table(source)["key"].to_pylist() == ["key 0"] * 2 + ["key 1"] * 2
+        assert [field for (field,) in rejects(source, "field")] == ["vector[0]", "vector[3]", "vector[4]"]
+        source = vecpack.scan(data, framing="map", on_error="null", batch_rows=batch_rows)
+        table = pa.table(source)
+        assert table["key"].to_pylist() == ["key 0"] * 5 + ["key 1"] * 2
+        assert [row is None for row in table["vector"].to_pylist()] == [True, False, False, True, True, False, False]
+
+
+def test_a_key_of_a_matrix_that_is_none_is_noted_once():
+    data = msgpack.Packer().pack_map_header(2) + msgpack.packb("good") + numpy_map(np.ones((2, DIM)))
+    data += msgpack.packb([]) + numpy_map(np.ones((5, DIM)))
+    for batch_rows in (None, 1, 2):
+        source = vecpack.scan(data, framing="map", on_error="null", batch_rows=batch_rows)
+        assert pa.table(source)["key"].to_pylist() == ["good"] * 2 + [None] * 5
+        assert rejects(source, "record", "field") == [(1, "key")]
+        source = vecpack.scan(data, framing="map", on_error="skip", batch_rows=batch_rows)
+        assert pa.table(source)["key"].to_pylist() == ["good"] * 2
+        assert rejects(source, "record", "field") == [(1, "key")]
+
+
+@pytest.mark.parametrize("on_error", ["raise", "skip", "null"])
+def test_keys_alone_of_records_of_any_layout(on_error):
+    vector = vectors(30, DIM)
+    layouts = {
+        "vector": [msgpack.packb(row.tobytes()) for row in vector],
+        "positional": [msgpack.packb([number, row.tobytes()]) for number, row in enumerate(vector)],
+        "map": [msgpack.packb({"id": number, "v": row.tobytes()}) for number, row in enumerate(vector)],
+    }
+    for layout, values in layouts.items():
+        data = with_keys(values)
+        whole = vecpack.scan(data, framing="map", on_error=on_error)
+        keys = vecpack.scan(data, framing="map", on_error=on_error, columns=["key"])
+        assert vecpack.inspect(data, framing="map").layout == layout
+        assert pa.table(keys).equals(pa.table(whole).select(["key"])), layout
+        assert (keys.count_rows(), keys.reject_count) == (30, 0)
+
+
 def test_a_row_of_a_matrix_that_does_not_fit_costs_no_other_row():
     matrix_of = np.ones((5, DIM))
     matrix_of[3, 2] = 1e300

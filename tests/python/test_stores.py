@@ -1,11 +1,13 @@
 """URLs: objects of a store, and files of an HTTP server."""
 
+import datetime
 import gzip
 import io
 import itertools
 import json
 import os
 import pickle
+import re
 import signal
 import subprocess
 import sys
@@ -442,6 +444,45 @@ def test_parts_of_an_earlier_run_are_removed(bucket, write_file):
     assert bucket.keys() == ["parts/other.parquet", "parts/part-00000.parquet"]
 
 
+LIMITED = {
+    "one object": ("out.parquet", {}, 0),
+    "an object for each input": ("out/", {}, 3000),
+    "parts": ("out/", {"max_file_bytes": 4 << 20, "row_group_bytes": 1 << 20}, 2000),
+}
+"""Targets, options, and rows that are there at the least, as what they are in was complete."""
+
+
+@pytest.mark.parametrize("limit", [50, "10%"])
+@pytest.mark.parametrize("shape", LIMITED)
+def test_a_run_with_too_many_rejects_leaves_nothing_half_written(bucket, write_file, tmp_path, limit, shape):
+    write_file("in/a.msgpack", LARGE[:3000])
+    # The worst comes when parts of an object are on their way.
+    bad = write_file("in/b.msgpack", pack(LARGE) + pack([None] * 1500))
+    write_file("in/c.msgpack", LARGE[:10])
+    out, options, complete = LIMITED[shape]
+    options = {"on_error": "skip", "fail_after": limit, "compression": "none", **options}
+    with pytest.raises(vecpack.DecodeError, match=f"records rejected, fail_after allows {limit}") as raised:
+        vecpack.to_parquet(tmp_path / "in", bucket.url(out), rejects=tmp_path / "bad.jsonl", **options)
+    assert (raised.value.path, raised.value.record) == (str(bad), 5500)
+    assert bucket.uploads() == 0
+    # What is there was complete before.
+    files = [matrix(pq.read_table(io.BytesIO(bucket.get(key)))) for key in bucket.keys()]
+    rows = np.concatenate([LARGE[:0], *files])
+    assert_same_bits(rows, np.concatenate([LARGE[:3000], LARGE])[: len(rows)])
+    assert complete <= len(rows) < 8500
+    lines = [json.loads(line) for line in (tmp_path / "bad.jsonl").read_text().splitlines()]
+    assert (lines[0]["file"], lines[0]["record"]) == (str(bad), 5500)
+    assert len(lines) > 50
+
+
+def test_rejects_of_a_run_that_fails_go_to_an_object(bucket, write_file):
+    path, rejects = write_file("bad.msgpack", pack(SMALL) + pack([None] * 20)), bucket.url("bad.jsonl")
+    with pytest.raises(vecpack.DecodeError, match="fail_after allows 10%"):
+        vecpack.to_parquet(path, bucket.url("out/"), on_error="skip", fail_after="10%", rejects=rejects)
+    assert bucket.keys() == ["bad.jsonl"]
+    assert len(bucket.get("bad.jsonl").splitlines()) == 20
+
+
 # Other stores
 
 
@@ -518,6 +559,100 @@ def test_an_http_server_has_no_lists_and_takes_no_files(server, write_file):
     with pytest.raises(OSError, match="can be read, and not written"):
         vecpack.to_parquet(write_file("a.mp", SMALL), f"{server.url}/a.parquet")
     assert server.log == []
+
+
+@pytest.fixture
+def tls(server, tmp_path, monkeypatch):
+    """Makes the server speak TLS, with a certificate that is like this."""
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    monkeypatch.delenv("SSL_CERT_DIR", raising=False)
+
+    def begin(**certificate):
+        path = stores.certificate(tmp_path / "certificate.pem", **certificate)
+        stores.speak_tls(server, path)
+        return path
+
+    server.url = server.url.replace("http", "https")
+    server.files["/a.mp"] = server.files["/bucket/a.mp"] = pack(SMALL)
+    return begin
+
+
+@pytest.mark.skipif(sys.platform in ("darwin", "win32"), reason="the system alone says what is trusted")
+def test_a_certificate_of_nobody_known_is_refused_until_it_is_trusted(server, tls, monkeypatch):
+    certificate = tls()
+    for _ in range(2):
+        with pytest.raises(
+            OSError, match=r"/a.mp: the server's certificate is of a CA that is not trusted: SSL_CERT_FILE"
+        ):
+            vecpack.scan(f"{server.url}/a.mp")
+    assert server.greetings == 2, "it was tried again"
+    # A program may set it once it has read the message.
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    assert_same_bits(matrix(vecpack.scan(f"{server.url}/a.mp")), SMALL)
+
+
+@pytest.mark.skipif(sys.platform in ("darwin", "win32"), reason="the system alone says what is trusted")
+def test_an_object_store_with_a_certificate_of_its_own(server, tls, monkeypatch):
+    certificate = tls()
+    server.tags = ""
+    monkeypatch.setenv("AWS_ENDPOINT", server.url)
+    monkeypatch.setenv("AWS_SKIP_SIGNATURE", "true")
+    with pytest.raises(OSError, match=r"certificate is of a CA that is not trusted: SSL_CERT_FILE.*\(GET\)"):
+        vecpack.scan("s3://bucket/a.mp")
+    with pytest.raises(OSError, match=r"certificate is of a CA that is not trusted: SSL_CERT_FILE.*\(HEAD\)"):
+        vecpack.to_parquet(pack(SMALL), "s3://bucket/a.parquet")
+    assert server.greetings == 2
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    assert_same_bits(matrix(vecpack.scan("s3://bucket/a.mp")), SMALL)
+
+
+@pytest.mark.skipif(sys.platform in ("darwin", "win32"), reason="the system alone says what is trusted")
+@pytest.mark.parametrize(
+    "certificate, said",
+    [
+        ({"ends": datetime.timedelta(days=-1)}, "certificate is refused: certificate expired"),
+        ({"name": "127.0.0.2"}, "certificate is refused: certificate not valid for name"),
+        ({"is_ca": True}, "certificate is refused: it is that of a CA"),
+    ],
+)
+def test_a_certificate_that_is_no_good_is_refused_whoever_is_trusted(server, tls, monkeypatch, certificate, said):
+    monkeypatch.setenv("SSL_CERT_FILE", str(tls(**certificate)))
+    with pytest.raises(OSError, match=said):
+        vecpack.scan(f"{server.url}/a.mp")
+    assert server.greetings == 1
+
+
+def test_a_server_that_speaks_no_tls_is_told_from_others(server):
+    server.files["/a.mp"] = pack(SMALL)
+    with pytest.raises(OSError, match="does not answer in TLS: is it one for http://"):
+        vecpack.scan(f"{server.url.replace('http', 'https')}/a.mp")
+
+
+@pytest.mark.skipif(sys.platform in ("darwin", "win32"), reason="the system alone says what is trusted")
+def test_without_any_certificates_that_is_said(server, monkeypatch, tmp_path):
+    (tmp_path / "none.pem").touch()
+    monkeypatch.delenv("SSL_CERT_DIR", raising=False)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none.pem"))
+    with pytest.raises(OSError, match="there are no CAs to trust: SSL_CERT_FILE may name"):
+        vecpack.scan(f"{server.url}/a.mp")
+
+
+def test_a_server_that_is_not_there_is_told(environment):
+    # Both at once: what may pass is tried again, for some seconds.
+    with stores.serving(stores.Files) as gone:
+        urls = [f"http://127.0.0.1:{gone.server_port}/a", "http://no-such-host.invalid/a"]
+    said = {}
+
+    def scan(url):
+        with pytest.raises(OSError) as raised:
+            vecpack.scan(url)
+        said[url] = str(raised.value)
+
+    threads = [threading.Thread(target=scan, args=(url,)) for url in urls]
+    [thread.start() for thread in threads]
+    [thread.join() for thread in threads]
+    assert re.fullmatch(r".*/a: Connection refused.* \(GET, tried 10 times more\)", said[urls[0]])
+    assert re.fullmatch(r".*/a: .*(lookup|resolve|known).* \(GET, tried 10 times more\)", said[urls[1]])
 
 
 def test_a_server_that_is_not_there_is_an_error(environment, monkeypatch):

@@ -1,0 +1,96 @@
+//! Connections whose requests tell why they failed, and do not try again what no later try can mend.
+
+use std::error::Error;
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+
+use object_store::ClientOptions;
+use object_store::client::{
+    HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpService,
+    ReqwestConnector,
+};
+use rustls::{CertificateError, InvalidMessage};
+
+/// What `HttpError` says before its cause.
+pub(super) const HTTP: &str = "HTTP error: ";
+/// What to do where a certificate is not trusted.
+const TRUST: &str = if cfg!(all(unix, not(target_vendor = "apple"))) {
+    "SSL_CERT_FILE may name a file (PEM) of the CAs to trust, in place of the system's"
+} else {
+    "add its CA to those that the system trusts"
+};
+
+/// Makes the clients of all stores.
+#[derive(Debug)]
+pub(super) struct Connector;
+
+impl HttpConnector for Connector {
+    fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
+        ReqwestConnector::default().connect(options).map(|client| HttpClient::new(Telling(client)))
+    }
+}
+
+/// A client whose errors tell their cause.
+#[derive(Debug)]
+pub(super) struct Telling(pub(super) HttpClient);
+
+// What the trait's `async fn` is when it is written out.
+impl HttpService for Telling {
+    fn call<'a, 'b>(
+        &'a self,
+        request: HttpRequest,
+    ) -> Pin<Box<dyn Future<Output = Result<HttpResponse, HttpError>> + Send + 'b>>
+    where
+        'a: 'b,
+        Self: 'b,
+    {
+        Box::pin(async { self.0.execute(request).await.map_err(|error| told(&error)) })
+    }
+}
+
+/// The same error, in the words of its last cause. What TLS refuses is of no kind that is tried again.
+fn told(error: &HttpError) -> HttpError {
+    let mut last: &(dyn Error + 'static) = error;
+    loop {
+        if let Some(text) = last.downcast_ref().and_then(refused) {
+            return HttpError::new(HttpErrorKind::Unknown, io::Error::other(text));
+        }
+        // The source of such an error is its inner error's, and not the inner error.
+        let inner = last.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        match inner.map(|inner| inner as _).or_else(|| last.source()) {
+            Some(source) => last = source,
+            None => return HttpError::new(error.kind(), io::Error::other(last.to_string())),
+        }
+    }
+}
+
+/// What is wrong with a server that is not to be trusted, now or later.
+fn refused(error: &rustls::Error) -> Option<String> {
+    Some(match error {
+        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
+            format!("the server's certificate is of a CA that is not trusted: {TRUST}")
+        }
+        rustls::Error::InvalidCertificate(CertificateError::Other(other)) => match other
+            .0
+            .to_string()
+            .as_str()
+        {
+            "CaUsedAsEndEntity" => {
+                "the server's certificate is refused: it is that of a CA, and a server needs one that is not"
+                    .to_owned()
+            }
+            text => format!("the server's certificate is refused: {text}"),
+        },
+        rustls::Error::InvalidCertificate(reason) => format!("the server's certificate is refused: {reason}"),
+        rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) => {
+            "the server does not answer in TLS: is it one for http://?".to_owned()
+        }
+        _ => return None,
+    })
+}
+
+/// A client that cannot be made, as there are no certificates to trust.
+pub(super) fn without_certificates(text: &str) -> Option<String> {
+    text.contains("No CA certificates").then(|| format!("there are no CAs to trust: {TRUST}"))
+}
