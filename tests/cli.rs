@@ -285,8 +285,9 @@ fn rejects_are_written_to_a_file_whether_the_work_is_done_or_fails() {
         assert_eq!((&lines[0]["file"], &lines[0]["kind"]), (&"broken.msgpack".into(), &"dimension".into()));
         assert_eq!(lines[2]["message"], "expected a vector of 16 bytes (4 x <f4), found the integer 42");
 
-        // What was rejected until the limit was reached.
+        // What was rejected until the limit was reached, in a file of this run.
         fs::remove_file(directory.path().join(arguments[3])).unwrap();
+        fs::remove_file(directory.path().join("bad.jsonl")).unwrap();
         let limit = ["--rejects", "bad.jsonl", "--fail-after", "2"];
         let ended = run(&directory, &[&arguments[..], &limit].concat()).expect(1);
         let reason =
@@ -354,6 +355,16 @@ fn a_share_of_bad_records_is_judged_at_the_end_and_once_there_are_enough() {
     share("3").expect(0);
     for wrong in ["x", "101%", "-1", "%"] {
         share(wrong).expect(2);
+    }
+    // Of all 10,000 records a fifth is bad, but they come first: the end is not waited for.
+    let late = [records(0..1), vec![0xc0; 2000], records(1..8000)].concat();
+    fs::write(directory.path().join("late.msgpack"), late).unwrap();
+    for limit in ["50%", "1999"] {
+        let arguments =
+            "to-arrow late.msgpack -o - --on-error skip --batch-rows 100 --threads 1 --fail-after";
+        let arguments: Vec<&str> = arguments.split(' ').chain([limit]).collect();
+        let ended = run(&directory, &arguments).expect(1);
+        assert!(ended.stderr.contains("2,000 of 2,1"), "{}", ended.stderr);
     }
     // A directory of files is one run.
     fs::write(directory.path().join("more.msgpack"), records(0..10)).unwrap();

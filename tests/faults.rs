@@ -300,6 +300,48 @@ fn every_call_that_fails_leaves_a_file_old_or_complete() {
     eprintln!("file: {tried} calls failed, one at a time");
 }
 
+/// Syncs are done on threads of their own, and strace counts the calls of each thread: these are told apart by their paths.
+#[test]
+fn every_sync_that_fails_is_an_error() {
+    if !strace_works() {
+        return;
+    }
+    let place = Place::new(&SMALL);
+    for (out, synced) in [
+        ("out/file.parquet", "out"),
+        ("out/", "out"),
+        ("out/", "out/_vecpack"),
+        ("out/", "out/_vecpack/manifest.parquet"),
+    ] {
+        fs::create_dir(place.join("out")).unwrap();
+        let synced = place.join(synced).display().to_string();
+        let inject = "inject=fsync,fdatasync:error=EIO";
+        let prefix =
+            ["strace", "-f", "-o", "trace", "-P", &synced, "-e", "trace=fsync,fdatasync", "-e", inject];
+        let output = place.prefixed(&prefix, out, &[]).output().unwrap();
+        let what = format!("{out}, sync of {synced}: {:?} {}", output.status, text(&output));
+        assert_eq!(output.status.code(), Some(1), "{what}");
+        assert!(text(&output).contains("Input/output error"), "{what}");
+        place.assert_nothing_left("out", &what);
+        // What has a name is on the disk, all of it: only the names may not be.
+        if out.ends_with('/') {
+            place.assert_directory("out", &what);
+        } else {
+            place.assert_file(out, &what);
+        }
+        fs::remove_dir_all(place.join("out")).unwrap();
+    }
+    // Where no sync succeeds nothing gets a name.
+    for out in ["out/file.parquet", "out/"] {
+        fs::create_dir(place.join("out")).unwrap();
+        let output = inject(&place, "fsync,fdatasync", "EIO", 1, out, &[]).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{out}: {}", text(&output));
+        assert!(outputs(&place.join("out")).is_empty(), "{out}");
+        assert!(!place.join("out/_vecpack/manifest.parquet").exists(), "{out}");
+        fs::remove_dir_all(place.join("out")).unwrap();
+    }
+}
+
 /// A file of more than a few MiB asks for space ahead of its writes, and gives back what it does not need.
 #[test]
 fn a_file_that_gets_no_space_ahead_is_complete_all_the_same() {
@@ -389,9 +431,13 @@ fn a_disk_that_is_full_is_an_error_that_leaves_nothing() {
         return;
     }
     for out in ["disk/file.parquet", "disk/out/"] {
+        // Of several files those in front of the failure are there, and complete.
+        let kept = if out.ends_with('/') { vec![place.join("kept/000.parquet")] } else { Vec::new() };
+        fs::create_dir(place.join("kept")).unwrap();
         let script = format!(
             "{mount} && echo old > disk/old.parquet && \"$1\" to-parquet in -o {out} --compression none; echo $?; \
-             find disk -name '*.parquet' -size -2 -printf '%f\n'; find disk -name '*vecpack-tmp'"
+             cat disk/old.parquet; find disk -name '*vecpack-tmp'; \
+             find disk -type f ! -name old.parquet ! -path '*/_vecpack/*' -exec cp {{}} kept \\;"
         );
         let output = Command::new("unshare")
             .args(["-m", "sh", "-c", &script, "sh", VECPACK])
@@ -399,7 +445,10 @@ fn a_disk_that_is_full_is_an_error_that_leaves_nothing() {
             .output()
             .unwrap();
         assert!(text(&output).contains("No space left on device"), "{}", text(&output));
-        assert_eq!(String::from_utf8_lossy(&output.stdout), "1\nold.parquet\n", "{out}");
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "1\nold\n", "{out}");
+        assert_eq!(names(&place.join("kept")), kept, "{out}");
+        kept.iter().for_each(|path| count_rows(path, &mut BTreeMap::new()));
+        fs::remove_dir_all(place.join("kept")).unwrap();
     }
 }
 
@@ -615,6 +664,28 @@ fn an_interrupt_does_not_wait_for_the_disk() {
     place.assert_nothing_left("out", "directory");
 }
 
+/// What the names of this machine's temporary files hold.
+fn tag(place: &Place) -> String {
+    let mut child = Command::new(VECPACK)
+        .args(["to-parquet", "-", "-o", "tag.parquet", "--dim", "1"])
+        .current_dir(place.directory.path())
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.as_mut().unwrap().write_all(&record(&[1.0])).unwrap();
+    let begin = Instant::now();
+    while leftovers(place.directory.path()).is_empty() {
+        assert!(begin.elapsed() < WATCHDOG);
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let path = leftovers(place.directory.path()).remove(0);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    fs::remove_file(&path).unwrap();
+    let name = path.file_name().unwrap().to_str().unwrap();
+    name.strip_prefix(".tag.parquet.").unwrap().split('-').next().unwrap().to_owned()
+}
+
 #[test]
 fn a_later_run_takes_away_what_a_dead_one_left_and_nothing_else() {
     let place = Place::new(&[10]);
@@ -669,6 +740,22 @@ fn a_later_run_takes_away_what_a_dead_one_left_and_nothing_else() {
     let output = wait(live);
     assert!(output.status.success(), "{}", text(&output));
     assert!(place.join("out/live.parquet").exists() && !of_live.exists());
+}
+
+#[test]
+fn a_later_run_into_a_directory_takes_away_what_a_dead_one_left_in_it() {
+    let place = Place::new(&[10, 20]);
+    let tag = tag(&place);
+    // Dead while it made the manifest, and while it made a file.
+    for manifest_is_there in [false, true] {
+        let dead = ["out/_vecpack/.manifest.parquet", "out/.000.parquet"]
+            .map(|name| place.join(&format!("{name}.{tag}-abcdef.vecpack-tmp")));
+        fs::create_dir_all(place.join("out/_vecpack")).unwrap();
+        dead.iter().for_each(|path| fs::write(path, "dead").unwrap());
+        let output = place.command("out/", &["--resume"]).output().unwrap();
+        assert!(output.status.success(), "{}", text(&output));
+        place.assert_directory("out", &format!("manifest: {manifest_is_there}"));
+    }
 }
 
 #[test]

@@ -452,6 +452,10 @@ fn a_manifest_that_was_cut_anywhere_resumes() {
                 fs::write(&path, [&whole[..cut], rest].concat()).unwrap();
                 done.push(place.run(&mode(resume())).unwrap().files_before);
                 place.assert_complete(&[50, 60, 70]);
+                // Nothing of that rest is left behind its end.
+                let file = fs::File::open(&path).unwrap();
+                let manifest = ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
+                assert_eq!(manifest.metadata().file_metadata().num_rows(), 0);
             }
         }
         assert!(done.is_sorted() && done[0] == 0 && done.last() == Some(&3), "{done:?}");
