@@ -22,6 +22,8 @@ const LONGEST: usize = 1 << 20;
 const CHAIN: usize = 3;
 /// Places between them, as long as they are, that may hold bad ones.
 const MISSES: usize = 5;
+/// How much more these then must tell.
+const DOUBT: usize = 2;
 /// How many bytes of them must be what they are in every record; fewer do where the last one ends with the input.
 pub(super) const EVIDENCE: usize = 6;
 const EVIDENCE_AT_END: usize = 3;
@@ -121,6 +123,11 @@ pub(super) fn look(plan: &Plan) -> Option<usize> {
     let elements: usize = plan.columns.iter().filter_map(Column::dim).sum();
     let longest = elements.checked_mul(9)?.checked_add(1 << 10)?;
     (longest <= LONGEST).then_some(LOOK.max(4 * longest))
+}
+
+/// True for the first bytes of arrays and maps.
+fn is_container(byte: u8) -> bool {
+    matches!(byte, 0x80..=0x9f | 0xdc..=0xdf)
 }
 
 /// False for the first bytes of what is never a record: numbers, booleans, nil.
@@ -231,28 +238,41 @@ impl Decoder {
                 Err(()) => return more,
             };
             let place = (chain.at - start) as usize;
-            let gap = |decoder: &mut Self| Verdict::Gap(decoder.first_in_gap(bytes, from, place, chain));
             self.looked += place as u64;
-            // From object to object: does that lead there?
+            // From object to object: does that lead there, or to another good record?
             let (mut at, mut objects, mut numbers, mut is_tidy) = (0, 0, false, true);
-            while at < place {
+            let mut end = (place, chain);
+            while at < end.0 {
                 let mut cursor = Cursor::new(&bytes[at..place]);
+                let mut ahead = cursor;
+                if at > 0
+                    && let Ok((head, _)) = self.good(&mut ahead, None)
+                {
+                    let (length, items) = (ahead.at() as u64, head.children() as u32);
+                    let stride = Some(length).filter(|_| self.is_vectors());
+                    end = (at, Chain { at: start + at as u64, stride, length, items });
+                    break;
+                }
                 numbers |= is_number(&bytes[at..]);
                 match cursor.skip() {
                     Ok(()) => {
-                        is_tidy &= tidy(&bytes[at..], cursor.at()).is_some();
+                        // Fields may have text that is none, in records that are as they were written.
+                        let is_fields = !self.is_vectors()
+                            && cursor.since(0).first().is_some_and(|&byte| is_container(byte));
+                        is_tidy &= is_fields || !has_odd_text(&self.plan, cursor.since(0));
                         (at, objects) = (at + cursor.at(), objects + 1);
                     }
-                    Err(Broken::Reserved(_)) => return gap(self),
+                    Err(Broken::Reserved(_)) => return self.gap(bytes, from, place, chain),
                     Err(Broken::Short(_)) => break,
                 }
             }
-            if at == place {
+            if at == end.0 {
+                let (place, chain) = end;
                 // The inside of vectors looks like many numbers, and text that is none. Where a whole number of records fits, it was these.
                 let is_text = matches!(Head::read(&bytes[place..]), Ok((Head::Str(_), _)));
                 let is_noise = numbers && chain.fills(place as u64) || !is_tidy && !is_text;
                 if objects > 1 && is_noise {
-                    return gap(self);
+                    return self.gap(bytes, from, place, chain);
                 }
                 if objects > 1 && numbers && self.plan.framing == Framing::Array {
                     self.position.left = Some(UNKNOWN);
@@ -265,7 +285,7 @@ impl Decoder {
                 return more;
             }
             if at == 0 && bad == Bad::Endless {
-                return gap(self);
+                return self.gap(bytes, from, place, chain);
             }
             let view = View {
                 ahead: ahead.saturating_sub(at),
@@ -275,7 +295,7 @@ impl Decoder {
                 is_whole: at > 0 || bad == Bad::Whole,
             };
             match self.swallows(&bytes[at..], place - at, view, chain) {
-                Swallowed::Damage => return gap(self),
+                Swallowed::Damage => return self.gap(bytes, from, place, chain),
                 Swallowed::Sound(end) => {
                     search.sure = start + (at + end.unwrap_or(0)) as u64;
                     search.is_astray |= at > 0;
@@ -292,6 +312,10 @@ impl Decoder {
                 _ => return Verdict::Sound,
             }
         }
+    }
+
+    fn gap(&mut self, bytes: &[u8], from: usize, place: usize, chain: Chain) -> Verdict {
+        Verdict::Gap(self.first_in_gap(bytes, from, place, chain))
     }
 
     /// True where a good record begins, or the input ends.
@@ -391,7 +415,7 @@ impl Decoder {
             let start = cursor.at();
             if count > 0 {
                 let found = Chain { stride: stride.filter(|_| first.is_some()), ..chain };
-                if count >= CHAIN && evidence >= EVIDENCE {
+                if count >= CHAIN && evidence >= EVIDENCE + if misses > 0 { DOUBT } else { 0 } {
                     return (Look::Yes(found), start as u64);
                 }
                 let is_enough = evidence >= EVIDENCE_AT_END || evidence >= 2 && length >= LONG as u64;

@@ -114,7 +114,7 @@ impl Decoder {
         }
     }
 
-    fn is_vectors(&self) -> bool {
+    pub(super) fn is_vectors(&self) -> bool {
         matches!(self.plan.content, Content::Vector(_))
     }
 }

@@ -64,7 +64,7 @@ impl File<'_> {
         let (mut at, mut evidence, mut stride, mut count, mut misses) = (start, 0, None, 0, 0);
         let mut length = 0;
         loop {
-            if count >= 3 && evidence >= 6 {
+            if count >= 3 && evidence >= 6 + if misses > 0 { 2 } else { 0 } {
                 return Some(Chain { at: start, stride, items });
             }
             if count > 0 && at == view {
@@ -116,6 +116,20 @@ impl File<'_> {
             }
         }
         Some(at)
+    }
+
+    /// Whether text in the object from `at` to `to` is neither text nor a vector.
+    fn has_odd_text(&self, mut at: usize, to: usize) -> bool {
+        while at < to {
+            let (start, payload, ..) = head(self.bytes, at).unwrap();
+            let is_str = matches!(self.bytes[at], 0xa0..=0xbf | 0xd9..=0xdb);
+            at = start + payload;
+            let is_vector = payload == self.dim * self.reading.size();
+            if is_str && !is_vector && std::str::from_utf8(&self.bytes[start..at]).is_err() {
+                return true;
+            }
+        }
+        false
     }
 
     /// Whether the object at `at` is what it says though the chain lies inside of it.
@@ -214,28 +228,40 @@ impl File<'_> {
         };
         let gap = |from, chain: &Chain| Some(self.first_in_gap(start, from, chain));
         let (mut at, mut objects, mut numbers, mut is_tidy) = (start, 0, false, true);
+        let mut reached = (chain.at, chain.stride);
         while at < chain.at {
+            if at > start
+                && let Some((next, _)) = self.good(at, chain.at)
+            {
+                reached = (at, Some(next - at));
+                break;
+            }
             numbers |= matches!(self.bytes[at], 0..=0x7f | 0xc2 | 0xc3 | 0xca..=0xd3 | 0xe0..)
                 && head(self.bytes, at).is_ok();
             match end(&self.bytes[..chain.at], at) {
                 Ok(next) => {
-                    is_tidy &= self.tidy(at, next).is_some();
+                    is_tidy &= !self.has_odd_text(at, next);
                     (at, objects) = (next, objects + 1);
                 }
                 Err(Stop::Reserved(_)) => return gap(start + 1, &chain),
                 Err(Stop::Cut) => break,
             }
         }
-        if at == chain.at {
-            let length = chain.at - start;
-            let records = chain
-                .stride
+        if at == reached.0 {
+            let length = at - start;
+            let records = reached
+                .1
                 .is_some_and(|stride| length == stride || stride >= 64 && length.is_multiple_of(stride));
-            let is_text = matches!(self.bytes[chain.at], 0xa0..=0xbf | 0xd9..=0xdb);
+            let is_text = matches!(self.bytes[at], 0xa0..=0xbf | 0xd9..=0xdb);
             if objects > 1 && (numbers && records || !is_tidy && !is_text) {
-                return gap(start + 1, &chain);
+                let length = end(self.bytes, at).unwrap() - at;
+                return Some(self.first_in_gap(
+                    start,
+                    start + 1,
+                    &Chain { at, stride: Some(length), items: 0 },
+                ));
             }
-            (trust.sure, trust.is_astray) = (chain.at, true);
+            (trust.sure, trust.is_astray) = (at, true);
             return None;
         }
         // It claims more than any record may.

@@ -46,6 +46,18 @@ def is_string(marker):
     return 0xA0 <= marker <= 0xBF or marker in (0xD9, 0xDA, 0xDB)
 
 
+def kind_of(marker):
+    if marker <= 0x7F or marker >= 0xE0 or marker in (0xC0, 0xC2, 0xC3) or 0xCA <= marker <= 0xD3:
+        return "number"
+    if 0x80 <= marker <= 0x8F or marker in (0xDE, 0xDF):
+        return "map"
+    if is_array(marker):
+        return "array"
+    if is_string(marker):
+        return "string"
+    return "bytes" if marker in (0xC4, 0xC5, 0xC6) else "ext"
+
+
 def is_number(marker):
     """True for booleans as well, but not inside of vectors."""
     return marker <= 0x7F or marker in (0xC2, 0xC3) or 0xCA <= marker <= 0xD3 or marker >= 0xE0
@@ -69,16 +81,16 @@ def naive(data):
 
 def salvage(data):
     """The same for files whose damage is left out."""
-    file, rows, bad, at, record, sure = File(data), [], [], 0, 0, 0
+    file, rows, bad, at, record = File(data), [], [], 0, 0
     while at < len(data):
         row, end, kind = file.record(at)
         if kind:
-            found, sure = file.gap(at, sure)
+            found = file.gap(at)
             if found is not None:
                 end, kind = found, RESERVED
             bad.append((record, at, end - at, kind))
         else:
-            sure = 0
+            file.sure, file.is_astray = 0, False
         if kind not in (CUT, RESERVED):
             rows.append(row)
         at, record = end, record + 1
@@ -88,6 +100,8 @@ def salvage(data):
 class File:
     def __init__(self, data):
         self.data = data
+        # Of what follows a bad record: what begins before this is what it says; and whether nothing speaks for what begins there.
+        self.sure, self.is_astray = 0, False
         # Every place is looked at again and again.
         self.object_at = functools.cache(self.object_at)
         self.good_at = functools.cache(self.good_at)
@@ -202,8 +216,9 @@ class File:
         """Good records in a row: the length of each, if they have one, and how many items; None if there are none."""
         view = min(len(self.data), start + LOOK)
         at, evidence, stride, count, misses, length = start, 0, None, 0, 0, 0
+        items = self.head(start)[2] if isinstance(self.head(start), tuple) else 0
         while True:
-            if count >= 3 and evidence >= 6:
+            if count >= 3 and evidence >= (8 if misses else 6):
                 return stride, items
             if count and at == view:
                 ends = at == len(self.data) and (evidence >= 3 or (evidence >= 2 and length >= 64))
@@ -217,7 +232,6 @@ class File:
                 at += stride
                 continue
             length = good[0] - at
-            items = self.head(start)[2]
             if count == 0:
                 stride = length
             elif stride != length:
@@ -249,7 +263,49 @@ class File:
                     return None
         return at
 
-    def holds(self, at, chain, limit, is_first):
+    def has_odd_text(self, at, to):
+        """Whether text in the object from `at` to `to` is neither text nor a vector."""
+        while at < to:
+            start, payload, _ = self.head(at)
+            if is_string(self.data[at]) and payload != SIZE:
+                try:
+                    self.data[start : start + payload].decode()
+                except UnicodeDecodeError:
+                    return True
+            at = start + payload
+        return False
+
+    def is_written(self, at, to):
+        """Whether an object begins at `to` in the container at this place, and somebody wrote what comes before it."""
+        containers = []  # how many objects each has, how many are left, the kinds of its keys and values
+        while at <= to:
+            head = self.head(at)
+            if not isinstance(head, tuple):
+                return False
+            first, payload, objects = head
+            if containers:
+                count, left, kinds, is_map = containers[-1]
+                containers[-1][1] -= 1
+                place = is_map and left % 2
+                if count > 16 and kinds.setdefault(place, kind_of(self.data[at])) != kind_of(self.data[at]):
+                    return False
+            if at == to:
+                return True
+            if is_string(self.data[at]) and first + payload <= to:
+                try:
+                    self.data[first : first + payload].decode()
+                except UnicodeDecodeError:
+                    return False
+            if objects:
+                containers.append([objects, objects, {}, kind_of(self.data[at]) == "map"])
+            while containers and containers[-1][1] == 0:
+                containers.pop()
+            if not containers:
+                return False
+            at = first + payload
+        return False
+
+    def holds(self, at, chain, limit, is_astray):
         """Whether the object at this place is what it says though good records lie inside of it."""
         (start, payload, objects), (stride, items) = self.head(at), self.chain_at(chain)
         length = len(self.data)
@@ -258,11 +314,11 @@ class File:
             return end == length or (end < length and self.good(end, min(length, end + LOOK)) is not None)
 
         if objects == 0:
-            return start + payload - at <= 4 << 20 and is_followed(start + payload)
+            return not is_astray and start + payload - at <= 4 << 20 and is_followed(start + payload)
         if stride == chain - at:
             return False
-        both = is_array(self.data[at]) and is_array(self.data[chain])
-        if both:
+        is_list = is_array(self.data[at])
+        if is_list and is_array(self.data[chain]):
             item = start
             for _ in range(items):
                 item, why = self.end(item, chain)
@@ -273,12 +329,15 @@ class File:
                     return False
         if chain == start:
             end, why = self.end(at, min(length, at + (4 << 20)))
-            claim = objects * (self.good_at(chain)[0] - chain)
-            return not why and claim <= 4 << 20 and (is_array(self.data[at]) or is_followed(end))
+            if why or objects * (self.good_at(chain)[0] - chain) > 4 << 20:
+                return False
+            # A list behind others is followed by another.
+            return is_list and not is_followed(end) if is_astray else is_list or is_followed(end)
+        if is_astray or not self.is_written(at, chain):
+            return False
         end, why = self.end(at, limit)
-        is_long = why == CUT and limit < length and objects <= limit - at
-        if is_first and is_long and self.tidy(at, chain) == chain:
-            return True  # too long to tell
+        if why == CUT:
+            return limit < length and objects <= limit - at  # too long to tell
         return not why and is_followed(end)
 
     def first_in_gap(self, start, first, chain):
@@ -297,45 +356,52 @@ class File:
                 return place
         return chain
 
-    def gap(self, start, sure):
-        """Where the good records begin behind the damage that the bad record at `start` is, None if it is none, or nothing is;
-        and before which place all is what it says."""
-        if start < sure:
-            return None, sure
+    def gap(self, start):
+        """Where the good records begin behind the damage that the bad record at `start` is; None if it is none, or nothing is."""
+        if start < self.sure:
+            return None
         length, step = len(self.data), LOOK // 2
         limit = min(((start + LOOK) // step + 1) * step, length)
         end, why = self.end(start, length)
         chain = self.first_chain(start + 1, limit)
         if chain is None:
+            self.is_astray = True
             _, payload, objects = self.head(start) if isinstance(self.head(start), tuple) else (0, 0, 1)
             may_hold_others = self.tidy(start, limit) is None if objects else payload > 4 << 20
             if not why and not may_hold_others:
-                return None, sure
-            return self.first_chain(limit, length if why else end), sure
-        at, objects, numbers = start, 0, False
+                return None
+            return self.first_chain(limit, length if why else end)
+        at, objects, numbers, odd = start, 0, False, False
+        reached, stride = chain, self.chain_at(chain)[0]
         while at < chain:
+            good = self.good(at, chain) if at > start else None
+            if good:
+                reached, stride = at, good[0] - at
+                break
             numbers |= is_number(self.data[at]) and isinstance(self.head(at), tuple)
             behind, stop = self.end(at, chain)
             if stop == RESERVED:
-                return self.first_in_gap(start, start + 1, chain), sure
+                return self.first_in_gap(start, start + 1, chain)
             if stop:
                 break
+            odd |= self.has_odd_text(at, behind)
             at, objects = behind, objects + 1
-        stride = self.chain_at(chain)[0]
-        if at == chain:
-            gap = chain - start
+        if at == reached:
+            gap = at - start
             fills = stride and (gap == stride or (stride >= 64 and gap % stride == 0))
-            is_gap = objects > 1 and numbers and fills
-            return (self.first_in_gap(start, start + 1, chain), sure) if is_gap else (None, chain)
-        head = self.head(start)
-        if at == start and max(head[1:]) > 256 << 20:
-            return self.first_in_gap(start, start + 1, chain), sure
-        if not self.holds(at, chain, limit, at == start):
-            return self.first_in_gap(start, start + 1, chain), sure
+            if objects > 1 and ((numbers and fills) or (odd and not is_string(self.data[at]))):
+                return self.first_in_gap(start, start + 1, at)
+            self.sure, self.is_astray = at, True
+            return None
+        is_endless = at == start and max(self.head(start)[1:]) > 256 << 20
+        if is_endless or not self.holds(at, chain, limit, at > start or self.is_astray):
+            return self.first_in_gap(start, start + 1, chain)
+        self.sure = at if self.end(at, limit)[1] else self.end(at, limit)[0]
+        self.is_astray |= at > start
         if why and at == start:
             behind = (end if why == RESERVED else length) + 1
             chain = self.first_chain(behind, length)
             if chain is not None and chain < limit:
                 chain = self.first_in_gap(start, behind, chain)
-            return chain, sure
-        return None, sure
+            return chain
+        return None
