@@ -295,6 +295,24 @@ fn what_cannot_be_found_again_ends_its_file_alone() {
     assert_eq!(scan.notes, [Note { file: "records".into(), record: 20, offset, length, kind }]);
 }
 
+/// Noise that reads as a map with a long key would take all that is in the key with it, and tell nobody.
+#[test]
+fn a_map_with_bytes_for_a_key_that_are_no_text_is_no_row() {
+    let (bytes, starts) = file(fields, 300);
+    // In the place of a record: a map of two, whose key reaches to the vector of another.
+    let to = starts[201] - 64 - 2 - 7;
+    let length = to - (starts[100] + 4);
+    let mut swallowing = bytes.clone();
+    swallowing.splice(starts[100]..starts[100] + 4, [0x82, 0xda, (length >> 8) as u8, length as u8]);
+    // A value for the key, in the place of the last byte of it.
+    let key = length - 1;
+    swallowing[starts[100] + 2..starts[100] + 4].copy_from_slice(&(key as u16).to_be_bytes());
+    swallowing[to - 1] = 7;
+    let found = scan(&swallowing, &only_vectors("map", OnError::Skip));
+    assert!(found.rows == expected(&[100], 300), "{} rows, {:?}", found.rows.len(), found.notes);
+    assert!(!found.notes.is_empty());
+}
+
 #[test]
 fn a_map_of_records_is_given_up_behind_damage() {
     let pair = |number: usize| [&[0xa3][..], format!("{number:03}").as_bytes(), &bare(number)].concat();
