@@ -1,6 +1,7 @@
 //! Bytes and a plan become record batches and rejects. No input, no threads.
 
 mod bad;
+mod chain;
 mod columns;
 mod first;
 mod gap;

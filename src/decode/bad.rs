@@ -1,8 +1,9 @@
 //! What a decoder does at a record that is no row: it is stepped over, or left out with the damage it turns out to be.
 
+use super::chain::Chain;
 use super::position::less;
 use super::record::{Fault, Found};
-use super::salvage::{Bad, Chain, Verdict};
+use super::salvage::{Bad, Verdict};
 use super::{Decoder, Position, State, UNKNOWN};
 use crate::error::Result;
 use crate::msgpack::{Broken, Cursor, Head, Skipped, Skipper};

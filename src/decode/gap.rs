@@ -1,7 +1,8 @@
 //! Good records in a gap: those that stand between two damages, too few in a row to tell that there is damage.
 
 use super::Decoder;
-use super::salvage::{Chain, EVIDENCE, may_begin};
+use super::chain::{Chain, EVIDENCE};
+use super::salvage::may_begin;
 use crate::msgpack::{Cursor, Head};
 
 /// What looking at places may cost, a byte of a gap.

@@ -1,7 +1,8 @@
 //! Whether an object that has good records inside of it is what it says, or swallows them.
 
 use super::Decoder;
-use super::salvage::{Chain, LOOK};
+use super::chain::Chain;
+use super::salvage::LOOK;
 use crate::msgpack::{Broken, Cursor, Head, HeadError};
 use crate::record::Content;
 
@@ -83,7 +84,7 @@ impl Decoder {
         let offset = self.position.offset;
         let Ok((head, _)) = Head::read(bytes) else { return Swallowed::Damage };
         let claim = head.children().saturating_mul(chain.length);
-        let trust = self.lied.map_or(u64::MAX, |lied| TRUST.saturating_mul(offset - lied));
+        let trust = self.lied.map_or(u64::MAX, |lied| TRUST.saturating_mul(offset.saturating_sub(lied)));
         let lie = |decoder: &mut Self| {
             decoder.lied = Some(offset);
             Swallowed::Damage
@@ -103,7 +104,7 @@ impl Decoder {
                 match &bytes[cursor.at()..] {
                     behind if behind.len() < needed - cursor.at() && !ended => Swallowed::Unknown(needed),
                     // A list behind others is followed by another.
-                    behind if self.is_good(behind, ended) == !is_list => Swallowed::Sound(Some(cursor.at())),
+                    behind if self.is_good(behind, ended) != is_list => Swallowed::Sound(Some(cursor.at())),
                     _ => lie(self),
                 }
             }

@@ -190,7 +190,8 @@ impl File<'_> {
                 else {
                     return false;
                 };
-                let aligned = (place - start) % length == 0 || (chain.at - place) % length == 0;
+                let aligned =
+                    (place - start).is_multiple_of(length) || (chain.at - place).is_multiple_of(length);
                 if next - place == length && aligned {
                     return true;
                 }
