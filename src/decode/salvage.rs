@@ -2,7 +2,8 @@
 //!
 //! A bad record is what it says, a record that is no row, unless the records behind it contradict it: good ones, several in a
 //! row, that begin where reading on from the bad one never comes. Then the bytes up to them are a gap. All of this follows
-//! from the bytes behind the bad record alone, so that neither threads nor the sizes of blocks change it.
+//! from the bytes behind the bad record and the bad ones right in front of it, so that neither threads nor the sizes of blocks
+//! change it.
 
 use super::chain::{Chain, LONG, Look, has_odd_text};
 use super::swallow::{FOLLOWED, Swallowed, View, tidy};
