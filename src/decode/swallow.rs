@@ -12,6 +12,8 @@ pub(super) const FOLLOWED: usize = 4 << 20;
 const TRUST: u64 = 64;
 /// In containers of more items they are all of one kind.
 const MIXED: u64 = 16;
+/// The same behind another bad record.
+const FEW: u64 = 4;
 
 /// What an object is that has good records inside of it.
 pub(super) enum Swallowed {
@@ -44,13 +46,16 @@ impl Decoder {
             // Its head tells where it ends, which by chance is not where a good record begins.
             let end = usize::try_from(head.payload()).unwrap_or(usize::MAX).saturating_add(size);
             let needed = end.saturating_add(self.look.unwrap_or(LOOK));
-            if end > FOLLOWED || is_astray {
+            // Behind another bad record only what begins with them: that is no chance.
+            if end > FOLLOWED || is_astray && place != size {
                 return Swallowed::Damage;
             }
             if bytes.len() < needed && !ended {
                 return Swallowed::Unknown(needed);
             }
-            let follows = bytes.get(end..).is_some_and(|behind| self.is_good(behind, ended));
+            let follows = bytes.get(end..).is_some_and(|behind| {
+                self.is_good(behind, ended) || place == size && is_alike(bytes, behind)
+            });
             return if follows { Swallowed::Sound(Some(end)) } else { Swallowed::Damage };
         }
         // As long as one of them: its head says too much.
@@ -60,7 +65,7 @@ impl Decoder {
         if place == size {
             return self.begins_with(chain, bytes, ended, is_astray);
         }
-        if is_astray || !is_written(bytes, place) {
+        if !is_written(bytes, place, if is_astray { FEW } else { MIXED }) {
             return Swallowed::Damage;
         }
         let mut cursor = Cursor::new(&bytes[..ahead]);
@@ -71,7 +76,10 @@ impl Decoder {
         let end = skipped.map(|()| cursor.at());
         let follows = match end {
             // Records that hold records are for others to take apart.
-            Some(end) => self.is_vectors() && self.is_good(&bytes[end..], ended),
+            Some(end) => {
+                let behind = &bytes[end..];
+                self.is_vectors() && (self.is_good(behind, ended) || is_alike(bytes, behind))
+            }
             // Too long to tell.
             None => may_end && is_window,
         };
@@ -142,7 +150,7 @@ pub(super) fn tidy(bytes: &[u8], to: usize) -> Option<usize> {
 
 /// True where somebody wrote what the container at the start of `bytes` holds, as far as `to`, where one of its objects begins: text is
 /// text, and long containers are of one kind. The inside of vectors hardly ever looks like that.
-fn is_written(bytes: &[u8], to: usize) -> bool {
+fn is_written(bytes: &[u8], to: usize, mixed: u64) -> bool {
     let mut open: Vec<Open> = Vec::new();
     let mut at = 0;
     while at < to {
@@ -157,7 +165,8 @@ fn is_written(bytes: &[u8], to: usize) -> bool {
         }
         if head.children() > 0 {
             let is_map = matches!(head, Head::Map(_));
-            open.push(Open { is_map, items: head.children(), left: head.children(), kinds: [None; 2] });
+            let (items, is_mixed) = (head.children(), head.children() <= mixed);
+            open.push(Open { is_map, is_mixed, left: items, kinds: [None; 2] });
         }
         while open.pop_if(|open| open.left == 0).is_some() {}
         if open.is_empty() {
@@ -172,7 +181,8 @@ fn is_written(bytes: &[u8], to: usize) -> bool {
 /// A container some of whose items have been seen.
 struct Open {
     is_map: bool,
-    items: u64,
+    /// Its items may be of any kind.
+    is_mixed: bool,
     left: u64,
     /// The kind of its items, or of its keys and its values.
     kinds: [Option<Kind>; 2],
@@ -188,20 +198,32 @@ enum Kind {
     Ext,
 }
 
+impl Kind {
+    fn of(head: Head) -> Self {
+        match head {
+            Head::Str(_) => Self::Str,
+            Head::Bin(_) => Self::Bin,
+            Head::Array(_) => Self::Array,
+            Head::Map(_) => Self::Map,
+            Head::Ext(..) => Self::Ext,
+            _ => Self::Number,
+        }
+    }
+}
+
+/// Whether another object of the kind of the one at the start of `bytes` begins `behind` it: such come in rows.
+fn is_alike(bytes: &[u8], behind: &[u8]) -> bool {
+    let kind = |bytes| Head::read(bytes).ok().map(|(head, _)| Kind::of(head));
+    kind(behind).is_some_and(|kind_behind| kind(bytes) == Some(kind_behind))
+}
+
 impl Open {
     /// Whether it has an item that begins so.
     fn takes(&mut self, head: Head) -> bool {
-        let kind = match head {
-            Head::Str(_) => Kind::Str,
-            Head::Bin(_) => Kind::Bin,
-            Head::Array(_) => Kind::Array,
-            Head::Map(_) => Kind::Map,
-            Head::Ext(..) => Kind::Ext,
-            _ => Kind::Number,
-        };
+        let kind = Kind::of(head);
         let known = &mut self.kinds[usize::from(self.is_map && self.left % 2 == 1)];
         self.left -= 1;
-        self.items <= MIXED || *known.get_or_insert(kind) == kind
+        self.is_mixed || *known.get_or_insert(kind) == kind
     }
 }
 

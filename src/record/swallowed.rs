@@ -2,6 +2,9 @@
 
 use crate::msgpack::{Broken, Cursor, Head};
 
+/// How many items beyond those that are known are looked at: the first ones are the next records, if they are any.
+const LOOKED_AT: u32 = 64;
+
 /// True where the array at `cursor`, of more than the `known` items that records have, holds another one of them: an item
 /// further on that is an array of so many items, each like the one of the record in the same place.
 ///
@@ -15,7 +18,7 @@ pub(crate) fn swallows_another(mut cursor: Cursor<'_>, known: u32) -> Result<boo
                 heads.push(cursor.peek()?);
                 cursor.skip()?;
             }
-            for _ in known..items {
+            for _ in known..items.min(known.saturating_add(LOOKED_AT)) {
                 if is_record(cursor, &heads)? {
                     return Ok(true);
                 }

@@ -132,6 +132,11 @@ impl File<'_> {
         false
     }
 
+    /// Whether another object of the same kind follows one.
+    fn is_alike(&self, at: usize, end: usize) -> bool {
+        head(self.bytes, end).is_ok() && kind_of(self.bytes[at]) == kind_of(self.bytes[end])
+    }
+
     /// Whether the object at `at` is what it says though the chain lies inside of it.
     fn holds(&self, at: usize, chain: &Chain, limit: usize, is_astray: bool) -> bool {
         let (start, payload, objects, _) = head(self.bytes, at).unwrap();
@@ -140,7 +145,9 @@ impl File<'_> {
             end == self.bytes.len() || end < self.bytes.len() && self.good(end, look).is_some()
         };
         if objects == 0 {
-            return !is_astray && start + payload - at <= 4 << 20 && is_followed(start + payload);
+            let (end, begins) = (start + payload, chain.at == start);
+            let follows = is_followed(end) || begins && self.is_alike(at, end);
+            return end - at <= 4 << 20 && (begins || !is_astray) && follows;
         }
         if chain.stride == Some(chain.at - at) {
             return false;
@@ -163,12 +170,12 @@ impl File<'_> {
                     true => is_list && !is_followed(last),
                 });
         }
-        let mut kinds = Kinds { bytes: self.bytes, to: chain.at };
-        if is_astray || kinds.walk(at) != Some(chain.at) {
+        let mut kinds = Kinds { bytes: self.bytes, to: chain.at, mixed: if is_astray { 4 } else { 16 } };
+        if kinds.walk(at) != Some(chain.at) {
             return false;
         }
         match end(&self.bytes[..limit], at) {
-            Ok(end) => is_followed(end),
+            Ok(end) => is_followed(end) || self.is_alike(at, end),
             // Too long to tell.
             Err(Stop::Cut) => limit < self.bytes.len() && objects <= (limit - at) as u64,
             Err(Stop::Reserved(_)) => false,
@@ -286,10 +293,22 @@ impl File<'_> {
     }
 }
 
+fn kind_of(marker: u8) -> char {
+    match marker {
+        0x80..=0x8f | 0xde | 0xdf => 'm',
+        0x90..=0x9f | 0xdc | 0xdd => 'a',
+        0xa0..=0xbf | 0xd9..=0xdb => 's',
+        0xc4..=0xc6 => 'b',
+        0xc7..=0xc9 | 0xd4..=0xd8 => 'e',
+        _ => 'n',
+    }
+}
+
 /// Walks what somebody wrote.
 struct Kinds<'a> {
     bytes: &'a [u8],
     to: usize,
+    mixed: u64,
 }
 
 impl Kinds<'_> {
@@ -308,16 +327,9 @@ impl Kinds<'_> {
             if next > self.to {
                 return Some(next);
             }
-            let kind = match self.bytes[next] {
-                0x80..=0x8f | 0xde | 0xdf => 'm',
-                0x90..=0x9f | 0xdc | 0xdd => 'a',
-                0xa0..=0xbf | 0xd9..=0xdb => 's',
-                0xc4..=0xc6 => 'b',
-                0xc7..=0xc9 | 0xd4..=0xd8 => 'e',
-                _ => 'n',
-            };
+            let kind = kind_of(self.bytes[next]);
             let known = &mut kinds[usize::from(is_map && item % 2 == 1)];
-            if objects > 16 && *known.get_or_insert(kind) != kind {
+            if objects > self.mixed && *known.get_or_insert(kind) != kind {
                 return None;
             }
             if next == self.to {

@@ -275,7 +275,11 @@ class File:
             at = start + payload
         return False
 
-    def is_written(self, at, to):
+    def is_alike(self, at, end):
+        """Whether another object of the same kind follows one."""
+        return isinstance(self.head(end), tuple) and kind_of(self.data[at]) == kind_of(self.data[end])
+
+    def is_written(self, at, to, mixed):
         """Whether an object begins at `to` in the container at this place, and somebody wrote what comes before it."""
         containers = []  # how many objects each has, how many are left, the kinds of its keys and values
         while at <= to:
@@ -287,7 +291,7 @@ class File:
                 count, left, kinds, is_map = containers[-1]
                 containers[-1][1] -= 1
                 place = is_map and left % 2
-                if count > 16 and kinds.setdefault(place, kind_of(self.data[at])) != kind_of(self.data[at]):
+                if count > mixed and kinds.setdefault(place, kind_of(self.data[at])) != kind_of(self.data[at]):
                     return False
             if at == to:
                 return True
@@ -314,7 +318,9 @@ class File:
             return end == length or (end < length and self.good(end, min(length, end + LOOK)) is not None)
 
         if objects == 0:
-            return not is_astray and start + payload - at <= 4 << 20 and is_followed(start + payload)
+            end, begins = start + payload, chain == start
+            follows = is_followed(end) or (begins and self.is_alike(at, end))
+            return end - at <= 4 << 20 and (begins or not is_astray) and follows
         if stride == chain - at:
             return False
         is_list = is_array(self.data[at])
@@ -333,12 +339,12 @@ class File:
                 return False
             # A list behind others is followed by another.
             return is_list and not is_followed(end) if is_astray else is_list or is_followed(end)
-        if is_astray or not self.is_written(at, chain):
+        if not self.is_written(at, chain, 4 if is_astray else 16):
             return False
         end, why = self.end(at, limit)
         if why == CUT:
             return limit < length and objects <= limit - at  # too long to tell
-        return not why and is_followed(end)
+        return not why and (is_followed(end) or self.is_alike(at, end))
 
     def first_in_gap(self, start, first, chain):
         """The first good record between `first` and the chain, where the bad one at `start` is damage up to there; or the chain."""
