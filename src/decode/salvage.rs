@@ -169,7 +169,7 @@ impl Decoder {
             let limit = ((start + look as u64) / step + 1) * step;
             self.weigh(&mut search, bytes, ended, bad, limit)
         };
-        search.is_astray |= matches!(verdict, Verdict::Nothing(_));
+        search.is_astray |= matches!(verdict, Verdict::Nothing(_)) && is_number(bytes);
         self.search = Some(search);
         verdict
     }
@@ -225,7 +225,8 @@ impl Decoder {
                 if objects > 1 && numbers && self.plan.framing == Framing::Array {
                     self.position.left = Some(UNKNOWN);
                 }
-                (search.sure, search.is_astray) = (chain.at, true);
+                search.sure = chain.at;
+                search.is_astray |= numbers || !is_tidy;
                 return Verdict::Sound;
             }
             let ahead = bytes.len().min(within);
@@ -239,14 +240,14 @@ impl Decoder {
                 ahead: ahead.saturating_sub(at),
                 is_window: ahead == within && (ahead < bytes.len() || !ended),
                 ended,
-                is_astray: at > 0 || search.is_astray,
+                is_astray: search.is_astray || numbers || !is_tidy,
                 is_whole: at > 0 || bad == Bad::Whole,
             };
             match self.swallows(&bytes[at..], place - at, view, chain) {
                 Swallowed::Damage => return self.gap(bytes, from, place, chain),
                 Swallowed::Sound(end) => {
                     search.sure = start + (at + end.unwrap_or(0)) as u64;
-                    search.is_astray |= at > 0;
+                    search.is_astray |= numbers || !is_tidy;
                 }
                 Swallowed::Unknown(needed) => return Verdict::More(at + needed),
             }

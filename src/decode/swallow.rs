@@ -65,7 +65,7 @@ impl Decoder {
         if place == size {
             return self.begins_with(chain, bytes, ended, is_astray);
         }
-        if !is_written(bytes, place, if is_astray { FEW } else { MIXED }) {
+        if !is_written(bytes, place, if is_astray { FEW } else { MIXED }, chain.length) {
             return Swallowed::Damage;
         }
         let mut cursor = Cursor::new(&bytes[..ahead]);
@@ -99,7 +99,7 @@ impl Decoder {
         };
         let is_list = matches!(head, Head::Array(_));
         if claim > trust.min(FOLLOWED as u64) || !is_list && (is_astray || !self.is_vectors()) {
-            return lie(self);
+            return Swallowed::Damage;
         }
         let view = &bytes[..bytes.len().min(FOLLOWED)];
         let mut cursor = Cursor::new(view);
@@ -148,9 +148,9 @@ pub(super) fn tidy(bytes: &[u8], to: usize) -> Option<usize> {
     Some(at)
 }
 
-/// True where somebody wrote what the container at the start of `bytes` holds, as far as `to`, where one of its objects begins: text is
-/// text, and long containers are of one kind. The inside of vectors hardly ever looks like that.
-fn is_written(bytes: &[u8], to: usize, mixed: u64) -> bool {
+/// True where somebody wrote what the container at the start of `bytes` holds, as far as `to`, where one of its objects begins, of `length`
+/// bytes: text is text, long containers are of one kind, and what these objects are in is not without end. The inside of vectors hardly ever looks like that.
+fn is_written(bytes: &[u8], to: usize, mixed: u64, length: u64) -> bool {
     let mut open: Vec<Open> = Vec::new();
     let mut at = 0;
     while at < to {
@@ -173,9 +173,9 @@ fn is_written(bytes: &[u8], to: usize, mixed: u64) -> bool {
             return false;
         }
     }
-    at == to
-        && Head::read(&bytes[to..])
-            .is_ok_and(|(head, _)| open.last_mut().is_some_and(|open| open.takes(head)))
+    let Ok((head, _)) = Head::read(&bytes[to..]) else { return false };
+    let ends_soon = |open: &Open| open.left.saturating_mul(length) <= FOLLOWED as u64;
+    at == to && open.last_mut().is_some_and(|open| ends_soon(open) && open.takes(head))
 }
 
 /// A container some of whose items have been seen.

@@ -228,7 +228,7 @@ impl File<'_> {
                 0 => payload > 4 << 20,
                 _ => self.tidy(start, limit).is_none(),
             };
-            trust.is_astray = true;
+            trust.is_astray |= is_number(self.bytes[start]) && head(self.bytes, start).is_ok();
             if broken.is_none() && !head(self.bytes, start).is_ok_and(may_hold_others) {
                 return None;
             }
@@ -244,8 +244,7 @@ impl File<'_> {
                 reached = (at, Some(next - at));
                 break;
             }
-            numbers |= matches!(self.bytes[at], 0..=0x7f | 0xc2 | 0xc3 | 0xca..=0xd3 | 0xe0..)
-                && head(self.bytes, at).is_ok();
+            numbers |= is_number(self.bytes[at]) && head(self.bytes, at).is_ok();
             match end(&self.bytes[..chain.at], at) {
                 Ok(next) => {
                     is_tidy &= !self.has_odd_text(at, next);
@@ -269,7 +268,8 @@ impl File<'_> {
                     &Chain { at, stride: Some(length), items: 0 },
                 ));
             }
-            (trust.sure, trust.is_astray) = (at, true);
+            trust.sure = at;
+            trust.is_astray |= numbers || !is_tidy;
             return None;
         }
         // It claims more than any record may.
@@ -278,11 +278,11 @@ impl File<'_> {
         if at == start && endless {
             return gap(start + 1, &chain);
         }
-        if !self.holds(at, &chain, limit, at > start || trust.is_astray) {
+        if !self.holds(at, &chain, limit, trust.is_astray || numbers || !is_tidy) {
             return gap(start + 1, &chain);
         }
         trust.sure = end(&self.bytes[..limit], at).unwrap_or(at);
-        trust.is_astray |= at > start;
+        trust.is_astray |= numbers || !is_tidy;
         match broken {
             Some(broken) if at == start => {
                 let chain = self.first_chain(broken + 1, self.bytes.len())?;
@@ -291,6 +291,10 @@ impl File<'_> {
             _ => None,
         }
     }
+}
+
+fn is_number(marker: u8) -> bool {
+    matches!(marker, 0..=0x7f | 0xc2 | 0xc3 | 0xca..=0xd3 | 0xe0..)
 }
 
 fn kind_of(marker: u8) -> char {
@@ -333,7 +337,8 @@ impl Kinds<'_> {
                 return None;
             }
             if next == self.to {
-                return Some(next);
+                let length = end(self.bytes, next).unwrap() - next;
+                return ((objects - item).saturating_mul(length as u64) <= 4 << 20).then_some(next);
             }
             next = self.walk(next)?;
         }

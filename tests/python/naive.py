@@ -294,7 +294,7 @@ class File:
                 if count > mixed and kinds.setdefault(place, kind_of(self.data[at])) != kind_of(self.data[at]):
                     return False
             if at == to:
-                return True
+                return left * (self.good_at(to)[0] - to) <= 4 << 20
             if is_string(self.data[at]) and first + payload <= to:
                 try:
                     self.data[first : first + payload].decode()
@@ -371,7 +371,7 @@ class File:
         end, why = self.end(start, length)
         chain = self.first_chain(start + 1, limit)
         if chain is None:
-            self.is_astray = True
+            self.is_astray |= is_number(self.data[start]) and isinstance(self.head(start), tuple)
             _, payload, objects = self.head(start) if isinstance(self.head(start), tuple) else (0, 0, 1)
             may_hold_others = self.tidy(start, limit) is None if objects else payload > 4 << 20
             if not why and not may_hold_others:
@@ -397,13 +397,14 @@ class File:
             fills = stride and (gap == stride or (stride >= 64 and gap % stride == 0))
             if objects > 1 and ((numbers and fills) or (odd and not is_string(self.data[at]))):
                 return self.first_in_gap(start, start + 1, at)
-            self.sure, self.is_astray = at, True
+            self.sure = at
+            self.is_astray |= numbers or odd
             return None
         is_endless = at == start and max(self.head(start)[1:]) > 256 << 20
-        if is_endless or not self.holds(at, chain, limit, at > start or self.is_astray):
+        if is_endless or not self.holds(at, chain, limit, self.is_astray or numbers or odd):
             return self.first_in_gap(start, start + 1, chain)
         self.sure = at if self.end(at, limit)[1] else self.end(at, limit)[0]
-        self.is_astray |= at > start
+        self.is_astray |= numbers or odd
         if why and at == start:
             behind = (end if why == RESERVED else length) + 1
             chain = self.first_chain(behind, length)
