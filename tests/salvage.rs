@@ -106,6 +106,11 @@ fn only_vectors(shape: &str, on_error: OnError) -> ReadOptions {
     }
 }
 
+/// The reject that a gap is.
+fn gap(record: u64, offset: u64, length: u64) -> Note {
+    Note { file: "records".into(), record, offset, length, kind: RejectKind::Invalid }
+}
+
 #[test]
 fn a_byte_that_is_no_messagepack_costs_one_record() {
     for (name, shape) in SHAPES {
@@ -117,13 +122,7 @@ fn a_byte_that_is_no_messagepack_costs_one_record() {
                 let scan = scan(&bytes, &only_vectors(name, on_error));
                 assert!(scan.rows == expected(&[bad], 300), "{name}, record {bad}");
                 let (offset, length) = (starts[bad] as u64, (starts[bad + 1] - starts[bad]) as u64);
-                let note = Note {
-                    file: "records".into(),
-                    record: bad as u64,
-                    offset,
-                    length,
-                    kind: RejectKind::Invalid,
-                };
+                let note = gap(bad as u64, offset, length);
                 assert_eq!(scan.notes, [note], "{name}, {on_error:?}");
             }
         }
@@ -180,13 +179,7 @@ fn a_head_in_front_of_records_that_says_too_much_costs_itself_alone() {
                 let what = format!("{name}, {count}, {head:02x?}: {} rows", found.rows.len());
                 assert!(found.rows == expected(&[], count), "{what}, {:?}", found.notes);
                 let (offset, length) = (starts[bad] as u64, head.len() as u64);
-                let note = Note {
-                    file: "records".into(),
-                    record: bad as u64,
-                    offset,
-                    length,
-                    kind: RejectKind::Invalid,
-                };
+                let note = gap(bad as u64, offset, length);
                 assert_eq!(found.notes, [note], "{what}");
             }
         }
@@ -291,8 +284,7 @@ fn what_cannot_be_found_again_ends_its_file_alone() {
     let scan = drain(Source::new(inputs, options(OnError::Null)).unwrap().reader().unwrap());
     assert_eq!(scan.rows, [expected(&[], 20), expected(&[], 20)].concat());
     let (offset, length) = (good.len() as u64, 5001);
-    let kind = RejectKind::Invalid;
-    assert_eq!(scan.notes, [Note { file: "records".into(), record: 20, offset, length, kind }]);
+    assert_eq!(scan.notes, [gap(20, offset, length)]);
 }
 
 /// Noise that reads as a map with a long key would take all that is in the key with it, and tell nobody.

@@ -31,7 +31,7 @@ pub(super) struct Search {
     found: Option<Chain>,
     /// What begins before this is what it says.
     sure: u64,
-    /// True behind a bad record that nothing speaks for: who knows whether another begins there.
+    /// True behind what looks like noise: who knows whether a record begins there.
     is_astray: bool,
     cost: u64,
     /// True where not all was looked at, as that would have cost too much.

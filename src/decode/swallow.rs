@@ -12,7 +12,7 @@ pub(super) const FOLLOWED: usize = 4 << 20;
 const TRUST: u64 = 64;
 /// In containers of more items they are all of one kind.
 const MIXED: u64 = 16;
-/// The same behind another bad record.
+/// The same behind what looks like noise.
 const FEW: u64 = 4;
 
 /// What an object is that has good records inside of it.
@@ -31,7 +31,7 @@ pub(super) struct View {
     pub(super) is_window: bool,
     /// Whether the input ends behind the bytes at hand.
     pub(super) ended: bool,
-    /// Whether what is in front of it speaks for nothing.
+    /// Whether what is in front of it looks like noise.
     pub(super) is_astray: bool,
     /// False where it has no end.
     pub(super) is_whole: bool,
@@ -46,7 +46,7 @@ impl Decoder {
             // Its head tells where it ends, which by chance is not where a good record begins.
             let end = usize::try_from(head.payload()).unwrap_or(usize::MAX).saturating_add(size);
             let needed = end.saturating_add(self.look.unwrap_or(LOOK));
-            // Behind another bad record only what begins with them: that is no chance.
+            // Behind noise only what begins with them: that is no chance.
             if end > FOLLOWED || is_astray && place != size {
                 return Swallowed::Damage;
             }
@@ -111,7 +111,7 @@ impl Decoder {
                 let needed = cursor.at() + self.look.unwrap_or(LOOK);
                 match &bytes[cursor.at()..] {
                     behind if behind.len() < needed - cursor.at() && !ended => Swallowed::Unknown(needed),
-                    // A list behind others is followed by another.
+                    // Behind noise, only a list that no good record follows: lists come in rows.
                     behind if self.is_good(behind, ended) != is_list => Swallowed::Sound(Some(cursor.at())),
                     _ => lie(self),
                 }
@@ -148,8 +148,9 @@ pub(super) fn tidy(bytes: &[u8], to: usize) -> Option<usize> {
     Some(at)
 }
 
-/// True where somebody wrote what the container at the start of `bytes` holds, as far as `to`, where one of its objects begins, of `length`
-/// bytes: text is text, long containers are of one kind, and what these objects are in is not without end. The inside of vectors hardly ever looks like that.
+/// True where somebody wrote what the container at the start of `bytes` holds, as far as `to`, where one of its objects begins,
+/// of `length` bytes: text is text, containers of more than `mixed` items are of one kind, and what these objects are in is not
+/// without end. The inside of vectors hardly ever looks like that.
 fn is_written(bytes: &[u8], to: usize, mixed: u64, length: u64) -> bool {
     let mut open: Vec<Open> = Vec::new();
     let mut at = 0;
