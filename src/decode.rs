@@ -77,11 +77,7 @@ pub struct Decoder {
     searched: Option<Searched>,
     /// How many bytes were looked at to find records, each as often as it was.
     looked: u64,
-    /// Where the record begins that was not there in full, and how many bytes it takes at the least.
-    waited: (u64, u64),
-    /// A record that had to be waited for, and begins before this, is not looked into: that costs too much to do it often.
-    patience: u64,
-    /// Where the last container began that was no list of the records behind its head.
+    /// Where the last container began that was not what its head says.
     lied: Option<u64>,
     /// Number of the last record that was bad.
     troubled: Option<u64>,
@@ -134,8 +130,6 @@ impl Decoder {
             search: None,
             searched: None,
             looked: 0,
-            waited: (0, 0),
-            patience: 0,
             lied: None,
             troubled: None,
             saw_head: false,
@@ -322,10 +316,15 @@ impl Decoder {
 
     fn decode_record(&mut self, bytes: &[u8], ended: bool) -> Result<usize> {
         self.reserve(bytes);
-        let mut cursor = Cursor::new(bytes);
+        let most = self.most_believed(bytes);
+        let mut cursor = Cursor::new(&bytes[..bytes.len().min(most)]);
         let pushed = self.push_record(&mut cursor);
         let length = cursor.at() as u64;
         match pushed {
+            Err(Stop::Broken(Broken::Short(least))) if least > most as u64 => {
+                self.columns.roll_back();
+                self.decode_if_believed(bytes, ended, Bad::Endless)
+            }
             Ok(_) if length > self.plan.max_record_bytes => {
                 self.columns.roll_back();
                 self.bad(Fault::too_large(length), bytes, ended)
@@ -338,12 +337,7 @@ impl Decoder {
                 let faults = self.columns.take_faults();
                 if !faults.is_empty() && self.look.is_some() && !self.is_sure() {
                     self.columns.roll_back();
-                    match self.judge(bytes, ended, self.bad_by_head(bytes, Bad::Whole)) {
-                        Verdict::More(needed) => return Ok(self.ask(needed)),
-                        Verdict::Gap(chain) => return self.leave_gap(chain, bytes),
-                        Verdict::Sound | Verdict::Nothing(_) => self.believe(),
-                    }
-                    return self.decode_record(bytes, ended);
+                    return self.decode_if_believed(bytes, ended, self.bad_by_head(bytes, Bad::Whole));
                 }
                 if faults.is_empty() {
                     self.leave_search();
@@ -377,7 +371,6 @@ impl Decoder {
                             Ok(()) => least,
                         };
                         self.least = least;
-                        self.waited = (self.position.offset, least);
                         let least = usize::try_from(least).unwrap_or(usize::MAX);
                         // Where the end is not known, enough is asked for that looking again costs little.
                         self.needed = if least <= bytes.len() + MAX_HEAD { 2 * bytes.len() } else { least };
@@ -387,6 +380,18 @@ impl Decoder {
                     Stop::NotMessagePack(found) => self.leave_messagepack(found, bytes, ended),
                     Stop::Fault(fault) => self.bad(fault, bytes, ended),
                 }
+            }
+        }
+    }
+
+    /// Decodes the record at the start of `bytes`, of which something speaks against it, unless the records behind do so too.
+    fn decode_if_believed(&mut self, bytes: &[u8], ended: bool, bad: Bad) -> Result<usize> {
+        match self.judge(bytes, ended, bad) {
+            Verdict::More(needed) => Ok(self.ask(needed)),
+            Verdict::Gap(chain) => self.leave_gap(chain, bytes),
+            Verdict::Sound | Verdict::Nothing(_) => {
+                self.believe();
+                self.decode_record(bytes, ended)
             }
         }
     }
@@ -448,7 +453,7 @@ impl Decoder {
         self.position = Position::start(self.plan.framing);
         (self.end, self.needed, self.least) = (None, MAX_HEAD, 0);
         (self.search, self.searched, self.troubled) = (None, None, None);
-        (self.waited, self.patience, self.lied) = ((0, 0), 0, None);
+        self.lied = None;
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 use super::chain::Chain;
 use super::position::less;
 use super::record::{Fault, Found};
-use super::salvage::{Bad, Verdict};
+use super::salvage::{Bad, Verdict, is_container};
 use super::{Decoder, Position, State, UNKNOWN};
 use crate::error::Result;
 use crate::msgpack::{Broken, Cursor, Head, Skipped, Skipper};
@@ -23,9 +23,6 @@ impl Decoder {
                 Some(taken) => return Ok(taken),
                 None => {}
             }
-        }
-        if self.is_long() && self.position.offset < self.patience {
-            return self.skip(fault, objects, bytes, false, ended);
         }
         match self.judge(bytes, ended, self.bad_by_head(bytes, Bad::Whole)) {
             Verdict::More(needed) => Ok(self.ask(needed)),
@@ -119,11 +116,12 @@ impl Decoder {
         let gap = (chain.at - self.position.offset) as usize;
         let fault = match self.skip_record(&bytes[..gap]) {
             Err(Broken::Reserved(at)) => self.not_messagepack(at),
+            Err(Broken::Short(_)) if is_container(bytes[0]) => {
+                self.lied = Some(self.position.offset);
+                self.contradicted(head_of(bytes))
+            }
             _ => self.contradicted(head_of(bytes)),
         };
-        if self.is_long() {
-            self.patience = self.position.offset + self.waited.1 / 8;
-        }
         self.close_gap(chain, &fault, self.position.offset)
     }
 
@@ -132,12 +130,6 @@ impl Decoder {
         let found = head.map_or_else(|| "bytes".to_owned(), |head| head.to_string());
         let expected = Fault::of_type(None, Found::Words(String::new())).expected(&self.plan);
         Fault::input(RejectKind::Invalid, expected, format!("{found} that the records behind contradict"))
-    }
-
-    /// True where all of the current record was waited for, and it took more than is looked at.
-    fn is_long(&self) -> bool {
-        let (offset, least) = self.waited;
-        offset == self.position.offset && self.look.is_some_and(|look| least > 3 * look as u64)
     }
 
     /// Leaves out the bytes from `start` up to `chain`: one reject, and no row.

@@ -90,7 +90,7 @@ impl Decoder {
         let is_array = plan.framing == Framing::Array;
         let mut cursor = Cursor::new(view);
         let mut chain = Chain { at: 0, stride: None, length: 0, items: 0 };
-        let (mut count, mut misses, mut evidence) = (0, 0, 0);
+        let (mut count, mut misses, mut evidence, mut is_miss) = (0, 0, 0, false);
         let (mut first, mut stride, mut length) = (None, None, 0);
         loop {
             let start = cursor.at();
@@ -99,7 +99,10 @@ impl Decoder {
                 if count >= CHAIN && evidence >= EVIDENCE + if misses > 0 { DOUBT } else { 0 } {
                     return (Look::Yes(found), start as u64);
                 }
-                let is_enough = evidence >= EVIDENCE_AT_END || evidence >= 2 && length >= LONG as u64;
+                let is_enough = match misses {
+                    0 => evidence >= EVIDENCE_AT_END || evidence >= 2 && length >= LONG as u64,
+                    _ => evidence >= EVIDENCE && !is_miss,
+                };
                 if cursor.rest().is_empty() {
                     let looked = match (at_end, is_short) {
                         (true, _) if is_enough => Look::Yes(found),
@@ -127,7 +130,7 @@ impl Decoder {
                         let is_near = is_short && next < usize::MAX;
                         return (if is_near { Look::Short } else { Look::No }, (start + read) as u64);
                     }
-                    misses += 1;
+                    (misses, is_miss) = (misses + 1, true);
                     cursor = Cursor::starting_at(view, next);
                     continue;
                 }
@@ -149,7 +152,7 @@ impl Decoder {
                 }
             }
             first = if matches!(plan.content, Content::Vector(_)) { Some(head) } else { None };
-            (count, evidence) = (count + 1, evidence + told);
+            (count, evidence, is_miss) = (count + 1, evidence + told, false);
         }
     }
 

@@ -12,6 +12,8 @@ use crate::msgpack::{Broken, Cursor, Head};
 use crate::options::{Framing, OnError};
 use crate::record::{Column, Content, Plan};
 
+/// Behind a container that was a lie, this many bytes of another are looked at for each byte in between.
+const TRUST: u64 = 64;
 /// How far behind a bad record others are looked for before it is believed, and the most bytes that a few records in a row
 /// may take. Records with long vectors get more.
 pub(super) const LOOK: usize = 128 << 10;
@@ -83,7 +85,7 @@ pub(super) fn look(plan: &Plan) -> Option<usize> {
 }
 
 /// True for the first bytes of arrays and maps.
-fn is_container(byte: u8) -> bool {
+pub(super) fn is_container(byte: u8) -> bool {
     matches!(byte, 0x80..=0x9f | 0xdc..=0xdf)
 }
 
@@ -95,8 +97,26 @@ pub(super) fn may_begin(byte: u8) -> bool {
 impl Decoder {
     /// True where bad records have not been left behind yet.
     pub(crate) fn is_searching(&self) -> bool {
-        let at_found = |search: &Search| search.found.is_some_and(|chain| chain.at == self.position.offset);
-        self.search.as_ref().is_some_and(|search| !at_found(search))
+        let longest = self.plan.max_record_bytes.max(FOLLOWED as u64);
+        self.search.is_some() && !self.is_at_found() || self.trust() < longest
+    }
+
+    /// True at the first of the good records that were found behind bad ones.
+    fn is_at_found(&self) -> bool {
+        let found = self.search.as_ref().and_then(|search| search.found);
+        found.is_some_and(|chain| chain.at == self.position.offset)
+    }
+
+    /// How many bytes of a container at hand are looked at before the records behind are asked: after one that was a lie, the more
+    /// the further that one is away.
+    pub(super) fn trust(&self) -> u64 {
+        self.lied.map_or(u64::MAX, |lied| TRUST.saturating_mul(self.position.offset.saturating_sub(lied)))
+    }
+
+    /// How many bytes the record at the start of `bytes` may take without a doubt.
+    pub(super) fn most_believed(&self, bytes: &[u8]) -> usize {
+        let is_known = !is_container(bytes[0]) || self.is_sure() || self.is_at_found();
+        if is_known { usize::MAX } else { usize::try_from(self.trust()).unwrap_or(usize::MAX) }
     }
 
     /// True where the record at hand has been judged to be what it says.
@@ -236,9 +256,10 @@ impl Decoder {
             if at == 0 && bad == Bad::Endless {
                 return self.gap(bytes, from, place, chain);
             }
+            let trusted = usize::try_from(self.trust()).unwrap_or(usize::MAX);
             let view = View {
-                ahead: ahead.saturating_sub(at),
-                is_window: ahead == within && (ahead < bytes.len() || !ended),
+                ahead: ahead.saturating_sub(at).min(trusted),
+                is_window: ahead == within && (ahead < bytes.len() || !ended) && ahead - at <= trusted,
                 ended,
                 is_astray: search.is_astray || numbers || !is_tidy,
                 is_whole: at > 0 || bad == Bad::Whole,

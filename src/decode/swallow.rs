@@ -8,8 +8,6 @@ use crate::record::Content;
 
 /// The longest object of which the end is looked at.
 pub(super) const FOLLOWED: usize = 4 << 20;
-/// Of containers that begin with good records this many bytes are looked at for each byte since the last one that was a lie.
-const TRUST: u64 = 64;
 /// In containers of more items they are all of one kind.
 const MIXED: u64 = 16;
 /// The same behind what looks like noise.
@@ -92,13 +90,12 @@ impl Decoder {
         let offset = self.position.offset;
         let Ok((head, _)) = Head::read(bytes) else { return Swallowed::Damage };
         let claim = head.children().saturating_mul(chain.length);
-        let trust = self.lied.map_or(u64::MAX, |lied| TRUST.saturating_mul(offset.saturating_sub(lied)));
         let lie = |decoder: &mut Self| {
             decoder.lied = Some(offset);
             Swallowed::Damage
         };
         let is_list = matches!(head, Head::Array(_));
-        if claim > trust.min(FOLLOWED as u64) || !is_list && (is_astray || !self.is_vectors()) {
+        if claim > self.trust().min(FOLLOWED as u64) || !is_list && (is_astray || !self.is_vectors()) {
             return Swallowed::Damage;
         }
         let view = &bytes[..bytes.len().min(FOLLOWED)];

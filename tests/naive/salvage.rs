@@ -62,20 +62,23 @@ impl File<'_> {
         };
         let items = head(self.bytes, start).ok()?.2;
         let (mut at, mut evidence, mut stride, mut count, mut misses) = (start, 0, None, 0, 0);
-        let mut length = 0;
+        let (mut length, mut is_miss) = (0, false);
         loop {
             if count >= 3 && evidence >= 6 + if misses > 0 { 2 } else { 0 } {
                 return Some(Chain { at: start, stride, items });
             }
             if count > 0 && at == view {
-                let at_end = at == self.bytes.len() && (evidence >= 3 || evidence >= 2 && length >= 64);
-                return at_end.then_some(Chain { at: start, stride, items });
+                let is_enough = match misses {
+                    0 => evidence >= 3 || evidence >= 2 && length >= 64,
+                    _ => evidence >= 6 && !is_miss,
+                };
+                return (at == self.bytes.len() && is_enough).then_some(Chain { at: start, stride, items });
             }
             let good = self.good(at, view).filter(|_| kind(at) == kind(start));
             let Some((next, told)) = good else {
                 // A bad one, as long as the others?
                 let next = at + stride?;
-                misses += 1;
+                (misses, is_miss) = (misses + 1, true);
                 if misses > 5 || next > view {
                     return None;
                 }
@@ -91,7 +94,7 @@ impl File<'_> {
                     return None;
                 }
             }
-            (count, evidence, at) = (count + 1, evidence + told, next);
+            (count, evidence, is_miss, at) = (count + 1, evidence + told, false, next);
         }
     }
 
@@ -170,8 +173,9 @@ impl File<'_> {
                     true => is_list && !is_followed(last),
                 });
         }
-        let mut kinds = Kinds { bytes: self.bytes, to: chain.at, mixed: if is_astray { 4 } else { 16 } };
-        if kinds.walk(at) != Some(chain.at) {
+        let mixed = if is_astray { 4 } else { 16 };
+        let mut kinds = Kinds { bytes: self.bytes, to: chain.at, mixed, reached: false };
+        if kinds.walk(at).is_none() || !kinds.reached {
             return false;
         }
         match end(&self.bytes[..limit], at) {
@@ -313,6 +317,8 @@ struct Kinds<'a> {
     bytes: &'a [u8],
     to: usize,
     mixed: u64,
+    /// An object begins at `to`.
+    reached: bool,
 }
 
 impl Kinds<'_> {
@@ -337,10 +343,14 @@ impl Kinds<'_> {
                 return None;
             }
             if next == self.to {
+                self.reached = true;
                 let length = end(self.bytes, next).unwrap() - next;
                 return ((objects - item).saturating_mul(length as u64) <= 4 << 20).then_some(next);
             }
             next = self.walk(next)?;
+            if self.reached {
+                return Some(next);
+            }
         }
         Some(next)
     }

@@ -215,18 +215,21 @@ class File:
     def chain_at(self, start):
         """Good records in a row: the length of each, if they have one, and how many items; None if there are none."""
         view = min(len(self.data), start + LOOK)
-        at, evidence, stride, count, misses, length = start, 0, None, 0, 0, 0
+        at, evidence, stride, count, misses, length, is_miss = start, 0, None, 0, 0, 0, False
         items = self.head(start)[2] if isinstance(self.head(start), tuple) else 0
         while True:
             if count >= 3 and evidence >= (8 if misses else 6):
                 return stride, items
             if count and at == view:
-                ends = at == len(self.data) and (evidence >= 3 or (evidence >= 2 and length >= 64))
-                return (stride, items) if ends else None
+                if misses:
+                    is_enough = evidence >= 6 and not is_miss
+                else:
+                    is_enough = evidence >= 3 or (evidence >= 2 and length >= 64)
+                return (stride, items) if at == len(self.data) and is_enough else None
             good = self.good(at, view)
             if good is None or self.kind(at) != self.kind(start):
                 # A bad one, as long as the others?
-                misses += 1
+                misses, is_miss = misses + 1, True
                 if stride is None or misses > 5 or at + stride > view:
                     return None
                 at += stride
@@ -238,7 +241,7 @@ class File:
                 stride = None
                 if items < 8:
                     return None
-            count, evidence, at = count + 1, evidence + good[1], good[0]
+            count, evidence, at, is_miss = count + 1, evidence + good[1], good[0], False
 
     def first_chain(self, start, end):
         """The first place from `start` on, and before `end`, where good records follow one another."""
