@@ -307,11 +307,6 @@ impl Columns {
             }
         };
         cursor.require(u64::from(items) * if slots.is_map { 2 } else { 1 })?;
-        if !slots.is_map && items > slots.items && swallows_another(before, slots.items)? {
-            let fault = Fault::of_type(None, Found::Words(format!("{head} with another record in it")));
-            let expected = format!("an array of {}", slots.items);
-            return Err(Stop::Fault(Fault { expected: Some(expected), ..fault }));
-        }
         let mut next = 0;
         for position in 0..items as usize {
             let key = *cursor;
@@ -338,6 +333,11 @@ impl Columns {
                 Some(column) => self.push_field(plan, column, cursor)?,
                 None => cursor.skip()?,
             }
+        }
+        if !slots.is_map && items > slots.items && swallows_another(before, slots.items)? {
+            let fault = Fault::of_type(None, Found::Words(format!("{head} with another record in it")));
+            let expected = format!("an array of {}", slots.items);
+            return Err(Stop::Fault(Fault { expected: Some(expected), ..fault }));
         }
         Ok(())
     }

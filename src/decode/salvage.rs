@@ -19,10 +19,10 @@ const TRUST: u64 = 64;
 pub(super) const LOOK: usize = 128 << 10;
 /// Vectors that are longer are not looked for.
 const LONGEST: usize = 1 << 20;
-/// What looking at places may cost, a byte that is passed. Beyond it no more is looked for: an input must not be searched for
-/// longer than reading it takes.
+/// What looking at places may cost, a byte that is passed, besides what is free at first. Beyond it bytes are passed without a
+/// look: an input must not be searched for much longer than reading it takes.
 const COST: u64 = 64;
-const FREE: u64 = 8 << 20;
+const FREE: u64 = 32 << 20;
 
 /// The search for good records, since the last one.
 #[derive(Debug)]
@@ -35,6 +35,7 @@ pub(super) struct Search {
     sure: u64,
     /// True behind what looks like noise: who knows whether a record begins there.
     is_astray: bool,
+    /// What it cost so far, and what was still owed for others when it began.
     cost: u64,
     /// True where not all was looked at, as that would have cost too much.
     is_cut: bool,
@@ -98,7 +99,13 @@ impl Decoder {
     /// True where bad records have not been left behind yet.
     pub(crate) fn is_searching(&self) -> bool {
         let longest = self.plan.max_record_bytes.max(FOLLOWED as u64);
-        self.search.is_some() && !self.is_at_found() || self.trust() < longest
+        self.search.is_some() && !self.is_at_found() || self.trust() < longest || self.owed() > 0
+    }
+
+    /// What searches cost that is not paid for yet by the bytes behind them.
+    fn owed(&self) -> u64 {
+        let (offset, cost) = self.owed;
+        cost.saturating_sub(COST.saturating_mul(self.position.offset - offset))
     }
 
     /// True at the first of the good records that were found behind bad ones.
@@ -152,7 +159,7 @@ impl Decoder {
                 found,
                 sure: start,
                 is_astray: false,
-                cost: 0,
+                cost: self.owed(),
                 is_cut: false,
             }
         })
@@ -161,7 +168,9 @@ impl Decoder {
     /// Ends a search at a good record.
     pub(super) fn leave_search(&mut self) {
         if let Some(search) = self.search.take() {
-            let Search { until, found, is_cut, .. } = search;
+            let offset = self.position.offset;
+            let Search { start, until, found, cost, is_cut, .. } = search;
+            self.owed = (offset, cost.saturating_sub(COST * (offset - start)));
             self.searched = if is_cut { None } else { Some(Searched { until, found }) };
         }
     }
@@ -256,10 +265,7 @@ impl Decoder {
             if at == 0 && bad == Bad::Endless {
                 return self.gap(bytes, from, place, chain);
             }
-            let trusted = usize::try_from(self.trust()).unwrap_or(usize::MAX);
             let view = View {
-                ahead: ahead.saturating_sub(at).min(trusted),
-                is_window: ahead == within && (ahead < bytes.len() || !ended) && ahead - at <= trusted,
                 ended,
                 is_astray: search.is_astray || numbers || !is_tidy,
                 is_whole: at > 0 || bad == Bad::Whole,
@@ -332,8 +338,9 @@ impl Decoder {
             let candidate = rest.iter().take((end - search.until) as usize).position(|&byte| may_begin(byte));
             let passed = candidate.map_or(end - search.until, |place| place as u64);
             search.until += passed;
-            if search.cost > FREE + COST * (search.until - search.start) {
-                (search.until, search.is_cut) = (end, true);
+            if let Some(debt @ 1..) = search.cost.checked_sub(FREE + COST * (search.until - search.start)) {
+                (search.until, search.is_cut) = (search.until + debt.div_ceil(COST), true);
+                continue;
             }
             if search.until == end {
                 break;

@@ -24,9 +24,6 @@ pub(super) enum Swallowed {
 
 /// What can be seen of an object that holds good records.
 pub(super) struct View {
-    /// How many bytes of containers are looked at, and whether there are more.
-    pub(super) ahead: usize,
-    pub(super) is_window: bool,
     /// Whether the input ends behind the bytes at hand.
     pub(super) ended: bool,
     /// Whether what is in front of it looks like noise.
@@ -38,7 +35,7 @@ pub(super) struct View {
 impl Decoder {
     /// What it means that the object at the start of `bytes` has the `chain`, at `place`, inside of it.
     pub(super) fn swallows(&mut self, bytes: &[u8], place: usize, view: View, chain: Chain) -> Swallowed {
-        let View { ahead, is_window, ended, is_astray, is_whole } = view;
+        let View { ended, is_astray, is_whole } = view;
         let Ok((head, size)) = Head::read(bytes) else { return Swallowed::Damage };
         if head.children() == 0 {
             // Its head tells where it ends, which by chance is not where a good record begins.
@@ -52,7 +49,7 @@ impl Decoder {
                 return Swallowed::Unknown(needed);
             }
             let follows = bytes.get(end..).is_some_and(|behind| {
-                self.is_good(behind, ended) || place == size && is_alike(bytes, behind)
+                self.is_good(behind, ended) || place == size && self.is_another(bytes, behind, ended)
             });
             return if follows { Swallowed::Sound(Some(end)) } else { Swallowed::Damage };
         }
@@ -66,34 +63,39 @@ impl Decoder {
         if !is_written(bytes, place, if is_astray { FEW } else { MIXED }, chain.length) {
             return Swallowed::Damage;
         }
-        let mut cursor = Cursor::new(&bytes[..ahead]);
-        // An object takes a byte at the least.
-        let may_end = is_whole && head.children() <= ahead as u64;
-        self.looked += if may_end { ahead as u64 } else { 0 };
-        let skipped = if may_end { cursor.skip().ok() } else { None };
-        let end = skipped.map(|()| cursor.at());
-        let follows = match end {
-            // Records that hold records are for others to take apart.
-            Some(end) => {
+        // Records that hold records are for others to take apart, and an object takes a byte at the least.
+        let most = usize::try_from(self.trust()).map_or(FOLLOWED, |trusted| trusted.min(FOLLOWED));
+        if !is_whole || !self.is_vectors() || head.children() > most as u64 {
+            return Swallowed::Damage;
+        }
+        let view = &bytes[..bytes.len().min(most)];
+        let mut cursor = Cursor::new(view);
+        let skipped = cursor.skip();
+        self.looked += cursor.at() as u64;
+        match skipped {
+            Ok(()) => {
+                let (end, needed) = (cursor.at(), cursor.at() + self.look.unwrap_or(LOOK));
                 let behind = &bytes[end..];
-                self.is_vectors() && (self.is_good(behind, ended) || is_alike(bytes, behind))
+                if bytes.len() < needed && !ended {
+                    Swallowed::Unknown(needed)
+                } else if self.is_good(behind, ended) || is_alike(bytes, behind) {
+                    Swallowed::Sound(Some(end))
+                } else {
+                    self.lie()
+                }
             }
-            // Too long to tell.
-            None => may_end && is_window,
-        };
-        if follows { Swallowed::Sound(end) } else { Swallowed::Damage }
+            Err(Broken::Short(_)) if view.len() < most && !ended => {
+                Swallowed::Unknown((2 * view.len()).min(most))
+            }
+            Err(_) => self.lie(),
+        }
     }
 
     /// What it means that the container at the start of `bytes` begins with the `chain`. A list is one if it ends soon; anybody's
     /// head in front of records makes one of them, but hardly one that ends. Nobody's keys are vectors.
     fn begins_with(&mut self, chain: Chain, bytes: &[u8], ended: bool, is_astray: bool) -> Swallowed {
-        let offset = self.position.offset;
         let Ok((head, _)) = Head::read(bytes) else { return Swallowed::Damage };
         let claim = head.children().saturating_mul(chain.length);
-        let lie = |decoder: &mut Self| {
-            decoder.lied = Some(offset);
-            Swallowed::Damage
-        };
         let is_list = matches!(head, Head::Array(_));
         if claim > self.trust().min(FOLLOWED as u64) || !is_list && (is_astray || !self.is_vectors()) {
             return Swallowed::Damage;
@@ -110,14 +112,26 @@ impl Decoder {
                     behind if behind.len() < needed - cursor.at() && !ended => Swallowed::Unknown(needed),
                     // Behind noise, only a list that no good record follows: lists come in rows.
                     behind if self.is_good(behind, ended) != is_list => Swallowed::Sound(Some(cursor.at())),
-                    _ => lie(self),
+                    _ => self.lie(),
                 }
             }
             Err(Broken::Short(_)) if view.len() < FOLLOWED && !ended => {
                 Swallowed::Unknown((2 * view.len()).max(claim as usize).min(FOLLOWED))
             }
-            Err(_) => lie(self),
+            Err(_) => self.lie(),
         }
+    }
+
+    /// What is behind a container's head contradicts it, and to find that out took a while.
+    fn lie(&mut self) -> Swallowed {
+        self.lied = Some(self.position.offset);
+        Swallowed::Damage
+    }
+
+    /// Whether `behind` bytes or text that begin with good records others follow that do.
+    fn is_another(&mut self, bytes: &[u8], behind: &[u8], ended: bool) -> bool {
+        let begin = Head::read(behind).map_or(0, |(_, size)| size);
+        is_alike(bytes, behind) && behind.len() > begin && self.is_good(&behind[begin..], ended)
     }
 
     pub(super) fn is_vectors(&self) -> bool {

@@ -141,7 +141,7 @@ impl File<'_> {
     }
 
     /// Whether the object at `at` is what it says though the chain lies inside of it.
-    fn holds(&self, at: usize, chain: &Chain, limit: usize, is_astray: bool) -> bool {
+    fn holds(&self, at: usize, chain: &Chain, is_astray: bool) -> bool {
         let (start, payload, objects, _) = head(self.bytes, at).unwrap();
         let is_followed = |end: usize| {
             let look = self.bytes.len().min(end.saturating_add(self.look()));
@@ -149,7 +149,11 @@ impl File<'_> {
         };
         if objects == 0 {
             let (end, begins) = (start + payload, chain.at == start);
-            let follows = is_followed(end) || begins && self.is_alike(at, end);
+            let is_another = || {
+                let content = head(self.bytes, end).map_or(end, |(start, ..)| start);
+                self.is_alike(at, end) && content < self.bytes.len() && is_followed(content)
+            };
+            let follows = is_followed(end) || begins && is_another();
             return end - at <= 4 << 20 && (begins || !is_astray) && follows;
         }
         if chain.stride == Some(chain.at - at) {
@@ -178,12 +182,9 @@ impl File<'_> {
         if kinds.walk(at).is_none() || !kinds.reached {
             return false;
         }
-        match end(&self.bytes[..limit], at) {
-            Ok(end) => is_followed(end) || self.is_alike(at, end),
-            // Too long to tell.
-            Err(Stop::Cut) => limit < self.bytes.len() && objects <= (limit - at) as u64,
-            Err(Stop::Reserved(_)) => false,
-        }
+        let view = self.bytes.len().min(at + (4 << 20));
+        objects <= 4 << 20
+            && end(&self.bytes[..view], at).is_ok_and(|end| is_followed(end) || self.is_alike(at, end))
     }
 
     /// The first good record between `from` and the chain, where the bad one at `start` is damage up to there; or the chain.
@@ -282,10 +283,10 @@ impl File<'_> {
         if at == start && endless {
             return gap(start + 1, &chain);
         }
-        if !self.holds(at, &chain, limit, trust.is_astray || numbers || !is_tidy) {
+        if !self.holds(at, &chain, trust.is_astray || numbers || !is_tidy) {
             return gap(start + 1, &chain);
         }
-        trust.sure = end(&self.bytes[..limit], at).unwrap_or(at);
+        trust.sure = end(self.bytes, at).unwrap_or(at);
         trust.is_astray |= numbers || !is_tidy;
         match broken {
             Some(broken) if at == start => {

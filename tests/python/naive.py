@@ -312,7 +312,7 @@ class File:
             at = first + payload
         return False
 
-    def holds(self, at, chain, limit, is_astray):
+    def holds(self, at, chain, is_astray):
         """Whether the object at this place is what it says though good records lie inside of it."""
         (start, payload, objects), (stride, items) = self.head(at), self.chain_at(chain)
         length = len(self.data)
@@ -322,7 +322,10 @@ class File:
 
         if objects == 0:
             end, begins = start + payload, chain == start
-            follows = is_followed(end) or (begins and self.is_alike(at, end))
+            head = self.head(end)
+            content = head[0] if isinstance(head, tuple) else length
+            is_another = content < length and self.is_alike(at, end) and is_followed(content)
+            follows = is_followed(end) or (begins and is_another)
             return end - at <= 4 << 20 and (begins or not is_astray) and follows
         if stride == chain - at:
             return False
@@ -344,10 +347,8 @@ class File:
             return is_list and not is_followed(end) if is_astray else is_list or is_followed(end)
         if not self.is_written(at, chain, 4 if is_astray else 16):
             return False
-        end, why = self.end(at, limit)
-        if why == CUT:
-            return limit < length and objects <= limit - at  # too long to tell
-        return not why and (is_followed(end) or self.is_alike(at, end))
+        end, why = self.end(at, min(length, at + (4 << 20)))
+        return objects <= 4 << 20 and not why and (is_followed(end) or self.is_alike(at, end))
 
     def first_in_gap(self, start, first, chain):
         """The first good record between `first` and the chain, where the bad one at `start` is damage up to there; or the chain."""
@@ -404,9 +405,9 @@ class File:
             self.is_astray |= numbers or odd
             return None
         is_endless = at == start and max(self.head(start)[1:]) > 256 << 20
-        if is_endless or not self.holds(at, chain, limit, self.is_astray or numbers or odd):
+        if is_endless or not self.holds(at, chain, self.is_astray or numbers or odd):
             return self.first_in_gap(start, start + 1, chain)
-        self.sure = at if self.end(at, limit)[1] else self.end(at, limit)[0]
+        self.sure = at if self.end(at, length)[1] else self.end(at, length)[0]
         self.is_astray |= numbers or odd
         if why and at == start:
             behind = (end if why == RESERVED else length) + 1
