@@ -398,9 +398,14 @@ impl<'a> Inference<'a> {
             found.push((path, dim));
         }
         if self.options.vector.is_empty() {
+            let mut clear = Vec::new();
             self.fields.visit(&mut Vec::new(), &mut |path, vectors| {
-                found.extend(vectors.clear_dim(dim).map(|dim| (path.to_vec(), dim)));
+                clear.extend(vectors.clear_dim(dim).map(|dim| (path.to_vec(), dim, vectors.values)));
             });
+            // A few odd records must not make rejects of all others, which have no such field.
+            let most = clear.iter().map(|(_, _, values)| *values).max();
+            clear.retain(|(_, _, values)| most.is_some_and(|most| 2 * values >= most));
+            found.extend(clear.into_iter().map(|(path, dim, _)| (path, dim)));
         }
         if found.is_empty() {
             let mut best = 0.0;

@@ -67,7 +67,7 @@ pub(super) struct Vectors {
     /// Dimensions and how often they came; of the first few.
     dims: Vec<(usize, u64)>,
     /// Values that are not nil.
-    values: u64,
+    pub(super) values: u64,
     /// Raw bytes that are no text were among them.
     is_binary: bool,
 }

@@ -50,6 +50,10 @@ fn are_alike(one: Head, other: Head) -> bool {
     match (one, other) {
         (Head::Bool(_), Head::Bool(_)) | (Head::Str(_), Head::Str(_)) | (Head::Map(_), Head::Map(_)) => true,
         (Head::Ext(code, length), Head::Ext(other, more)) => code == other && length == more,
+        // One vector, packed or not.
+        (Head::Bin(bytes), Head::Array(items)) | (Head::Array(items), Head::Bin(bytes)) => {
+            [1, 2, 4, 8].iter().any(|size| items.checked_mul(*size) == Some(bytes))
+        }
         (Head::Bin(_) | Head::Array(_), _) => one == other,
         _ => is_number(one) && is_number(other),
     }

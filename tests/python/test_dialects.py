@@ -344,6 +344,16 @@ def test_a_missing_vector_is_a_reject_and_a_missing_value_is_null():
     assert pa.table(vecpack.scan(data, on_error="null"))["id"].to_pylist() == [1, 2, 3, None]
 
 
+def test_a_field_that_few_records_have_is_no_vector_column():
+    few = [{"id": n, "vector": bytes(64), **({"other": bytes(64)} if n % 4 == 0 else {})} for n in range(40)]
+    table = pa.table(vecpack.scan(b"".join(map(msgpack.packb, few))))
+    assert (len(table), table["other"].null_count) == (40, 30)
+    assert table.schema.field("other").type == pa.binary()
+    half = [{**record, "other": bytes(64)} for record in few[:20]] + few[20:]
+    schema = vecpack.scan(b"".join(map(msgpack.packb, half))).schema
+    assert pa.schema(schema).field("other").type == pa.list_(pa.field("element", pa.float32(), False), 16)
+
+
 def test_matrices_are_many_rows_in_batches_of_any_size():
     expected = vectors(1000, DIM)
     data = numpy_map(expected[:400]) + ENCODINGS["bytes"](expected[400]) + flax_extension(expected[401:])
