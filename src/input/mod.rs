@@ -1,5 +1,6 @@
 //! Where bytes come from: paths, globs, directories, URLs, standard input, buffers and streams. The only room that opens inputs.
 
+mod asking;
 mod blocks;
 mod compressed;
 mod discover;
@@ -16,6 +17,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 
+pub(crate) use asking::Asking;
 pub(crate) use blocks::{Blocks, StepBuffers};
 use compressed::{Codec, MAGIC};
 pub(crate) use compressed::{Damaged, Decompressed};
@@ -353,6 +355,17 @@ pub(crate) enum Opened {
     Compressed(Decompressed, Option<Arc<OpenFile>>),
     /// Can be read once, and may have to be waited for.
     Stream(Box<dyn Read + Send>),
+}
+
+impl Opened {
+    /// The same once more, where it need not be opened again.
+    pub(crate) fn again(&self) -> Option<Self> {
+        match self {
+            Self::File(file, span) => Some(Self::File(file.clone(), *span)),
+            Self::Bytes(bytes, span) => Some(Self::Bytes(bytes.clone(), *span)),
+            Self::Compressed(..) | Self::Stream(_) => None,
+        }
+    }
 }
 
 /// The first bytes of a stream, enough to tell what they are unless there are no more.
