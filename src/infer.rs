@@ -5,20 +5,22 @@
 //! wins.
 
 mod candidates;
+mod contradicted;
 mod sample;
 mod trial;
 
 use std::io;
 use std::sync::Arc;
 
-use self::candidates::Candidates;
+use self::candidates::{Candidate, Candidates};
+use self::contradicted::is_contradicted;
 use self::sample::Samples;
 use self::trial::{Tally, Trial};
 use crate::error::Result;
 use crate::input::{Asking, Blocks, Damaged, Input, Opened};
-use crate::msgpack::{Broken, Cursor, Head, MAX_HEAD};
+use crate::msgpack::{Head, MAX_HEAD};
 use crate::options::{Framing, OnError, ReadOptions};
-use crate::record::{Findings, Inference, Inferred, Layout, Plan, swallows_another};
+use crate::record::{Findings, Inference, Inferred, Plan};
 use crate::text::printable;
 
 /// How much of an input inference reads at once.
@@ -85,11 +87,15 @@ pub(crate) fn infer(inputs: &[Input], options: &ReadOptions) -> Result<Findings>
     let candidates = Candidates::new(&samples, found.as_ref().ok(), options);
     let mut asking = Asking::of(first);
     let best = candidates.best(&mut asking).map_err(|error| first.error(error))?;
-    let is_better = |best: &Tally| match &found {
-        Ok(_) => best.rows >= tally.rows + MARGIN,
-        Err(_) => best.rows >= best.rejects + MARGIN,
+    let is_better = |best: &Candidate| match &found {
+        // An array of records whose first one is damaged reads as well as a bad record in front of others, but in other inputs.
+        Ok(findings) if findings.framing == Framing::Sequence && best.findings.framing == Framing::Array => {
+            best.tally.rows >= tally.rows
+        }
+        Ok(_) => best.tally.rows >= tally.rows + MARGIN,
+        Err(_) => best.tally.is_convincing(),
     };
-    let Some(best) = best.filter(|best| is_better(&best.tally)) else { return found };
+    let Some(best) = best.filter(is_better) else { return found };
     // From there on, the same as it would have been from the first byte.
     let (whole, _) = infer_from(best.start, inputs, options)?;
     let is_as_good = |whole: &Findings| {
@@ -99,7 +105,8 @@ pub(crate) fn infer(inputs: &[Input], options: &ReadOptions) -> Result<Findings>
     Ok(best.start.told(findings, inputs, options))
 }
 
-/// Decodes the start of the inputs, as many as it takes, and tells whether they are what was found. All is in `tally` if they are not.
+/// Decodes the start of the inputs, as many as it takes, and tells whether they are what was found. What can be decoded is in `tally`
+/// if they are not.
 fn is_confirmed(
     findings: &Findings,
     samples: &mut Samples<'_>,
@@ -107,55 +114,44 @@ fn is_confirmed(
     options: &ReadOptions,
 ) -> Result<bool> {
     let plan = trial::plan(findings, options)?;
-    // An array that is no array of records may end soon.
-    let is_guess = options.framing == Framing::Auto && findings.framing != Framing::Sequence;
-    let mut is_contradicted = false;
+    let is_told = options.framing != Framing::Auto;
+    // An array or map that is none of records may end soon.
+    let may_end = !is_told && findings.framing != Framing::Sequence;
+    let mut is_doubtful = false;
     while let Some((input, mut start)) = samples.begin()? {
         let mut trial = Trial::new(&plan, input.name())?;
-        let is_first = samples.is_first();
         for size in sample::SIZES {
             let (bytes, ended) = start.fill(size).map_err(|error| input.error(error))?;
-            trial.decode(bytes, ended || size == sample::SIZE)?;
-            let takes_another = if is_first { takes_another(findings, bytes) } else { Ok(false) };
-            is_contradicted |= takes_another == Ok(true);
-            if ended || size == sample::SIZE || is_contradicted {
+            let is_last = ended || size == sample::SIZE;
+            let contradicted =
+                if samples.is_first() { is_contradicted(findings, bytes, options) } else { Ok(false) };
+            if contradicted == Ok(true) {
+                samples.take(start)?;
+                samples.take_all()?;
+                return Ok(false);
+            }
+            trial.decode(bytes, is_last)?;
+            let is_most = tally.and(trial.tally()).is_most();
+            // The first record may as well be an array of records.
+            is_doubtful |= !is_told && samples.is_first() && is_array(bytes) && trial.begins_badly();
+            if is_last {
                 break;
             }
-            let so_far = tally.and(trial.tally());
-            if !is_guess && takes_another == Ok(false) && so_far.is_most() {
+            if is_most && !may_end && !is_doubtful && contradicted.is_ok() {
                 return Ok(true);
             }
         }
         let sample = samples.take(start)?;
         *tally = tally.and(trial.finish(sample)?);
-        if !is_contradicted && tally.is_most() {
+        if tally.is_most() && !is_doubtful {
             return Ok(true);
         }
     }
-    if is_contradicted {
-        *tally = Tally::default();
-    }
-    Ok(!is_contradicted && tally.is_all())
+    Ok(tally.is_all())
 }
 
-/// True where the array of fields that `bytes` begin with holds the next record, which then has fewer fields.
-fn takes_another(findings: &Findings, bytes: &[u8]) -> std::result::Result<bool, Broken> {
-    if findings.layout != Layout::Positional || findings.framing == Framing::Map {
-        return Ok(false);
-    }
-    let mut cursor = Cursor::new(bytes);
-    if findings.framing == Framing::Array {
-        cursor.head()?;
-    }
-    let first = cursor;
-    if first.peek()? != Head::Array(findings.items) {
-        return Ok(false);
-    }
-    cursor.skip()?;
-    match cursor.peek()? {
-        Head::Array(next) if next < findings.items => swallows_another(first, next),
-        _ => Ok(false),
-    }
+fn is_array(bytes: &[u8]) -> bool {
+    matches!(Head::read(bytes), Ok((Head::Array(_), _)))
 }
 
 /// What inference finds from a place on, and what it opened first, if that can be read again.

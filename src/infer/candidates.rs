@@ -2,14 +2,16 @@
 
 use std::io;
 
+use arrow::datatypes::Field;
+
+use super::Start;
 use super::sample::Sample;
 use super::trial::{self, Tally, Trial};
-use super::{MARGIN, Start};
 use crate::decode::{Position, UNKNOWN, may_begin};
 use crate::input::Asking;
 use crate::msgpack::{Cursor, Head};
 use crate::options::{Framing, ReadOptions};
-use crate::record::{Findings, Inferred};
+use crate::record::{Column, Findings, Inferred, Role, Step};
 
 /// So many objects that begin alike must follow one another where inference may begin.
 const ALIKE: usize = 3;
@@ -22,12 +24,25 @@ const ENOUGH: usize = 4;
 const HEADS: usize = 8;
 /// Bits in which heads of one kind of record differ where one of them is damaged.
 const FLIPPED: u32 = 2;
+/// How many records more than there seem to be an array may claim, besides an eighth of them.
+const SLACK: u64 = 16;
 
 /// A guess what the inputs hold.
 pub(super) struct Candidate {
     pub(super) start: Start,
     pub(super) findings: Findings,
     pub(super) tally: Tally,
+}
+
+impl Candidate {
+    fn is_better(&self, best: &Self) -> bool {
+        let other = Start { inside: self.start.inside, ..best.start };
+        if self.start == other && best.start.inside == Some(Framing::Array) {
+            // An array counts, so that a record that fell to pieces costs some at its end.
+            return self.tally.bytes > best.tally.bytes / 8 * 9;
+        }
+        self.tally.bytes > best.tally.bytes
+    }
 }
 
 /// Looks for guesses in samples.
@@ -119,28 +134,30 @@ impl<'a> Candidates<'a> {
     fn attempt(&mut self, sample: &Sample, start: Start) -> bool {
         let told = self.options.infer_records;
         let fewer = FEWER.into_iter().filter(|&records| told == 0 || records < told);
+        let mut before: Option<Findings> = None;
         for records in [told].into_iter().chain(fewer) {
             let Some(findings) = self.infer(sample, start, records) else { continue };
-            if !self.is_good(&findings, sample, start) {
+            let is_known = self.tried.iter().any(|tried| are_alike(tried, &findings));
+            // The start of an input tells nothing new then.
+            if is_known && start.inside.is_none() {
+                return true;
+            }
+            if before.as_ref().is_some_and(|before| are_alike(before, &findings)) {
                 continue;
             }
-            let is_known =
-                |known: &Findings| {
-                    known.framing == findings.framing
-                        && known.layout == findings.layout
-                        && known.items == findings.items
-                        && known.columns.iter().map(|column| (&column.path, &column.field, column.role)).eq(
-                            findings.columns.iter().map(|column| (&column.path, &column.field, column.role)),
-                        )
-                };
-            if self.tried.iter().any(is_known) {
+            if !self.is_good(&findings, sample, start) {
+                before = Some(findings);
+                continue;
+            }
+            if is_known {
                 return true;
             }
             self.tried.push(findings.clone());
-            if let Some(tally) = trial::tally(&findings, self.samples, self.options)
-                && self.best.as_ref().is_none_or(|best| tally.bytes > best.tally.bytes)
-            {
-                self.best = Some(Candidate { start, findings, tally });
+            if let Some(tally) = trial::tally(&findings, self.samples, self.options) {
+                let candidate = Candidate { start, findings, tally };
+                if self.best.as_ref().is_none_or(|best| candidate.is_better(best)) {
+                    self.best = Some(candidate);
+                }
             }
             return true;
         }
@@ -161,39 +178,58 @@ impl<'a> Candidates<'a> {
     /// True where these findings read the records they come from.
     fn is_good(&self, findings: &Findings, sample: &Sample, start: Start) -> bool {
         let Ok(plan) = trial::plan(findings, self.options) else { return false };
-        let left = start.inside.filter(|&inside| inside != Framing::Sequence).map(|_| UNKNOWN);
-        let position = match start.inside {
-            None => Position::start(plan.framing),
-            Some(_) => Position { offset: 0, record: 0, left, rows: 0 },
-        };
         let bytes = &sample.bytes[start.offset..];
-        let Ok(mut trial) = Trial::at(&plan, &sample.name, position) else { return false };
-        if trial.decode(bytes, true).is_err() {
+        let Some(inside) = start.inside else {
+            return Trial::new(&plan, &sample.name)
+                .is_ok_and(|mut trial| trial.decode(bytes, true).is_ok() && trial.tally().rows > 0);
+        };
+        let left = (inside != Framing::Sequence).then_some(UNKNOWN);
+        let position = Position { offset: 0, record: 0, left, rows: 0 };
+        if !trial::begins_well(&plan, bytes, position) {
             return false;
         }
-        let (rows, saw_head) = (trial.tally().rows, trial.saw_head());
-        match start.inside {
-            None => rows > 0,
-            Some(Framing::Array) if self.options.framing == Framing::Auto => {
-                rows >= MARGIN && holds_records(&sample.bytes, start.offset, rows, saw_head)
-            }
-            Some(_) => rows >= MARGIN,
+        if inside != Framing::Array || self.options.framing != Framing::Auto {
+            return true;
         }
+        let Ok(mut trial) = Trial::at(&plan, &sample.name, position) else { return false };
+        trial.decode(bytes, true).is_ok()
+            && holds_records(sample, start.offset, trial.tally().rows, trial.saw_head())
     }
 }
 
-/// True where `bytes` begin with the head of an array that the records at `place` may be in, and not with one of these records, of which
-/// the head is damaged. So many of them follow, up to the end of the sample or, if it `saw_head`, the next array.
-fn holds_records(bytes: &[u8], place: usize, rows: u64, saw_head: bool) -> bool {
+/// True for the same findings, however they were found.
+fn are_alike(one: &Findings, other: &Findings) -> bool {
+    fn what(column: &Column) -> (&[Step], &Field, Role) {
+        (&column.path, &column.field, column.role)
+    }
+    (one.framing, one.layout, one.items) == (other.framing, other.layout, other.items)
+        && one.columns.iter().map(what).eq(other.columns.iter().map(what))
+}
+
+/// True where a sample begins with the head of an array that the records at `place` may be in, and not with one of these records, of
+/// which the head is damaged. So many of them follow, up to the end of the sample or, if it `saw_head`, the next array.
+fn holds_records(sample: &Sample, place: usize, rows: u64, saw_head: bool) -> bool {
+    let bytes = &sample.bytes;
     let Ok((Head::Array(items), size)) = Head::read(bytes) else { return false };
     let Ok((head, length)) = Head::read(&bytes[place..]) else { return false };
-    if rows > items.into() && !saw_head {
-        return false;
+    if !saw_head {
+        // About as many as there can be: any byte may look like a head.
+        let (seen, all) = ((bytes.len() - place) as u64, sample.size.map(|size| size - place as u64));
+        let most = all.map_or(u64::MAX, |all| rows.saturating_mul(all) / seen.max(1) / 8 * 9 + SLACK);
+        if u64::from(items) < rows || u64::from(items) > most {
+            return false;
+        }
     }
     let record = &bytes[place..place + length];
-    let differ: u32 = record.iter().zip(bytes).map(|(one, other)| (one ^ other).count_ones()).sum();
+    let differ: u32 = record.iter().zip(&bytes[..]).map(|(one, other)| (one ^ other).count_ones()).sum();
     let is_record = matches!(head, Head::Array(_)) && length == size && differ <= FLIPPED;
     bytes[size..].starts_with(record) || !is_record
+}
+
+/// True for text, which vectors hardly ever are.
+fn is_text(bytes: &[u8]) -> bool {
+    let Ok((Head::Str(length), size)) = Head::read(bytes) else { return false };
+    bytes.get(size..size + length as usize).is_some_and(|text| std::str::from_utf8(text).is_ok())
 }
 
 /// Places from which on objects that begin alike follow one another.
@@ -266,7 +302,8 @@ impl Iterator for Places<'_> {
         {
             let place = self.at;
             self.at += 1;
-            if may_begin(byte) && !self.left_out[usize::from(byte)] && self.is_followed(place) {
+            let may_begin = may_begin(byte) && !self.left_out[usize::from(byte)];
+            if may_begin && self.is_followed(place) && !is_text(&self.bytes[place..]) {
                 return Some(place);
             }
         }

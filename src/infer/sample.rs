@@ -25,6 +25,8 @@ pub(super) struct Sample {
     pub(super) bytes: Bytes,
     /// True where there are no more.
     pub(super) is_whole: bool,
+    /// How many bytes the input has, if that is known.
+    pub(super) size: Option<u64>,
 }
 
 pub(super) struct Samples<'a> {
@@ -83,10 +85,15 @@ impl<'a> Samples<'a> {
         let input = self.opened - 1;
         let (bytes, is_whole) = beginning.fill(SIZE).map_err(|error| self.inputs[input].error(error))?;
         let bytes = Bytes::copy_from_slice(bytes);
+        let size = match &beginning {
+            Beginning::Blocks(blocks) => blocks.known_left(),
+            Beginning::Stream(..) => None,
+        };
+        let size = if is_whole { Some(bytes.len() as u64) } else { size };
         let name = self.inputs[input].name().clone();
         // Whoever writes to a stream may have to come to its end before the next one.
         self.is_over = matches!(beginning, Beginning::Stream(..)) && !is_whole;
-        self.taken.push(Sample { input, name, bytes, is_whole });
+        self.taken.push(Sample { input, name, bytes, is_whole, size });
         Ok(&self.taken[self.taken.len() - 1])
     }
 
