@@ -73,13 +73,32 @@ impl Start {
 
 /// What the inputs hold.
 pub(crate) fn infer(inputs: &[Input], options: &ReadOptions) -> Result<Findings> {
+    let (found, is_confirmed) = decide(inputs, options)?;
+    match found {
+        // Once the framing is known, all else is what it would have been if it had been told.
+        Ok(findings) if options.framing == Framing::Auto && !is_confirmed => {
+            let options = options.clone().with_framing(findings.framing);
+            let (told, _) = decide(inputs, &options)?;
+            let framing_from = findings.framing_from.clone();
+            Ok(told.map_or(findings, |told| Findings { framing_from, ..told }))
+        }
+        found => found,
+    }
+}
+
+/// What the inputs hold, and whether that is what inference finds from the first byte on, without doubt.
+fn decide(inputs: &[Input], options: &ReadOptions) -> Result<(Result<Findings>, bool)> {
     let (found, opened) = infer_from(Start::default(), inputs, options)?;
-    let (false, Some(first)) = (options.on_error == OnError::Raise, inputs.first()) else { return found };
+    let (false, Some(first)) = (options.on_error == OnError::Raise, inputs.first()) else {
+        return Ok((found, true));
+    };
     let found = found.and_then(|findings| Plan::new(&findings, options).map(|_| findings));
     let mut samples = Samples::new(inputs, opened, options);
     let mut tally = Tally::default();
     match &found {
-        Ok(findings) if is_confirmed(findings, &mut samples, &mut tally, options)? => return found,
+        Ok(findings) if is_confirmed(findings, &mut samples, &mut tally, options)? => {
+            return Ok((found, true));
+        }
         Ok(_) => {}
         Err(_) => samples.take_all()?,
     }
@@ -90,19 +109,19 @@ pub(crate) fn infer(inputs: &[Input], options: &ReadOptions) -> Result<Findings>
     let is_better = |best: &Candidate| match &found {
         // An array of records whose first one is damaged reads as well as a bad record in front of others, but in other inputs.
         Ok(findings) if findings.framing == Framing::Sequence && best.findings.framing == Framing::Array => {
-            best.tally.rows >= tally.rows
+            best.tally.rows >= MARGIN && best.tally.is_close_to(&tally)
         }
         Ok(_) => best.tally.rows >= tally.rows + MARGIN,
         Err(_) => best.tally.is_convincing(),
     };
-    let Some(best) = best.filter(is_better) else { return found };
+    let Some(best) = best.filter(is_better) else { return Ok((found, false)) };
     // From there on, the same as it would have been from the first byte.
     let (whole, _) = infer_from(best.start, inputs, options)?;
     let is_as_good = |whole: &Findings| {
         trial::tally(whole, &samples, options).is_some_and(|tally| tally.bytes >= best.tally.bytes)
     };
     let findings = whole.ok().filter(is_as_good).unwrap_or(best.findings);
-    Ok(best.start.told(findings, inputs, options))
+    Ok((Ok(best.start.told(findings, inputs, options)), false))
 }
 
 /// Decodes the start of the inputs, as many as it takes, and tells whether they are what was found. What can be decoded is in `tally`

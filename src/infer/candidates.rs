@@ -38,8 +38,7 @@ impl Candidate {
     fn is_better(&self, best: &Self) -> bool {
         let other = Start { inside: self.start.inside, ..best.start };
         if self.start == other && best.start.inside == Some(Framing::Array) {
-            // An array counts, so that a record that fell to pieces costs some at its end.
-            return self.tally.bytes > best.tally.bytes / 8 * 9;
+            return !best.tally.is_close_to(&self.tally);
         }
         self.tally.bytes > best.tally.bytes
     }

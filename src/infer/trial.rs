@@ -44,6 +44,12 @@ impl Tally {
         self.rows >= MARGIN && (2 * self.bytes >= self.passed || self.rows >= self.rejects + MARGIN)
     }
 
+    /// True where these rows are not much less than those of another guess. An array counts: a record that fell to pieces costs some
+    /// at its end.
+    pub(super) fn is_close_to(&self, other: &Self) -> bool {
+        self.bytes >= other.bytes / 9 * 8
+    }
+
     /// True where all are rows.
     pub(super) fn is_all(&self) -> bool {
         self.rows > 0 && self.rejects == 0 && 2 * self.bytes >= self.passed
