@@ -185,21 +185,27 @@ fn infer_from(
     let raise = options.on_error == OnError::Raise;
     for (index, input) in inputs.iter().enumerate().skip(start.input) {
         let offset = if index == start.input { start.offset } else { 0 };
-        let opened = input.open(options.max_expansion)?;
-        if index == start.input {
-            first = opened.again();
-        }
+        // A stream, with what was read of it before, or anything else.
+        let opened = match input.take_back() {
+            Some((read, stream)) => Err((read, stream)),
+            None => match input.open(options.max_expansion)? {
+                Opened::Stream(stream) => Err((Vec::new(), stream)),
+                opened => Ok(opened),
+            },
+        };
         let rest = match opened {
-            Opened::Stream(mut stream) => {
+            Err((mut read, mut stream)) => {
                 // A stream may not open twice: what is read here goes back.
-                let mut read = Vec::new();
                 let most = usize::try_from(options.max_record_bytes).unwrap_or(usize::MAX);
                 let bounds = (offset, most.saturating_add(1 << 20));
                 let rest = infer_stream(&mut inference, &mut stream, &mut read, bounds, raise);
                 input.put_back(read, stream);
                 rest
             }
-            opened => {
+            Ok(opened) => {
+                if index == start.input {
+                    first = opened.again();
+                }
                 let blocks = Blocks::new(opened, &buffers);
                 infer_blocks(&mut inference, blocks, offset, (&mut Asking::of(input), raise))
             }

@@ -63,11 +63,10 @@ impl<'a> Samples<'a> {
                 break;
             };
             self.opened += 1;
-            let opened = match self.first.take() {
-                Some(opened) => opened,
-                None => input.open(self.max_expansion)?,
+            let mut beginning = match self.first.take() {
+                Some(opened) => Beginning::Blocks(Blocks::new(opened, &self.buffers)),
+                None => Beginning::open(input, self.max_expansion, &self.buffers)?,
             };
-            let mut beginning = Beginning::new(input, opened, &self.buffers);
             if !beginning.fill(1).map_err(|error| input.error(error))?.0.is_empty() {
                 return Ok(Some((input, beginning)));
             }
@@ -117,11 +116,14 @@ pub(super) enum Beginning<'a> {
 }
 
 impl<'a> Beginning<'a> {
-    fn new(input: &'a Input, opened: Opened, buffers: &Arc<StepBuffers>) -> Self {
-        match opened {
+    fn open(input: &'a Input, max_expansion: u64, buffers: &Arc<StepBuffers>) -> Result<Self> {
+        if let Some((read, stream)) = input.take_back() {
+            return Ok(Self::Stream(input, read, Some(stream)));
+        }
+        Ok(match input.open(max_expansion)? {
             Opened::Stream(stream) => Self::Stream(input, Vec::new(), Some(stream)),
             opened => Self::Blocks(Blocks::new(opened, buffers)),
-        }
+        })
     }
 
     /// The first bytes, so many unless the input ends before; and whether it does.

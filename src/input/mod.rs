@@ -71,7 +71,7 @@ pub trait OpenStream: Send + Sync {
 }
 
 /// Bytes that were read, and the reader that goes on behind them.
-type Ahead = (Vec<u8>, Box<dyn Read + Send>);
+pub(crate) type Ahead = (Vec<u8>, Box<dyn Read + Send>);
 
 struct Stream {
     opener: Box<dyn OpenStream>,
@@ -262,8 +262,7 @@ impl Input {
                 Ok(Opened::Bytes(bytes.clone(), span))
             }
             Place::Stream(stream) => {
-                let ahead = stream.ahead.lock().unwrap_or_else(PoisonError::into_inner).take();
-                if let Some((read, rest)) = ahead {
+                if let Some((read, rest)) = self.take_back() {
                     return Ok(Opened::Stream(Box::new(io::Cursor::new(read).chain(rest))));
                 }
                 let stream = stream.clone();
@@ -306,6 +305,14 @@ impl Input {
         match &self.check {
             Some(check) => Ok(Box::new(Feed::start(open, check.clone())?)),
             None => open(),
+        }
+    }
+
+    /// What was [put back](Self::put_back) and would be opened next.
+    pub(crate) fn take_back(&self) -> Option<Ahead> {
+        match &self.place {
+            Place::Stream(stream) => stream.ahead.lock().unwrap_or_else(PoisonError::into_inner).take(),
+            _ => None,
         }
     }
 
