@@ -22,6 +22,7 @@ pub(crate) use self::landmark::Landmark;
 use self::position::less;
 pub(crate) use self::position::{Position, UNKNOWN};
 use self::record::{Fault, Pushed, Stop};
+pub(crate) use self::salvage::may_begin;
 use self::salvage::{Bad, Search, Searched, Verdict};
 use crate::error::{ErrorKind, Result};
 use crate::msgpack::{Broken, Cursor, Head, MAX_HEAD, Skipper};
@@ -69,6 +70,7 @@ pub struct Decoder {
     rejects: Rejects,
     /// Records since somebody asked.
     records: u64,
+    good: Good,
     /// How many bytes are looked at to find records behind damage; `None` where it is not looked for.
     look: Option<usize>,
     /// Set behind a bad record.
@@ -84,6 +86,14 @@ pub struct Decoder {
     /// Number of the last record that was bad.
     troubled: Option<u64>,
     saw_head: bool,
+}
+
+/// What became rows, without faults, since a decoder was made.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Good {
+    pub(crate) records: u64,
+    /// The bytes that these records took.
+    pub(crate) bytes: u64,
 }
 
 /// Good records that tell by themselves that they are.
@@ -128,6 +138,7 @@ impl Decoder {
             least: 0,
             rejects: Rejects::new(plan.max_rejects),
             records: 0,
+            good: Good::default(),
             look: None,
             search: None,
             searched: None,
@@ -251,7 +262,13 @@ impl Decoder {
         let records = bytes[..rows * stride].chunks_exact(stride);
         let added = self.columns.push_uniform(records, template, self.position.record)?;
         self.count(added as u64);
+        self.saw_good(added as u64, added * stride);
         Ok(added * stride)
+    }
+
+    fn saw_good(&mut self, records: u64, bytes: usize) {
+        let Good { records: before, bytes: taken } = self.good;
+        self.good = Good { records: before + records, bytes: taken + bytes as u64 };
     }
 
     /// Tells the columns how many rows may come, the input being what it is; `bytes` of it are at hand.
@@ -344,6 +361,7 @@ impl Decoder {
                 }
                 if faults.is_empty() {
                     self.leave_search();
+                    self.saw_good(1, cursor.at());
                 }
                 if template.is_some() {
                     self.template = template;
@@ -476,6 +494,11 @@ impl Decoder {
         self.position.left = self.position.left.map(|_| UNKNOWN);
         self.state = State::Start;
         self.finish(0)
+    }
+
+    /// What became rows so far.
+    pub(crate) fn good_so_far(&self) -> Good {
+        self.good
     }
 
     /// How many records there were since the last call, good or bad.

@@ -2,6 +2,7 @@
 
 mod decode;
 mod error;
+mod infer;
 mod input;
 mod inspect;
 mod ipc;

@@ -2,18 +2,18 @@
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
 
 use arrow::datatypes::SchemaRef;
 
 use crate::decode::{Decoder, Position, UNKNOWN};
 use crate::error::{Error, Result};
-use crate::input::{Blocks, Check, Damaged, Input, Opened, Span, discover, learn_sizes};
+use crate::infer::infer;
+use crate::input::{Asking, Blocks, Input, Opened, Span, discover, learn_sizes};
 use crate::msgpack::{Cursor, Head, MAX_HEAD, Skipped, Skipper};
 use crate::options::{Framing, OnError, ReadOptions};
 use crate::pool::lock;
 use crate::reader::{Reader, Shown};
-use crate::record::{Column, Findings, Inference, Inferred, Plan};
+use crate::record::{Column, Findings, Plan};
 use crate::reject::Rejects;
 
 /// Paths or buffers plus read options: lazy, can be scanned again, counted and split.
@@ -269,125 +269,6 @@ pub(crate) fn size(inputs: &[Input]) -> Result<Option<u64>> {
     inputs.iter().try_fold(Some(0), |sum: Option<u64>, input| {
         Ok(sum.zip(input.size()?).map(|(sum, size)| sum.saturating_add(size)))
     })
-}
-
-/// How much of an input inference reads at once.
-const GLANCE: usize = 64 << 10;
-
-/// What the inputs hold.
-fn infer(inputs: &[Input], options: &ReadOptions) -> Result<Findings> {
-    let mut inference = Inference::new(options);
-    let buffers = Arc::default();
-    let raise = options.on_error == OnError::Raise;
-    for input in inputs {
-        let rest = match input.open(options.max_expansion)? {
-            Opened::Stream(mut stream) => {
-                // A stream may not open twice: what is read here goes back.
-                let mut read = Vec::new();
-                let most = usize::try_from(options.max_record_bytes).unwrap_or(usize::MAX);
-                let rest =
-                    infer_stream(&mut inference, &mut stream, &mut read, most.saturating_add(1 << 20), raise);
-                input.put_back(read, stream);
-                rest
-            }
-            opened => {
-                infer_blocks(&mut inference, Blocks::new(opened, &buffers), (&mut Asking::of(input), raise))
-            }
-        };
-        match rest.map_err(|error| input.error(error))? {
-            Some(rest) => inference.next_input(rest),
-            None => break,
-        }
-    }
-    inference.findings()
-}
-
-/// Asks a few times a second whether the work on an input is to go on.
-struct Asking<'a> {
-    check: Option<&'a Check>,
-    last: Instant,
-}
-
-impl<'a> Asking<'a> {
-    fn of(input: &'a Input) -> Self {
-        Self { check: input.check(), last: Instant::now() }
-    }
-
-    fn ask(&mut self) -> std::io::Result<()> {
-        match self.check {
-            Some(check) if self.last.elapsed() >= Duration::from_millis(50) => {
-                self.last = Instant::now();
-                check()
-            }
-            _ => Ok(()),
-        }
-    }
-}
-
-/// Looks at one input; gives how many of its bytes are left and tell nothing, `None` if no other input need be looked at.
-fn infer_blocks(
-    inference: &mut Inference<'_>,
-    mut blocks: Blocks,
-    (asking, raise): (&mut Asking<'_>, bool),
-) -> std::io::Result<Option<u64>> {
-    let mut needed = MAX_HEAD;
-    loop {
-        asking.ask()?;
-        let bytes = blocks.fill(needed)?;
-        let (length, ended) = (bytes.len(), bytes.len() < needed);
-        match inference.infer(bytes, ended) {
-            Inferred::Done => return Ok(None),
-            Inferred::Unreadable => return Ok(Some(0)),
-            Inferred::Consumed(0, _) if ended => {
-                return match blocks.take_damage() {
-                    Some(damage) if raise => Err(damage),
-                    _ => Ok(Some(length as u64)),
-                };
-            }
-            Inferred::Consumed(taken, more) => {
-                blocks.consume(taken);
-                // A record that is not there in full: more of it.
-                let more = usize::try_from(more).unwrap_or(usize::MAX);
-                needed = if taken == 0 { more.max(2 * length).max(GLANCE) } else { MAX_HEAD };
-            }
-        }
-    }
-}
-
-/// The same for a stream of which no more than `most` bytes may be held.
-fn infer_stream(
-    inference: &mut Inference<'_>,
-    stream: &mut dyn std::io::Read,
-    read: &mut Vec<u8>,
-    most: usize,
-    raise: bool,
-) -> std::io::Result<Option<u64>> {
-    let (mut done, mut ended) = (0, false);
-    loop {
-        match inference.infer(&read[done..], ended) {
-            Inferred::Done => return Ok(None),
-            Inferred::Unreadable => return Ok(Some(0)),
-            Inferred::Consumed(0, _) if ended => return Ok(Some((read.len() - done) as u64)),
-            Inferred::Consumed(taken, _) => done += taken,
-        }
-        let length = read.len();
-        if length > most {
-            return Ok(None);
-        }
-        if !ended {
-            read.try_reserve(GLANCE).map_err(|_| std::io::ErrorKind::OutOfMemory)?;
-            read.resize(length + GLANCE, 0);
-            let more = stream.read(&mut read[length..]);
-            read.truncate(length + more.as_ref().unwrap_or(&0));
-            match more {
-                Ok(0) => ended = true,
-                // The scan will come to it as well.
-                Err(error) if !raise && Damaged::of(&error).is_some() => ended = true,
-                Err(error) if error.kind() != std::io::ErrorKind::Interrupted => return Err(error),
-                _ => {}
-            }
-        }
-    }
 }
 
 /// Cuts an input into `parts` of about equal size, between records. What cannot be cut stays in one piece: a stream, what is compressed, and an

@@ -217,7 +217,9 @@ fn case() -> impl Strategy<Value = Case> {
 
 impl Case {
     fn options(&self) -> ReadOptions {
+        // Bare vectors, whatever else there is more of.
         let options = ReadOptions::new()
+            .with_vector("vector")
             .with_framing(Framing::Sequence)
             .with_raw_dtype(self.reading.raw.parse().unwrap())
             .with_dtype(self.reading.dtype)
@@ -255,10 +257,14 @@ impl Case {
     }
 
     fn naive(&self, files: &[(String, Vec<u8>)]) -> Option<Naive> {
-        let dim = if self.infer {
-            naive::infer(files, &self.reading, self.max_record_bytes)?
-        } else {
-            DIM as usize
+        let dim = match (self.infer, self.on_error) {
+            (false, _) => DIM as usize,
+            (true, OnError::Raise) => naive::infer(files, &self.reading, self.max_record_bytes)?,
+            // That of the many, which is not for this decoder to tell.
+            (true, _) => {
+                let inputs = files.iter().map(|(name, bytes)| Input::bytes(name, bytes.clone()));
+                Source::new(inputs.collect(), self.options()).ok()?.dim()?
+            }
         };
         let nulls = self.on_error == OnError::Null;
         let decode = if self.on_error == OnError::Raise { naive::decode } else { naive::salvage };

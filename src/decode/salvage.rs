@@ -91,7 +91,7 @@ pub(super) fn is_container(byte: u8) -> bool {
 }
 
 /// False for the first bytes of what is never a record: numbers, booleans, nil.
-pub(super) fn may_begin(byte: u8) -> bool {
+pub(crate) fn may_begin(byte: u8) -> bool {
     matches!(byte, 0x80..=0xbf | 0xc4..=0xc9 | 0xd4..=0xdf)
 }
 

@@ -1,5 +1,6 @@
 //! Where bytes come from: paths, globs, directories, URLs, standard input, buffers and streams. The only room that opens inputs.
 
+mod asking;
 mod blocks;
 mod compressed;
 mod discover;
@@ -16,6 +17,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 
+pub(crate) use asking::Asking;
 pub(crate) use blocks::{Blocks, StepBuffers};
 use compressed::{Codec, MAGIC};
 pub(crate) use compressed::{Damaged, Decompressed};
@@ -69,7 +71,7 @@ pub trait OpenStream: Send + Sync {
 }
 
 /// Bytes that were read, and the reader that goes on behind them.
-type Ahead = (Vec<u8>, Box<dyn Read + Send>);
+pub(crate) type Ahead = (Vec<u8>, Box<dyn Read + Send>);
 
 struct Stream {
     opener: Box<dyn OpenStream>,
@@ -260,8 +262,7 @@ impl Input {
                 Ok(Opened::Bytes(bytes.clone(), span))
             }
             Place::Stream(stream) => {
-                let ahead = stream.ahead.lock().unwrap_or_else(PoisonError::into_inner).take();
-                if let Some((read, rest)) = ahead {
+                if let Some((read, rest)) = self.take_back() {
                     return Ok(Opened::Stream(Box::new(io::Cursor::new(read).chain(rest))));
                 }
                 let stream = stream.clone();
@@ -304,6 +305,14 @@ impl Input {
         match &self.check {
             Some(check) => Ok(Box::new(Feed::start(open, check.clone())?)),
             None => open(),
+        }
+    }
+
+    /// What was [put back](Self::put_back) and would be opened next.
+    pub(crate) fn take_back(&self) -> Option<Ahead> {
+        match &self.place {
+            Place::Stream(stream) => stream.ahead.lock().unwrap_or_else(PoisonError::into_inner).take(),
+            _ => None,
         }
     }
 
@@ -353,6 +362,17 @@ pub(crate) enum Opened {
     Compressed(Decompressed, Option<Arc<OpenFile>>),
     /// Can be read once, and may have to be waited for.
     Stream(Box<dyn Read + Send>),
+}
+
+impl Opened {
+    /// The same once more, where it need not be opened again.
+    pub(crate) fn again(&self) -> Option<Self> {
+        match self {
+            Self::File(file, span) => Some(Self::File(file.clone(), *span)),
+            Self::Bytes(bytes, span) => Some(Self::Bytes(bytes.clone(), *span)),
+            Self::Compressed(..) | Self::Stream(_) => None,
+        }
+    }
 }
 
 /// The first bytes of a stream, enough to tell what they are unless there are no more.

@@ -89,6 +89,12 @@ impl<'a> Inference<'a> {
         }
     }
 
+    /// Begins among the records, behind the head of the array or map that holds them, if one does.
+    pub(crate) fn inside(framing: Framing, options: &'a ReadOptions) -> Self {
+        let left = if framing == Framing::Sequence { None } else { Some(u64::MAX) };
+        Self { framing, left, ..Self::new(options) }
+    }
+
     fn is_done(&self) -> bool {
         let limit = self.options.infer_records;
         self.layout == Some(Layout::Vector) && self.framing != Framing::Map

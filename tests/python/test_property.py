@@ -114,7 +114,9 @@ def test_the_rows_and_the_rejects_are_those_of_a_naive_decoder(
     parts = [FIRST + parts[0], *parts[1:]]
     expected = [(naive if policy == "raise" else salvage)(part) for part in parts]
     inputs = list(as_inputs(parts, kinds, random, tmp_path))
-    source = vecpack.scan(inputs, dim=DIM, on_error=policy, threads=threads, batch_rows=batch_rows, max_rejects=10**6)
+    # Bare vectors, whatever else there is more of.
+    options = {"dim": DIM, "vector": "vector", "on_error": policy, "threads": threads, "batch_rows": batch_rows}
+    source = vecpack.scan(inputs, **options, max_rejects=10**6)
     bad = [reject for _, found in expected for reject in found]
     if policy == "raise" and bad:
         with pytest.raises(vecpack.DecodeError) as caught:
@@ -143,7 +145,8 @@ def test_the_rows_and_the_rejects_are_those_of_a_naive_decoder(
 def test_any_split_is_the_whole(tmp_path, parts, number, kinds):
     parts = [FIRST + parts[0], *parts[1:]]
     expected = [salvage(part) for part in parts]
-    source = vecpack.scan(list(as_inputs(parts, kinds, None, tmp_path)), dim=DIM, on_error="skip", max_rejects=10**6)
+    inputs = list(as_inputs(parts, kinds, None, tmp_path))
+    source = vecpack.scan(inputs, dim=DIM, vector="vector", on_error="skip", max_rejects=10**6)
     split = source.split(number)
     assert len(split) == number
     found = b"".join(matrix(part).tobytes() for part in split)

@@ -106,7 +106,9 @@ fn vectors_agree_with_the_naive_decoder(file: &[u8], choices: &mut Choices<'_>) 
     let nulls = on_error == OnError::Null;
     let plain = Vectors::expected(naive::decode(&files, dim, &reading, nulls, most), on_error);
     let [(_, bytes)] = &files;
+    // Bare vectors, whatever else there is more of.
     let mut options = ReadOptions::new()
+        .with_vector("vector")
         .with_framing(Framing::Sequence)
         .with_dim(dim as u32)
         .with_raw_dtype(reading.raw.parse().expect("a type"))

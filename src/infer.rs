@@ -1,0 +1,293 @@
+//! What the inputs hold: inference over their first records and, where bad ones are left out, whether these are like the others.
+//!
+//! The first record of the first input may be damaged, or all of that input be something else. So the start of the inputs is decoded by
+//! what was found. If most of it can be, that is all. Otherwise inference begins at other places as well, and what can be decoded best
+//! wins.
+
+mod candidates;
+mod contradicted;
+mod sample;
+mod trial;
+
+use std::io;
+use std::sync::Arc;
+
+use self::candidates::{Candidate, Candidates};
+use self::contradicted::is_contradicted;
+use self::sample::Samples;
+use self::trial::{Tally, Trial};
+use crate::error::Result;
+use crate::input::{Asking, Blocks, Damaged, Input, Opened};
+use crate::msgpack::{Head, MAX_HEAD};
+use crate::options::{Framing, OnError, ReadOptions};
+use crate::record::{Findings, Inference, Inferred, Plan};
+use crate::text::printable;
+
+/// How much of an input inference reads at once.
+const GLANCE: usize = 64 << 10;
+
+/// So many rows more make another guess the better one: a few odd records in front of a file are no damage.
+const MARGIN: u64 = 3;
+
+/// Where inference begins.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+struct Start {
+    input: usize,
+    offset: usize,
+    /// How records lie there, where this is a place among them: behind the head of what holds them.
+    inside: Option<Framing>,
+}
+
+impl Start {
+    fn inference(self, options: &ReadOptions) -> Inference<'_> {
+        match self.inside {
+            None => Inference::new(options),
+            Some(framing) => Inference::inside(framing, options),
+        }
+    }
+
+    /// What was found from here on, which then says so.
+    fn told(self, findings: Findings, inputs: &[Input], options: &ReadOptions) -> Findings {
+        let name = inputs.get(self.input).map_or("", |input| input.name());
+        let place = format!("byte {} of {}", self.offset, printable(name));
+        let framing_from = match (options.framing, self.inside) {
+            (Framing::Auto, None) => format!("{}, in {}", findings.framing_from, printable(name)),
+            (Framing::Auto, Some(Framing::Sequence)) => {
+                format!("records follow one another from {place} on")
+            }
+            (Framing::Auto, Some(framing)) => {
+                format!(
+                    "the first object is of the kind {}, and its records begin at {place}",
+                    framing.as_str()
+                )
+            }
+            _ => findings.framing_from,
+        };
+        let layout_from = format!(
+            "{}, counted from {place} on: what comes before is not like most of the rest",
+            findings.layout_from
+        );
+        Findings { framing_from, layout_from, ..findings }
+    }
+}
+
+/// What the inputs hold.
+pub(crate) fn infer(inputs: &[Input], options: &ReadOptions) -> Result<Findings> {
+    let (found, is_confirmed) = decide(inputs, options)?;
+    match found {
+        // Once the framing is known, all else is what it would have been if it had been told.
+        Ok(findings) if options.framing == Framing::Auto && !is_confirmed => {
+            let options = options.clone().with_framing(findings.framing);
+            let (told, _) = decide(inputs, &options)?;
+            let framing_from = findings.framing_from.clone();
+            Ok(told.map_or(findings, |told| Findings { framing_from, ..told }))
+        }
+        found => found,
+    }
+}
+
+/// What the inputs hold, and whether that is what inference finds from the first byte on, without doubt.
+fn decide(inputs: &[Input], options: &ReadOptions) -> Result<(Result<Findings>, bool)> {
+    let (found, opened) = infer_from(Start::default(), inputs, options)?;
+    let (false, Some(first)) = (options.on_error == OnError::Raise, inputs.first()) else {
+        return Ok((found, true));
+    };
+    let found = found.and_then(|findings| Plan::new(&findings, options).map(|_| findings));
+    let mut samples = Samples::new(inputs, opened, options);
+    let mut tally = Tally::default();
+    match &found {
+        Ok(findings) if is_confirmed(findings, &mut samples, &mut tally, options)? => {
+            return Ok((found, true));
+        }
+        Ok(_) => {}
+        Err(_) => samples.take_all()?,
+    }
+    let samples = samples.into_taken();
+    let candidates = Candidates::new(&samples, found.as_ref().ok(), options);
+    let mut asking = Asking::of(first);
+    let best = candidates.best(&mut asking).map_err(|error| first.error(error))?;
+    let is_better = |best: &Candidate| match &found {
+        // An array of records whose first one is damaged reads as well as a bad record in front of others, but in other inputs.
+        Ok(findings) if findings.framing == Framing::Sequence && best.findings.framing == Framing::Array => {
+            best.tally.rows >= MARGIN && best.tally.is_close_to(&tally)
+        }
+        Ok(_) => best.tally.rows >= tally.rows + MARGIN,
+        Err(_) => best.tally.is_convincing(),
+    };
+    let Some(best) = best.filter(is_better) else { return Ok((found, false)) };
+    // From there on, the same as it would have been from the first byte.
+    let (whole, _) = infer_from(best.start, inputs, options)?;
+    let is_as_good = |whole: &Findings| {
+        trial::tally(whole, &samples, options).is_some_and(|tally| tally.bytes >= best.tally.bytes)
+    };
+    let findings = whole.ok().filter(is_as_good).unwrap_or(best.findings);
+    Ok((Ok(best.start.told(findings, inputs, options)), false))
+}
+
+/// Decodes the start of the inputs, as many as it takes, and tells whether they are what was found. What can be decoded is in `tally`
+/// if they are not.
+fn is_confirmed(
+    findings: &Findings,
+    samples: &mut Samples<'_>,
+    tally: &mut Tally,
+    options: &ReadOptions,
+) -> Result<bool> {
+    let plan = trial::plan(findings, options)?;
+    let is_told = options.framing != Framing::Auto;
+    // An array or map that is none of records may end soon.
+    let may_end = !is_told && findings.framing != Framing::Sequence;
+    let mut is_doubtful = false;
+    while let Some((input, mut start)) = samples.begin()? {
+        let mut trial = Trial::new(&plan, input.name())?;
+        for size in sample::SIZES {
+            let (bytes, ended) = start.fill(size).map_err(|error| input.error(error))?;
+            let is_last = ended || size == sample::SIZE;
+            let contradicted =
+                if samples.is_first() { is_contradicted(findings, bytes, options) } else { Ok(false) };
+            if contradicted == Ok(true) {
+                samples.take(start)?;
+                samples.take_all()?;
+                return Ok(false);
+            }
+            trial.decode(bytes, is_last)?;
+            let is_most = tally.and(trial.tally()).is_most();
+            // The first record may as well be an array of records.
+            is_doubtful |= !is_told && samples.is_first() && is_array(bytes) && trial.begins_badly();
+            if is_last {
+                break;
+            }
+            if is_most && !may_end && !is_doubtful && contradicted.is_ok() {
+                return Ok(true);
+            }
+        }
+        let sample = samples.take(start)?;
+        *tally = tally.and(trial.finish(sample)?);
+        if tally.is_most() && !is_doubtful {
+            return Ok(true);
+        }
+    }
+    Ok(tally.is_all())
+}
+
+fn is_array(bytes: &[u8]) -> bool {
+    matches!(Head::read(bytes), Ok((Head::Array(_), _)))
+}
+
+/// What inference finds from a place on, and what it opened first, if that can be read again.
+fn infer_from(
+    start: Start,
+    inputs: &[Input],
+    options: &ReadOptions,
+) -> Result<(Result<Findings>, Option<Opened>)> {
+    let mut inference = start.inference(options);
+    let mut first = None;
+    let buffers = Arc::default();
+    let raise = options.on_error == OnError::Raise;
+    for (index, input) in inputs.iter().enumerate().skip(start.input) {
+        let offset = if index == start.input { start.offset } else { 0 };
+        // A stream, with what was read of it before, or anything else.
+        let opened = match input.take_back() {
+            Some((read, stream)) => Err((read, stream)),
+            None => match input.open(options.max_expansion)? {
+                Opened::Stream(stream) => Err((Vec::new(), stream)),
+                opened => Ok(opened),
+            },
+        };
+        let rest = match opened {
+            Err((mut read, mut stream)) => {
+                // A stream may not open twice: what is read here goes back.
+                let most = usize::try_from(options.max_record_bytes).unwrap_or(usize::MAX);
+                let bounds = (offset, most.saturating_add(1 << 20));
+                let rest = infer_stream(&mut inference, &mut stream, &mut read, bounds, raise);
+                input.put_back(read, stream);
+                rest
+            }
+            Ok(opened) => {
+                if index == start.input {
+                    first = opened.again();
+                }
+                let blocks = Blocks::new(opened, &buffers);
+                infer_blocks(&mut inference, blocks, offset, (&mut Asking::of(input), raise))
+            }
+        };
+        match rest.map_err(|error| input.error(error))? {
+            Some(rest) => inference.next_input(rest),
+            None => break,
+        }
+    }
+    Ok((inference.findings(), first))
+}
+
+/// Looks at one input from `offset` on; gives how many of its bytes are left and tell nothing, `None` if no other input need be
+/// looked at.
+fn infer_blocks(
+    inference: &mut Inference<'_>,
+    mut blocks: Blocks,
+    offset: usize,
+    (asking, raise): (&mut Asking<'_>, bool),
+) -> io::Result<Option<u64>> {
+    let passed = blocks.fill(offset)?.len().min(offset);
+    blocks.consume(passed);
+    let mut needed = MAX_HEAD;
+    loop {
+        asking.ask()?;
+        let bytes = blocks.fill(needed)?;
+        let (length, ended) = (bytes.len(), bytes.len() < needed);
+        match inference.infer(bytes, ended) {
+            Inferred::Done => return Ok(None),
+            Inferred::Unreadable => return Ok(Some(0)),
+            Inferred::Consumed(0, _) if ended => {
+                return match blocks.take_damage() {
+                    Some(damage) if raise => Err(damage),
+                    _ => Ok(Some(length as u64)),
+                };
+            }
+            Inferred::Consumed(taken, more) => {
+                blocks.consume(taken);
+                // A record that is not there in full: more of it.
+                let more = usize::try_from(more).unwrap_or(usize::MAX);
+                needed = if taken == 0 { more.max(2 * length).max(GLANCE) } else { MAX_HEAD };
+            }
+        }
+    }
+}
+
+/// The same for a stream of which no more than `most` bytes may be held.
+fn infer_stream(
+    inference: &mut Inference<'_>,
+    stream: &mut dyn io::Read,
+    read: &mut Vec<u8>,
+    (offset, most): (usize, usize),
+    raise: bool,
+) -> io::Result<Option<u64>> {
+    let (mut done, mut ended) = (offset, false);
+    loop {
+        if let Some(rest) = read.get(done..) {
+            match inference.infer(rest, ended) {
+                Inferred::Done => return Ok(None),
+                Inferred::Unreadable => return Ok(Some(0)),
+                Inferred::Consumed(0, _) if ended => return Ok(Some(rest.len() as u64)),
+                Inferred::Consumed(taken, _) => done += taken,
+            }
+        } else if ended {
+            return Ok(Some(0));
+        }
+        let length = read.len();
+        if length > most {
+            return Ok(None);
+        }
+        if !ended {
+            read.try_reserve(GLANCE).map_err(|_| io::ErrorKind::OutOfMemory)?;
+            read.resize(length + GLANCE, 0);
+            let more = stream.read(&mut read[length..]);
+            read.truncate(length + more.as_ref().unwrap_or(&0));
+            match more {
+                Ok(0) => ended = true,
+                // The scan will come to it as well.
+                Err(error) if !raise && Damaged::of(&error).is_some() => ended = true,
+                Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
+                _ => {}
+            }
+        }
+    }
+}

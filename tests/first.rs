@@ -1,0 +1,336 @@
+//! A damaged first record, or a first input that is something else, does not decide what the inputs are.
+
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use arrow::datatypes::{DataType, Field, SchemaRef};
+use fastrand::Rng;
+use vecpack::{Framing, Input, OnError, ReadOptions, Source, Watch, inspect};
+
+use self::support::{Note, Pieces, Row, drain, record, row};
+
+const DIM: usize = 64;
+const COUNT: usize = 150;
+
+/// Numbers as vectors have them.
+fn vector(number: usize, dim: usize) -> Vec<f32> {
+    let mut rng = Rng::with_seed(number as u64);
+    (0..dim).map(|_| rng.f32() - 0.5).collect()
+}
+
+fn singles(number: usize) -> Vec<u8> {
+    let numbers = vector(number, DIM).into_iter().flat_map(|x| [&[0xca][..], &x.to_be_bytes()].concat());
+    [0xdc, 0, DIM as u8].into_iter().chain(numbers).collect()
+}
+
+fn doubles(number: usize) -> Vec<u8> {
+    let double = |x: f32| [&[0xcb][..], &f64::from(x).to_be_bytes()].concat();
+    [0xdc, 0, DIM as u8].into_iter().chain(vector(number, DIM).into_iter().flat_map(double)).collect()
+}
+
+fn bytes(number: usize) -> Vec<u8> {
+    record(&vector(number, DIM))
+}
+
+fn positional(number: usize) -> Vec<u8> {
+    [&[0x92, 0xce][..], &(number as u32).to_be_bytes(), &bytes(number)].concat()
+}
+
+fn map(number: usize) -> Vec<u8> {
+    let id = (number as u32).to_be_bytes();
+    [&[0x82, 0xa2, b'i', b'd', 0xce][..], &id, b"\xa6vector", &bytes(number)].concat()
+}
+
+type Shape = fn(usize) -> Vec<u8>;
+
+const SHAPES: [(&str, Shape); 5] =
+    [("bytes", bytes), ("singles", singles), ("doubles", doubles), ("positional", positional), ("map", map)];
+
+fn records(shape: Shape, numbers: std::ops::Range<usize>) -> Vec<u8> {
+    numbers.flat_map(shape).collect()
+}
+
+/// The head of an array of so many records; none for a sequence.
+fn head(framing: Framing) -> Vec<u8> {
+    match framing {
+        Framing::Array => [&[0xdd][..], &(COUNT as u32).to_be_bytes()].concat(),
+        _ => Vec::new(),
+    }
+}
+
+fn options() -> ReadOptions {
+    ReadOptions::new().with_on_error(OnError::Skip).with_max_rejects(usize::MAX).with_threads(1)
+}
+
+fn all(numbers: std::ops::Range<usize>) -> Vec<Row> {
+    numbers.map(|number| row(&vector(number, DIM))).collect()
+}
+
+struct Found {
+    schema: SchemaRef,
+    framing: Framing,
+    rows: Vec<Row>,
+    notes: Vec<Note>,
+}
+
+fn found(inputs: Vec<Input>, options: ReadOptions) -> Found {
+    let source = Source::new(inputs, options).unwrap();
+    // Only the vectors, as they are what is compared.
+    let column = source.schema().fields().iter().position(|field| field.data_type().is_nested()).unwrap();
+    let name = source.schema().field(column).name().clone();
+    let scan = drain(source.select([name]).unwrap().reader().unwrap());
+    assert!(scan.error.is_none(), "{:?}", scan.error);
+    Found { schema: source.schema(), framing: source.framing(), rows: scan.rows, notes: scan.notes }
+}
+
+fn input(bytes: impl Into<Vec<u8>>) -> Input {
+    Input::bytes("records", bytes.into())
+}
+
+fn clean(shape: Shape, framing: Framing, options: &ReadOptions) -> Found {
+    found(vec![input([head(framing), records(shape, 0..COUNT)].concat())], options.clone())
+}
+
+/// Reads damaged records as they were found to be without damage, and gives how many rows are not there. No others are.
+fn lost(bytes: Vec<u8>, clean: &Found, options: &ReadOptions, what: &str) -> usize {
+    let damaged = Source::new(vec![input(bytes.clone())], options.clone());
+    assert!(damaged.is_ok(), "{what}: {}", damaged.unwrap_err());
+    let damaged = found(vec![input(bytes)], options.clone());
+    // A damaged key is a key more, and an integer may have become a float.
+    for field in clean.schema.fields() {
+        let known = damaged.schema.field_with_name(field.name());
+        let is_alike = |known: &Field| known == &**field || field.data_type() == &DataType::Int64;
+        assert!(known.is_ok_and(is_alike), "{what}: {} in {}", field, damaged.schema);
+    }
+    assert_eq!(damaged.framing, clean.framing, "{what}");
+    let there = damaged.rows.iter().filter(|row| clean.rows.contains(row)).count();
+    assert!(damaged.rows.len() <= there + 1, "{what}: {} rows that are none", damaged.rows.len() - there);
+    clean.rows.len() - there
+}
+
+fn both_dims() -> [ReadOptions; 2] {
+    [options(), options().with_dim(DIM as u32)]
+}
+
+#[test]
+fn a_flipped_bit_in_the_first_record_costs_few_rows() {
+    for (name, shape) in SHAPES {
+        for framing in [Framing::Sequence, Framing::Array] {
+            let (head, rest) = (head(framing), records(shape, 0..COUNT));
+            for options in both_dims() {
+                let clean = clean(shape, framing, &options);
+                for bit in 0..32 {
+                    let mut bytes = [&head[..], &rest].concat();
+                    bytes[head.len() + bit / 8] ^= 1 << (bit % 8);
+                    let what = format!("{name}, {framing:?}, bit {bit}, dim {:?}", options.dim);
+                    let lost = lost(bytes, &clean, &options, &what);
+                    // An array counts: a record that falls to pieces costs some at its end.
+                    let most = if framing == Framing::Array { 4 } else { 2 };
+                    assert!(lost <= most, "{what}: {lost} rows lost");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn damage_at_the_start_costs_the_records_that_it_hits() {
+    let mut rng = Rng::with_seed(7);
+    let noise: Vec<u8> = (0..4096).map(|_| rng.u8(..)).collect();
+    let text: Vec<u8> = b"Traceback: most recent call last: ".iter().copied().cycle().take(4096).collect();
+    for (name, shape) in SHAPES {
+        let rest = records(shape, 0..COUNT);
+        let length = shape(0).len();
+        for (kind, damage) in [
+            ("zeros", vec![0; 4096]),
+            ("0xff", vec![0xff; 4096]),
+            ("noise", noise.clone()),
+            ("text", text.clone()),
+        ] {
+            let most = 4096 / length + 3;
+            for options in both_dims() {
+                let what = format!("{name}, {kind}, dim {:?}", options.dim);
+                let clean = clean(shape, Framing::Sequence, &options);
+                let over = [&damage[..], &rest[4096..]].concat();
+                let lost_over = lost(over, &clean, &options, &what);
+                assert!(lost_over <= most, "{what}: {lost_over} rows lost");
+                let before = [&damage[..], &rest].concat();
+                let lost_before = lost(before, &clean, &options, &what);
+                assert!(lost_before <= 2, "{what} in front: {lost_before} rows lost");
+            }
+        }
+        for cut in [1, 2, length / 2, length - 1, length + length / 3] {
+            for options in both_dims() {
+                let what = format!("{name}, cut {cut}, dim {:?}", options.dim);
+                let clean = clean(shape, Framing::Sequence, &options);
+                let lost = lost(rest[cut..].to_vec(), &clean, &options, &what);
+                assert!(lost <= cut / length + 2, "{what}: {lost} rows lost");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_first_input_that_is_no_records_costs_itself_alone() {
+    let mut rng = Rng::with_seed(8);
+    let noise: Vec<u8> = (0..300_000).map(|_| rng.u8(..)).collect();
+    for (name, shape) in SHAPES {
+        let mut wrong = shape(0);
+        let at = wrong.len() - 4 * DIM - 1;
+        match name {
+            "singles" | "doubles" => wrong[2] ^= 4,
+            _ => wrong[at] ^= 4,
+        }
+        let short = record(&vector(0, DIM - 1));
+        let text = b"Vectors of the first of May\n".repeat(40);
+        for (kind, first) in [
+            ("noise", noise.clone()),
+            ("little noise", noise[..500].to_vec()),
+            ("nothing", Vec::new()),
+            ("a record that is too short", short),
+            ("a record with a wrong length", wrong),
+            ("text", text),
+            ("zeros", vec![0; 4096]),
+        ] {
+            for one_a_file in [false, true] {
+                for options in both_dims() {
+                    let what = format!("{name}, {kind}, dim {:?}, one a file: {one_a_file}", options.dim);
+                    let mut inputs = vec![input(first.clone())];
+                    match one_a_file {
+                        false => inputs.extend((0..4).map(|n| input(records(shape, 20 * n..20 * n + 20)))),
+                        true => inputs.extend((0..80).map(|number| input(shape(number)))),
+                    }
+                    let clean = found(inputs[1..].to_vec(), options.clone());
+                    let source = Source::new(inputs.clone(), options.clone());
+                    assert!(source.is_ok(), "{what}: {}", source.unwrap_err());
+                    let found = found(inputs, options);
+                    assert_eq!(found.schema, clean.schema, "{what}");
+                    let rows: Vec<_> =
+                        found.rows.into_iter().filter(|row| clean.rows.contains(row)).collect();
+                    assert!(rows == clean.rows, "{what}: {} rows", rows.len());
+                }
+            }
+        }
+    }
+}
+
+/// What is found does not depend on how the bytes come, nor do rows and rejects.
+#[test]
+fn streams_parts_and_threads_agree_about_what_is_behind_a_damaged_first_record() {
+    for (name, shape) in SHAPES {
+        let mut bytes = records(shape, 0..COUNT);
+        bytes[..200].fill(0);
+        let expected = found(vec![input(bytes.clone())], options());
+        assert!(expected.rows.ends_with(&all(3..COUNT)), "{name}");
+        for sizes in [vec![700, 13, 60_000], vec![1], vec![1 << 20]] {
+            for threads in [1, 2] {
+                let pieces = Pieces { bytes: bytes.clone().into(), sizes: sizes.clone() };
+                let stream = Input::stream("records", pieces);
+                let found = found(vec![stream], options().with_threads(threads));
+                assert_eq!(found.schema, expected.schema, "{name}");
+                assert!(found.rows == expected.rows, "{name}");
+                assert_eq!(found.notes, expected.notes, "{name}");
+            }
+        }
+        let source = Source::new(vec![input(bytes)], options().with_threads(2)).unwrap();
+        let column = source.schema().fields().iter().position(|field| field.data_type().is_nested()).unwrap();
+        let source = source.select([source.schema().field(column).name()]).unwrap();
+        let (mut rows, mut notes) = (Vec::new(), Vec::new());
+        for part in source.split(3).unwrap() {
+            let scan = drain(part.reader().unwrap());
+            rows.extend(scan.rows);
+            notes.extend(scan.notes);
+        }
+        assert!(rows == expected.rows, "{name}");
+        assert_eq!(notes, expected.notes, "{name}");
+    }
+}
+
+/// One record among the first ones with another key makes no column, without which all others would be bad.
+#[test]
+fn a_damaged_key_costs_one_record() {
+    for bad in [0, 1, 40, 140] {
+        let mut bytes = records(map, 0..COUNT);
+        bytes[bad * map(0).len() + 11] ^= 4;
+        let found = found(vec![input(bytes)], options());
+        let expected: Vec<Row> = [all(0..bad), all(bad + 1..COUNT)].concat();
+        assert!(found.rows == expected, "{bad}: {} rows", found.rows.len());
+    }
+}
+
+/// Of bare vectors of several dimensions the first one decides under `raise`, else the many.
+#[test]
+fn a_first_vector_that_is_unlike_all_others_decides_under_raise_alone() {
+    let bytes = [record(&vector(0, 8)), records(bytes, 1..100)].concat();
+    let raise = Source::new(vec![input(bytes.clone())], ReadOptions::new()).unwrap();
+    assert_eq!(raise.dim(), Some(8));
+    for on_error in [OnError::Skip, OnError::Null] {
+        let source = Source::new(vec![input(bytes.clone())], options().with_on_error(on_error)).unwrap();
+        assert_eq!(source.dim(), Some(DIM));
+    }
+}
+
+#[test]
+fn what_was_found_from_the_first_record_on_stays_where_others_are_no_better() {
+    let few = [record(&vector(0, 8)), records(bytes, 1..3)].concat();
+    let half: Vec<u8> = (0..400).flat_map(|number| record(&vector(number, 8 + number % 2))).collect();
+    let rows = [record(&vector(0, 8)), record(&vector(1, 8)), record(&vector(2, 8)), bytes(3)].concat();
+    for bytes in [few, half, rows] {
+        assert_eq!(Source::new(vec![input(bytes)], options()).unwrap().dim(), Some(8));
+    }
+    for inputs in [Vec::new(), vec![input([])], vec![input([]); 300]] {
+        let error = Source::new(inputs.clone(), options()).unwrap_err();
+        assert!(error.to_string().contains("hold no record"), "{error}");
+        assert_eq!(Source::new(inputs, options().with_dim(8)).unwrap().dim(), Some(8));
+    }
+    // Text and maps without vectors are no vectors.
+    let words: Vec<u8> = (0..500).flat_map(|_| *b"\x93\xa4abcd\xa4efgh\xa4ijkl").collect();
+    assert!(Source::new(vec![input(words)], options()).is_err());
+}
+
+#[test]
+fn what_is_told_stays() {
+    let mut bytes = records(map, 0..COUNT);
+    bytes[0] = 0x04;
+    let told = options().with_vector("vector").with_columns(["vector"]).with_framing(Framing::Sequence);
+    let source = Source::new(vec![input(bytes.clone())], told).unwrap();
+    assert_eq!(source.schema().fields().len(), 1);
+    assert_eq!(source.count_rows().unwrap(), COUNT as u64 - 1);
+    let error = Source::new(vec![input(bytes)], options().with_vector("nothing")).unwrap_err();
+    assert!(error.to_string().contains("nothing"), "{error}");
+}
+
+#[test]
+fn inspect_tells_from_where_on_records_were_looked_at() {
+    let mut damaged = records(bytes, 0..COUNT);
+    damaged[0] = 0x04;
+    let found = inspect(vec![input(damaged)], ReadOptions::new(), Watch::default()).unwrap();
+    assert_eq!(found.rows, COUNT as u64 - 1);
+    let place = format!("byte {} of records on", bytes(0).len());
+    assert!(found.framing_from.contains(&place), "{}", found.framing_from);
+    assert!(found.layout_from.contains(&place), "{}", found.layout_from);
+}
+
+/// An array's head in front of a sequence: what is behind as many records tells.
+#[test]
+fn a_head_in_front_of_the_first_record_costs_as_many_records_as_it_says_at_the_most() {
+    let heads: [(&[u8], usize); 8] = [
+        (&[0x91], 1),
+        (&[0x9f], 15),
+        (&[0x8f], 30),
+        (&[0xdc, 0, 16], 16),
+        (&[0xdd, 0, 0, 0, 100], 100),
+        (&[0xdc, 0xff, 0xff], 0),
+        (&[0xdf, 0xff, 0xff, 0xff, 0xff], 0),
+        (&[0xc6, 0xff, 0xff, 0xff, 0xff], 0),
+    ];
+    for (head, most) in heads {
+        for options in both_dims() {
+            let bytes = [head, &records(bytes, 0..COUNT)].concat();
+            let what = format!("{head:02x?}, dim {:?}", options.dim);
+            let found = found(vec![input(bytes)], options);
+            assert!(found.rows.ends_with(&all(most..COUNT)), "{what}: {} rows", found.rows.len());
+        }
+    }
+}
