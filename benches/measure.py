@@ -28,6 +28,8 @@ class Contestant:
     """Does the same once, untimed, and raises `WrongResultError` unless the outcome is exactly right."""
     clean_up: Callable[[], None] = _nothing
     """Comes before and after every run, untimed: removes what it writes, or an interrupted one left."""
+    prepare: Callable[[], object] = _nothing
+    """Comes right before every run, untimed. What it returns is freed before the clock starts."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,7 @@ def measure(table: Table, rounds: int, progress: Callable[[str], None]) -> dict[
         progress(f"{table.name}: round {number} of {rounds}" if number else f"{table.name}: warming up")
         for contestant in table.contestants:
             contestant.clean_up()
+            contestant.prepare()
             gc.collect()  # the garbage of the others is not this one's to collect
             seconds = _time(contestant.run)
             contestant.clean_up()

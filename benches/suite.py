@@ -319,7 +319,9 @@ def _opened(sample: Sample, name: str, title: str, zstd: bool) -> Table:
                 expect_same([run()], expected)
 
         kind: Kind = "vecpack" if writer == "vecpack" else "peer"
-        return Contestant(f"{reader} reads what {writer} writes", kind, run, check)
+        # As in a program that reads file after file: what the other readers left of the caches and of the allocators' memory would
+        # say nothing about the files.
+        return Contestant(f"{reader} reads what {writer} writes", kind, run, check, prepare=run)
 
     contestants = [reads(reader, writer) for reader in readers for writer in files]
     return Table(name, title, _shape([sample]), sample.size, 1, 7, contestants)
