@@ -5,6 +5,7 @@
 use super::super::Position;
 use super::*;
 use crate::options::ReadOptions;
+use crate::record::Inference;
 
 const DIM: usize = 16;
 
@@ -17,14 +18,25 @@ fn lie(head: &[u8]) -> Vec<u8> {
     [head, &(0..4).flat_map(good).collect::<Vec<u8>>()].concat()
 }
 
+/// A record with fields.
+fn fields(number: usize) -> Vec<u8> {
+    [&[0x82, 0xa1, b'i', number as u8 % 128, 0xa1, b'v'][..], &good(number)].concat()
+}
+
+fn decoder(input: &[u8]) -> Decoder {
+    let options = ReadOptions::new().with_on_error(OnError::Skip).with_max_rejects(1).with_infer_records(10);
+    let mut inference = Inference::new(&options);
+    inference.infer(input, true);
+    let plan = Plan::new(&inference.findings().unwrap(), &options).unwrap();
+    let place = Position::start(plan.framing);
+    Decoder::with_plan(plan.into()).unwrap().salvaging().at(&"".into(), place, None)
+}
+
 /// Good records and then `bytes` of a `piece` again and again: how many bytes were looked at, and how many rejects that were.
-fn looked(piece: &[u8], bytes: usize) -> (u64, u64) {
-    let options = ReadOptions::new().with_on_error(OnError::Skip).with_max_rejects(1);
+fn looked(good: fn(usize) -> Vec<u8>, piece: &[u8], bytes: usize) -> (u64, u64) {
     let mut input: Vec<u8> = (0..100).flat_map(good).collect();
     input.extend(piece.repeat(bytes / piece.len()));
-    let plan = Plan::of_vectors(DIM as u32, &options).unwrap();
-    let place = Position::start(plan.framing);
-    let mut decoder = Decoder::with_plan(plan.into()).unwrap().salvaging().at(&"".into(), place, None);
+    let mut decoder = decoder(&input);
     let (mut done, mut rejects) = (0, 0);
     loop {
         let taken = decoder.decode_within(&input[done..], true).unwrap();
@@ -61,9 +73,45 @@ fn a_byte_is_looked_at_a_few_times_whatever_is_in_the_input() {
         ("noise", noise),
     ];
     for (name, piece) in pieces {
-        let [(some, rejects), (more, more_rejects)] = [1 << 18, 1 << 20].map(|bytes| looked(&piece, bytes));
+        let [(some, rejects), (more, more_rejects)] =
+            [1 << 18, 1 << 20].map(|bytes| looked(good, &piece, bytes));
         assert!(rejects > 0 && more_rejects >= rejects, "{name}");
         assert!(more < 6 * some + (8 << 20), "{name}: {some} bytes looked at, {more} of four times as many");
         assert!(more < 800 << 20, "{name}: {} bytes looked at for each", more >> 20);
     }
+}
+
+/// What was searched for long is not searched for as long again as soon as a good record comes.
+#[test]
+fn looks_are_paid_for_by_the_bytes_of_all_searches_together() {
+    let page = [0x82, 0xa1, b'x', 0xdc, 0xff, 0xff].repeat(680);
+    let piece = [page, (0..4).flat_map(fields).collect()].concat();
+    let bytes = 1 << 20;
+    let (looked, rejects) = looked(fields, &piece, bytes);
+    assert!(rejects > 5, "{rejects}");
+    assert!(looked < FREE + (4 * COST) * bytes as u64, "{} MiB looked at", looked >> 20);
+}
+
+/// Lists in front of every few records, each of which claims hundreds of thousands: the first one is waited for.
+#[test]
+fn what_says_too_much_again_and_again_is_not_waited_for() {
+    const CLAIM: usize = 400_000;
+    let head = [0xdd, 0, 6, 0x1a, 0x80];
+    let mut input: Vec<u8> = (0..100).flat_map(good).collect();
+    input.extend(lie(&head).repeat(3000));
+    let mut decoder = decoder(&input);
+    let (mut done, mut gaps, mut most) = (0, 0, 0);
+    while done < input.len() {
+        let end = input.len().min(done + decoder.needed());
+        done += decoder.decode_within(&input[done..end], end == input.len()).unwrap();
+        if decoder.is_full() {
+            decoder.flush().unwrap();
+        }
+        gaps += decoder.take_rejects().count();
+        if gaps > 0 {
+            most = most.max(decoder.needed());
+        }
+    }
+    assert_eq!(gaps, 3000);
+    assert!(most < CLAIM, "{most} bytes were asked for");
 }
