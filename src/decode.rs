@@ -81,6 +81,8 @@ pub struct Decoder {
     looked: u64,
     /// Where the last container began that was not what its head says.
     lied: Option<u64>,
+    /// Where the last gap ended: at a good record.
+    gap_end: Option<u64>,
     /// Where the last search ended, and what it cost more than the bytes up to there paid for.
     owed: (u64, u64),
     /// Number of the last record that was bad.
@@ -144,6 +146,7 @@ impl Decoder {
             searched: None,
             looked: 0,
             lied: None,
+            gap_end: None,
             owed: (0, 0),
             troubled: None,
             saw_head: false,
@@ -474,7 +477,7 @@ impl Decoder {
         self.position = Position::start(self.plan.framing);
         (self.end, self.needed, self.least) = (None, MAX_HEAD, 0);
         (self.search, self.searched, self.troubled) = (None, None, None);
-        (self.lied, self.owed) = (None, (0, 0));
+        (self.lied, self.gap_end, self.owed) = (None, None, (0, 0));
         Ok(())
     }
 

@@ -73,6 +73,12 @@ fn floats(number: usize) -> Vec<u8> {
     [0xdc, 0, DIM as u8].into_iter().chain(numbers).collect()
 }
 
+/// An id and a list.
+fn positional_floats(number: usize) -> Vec<u8> {
+    let id = (number as u32).to_be_bytes();
+    [&[0x92, 0xce][..], &id, &floats(number)].concat()
+}
+
 fn bare(number: usize) -> Vec<u8> {
     record(&vector(number, DIM))
 }
@@ -211,6 +217,23 @@ fn heads_that_say_too_much_in_front_of_every_few_records_cost_themselves_alone()
     }
 }
 
+/// The record in between is longer than what is believed of a container so near to a lie.
+#[test]
+fn a_good_record_between_two_heads_that_say_too_much_is_a_row() {
+    const COUNT: usize = 2000;
+    let (mut bytes, mut notes) = (Vec::new(), Vec::new());
+    for number in 0..COUNT {
+        if number >= 20 && matches!(number % 7, 1 | 2) {
+            notes.push(gap((number + notes.len()) as u64, bytes.len() as u64, 1));
+            bytes.push(0x9f);
+        }
+        bytes.extend(floats(number));
+    }
+    let found = scan(&bytes, &options(OnError::Skip));
+    assert!(found.rows == expected(&[], COUNT), "{} rows, {:?}", found.rows.len(), &found.notes[..4]);
+    assert_eq!(found.notes, notes);
+}
+
 /// To follow each of them takes longer than is worth it: some bytes are passed without a look then, and no more.
 #[test]
 fn a_page_of_heads_that_say_too_much_costs_the_records_it_is_in_and_a_few() {
@@ -243,8 +266,10 @@ fn text_that_says_too_much_costs_itself_alone_wherever_it_ends() {
 /// Whatever an array of fields says it has, and whether inference sees it or not.
 #[test]
 fn an_array_of_fields_that_says_too_much_costs_itself_alone() {
-    let (bytes, starts) = file(positional, 3000);
-    for (bad, head) in [(1, 0x93), (30, 0x93), (30, 0x9f), (2000, 0x94), (2000, 0x9b), (2990, 0x99)] {
+    let packed_or_not = |number| if number % 2 == 0 { positional(number) } else { positional_floats(number) };
+    let heads = [(1, 0x93), (30, 0x93), (30, 0x9f), (2000, 0x94), (2000, 0x9b), (2990, 0x99)];
+    let files = [file(positional, 3000), file(packed_or_not, 3000)];
+    for ((bytes, starts), (bad, head)) in files.iter().flat_map(|file| heads.map(|head| (file, head))) {
         let mut bytes = bytes.clone();
         bytes[starts[bad]] = head;
         let found = scan(&bytes, &options(OnError::Skip).with_columns(["column_1"]));

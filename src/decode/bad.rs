@@ -148,6 +148,7 @@ impl Decoder {
         };
         self.position = Position { record: self.position.record + 1, rows: 0, left, ..self.position };
         self.records += 1;
+        self.gap_end = Some(chain.at);
         Ok((chain.at - self.position.offset) as usize)
     }
 

@@ -122,7 +122,8 @@ impl Decoder {
 
     /// How many bytes the record at the start of `bytes` may take without a doubt.
     pub(super) fn most_believed(&self, bytes: &[u8]) -> usize {
-        let is_known = !is_container(bytes[0]) || self.is_sure() || self.is_at_found();
+        let is_good = self.is_at_found() || self.gap_end == Some(self.position.offset);
+        let is_known = is_good || self.is_sure() || !is_container(bytes[0]);
         if is_known { usize::MAX } else { usize::try_from(self.trust()).unwrap_or(usize::MAX) }
     }
 
