@@ -115,3 +115,31 @@ fn what_says_too_much_again_and_again_is_not_waited_for() {
     assert_eq!(gaps, 3000);
     assert!(most < CLAIM, "{most} bytes were asked for");
 }
+
+/// Another decoder, which would begin there, would know nothing of it.
+#[test]
+fn an_input_is_not_cut_where_a_lie_or_what_looks_cost_is_remembered() {
+    let after = |decoder: &mut Decoder, input: &[u8]| {
+        let mut done = 0;
+        while done < input.len() {
+            done += decoder.decode_within(&input[done..], true).unwrap();
+            decoder.flush().unwrap();
+        }
+    };
+    let [some, calm]: [Vec<u8>; 2] = [4, 100_000].map(|count| (0..count).flat_map(fields).collect());
+    let in_front: Vec<u8> = (0..100).flat_map(fields).collect();
+    let mut decoder = decoder(&in_front);
+    after(&mut decoder, &in_front);
+    assert!(!decoder.is_searching());
+
+    after(&mut decoder, &[&[0xdd, 0, 6, 0x1a, 0x80], &some[..]].concat());
+    assert!(decoder.is_searching() && decoder.owed() == 0);
+    after(&mut decoder, &calm);
+    assert!(!decoder.is_searching());
+
+    after(&mut decoder, &[[0x82, 0xa1, b'x', 0xdc, 0xff, 0xff].repeat(4000), some].concat());
+    decoder.lied = None;
+    assert!(decoder.is_searching() && decoder.owed() > 0);
+    after(&mut decoder, &calm);
+    assert!(!decoder.is_searching());
+}
