@@ -13,7 +13,7 @@ use std::io;
 use std::sync::Arc;
 
 use self::candidates::{Candidate, Candidates};
-use self::contradicted::is_contradicted;
+use self::contradicted::contradicted_at;
 use self::sample::Samples;
 use self::trial::{Tally, Trial};
 use crate::error::Result;
@@ -140,17 +140,22 @@ fn is_confirmed(
     while let Some((input, mut start)) = samples.begin()? {
         let mut trial = Trial::new(&plan, input.name())?;
         for size in sample::SIZES {
+            let (bytes, _) = start.fill(size).map_err(|error| input.error(error))?;
+            let contradicted =
+                if samples.is_first() { contradicted_at(findings, bytes, options) } else { Ok(None) };
+            // Whether that comes of damage, all of the sample tells.
+            let size = if let Ok(Some(_)) = contradicted { sample::SIZE } else { size };
             let (bytes, ended) = start.fill(size).map_err(|error| input.error(error))?;
             let is_last = ended || size == sample::SIZE;
-            let contradicted =
-                if samples.is_first() { is_contradicted(findings, bytes, options) } else { Ok(false) };
-            if contradicted == Ok(true) {
+            trial.decode(bytes, is_last)?;
+            let is_most = tally.and(trial.tally()).is_most();
+            if let Ok(Some(place)) = contradicted
+                && !trial.has_reject_before(place)
+            {
                 samples.take(start)?;
                 samples.take_all()?;
                 return Ok(false);
             }
-            trial.decode(bytes, is_last)?;
-            let is_most = tally.and(trial.tally()).is_most();
             // The first record may as well be an array of records.
             is_doubtful |= !is_told && samples.is_first() && is_array(bytes) && trial.begins_badly();
             if is_last {

@@ -44,6 +44,9 @@ fn map(number: usize) -> Vec<u8> {
 
 type Shape = fn(usize) -> Vec<u8>;
 
+/// Damages bytes at a place.
+type Damage = fn(&mut Vec<u8>, usize);
+
 const SHAPES: [(&str, Shape); 5] =
     [("bytes", bytes), ("singles", singles), ("doubles", doubles), ("positional", positional), ("map", map)];
 
@@ -166,6 +169,33 @@ fn damage_at_the_start_costs_the_records_that_it_hits() {
                 let clean = clean(shape, Framing::Sequence, &options);
                 let lost = lost(rest[cut..].to_vec(), &clean, &options, &what);
                 assert!(lost <= cut / length + 2, "{what}: {lost} rows lost");
+            }
+        }
+    }
+}
+
+#[test]
+fn damage_in_an_array_does_not_make_a_sequence_of_what_is_left_behind_its_count() {
+    // Each leaves more objects than were there: the array ends before its last records do.
+    let ways: [(&str, Damage); 4] = [
+        ("numbers instead", |bytes, at| bytes[at..at + 300].fill(0xff)),
+        ("numbers as well", |bytes, at| drop(bytes.splice(at..at, [7; 40]))),
+        ("a head of an array", |bytes, at| bytes[at..at + 3].copy_from_slice(&[0x90, 0x90, 0x90])),
+        ("a part again", |bytes, at| {
+            let part = bytes[at..at + 200].to_vec();
+            drop(bytes.splice(at..at, part));
+        }),
+    ];
+    for (name, shape) in SHAPES {
+        let clean = clean(shape, Framing::Array, &options());
+        let good = [head(Framing::Array), records(shape, 0..COUNT)].concat();
+        for (way, damage) in ways {
+            for record in [20, 75, 140] {
+                let mut bytes = good.clone();
+                damage(&mut bytes, head(Framing::Array).len() + record * shape(0).len() + 3);
+                let what = format!("{name}, {way}, record {record}");
+                let lost = lost(bytes, &clean, &options(), &what);
+                assert!(lost <= 4, "{what}: {lost} rows lost");
             }
         }
     }

@@ -7,22 +7,27 @@ use crate::record::{Findings, Layout, swallows_another};
 /// Shorter keys may well be as long as the values.
 const LONG: u64 = 64;
 
-/// True where the first object of an input that begins with `bytes` holds records that are not its own, whatever can be decoded of
-/// them. The error says that this many bytes do not tell.
-pub(super) fn is_contradicted(
+/// Where something begins that speaks against the first object of an input that begins with `bytes`, whatever can be decoded of it: it
+/// holds records that are not its own, or its own go on behind it. Damage before that place may be the reason as well. The error says
+/// that this many bytes do not tell.
+pub(super) fn contradicted_at(
     findings: &Findings,
     bytes: &[u8],
     options: &ReadOptions,
-) -> Result<bool, Broken> {
+) -> Result<Option<u64>, Broken> {
     let cursor = Cursor::new(bytes);
     let is_guess = options.framing == Framing::Auto;
-    match findings.framing {
-        Framing::Map if is_guess => has_records_for_keys(cursor),
-        Framing::Array if is_guess && goes_on_behind(cursor)? => Ok(true),
-        Framing::Map => Ok(false),
-        _ if findings.layout == Layout::Positional => takes_another(cursor, findings),
-        _ => Ok(false),
+    if findings.framing == Framing::Map {
+        return Ok((is_guess && has_records_for_keys(cursor)?).then_some(0));
     }
+    if findings.framing == Framing::Array
+        && is_guess
+        && let Some(end) = end_where_items_go_on(cursor)?
+    {
+        return Ok(Some(end as u64));
+    }
+    let takes_another = findings.layout == Layout::Positional && takes_another(cursor, findings)?;
+    Ok(takes_another.then_some(0))
 }
 
 /// True for a map whose first key begins like its value: so begin two records.
@@ -38,20 +43,22 @@ fn has_records_for_keys(mut cursor: Cursor<'_>) -> Result<bool, Broken> {
     Ok(is_record && cursor.peek()? == key)
 }
 
-/// True for an array behind which an object follows that begins like the first one in it, and not like another array of such.
-fn goes_on_behind(mut cursor: Cursor<'_>) -> Result<bool, Broken> {
-    let Head::Array(items @ 1..) = cursor.head()? else { return Ok(false) };
+/// The end of an array behind which an object follows that begins like the first one in it, and not like another array of such.
+fn end_where_items_go_on(mut cursor: Cursor<'_>) -> Result<Option<usize>, Broken> {
+    let Head::Array(items @ 1..) = cursor.head()? else { return Ok(None) };
     cursor.require(items.into())?;
     let first = cursor;
     for _ in 0..items {
         cursor.skip()?;
     }
+    let end = cursor.at();
     let (mut first, mut next) = (first, cursor);
     if next.rest().is_empty() || first.head()? != next.head()? {
-        return Ok(false);
+        return Ok(None);
     }
-    let is_alike = |one: Head, other: Head| std::mem::discriminant(&one) == std::mem::discriminant(&other);
-    Ok(first.rest().is_empty() || next.rest().is_empty() || is_alike(first.peek()?, next.peek()?))
+    let are_alike = |one: Head, other: Head| std::mem::discriminant(&one) == std::mem::discriminant(&other);
+    let goes_on = first.rest().is_empty() || next.rest().is_empty() || are_alike(first.peek()?, next.peek()?);
+    Ok(goes_on.then_some(end))
 }
 
 /// True for an array of fields that holds the next record, which then has fewer fields.

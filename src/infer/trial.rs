@@ -147,6 +147,11 @@ impl Trial {
         self.first_reject == Some(0)
     }
 
+    /// True where a reject begins before `offset`.
+    pub(super) fn has_reject_before(&self, offset: u64) -> bool {
+        self.first_reject.is_some_and(|first| first < offset)
+    }
+
     /// True where the head of an array was read.
     pub(super) fn saw_head(&self) -> bool {
         self.decoder.saw_head()
