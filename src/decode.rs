@@ -291,6 +291,8 @@ impl Decoder {
 
     /// One record, or a run of equal ones, or some more of a record that is no row. 0: more bytes are needed, or a flush.
     fn decode_some(&mut self, bytes: &[u8], ended: bool) -> Result<usize> {
+        // Whatever comes, records are tried on the columns.
+        self.reserve(bytes);
         match &mut self.state {
             State::Start if self.position.left == Some(0) => self.decode_head(bytes, ended),
             State::Start => {
@@ -338,7 +340,6 @@ impl Decoder {
     }
 
     fn decode_record(&mut self, bytes: &[u8], ended: bool) -> Result<usize> {
-        self.reserve(bytes);
         let most = self.most_believed(bytes);
         let mut cursor = Cursor::new(&bytes[..bytes.len().min(most)]);
         let pushed = self.push_record(&mut cursor);
@@ -357,6 +358,10 @@ impl Decoder {
                 Ok(0)
             }
             Ok(Pushed::Whole(template)) => {
+                if self.columns.take_doubt() && self.look.is_some() && !self.is_sure() {
+                    self.columns.roll_back();
+                    return self.decode_if_followed(bytes, cursor.at(), ended);
+                }
                 let faults = self.columns.take_faults();
                 if !faults.is_empty() && self.look.is_some() && !self.is_sure() {
                     self.columns.roll_back();
@@ -406,6 +411,19 @@ impl Decoder {
                 }
             }
         }
+    }
+
+    /// Decodes the record at the start of `bytes` if a good one follows at its `end`, or if others do not speak against it.
+    fn decode_if_followed(&mut self, bytes: &[u8], end: usize, ended: bool) -> Result<usize> {
+        let needed = end.saturating_add(self.look.unwrap_or(0));
+        if bytes.len() < needed && !ended {
+            return Ok(self.ask(needed));
+        }
+        if self.position.left == Some(1) || self.is_good(&bytes[end..], ended) {
+            self.believe();
+            return self.decode_record(bytes, ended);
+        }
+        self.decode_if_believed(bytes, ended, Bad::Whole)
     }
 
     /// Decodes the record at the start of `bytes`, of which something speaks against it, unless the records behind do so too.

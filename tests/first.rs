@@ -332,6 +332,23 @@ fn what_is_told_stays() {
 }
 
 #[test]
+fn records_of_another_framing_than_was_told_are_rejects_or_rows() {
+    // Behind a byte that is no head, records are tried before any was read.
+    for (name, shape) in SHAPES {
+        let bytes = [&[0xc1][..], &records(shape, 0..3)].concat();
+        for framing in [Framing::Array, Framing::Map] {
+            for on_error in [OnError::Skip, OnError::Null] {
+                let options = options().with_framing(framing).with_on_error(on_error).with_dim(DIM as u32);
+                let source = Source::new(vec![input(bytes.clone())], options).unwrap();
+                let scan = drain(source.reader().unwrap());
+                assert!(scan.error.is_none(), "{name}, {framing:?}: {:?}", scan.error);
+                assert!(!scan.notes.is_empty(), "{name}, {framing:?}");
+            }
+        }
+    }
+}
+
+#[test]
 fn inspect_tells_from_where_on_records_were_looked_at() {
     let mut damaged = records(bytes, 0..COUNT);
     damaged[0] = 0x04;

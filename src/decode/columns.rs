@@ -30,6 +30,8 @@ pub(super) struct Columns {
     most_rows: usize,
     /// Values of the record at hand that became nulls.
     faults: Vec<Fault>,
+    /// The record at hand may not be what it says.
+    is_doubtful: bool,
 }
 
 enum Builder {
@@ -78,6 +80,7 @@ impl Columns {
             batch_bytes,
             most_rows: usize::MAX,
             faults: Vec::new(),
+            is_doubtful: false,
         })
     }
 
@@ -222,6 +225,15 @@ impl Columns {
         std::mem::take(&mut self.faults)
     }
 
+    /// Notes that the record at hand may not be what it says.
+    pub(super) fn doubt(&mut self) {
+        self.is_doubtful = true;
+    }
+
+    pub(super) fn take_doubt(&mut self) -> bool {
+        std::mem::take(&mut self.is_doubtful)
+    }
+
     /// Makes the record at hand a row, if it added one.
     pub(super) fn commit(&mut self) {
         self.rows = self.builders.iter().find_map(Builder::rows).unwrap_or(self.rows + 1);
@@ -230,6 +242,7 @@ impl Columns {
     /// Takes back the record at hand.
     pub(super) fn roll_back(&mut self) {
         self.faults.clear();
+        self.is_doubtful = false;
         (0..self.builders.len()).for_each(|column| self.take_back(column));
     }
 

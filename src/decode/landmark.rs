@@ -67,7 +67,7 @@ impl Decoder {
             }
             Content::Vector(None) => false,
             Content::Items(slots) => {
-                let good = self.columns.push_items(&plan, slots, cursor).is_ok()
+                let good = self.columns.push_fields(&plan, slots, cursor).is_ok()
                     && self.columns.holds_some()
                     && self.columns.push_missing(&plan).is_ok()
                     && self.columns.take_faults().is_empty();

@@ -8,7 +8,7 @@ use super::columns::Columns;
 use crate::error::Error;
 use crate::msgpack::{Broken, Cursor, Head};
 use crate::options::{Framing, OnError};
-use crate::record::{Content, Plan, Role, Slots, swallows_another};
+use crate::record::{Content, Held, Plan, Role, Slots, held_by, swallows_another};
 use crate::reject::RejectKind;
 use crate::values::{Failure, is_nil, type_name};
 use crate::vector::encoding::{self, Elements, Encoded, Encoding, Seen, leaves_messagepack};
@@ -198,7 +198,7 @@ impl Decoder {
         match &plan.content {
             Content::Vector(column) => self.push_bare(&plan, *column, key, cursor),
             Content::Items(slots) => {
-                self.columns.push_items(&plan, slots, cursor)?;
+                self.columns.push_fields(&plan, slots, cursor)?;
                 self.columns.push_missing(&plan)?;
                 self.columns.push_record(self.position.record);
                 Ok(Pushed::Whole(None))
@@ -286,16 +286,36 @@ impl Decoder {
 }
 
 impl Columns {
-    /// Adds the items of the map or array at `cursor` to the columns they belong to.
-    pub(super) fn push_items(
+    /// Adds the fields of the record at `cursor` to the columns they belong to.
+    pub(super) fn push_fields(
         &mut self,
         plan: &Plan,
         slots: &Slots,
         cursor: &mut Cursor<'_>,
     ) -> Result<(), Stop> {
+        let record = *cursor;
+        self.push_items(plan, slots, cursor, Some(record))?;
+        let head = record.peek()?;
+        match head {
+            Head::Array(items) if items > slots.items && swallows_another(record, slots.items)? => {
+                let fault = Fault::of_type(None, Found::Words(format!("{head} with another record in it")));
+                let expected = format!("an array of {}", slots.items);
+                Err(Stop::Fault(Fault { expected: Some(expected), ..fault }))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Adds the items of the map or array at `cursor` to the columns they belong to. The values of a `record` hold no others.
+    fn push_items(
+        &mut self,
+        plan: &Plan,
+        slots: &Slots,
+        cursor: &mut Cursor<'_>,
+        record: Option<Cursor<'_>>,
+    ) -> Result<(), Stop> {
         let before = *cursor;
-        let head = cursor.head()?;
-        let items = match head {
+        let items = match cursor.head()? {
             Head::Map(pairs) if slots.is_map => pairs,
             Head::Array(items) if !slots.is_map => items,
             head => {
@@ -317,29 +337,51 @@ impl Columns {
                 let fault = Fault::of_type(None, Found::Words(format!("{found} for a key")));
                 return Err(Stop::Fault(Fault { expected: Some("keys of a map".to_owned()), ..fault }));
             }
-            let Some(slot) = place.and_then(|place| slots.slots.get(place)) else {
-                cursor.skip()?;
-                continue;
-            };
-            if let Some(inside) = &slot.inside {
+            let slot = place.and_then(|place| slots.slots.get(place));
+            if let Some(inside) = slot.and_then(|slot| slot.inside.as_ref()) {
                 let mut within = *cursor;
                 // What is no map has no such fields: they are missing.
                 let is_map = matches!(within.peek()?, Head::Map(_));
                 if is_map == inside.is_map && matches!(within.peek()?, Head::Map(_) | Head::Array(_)) {
-                    self.push_items(plan, inside, &mut within)?;
+                    self.push_items(plan, inside, &mut within, None)?;
                 }
             }
-            match slot.column {
+            let start = cursor.at();
+            let column = slot.and_then(|slot| slot.column);
+            match column {
                 Some(column) => self.push_field(plan, column, cursor)?,
                 None => cursor.skip()?,
             }
-        }
-        if !slots.is_map && items > slots.items && swallows_another(before, slots.items)? {
-            let fault = Fault::of_type(None, Found::Words(format!("{head} with another record in it")));
-            let expected = format!("an array of {}", slots.items);
-            return Err(Stop::Fault(Fault { expected: Some(expected), ..fault }));
+            if let Some(record) = record
+                && !column.is_some_and(|column| plan.columns[column].role == Role::Vector)
+            {
+                self.check_value(plan, record, position as u32, (column, cursor.since(start)))?;
+            }
         }
         Ok(())
+    }
+
+    /// Fails where a value of the `record`, with so many fields `before` it, holds the records behind.
+    fn check_value(
+        &mut self,
+        plan: &Plan,
+        record: Cursor<'_>,
+        before: u32,
+        (column, value): (Option<usize>, &[u8]),
+    ) -> Result<(), Stop> {
+        match held_by(record, before, value, plan.raw) {
+            Held::Nothing => Ok(()),
+            Held::Nested if plan.is_nested => Ok(()),
+            Held::Packed => {
+                self.doubt();
+                Ok(())
+            }
+            Held::Nested | Held::Swallowed => {
+                let head = Cursor::new(value).peek()?;
+                let fault = Fault::of_type(column, Found::Words(format!("{head} with another record in it")));
+                Err(Stop::Fault(Fault { expected: Some("no records within another".to_owned()), ..fault }))
+            }
+        }
     }
 
     /// Adds the value at `cursor` to a column. Under `null`, what does not fit becomes a null, and is noted.

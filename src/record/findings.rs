@@ -18,6 +18,9 @@ pub(crate) struct Findings {
     /// How many items the first array of fields had; 0 for any other layout.
     #[serde(default)]
     pub(crate) items: u32,
+    /// Records have others like them in their values.
+    #[serde(default)]
+    pub(crate) is_nested: bool,
     /// How framing and layout were found out.
     pub(crate) framing_from: String,
     pub(crate) layout_from: String,
@@ -166,6 +169,7 @@ impl Findings {
             layout: Layout::Vector,
             columns: vec![Column::vector(Vec::new(), field)],
             items: 0,
+            is_nested: false,
             framing_from: "as told".to_owned(),
             layout_from: "as told".to_owned(),
         })

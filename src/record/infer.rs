@@ -4,6 +4,7 @@ use arrow::datatypes::{DataType, Field};
 
 use super::findings::column_name;
 use super::framing::{End, detect};
+use super::nested::{Held, held};
 use super::observe::{Observed, Rules};
 use super::swallowed::swallows_another;
 use super::{Column, Findings, KEY, Layout, PATH, RECORD, Role, Step, VECTOR, vector_field};
@@ -12,6 +13,9 @@ use crate::msgpack::{Broken, Cursor, Head, Skipped, Skipper};
 use crate::options::{Framing, ReadOptions};
 use crate::vector::Format;
 use crate::vector::encoding::{self, Encoded, Encoding, Seen};
+
+/// One record in so many may have others in its values, and none is expected to have.
+const RARE: u64 = 128;
 
 /// Looks at records until it knows enough.
 pub(crate) struct Inference<'a> {
@@ -32,6 +36,8 @@ pub(crate) struct Inference<'a> {
     fields: Observed,
     /// Of the first array of fields.
     items: u32,
+    /// Records with others like them in their values.
+    nested: u64,
     /// What stood where the first vector should be, for the error message.
     first: Option<(String, Instead)>,
 }
@@ -79,6 +85,7 @@ impl<'a> Inference<'a> {
             left: None,
             skipper: None,
             items: 0,
+            nested: 0,
             records: 0,
             key: Observed::default(),
             layout: None,
@@ -234,7 +241,11 @@ impl<'a> Inference<'a> {
     }
 
     fn items(&mut self, mut cursor: Cursor<'_>, layout: Layout) -> Result<(), Broken> {
+        let held = held(cursor, self.rules.raw)?;
+        self.nested += u64::from(held == Held::Nested);
         match self.layout {
+            // Such a record tells of fields that there are not.
+            _ if held == Held::Swallowed => {}
             None => {
                 let mut fields = Observed::default();
                 let mut ahead = cursor;
@@ -255,7 +266,6 @@ impl<'a> Inference<'a> {
                     }
                 }
             }
-            // Such a record tells of fields that there are not.
             Some(Layout::Positional) if swallows_another(cursor, self.items)? => {}
             Some(chosen) if chosen == layout => match layout {
                 Layout::Map => self.fields.pairs(&mut cursor, &self.rules, 0)?,
@@ -333,6 +343,7 @@ impl<'a> Inference<'a> {
             layout: self.layout.unwrap_or(Layout::Vector),
             columns,
             items: self.items,
+            is_nested: self.nested * RARE > self.records,
             framing_from: self.framing_from,
             layout_from: if self.layout_from.is_empty() {
                 "no record tells".to_owned()

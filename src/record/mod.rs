@@ -3,6 +3,7 @@
 mod findings;
 mod framing;
 mod infer;
+mod nested;
 mod observe;
 mod swallowed;
 
@@ -12,6 +13,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 pub(crate) use self::findings::{Column, Findings, Layout, Role, Step};
 pub(crate) use self::infer::{Inference, Inferred};
+pub(crate) use self::nested::{Held, held_by};
 pub(crate) use self::swallowed::swallows_another;
 use crate::error::{Error, ErrorKind, Result};
 use crate::options::{FailAfter, Framing, OnError, ReadOptions};
@@ -41,6 +43,8 @@ pub(crate) struct Plan {
     pub(crate) fail_after: Option<FailAfter>,
     pub(crate) max_record_bytes: u64,
     pub(crate) max_expansion: u64,
+    /// Records may be in the values of others.
+    pub(crate) is_nested: bool,
     /// Upper bounds for the rows of a batch, and for the bytes of its values other than vectors.
     pub(crate) batch_rows: usize,
     pub(crate) batch_bytes: usize,
@@ -109,6 +113,7 @@ impl Plan {
             fail_after: options.fail_after,
             max_record_bytes: options.max_record_bytes,
             max_expansion: options.max_expansion,
+            is_nested: findings.is_nested,
             batch_rows: if rows > ROUND_ROWS { rows - rows % ROUND_ROWS } else { rows },
             batch_bytes: options.batch_bytes,
             schema: Arc::new(Schema::new(

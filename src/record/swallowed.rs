@@ -44,7 +44,7 @@ fn is_record(mut cursor: Cursor<'_>, heads: &[Head]) -> Result<bool, Broken> {
 }
 
 /// Whether two values of a field may begin so.
-fn are_alike(one: Head, other: Head) -> bool {
+pub(super) fn are_alike(one: Head, other: Head) -> bool {
     let is_number =
         |head| matches!(head, Head::UInt(_) | Head::Int(_) | Head::Float32(_) | Head::Float64(_) | Head::Nil);
     match (one, other) {
