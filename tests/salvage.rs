@@ -288,6 +288,161 @@ fn an_array_of_fields_that_says_too_much_costs_itself_alone() {
 }
 
 #[test]
+fn bytes_that_are_no_records_between_all_of_them_cost_none() {
+    for (name, shape) in SHAPES {
+        for junk in [&[0xc1][..], &[0xc1; 4], &[0xda], &[0xdb], b"\n", b"\0\0\0\x42"] {
+            for every in [1, 2, 3] {
+                let mut bytes = Vec::new();
+                for number in 0..400 {
+                    bytes.extend(shape(number));
+                    if number > 20 && number.is_multiple_of(every) {
+                        bytes.extend(junk);
+                    }
+                }
+                let found = scan(&bytes, &only_vectors(name, OnError::Skip));
+                let what = format!("{name}, {junk:02x?} behind every {every}");
+                assert!(
+                    found.rows == expected(&[], 400),
+                    "{what}: {} rows {:?}",
+                    found.rows.len(),
+                    found.notes.iter().filter(|n| n.length > 1).collect::<Vec<_>>()
+                );
+                assert!(found.notes.iter().all(|note| note.length <= 4), "{what}");
+            }
+        }
+    }
+}
+
+/// A record, of which the last `behind` bytes are a head and what it holds.
+struct Holder {
+    make: Shape,
+    behind: usize,
+    heads: &'static [u8],
+}
+
+const HOLDERS: [Holder; 6] = [
+    // A map, and one in it, in an array of fields.
+    Holder {
+        make: |n| [with_fields(n, 0x93), vec![0x81, 0xa1, b'a', 1]].concat(),
+        behind: 4,
+        heads: &[0x82, 0x83, 0x8f],
+    },
+    Holder {
+        make: |n| [with_fields(n, 0x93), vec![0x81, 1, 0x91, 0x81, 1, 2]].concat(),
+        behind: 3,
+        heads: &[0x82, 0x84],
+    },
+    // Lists of maps, and of texts.
+    Holder {
+        make: |n| [with_keys(n), vec![0xa1, b't', 0x91, 0x81, 0xa1, b'k', 1]].concat(),
+        behind: 5,
+        heads: &[0x92, 0x93, 0x9f],
+    },
+    Holder {
+        make: |n| [with_keys(n), vec![0xa1, b't', 0x92, 0xa1, b'k', 0xa1, b'l']].concat(),
+        behind: 5,
+        heads: &[0x93, 0x95],
+    },
+    // A map among the keys of another, and an empty one.
+    Holder {
+        make: |n| [with_keys(n), vec![0xa1, b't', 0x82, 0xa1, b'k', 1, 1, 2]].concat(),
+        behind: 6,
+        heads: &[0x83, 0x87],
+    },
+    Holder { make: |n| [with_keys(n), vec![0xa1, b't', 0x80]].concat(), behind: 1, heads: &[0x81, 0x82] },
+];
+
+/// The first two fields of an array of them, with this head.
+fn with_fields(number: usize, head: u8) -> Vec<u8> {
+    [&[head][..], &positional(number)[1..]].concat()
+}
+
+/// The first two fields of a map of three.
+fn with_keys(number: usize) -> Vec<u8> {
+    let id = (number as u32).to_be_bytes();
+    [&[0x83, 0xa2, b'i', b'd', 0xce][..], &id, &[0xa1, b'e'], &bare(number)].concat()
+}
+
+#[test]
+fn a_head_inside_of_a_field_that_says_too_much_costs_its_record_alone() {
+    for (holder, &head) in
+        HOLDERS.iter().flat_map(|holder| holder.heads.iter().map(move |head| (holder, head)))
+    {
+        let (good, starts) = file(holder.make, 500);
+        let (vectors, others) = if good[0] == 0x93 { ("column_1", "column_2") } else { ("e", "t") };
+        for bad in [0, 250, 490] {
+            let what = format!("{} bytes from the end, {head:#x}, record {bad}", holder.behind);
+            let mut bytes = good.clone();
+            bytes[starts[bad + 1] - holder.behind] = head;
+            // Whether the field is wanted or not.
+            for columns in [&[vectors, others][..], &[vectors]] {
+                let found = scan(&bytes, &options(OnError::Skip).with_columns(columns.iter().copied()));
+                assert!(found.rows == expected(&[bad], 500), "{what}: {} rows", found.rows.len());
+                assert_eq!(found.notes.len(), 1, "{what}");
+                let note = &found.notes[0];
+                let length = (starts[bad + 1] - starts[bad]) as u64;
+                assert_eq!(
+                    (note.record, note.offset, note.length),
+                    (bad as u64, starts[bad] as u64, length),
+                    "{what}"
+                );
+            }
+            let input = Input::bytes("records", bytes);
+            let source = Source::new(vec![input], ReadOptions::new().with_columns([vectors])).unwrap();
+            let error = source.count_rows().unwrap_err().to_string();
+            assert!(error.contains(&format!("record {bad} (byte {}", starts[bad])), "{what}: {error}");
+        }
+    }
+}
+
+#[test]
+fn bytes_in_a_field_that_say_too_much_cost_their_record_alone() {
+    let bytes = |number| [with_keys(number), vec![0xa1, b't', 0xc4, 3, 1, 2, 3]].concat();
+    let (good, starts) = file(bytes, 500);
+    for (bad, length) in [(0, 200), (0, 254), (250, 90), (250, 130), (250, 253), (480, 254)] {
+        let mut bytes = good.clone();
+        bytes[starts[bad + 1] - 4] = length;
+        for columns in [&["e", "t"][..], &["e"]] {
+            let found = scan(&bytes, &options(OnError::Skip).with_columns(columns.iter().copied()));
+            assert!(found.rows == expected(&[bad], 500), "{bad}, {length}: {} rows", found.rows.len());
+            assert_eq!(found.notes.len(), 1, "{bad}, {length}");
+        }
+    }
+}
+
+#[test]
+fn records_within_others_are_theirs_where_they_were_put_there() {
+    fn child(number: usize) -> Vec<u8> {
+        [with_keys(number), vec![0xa1, b't', 0x90]].concat()
+    }
+    let tree = |number: usize| {
+        let children = if number.is_multiple_of(3) { &[number + 1, number + 2][..] } else { &[] };
+        let list = [0xa1, b't', 0x90 | children.len() as u8];
+        [with_keys(number), list.to_vec(), children.iter().flat_map(|&number| child(number)).collect()]
+            .concat()
+    };
+    let parent = |number: usize| {
+        let above = if number.is_multiple_of(2) { vec![0xc0] } else { child(number / 2) };
+        [with_keys(number), vec![0xa1, b't'], above].concat()
+    };
+    // Packed, and once more as bytes.
+    let packed = |number: usize| {
+        let others: Vec<u8> = (0..5).flat_map(child).collect();
+        let head = [0xa1, b't', 0xc5, (others.len() >> 8) as u8, others.len() as u8];
+        [with_keys(number), head.to_vec(), others].concat()
+    };
+    let shapes: [Shape; 3] = [tree, parent, packed];
+    for shape in shapes {
+        let (bytes, _) = file(shape, 300);
+        for columns in [&["e", "t"][..], &["e"]] {
+            let found = scan(&bytes, &options(OnError::Skip).with_columns(columns.iter().copied()));
+            assert!(found.notes.is_empty(), "{:?}", found.notes.first());
+            assert!(found.rows == expected(&[], 300), "{} rows", found.rows.len());
+        }
+    }
+}
+
+#[test]
 fn an_array_of_more_fields_is_a_row_whatever_they_are() {
     let more: [Vec<u8>; 5] = [
         vec![0xc0],

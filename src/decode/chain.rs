@@ -13,6 +13,8 @@ use crate::vector::encoding::Elements;
 const CHAIN: usize = 3;
 /// Places between them, as long as they are, that may hold bad ones.
 const MISSES: usize = 5;
+/// Bytes between two of them that may be none.
+const JUNK: usize = 8;
 /// How much more these then must tell.
 const DOUBT: usize = 2;
 /// How many bytes of them must be what they are in every record; fewer do where the last one ends with the input.
@@ -90,19 +92,19 @@ impl Decoder {
         let is_array = plan.framing == Framing::Array;
         let mut cursor = Cursor::new(view);
         let mut chain = Chain { at: 0, stride: None, length: 0, items: 0 };
-        let (mut count, mut misses, mut evidence, mut is_miss) = (0, 0, 0, false);
+        let (mut count, mut misses, mut junk, mut evidence, mut is_miss) = (0, 0, 0, 0, false);
         let (mut first, mut stride, mut length) = (None, None, 0);
         loop {
             let start = cursor.at();
+            let found = Chain { stride: stride.filter(|_| first.is_some()), ..chain };
+            let is_enough = match misses {
+                0 => evidence >= EVIDENCE_AT_END || evidence >= 2 && length >= LONG as u64,
+                _ => evidence >= EVIDENCE && !is_miss,
+            };
             if count > 0 {
-                let found = Chain { stride: stride.filter(|_| first.is_some()), ..chain };
-                if count >= CHAIN && evidence >= EVIDENCE + if misses > 0 { DOUBT } else { 0 } {
+                if count >= CHAIN && evidence >= EVIDENCE + if misses + junk > 0 { DOUBT } else { 0 } {
                     return (Look::Yes(found), start as u64);
                 }
-                let is_enough = match misses {
-                    0 => evidence >= EVIDENCE_AT_END || evidence >= 2 && length >= LONG as u64,
-                    _ => evidence >= EVIDENCE && !is_miss,
-                };
                 if cursor.rest().is_empty() {
                     let looked = match (at_end, is_short) {
                         (true, _) if is_enough => Look::Yes(found),
@@ -122,6 +124,20 @@ impl Decoder {
                 Ok(good) => good,
                 Err(Miss { is_cut: true, .. }) if is_short => return (Look::Short, 0),
                 Err(Miss { read, .. }) => {
+                    // Something short between two of them?
+                    if count > 0 && misses + junk < MISSES {
+                        match self.behind_junk(Cursor::starting_at(view, start), first) {
+                            Ok(Some(next)) => {
+                                (junk, stride, cursor) = (junk + 1, None, next);
+                                continue;
+                            }
+                            Err(_) if is_short => return (Look::Short, 0),
+                            _ if at_end && is_enough && view.len() - start <= JUNK => {
+                                return (Look::Yes(found), start as u64);
+                            }
+                            _ => {}
+                        }
+                    }
                     // A bad one in the place of a good one?
                     let next = stride
                         .filter(|_| misses < MISSES)
@@ -139,7 +155,7 @@ impl Decoder {
             if count == 0 {
                 stride = Some(length);
                 chain = Chain { length, items: head.children() as u32, ..chain };
-            } else if stride != Some(length) {
+            } else if length != chain.length {
                 stride = None;
                 // Of one dimension, but of numbers that take as many bytes as they need: many of them tell enough.
                 let varies = match plan.content {
@@ -154,6 +170,26 @@ impl Decoder {
             first = if matches!(plan.content, Content::Vector(_)) { Some(head) } else { None };
             (count, evidence, is_miss) = (count + 1, evidence + told, false);
         }
+    }
+
+    /// Where a good record begins a few bytes behind `cursor`; the error tells that the bytes end too early to tell.
+    fn behind_junk<'a>(
+        &mut self,
+        cursor: Cursor<'a>,
+        first: Option<Head>,
+    ) -> Result<Option<Cursor<'a>>, Miss> {
+        let mut next = cursor;
+        for _ in 0..JUNK {
+            if next.take(1).is_err() {
+                return Err(Miss { is_cut: true, read: 0 });
+            }
+            match self.good(&mut next.clone(), first) {
+                Ok(_) => return Ok(Some(next)),
+                Err(miss) if miss.is_cut => return Err(miss),
+                Err(_) => {}
+            }
+        }
+        Ok(None)
     }
 
     /// Steps over the good record at `cursor`, which begins with this head if one is given; tells its head and how many of its bytes
@@ -208,7 +244,7 @@ impl Decoder {
                 }
             }
             Content::Items(slots) => {
-                let pushed = self.columns.push_items(&plan, slots, cursor);
+                let pushed = self.columns.push_fields(&plan, slots, cursor);
                 let pushed = pushed.map_err(|stop| Miss { read: cursor.at() - start, ..Miss::of(&stop) });
                 let told = self.told_by_fields(&plan, slots.is_map);
                 let good = pushed.is_ok()

@@ -1,7 +1,7 @@
 //! Whether an object that has good records inside of it is what it says, or swallows them.
 
 use super::Decoder;
-use super::chain::Chain;
+use super::chain::{Chain, has_odd_text};
 use super::salvage::LOOK;
 use crate::msgpack::{Broken, Cursor, Head, HeadError};
 use crate::record::Content;
@@ -48,7 +48,9 @@ impl Decoder {
             if bytes.len() < needed && !ended {
                 return Swallowed::Unknown(needed);
             }
-            let follows = bytes.get(end..).is_some_and(|behind| {
+            let is_odd =
+                matches!(head, Head::Str(_)) && has_odd_text(&self.plan, bytes.get(..end).unwrap_or(bytes));
+            let follows = bytes.get(end..).filter(|_| place == size || !is_odd).is_some_and(|behind| {
                 self.is_good(behind, ended) || place == size && self.is_another(bytes, behind, ended)
             });
             return if follows { Swallowed::Sound(Some(end)) } else { Swallowed::Damage };
