@@ -14,13 +14,13 @@ use std::sync::Arc;
 
 use self::candidates::{Candidate, Candidates};
 use self::contradicted::contradicted_at;
-use self::sample::Samples;
+use self::sample::{Sample, Samples};
 use self::trial::{Tally, Trial};
 use crate::error::Result;
 use crate::input::{Asking, Blocks, Damaged, Input, Opened};
 use crate::msgpack::{Head, MAX_HEAD};
 use crate::options::{Framing, OnError, ReadOptions};
-use crate::record::{Findings, Inference, Inferred, Plan};
+use crate::record::{FEW, Findings, Inference, Inferred, Plan};
 use crate::text::printable;
 
 /// How much of an input inference reads at once.
@@ -109,7 +109,9 @@ fn decide(inputs: &[Input], options: &ReadOptions) -> Result<(Result<Findings>, 
     let is_better = |best: &Candidate| match &found {
         // An array of records whose first one is damaged reads as well as a bad record in front of others, but in other inputs.
         Ok(findings) if findings.framing == Framing::Sequence && best.findings.framing == Framing::Array => {
-            best.tally.rows >= MARGIN && best.tally.is_close_to(&tally)
+            let is_close = best.tally.rows >= MARGIN && best.tally.is_close_to(&tally);
+            // One record of many fields, an id and vectors, is one where all of it can be read.
+            is_close && (!tally.is_all() || samples.iter().any(|sample| begins_with(sample, best.start)))
         }
         Ok(_) => best.tally.rows >= tally.rows + MARGIN,
         Err(_) => best.tally.is_convincing(),
@@ -137,10 +139,13 @@ fn is_confirmed(
     // An array or map that is none of records may end soon.
     let may_end = !is_told && findings.framing != Framing::Sequence;
     let mut is_doubtful = false;
+    // An array of records may have been taken for one record, as one of the first few is damaged.
+    let mut is_single = false;
     while let Some((input, mut start)) = samples.begin()? {
         let mut trial = Trial::new(&plan, input.name())?;
         for size in sample::SIZES {
             let (bytes, _) = start.fill(size).map_err(|error| input.error(error))?;
+            is_single |= !is_told && samples.is_first() && !may_end && holds_many(bytes);
             let contradicted =
                 if samples.is_first() { contradicted_at(findings, bytes, options) } else { Ok(None) };
             // Whether that comes of damage, all of the sample tells.
@@ -161,21 +166,40 @@ fn is_confirmed(
             if is_last {
                 break;
             }
-            if is_most && !may_end && !is_doubtful && contradicted.is_ok() {
+            if is_most && !may_end && !is_doubtful && !is_single && contradicted.is_ok() {
                 return Ok(true);
             }
         }
         let sample = samples.take(start)?;
-        *tally = tally.and(trial.finish(sample)?);
-        if tally.is_most() && !is_doubtful {
+        let more = trial.finish(sample)?;
+        is_single &= more.rows <= 1;
+        *tally = tally.and(more);
+        if tally.is_most() && !is_doubtful && !is_single {
             return Ok(true);
         }
     }
-    Ok(tally.is_all())
+    Ok(tally.is_all() && !is_single)
 }
 
 fn is_array(bytes: &[u8]) -> bool {
     matches!(Head::read(bytes), Ok((Head::Array(_), _)))
+}
+
+/// True for an array of more items than records have fields, mostly.
+fn holds_many(bytes: &[u8]) -> bool {
+    matches!(Head::read(bytes), Ok((Head::Array(items), _)) if items > FEW)
+}
+
+/// True where the first item of a sample, which is an array, begins as the record at `start` does.
+fn begins_with(sample: &Sample, start: Start) -> bool {
+    let bytes = &sample.bytes;
+    let head = |at: usize| Head::read(bytes.get(at..).unwrap_or_default());
+    match (head(0), head(start.offset)) {
+        (Ok((_, size)), Ok((record, _))) if sample.input == start.input => {
+            head(size).is_ok_and(|(first, _)| first == record)
+        }
+        _ => false,
+    }
 }
 
 /// What inference finds from a place on, and what it opened first, if that can be read again.

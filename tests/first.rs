@@ -202,6 +202,31 @@ fn damage_in_an_array_does_not_make_a_sequence_of_what_is_left_behind_its_count(
 }
 
 #[test]
+fn damage_among_the_first_few_of_an_array_does_not_make_one_record_of_it() {
+    let short =
+        |shape: Shape, count: u8| [&[0xdc, 0, count][..], &records(shape, 0..usize::from(count))].concat();
+    for (name, shape) in SHAPES {
+        let clean = found(vec![input(short(shape, 40))], options());
+        assert_eq!(clean.framing, Framing::Array);
+        for record in 1..17 {
+            // One object instead of another.
+            let mut bytes = short(shape, 40);
+            let start = 3 + record * shape(0).len();
+            drop(bytes.splice(start..start + shape(0).len(), [0xc0]));
+            let what = format!("{name}, record {record}");
+            let lost = lost(bytes.clone(), &clean, &options(), &what);
+            assert_eq!(lost, 1, "{what}");
+            let files = (0..4).map(|_| input(bytes.clone())).collect();
+            assert_eq!(found(files, options()).rows.len(), 4 * 39, "{what}");
+        }
+    }
+    // An id and a vector from each of some layers are one record.
+    let layers = [&[0xdc, 0, 31, 7][..], &records(bytes, 0..30)].concat();
+    let one = Source::new(vec![input(layers)], options()).unwrap();
+    assert_eq!((one.framing(), one.count_rows().unwrap()), (Framing::Sequence, 1));
+}
+
+#[test]
 fn a_first_input_that_is_no_records_costs_itself_alone() {
     let mut rng = Rng::with_seed(8);
     let noise: Vec<u8> = (0..300_000).map(|_| rng.u8(..)).collect();

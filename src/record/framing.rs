@@ -15,7 +15,7 @@ use crate::vector::RawDtype;
 use crate::vector::encoding::{self, Encoding, Seen};
 
 /// How many items are looked at, and so many are too many for fields of one record.
-const FEW: u32 = 16;
+pub(crate) const FEW: u32 = 16;
 
 /// What an item is, as far as framing goes.
 #[derive(PartialEq, Clone, Copy)]

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 pub(crate) use self::findings::{Column, Findings, Layout, Role, Step};
+pub(crate) use self::framing::FEW;
 pub(crate) use self::infer::{Inference, Inferred};
 pub(crate) use self::nested::{Held, held_by};
 pub(crate) use self::swallowed::swallows_another;
