@@ -369,6 +369,10 @@ impl Columns {
         before: u32,
         (column, value): (Option<usize>, &[u8]),
     ) -> Result<(), Stop> {
+        // What went into a column of text is text, and no record is in it.
+        if column.is_some() && matches!(value.first(), Some(0xa0..=0xbf | 0xd9..=0xdb)) {
+            return Ok(());
+        }
         match held_by(record, before, value, plan.raw) {
             Held::Nothing => Ok(()),
             Held::Nested if plan.is_nested => Ok(()),

@@ -22,7 +22,7 @@ pub(crate) enum Held {
     Nothing,
     /// A record where people put them: under a key, or in a list that begins with it.
     Nested,
-    /// A record where only the head of what it is in can have put it: for a key, or in a list that begins with something else.
+    /// A record where only damage can have put it: in a key, in a list that begins with something else, behind text that is none.
     Swallowed,
     /// A record, or the start of one, within bytes.
     Packed,
@@ -61,12 +61,7 @@ pub(crate) fn held_by(record: Cursor<'_>, before: u32, value: &[u8], raw: RawDty
         return others.next().map_or(Held::Nothing, |_| Held::Packed);
     }
     let mut walk = Walk::new(head, size);
-    others
-        .find_map(|other| match walk.place(value, size + other)? {
-            Place::First | Place::Value => Some(Held::Nested),
-            Place::Later | Place::Key => Some(Held::Swallowed),
-        })
-        .unwrap_or(Held::Nothing)
+    others.find_map(|other| walk.held(value, size + other)).unwrap_or(Held::Nothing)
 }
 
 /// A field of a record, as far as another record has the same.
@@ -180,51 +175,66 @@ fn fields(mut record: Cursor<'_>, count: u32, raw: RawDtype) -> Result<Vec<Field
     (0..count).map(field).collect()
 }
 
-/// Where an object is.
-enum Place {
-    /// In a list, as its first item or a later one.
-    First,
-    Later,
-    /// In a map.
-    Key,
-    Value,
+/// A container that the next object is in.
+struct Open {
+    is_map: bool,
+    /// Objects that are still to come, and that were passed.
+    left: u64,
+    passed: u64,
+    /// Part of a key, or behind text that is none: nobody writes that.
+    is_odd: bool,
+}
+
+impl Open {
+    fn new(head: Head, is_odd: bool) -> Self {
+        Self { is_map: matches!(head, Head::Map(_)), left: head.children(), passed: 0, is_odd }
+    }
+
+    fn is_at_key(&self) -> bool {
+        self.is_map && self.passed.is_multiple_of(2)
+    }
 }
 
 /// A way through a value, from object to object.
 struct Walk {
     at: usize,
-    /// The containers that the next object is in: objects that are left, objects that were seen, and whether it is a map.
-    open: Vec<(u64, u64, bool)>,
+    open: Vec<Open>,
 }
 
 impl Walk {
     /// Behind the head of a container, which takes `size` bytes.
     fn new(head: Head, size: usize) -> Self {
-        Self { at: size, open: vec![(head.children(), 0, matches!(head, Head::Map(_)))] }
+        Self { at: size, open: vec![Open::new(head, false)] }
     }
 
-    /// Where the object at `target` is, which is not in front of those that were asked for before; `None` where none begins there.
-    fn place(&mut self, value: &[u8], target: usize) -> Option<Place> {
+    /// What it means that an object like the record is at `target`, which is not in front of those that were asked for before; `None`
+    /// where no object begins there.
+    fn held(&mut self, value: &[u8], target: usize) -> Option<Held> {
         while self.at < target {
-            let (head, size) = Head::read(value.get(self.at..)?).ok()?;
-            let (left, seen, _) = self.open.last_mut()?;
-            (*left, *seen) = (*left - 1, *seen + 1);
-            self.at = usize::try_from(head.payload())
-                .map_or(usize::MAX, |payload| self.at.saturating_add(size + payload));
-            if head.children() > 0 && self.open.len() < DEPTH {
-                self.open.push((head.children(), 0, matches!(head, Head::Map(_))));
-            } else if head.children() > 0 {
-                // Too deep: nothing more is found.
-                self.at = usize::MAX;
-            }
-            while self.open.pop_if(|(left, ..)| *left == 0).is_some() {}
+            self.step(value)?;
         }
-        let (_, seen, is_map) = self.open.last().filter(|_| self.at == target)?;
-        Some(match (is_map, seen) {
-            (true, seen) if seen.is_multiple_of(2) => Place::Key,
-            (true, _) => Place::Value,
-            (false, 0) => Place::First,
-            (false, _) => Place::Later,
-        })
+        let open = self.open.last().filter(|_| self.at == target)?;
+        let is_behind_others = !open.is_map && open.passed > 0;
+        Some(if open.is_odd || open.is_at_key() || is_behind_others { Held::Swallowed } else { Held::Nested })
+    }
+
+    fn step(&mut self, value: &[u8]) -> Option<()> {
+        let (head, size) = Head::read(value.get(self.at..)?).ok()?;
+        let open = self.open.last_mut()?;
+        let start = self.at + size;
+        self.at = start.checked_add(usize::try_from(head.payload()).ok()?)?;
+        if matches!(head, Head::Str(_)) {
+            open.is_odd |= std::str::from_utf8(value.get(start..self.at)?).is_err();
+        }
+        let is_odd = open.is_odd || open.is_at_key();
+        (open.left, open.passed) = (open.left - 1, open.passed + 1);
+        if head.children() > 0 {
+            if self.open.len() == DEPTH {
+                return None;
+            }
+            self.open.push(Open::new(head, is_odd));
+        }
+        while self.open.pop_if(|open| open.left == 0).is_some() {}
+        Some(())
     }
 }
