@@ -181,7 +181,7 @@ struct Open {
     /// Objects that are still to come, and that were passed.
     left: u64,
     passed: u64,
-    /// Part of a key, or behind text that is none: nobody writes that.
+    /// It has a map or an array for a key, or text that is none: nobody writes that.
     is_odd: bool,
 }
 
@@ -226,7 +226,8 @@ impl Walk {
         if matches!(head, Head::Str(_)) {
             open.is_odd |= std::str::from_utf8(value.get(start..self.at)?).is_err();
         }
-        let is_odd = open.is_odd || open.is_at_key();
+        open.is_odd |= open.is_at_key() && matches!(head, Head::Array(_) | Head::Map(_));
+        let is_odd = open.is_odd;
         (open.left, open.passed) = (open.left - 1, open.passed + 1);
         if head.children() > 0 {
             if self.open.len() == DEPTH {
