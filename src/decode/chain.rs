@@ -126,16 +126,16 @@ impl Decoder {
                 Err(Miss { read, .. }) => {
                     // Something short between two of them?
                     if count > 0 && misses + junk < MISSES {
-                        match self.behind_junk(Cursor::starting_at(view, start), first) {
+                        match self.behind_junk(Cursor::starting_at(view, start), first, is_short) {
                             Ok(Some(next)) => {
                                 (junk, stride, cursor) = (junk + 1, None, next);
                                 continue;
                             }
-                            Err(_) if is_short => return (Look::Short, 0),
-                            _ if at_end && is_enough && view.len() - start <= JUNK => {
+                            Err(_) => return (Look::Short, 0),
+                            Ok(None) if at_end && is_enough && view.len() - start <= JUNK => {
                                 return (Look::Yes(found), start as u64);
                             }
-                            _ => {}
+                            Ok(None) => {}
                         }
                     }
                     // A bad one in the place of a good one?
@@ -172,20 +172,21 @@ impl Decoder {
         }
     }
 
-    /// Where a good record begins a few bytes behind `cursor`; the error tells that the bytes end too early to tell.
+    /// Where a good record begins a few bytes behind `cursor`. The error tells that more bytes are to come, which may tell otherwise.
     fn behind_junk<'a>(
         &mut self,
-        cursor: Cursor<'a>,
+        mut cursor: Cursor<'a>,
         first: Option<Head>,
+        is_short: bool,
     ) -> Result<Option<Cursor<'a>>, Miss> {
-        let mut next = cursor;
         for _ in 0..JUNK {
-            if next.take(1).is_err() {
-                return Err(Miss { is_cut: true, read: 0 });
-            }
-            match self.good(&mut next.clone(), first) {
-                Ok(_) => return Ok(Some(next)),
-                Err(miss) if miss.is_cut => return Err(miss),
+            let good = match cursor.take(1) {
+                Ok(_) => self.good(&mut cursor.clone(), first).map(|_| ()),
+                Err(_) => Err(Miss { is_cut: true, read: 0 }),
+            };
+            match good {
+                Ok(()) => return Ok(Some(cursor)),
+                Err(miss) if miss.is_cut && is_short => return Err(miss),
                 Err(_) => {}
             }
         }

@@ -252,7 +252,7 @@ impl Decoder {
                 if objects > 1 && is_noise {
                     return self.gap(bytes, from, place, chain);
                 }
-                if objects > 1 && numbers && self.plan.framing == Framing::Array {
+                if objects > 1 && self.plan.framing == Framing::Array {
                     self.position.left = Some(UNKNOWN);
                 }
                 search.sure = chain.at;

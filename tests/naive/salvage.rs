@@ -61,21 +61,31 @@ impl File<'_> {
             })
         };
         let items = head(self.bytes, start).ok()?.2;
-        let (mut at, mut evidence, mut stride, mut count, mut misses) = (start, 0, None, 0, 0);
-        let (mut length, mut is_miss) = (0, false);
+        let (mut at, mut evidence, mut stride, mut count, mut misses, mut junk) = (start, 0, None, 0, 0, 0);
+        let (mut length, mut first, mut is_miss) = (0, 0, false);
         loop {
-            if count >= 3 && evidence >= 6 + if misses > 0 { 2 } else { 0 } {
+            if count >= 3 && evidence >= 6 + if misses + junk > 0 { 2 } else { 0 } {
                 return Some(Chain { at: start, stride, items });
             }
+            let is_enough = match misses {
+                0 => evidence >= 3 || evidence >= 2 && length >= 64,
+                _ => evidence >= 6 && !is_miss,
+            };
             if count > 0 && at == view {
-                let is_enough = match misses {
-                    0 => evidence >= 3 || evidence >= 2 && length >= 64,
-                    _ => evidence >= 6 && !is_miss,
-                };
                 return (at == self.bytes.len() && is_enough).then_some(Chain { at: start, stride, items });
             }
-            let good = self.good(at, view).filter(|_| kind(at) == kind(start));
-            let Some((next, told)) = good else {
+            let good = |at: usize| self.good(at, view).filter(|_| kind(at) == kind(start));
+            let Some((next, told)) = good(at) else {
+                // Something short in between, or behind the last one?
+                if count > 0 && misses + junk < 5 {
+                    if let Some(next) = (at + 1..=at + 8).find(|&next| next < view && good(next).is_some()) {
+                        (junk, stride, at) = (junk + 1, None, next);
+                        continue;
+                    }
+                    if is_enough && view == self.bytes.len() && view - at <= 8 {
+                        return Some(Chain { at: start, stride, items });
+                    }
+                }
                 // A bad one, as long as the others?
                 let next = at + stride?;
                 (misses, is_miss) = (misses + 1, true);
@@ -87,8 +97,8 @@ impl File<'_> {
             };
             length = next - at;
             if count == 0 {
-                stride = Some(length);
-            } else if stride != Some(length) {
+                (stride, first) = (Some(length), length);
+            } else if length != first {
                 stride = None;
                 if items < 8 {
                     return None;
@@ -154,7 +164,8 @@ impl File<'_> {
                 self.is_alike(at, end) && content < self.bytes.len() && is_followed(content)
             };
             let follows = is_followed(end) || begins && is_another();
-            return end - at <= 4 << 20 && (begins || !is_astray) && follows;
+            let is_near = end - at <= 4 << 20;
+            return is_near && follows && (begins || !is_astray && !self.has_odd_text(at, end));
         }
         if chain.stride == Some(chain.at - at) {
             return false;

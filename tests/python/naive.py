@@ -212,22 +212,36 @@ class File:
         marker, (_, payload, objects) = self.data[at], self.head(at)
         return payload, objects, is_string(marker), marker in (0xC4, 0xC5, 0xC6)
 
+    def alike(self, at, start, view):
+        """The good record at a place, if it begins as the one at `start` does."""
+        good = self.good(at, view)
+        return good if good and self.kind(at) == self.kind(start) else None
+
     def chain_at(self, start):
         """Good records in a row: the length of each, if they have one, and how many items; None if there are none."""
         view = min(len(self.data), start + LOOK)
-        at, evidence, stride, count, misses, length, is_miss = start, 0, None, 0, 0, 0, False
+        at, evidence, stride, count, misses, junk, length, first, is_miss = start, 0, None, 0, 0, 0, 0, 0, False
         items = self.head(start)[2] if isinstance(self.head(start), tuple) else 0
         while True:
-            if count >= 3 and evidence >= (8 if misses else 6):
+            if count >= 3 and evidence >= (8 if misses or junk else 6):
                 return stride, items
+            if misses:
+                is_enough = evidence >= 6 and not is_miss
+            else:
+                is_enough = evidence >= 3 or (evidence >= 2 and length >= 64)
             if count and at == view:
-                if misses:
-                    is_enough = evidence >= 6 and not is_miss
-                else:
-                    is_enough = evidence >= 3 or (evidence >= 2 and length >= 64)
                 return (stride, items) if at == len(self.data) and is_enough else None
-            good = self.good(at, view)
-            if good is None or self.kind(at) != self.kind(start):
+            good = self.alike(at, start, view)
+            if good is None:
+                # Something short in between, or behind the last one?
+                if count and misses + junk < 5:
+                    behind = (place for place in range(at + 1, at + 9) if place < view)
+                    place = next((place for place in behind if self.alike(place, start, view)), None)
+                    if place is not None:
+                        junk, stride, at = junk + 1, None, place
+                        continue
+                    if is_enough and view == len(self.data) and view - at <= 8:
+                        return stride, items
                 # A bad one, as long as the others?
                 misses, is_miss = misses + 1, True
                 if stride is None or misses > 5 or at + stride > view:
@@ -236,8 +250,8 @@ class File:
                 continue
             length = good[0] - at
             if count == 0:
-                stride = length
-            elif stride != length:
+                stride = first = length
+            elif length != first:
                 stride = None
                 if items < 8:
                     return None
@@ -326,7 +340,8 @@ class File:
             content = head[0] if isinstance(head, tuple) else length
             is_another = content < length and self.is_alike(at, end) and is_followed(content)
             follows = is_followed(end) or (begins and is_another)
-            return end - at <= 4 << 20 and (begins or not is_astray) and follows
+            is_near = end - at <= 4 << 20
+            return is_near and follows and (begins or not (is_astray or self.has_odd_text(at, end)))
         if stride == chain - at:
             return False
         is_list = is_array(self.data[at])
