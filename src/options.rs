@@ -198,7 +198,7 @@ pub struct ReadOptions {
     pub batch_rows: Option<usize>,
     /// The most bytes of vectors in a batch (one row at least).
     pub batch_bytes: usize,
-    /// How many threads decode, the caller's included; one a core if not given.
+    /// How many threads decode, the caller's included; one a core if not given, 1024 at the most.
     pub threads: Option<usize>,
     /// Whether to add a column `path` with the name of the input.
     pub include_path: bool,
@@ -406,7 +406,6 @@ impl ReadOptions {
             }
             Self { batch_rows: Some(0), .. } => zero("batch_rows"),
             Self { batch_bytes: 0, .. } => zero("batch_bytes"),
-            Self { threads: Some(0), .. } => zero("threads"),
             Self { max_record_bytes: 0, .. } => zero("max_record_bytes"),
             Self { max_depth: 0, .. } => zero("max_depth"),
             Self { max_depth: 257.., .. } => Err(Error::option("max_depth must be at most 256")),
@@ -416,7 +415,7 @@ impl ReadOptions {
             Self { columns: Some(columns), .. } if columns.is_empty() => {
                 Err(Error::option("columns must name at least one column"))
             }
-            _ => Ok(()),
+            _ => check_threads(self.threads),
         }
     }
 
@@ -426,7 +425,21 @@ impl ReadOptions {
     }
 }
 
+/// More threads than this take longer to start than they save, and soon the system has no more to give.
+const MOST_THREADS: usize = 1024;
+
+/// Refuses numbers of threads that make no sense.
+pub(crate) fn check_threads(threads: Option<usize>) -> Result<()> {
+    match threads {
+        Some(0) => Err(Error::option("threads must be at least 1")),
+        Some(threads) if threads > MOST_THREADS => {
+            Err(Error::option(format!("threads must be at most {MOST_THREADS}")))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// How many threads can run at once.
 pub(crate) fn cores() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
+    std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS)
 }

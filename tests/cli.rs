@@ -531,6 +531,8 @@ fn wrong_usage_ends_with_2() {
         &["to-parquet", "good.msgpack", "-o", "o.parquet", "--batch-bytes", "0"],
         &["to-parquet", "good.msgpack", "-o", "o.parquet", "--dim", "0"],
         &["to-parquet", "good.msgpack", "-o", "o.parquet", "--threads", "0"],
+        &["to-parquet", "good.msgpack", "-o", "o.parquet", "--threads", "2147483648"],
+        &["inspect", "good.msgpack", "--threads", "1025"],
         &["to-parquet", "good.msgpack", "-o", "o.parquet", "--row-group-bytes", "0"],
         &["to-arrow", "good.msgpack", "-o", "o.arrow", "--on-error", "ignore"],
         &["inspect", "good.msgpack", "--on-error", "skip"],

@@ -9,7 +9,7 @@ use std::str::FromStr;
 use arrow::array::{Array, AsArray};
 use vecpack::{
     Compression, Dtype, Encoding, ErrorKind, Input, Like, ListType, OnError, RawDtype, ReadOptions, Rejects,
-    Sample, Source, write_sample,
+    Sample, Source, Watch, WriteOptions, to_parquet, write_sample,
 };
 
 use self::support::{drain, input};
@@ -84,6 +84,28 @@ fn options_survive_being_written_and_read() {
     for wrong in [r#"{"dimm": 4}"#, r#"{"raw_dtype": "x"}"#, r#"{"dtype": "float31"}"#, r#"{"dim": -1}"#] {
         assert!(serde_json::from_str::<ReadOptions>(wrong).is_err(), "{wrong}");
     }
+}
+
+#[test]
+fn more_threads_than_make_sense_are_refused_by_all_that_takes_threads() {
+    let input = || vec![Input::bytes("x", [0xc4, 4, 0, 0, 0, 0].repeat(3))];
+    let refused = |result: Result<(), vecpack::Error>, threads: usize| {
+        let error = result.unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::Option(_)), "{threads}: {error}");
+        assert_eq!(error.to_string(), "threads must be at most 1024", "{threads}");
+    };
+    let source = Source::new(input(), ReadOptions::new().with_threads(1024)).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("x.parquet");
+    for threads in [1025, 1 << 31, usize::MAX] {
+        let options = ReadOptions::new().with_threads(threads);
+        refused(Source::new(input(), options.clone()).map(drop), threads);
+        refused(vecpack::inspect(input(), options, Watch::default()).map(drop), threads);
+        refused(source.with_threads(threads).map(drop), threads);
+        let options = WriteOptions::new().with_threads(threads);
+        refused(to_parquet(&source, &out, &options, Watch::default()).map(drop), threads);
+    }
+    assert!(!out.exists());
 }
 
 #[test]

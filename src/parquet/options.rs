@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use crate::error::{Error, Result};
+use crate::options::check_threads;
 
 /// An option with a few named values.
 macro_rules! named {
@@ -91,7 +92,7 @@ pub struct WriteOptions {
     /// A file for what was rejected, `.jsonl` or `.parquet`. It is written also where the work fails. With `resume` it holds what
     /// this run rejected, and not what earlier ones did.
     pub rejects: Option<PathBuf>,
-    /// How many threads encode, the caller's included; for a source, as many as it decodes with if not given.
+    /// How many threads encode, the caller's included, 1024 at the most; for a source, as many as it decodes with if not given.
     pub threads: Option<usize>,
     /// Replace a target that exists.
     pub overwrite: bool,
@@ -179,11 +180,10 @@ impl WriteOptions {
         match self {
             Self { row_group_bytes: 0, .. } => zero("row_group_bytes"),
             Self { max_file_bytes: Some(0), .. } => zero("max_file_bytes"),
-            Self { threads: Some(0), .. } => zero("threads"),
             Self { overwrite: true, resume: true, .. } => {
                 Err(Error::option("overwrite makes all anew, and resume what is missing: pass one of them"))
             }
-            _ => Ok(()),
+            _ => check_threads(self.threads),
         }
     }
 }

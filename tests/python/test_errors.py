@@ -148,6 +148,9 @@ BAD_READ_OPTIONS = [
     {"batch_bytes": -1},
     {"threads": 0},
     {"threads": -1},
+    {"threads": 1025},
+    {"threads": 2**31},
+    {"threads": 2**63},
     {"max_record_bytes": 0},
     {"max_record_bytes": 2**64},
 ]
