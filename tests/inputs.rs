@@ -50,6 +50,39 @@ fn a_directory_stands_for_its_messagepack_files_sorted() {
     assert_eq!(source.count_rows().unwrap(), 5);
 }
 
+#[cfg(unix)]
+#[test]
+fn links_in_a_directory_that_lead_nowhere_or_back_cost_nothing_but_a_missing_input_is_named() {
+    use std::os::unix::fs::symlink;
+
+    let directory = tempfile::tempdir().unwrap();
+    let root = &directory.path().join("root");
+    fs::create_dir_all(root.join("sub/.hidden")).unwrap();
+    for name in ["a.msgpack", "sub/b.msgpack", "sub/.hidden/c.msgpack"] {
+        fs::write(root.join(name), records(1, 2)).unwrap();
+    }
+    for link in ["readme.txt", ".hidden.msgpack", "sub/foo.conf", "sub/.hidden/d.msgpack", "nothing"] {
+        symlink("/nonexistent/file", root.join(link)).unwrap();
+    }
+    symlink("itself", root.join("itself")).unwrap();
+    for back in ["loop", "sub/loop", "sub/loop.msgpack", ".loop"] {
+        symlink(root, root.join(back)).unwrap();
+    }
+    symlink(root.join("a.msgpack"), root.join("sub/z.msgpack")).unwrap();
+    assert_eq!(names(discover(root).unwrap(), root), ["a.msgpack", "sub/b.msgpack", "sub/z.msgpack"]);
+    assert_eq!(Source::scan([root], ReadOptions::new()).unwrap().count_rows().unwrap(), 3);
+
+    for (target, kind) in [("/nonexistent/file", "No such file"), ("gone.msgpack.gz", "symbolic links")] {
+        let missing = root.join("sub/gone.msgpack.gz");
+        symlink(target, &missing).unwrap();
+        let error = discover(root).unwrap_err();
+        let ErrorKind::Io { path: Some(path), .. } = error.kind() else { panic!("{error:?}") };
+        assert_eq!(path, &missing);
+        assert!(error.to_string().contains(kind), "{error}");
+        fs::remove_file(missing).unwrap();
+    }
+}
+
 #[test]
 fn a_pattern_stands_for_the_files_that_match_sorted() {
     let directory = tempfile::tempdir().unwrap();

@@ -1,5 +1,6 @@
 //! What a user names becomes a list of inputs.
 
+use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -103,14 +104,22 @@ fn files(name: &Path) -> Result<Vec<Input>> {
 }
 
 fn directory(root: &Path) -> Result<Vec<PathBuf>> {
-    let hidden = |entry: &walkdir::DirEntry| {
-        entry.depth() > 0 && entry.file_name().as_encoded_bytes().starts_with(b".")
-    };
+    let hidden = |entry: &walkdir::DirEntry| entry.depth() > 0 && is_hidden(Some(entry.file_name()));
     let mut paths = Vec::new();
     for entry in
         walkdir::WalkDir::new(root).follow_links(true).into_iter().filter_entry(|entry| !hidden(entry))
     {
-        let entry = entry.map_err(|error| Error::io(root, error.into()))?;
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(error) if is_idle_link(&error) => continue,
+            Err(error) => {
+                let path = error.path().unwrap_or(root).to_owned();
+                return Err(Error::io(
+                    &path,
+                    error.into_io_error().unwrap_or_else(|| io::ErrorKind::Other.into()),
+                ));
+            }
+        };
         if is_known(entry.path()) && entry.file_type().is_file() {
             paths.push(entry.into_path());
         }
@@ -125,6 +134,25 @@ fn directory(root: &Path) -> Result<Vec<PathBuf>> {
     }
     paths.sort();
     Ok(paths)
+}
+
+/// True for a link that no input is behind: it leads back to a directory it is in, or nowhere, and has not the name of an input.
+fn is_idle_link(error: &walkdir::Error) -> bool {
+    if error.loop_ancestor().is_some() {
+        return true;
+    }
+    let (Some(path), Some(cause)) = (error.path(), error.io_error()) else { return false };
+    #[cfg(unix)]
+    let leads_to_itself = cause.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error());
+    #[cfg(not(unix))]
+    let leads_to_itself = false;
+    let leads_nowhere =
+        leads_to_itself || matches!(cause.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory);
+    path.is_symlink() && leads_nowhere && (is_hidden(path.file_name()) || !is_known(path))
+}
+
+fn is_hidden(name: Option<&OsStr>) -> bool {
+    name.is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
 }
 
 /// True for names with one of the [`EXTENSIONS`], with or without that of a compressed file behind it.
