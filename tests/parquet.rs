@@ -12,7 +12,8 @@ use arrow::array::{
     Array, ArrayRef, AsArray, FixedSizeListArray, Int64Array, RecordBatch, RecordBatchIterator, StringArray,
 };
 use arrow::buffer::NullBuffer;
-use arrow::datatypes::{DataType, Field, Float32Type, Int32Type};
+use arrow::datatypes::{DataType, Field, Fields, Float32Type, Int32Type, Int64Type, Schema};
+use arrow::error::ArrowError;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic;
 use parquet::file::metadata::ParquetMetaData;
@@ -337,6 +338,63 @@ fn any_stream_of_batches_can_be_written() {
                 (found.column(0).as_list::<i32>(), expected.column(0).as_fixed_size_list());
             assert!(found.iter().eq(expected.iter()));
         }
+    }
+}
+
+#[test]
+fn maps_without_keys_are_nulls_in_a_file_as_it_cannot_hold_them() {
+    let record = |number: u8| {
+        let vector = [number; 64];
+        // Of every third record `meta` is nil, and `tags` of the others.
+        let (meta, tags): (u8, &[u8]) =
+            if number % 3 == 0 { (0xc0, &[0x92, 0x80, 0x80]) } else { (0x80, &[0xc0]) };
+        let parts = [&b"\x84\xa1e\xc4\x40"[..], &vector, b"\xa4meta", &[meta], b"\xa4tags", tags];
+        [&parts.concat()[..], b"\xa4deep\x82\xa1a", &[number], b"\xa1b\x80"].concat()
+    };
+    let bytes: Vec<u8> = (0..100).flat_map(record).collect();
+    let source = Source::new(vec![input(bytes)], ReadOptions::new().with_batch_rows(7)).unwrap();
+    let empty = DataType::Struct(Fields::empty());
+    assert_eq!(source.schema().field_with_name("meta").unwrap().data_type(), &empty, "as Arrow it is one");
+
+    let directory = tempfile::tempdir().unwrap();
+    for name in ["one.parquet", "several/"] {
+        let path = directory.path().join(name);
+        let report = write(&source, &path, &WriteOptions::new());
+        assert_eq!((report.rows, report.rejects), (100, 0));
+        let (_, batches) = read(&report.outputs[0]);
+        let schema = batches[0].schema();
+        let file = arrow::compute::concat_batches(&schema, &batches).unwrap();
+        assert_eq!(schema.field_with_name("meta").unwrap().data_type(), &DataType::Null);
+        assert_eq!(file.column_by_name("meta").unwrap().logical_null_count(), 100);
+        let tags = file.column_by_name("tags").unwrap().as_list::<i32>();
+        assert_eq!(tags.value_type(), DataType::Null);
+        let lengths = (0..100).map(|row| tags.is_valid(row).then(|| tags.value_length(row)));
+        assert!(lengths.enumerate().all(|(row, length)| length == (row % 3 == 0).then_some(2)));
+        let deep = file.column_by_name("deep").unwrap().as_struct();
+        assert_eq!(deep.column_by_name("b").unwrap().logical_null_count(), 100);
+        let numbers = deep.column_by_name("a").unwrap().as_primitive::<Int64Type>();
+        assert!(numbers.values().iter().copied().eq(0..100));
+    }
+}
+
+#[test]
+fn a_stream_with_a_struct_without_fields_is_refused_by_the_name_of_the_column() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("x.parquet");
+    let empty = || DataType::Struct(Fields::empty());
+    let list = DataType::List(Field::new("item", empty(), true).into());
+    let deep = DataType::Struct(
+        vec![Field::new("a", DataType::Int64, true), Field::new("b", list.clone(), true)].into(),
+    );
+    for (data_type, name) in [(empty(), "`x`"), (list, "`x.item`"), (deep, "`x.b.item`")] {
+        let schema =
+            Schema::new(vec![Field::new("id", DataType::Int64, true), Field::new("x", data_type, true)]);
+        let batches: [Result<RecordBatch, ArrowError>; 0] = [];
+        let mut stream = RecordBatchIterator::new(batches, Arc::new(schema));
+        let error = write_parquet(&mut stream, &path, &WriteOptions::new(), Watch::default()).unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::Schema(_)), "{error:?}");
+        assert!(error.to_string().contains(name) && error.to_string().contains("leave it out"), "{error}");
+        assert!(!path.exists());
     }
 }
 

@@ -1,9 +1,10 @@
 //! How the row groups of a file are made: which columns are vectors with pages of our own, and how those are encoded.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, FixedSizeListArray, RecordBatch};
-use arrow::datatypes::{DataType, Field, FieldRef, Schema};
+use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use parquet::arrow::{ArrowSchemaConverter, encode_arrow_schema};
 use parquet::basic;
@@ -13,6 +14,7 @@ use parquet::schema::types::{ColumnPath, SchemaDescPtr};
 
 use super::chunk::{Chunk, Others, VectorColumn, internal};
 use super::codec::Codec;
+use super::empty::{writable, writable_batch};
 use super::options::{Compression, Encoding, ListType, WriteOptions};
 use super::report::VectorEncoding;
 use crate::error::Result;
@@ -25,8 +27,9 @@ const ENCODE_ROWS: usize = 64;
 /// How the row groups of a file are made.
 pub(super) struct Layout {
     pub(super) descriptor: SchemaDescPtr,
-    /// The types of the batches.
+    /// The types of the batches, and of what is written.
     schema: Schema,
+    written: SchemaRef,
     /// Rows a row group.
     pub(super) group_rows: usize,
     vectors: Vec<(usize, String, VectorColumn)>,
@@ -49,6 +52,9 @@ pub(super) struct Group {
 
 impl Layout {
     pub(super) fn new(schema: &Schema, options: &WriteOptions) -> Result<Self> {
+        let given = schema;
+        let written = Arc::new(writable(given));
+        let schema = &*written;
         let descriptor = Arc::new(ArrowSchemaConverter::new().convert(schema).map_err(internal)?);
         let (mut vectors, mut leaves, mut others) = (Vec::new(), Vec::new(), Vec::new());
         for leaf in 0..descriptor.num_columns() {
@@ -70,17 +76,24 @@ impl Layout {
         }
         let properties = Arc::new(properties(schema, options));
         Ok(Self {
-            schema: schema.clone(),
+            schema: given.clone(),
             descriptor,
             group_rows: group_rows(schema, options),
             vectors,
             others: Others::new(others, schema, properties)?,
             leaves,
+            written,
         })
     }
 
+    /// A batch as it is written.
+    pub(super) fn writable<'a>(&self, batch: &'a RecordBatch) -> Result<Cow<'a, RecordBatch>> {
+        self.check(batch)?;
+        writable_batch(batch, &self.written)
+    }
+
     /// Streams from elsewhere may hold other batches than they say.
-    pub(super) fn check(&self, batch: &RecordBatch) -> Result<()> {
+    fn check(&self, batch: &RecordBatch) -> Result<()> {
         let same =
             |(column, field): (&ArrayRef, &FieldRef)| column.data_type().equals_datatype(field.data_type());
         let fields = self.schema.fields();
@@ -101,8 +114,8 @@ impl Layout {
             }
             _ => field.clone(),
         };
-        let fields: Vec<FieldRef> = self.schema.fields().iter().map(as_read).collect();
-        let schema = Schema::new_with_metadata(fields, self.schema.metadata().clone());
+        let fields: Vec<FieldRef> = self.written.fields().iter().map(as_read).collect();
+        let schema = Schema::new_with_metadata(fields, self.written.metadata().clone());
         KeyValue::new("ARROW:schema".to_owned(), encode_arrow_schema(&schema))
     }
 

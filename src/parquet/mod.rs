@@ -8,6 +8,7 @@ mod arena;
 mod chunk;
 mod codec;
 mod directory;
+mod empty;
 mod files;
 mod frame;
 mod layout;
@@ -122,6 +123,7 @@ pub fn write_parquet(
             "resume: a stream of record batches has no inputs that could be done already",
         ));
     }
+    empty::refuse(&reader.schema())?;
     let mut report = Report::new();
     let mut progress = Progress::default();
     let threads = options.threads.unwrap_or_else(cores);

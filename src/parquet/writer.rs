@@ -110,7 +110,7 @@ impl FileWriter {
 
     /// Writes rows of `batch` until the file is full; gives how many.
     pub(super) fn write(&mut self, batch: &RecordBatch) -> Result<usize> {
-        self.layout.check(batch)?;
+        let batch = self.layout.writable(batch)?;
         let is_null =
             |column: &ArrayRef| column.as_fixed_size_list_opt().is_some_and(|list| list.null_count() > 0);
         self.has_nulls |= batch.columns().iter().any(is_null);
