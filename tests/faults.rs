@@ -511,18 +511,28 @@ fn a_directory_that_cannot_be_written_to_is_named() {
 #[test]
 fn standard_output_that_takes_no_more_ends_the_work() {
     let place = Place::new(&[50_000]);
-    // Whoever reads a stream has had enough; a file of which half is missing is no file.
-    for (command, code) in
-        [("to-arrow in -o -", "0"), ("to-parquet in -o /dev/stdout --compression none", "1")]
-    {
+    // Whoever reads has had enough, of a stream and of a file.
+    for command in [
+        "to-arrow in -o -",
+        "to-arrow in -o /dev/stdout",
+        "to-parquet in -o /dev/stdout --compression none",
+        "to-parquet in -o /dev/stdout --compression none --rejects list.jsonl",
+    ] {
         let output =
             shell(&place, &format!("{{ \"$1\" {command}; echo $? > code; }} | head -c 100 > /dev/null"));
         assert_eq!(
             fs::read_to_string(place.join("code")).unwrap().trim(),
-            code,
+            "0",
             "{command}: {}",
             text(&output)
         );
+        assert_eq!(text(&output), "", "{command}");
+    }
+    assert!(place.join("list.jsonl").exists());
+    assert!(Command::new("mkfifo").arg(place.join("fifo")).status().unwrap().success());
+    for command in ["to-arrow in -o fifo", "to-parquet in -o fifo --compression none", "sample fifo"] {
+        let output = shell(&place, &format!("head -c 100 fifo > /dev/null & \"$1\" {command}"));
+        assert_eq!((output.status.code(), &*text(&output)), (Some(0), ""), "{command}");
     }
     for command in ["to-arrow in -o -", "to-arrow in -o /dev/full", "to-parquet in -o /dev/full"] {
         let output = shell(&place, &format!("\"$1\" {command} > /dev/full"));

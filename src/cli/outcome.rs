@@ -1,10 +1,12 @@
 //! How a command ends: what it says last, and its exit code.
 
 use std::io;
+use std::path::Path;
 
 use super::output;
 use super::signals::Signals;
 use crate::error::{Error, ErrorKind};
+use crate::output::directory::is_remote;
 
 /// Exit code of a command that failed.
 pub(super) const FAILED: u8 = 1;
@@ -24,12 +26,31 @@ pub(super) enum Failure {
     Usage(String),
     /// Standard output takes no more.
     Stdout(io::Error),
+    /// Whoever reads what is written has had enough, as `head` does: no failure.
+    Enough,
+}
+
+impl Failure {
+    /// Of work that writes to `out`, which may be a pipe under some name. No file breaks like one, but the way to a store may.
+    pub(super) fn of_output(error: Error, out: &Path) -> Self {
+        match error.kind() {
+            ErrorKind::Io { path: Some(path), source }
+                if path == out && source.kind() == io::ErrorKind::BrokenPipe && !is_remote(out) =>
+            {
+                Self::Enough
+            }
+            _ => error.into(),
+        }
+    }
 }
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         match error.into_kind() {
             // Of an output that has no name. Inputs and files are always named.
+            ErrorKind::Io { path: None, source } if source.kind() == io::ErrorKind::BrokenPipe => {
+                Self::Enough
+            }
             ErrorKind::Io { path: None, source } => Self::Stdout(source),
             kind => Self::Core(kind.into()),
         }
@@ -61,8 +82,7 @@ pub(super) fn conclude(outcome: Result<(), Failure>, signals: &Signals) -> u8 {
             output::message(&text);
             USAGE
         }
-        // Whoever reads has had enough, as `head` does: no failure.
-        Failure::Stdout(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,
+        Failure::Enough => 0,
         Failure::Stdout(error) => {
             output::message(&format!("<stdout>: {error}"));
             FAILED

@@ -6,6 +6,7 @@ use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
 use serde::Serialize;
 
 use super::outcome::Failure;
+use crate::error::Error;
 use crate::reject::{Reject, Rejects};
 use crate::text::grouped;
 
@@ -38,7 +39,7 @@ pub(super) fn json(value: &impl Serialize) -> Result<(), Failure> {
 /// Bytes, on standard output.
 pub(super) fn raw(bytes: &[u8]) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();
-    stdout.write_all(bytes).and_then(|()| stdout.flush()).map_err(Failure::Stdout)
+    stdout.write_all(bytes).and_then(|()| stdout.flush()).map_err(|error| Failure::from(Error::from(error)))
 }
 
 /// Standard output for binary data, which a terminal must not get.

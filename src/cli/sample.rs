@@ -72,7 +72,7 @@ pub(super) fn run(args: &SampleArgs, signals: &Signals) -> Result<(), Failure> {
     let sample = Sample::new(args.rows, args.dim).with_like(args.like).with_seed(args.seed);
     if args.out == Path::new("-") {
         let mut out = output::binary_stdout()?;
-        return write_sample(&mut out, &sample).and_then(|()| out.flush()).map_err(Failure::Stdout);
+        return Ok(write_sample(&mut out, &sample).and_then(|()| out.flush()).map_err(Error::from)?);
     }
     signals.defer();
     let target = Target::create(&args.out, args.overwrite, Some(signals.interrupt()))?;
@@ -82,7 +82,7 @@ pub(super) fn run(args: &SampleArgs, signals: &Signals) -> Result<(), Failure> {
     };
     let written = write_sample(&mut out, &sample).and_then(|()| out.flush());
     drop(out);
-    written.map_err(|error| target.error(error))?;
+    written.map_err(|error| Failure::of_output(target.error(error), &args.out))?;
     let bytes = target.commit(false)?;
     if !args.quiet {
         let records = count(args.rows, "record");

@@ -85,7 +85,8 @@ pub(super) fn run(args: &ToArrowArgs, signals: &Signals) -> Result<(), Failure> 
         signals.defer();
         let write = |watch: Watch<'_>| write_arrow(&source, &args.out, args.overwrite, !args.no_sync, watch);
         let written = bar.show(signals, write);
-        let (read, bytes) = RejectsFile::conclude(listing.as_ref(), written, &source.rejects())?;
+        let written = RejectsFile::conclude(listing.as_ref(), written, &source.rejects());
+        let (read, bytes) = written.map_err(|error| Failure::of_output(error, &args.out))?;
         lines.push(format!("read     {}, {}", count(read.rows, "row"), size(read.bytes)));
         let seconds = begin.elapsed().as_secs_f64();
         lines.push(format!("wrote    {} to {}", size(bytes), args.out.display()));

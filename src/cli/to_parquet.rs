@@ -146,7 +146,8 @@ pub(super) fn run(args: &ToParquetArgs, signals: &Signals) -> Result<(), Failure
     let source = Source::new(inputs, args.policy.apply(args.input.read.options()))?;
     let bar = if args.quiet { ProgressBar::none() } else { ProgressBar::new(source.size()?, args.progress) };
     signals.defer();
-    let report = bar.show(signals, |watch| to_parquet(&source, &args.out, &args.options(), watch))?;
+    let report = bar.show(signals, |watch| to_parquet(&source, &args.out, &args.options(), watch));
+    let report = report.map_err(|error| Failure::of_output(error, &args.out))?;
     let rejects = source.rejects();
     if args.json {
         return output::json(&JsonReport { report: &report, first_rejects: output::first_rejects(&rejects) });
