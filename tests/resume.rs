@@ -532,6 +532,31 @@ fn what_cannot_be_resumed_is_refused() {
     assert_option(vecpack::write_parquet(&mut reader, &place.out(), &resume(), Watch::default()), "a stream");
 }
 
+#[cfg(unix)]
+#[test]
+fn a_manifest_that_is_no_file_is_an_error_that_says_so_and_is_not_waited_for() {
+    let place = Place::new(&ROWS);
+    place.run(&options()).unwrap();
+    let manifest = place.out().join("_vecpack/manifest.parquet");
+    fs::remove_file(&manifest).unwrap();
+    let make_fifo = |path: &Path| {
+        assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success());
+    };
+    for make in [&make_fifo as &dyn Fn(&Path), &|path| fs::create_dir(path).unwrap()] {
+        make(&manifest);
+        for options in [resume(), options(), options().with_overwrite(true), in_parts(resume())] {
+            let (sender, ended) = std::sync::mpsc::channel();
+            let (source, out) = (place.source(), place.out());
+            std::thread::spawn(move || sender.send(to_parquet(&source, &out, &options, Watch::default())));
+            let error = ended.recv_timeout(Duration::from_secs(20)).unwrap().unwrap_err();
+            let ErrorKind::Io { path: Some(path), .. } = error.kind() else { panic!("{error:?}") };
+            assert_eq!(path, &manifest);
+            assert!(error.to_string().contains("not a regular file"), "{error}");
+        }
+        let _ = fs::remove_file(&manifest);
+    }
+}
+
 #[test]
 fn a_stream_does_not_go_among_the_files_of_a_run() {
     let place = Place::new(&ROWS);

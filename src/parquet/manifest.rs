@@ -91,10 +91,18 @@ pub(super) struct Manifest {
 }
 
 impl Manifest {
-    /// Whether `directory` holds a run.
+    /// Whether `directory` holds a run. Something else under that name is an error: to read a FIFO would be to wait for a writer.
     pub(super) fn exists(directory: &Path) -> Result<bool> {
         let path = path(directory);
-        path.try_exists().map_err(|error| Error::io(&path, error))
+        match fs::metadata(&path) {
+            Ok(metadata) if metadata.is_file() => Ok(true),
+            Ok(_) => {
+                let text = "not a regular file, and so no manifest of a run";
+                Err(Error::io(&path, io::Error::new(io::ErrorKind::InvalidData, text)))
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(Error::io(&path, error)),
+        }
     }
 
     /// Refuses to begin in a directory that holds a run.
