@@ -543,6 +543,26 @@ fn standard_output_that_takes_no_more_ends_the_work() {
 }
 
 #[test]
+fn what_cannot_be_said_on_standard_output_is_an_error() {
+    let place = Place::new(&[100]);
+    for command in
+        ["to-arrow in -o -", "to-parquet in -o /dev/stdout", "inspect in", "sample -", "completions bash"]
+    {
+        // It can be read from only, so that every write fails as on one that is closed.
+        let output = shell(&place, &format!("\"$1\" {command} 1< /dev/null"));
+        assert_eq!(output.status.code(), Some(1), "{command}: {}", text(&output));
+        assert!(text(&output).contains("Bad file descriptor"), "{command}: {}", text(&output));
+    }
+    for command in ["--help", "--version", "to-parquet --help", "inspect in", "completions bash"] {
+        let output = shell(&place, &format!("\"$1\" {command} > /dev/full"));
+        assert_eq!(output.status.code(), Some(1), "{command}: {}", text(&output));
+        assert!(text(&output).contains("No space left on device"), "{command}: {}", text(&output));
+    }
+    // Nobody is left to be told that wrong usage is one.
+    assert_eq!(shell(&place, "\"$1\" nonsense 2> /dev/full").status.code(), Some(2));
+}
+
+#[test]
 fn what_is_no_file_is_written_to_as_it_is() {
     let place = Place::new(&[20_000]);
     let output = place.command("file.parquet", &[]).output().unwrap();

@@ -25,6 +25,7 @@ pub(crate) use self::progress::ProgressBar;
 use self::args::{Cli, Command};
 use self::outcome::{FAILED, Failure, USAGE, conclude};
 use self::signals::Signals;
+use crate::error::Error;
 
 /// Runs the command and gives its exit code: 0 done, 1 failed, 2 wrong usage, 130, 143 or 129 ended by a signal. `args` begin
 /// with the name of the program.
@@ -32,14 +33,8 @@ use self::signals::Signals;
 /// Signals that ask for an end (`SIGINT`, `SIGTERM`, and `SIGHUP` unless it is ignored) are this function's from here on, for the
 /// life of the process.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
-    let cli = match Cli::try_parse_from(args) {
-        Ok(cli) => cli,
-        Err(message) => {
-            // Help goes to standard output, usage errors to standard error. Nobody is left to be told that this failed.
-            let _ = message.print();
-            return if message.use_stderr() { USAGE } else { 0 };
-        }
-    };
+    output::fill_standard_streams();
+    let cli = Cli::try_parse_from(args);
     let signals = match Signals::register() {
         Ok(signals) => signals,
         Err(error) => {
@@ -47,7 +42,16 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
             return FAILED;
         }
     };
-    conclude(run_command(&cli.command, &signals), &signals)
+    let outcome = match cli {
+        Ok(cli) => run_command(&cli.command, &signals),
+        // Usage errors go to standard error: nobody is left to be told that this failed.
+        Err(message) if message.use_stderr() => {
+            let _ = message.print();
+            return USAGE;
+        }
+        Err(help) => help.print().map_err(|error| Error::from(error).into()),
+    };
+    conclude(outcome, &signals)
 }
 
 fn run_command(command: &Command, signals: &Signals) -> Result<(), Failure> {

@@ -1,7 +1,11 @@
 //! What is printed, and where.
 
 use std::fmt::Write as _;
-use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
+#[cfg(unix)]
+use std::fs::File;
+use std::io::{self, BufWriter, IsTerminal, Write};
+#[cfg(unix)]
+use std::os::fd::{AsFd, AsRawFd, IntoRawFd};
 
 use serde::Serialize;
 
@@ -38,18 +42,40 @@ pub(super) fn json(value: &impl Serialize) -> Result<(), Failure> {
 
 /// Bytes, on standard output.
 pub(super) fn raw(bytes: &[u8]) -> Result<(), Failure> {
-    let mut stdout = io::stdout().lock();
-    stdout.write_all(bytes).and_then(|()| stdout.flush()).map_err(|error| Failure::from(Error::from(error)))
+    let written = stdout().and_then(|mut stdout| stdout.write_all(bytes).and_then(|()| stdout.flush()));
+    written.map_err(|error| Error::from(error).into())
+}
+
+/// Standard output. Rust's own takes a write to what is closed, or cannot be written to, for one that was done.
+#[cfg(unix)]
+fn stdout() -> io::Result<File> {
+    io::stdout().as_fd().try_clone_to_owned().map(File::from)
+}
+
+#[cfg(not(unix))]
+fn stdout() -> io::Result<io::Stdout> {
+    Ok(io::stdout())
+}
+
+/// Puts something that takes nothing in the place of standard streams that are closed: else files that are opened would get their
+/// numbers, and what is printed.
+pub(super) fn fill_standard_streams() {
+    #[cfg(unix)]
+    while let Ok(file) = File::open("/dev/null")
+        && file.as_raw_fd() <= 2
+    {
+        let _stays_open = file.into_raw_fd();
+    }
 }
 
 /// Standard output for binary data, which a terminal must not get.
-pub(super) fn binary_stdout() -> Result<BufWriter<StdoutLock<'static>>, Failure> {
-    let stdout = io::stdout();
+pub(super) fn binary_stdout() -> Result<BufWriter<impl Write>, Failure> {
+    let stdout = stdout().map_err(Failure::Stdout)?;
     if stdout.is_terminal() {
         let text = "binary data is not written to a terminal: redirect the output, or name a file";
         return Err(Failure::Usage(text.to_owned()));
     }
-    Ok(BufWriter::with_capacity(64 << 10, stdout.lock()))
+    Ok(BufWriter::with_capacity(64 << 10, stdout))
 }
 
 /// The first rejects, a line each.

@@ -418,3 +418,24 @@ def test_memory_does_not_grow_from_scan_to_scan(write_file):
     """
     # A leak of the smallest thing that is made in a round, a batch of half a MiB, would show as 60 MiB.
     assert int(run_python(code, path)) < 40 * 1024 * (1024 if sys.platform == "darwin" else 1)
+
+
+@posix
+@pytest.mark.parametrize("arguments", ["to-arrow v.msgpack -o -", "inspect v.msgpack", "sample -", "completions bash"])
+def test_a_closed_standard_output_is_an_error(write_file, arguments):
+    path = write_file("v.msgpack", pack(vectors(100, 4)))
+    command = f'"$0" -m vecpack {arguments} >&-'
+    done = subprocess.run(
+        ["sh", "-c", command, sys.executable], cwd=path.parent, stderr=subprocess.PIPE, text=True, timeout=WATCHDOG
+    )
+    assert done.returncode == 1
+    assert "Bad file descriptor" in done.stderr
+
+
+@posix
+def test_nothing_that_is_said_gets_into_a_file_where_standard_streams_are_closed(write_file):
+    path = write_file("v.msgpack", pack(vectors(100_000, 4)))
+    for out, closed in [("open.parquet", ""), ("closed.parquet", "<&- >&- 2>&-")]:
+        command = f'"$0" -m vecpack to-parquet v.msgpack -o {out} --progress {closed}'
+        subprocess.run(["sh", "-c", command, sys.executable], cwd=path.parent, timeout=WATCHDOG, check=True)
+    assert (path.parent / "open.parquet").read_bytes() == (path.parent / "closed.parquet").read_bytes()
