@@ -8,7 +8,7 @@ use arrow::error::ArrowError;
 
 use crate::options::FailAfter;
 use crate::reject::Reject;
-use crate::text::{count, grouped, printable};
+use crate::text::{count, grouped, printable, without_middle};
 
 /// `Result` with vecpack's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -64,11 +64,11 @@ impl Error {
     }
 
     pub(crate) fn schema(message: impl Into<String>) -> Self {
-        ErrorKind::Schema(message.into()).into()
+        ErrorKind::Schema(without_middle(message.into())).into()
     }
 
     pub(crate) fn option(message: impl Into<String>) -> Self {
-        ErrorKind::Option(message.into()).into()
+        ErrorKind::Option(without_middle(message.into())).into()
     }
 
     pub(crate) fn internal(message: impl Into<String>) -> Self {

@@ -30,6 +30,19 @@ pub(crate) fn size(bytes: u64) -> String {
     format!("{value:.2} TB")
 }
 
+/// The text without its middle, where it is so long that nobody would read it: a value of an option may be of any length.
+pub(crate) fn without_middle(text: String) -> String {
+    const MOST: usize = 1000;
+    const BEGIN: usize = 600;
+    const END: usize = 300;
+    let length = text.chars().count();
+    if length <= MOST {
+        return text;
+    }
+    let (begin, end) = (text.chars().take(BEGIN), text.chars().skip(length - END));
+    begin.chain(" ... ".chars()).chain(end).collect()
+}
+
 /// The text with its control characters escaped: file names and keys come from outside.
 pub(crate) fn printable(text: &str) -> String {
     let escape = |character: char| match character.is_control() {

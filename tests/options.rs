@@ -109,6 +109,28 @@ fn more_threads_than_make_sense_are_refused_by_all_that_takes_threads() {
 }
 
 #[test]
+fn an_error_does_not_repeat_all_of_a_long_value() {
+    let long = "ä".repeat(50_000);
+    let input = || vec![Input::bytes("x", vec![0x81, 0xa1, b'e', 0x92, 0xca, 0, 0, 0, 0, 0xca, 0, 0, 0, 0])];
+    let with = |options: ReadOptions| Source::new(input(), options).unwrap_err();
+    for error in [
+        OnError::from_str(&long).unwrap_err(),
+        Dtype::from_str(&long).unwrap_err(),
+        RawDtype::from_str(&long).unwrap_err(),
+        Compression::from_str(&long).unwrap_err(),
+        vecpack::FailAfter::from_str(&long).unwrap_err(),
+        vecpack::Framing::from_str(&long).unwrap_err(),
+        vecpack::parse_type(&long).unwrap_err(),
+        with(ReadOptions::new().with_vector(&long)),
+        with(ReadOptions::new().with_vector("e").with_columns([&long])),
+    ] {
+        let text = error.to_string();
+        assert!(text.chars().count() <= 1000 && text.contains("ä ... "), "{}", text.len());
+        assert!(text.ends_with(|last: char| last != 'ä'), "what may be done stands at the end: {text}");
+    }
+}
+
+#[test]
 fn a_limit_of_rejects_is_a_number_or_a_share() {
     use vecpack::FailAfter;
     for (text, limit) in [("0", FailAfter::Rejects(0)), ("1000", FailAfter::Rejects(1000))] {

@@ -347,7 +347,7 @@ fn maps_without_keys_are_nulls_in_a_file_as_it_cannot_hold_them() {
         let vector = [number; 64];
         // Of every third record `meta` is nil, and `tags` of the others.
         let (meta, tags): (u8, &[u8]) =
-            if number % 3 == 0 { (0xc0, &[0x92, 0x80, 0x80]) } else { (0x80, &[0xc0]) };
+            if number.is_multiple_of(3) { (0xc0, &[0x92, 0x80, 0x80]) } else { (0x80, &[0xc0]) };
         let parts = [&b"\x84\xa1e\xc4\x40"[..], &vector, b"\xa4meta", &[meta], b"\xa4tags", tags];
         [&parts.concat()[..], b"\xa4deep\x82\xa1a", &[number], b"\xa1b\x80"].concat()
     };

@@ -547,7 +547,9 @@ fn a_manifest_that_is_no_file_is_an_error_that_says_so_and_is_not_waited_for() {
         for options in [resume(), options(), options().with_overwrite(true), in_parts(resume())] {
             let (sender, ended) = std::sync::mpsc::channel();
             let (source, out) = (place.source(), place.out());
-            std::thread::spawn(move || sender.send(to_parquet(&source, &out, &options, Watch::default())));
+            std::thread::spawn(move || {
+                let _ = sender.send(to_parquet(&source, &out, &options, Watch::default()));
+            });
             let error = ended.recv_timeout(Duration::from_secs(20)).unwrap().unwrap_err();
             let ErrorKind::Io { path: Some(path), .. } = error.kind() else { panic!("{error:?}") };
             assert_eq!(path, &manifest);

@@ -53,7 +53,8 @@ class _NumpyDtype(Protocol):
 
 # NumPy tells type checkers of its buffers only from Python 3.12 on.
 _Array: TypeAlias = Buffer | np.ndarray[Any, Any]
-_Input: TypeAlias = str | PathLike[str] | _Array | _BinaryReader
+_Input: TypeAlias = str | PathLike[str] | PathLike[bytes] | _Array | _BinaryReader
+_Path: TypeAlias = str | bytes | PathLike[str] | PathLike[bytes]
 _Inputs: TypeAlias = _Input | Iterable[_Input]
 _Dtype: TypeAlias = Literal["float32", "float64", "float16", "int8", "uint8"] | type[Any] | _NumpyDtype
 _RawDtype: TypeAlias = str | type[Any] | _NumpyDtype
@@ -134,7 +135,7 @@ def inspect(
 ) -> Inspection: ...
 def to_parquet(
     source: Source | Table | Stream | _ArrowStreamExportable | _Inputs,
-    path: str | PathLike[str],
+    path: _Path,
     *,
     progress: _Progress = None,
     compression: Literal["auto", "none", "zstd", "lz4", "snappy"] = "auto",
@@ -142,7 +143,7 @@ def to_parquet(
     row_group_bytes: int = 4194304,
     max_file_bytes: int | None = None,
     list_type: Literal["fixed", "list"] | None = None,
-    rejects: str | PathLike[str] | None = None,
+    rejects: _Path | None = None,
     overwrite: bool = False,
     resume: bool = False,
     sync: bool = True,

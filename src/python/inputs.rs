@@ -9,7 +9,7 @@ use pyo3::buffer::PyUntypedBuffer;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
-use pyo3::types::{PyBytes, PyString};
+use pyo3::types::{PyBytes, PyDict, PyString};
 
 use super::buffer::with_bytes;
 use super::errors::to_python;
@@ -22,12 +22,28 @@ pub(super) fn inputs(object: &Bound<'_, PyAny>) -> PyResult<Vec<Input>> {
     if let Some(inputs) = one(object)? {
         return Ok(inputs);
     }
+    // To take its keys for inputs would be a guess.
+    if object.is_instance_of::<PyDict>() {
+        return Err(unknown(object));
+    }
     let mut all = Vec::new();
     for item in object.try_iter().map_err(|_| unknown(object))? {
         let item = item?;
         all.extend(one(&item)?.ok_or_else(|| unknown(&item))?);
     }
     Ok(all)
+}
+
+/// A path as Python's own functions take it: a string, bytes, or an object that stands for one of them.
+pub(super) struct PyPath(pub(super) PathBuf);
+
+impl<'py> FromPyObject<'_, 'py> for PyPath {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        let path = object.py().import("os")?.call_method1("fsdecode", (object,))?;
+        path.extract().map(Self)
+    }
 }
 
 fn unknown(object: &Bound<'_, PyAny>) -> PyErr {
@@ -44,7 +60,7 @@ fn one(object: &Bound<'_, PyAny>) -> PyResult<Option<Vec<Input>>> {
         return Ok(Some(vec![Input::bytes("<bytes>", bytes)]));
     }
     if object.is_instance_of::<PyString>() || object.hasattr("__fspath__")? {
-        let path: PathBuf = object.extract()?;
+        let PyPath(path) = object.extract()?;
         let check = signals::check(object.py())?;
         let inputs = object.py().detach(|| catch(|| discover_checked(&path, Some(check))));
         return Ok(Some(inputs.map_err(to_python)?));

@@ -10,6 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
 use super::errors::to_python;
+use super::inputs::PyPath;
 use super::table::PySchema;
 use crate::error::Error;
 use crate::options::{FailAfter, ReadOptions, parse_type};
@@ -157,7 +158,7 @@ fn set_write_option(options: &mut WriteOptions, name: &str, value: &Bound<'_, Py
             options.list_type = if value.is_none() { None } else { Some(parse(name, value)?) };
         }
         "max_file_bytes" => options.max_file_bytes = optional(name, value)?,
-        "rejects" => options.rejects = value.extract()?,
+        "rejects" => options.rejects = value.extract::<Option<PyPath>>()?.map(|PyPath(path)| path),
         "overwrite" => options.overwrite = value.extract()?,
         "resume" => options.resume = value.extract()?,
         "sync" => options.sync = value.extract()?,

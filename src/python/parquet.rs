@@ -1,7 +1,6 @@
 //! `to_parquet` and `inspect`.
 
 use std::ffi::OsStr;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow::array::RecordBatchReader;
@@ -13,7 +12,7 @@ use pyo3::types::{PyDict, PyString};
 use pyo3_arrow::PyRecordBatchReader;
 
 use super::detached;
-use super::inputs::inputs;
+use super::inputs::{PyPath, inputs};
 use super::items::Stream;
 use super::options::{read_and_write_options, read_options};
 use super::signals::Signals;
@@ -46,10 +45,11 @@ use crate::source::Source;
 pub(super) fn to_parquet(
     py: Python<'_>,
     source: &Bound<'_, PyAny>,
-    path: PathBuf,
+    path: PyPath,
     progress: Option<Bound<'_, PyAny>>,
     options: Option<&Bound<'_, PyDict>>,
 ) -> PyResult<PyReport> {
+    let PyPath(path) = path;
     let (read, any_read, write) = read_and_write_options("to_parquet", options)?;
     let signals = Signals::new(py)?;
     let from = From::new(py, source, read, any_read)?;

@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import pickle
 
+import msgpack
 import numpy as np
 import pytest
 import vecpack
@@ -207,6 +208,27 @@ def test_an_option_of_another_type_or_name_is_a_type_error(tmp_path, options):
             function(GOOD, **options)
     with pytest.raises(TypeError, match=name):
         vecpack.to_parquet(GOOD, tmp_path / "out.parquet", **options)
+
+
+@pytest.mark.parametrize("inputs", [{}, {"v.msgpack": 1}], ids=str)
+def test_a_dictionary_is_no_list_of_inputs(tmp_path, inputs):
+    for function in (vecpack.scan, vecpack.read, vecpack.inspect):
+        with pytest.raises(TypeError, match="inputs must be .*, not dict"):
+            function(inputs, dim=3)
+    with pytest.raises(TypeError, match="inputs must be .*, not dict"):
+        vecpack.to_parquet(inputs, tmp_path / "out.parquet", dim=3)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"on_error": "x" * 50_000}, {"dim": 10**4000}, {"dtype": "x" * 50_000}, {"columns": ["x" * 50_000]}],
+    ids=lambda options: next(iter(options)),
+)
+def test_an_error_does_not_repeat_all_of_a_long_value(options):
+    with pytest.raises(vecpack.VecpackError, match="|".join(options)) as caught:
+        vecpack.scan(msgpack.packb({"id": 1, "e": [0.5] * 16}), **options)
+    assert len(str(caught.value)) <= 1000
 
 
 def test_options_are_keywords():

@@ -489,6 +489,28 @@ def test_two_vector_columns(out):
         assert not pq.ParquetFile(out).metadata.row_group(0).column(number).is_stats_set
 
 
+class BytesPath:
+    """What stands for a path in bytes, as an entry of `os.scandir(b"...")` does."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __fspath__(self):
+        return self.path
+
+
+@pytest.mark.parametrize("kind", [os.fsencode, lambda path: BytesPath(os.fsencode(path))], ids=["bytes", "PathLike"])
+def test_paths_may_be_bytes(tmp_path, write_file, kind):
+    path, rejects = tmp_path / "out-ä.parquet", tmp_path / "rejects-ä.jsonl"
+    source = BytesPath(os.fsencode(write_file("v.msgpack", vectors(10, 4))))
+    assert vecpack.to_parquet(source, kind(path), rejects=kind(rejects)).outputs == [str(path)]
+    assert pq.read_table(path).num_rows == 10
+    assert rejects.exists()
+    for wrong in (0, None, ["x"]):
+        with pytest.raises(TypeError, match="str, bytes or os.PathLike"):
+            vecpack.to_parquet(source, wrong)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="names of files are bytes on POSIX only")
 def test_a_target_whose_name_is_not_utf8(path, tmp_path):
     target = os.fsdecode(os.path.join(os.fsencode(tmp_path), b"v\xff.parquet"))
