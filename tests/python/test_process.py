@@ -434,8 +434,9 @@ def test_a_closed_standard_output_is_an_error(write_file, arguments):
 
 @posix
 def test_nothing_that_is_said_gets_into_a_file_where_standard_streams_are_closed(write_file):
-    path = write_file("v.msgpack", pack(vectors(100_000, 4)))
-    for out, closed in [("open.parquet", ""), ("closed.parquet", "<&- >&- 2>&-")]:
-        command = f'"$0" -m vecpack to-parquet v.msgpack -o {out} --progress {closed}'
+    path = write_file("v.msgpack", pack(vectors(100, 4)))
+    # The input ends late: a line of progress is said while the file is open.
+    for out, closed in [("open.parquet", ""), ("closed.parquet", "2>&-")]:
+        command = f'(cat v.msgpack; sleep 2) | "$0" -m vecpack to-parquet - -o {out} --progress {closed}'
         subprocess.run(["sh", "-c", command, sys.executable], cwd=path.parent, timeout=WATCHDOG, check=True)
     assert (path.parent / "open.parquet").read_bytes() == (path.parent / "closed.parquet").read_bytes()
