@@ -208,7 +208,21 @@ fn infer_from(
     inputs: &[Input],
     options: &ReadOptions,
 ) -> Result<(Result<Findings>, Option<Opened>)> {
-    let mut inference = start.inference(options);
+    let (inference, opened) = look(start.inference(options), start, inputs, options)?;
+    if !inference.is_misled() {
+        return Ok((inference.findings(), opened));
+    }
+    let (inference, opened) = look(start.inference(options).nested(), start, inputs, options)?;
+    Ok((inference.findings(), opened))
+}
+
+/// Lets `inference` look at the inputs from a place on.
+fn look<'a>(
+    mut inference: Inference<'a>,
+    start: Start,
+    inputs: &[Input],
+    options: &ReadOptions,
+) -> Result<(Inference<'a>, Option<Opened>)> {
     let mut first = None;
     let buffers = Arc::default();
     let raise = options.on_error == OnError::Raise;
@@ -244,7 +258,7 @@ fn infer_from(
             None => break,
         }
     }
-    Ok((inference.findings(), first))
+    Ok((inference, first))
 }
 
 /// Looks at one input from `offset` on; gives how many of its bytes are left and tell nothing, `None` if no other input need be

@@ -410,34 +410,85 @@ fn bytes_in_a_field_that_say_too_much_cost_their_record_alone() {
     }
 }
 
+/// A key and what is under it.
+fn under(key: u8, value: &[u8]) -> Vec<u8> {
+    [&[0xa1, key][..], value].concat()
+}
+
+/// A record with only the first two of its fields.
+fn short(number: usize) -> Vec<u8> {
+    [&[0x82][..], &with_keys(number)[1..]].concat()
+}
+
 #[test]
 fn records_within_others_are_theirs_where_they_were_put_there() {
-    fn child(number: usize) -> Vec<u8> {
-        [with_keys(number), vec![0xa1, b't', 0x90]].concat()
+    fn whole(number: usize) -> Vec<u8> {
+        [with_keys(number), under(b't', &[0x90])].concat()
     }
-    let tree = |number: usize| {
-        let children = if number.is_multiple_of(3) { &[number + 1, number + 2][..] } else { &[] };
-        let list = [0xa1, b't', 0x90 | children.len() as u8];
-        [with_keys(number), list.to_vec(), children.iter().flat_map(|&number| child(number)).collect()]
-            .concat()
+    fn holder(number: usize, value: &[u8]) -> Vec<u8> {
+        [with_keys(number), under(b't', value)].concat()
+    }
+    let shapes: [Shape; 10] = [
+        // Trees, of which most have no children, and parents that come late.
+        |n| match n % 3 {
+            0 => holder(n, &[&[0x92][..], &whole(n + 1), &whole(n + 2)].concat()),
+            _ => whole(n),
+        },
+        |n| if n == 200 { holder(n, &[&[0x91][..], &whole(n + 1)].concat()) } else { whole(n) },
+        |n| if n < 1200 { holder(n, &[0xc0]) } else { holder(n, &whole(n / 2)) },
+        // What a search found, with how near it was.
+        |n| holder(n, &[&[0x92, 0x92, 7][..], &short(n + 1), &[0x92, 6], &short(n + 2)].concat()),
+        |n| holder(n, &[&[0x92, 7][..], &short(n + 1)].concat()),
+        |n| holder(n, &[&[0x92, 7][..], &whole(n + 1)].concat()),
+        // Parts of several kinds, what was there before, keys that are tuples.
+        |n| holder(n, &[&[0x92, 0x81, 0xa1, b'x', 1][..], &short(n + 1)].concat()),
+        |n| if n == 250 { holder(n, &[&[0x92, 0xa1, b'v'][..], &short(n)].concat()) } else { whole(n) },
+        |n| holder(n, &[&[0x81, 0x92, 1, 2][..], &short(n + 1)].concat()),
+        // Packed, and once more as bytes.
+        |n| {
+            let others: Vec<u8> = (0..5).flat_map(whole).collect();
+            holder(n, &[&[0xc5, (others.len() >> 8) as u8, others.len() as u8][..], &others].concat())
+        },
+    ];
+    for (index, shape) in shapes.into_iter().enumerate() {
+        let (bytes, _) = file(shape, 1500);
+        for on_error in [OnError::Raise, OnError::Skip] {
+            let found = scan(&bytes, &options(on_error).with_columns(["e"]));
+            assert!(found.notes.is_empty(), "{index}: {:?}", found.notes.first());
+            assert!(found.rows == expected(&[], 1500), "{index}: {} rows", found.rows.len());
+        }
+    }
+}
+
+#[test]
+fn what_is_in_a_bad_record_makes_no_rows() {
+    // Parts of a document that have the same keys, and one more.
+    fn parts(number: usize) -> Vec<u8> {
+        let part = |n: usize| [with_keys(n), under(b'p', &[1])].concat();
+        let list =
+            [&[0xa1, b't', 0x94][..], &(0..4).flat_map(|n| part(number + n)).collect::<Vec<_>>()].concat();
+        [&[0x84][..], &with_keys(number)[1..], &list, &under(b'u', &[7])].concat()
+    }
+    let records = |bad: fn(usize) -> bool, vector: &[u8]| {
+        let id = |n: usize| [&[0x84, 0xa2, b'i', b'd', 0xce][..], &(n as u32).to_be_bytes()].concat();
+        let start = id(0).len() + 2;
+        let end = start + bare(0).len();
+        let record = |n: usize| match bad(n) {
+            true => [&parts(n)[..start], vector, &parts(n)[end..]].concat(),
+            false => parts(n),
+        };
+        (0..300).map(record).collect::<Vec<_>>().concat()
     };
-    let parent = |number: usize| {
-        let above = if number.is_multiple_of(2) { vec![0xc0] } else { child(number / 2) };
-        [with_keys(number), vec![0xa1, b't'], above].concat()
-    };
-    // Packed, and once more as bytes.
-    let packed = |number: usize| {
-        let others: Vec<u8> = (0..5).flat_map(child).collect();
-        let head = [0xa1, b't', 0xc5, (others.len() >> 8) as u8, others.len() as u8];
-        [with_keys(number), head.to_vec(), others].concat()
-    };
-    let shapes: [Shape; 3] = [tree, parent, packed];
-    for shape in shapes {
-        let (bytes, _) = file(shape, 300);
-        for columns in [&["e", "t"][..], &["e"]] {
-            let found = scan(&bytes, &options(OnError::Skip).with_columns(columns.iter().copied()));
-            assert!(found.notes.is_empty(), "{:?}", found.notes.first());
-            assert!(found.rows == expected(&[], 300), "{} rows", found.rows.len());
+    let is_bad: [fn(usize) -> bool; 2] = [|n| n == 75, |n| n % 3 == 2];
+    for bad in is_bad {
+        for vector in [&[0xc0][..], &[0xc4, 8, 0, 0, 0, 0, 0, 0, 0, 0]] {
+            let bytes = records(bad, vector);
+            let without: Vec<usize> = (0..300).filter(|&n| bad(n)).collect();
+            let found = scan(&bytes, &options(OnError::Skip).with_columns(["e", "t"]));
+            assert!(found.rows == expected(&without, 300), "{} rows", found.rows.len());
+            assert_eq!(found.notes.len(), without.len());
+            let found = scan(&bytes, &options(OnError::Null).with_columns(["e", "t"]));
+            assert_eq!((found.rows.len(), found.notes.len()), (300, without.len()));
         }
     }
 }

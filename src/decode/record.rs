@@ -8,7 +8,7 @@ use super::columns::Columns;
 use crate::error::Error;
 use crate::msgpack::{Broken, Cursor, Head};
 use crate::options::{Framing, OnError};
-use crate::record::{Content, Held, Plan, Role, Slots, held_by, swallows_another};
+use crate::record::{Content, Held, Passed, Plan, Role, Slots, swallows_another};
 use crate::reject::RejectKind;
 use crate::values::{Failure, is_nil, type_name};
 use crate::vector::encoding::{self, Elements, Encoded, Encoding, Seen, leaves_messagepack};
@@ -294,8 +294,9 @@ impl Columns {
         cursor: &mut Cursor<'_>,
     ) -> Result<(), Stop> {
         let record = *cursor;
-        self.push_items(plan, slots, cursor, Some(record))?;
         let head = record.peek()?;
+        let items = if let Head::Map(items) | Head::Array(items) = head { items } else { 0 };
+        self.push_items(plan, slots, cursor, Some(Passed::new(record, slots.is_map, items)))?;
         match head {
             Head::Array(items) if items > slots.items && swallows_another(record, slots.items)? => {
                 let fault = Fault::of_type(None, Found::Words(format!("{head} with another record in it")));
@@ -306,13 +307,14 @@ impl Columns {
         }
     }
 
-    /// Adds the items of the map or array at `cursor` to the columns they belong to. The values of a `record` hold no others.
+    /// Adds the items of the map or array at `cursor` to the columns they belong to. The values of a record hold no others, by the fields
+    /// that were passed.
     fn push_items(
         &mut self,
         plan: &Plan,
         slots: &Slots,
         cursor: &mut Cursor<'_>,
-        record: Option<Cursor<'_>>,
+        mut passed: Option<Passed<'_>>,
     ) -> Result<(), Stop> {
         let before = *cursor;
         let items = match cursor.head()? {
@@ -352,40 +354,39 @@ impl Columns {
                 Some(column) => self.push_field(plan, column, cursor)?,
                 None => cursor.skip()?,
             }
-            if let Some(record) = record
-                && !column.is_some_and(|column| plan.columns[column].role == Role::Vector)
-            {
-                self.check_value(plan, record, position as u32, (column, cursor.since(start)))?;
+            if let Some(passed) = &mut passed {
+                if !column.is_some_and(|column| plan.columns[column].role == Role::Vector) {
+                    self.check_value(plan, passed, (column, key.at()), cursor.since(start))?;
+                }
+                passed.pass(key.at(), start);
             }
         }
         Ok(())
     }
 
-    /// Fails where a value of the `record`, with so many fields `before` it, holds the records behind.
+    /// Fails where the `value` behind the fields that were passed holds the records behind its own.
     fn check_value(
         &mut self,
         plan: &Plan,
-        record: Cursor<'_>,
-        before: u32,
-        (column, value): (Option<usize>, &[u8]),
+        passed: &Passed<'_>,
+        (column, key): (Option<usize>, usize),
+        value: &[u8],
     ) -> Result<(), Stop> {
         // What went into a column of text is text, and no record is in it.
         if column.is_some() && matches!(value.first(), Some(0xa0..=0xbf | 0xd9..=0xdb)) {
             return Ok(());
         }
-        match held_by(record, before, value, plan.raw) {
-            Held::Nothing => Ok(()),
-            Held::Nested if plan.is_nested => Ok(()),
-            Held::Packed => {
-                self.doubt();
-                Ok(())
-            }
-            Held::Nested | Held::Swallowed => {
+        match passed.held_by(key, value, plan.raw) {
+            Held::Packed => self.doubt(),
+            Held::Swallowed if !plan.is_nested => {
                 let head = Cursor::new(value).peek()?;
                 let fault = Fault::of_type(column, Found::Words(format!("{head} with another record in it")));
-                Err(Stop::Fault(Fault { expected: Some("no records within another".to_owned()), ..fault }))
+                let expected = Some("no records within another".to_owned());
+                return Err(Stop::Fault(Fault { expected, ..fault }));
             }
+            Held::Nothing | Held::Swallowed => {}
         }
+        Ok(())
     }
 
     /// Adds the value at `cursor` to a column. Under `null`, what does not fit becomes a null, and is noted.

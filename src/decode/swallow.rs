@@ -4,7 +4,7 @@ use super::Decoder;
 use super::chain::{Chain, has_odd_text};
 use super::salvage::LOOK;
 use crate::msgpack::{Broken, Cursor, Head, HeadError};
-use crate::record::Content;
+use crate::record::{Content, Slots, may_hold};
 
 /// The longest object of which the end is looked at.
 pub(super) const FOLLOWED: usize = 4 << 20;
@@ -65,9 +65,13 @@ impl Decoder {
         if !is_written(bytes, place, if is_astray { FEW } else { MIXED }, chain.length) {
             return Swallowed::Damage;
         }
-        // Records that hold records are for others to take apart, and an object takes a byte at the least.
+        // A record holds others where somebody can have put them, and an object takes a byte at the least.
         let most = usize::try_from(self.trust()).map_or(FOLLOWED, |trusted| trusted.min(FOLLOWED));
-        if !is_whole || !self.is_vectors() || head.children() > most as u64 {
+        let is_own = match &self.plan.content {
+            Content::Vector(_) => true,
+            Content::Items(slots) => begins_as_known(slots, bytes, &bytes[place..]) && may_hold(bytes, place),
+        };
+        if !is_whole || !is_own || head.children() > most as u64 {
             return Swallowed::Damage;
         }
         let view = &bytes[..bytes.len().min(most)];
@@ -136,8 +140,28 @@ impl Decoder {
         is_alike(bytes, behind) && behind.len() > begin && self.is_good(&behind[begin..], ended)
     }
 
+    /// Whether the records are vectors and nothing else.
     pub(super) fn is_vectors(&self) -> bool {
         matches!(self.plan.content, Content::Vector(_))
+    }
+}
+
+/// True for a record that begins with a key that is known, or with that of a good one, or has as many items as records have.
+fn begins_as_known(slots: &Slots, bytes: &[u8], good: &[u8]) -> bool {
+    let first_key = |bytes| {
+        let mut cursor = Cursor::new(bytes);
+        cursor.head().ok()?;
+        let key = cursor.at();
+        cursor.skip().ok().map(|()| cursor.since(key))
+    };
+    match Head::read(bytes) {
+        Ok((Head::Map(1..), size)) => {
+            let is_known =
+                slots.keys.read(&mut Cursor::new(&bytes[size..]), &mut 0).is_ok_and(|place| place.is_some());
+            slots.is_map && (is_known || first_key(bytes) == first_key(good))
+        }
+        Ok((Head::Array(items), _)) => !slots.is_map && items == slots.items,
+        _ => false,
     }
 }
 

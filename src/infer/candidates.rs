@@ -11,7 +11,7 @@ use crate::decode::{Position, UNKNOWN, may_begin};
 use crate::input::Asking;
 use crate::msgpack::{Cursor, Head};
 use crate::options::{Framing, ReadOptions};
-use crate::record::{Column, Findings, Inferred, Role, Step};
+use crate::record::{Column, Findings, Inference, Inferred, Role, Step};
 
 /// So many objects that begin alike must follow one another where inference may begin.
 const ALIKE: usize = 3;
@@ -166,12 +166,16 @@ impl<'a> Candidates<'a> {
     /// What inference finds in a sample from `start` on, by so many records.
     fn infer(&self, sample: &Sample, start: Start, records: u64) -> Option<Findings> {
         let options = ReadOptions { infer_records: records, ..self.options.clone() };
-        let mut inference = start.inference(&options);
-        let mut at = start.offset;
-        while let Inferred::Consumed(taken @ 1.., _) = inference.infer(&sample.bytes[at..], sample.is_whole) {
-            at += taken;
-        }
-        inference.findings().ok()
+        let look = |mut inference: Inference<'_>| {
+            let mut at = start.offset;
+            while let Inferred::Consumed(taken @ 1.., _) =
+                inference.infer(&sample.bytes[at..], sample.is_whole)
+            {
+                at += taken;
+            }
+            if inference.is_misled() { None } else { Some(inference.findings().ok()) }
+        };
+        look(start.inference(&options)).or_else(|| look(start.inference(&options).nested())).flatten()
     }
 
     /// True where these findings read the records they come from.

@@ -18,7 +18,7 @@ pub(crate) struct Findings {
     /// How many items the first array of fields had; 0 for any other layout.
     #[serde(default)]
     pub(crate) items: u32,
-    /// Records have others like them in their values.
+    /// Records may have others like them in their values.
     #[serde(default)]
     pub(crate) is_nested: bool,
     /// How framing and layout were found out.

@@ -14,8 +14,8 @@ use crate::options::{Framing, ReadOptions};
 use crate::vector::Format;
 use crate::vector::encoding::{self, Encoded, Encoding, Seen};
 
-/// One record in so many may have others in its values, and none is expected to have.
-const RARE: u64 = 128;
+/// Where more than one record in so many has others in its values, somebody put them there.
+const RARE: u64 = 16;
 
 /// Looks at records until it knows enough.
 pub(crate) struct Inference<'a> {
@@ -36,8 +36,9 @@ pub(crate) struct Inference<'a> {
     fields: Observed,
     /// Of the first array of fields.
     items: u32,
-    /// Records with others like them in their values.
-    nested: u64,
+    /// Records may have others in their values, and so many had that were not to have any.
+    is_nested: bool,
+    swallowed: u64,
     /// What stood where the first vector should be, for the error message.
     first: Option<(String, Instead)>,
 }
@@ -85,7 +86,8 @@ impl<'a> Inference<'a> {
             left: None,
             skipper: None,
             items: 0,
-            nested: 0,
+            is_nested: false,
+            swallowed: 0,
             records: 0,
             key: Observed::default(),
             layout: None,
@@ -100,6 +102,16 @@ impl<'a> Inference<'a> {
     pub(crate) fn inside(framing: Framing, options: &'a ReadOptions) -> Self {
         let left = if framing == Framing::Sequence { None } else { Some(u64::MAX) };
         Self { framing, left, ..Self::new(options) }
+    }
+
+    /// The same, where records may have others in their values.
+    pub(crate) fn nested(self) -> Self {
+        Self { is_nested: true, ..self }
+    }
+
+    /// True where so many records had others in their values that it is [`nested`](Self::nested) inference that is right.
+    pub(crate) fn is_misled(&self) -> bool {
+        self.swallowed * RARE > self.records
     }
 
     fn is_done(&self) -> bool {
@@ -241,11 +253,11 @@ impl<'a> Inference<'a> {
     }
 
     fn items(&mut self, mut cursor: Cursor<'_>, layout: Layout) -> Result<(), Broken> {
-        let held = held(cursor, self.rules.raw)?;
-        self.nested += u64::from(held == Held::Nested);
+        let swallows = !self.is_nested && held(cursor, self.rules.raw)? == Held::Swallowed;
+        self.swallowed += u64::from(swallows);
         match self.layout {
             // Such a record tells of fields that there are not.
-            _ if held == Held::Swallowed => {}
+            _ if swallows => {}
             None => {
                 let mut fields = Observed::default();
                 let mut ahead = cursor;
@@ -343,7 +355,7 @@ impl<'a> Inference<'a> {
             layout: self.layout.unwrap_or(Layout::Vector),
             columns,
             items: self.items,
-            is_nested: self.nested * RARE > self.records,
+            is_nested: self.is_nested,
             framing_from: self.framing_from,
             layout_from: if self.layout_from.is_empty() {
                 "no record tells".to_owned()

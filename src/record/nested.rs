@@ -1,5 +1,5 @@
 //! Records inside of a value of another: the head of a map, a list or bytes may say too much, and then the records behind are taken
-//! for what is in there.
+//! for what is in there. People put records into others as well, so these are believed wherever somebody could have put them.
 
 use super::swallowed::are_alike;
 use crate::msgpack::{Broken, Cursor, Head};
@@ -7,7 +7,7 @@ use crate::vector::RawDtype;
 use crate::vector::encoding::{self, Encoding, Seen};
 
 /// How many fields of two records are compared.
-const FIELDS: u32 = 16;
+const FIELDS: usize = 8;
 /// Of fewer elements, anything may be a vector.
 const SHORTEST: usize = 4;
 /// Maps and lists inside of one another that are looked through.
@@ -18,50 +18,122 @@ const COST: usize = 4;
 /// What a value holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Held {
-    /// No record like the one that it is a value of.
+    /// No record like the one that it is a value of, or one that somebody put there.
     Nothing,
-    /// A record where people put them: under a key, or in a list that begins with it.
-    Nested,
-    /// A record where only damage can have put it: in a key, in a list that begins with something else, behind text that is none.
+    /// The records behind.
     Swallowed,
     /// A record, or the start of one, within bytes.
     Packed,
 }
 
 /// What the values of the record at `cursor` hold.
-pub(crate) fn held(cursor: Cursor<'_>, raw: RawDtype) -> Result<Held, Broken> {
-    let mut fields = cursor;
-    let (items, is_map) = match fields.head()? {
+pub(crate) fn held(mut cursor: Cursor<'_>, raw: RawDtype) -> Result<Held, Broken> {
+    let record = cursor;
+    let (items, is_map) = match cursor.head()? {
         Head::Array(items) => (items, false),
         Head::Map(pairs) => (pairs, true),
         _ => return Ok(Held::Nothing),
     };
-    for before in 0..items {
+    let mut passed = Passed::new(record, is_map, items);
+    for _ in 0..items {
+        let key = cursor.at();
         if is_map {
-            fields.skip()?;
+            cursor.skip()?;
         }
-        let start = fields.at();
-        fields.skip()?;
-        match held_by(cursor, before, fields.since(start), raw) {
-            Held::Nothing => {}
-            held => return Ok(held),
+        let start = cursor.at();
+        cursor.skip()?;
+        let held = passed.held_by(key, cursor.since(start), raw);
+        if held != Held::Nothing {
+            return Ok(held);
         }
+        passed.pass(key, start);
     }
     Ok(Held::Nothing)
 }
 
-/// What a `value` of the `record` holds, which has so many fields `before` it: by these another one is told.
-pub(crate) fn held_by(record: Cursor<'_>, before: u32, value: &[u8], raw: RawDtype) -> Held {
-    let Ok((head, size)) = Head::read(value) else { return Held::Nothing };
-    if head.children() == 0 && !matches!(head, Head::Str(_) | Head::Bin(_)) {
-        return Held::Nothing;
+/// Whether somebody can have put the object at `place` into the record at the start of `bytes`: it is not another one of these, nor
+/// where nobody puts records.
+pub(crate) fn may_hold(bytes: &[u8], place: usize) -> bool {
+    let begin = |bytes| {
+        let mut cursor = Cursor::new(bytes);
+        let head = cursor.head()?;
+        if matches!(head, Head::Map(1..)) {
+            cursor.skip()?;
+        }
+        Ok::<_, Broken>((head, cursor.since(0)))
+    };
+    let (Ok((head, record)), Ok((_, other))) = (begin(bytes), begin(&bytes[place..])) else { return false };
+    let size = Head::read(bytes).map_or(0, |(_, size)| size);
+    record != other && Walk::new(head, size).is_odd(bytes, place) == Some(false)
+}
+
+/// The fields of a record that have been passed: by the first ones another record is told.
+pub(crate) struct Passed<'a> {
+    record: Cursor<'a>,
+    is_map: bool,
+    /// How many are still to come.
+    left: u32,
+    /// Where the first keys and their values begin, which is one in an array.
+    places: [(usize, usize); FIELDS],
+    count: usize,
+}
+
+impl<'a> Passed<'a> {
+    /// None of the `items` of the record at the cursor.
+    pub(crate) fn new(record: Cursor<'a>, is_map: bool, items: u32) -> Self {
+        Self { record, is_map, left: items, places: [(0, 0); FIELDS], count: 0 }
     }
-    let Some(mut others) = Others::new(record, before, &value[size..], raw) else { return Held::Nothing };
-    if head.children() == 0 {
-        return others.next().map_or(Held::Nothing, |_| Held::Packed);
+
+    /// Another one, of which the cursor has seen key and value begin at these places.
+    pub(crate) fn pass(&mut self, key: usize, value: usize) {
+        self.left = self.left.saturating_sub(1);
+        if let Some(place) = self.places.get_mut(self.count) {
+            *place = (key, value);
+            self.count += 1;
+        }
     }
-    let mut walk = Walk::new(head, size);
-    others.find_map(|other| walk.held(value, size + other)).unwrap_or(Held::Nothing)
+
+    /// What the next `value` holds, of which the key begins at this place.
+    pub(crate) fn held_by(&self, key: usize, value: &[u8], raw: RawDtype) -> Held {
+        let Ok((head, size)) = Head::read(value) else { return Held::Nothing };
+        let is_bytes = matches!(head, Head::Str(_) | Head::Bin(_));
+        // What a list or map swallows is at its end, and so at that of its record.
+        if !is_bytes && (head.children() == 0 || self.left != 1) {
+            return Held::Nothing;
+        }
+        let Some(mut others) = self.others(key, &value[size..], raw) else { return Held::Nothing };
+        if is_bytes {
+            return others.next().map_or(Held::Nothing, |_| Held::Packed);
+        }
+        let mut walk = Walk::new(head, size);
+        let is_swallowed = |at: usize| walk.is_odd(value, size + at).map(|is_odd| (is_odd, at));
+        match others.by_ref().find_map(is_swallowed) {
+            Some((true, at)) if others.fill_from(at) => Held::Swallowed,
+            _ => Held::Nothing,
+        }
+    }
+
+    /// What begins like the record in some bytes of the value with a key at this place; `None` where nothing does, which is soon seen.
+    fn others<'b>(&self, key: usize, value: &'b [u8], raw: RawDtype) -> Option<Others<'b>>
+    where
+        'a: 'b,
+    {
+        let (begin, bytes) = (self.record.at(), self.record.rest());
+        let (first_key, first) = self.places[..self.count].first()?;
+        let mark =
+            if self.is_map { &bytes[first_key - begin..first - begin] } else { &bytes[..first_key - begin] };
+        memchr::memmem::find(value, mark)?;
+        let field = |&(key, start): &(usize, usize)| {
+            let cursor = Cursor::new(&bytes[start - begin..]);
+            Field::new(&bytes[key - begin..start - begin], cursor, value.len(), raw)
+        };
+        let fields = self.places[..self.count].iter().map(field).collect::<Option<Vec<_>>>()?;
+        let tells = fields.iter().any(|field| field.is_vector) || self.is_map && fields.len() > 1;
+        let mut own = Cursor::new(&bytes[key - begin..]);
+        let own_key = if self.is_map { own.skip().map(|()| own.since(0)).ok()? } else { &[] };
+        let (is_map, left) = (self.is_map, COST * value.len());
+        tells.then_some(Others { mark, is_map, fields, own_key, value, at: 0, left })
+    }
 }
 
 /// A field of a record, as far as another record has the same.
@@ -72,38 +144,39 @@ struct Field<'a> {
     is_vector: bool,
 }
 
+impl<'a> Field<'a> {
+    /// The one with this `key` and the value at the cursor; `None` if as many bytes as there are hold no value like that.
+    fn new(key: &'a [u8], mut value: Cursor<'_>, most: usize, raw: RawDtype) -> Option<Self> {
+        let head = value.peek().ok()?;
+        if matches!(head, Head::Array(items) if items as usize > most) {
+            return None;
+        }
+        let is_vector = match encoding::read(&mut value, raw).ok()? {
+            Seen::Vector(encoded) if encoded.encoding == Encoding::Raw => {
+                std::str::from_utf8(encoded.bytes()).is_err()
+            }
+            Seen::Vector(encoded) => encoded.dim >= SHORTEST,
+            _ => false,
+        };
+        Some(Self { key, head, is_vector })
+    }
+}
+
 /// Finds what begins like a record in the bytes of one of its values.
 struct Others<'a> {
     /// The first key of the record or, where it has no keys, its head.
     mark: &'a [u8],
     is_map: bool,
-    /// The fields in front of the value.
+    /// The fields in front of the value, if they are not too many, and its key.
     fields: Vec<Field<'a>>,
+    own_key: &'a [u8],
     value: &'a [u8],
     at: usize,
     /// Bytes of fields that may still be stepped over.
     left: usize,
 }
 
-impl<'a> Others<'a> {
-    /// `None` where there are none, which is soon seen.
-    fn new(record: Cursor<'a>, before: u32, value: &'a [u8], raw: RawDtype) -> Option<Self> {
-        let mut cursor = record;
-        let start = cursor.at();
-        let is_map = matches!(cursor.head().ok()?, Head::Map(_));
-        let mark = if is_map {
-            let key = cursor.at();
-            cursor.skip().ok()?;
-            cursor.since(key)
-        } else {
-            cursor.since(start)
-        };
-        memchr::memmem::find(value, mark).filter(|_| before > 0)?;
-        let fields = fields(record, before.min(FIELDS), raw).ok()?;
-        let tells = fields.iter().any(|field| field.is_vector) || is_map && fields.len() > 1;
-        tells.then_some(Self { mark, is_map, fields, value, at: 0, left: COST * value.len() })
-    }
-
+impl Others<'_> {
     /// Where the one at `start` would begin that has the mark at this place.
     fn starts(&self, mark: usize) -> impl Iterator<Item = usize> + use<> {
         let heads = if self.is_map { [Some(1), Some(3)] } else { [Some(0), None] };
@@ -113,7 +186,7 @@ impl<'a> Others<'a> {
     fn is_other(&mut self, start: usize) -> bool {
         let mut cursor = Cursor::new(&self.value[start..]);
         match cursor.head() {
-            Ok(Head::Map(pairs)) if self.is_map && pairs as usize >= self.fields.len() => {}
+            Ok(Head::Map(pairs)) if self.is_map && pairs as usize > self.fields.len() => {}
             Ok(Head::Array(_)) if !self.is_map => {}
             _ => return false,
         }
@@ -134,9 +207,36 @@ impl<'a> Others<'a> {
                 break;
             }
         }
+        // Smaller ones of their own, such as parts of a text, have not the field that they are in.
+        if same == self.fields.len() && same < FIELDS && !is_start(cursor.rest(), self.own_key) {
+            return false;
+        }
         let same = &self.fields[..same];
         same.iter().any(|field| field.is_vector) || self.is_map && same.len() > 1
     }
+
+    /// True where nothing but such records follow from here to the end of the value.
+    fn fill_from(&self, start: usize) -> bool {
+        let mut cursor = Cursor::new(&self.value[start..]);
+        while !cursor.rest().is_empty() {
+            let mut ahead = cursor;
+            if self.is_map && !matches!(ahead.head(), Ok(Head::Map(_)))
+                || !ahead.rest().starts_with(self.mark)
+            {
+                return false;
+            }
+            if cursor.skip().is_err() {
+                return false;
+            }
+        }
+        true
+    }
+}
+
+/// True where `bytes` begin with others, as far as they go.
+fn is_start(bytes: &[u8], others: &[u8]) -> bool {
+    let length = bytes.len().min(others.len());
+    bytes[..length] == others[..length]
 }
 
 impl Iterator for Others<'_> {
@@ -151,28 +251,6 @@ impl Iterator for Others<'_> {
             }
         }
     }
-}
-
-/// The first fields of a record.
-fn fields(mut record: Cursor<'_>, count: u32, raw: RawDtype) -> Result<Vec<Field<'_>>, Broken> {
-    let is_map = matches!(record.head()?, Head::Map(_));
-    let field = |_| {
-        let start = record.at();
-        if is_map {
-            record.skip()?;
-        }
-        let (key, head) = (record.since(start), record.peek()?);
-        let is_vector = match encoding::read(&mut record.clone(), raw)? {
-            Seen::Vector(encoded) if encoded.encoding == Encoding::Raw => {
-                std::str::from_utf8(encoded.bytes()).is_err()
-            }
-            Seen::Vector(encoded) => encoded.dim >= SHORTEST,
-            _ => false,
-        };
-        record.skip()?;
-        Ok(Field { key, head, is_vector })
-    };
-    (0..count).map(field).collect()
 }
 
 /// A container that the next object is in.
@@ -207,15 +285,14 @@ impl Walk {
         Self { at: size, open: vec![Open::new(head, false)] }
     }
 
-    /// What it means that an object like the record is at `target`, which is not in front of those that were asked for before; `None`
-    /// where no object begins there.
-    fn held(&mut self, value: &[u8], target: usize) -> Option<Held> {
+    /// Whether nobody puts a record where the object at `target` is, which is not in front of those that were asked for before: a key,
+    /// or an item behind others. `None` where no object begins there.
+    fn is_odd(&mut self, value: &[u8], target: usize) -> Option<bool> {
         while self.at < target {
             self.step(value)?;
         }
         let open = self.open.last().filter(|_| self.at == target)?;
-        let is_behind_others = !open.is_map && open.passed > 0;
-        Some(if open.is_odd || open.is_at_key() || is_behind_others { Held::Swallowed } else { Held::Nested })
+        Some(open.is_odd || open.is_at_key() || !open.is_map && open.passed > 0)
     }
 
     fn step(&mut self, value: &[u8]) -> Option<()> {
