@@ -288,6 +288,34 @@ fn an_array_of_fields_that_says_too_much_costs_itself_alone() {
 }
 
 #[test]
+fn a_flipped_bit_in_an_array_costs_few_rows() {
+    // What is left of a record ends with what could be the head of another array.
+    let ends: [Shape; 3] = [
+        |n| [with_keys(n), under(b't', &[0x90])].concat(),
+        |n| [with_keys(n), under(b't', &[0x91, 0x81, 0xa1, b'k', 0x90])].concat(),
+        |n| [with_fields(n, 0x93), vec![0x92, 0xc0, 0x91, 0xc0]].concat(),
+    ];
+    for (index, shape) in ends.into_iter().enumerate() {
+        let (records, starts) = file(shape, 300);
+        let good = [&[0xdc, 1, 44][..], &records].concat();
+        let vectors = if records[0] == 0x93 { "column_1" } else { "e" };
+        for bit in 0..8 * (starts[101] - starts[100]) {
+            let mut bytes = good.clone();
+            bytes[3 + starts[100] + bit / 8] ^= 1 << (bit % 8);
+            let options = options(OnError::Skip).with_columns([vectors]);
+            let found = match bit % 41 {
+                0 => scan(&bytes, &options),
+                _ => {
+                    let source = Source::new(vec![Input::bytes("records", bytes)], options.with_threads(1));
+                    drain(source.unwrap().reader().unwrap())
+                }
+            };
+            assert!(found.rows.len() >= 297, "{index}, bit {bit}: {} rows", found.rows.len());
+        }
+    }
+}
+
+#[test]
 fn bytes_that_are_no_records_between_all_of_them_cost_none() {
     for (name, shape) in SHAPES {
         for junk in [&[0xc1][..], &[0xc1; 4], &[0xda], &[0xdb], b"\n", b"\0\0\0\x42"] {

@@ -52,7 +52,9 @@ pub(super) fn detect(bytes: &[u8], end: End, raw: RawDtype) -> Result<(Framing, 
     }
     let mut inside = cursor;
     inside.head()?;
-    inside.require(u64::from(items.min(FEW + 1)) * values)?;
+    if !ended || inside.rest().is_empty() {
+        inside.require(u64::from(items.min(FEW + 1)) * values)?;
+    }
     if items == 0 {
         inside.peek().map_or_else(|broken| if ended { Ok(()) } else { Err(broken) }, |_| Ok(()))?;
         return Ok(if framing == Framing::Array && inside.rest().is_empty() {
@@ -67,7 +69,7 @@ pub(super) fn detect(bytes: &[u8], end: End, raw: RawDtype) -> Result<(Framing, 
     for _ in 0..items.min(FEW + 1) {
         let key = if framing == Framing::Map { inside.skip() } else { Ok(()) };
         let item = match key.and_then(|()| item(&mut inside, raw)) {
-            Err(Broken::Short(_)) if end == End::OfLooking && first.is_some() => {
+            Err(Broken::Short(_)) if first.is_some() && (end == End::OfLooking || ended && is_many) => {
                 is_many = true;
                 break;
             }

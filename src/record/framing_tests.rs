@@ -116,6 +116,18 @@ fn a_map_of_vectors_or_of_maps_holds_records_if_they_are_many_or_nothing_follows
 }
 
 #[test]
+fn many_records_of_which_the_first_are_there_are_many() {
+    for (items, framing) in [(VECTOR, Framing::Array), (MAP, Framing::Array), (ARRAY, Framing::Array)] {
+        let many = array(&[items; 17]);
+        for length in 3 + items.len()..many.len() {
+            assert_eq!(told(&many[..length], true), Ok(framing), "{length} bytes of {items:?}");
+        }
+    }
+    let few = array(&[VECTOR; 16]);
+    assert!(matches!(told(&few[..3 + 2 * VECTOR.len()], true), Err(Broken::Short(_))));
+}
+
+#[test]
 fn what_holds_several_kinds_is_a_record() {
     use Framing::Sequence;
     check("an id and a vector", &array(&[NUMBER, VECTOR]), 5, Sequence);

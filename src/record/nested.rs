@@ -106,11 +106,12 @@ impl<'a> Passed<'a> {
             return others.next().map_or(Held::Nothing, |_| Held::Packed);
         }
         let mut walk = Walk::new(head, size);
-        let is_swallowed = |at: usize| walk.is_odd(value, size + at).map(|is_odd| (is_odd, at));
-        match others.by_ref().find_map(is_swallowed) {
-            Some((true, at)) if others.fill_from(at) => Held::Swallowed,
-            _ => Held::Nothing,
+        while let Some(at) = others.next() {
+            if walk.is_odd(value, size + at) == Some(true) && others.fill_from(at) {
+                return Held::Swallowed;
+            }
         }
+        Held::Nothing
     }
 
     /// What begins like the record in some bytes of the value with a key at this place; `None` where nothing does, which is soon seen.
@@ -148,10 +149,8 @@ impl<'a> Field<'a> {
     /// The one with this `key` and the value at the cursor; `None` if as many bytes as there are hold no value like that.
     fn new(key: &'a [u8], mut value: Cursor<'_>, most: usize, raw: RawDtype) -> Option<Self> {
         let head = value.peek().ok()?;
-        if matches!(head, Head::Array(items) if items as usize > most) {
-            return None;
-        }
         let is_vector = match encoding::read(&mut value, raw).ok()? {
+            Seen::Vector(_) if matches!(head, Head::Array(items) if items as usize > most) => return None,
             Seen::Vector(encoded) if encoded.encoding == Encoding::Raw => {
                 std::str::from_utf8(encoded.bytes()).is_err()
             }
@@ -159,6 +158,14 @@ impl<'a> Field<'a> {
             _ => false,
         };
         Some(Self { key, head, is_vector })
+    }
+
+    /// Whether the value of such a field may begin so. Vectors are as long as one another, other lists and bytes of any length.
+    fn may_be(&self, head: Head) -> bool {
+        match (self.head, head) {
+            (Head::Array(_), Head::Array(_)) | (Head::Bin(_), Head::Bin(_)) if !self.is_vector => true,
+            (one, other) => are_alike(one, other),
+        }
     }
 }
 
@@ -197,7 +204,7 @@ impl Others<'_> {
                 return false;
             }
             let value = cursor.take(field.key.len()).and_then(|_| cursor.peek());
-            if value.is_ok_and(|head| !are_alike(field.head, head)) {
+            if value.is_ok_and(|head| !field.may_be(head)) {
                 return false;
             }
             same += usize::from(value.is_ok());
@@ -216,7 +223,7 @@ impl Others<'_> {
     }
 
     /// True where nothing but such records follow from here to the end of the value.
-    fn fill_from(&self, start: usize) -> bool {
+    fn fill_from(&mut self, start: usize) -> bool {
         let mut cursor = Cursor::new(&self.value[start..]);
         while !cursor.rest().is_empty() {
             let mut ahead = cursor;
@@ -225,9 +232,11 @@ impl Others<'_> {
             {
                 return false;
             }
-            if cursor.skip().is_err() {
+            let at = cursor.at();
+            if self.left == 0 || cursor.skip().is_err() {
                 return false;
             }
+            self.left = self.left.saturating_sub(cursor.at() - at);
         }
         true
     }
