@@ -498,8 +498,7 @@ fn what_is_in_a_bad_record_makes_no_rows() {
         [&[0x84][..], &with_keys(number)[1..], &list, &under(b'u', &[7])].concat()
     }
     let records = |bad: fn(usize) -> bool, vector: &[u8]| {
-        let id = |n: usize| [&[0x84, 0xa2, b'i', b'd', 0xce][..], &(n as u32).to_be_bytes()].concat();
-        let start = id(0).len() + 2;
+        let start = with_keys(0).len() - bare(0).len();
         let end = start + bare(0).len();
         let record = |n: usize| match bad(n) {
             true => [&parts(n)[..start], vector, &parts(n)[end..]].concat(),

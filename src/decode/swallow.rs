@@ -4,7 +4,7 @@ use super::Decoder;
 use super::chain::{Chain, has_odd_text};
 use super::salvage::LOOK;
 use crate::msgpack::{Broken, Cursor, Head, HeadError};
-use crate::record::{Content, Slots, may_hold};
+use crate::record::{Content, can_be_behind, same_fields};
 
 /// The longest object of which the end is looked at.
 pub(super) const FOLLOWED: usize = 4 << 20;
@@ -65,13 +65,9 @@ impl Decoder {
         if !is_written(bytes, place, if is_astray { FEW } else { MIXED }, chain.length) {
             return Swallowed::Damage;
         }
-        // A record holds others where somebody can have put them, and an object takes a byte at the least.
+        // An object takes a byte at the least.
         let most = usize::try_from(self.trust()).map_or(FOLLOWED, |trusted| trusted.min(FOLLOWED));
-        let is_own = match &self.plan.content {
-            Content::Vector(_) => true,
-            Content::Items(slots) => begins_as_known(slots, bytes, &bytes[place..]) && may_hold(bytes, place),
-        };
-        if !is_whole || !is_own || head.children() > most as u64 {
+        if !is_whole || head.children() > most as u64 {
             return Swallowed::Damage;
         }
         let view = &bytes[..bytes.len().min(most)];
@@ -84,6 +80,8 @@ impl Decoder {
                 let behind = &bytes[end..];
                 if bytes.len() < needed && !ended {
                     Swallowed::Unknown(needed)
+                } else if !self.is_vectors() && !is_own(&bytes[..end], place, behind) {
+                    Swallowed::Damage
                 } else if self.is_good(behind, ended) || is_alike(bytes, behind) {
                     Swallowed::Sound(Some(end))
                 } else {
@@ -146,23 +144,11 @@ impl Decoder {
     }
 }
 
-/// True for a record that begins with a key that is known, or with that of a good one, or has as many items as records have.
-fn begins_as_known(slots: &Slots, bytes: &[u8], good: &[u8]) -> bool {
-    let first_key = |bytes| {
-        let mut cursor = Cursor::new(bytes);
-        cursor.head().ok()?;
-        let key = cursor.at();
-        cursor.skip().ok().map(|()| cursor.since(key))
-    };
-    match Head::read(bytes) {
-        Ok((Head::Map(1..), size)) => {
-            let is_known =
-                slots.keys.read(&mut Cursor::new(&bytes[size..]), &mut 0).is_ok_and(|place| place.is_some());
-            slots.is_map && (is_known || first_key(bytes) == first_key(good))
-        }
-        Ok((Head::Array(items), _)) => !slots.is_map && items == slots.items,
-        _ => false,
-    }
+/// Whether a bad record has the good one at `place` for its own: it is like the one behind it, or begins like the good one if it is the
+/// last of all, and that in it is not.
+fn is_own(record: &[u8], place: usize, behind: &[u8]) -> bool {
+    let (like, fields) = if behind.is_empty() { (&record[place..], 0) } else { (behind, place) };
+    same_fields(record, like, fields).is_ok_and(|same| same > 0) && !can_be_behind(record, place)
 }
 
 /// Where the object at the start of `bytes` ends, or what is in it up to `to`; `None` where that is what nobody writes: text that

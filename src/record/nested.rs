@@ -51,20 +51,43 @@ pub(crate) fn held(mut cursor: Cursor<'_>, raw: RawDtype) -> Result<Held, Broken
     Ok(Held::Nothing)
 }
 
-/// Whether somebody can have put the object at `place` into the record at the start of `bytes`: it is not another one of these, nor
-/// where nobody puts records.
-pub(crate) fn may_hold(bytes: &[u8], place: usize) -> bool {
-    let begin = |bytes| {
-        let mut cursor = Cursor::new(bytes);
-        let head = cursor.head()?;
-        if matches!(head, Head::Map(1..)) {
-            cursor.skip()?;
+/// Whether the good record at `place` inside of another one, and all that is behind it up to the end of that, can be the records behind:
+/// they have the fields of the one that they are in, as far as the one where they are.
+pub(crate) fn can_be_behind(record: &[u8], place: usize) -> bool {
+    let same = same_fields(record, &record[place..], place).unwrap_or(0);
+    let mark = &record[place..place + same];
+    let mut cursor = Cursor::new(&record[place..]);
+    while same > 0 && cursor.rest().starts_with(mark) && cursor.skip().is_ok() {}
+    same > 0 && cursor.rest().is_empty()
+}
+
+/// Bytes of the head of another record, and of its first key, if it has the fields that a record has up to one with this `place` in it;
+/// else 0.
+pub(crate) fn same_fields(record: &[u8], other: &[u8], place: usize) -> Result<usize, Broken> {
+    let (mut one, mut other) = (Cursor::new(record), Cursor::new(other));
+    let (head, other_head) = (one.head()?, other.head()?);
+    let Head::Map(pairs) = head else { return Ok(if head == other_head { other.at() } else { 0 }) };
+    if !matches!(other_head, Head::Map(_)) {
+        return Ok(0);
+    }
+    let mut begin = 0;
+    for pair in 0..pairs {
+        let (key, other_key) = (one.at(), other.at());
+        one.skip()?;
+        other.skip()?;
+        if one.since(key) != other.since(other_key) {
+            return Ok(0);
         }
-        Ok::<_, Broken>((head, cursor.since(0)))
-    };
-    let (Ok((head, record)), Ok((_, other))) = (begin(bytes), begin(&bytes[place..])) else { return false };
-    let size = Head::read(bytes).map_or(0, |(_, size)| size);
-    record != other && Walk::new(head, size).is_odd(bytes, place) == Some(false)
+        if pair == 0 {
+            begin = other.at();
+        }
+        one.skip()?;
+        if one.at() > place {
+            break;
+        }
+        other.skip()?;
+    }
+    Ok(begin)
 }
 
 /// The fields of a record that have been passed: by the first ones another record is told.
