@@ -27,7 +27,7 @@ use self::salvage::{Bad, Search, Searched, Verdict};
 use crate::error::{ErrorKind, Result};
 use crate::msgpack::{Broken, Cursor, Head, MAX_HEAD, Skipper};
 use crate::options::{Framing, OnError, ReadOptions};
-use crate::record::{Plan, Role};
+use crate::record::{Plan, Role, same_fields};
 use crate::reject::{Reject, RejectKind, Rejects};
 use crate::vector::Template;
 
@@ -413,13 +413,15 @@ impl Decoder {
         }
     }
 
-    /// Decodes the record at the start of `bytes` if a good one follows at its `end`, or if others do not speak against it.
+    /// Decodes the record at the start of `bytes` if a good one follows at its `end`, or one with the same fields, or if others do not
+    /// speak against it.
     fn decode_if_followed(&mut self, bytes: &[u8], end: usize, ended: bool) -> Result<usize> {
         let needed = end.saturating_add(self.look.unwrap_or(0));
         if bytes.len() < needed && !ended {
             return Ok(self.ask(needed));
         }
-        if self.position.left == Some(1) || self.is_good(&bytes[end..], ended) {
+        let is_like = same_fields(&bytes[..end], &bytes[end..], end).is_ok_and(|same| same > 0);
+        if self.position.left == Some(1) || is_like || self.is_good(&bytes[end..], ended) {
             self.believe();
             return self.decode_record(bytes, ended);
         }

@@ -489,6 +489,21 @@ fn records_within_others_are_theirs_where_they_were_put_there() {
 }
 
 #[test]
+fn records_packed_in_front_of_a_bad_one_stay_where_they_are() {
+    let packed = |n: usize| {
+        let others: Vec<u8> = (0..5).flat_map(short).collect();
+        let head = [0xa1, b't', 0xc5, (others.len() >> 8) as u8, others.len() as u8];
+        [with_keys(n), head.to_vec(), others].concat()
+    };
+    let mut records: Vec<Vec<u8>> = (0..300).map(packed).collect();
+    let at = with_keys(0).len() - bare(0).len();
+    records[101].splice(at..at + bare(0).len(), [0xc0]);
+    let found = scan(&records.concat(), &options(OnError::Skip).with_columns(["e", "t"]));
+    assert!(found.rows == expected(&[101], 300), "{} rows", found.rows.len());
+    assert_eq!(found.notes.len(), 1);
+}
+
+#[test]
 fn what_is_in_a_bad_record_makes_no_rows() {
     // Parts of a document that have the same keys, and one more.
     fn parts(number: usize) -> Vec<u8> {
