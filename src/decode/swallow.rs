@@ -62,7 +62,9 @@ impl Decoder {
         if place == size {
             return self.begins_with(chain, bytes, ended, is_astray);
         }
-        if !is_written(bytes, place, if is_astray { FEW } else { MIXED }, chain.length) {
+        // A record with the fields of others is told by these.
+        let has_keys = !self.is_vectors() && matches!(head, Head::Map(_));
+        if !has_keys && !is_written(bytes, place, if is_astray { FEW } else { MIXED }, chain.length) {
             return Swallowed::Damage;
         }
         // An object takes a byte at the least.
