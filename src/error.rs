@@ -48,6 +48,8 @@ pub enum ErrorKind {
     },
     /// The caller asked the work to stop.
     Interrupted,
+    /// The work was begun before this process was forked, and the threads that do it are in the other one.
+    OtherProcess,
     /// A fault in vecpack or in a library under it.
     Internal(String),
 }
@@ -147,6 +149,9 @@ impl fmt::Display for ErrorKind {
             Self::Io { path: Some(path), source } => write!(f, "{}: {source}", path.display()),
             Self::Io { path: None, source } => write!(f, "{source}"),
             Self::Interrupted => f.write_str("interrupted"),
+            Self::OtherProcess => f.write_str(
+                "this was begun in another process, and its threads are there: scan the source again in this one",
+            ),
         }
     }
 }

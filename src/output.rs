@@ -19,7 +19,7 @@ use tempfile::NamedTempFile;
 use self::direct::Direct;
 pub(crate) use self::leftovers::{Held, hold, sweep, sweep_beside};
 use crate::error::{Error, ErrorKind, Result};
-use crate::pool::{Check, interruptible, lock};
+use crate::pool::{Check, Home, Kept, interruptible, lock};
 use crate::reader::Interrupt;
 use crate::store::{Upload, Url, is_there};
 
@@ -30,12 +30,15 @@ pub(crate) struct Target {
     place: Place,
     overwrite: bool,
     interrupt: Asked,
+    /// Only there it can be completed.
+    home: Home,
 }
 
 #[derive(Debug)]
 enum Place {
     /// Under another name until it is complete.
-    Aside(NamedTempFile<Arc<Held>>),
+    /// Never `None` in between. A child that was forked leaves its parent's file where it is.
+    Aside(Kept<Option<NamedTempFile<Arc<Held>>>>, Arc<Held>),
     Direct(Direct),
     /// On its way into a store.
     Remote(Remote),
@@ -65,14 +68,14 @@ impl Target {
         if let Some(url) = as_url(path) {
             let upload = Upload::begin(&url?, overwrite, interrupt.as_check()).map_err(failure)?;
             let place = Place::Remote(Arc::new(Mutex::new(Some(upload))));
-            return Ok(Self { path: path.to_owned(), place, overwrite, interrupt });
+            return Ok(Self { path: path.to_owned(), place, overwrite, interrupt, home: Home::here() });
         }
         let existing = check(path, overwrite).map_err(failure)?;
         let permissions = match existing {
             Existing::Direct => {
                 let direct = Direct::open(path, interrupt.clone()).map_err(failure)?;
                 let (path, place) = (path.to_owned(), Place::Direct(direct));
-                return Ok(Self { path, place, overwrite, interrupt });
+                return Ok(Self { path, place, overwrite, interrupt, home: Home::here() });
             }
             Existing::File(permissions) => Some(permissions),
             Existing::Nothing => None,
@@ -88,13 +91,15 @@ impl Target {
             }
             _ => self::error(&path, error),
         })?;
-        Ok(Self { path, place: Place::Aside(file), overwrite, interrupt })
+        let held = file.as_file().clone();
+        let place = Place::Aside(Kept::new(Some(file)), held);
+        Ok(Self { path, place, overwrite, interrupt, home: Home::here() })
     }
 
     /// Where to write. All sinks of a target are one file.
     pub(crate) fn sink(&self) -> Sink {
         match &self.place {
-            Place::Aside(file) => Sink::Aside(file.as_file().clone()),
+            Place::Aside(_, held) => Sink::Aside(held.clone()),
             Place::Direct(direct) => Sink::Direct(direct.clone()),
             Place::Remote(upload) => Sink::Remote(upload.clone()),
         }
@@ -127,8 +132,9 @@ impl Target {
     }
 
     fn try_commit(self, sync: bool) -> io::Result<(u64, Sink)> {
+        self.home.check_io()?;
         let file = match self.place {
-            Place::Aside(file) => file,
+            Place::Aside(mut file, _) => file.take().ok_or(io::ErrorKind::BrokenPipe)?,
             Place::Direct(direct) => return Ok((direct.bytes(), Sink::Direct(direct))),
             Place::Remote(upload) => {
                 let whole = lock(&upload).take();
@@ -255,7 +261,7 @@ impl std::error::Error for Interrupted {}
 pub(crate) fn error(path: &Path, error: io::Error) -> Error {
     match error.get_ref() {
         Some(inner) if inner.is::<Interrupted>() => ErrorKind::Interrupted.into(),
-        _ => Error::io(path, error),
+        _ => error.downcast::<Error>().unwrap_or_else(|error| Error::io(path, error)),
     }
 }
 

@@ -4,6 +4,7 @@
 //! sixteen threads. Rayon's global pool is not used: a forked child would inherit a pool without threads and wait for ever. Here
 //! a child makes a pool of its own, and the one it inherited is leaked, since to drop it would mean to wait for its threads.
 
+mod home;
 mod ordered;
 
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
+pub(crate) use self::home::{Home, Kept, elsewhere};
 pub(crate) use self::ordered::Ordered;
 
 use crate::error::{Error, Result};
@@ -57,14 +59,18 @@ fn new(threads: usize) -> Result<Arc<ThreadPool>> {
 }
 
 /// Does `work` on a thread of its own while the caller does `meanwhile`, and waits for both. Where the system has no thread to
-/// give, `work` is dropped undone.
+/// give, `work` is dropped undone. A child that was forked `meanwhile` has no thread to wait for.
 #[cfg(feature = "python")]
-pub(crate) fn beside<T>(work: impl FnOnce() + Send, meanwhile: impl FnOnce() -> T) -> T {
-    std::thread::scope(|scope| {
-        let thread = std::thread::Builder::new().name("vecpack-beside".to_owned());
-        let _may_fail = thread.spawn_scoped(scope, work);
-        meanwhile()
-    })
+pub(crate) fn beside<T>(work: impl FnOnce() + Send + 'static, meanwhile: impl FnOnce() -> T) -> T {
+    let home = Home::here();
+    let thread = std::thread::Builder::new().name("vecpack-beside".to_owned()).spawn(work);
+    let result = meanwhile();
+    match thread {
+        // Its panic has been told.
+        Ok(thread) if home.is_here() => drop(thread.join()),
+        left => std::mem::forget(left),
+    }
+    result
 }
 
 /// A lock that a panic elsewhere does not spoil: what it guards is valid between any two statements.
@@ -81,7 +87,7 @@ pub(crate) fn interruptible<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, std::io::Error> + Send + 'static,
     interrupted: impl Fn() -> bool,
 ) -> Option<Result<T, std::io::Error>> {
-    let (sender, done) = sync_channel(1);
+    let (home, (sender, done)) = (Home::here(), sync_channel(1));
     let spawned =
         std::thread::Builder::new().name("vecpack-wait".to_owned()).spawn(move || drop(sender.send(work())));
     if let Err(error) = spawned {
@@ -94,6 +100,11 @@ pub(crate) fn interruptible<T: Send + 'static>(
                 return Some(Err(std::io::Error::other("the thread that waits died")));
             }
             Err(RecvTimeoutError::Timeout) if interrupted() => return None,
+            // Who was asked may have forked, and have come back here in the child.
+            Err(RecvTimeoutError::Timeout) if !home.is_here() => {
+                std::mem::forget(done);
+                return Some(Err(elsewhere()));
+            }
             Err(RecvTimeoutError::Timeout) => {}
         }
     }

@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
 
-use crate::pool::Check;
+use crate::pool::{Check, Home, Kept};
 
 /// How long to wait for bytes before asking.
 const PATIENCE: Duration = Duration::from_millis(50);
@@ -19,7 +19,10 @@ const PIECES: usize = 4;
 
 /// A stream that another thread reads.
 pub(super) struct Feed {
-    pieces: Receiver<io::Result<Vec<u8>>>,
+    /// Never `None` in between.
+    pieces: Kept<Option<Receiver<io::Result<Vec<u8>>>>>,
+    /// Where the thread is.
+    home: Home,
     piece: Vec<u8>,
     start: usize,
     ended: bool,
@@ -36,7 +39,8 @@ impl Feed {
             Ok(read) => deliver(read, &sender),
             Err(error) => drop(sender.send(Err(error))),
         })?;
-        Ok(Self { pieces, piece: Vec::new(), start: 0, ended: false, check })
+        let (pieces, home) = (Kept::new(Some(pieces)), Home::here());
+        Ok(Self { pieces, home, piece: Vec::new(), start: 0, ended: false, check })
     }
 }
 
@@ -63,7 +67,9 @@ impl Read for Feed {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         while self.start == self.piece.len() && !self.ended {
             (self.check)()?;
-            match self.pieces.recv_timeout(PATIENCE) {
+            self.home.check_io()?;
+            let Some(pieces) = self.pieces.as_ref() else { return Ok(0) };
+            match pieces.recv_timeout(PATIENCE) {
                 Ok(piece) => {
                     (self.piece, self.start) = (piece?, 0);
                     self.ended = self.piece.is_empty();

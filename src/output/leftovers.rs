@@ -13,6 +13,7 @@ use std::time::{Duration, SystemTime};
 
 use super::ahead::Ahead;
 use super::directory;
+use crate::pool::Home;
 
 pub(super) const SUFFIX: &str = ".vecpack-tmp";
 
@@ -54,6 +55,7 @@ pub(crate) struct Held {
     /// Whether there is a lock.
     locked: bool,
     pub(super) ahead: Ahead,
+    home: Home,
 }
 
 /// Holds `file`; `None` if another process, or another part of this one, does.
@@ -66,7 +68,7 @@ pub(crate) fn hold(file: File) -> Option<Held> {
     };
     #[cfg(not(unix))]
     let locked = false;
-    Some(Held { file, locked, ahead: Ahead::default() })
+    Some(Held { file, locked, ahead: Ahead::default(), home: Home::here() })
 }
 
 impl Held {
@@ -102,9 +104,10 @@ impl Deref for Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        // A forked child has the file open as well, and would hold it for as long as it lives.
+        // A forked child has the file open as well, and would hold it for as long as it lives. It shares the lock, and must not
+        // take that from its parent.
         #[cfg(unix)]
-        if self.locked {
+        if self.locked && self.home.is_here() {
             let _ = rustix::fs::flock(&self.file, rustix::fs::FlockOperation::Unlock);
         }
     }

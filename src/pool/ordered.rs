@@ -5,7 +5,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use rayon::ThreadPool;
 
-use super::{catch, lock, with_threads};
+use super::{Home, Kept, catch, lock, with_threads};
 use crate::error::{Error, Result};
 
 type Work<T> = Box<dyn FnOnce() -> Result<T> + Send>;
@@ -13,9 +13,10 @@ type Work<T> = Box<dyn FnOnce() -> Result<T> + Send>;
 /// Pieces of work on their way. The thread that takes their results is one of those that do them.
 pub(crate) struct Ordered<T> {
     /// `None` where that thread does all the work.
-    pool: Option<Arc<ThreadPool>>,
+    pool: Kept<Option<Arc<ThreadPool>>>,
     most: usize,
-    pieces: VecDeque<Arc<Piece<T>>>,
+    pieces: Kept<VecDeque<Arc<Piece<T>>>>,
+    home: Home,
 }
 
 struct Piece<T> {
@@ -33,7 +34,7 @@ impl<T: Send + 'static> Ordered<T> {
     /// For so many threads.
     pub(crate) fn new(threads: usize) -> Result<Self> {
         let pool = if threads > 1 { Some(with_threads(threads - 1)?) } else { None };
-        Ok(Self { pool, most: threads + 1, pieces: VecDeque::new() })
+        Ok(Self { pool: Kept::new(pool), most: threads + 1, pieces: Kept::default(), home: Home::here() })
     }
 
     /// True while one more is on its way than there are threads: a result should be taken before more work is given.
@@ -41,26 +42,34 @@ impl<T: Send + 'static> Ordered<T> {
         self.pieces.len() >= self.most
     }
 
-    /// Lets a thread do `work` when it comes to it.
-    pub(crate) fn give(&mut self, work: impl FnOnce() -> Result<T> + Send + 'static) {
+    /// Lets a thread do `work` when it comes to it. Fails in a child that was forked, as what gives results does.
+    pub(crate) fn give(&mut self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<()> {
+        self.home.check()?;
         let state = Mutex::new(State::Waiting(Box::new(work)));
         let piece = Arc::new(Piece { state, done: Condvar::new() });
         self.pieces.push_back(piece.clone());
-        if let Some(pool) = &self.pool {
+        if let Some(pool) = self.pool.as_ref() {
             pool.spawn(move || {
                 piece.run();
             });
         }
+        Ok(())
     }
 
     /// The first result, if it is there already.
     pub(crate) fn take_done(&mut self) -> Option<Result<T>> {
+        if let Err(error) = self.home.check() {
+            return Some(Err(error));
+        }
         let is_done = matches!(*lock(&self.pieces.front()?.state), State::Done(_));
         if is_done { self.take() } else { None }
     }
 
     /// The first result; `None` where there is no work. The calling thread does what nobody has begun, and waits for the rest.
     pub(crate) fn take(&mut self) -> Option<Result<T>> {
+        if let Err(error) = self.home.check() {
+            return Some(Err(error));
+        }
         let first = self.pieces.pop_front()?;
         if !first.run() {
             // Another thread is at it.
@@ -102,8 +111,11 @@ impl<T> Piece<T> {
 
 impl<T> Drop for Ordered<T> {
     fn drop(&mut self) {
+        if !self.home.is_here() {
+            return;
+        }
         // What nobody has begun need not be done.
-        for piece in &self.pieces {
+        for piece in self.pieces.iter() {
             let mut state = lock(&piece.state);
             if matches!(*state, State::Waiting(_)) {
                 *state = State::Running;

@@ -27,7 +27,7 @@ fn exception(py: Python<'_>, error: Error) -> PyErr {
         ErrorKind::Option(_) => class(py, "OptionError").map(|class| PyErr::from_type(class.clone(), text)),
         ErrorKind::Io { path, source } => Ok(os_error(py, path, source)),
         ErrorKind::Interrupted => Ok(PyKeyboardInterrupt::new_err(())),
-        ErrorKind::Internal(_) => {
+        ErrorKind::OtherProcess | ErrorKind::Internal(_) => {
             class(py, "VecpackError").map(|class| PyErr::from_type(class.clone(), text))
         }
     };

@@ -4,8 +4,8 @@
 //! a cache, and another thread copies a part to the array while the iterator goes on with the next one.
 
 use std::ops::Range;
-use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, SendError, Sender, SyncSender, channel, sync_channel};
+use std::sync::{Arc, Mutex};
 
 use pyo3::prelude::*;
 
@@ -13,7 +13,7 @@ use super::buffer::Rows;
 use super::errors::to_python;
 use super::items::Items;
 use crate::item::{RowConverter, too_many};
-use crate::pool::{beside, lock};
+use crate::pool::{Home, beside, lock};
 use crate::vector::{Dtype, Slab};
 
 /// Bytes of a part, or one row if that is longer.
@@ -32,18 +32,18 @@ struct Part {
 pub(super) fn fill(py: Python<'_>, items: &mut Items, out: Rows) -> PyResult<usize> {
     let (place, rows, row_bytes) = (out.place(), out.rows(), out.dim() * size_of::<f32>());
     let converter = RowConverter::new(out.dim(), Dtype::Float32);
-    let out = Mutex::new(out);
+    let out = Arc::new(Mutex::new(out));
     let (full, to_copy) = sync_channel(PARTS);
     let (copied, free) = channel();
-    let (back, free) = (copied.clone(), Mutex::new(free));
+    let (back, theirs) = (copied.clone(), out.clone());
     let part_bytes = PART.min(place.len()).max(row_bytes);
     let is_small = place.len() <= PART;
-    let (out, free) = (&out, &free);
     let mut filling = Filling {
-        out,
+        home: if is_small { Home::default() } else { Home::here() },
+        out: out.clone(),
         full,
         copied,
-        free,
+        free: Mutex::new(free),
         parts: 0,
         away: 0,
         row_bytes,
@@ -57,8 +57,20 @@ pub(super) fn fill(py: Python<'_>, items: &mut Items, out: Rows) -> PyResult<usi
         drop(to_copy);
         return filling.fill(py, items);
     }
-    // The thread ends when `filling`, which sends to it, is gone.
-    beside(move || copy_all(out, to_copy, &back), move || filling.fill(py, items))
+    // The thread ends when `filling`, which sends to it, is gone. It is never the last to have `out`: to let go of that, it would
+    // wait for the interpreter.
+    let filled = beside(
+        move || copy_all(&theirs, to_copy, &back),
+        move || {
+            let filled = filling.fill(py, items);
+            if !filling.home.is_here() {
+                std::mem::forget(filling);
+            }
+            filled
+        },
+    );
+    drop(out);
+    filled
 }
 
 /// Copies parts until no more come.
@@ -75,13 +87,15 @@ impl Part {
     }
 }
 
-struct Filling<'a> {
-    out: &'a Mutex<Rows>,
+struct Filling {
+    /// Where the thread is that copies, if there is to be one.
+    home: Home,
+    out: Arc<Mutex<Rows>>,
     /// To the thread that copies. Where there is none, it gives back what it is sent.
     full: SyncSender<Part>,
     /// Where a part goes that was copied here.
     copied: Sender<Part>,
-    free: &'a Mutex<Receiver<Part>>,
+    free: Mutex<Receiver<Part>>,
     /// How many parts there are, and how many of them are not in hand.
     parts: usize,
     away: usize,
@@ -94,13 +108,12 @@ struct Filling<'a> {
     converter: RowConverter,
 }
 
-impl Filling<'_> {
+impl Filling {
     fn fill(&mut self, py: Python<'_>, items: &mut Items) -> PyResult<usize> {
         let mut part = self.next_part(py)?;
         let filled = self.fill_parts(py, items, &mut part);
-        self.give(part);
-        self.wait_for_all(py);
-        filled.map(|()| self.row)
+        let copied = self.give(part).and_then(|()| self.wait_for_all(py));
+        filled.and(copied).map(|()| self.row)
     }
 
     fn fill_parts(&mut self, py: Python<'_>, items: &mut Items, part: &mut Part) -> PyResult<()> {
@@ -111,11 +124,11 @@ impl Filling<'_> {
             let is_inside = item.is_within(&self.place);
             if is_inside || (part.rows + 1) * self.row_bytes > self.part_bytes {
                 let next = self.next_part(py)?;
-                self.give(std::mem::replace(part, next));
+                self.give(std::mem::replace(part, next))?;
             }
             if is_inside {
                 // Rows of the array itself: what was to be written to them must be there.
-                self.wait_for_all(py);
+                self.wait_for_all(py)?;
             }
             let (converter, row) = (&mut self.converter, self.row as u64);
             let place = &mut part.slab.as_mut_slice()[part.rows * self.row_bytes..][..self.row_bytes];
@@ -133,7 +146,8 @@ impl Filling<'_> {
             let slab = Slab::with_capacity(self.part_bytes).map_err(to_python)?;
             return Ok(Part { slab, first: self.row, rows: 0 });
         }
-        let free = self.free;
+        self.home.check().map_err(to_python)?;
+        let free = &self.free;
         let ready = lock(free).try_recv().ok();
         let part = ready.or_else(|| py.detach(|| lock(free).recv().ok()));
         self.away -= 1;
@@ -143,21 +157,25 @@ impl Filling<'_> {
         }
     }
 
-    fn give(&mut self, part: Part) {
+    fn give(&mut self, part: Part) -> PyResult<()> {
+        self.home.check().map_err(to_python)?;
         self.away += 1;
         if let Err(SendError(mut part)) = self.full.send(part) {
-            part.copy(self.out);
+            part.copy(&self.out);
             let _ = self.copied.send(part);
         }
+        Ok(())
     }
 
     /// Waits until all that was given is copied.
-    fn wait_for_all(&mut self, py: Python<'_>) {
-        let (free, copied, count) = (self.free, &self.copied, self.away);
+    fn wait_for_all(&mut self, py: Python<'_>) -> PyResult<()> {
+        self.home.check().map_err(to_python)?;
+        let (free, copied, count) = (&self.free, &self.copied, self.away);
         py.detach(|| {
             // All are taken, and put back.
             let parts: Vec<Part> = lock(free).iter().take(count).collect();
             parts.into_iter().for_each(|part| drop(copied.send(part)));
         });
+        Ok(())
     }
 }

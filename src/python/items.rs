@@ -18,7 +18,7 @@ use super::export::{schema_capsule, stream_capsule};
 use super::fill::fill;
 use super::options::read_options;
 use super::table::{PyBatch, PySchema, PyTable};
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::item::BatchBuilder;
 use crate::options::ReadOptions;
 use crate::pool::lock;
@@ -362,8 +362,8 @@ impl Stream {
 #[pyclass(frozen, module = "vecpack._vecpack", name = "_StreamBatches")]
 struct StreamBatches {
     batcher: Mutex<Box<Batcher>>,
-    /// The thread that makes a batch now.
-    busy: Mutex<Option<ThreadId>>,
+    /// The process and the thread that make a batch now.
+    busy: Mutex<Option<(u32, ThreadId)>>,
 }
 
 #[pymethods]
@@ -373,9 +373,15 @@ impl StreamBatches {
     }
 
     fn __next__(&self, py: Python<'_>) -> PyResult<Option<PyBatch>> {
-        let this_thread = Some(std::thread::current().id());
-        if *lock(&self.busy) == this_thread {
+        let here = std::process::id();
+        let this_thread = Some((here, std::thread::current().id()));
+        let busy = *lock(&self.busy);
+        if busy == this_thread {
             return Err(PyValueError::new_err("the iterable asks the stream that it is read by for a batch"));
+        }
+        if busy.is_some_and(|(process, _)| process != here) {
+            // Nobody in this process will ever let go of it.
+            return Err(to_python(ErrorKind::OtherProcess.into()));
         }
         // Detached while it waits: whoever holds the lock may be waiting for the interpreter.
         let mut batcher = self.batcher.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner);

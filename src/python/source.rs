@@ -1,7 +1,7 @@
 //! `vecpack.Source`: lazy, can be scanned again, counted, split and pickled.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, TryLockError};
 
 use arrow::array::RecordBatch;
 use bytes::Bytes;
@@ -20,7 +20,7 @@ use super::{detached, options};
 use crate::error::ErrorKind;
 use crate::input::{Input, Span};
 use crate::options::ReadOptions;
-use crate::pool::lock;
+use crate::pool::{Home, lock};
 use crate::reader::Reader;
 use crate::reject::Rejects;
 use crate::source::Source;
@@ -171,7 +171,7 @@ impl PySource {
 
     fn __iter__(&self, py: Python<'_>) -> PyResult<Batches> {
         let (reader, signals) = self.reader(py)?;
-        Ok(Batches { reader: Mutex::new(reader), signals })
+        Ok(Batches { home: reader.home(), reader: Mutex::new(reader), signals })
     }
 
     fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
@@ -312,6 +312,7 @@ pub(super) fn restore_source(
 #[pyclass(frozen, module = "vecpack._vecpack", name = "_Batches")]
 pub(super) struct Batches {
     reader: Mutex<Reader>,
+    home: Arc<Home>,
     signals: Signals,
 }
 
@@ -322,7 +323,21 @@ impl Batches {
     }
 
     fn __next__(&self, py: Python<'_>) -> PyResult<Option<PyBatch>> {
-        let next: Option<RecordBatch> = detached(py, &self.signals, || lock(&self.reader).next_batch())?;
+        let next: Option<RecordBatch> = detached(py, &self.signals, || self.next_batch())?;
         Ok(next.map(PyBatch))
+    }
+}
+
+impl Batches {
+    fn next_batch(&self) -> crate::Result<Option<RecordBatch>> {
+        if self.home.is_here() {
+            return lock(&self.reader).next_batch();
+        }
+        // A thread of the other process may have held the lock when this one was forked.
+        match self.reader.try_lock() {
+            Ok(mut reader) => reader.next_batch(),
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner().next_batch(),
+            Err(TryLockError::WouldBlock) => Err(ErrorKind::OtherProcess.into()),
+        }
     }
 }

@@ -26,7 +26,7 @@ pub(crate) use self::shown::Shown;
 pub use self::watch::Watch;
 use crate::error::{Error, ErrorKind, Result};
 use crate::input::{Check, Input, StepBuffers};
-use crate::pool::{self, lock};
+use crate::pool::{self, Home, Kept, lock};
 use crate::record::Plan;
 use crate::reject::Rejects;
 
@@ -65,7 +65,8 @@ pub(crate) struct Ended {
 
 /// A scan of a [`Source`](crate::Source): gives its record batches in input order.
 ///
-/// Dropping it ends the scan. An error ends it too: what follows is the end.
+/// Dropping it ends the scan. An error ends it too: what follows is the end. In a child that is forked after the first batch was
+/// asked for, the next one is [`ErrorKind::OtherProcess`].
 pub struct Reader {
     plan: Arc<Plan>,
     shown: Shown,
@@ -73,10 +74,13 @@ pub struct Reader {
     /// How many inputs have been opened.
     opened: usize,
     /// Those that come next and are on their way, with the number of bytes that are fetched.
-    ahead: VecDeque<(Input, u64)>,
-    runs: VecDeque<Run>,
-    /// `None` where the calling thread does all the work.
-    pool: Option<Arc<rayon::ThreadPool>>,
+    ahead: Kept<VecDeque<(Input, u64)>>,
+    runs: Kept<VecDeque<Run>>,
+    /// `None` where the calling thread does all the work, and before it has begun.
+    pool: Kept<Option<Arc<rayon::ThreadPool>>>,
+    threads: usize,
+    /// The process that asked for the first batch.
+    home: Arc<Home>,
     lanes: usize,
     buffers: Arc<StepBuffers>,
     rejects: Arc<Mutex<Rejects>>,
@@ -101,10 +105,11 @@ impl Reader {
             shown: Shown::all(),
             inputs,
             opened: 0,
-            ahead: VecDeque::new(),
-            runs: VecDeque::new(),
-            // The caller is a thread as well.
-            pool: if threads > 1 { Some(pool::with_threads(threads - 1)?) } else { None },
+            ahead: Kept::default(),
+            runs: Kept::default(),
+            pool: Kept::default(),
+            threads,
+            home: Arc::default(),
             lanes: if threads > 1 { threads + 1 } else { 1 },
             buffers: Arc::default(),
             rejects,
@@ -153,27 +158,59 @@ impl Reader {
 
     /// The next batch, which has at least one row; `None` at the end.
     pub fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
-        let result =
-            self.try_next().and_then(|batch| batch.map(|batch| self.shown.of_batch(batch)).transpose());
+        let result = self
+            .begin()
+            .and_then(|()| self.try_next())
+            .and_then(|batch| batch.map(|batch| self.shown.of_batch(batch)).transpose());
         if result.is_err() {
             self.opened = self.inputs.len();
-            self.ahead.clear();
-            self.runs.clear();
+            // In a child that was forked they are left alone.
+            self.ahead = Kept::default();
+            self.runs = Kept::default();
             // What follows an error is the end.
             self.is_judged = true;
         }
         result
     }
 
+    /// Finds the threads for the first batch, in the process that asks for it.
+    fn begin(&mut self) -> Result<()> {
+        if self.is_over() {
+            return Ok(());
+        }
+        let is_first = self.opened == 0 && self.ahead.is_empty();
+        self.home.enter();
+        self.home.check()?;
+        if is_first {
+            // The caller is a thread as well.
+            let pool = if self.threads > 1 { Some(pool::with_threads(self.threads - 1)?) } else { None };
+            self.pool = Kept::new(pool);
+            (self.ahead, self.runs) = Default::default();
+        }
+        Ok(())
+    }
+
+    /// Where it was begun, for those who have to know before they have it in hand.
+    #[cfg(feature = "python")]
+    pub(crate) fn home(&self) -> Arc<Home> {
+        self.home.clone()
+    }
+
+    fn is_over(&self) -> bool {
+        self.runs.is_empty() && self.opened == self.inputs.len()
+    }
+
     fn try_next(&mut self) -> Result<Option<RecordBatch>> {
         loop {
-            if self.runs.is_empty() && self.opened == self.inputs.len() {
+            if self.is_over() {
                 if !std::mem::replace(&mut self.is_judged, true) {
                     self.plan.check_rejects(&lock(&self.rejects), true)?;
                 }
                 return Ok(None);
             }
             self.check_interrupt()?;
+            // Who was asked may have forked, and have come back here in the child.
+            self.home.check()?;
             self.plan_lanes()?;
             let Some(run) = self.runs.front_mut() else { return Ok(None) };
             let Some(slot) = run.front() else {
@@ -231,7 +268,7 @@ impl Reader {
             // The run whose batches come next may always go on.
             while lanes < self.lanes || (at == 0 && run.lanes() == 0) {
                 let Some(slot) = run.plan_lane()? else { break };
-                if let Some(pool) = &self.pool {
+                if let Some(pool) = self.pool.as_ref() {
                     slot.start(pool);
                 }
                 lanes += 1;

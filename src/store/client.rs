@@ -24,7 +24,7 @@ use tokio::runtime::{Builder, Runtime};
 use super::connector::Connector;
 use super::failure::{explain, not_usable};
 use super::url::{Kind, Url};
-use crate::pool::{Check, lock};
+use crate::pool::{Check, elsewhere, lock};
 
 /// How long to wait before asking whether to go on waiting.
 pub(super) const PATIENCE: Duration = Duration::from_millis(50);
@@ -110,6 +110,11 @@ impl Client {
         self.process == std::process::id()
     }
 
+    /// Fails in a child that was forked: nobody would do what it asks for.
+    pub(super) fn check(&self) -> io::Result<()> {
+        if self.is_alive() { Ok(()) } else { Err(elsewhere()) }
+    }
+
     pub(super) fn spawn(
         &self,
         work: impl Future<Output = ()> + Send + 'static,
@@ -123,6 +128,7 @@ impl Client {
         check: Option<&Check>,
         work: impl Future<Output = io::Result<T>> + Send + 'static,
     ) -> io::Result<T> {
+        self.check()?;
         let (sender, receiver) = sync_channel(1);
         let task = self.spawn(async move { drop(sender.send(work.await)) });
         loop {
@@ -133,6 +139,7 @@ impl Client {
                         task.abort();
                         return Err(error);
                     }
+                    self.check()?;
                 }
                 Err(RecvTimeoutError::Disconnected) => return Err(io::Error::other("a request died")),
             }

@@ -154,6 +154,7 @@ impl Object {
     pub(crate) fn read_exact_at(&self, mut out: &mut [u8], mut offset: u64) -> io::Result<()> {
         let count = (self.end - self.start).div_ceil(PIECE);
         while !out.is_empty() {
+            self.client.check()?;
             if offset < self.start || offset >= self.end {
                 return Err(changed());
             }
@@ -209,6 +210,7 @@ impl Begun {
     /// Waits for the object.
     pub(crate) fn finish(self, check: Option<Check>) -> io::Result<Result<Object, Whole>> {
         let found = loop {
+            self.client.check()?;
             match self.found.recv_timeout(PATIENCE) {
                 Ok(found) => break found?,
                 Err(RecvTimeoutError::Timeout) => check.as_ref().map_or(Ok(()), |check| check())?,

@@ -109,6 +109,7 @@ impl Upload {
         while self.under_way.len() > most
             && let Some(part) = self.under_way.front()
         {
+            self.client.check()?;
             match part.result.recv_timeout(PATIENCE) {
                 Ok(sent) => {
                     self.under_way.pop_front();

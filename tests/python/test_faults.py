@@ -3,6 +3,7 @@
 Everything that could hang or end the process runs in one of its own, under a watchdog.
 """
 
+import gzip
 import os
 import signal
 import subprocess
@@ -102,7 +103,7 @@ FORKED = {
     "split": "sum(part.count_rows() for part in source.split(5)) == rows",
     "pyarrow": "pyarrow.table(source).num_rows == rows",
     "file object": "vecpack.scan(open(paths[0], 'rb')).count_rows() == 40_000",
-    "rest of an iterator": "sum(map(len, batches)) > 0",
+    "an iterator that was not begun": "sum(map(len, fresh)) == rows",
 }
 
 
@@ -120,7 +121,7 @@ def test_a_forked_child_does_large_work_of_every_kind(tmp_path, write_file, busy
         source = vecpack.scan(paths, threads=3, batch_bytes=1 << 20)
         table = vecpack.read(paths, threads=3)
         vecpack.to_parquet(table, out)
-        batches = iter(source)
+        batches, fresh = iter(source), iter(source)
         next(batches)
         stop = threading.Event()
         def work():
@@ -146,6 +147,130 @@ def test_a_forked_child_does_large_work_of_every_kind(tmp_path, write_file, busy
         print("done")
     """
     assert run_python(code, tmp_path / "out.parquet", write_file("records.msgpack", records), *paths) == "done"
+
+
+# What a parent begins; `next(begun)` goes on with it.
+BEGUN = {
+    "iteration": "iter(vecpack.scan(paths, threads=4))",
+    "two threads": "iter(vecpack.scan(paths, threads=2))",
+    "one thread": "iter(vecpack.scan(paths, threads=1))",
+    "small batches": "iter(vecpack.scan(paths, threads=4, batch_rows=100))",
+    "records": "iter(vecpack.scan(records, threads=4, batch_rows=1000))",
+    "compressed": "iter(vecpack.scan(compressed, threads=4))",
+    "file object": "iter(vecpack.scan(open(paths[0], 'rb'), batch_rows=1000))",
+    "Arrow stream": "pyarrow.RecordBatchReader.from_stream(vecpack.scan(paths, threads=4))",
+    "of another thread": "in_use(iter(vecpack.scan(paths * 40, threads=4)))",
+}
+
+
+@posix
+@pytest.mark.parametrize("end", ["del begun, first; sys.exit(0)", "sys.exit(0)", "os._exit(0)"])
+@pytest.mark.parametrize("begun", BEGUN)
+def test_a_child_is_told_that_a_scan_was_begun_in_its_parent(write_file, begun, end):
+    paths = [write_file(f"{n}.msgpack", vectors(20_000, 64, seed=n)) for n in range(2)]
+    records = write_file("r.msgpack", [{"id": n, "vector": bytes(64), "text": "text" * (n % 9)} for n in range(20_000)])
+    compressed = write_file("c.msgpack.gz", gzip.compress(paths[0].read_bytes(), 1))
+    code = f"""
+        import os, pyarrow, signal, sys, threading, vecpack, warnings
+        warnings.simplefilter("ignore")
+        records, compressed, *paths = sys.argv[1:]
+        def in_use(batches):
+            threading.Thread(target=lambda: list(map(len, batches))).start()
+            return batches
+        for round in range(8):
+            begun = {BEGUN[begun]}
+            first = next(begun)
+            child = os.fork()
+            if child == 0:
+                signal.alarm(20)  # the watchdog: ends a child that hangs
+                if {end.startswith("del")}:
+                    {end}
+                told = False
+                try:
+                    sum(map(len, begun))
+                except (vecpack.VecpackError, pyarrow.ArrowInvalid) as error:
+                    told = "begun in another process" in str(error)
+                if not told:
+                    os._exit(1)
+                {end}
+            _, status = os.waitpid(child, 0)
+            assert status == 0, f"child {{round}} ended with {{status}}"
+            assert len(first) > 0 and sum(map(len, begun)) >= 0
+        print("done")
+    """
+    assert run_python(code, records, compressed, *paths) == "done"
+
+
+@posix
+def test_a_child_is_told_that_a_pipe_is_read_in_its_parent(tmp_path):
+    code = """
+        import os, signal, sys, threading, vecpack, warnings
+        warnings.simplefilter("ignore")
+        fifo = sys.argv[1]
+        os.mkfifo(fifo)
+        data = (b"\\xc4\\x40" + bytes(64)) * 100_000
+        threading.Thread(target=lambda: open(fifo, "wb").write(data)).start()
+        source = vecpack.scan(fifo)  # its beginning has been read
+        child = os.fork()
+        if child == 0:
+            signal.alarm(20)
+            try:
+                source.count_rows()
+            except vecpack.VecpackError as error:
+                os._exit(0 if "begun in another process" in str(error) else 1)
+            os._exit(2)
+        assert os.waitpid(child, 0)[1] == 0
+        assert source.count_rows() == 100_000
+        print("done")
+    """
+    assert run_python(code, tmp_path / "fifo") == "done"
+
+
+# Work that asks an iterator for vectors, which forks in the middle of it.
+ASKING = {
+    "take_iter": "vecpack.take_iter(items(), numpy.empty((200_000, 64), 'f4'))",
+    "to_parquet": "vecpack.to_parquet(vecpack.from_iter(items(), dim=64), 'out.parquet', compression='zstd')",
+    "to_parquet, files": "vecpack.to_parquet(vecpack.from_iter(items(), dim=64), 'out/', max_file_bytes=8 << 20)",
+}
+
+
+@posix
+@pytest.mark.parametrize("then", ["on", "raise"])
+@pytest.mark.parametrize("work", ASKING)
+def test_an_iterator_that_forks_leaves_the_work_to_the_parent(tmp_path, work, then):
+    code = f"""
+        import numpy, os, signal, sys, vecpack, warnings
+        warnings.simplefilter("ignore")
+        os.chdir(sys.argv[1])
+        parent, rows = os.getpid(), 200_000
+        def items():
+            for number in range(rows):
+                if number in (70_000, 140_000) and os.getpid() == parent:
+                    child = os.fork()
+                    if child == 0:
+                        signal.alarm(20)
+                        if {then == "raise"}:
+                            raise KeyError("of the child")
+                    else:
+                        ended.append(os.waitpid(child, 0)[1])
+                yield numpy.full(64, number, 'f4')
+        ended, told = [], 0
+        try:
+            {ASKING[work]}
+        except (KeyError, vecpack.VecpackError) as error:
+            told = "of the child" in str(error) if {then == "raise"} else "begun in another process" in str(error)
+        if os.getpid() != parent:
+            os._exit(0 if told else 1)
+        assert ended == [0, 0] and not told, (ended, told)
+        if {work != "take_iter"}:
+            assert vecpack.__version__ and not [name for name in os.listdir(".") if name.startswith(".")]
+            import pyarrow.dataset
+            path = "out" if os.path.isdir("out") else "out.parquet"
+            found = pyarrow.dataset.dataset(path, format="parquet", exclude_invalid_files=True).to_table()
+            assert [vector[0] for vector in found.column(0).to_pylist()[::999]] == list(range(rows))[::999]
+        print("done")
+    """
+    assert run_python(code, tmp_path) == "done"
 
 
 @posix

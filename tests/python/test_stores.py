@@ -693,6 +693,32 @@ def test_a_forked_child_has_connections_of_its_own(bucket):
     assert run_python(code, url) == "done"
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+def test_a_forked_child_is_told_that_its_parent_reads_a_url(bucket, suffix):
+    data = pack(vectors(40_000, 64))
+    urls = [bucket.put(f"{n}.mp{suffix}", gzip.compress(data, 1) if suffix else data) for n in range(4)]
+    code = """
+        import os, signal, sys, warnings, vecpack
+        warnings.simplefilter("ignore")
+        for round in range(8):
+            batches = iter(vecpack.scan(sys.argv[1:], threads=3))
+            next(batches)
+            child = os.fork()
+            if child == 0:
+                signal.alarm(20)
+                try:
+                    sum(map(len, batches))
+                except vecpack.VecpackError as error:
+                    assert "begun in another process" in str(error)
+                    sys.exit(0)
+                os._exit(1)
+            assert os.waitpid(child, 0)[1] == 0
+        print(len(next(batches)) > 0)
+    """
+    assert run_python(code, *urls) == "True"
+
+
 @pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="needs /proc")
 def test_nothing_is_started_before_a_url_is_used(bucket, write_file):
     code = """
