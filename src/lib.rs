@@ -2,6 +2,9 @@
 
 mod decode;
 mod error;
+// What comes from others comes from Python.
+#[cfg(any(feature = "python", test))]
+mod foreign;
 mod infer;
 mod input;
 mod inspect;

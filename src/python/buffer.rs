@@ -1,4 +1,4 @@
-//! Memory of Python objects. The only module with `unsafe`.
+//! Memory of Python objects. With [`super::import`] the only module with `unsafe`.
 #![allow(unsafe_code)]
 
 use std::ops::Range;

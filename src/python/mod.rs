@@ -6,6 +6,7 @@ mod buffer;
 mod errors;
 mod export;
 mod fill;
+mod import;
 mod inputs;
 mod items;
 mod options;

@@ -9,9 +9,9 @@ use arrow::error::ArrowError;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
-use pyo3_arrow::PyRecordBatchReader;
 
 use super::detached;
+use super::import::Imported;
 use super::inputs::{PyPath, inputs};
 use super::items::Stream;
 use super::options::{read_and_write_options, read_options};
@@ -102,7 +102,7 @@ impl From {
             return Ok(Self::Reader(Box::new(Batches { schema, next })));
         }
         if is_stream {
-            return Ok(Self::Reader(source.extract::<PyRecordBatchReader>()?.into_reader()?));
+            return Ok(Self::Reader(Box::new(Imported::new(source)?)));
         }
         PySource::open(py, inputs(source)?, read).map(|source| Self::Source(source.0))
     }

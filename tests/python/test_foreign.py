@@ -1,0 +1,124 @@
+"""Arrow data of other libraries, cut out of larger data as they do it, in Parquet."""
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import vecpack
+
+ROWS = 40
+
+
+def nulls(values, step, first):
+    return [None if at % step == first else value for at, value in enumerate(values)]
+
+
+def inner(count):
+    return nulls([{"y": None if at % 5 == 4 else at} for at in range(count)], 3, 1)
+
+
+def deep(count):
+    return nulls([{"x": value} for value in inner(count)], 4, 2)
+
+
+def lists(values, step=5, first=3):
+    size = len(values) // ROWS
+    return nulls([values[at : at + size] for at in range(0, len(values), size)], step, first)
+
+
+Y = pa.struct([("y", pa.int32())])
+X = pa.struct([("x", Y)])
+WORDS = pa.dictionary(pa.int32(), pa.string())
+
+COLUMNS = {
+    "struct": (inner(ROWS), Y),
+    "struct in struct": (deep(ROWS), X),
+    "struct in struct without nulls": ([{"x": {"y": at}} for at in range(ROWS)], X),
+    "struct in three": (nulls([{"w": value} for value in deep(ROWS)], 7, 0), pa.struct([("w", X)])),
+    "struct in fixed list": (lists(inner(2 * ROWS)), pa.list_(Y, 2)),
+    "struct in struct in fixed list": (lists(deep(2 * ROWS)), pa.list_(X, 2)),
+    "fixed list in struct": ([{"v": value} for value in lists(deep(2 * ROWS))], pa.struct([("v", pa.list_(X, 2))])),
+    "struct in list": ([(value or [])[: at % 4] for at, value in enumerate(lists(deep(3 * ROWS)))], pa.list_(X)),
+    "struct in large list": (lists(deep(3 * ROWS)), pa.large_list(X)),
+    "list in struct": (
+        nulls([{"a": {"l": value}} for value in lists(deep(2 * ROWS))], 6, 2),
+        pa.struct([("a", pa.struct([("l", pa.list_(X))]))]),
+    ),
+    "struct in map": (
+        nulls([[(f"k{at}", value)] for at, value in enumerate(deep(ROWS))], 5, 1),
+        pa.map_(pa.string(), X),
+    ),
+    "dictionary in struct": (
+        nulls(
+            [{"a": None if at % 3 == 1 else {"d": None if at % 5 == 0 else "abc"[at % 3]}} for at in range(ROWS)], 7, 4
+        ),
+        pa.struct([("a", pa.struct([("d", WORDS)]))]),
+    ),
+}
+
+
+def table(name):
+    values, data_type = COLUMNS[name]
+    if name != "dictionary in struct":
+        return pa.table({"c": pa.array(values, data_type), "id": range(ROWS)})
+    # pyarrow makes no dictionaries from Python's values inside of structs.
+    words = [None if value is None or value["a"] is None else value["a"]["d"] for value in values]
+    none = pa.array([value is None or value["a"] is None for value in values])
+    within = pa.StructArray.from_arrays([pa.array(words).dictionary_encode()], ["d"], mask=none)
+    outer = pa.StructArray.from_arrays([within], ["a"], mask=pa.array([value is None for value in values]))
+    assert outer.type == data_type and outer.to_pylist() == values
+    return pa.table({"c": outer, "id": range(ROWS)})
+
+
+@pytest.mark.parametrize("name", COLUMNS)
+def test_slices_of_nested_columns_are_those_rows(tmp_path, name):
+    out = tmp_path / "slice.parquet"
+    for start, count in [(0, ROWS), (0, 5), (1, 1), (1, ROWS - 1), (3, 5), (3, ROWS - 3), (ROWS - 1, 1), (4, 0)]:
+        part = table(name).slice(start, count)
+        vecpack.to_parquet(part, out, overwrite=True)
+        assert pq.read_table(out).to_pylist() == part.to_pylist(), (start, count)
+
+
+@pytest.mark.parametrize("name", COLUMNS)
+def test_streams_of_slices_of_nested_columns_are_those_rows(tmp_path, name):
+    whole, out = table(name), tmp_path / "stream.parquet"
+    batches = [
+        batch for start, count in [(3, 5), (8, 0), (9, 20), (1, 1)] for batch in whole.slice(start, count).to_batches()
+    ]
+    stream = pa.RecordBatchReader.from_batches(whole.schema, batches)
+    vecpack.to_parquet(stream, out, row_group_bytes=500)
+    assert pq.read_table(out).to_pylist() == pa.Table.from_batches(batches, whole.schema).to_pylist()
+
+
+@pytest.mark.parametrize("name", [name for name in COLUMNS if "map" not in name and "dictionary" not in name])
+def test_slices_of_nested_columns_of_polars(tmp_path, name):
+    frame, out = pl.DataFrame(table(name)), tmp_path / "polars.parquet"
+    for start, count in [(0, 5), (1, 7), (3, 5)]:
+        part = frame.slice(start, count)
+        vecpack.to_parquet(part, out, overwrite=True)
+        assert pl.read_parquet(out).to_dicts() == part.to_dicts()
+
+
+def test_a_stream_that_fails_is_an_error_that_says_why(tmp_path):
+    def batches():
+        yield from table("struct in struct").slice(3, 5).to_batches()
+        raise ValueError("no more of it")
+
+    stream = pa.RecordBatchReader.from_batches(table("struct in struct").schema, batches())
+    with pytest.raises(vecpack.VecpackError, match="no more of it"):
+        vecpack.to_parquet(stream, tmp_path / "fails.parquet")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_stream_can_be_read_once(tmp_path):
+    class Again:
+        def __init__(self):
+            self.capsule = table("struct").__arrow_c_stream__()
+
+        def __arrow_c_stream__(self, requested_schema=None):
+            return self.capsule
+
+    again = Again()
+    assert vecpack.to_parquet(again, tmp_path / "once.parquet").rows == ROWS
+    with pytest.raises(ValueError, match="read before"):
+        vecpack.to_parquet(again, tmp_path / "twice.parquet")
