@@ -9,10 +9,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, FixedSizeListArray, Int64Array, RecordBatch, RecordBatchIterator, StringArray,
+    Array, ArrayRef, AsArray, Date32Array, Date64Array, DictionaryArray, FixedSizeListArray, Int32Array,
+    Int64Array, ListArray, RecordBatch, RecordBatchIterator, StringArray, StringViewArray, StructArray,
+    Time32SecondArray, TimestampSecondArray,
 };
-use arrow::buffer::NullBuffer;
-use arrow::datatypes::{DataType, Field, Fields, Float32Type, Int32Type, Int64Type, Schema};
+use arrow::buffer::{NullBuffer, OffsetBuffer};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Field, Fields, Float32Type, Int32Type, Int64Type, Schema, TimeUnit};
 use arrow::error::ArrowError;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic;
@@ -375,6 +378,72 @@ fn maps_without_keys_are_nulls_in_a_file_as_it_cannot_hold_them() {
         let numbers = deep.column_by_name("a").unwrap().as_primitive::<Int64Type>();
         assert!(numbers.values().iter().copied().eq(0..100));
     }
+}
+
+/// A column of one batch, as it comes back.
+fn column_through_a_file(column: &ArrayRef) -> vecpack::Result<ArrayRef> {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("column.parquet");
+    let batch = RecordBatch::try_from_iter_with_nullable([("when", column.clone(), true)]).unwrap();
+    let mut stream = RecordBatchIterator::new([Ok(batch.clone())], batch.schema());
+    let options = WriteOptions::new().with_sync(false);
+    write_parquet(&mut stream, &path, &options, Watch::default())?;
+    let (metadata, batches) = read(&path);
+    let leaf = metadata.file_metadata().schema_descr().column(0);
+    assert!(leaf.logical_type_ref().is_some(), "all readers must know what the numbers are");
+    Ok(batches[0].column(0).clone())
+}
+
+#[test]
+fn seconds_are_written_as_milliseconds_and_dates_as_days() {
+    let numbers = Int64Array::from_iter([Some(0), None, Some(-5), Some(1_000_000_000)]);
+    let data_type = |unit| DataType::Timestamp(unit, Some("UTC".into()));
+    let seconds = cast(&numbers, &data_type(TimeUnit::Second)).unwrap();
+    let milliseconds = cast(&seconds, &data_type(TimeUnit::Millisecond)).unwrap();
+    let times: ArrayRef = Arc::new(Time32SecondArray::from(vec![Some(1), None, Some(86_399), Some(0)]));
+    let dates: ArrayRef =
+        Arc::new(Date64Array::from(vec![Some(0), None, Some(-86_400_000), Some(864_000_000)]));
+    let days: ArrayRef = Arc::new(Date32Array::from(vec![Some(0), None, Some(-1), Some(10)]));
+    let times_written = cast(&times, &DataType::Time32(TimeUnit::Millisecond)).unwrap();
+    for (given, written) in [(seconds, milliseconds), (times, times_written), (dates, days)] {
+        let nulls = || Some(NullBuffer::from(vec![true, true, false, true]));
+        let within = |array: &ArrayRef| -> Vec<ArrayRef> {
+            let item = Arc::new(Field::new("item", array.data_type().clone(), true));
+            let fixed = FixedSizeListArray::new(item.clone(), 2, array.clone(), None);
+            let offsets = OffsetBuffer::from_repeated_length(1, 4);
+            let list = ListArray::new(item.clone(), offsets, array.clone(), nulls());
+            let deep = StructArray::new(vec![item.clone()].into(), vec![array.clone()], nulls());
+            let list_field = Arc::new(Field::new("l", list.data_type().clone(), true));
+            let both = StructArray::new(vec![list_field].into(), vec![Arc::new(list.clone())], None);
+            vec![array.clone(), Arc::new(fixed), Arc::new(list), Arc::new(deep), Arc::new(both)]
+        };
+        for (given, written) in within(&given).iter().zip(within(&written)) {
+            let found = column_through_a_file(given).unwrap();
+            assert_eq!(found.data_type(), written.data_type(), "as {}", given.data_type());
+            assert_eq!(&found, &written);
+        }
+    }
+}
+
+#[test]
+fn a_time_that_no_other_unit_can_hold_is_an_error_that_names_the_column() {
+    let second: ArrayRef = Arc::new(TimestampSecondArray::from(vec![Some(1), Some(i64::MAX / 999)]));
+    let date: ArrayRef = Arc::new(Date64Array::from(vec![86_400_000, 86_400_001]));
+    let time: ArrayRef = Arc::new(Time32SecondArray::from(vec![i32::MAX]));
+    for column in [second, date, time] {
+        let error = column_through_a_file(&column).unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::Schema(_)), "{error:?}");
+        assert!(error.to_string().contains("column `when`"), "{error}");
+    }
+}
+
+#[test]
+fn a_dictionary_of_views_is_written_as_one_of_text() {
+    let keys = Int32Array::from(vec![Some(1), None, Some(0)]);
+    let views = StringViewArray::from(vec!["a", "a text of more than twelve bytes"]);
+    let column: ArrayRef = Arc::new(DictionaryArray::<Int32Type>::new(keys, Arc::new(views)));
+    let found = cast(&column_through_a_file(&column).unwrap(), &DataType::Utf8).unwrap();
+    assert_eq!(&found, &cast(&column, &DataType::Utf8).unwrap());
 }
 
 #[test]

@@ -14,9 +14,9 @@ use parquet::schema::types::{ColumnPath, SchemaDescPtr};
 
 use super::chunk::{Chunk, Others, VectorColumn, internal};
 use super::codec::Codec;
-use super::empty::{writable, writable_batch};
 use super::options::{Compression, Encoding, ListType, WriteOptions};
 use super::report::VectorEncoding;
+use super::types::{writable, writable_batch};
 use crate::error::Result;
 
 /// Row groups of a multiple of this many rows fill the vectors of the engines that read them.

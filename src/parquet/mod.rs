@@ -8,7 +8,6 @@ mod arena;
 mod chunk;
 mod codec;
 mod directory;
-mod empty;
 mod files;
 mod frame;
 mod layout;
@@ -18,6 +17,7 @@ mod options;
 mod rejects;
 mod remote;
 mod report;
+mod types;
 mod writer;
 
 use std::path::Path;
@@ -123,7 +123,7 @@ pub fn write_parquet(
             "resume: a stream of record batches has no inputs that could be done already",
         ));
     }
-    empty::refuse(&reader.schema())?;
+    types::refuse(&reader.schema())?;
     let mut report = Report::new();
     let mut progress = Progress::default();
     let threads = options.threads.unwrap_or_else(cores);

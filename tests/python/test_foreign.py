@@ -1,5 +1,10 @@
 """Arrow data of other libraries, cut out of larger data as they do it, in Parquet."""
 
+import datetime
+
+import duckdb
+import msgpack
+import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -122,3 +127,61 @@ def test_a_stream_can_be_read_once(tmp_path):
     assert vecpack.to_parquet(again, tmp_path / "once.parquet").rows == ROWS
     with pytest.raises(ValueError, match="read before"):
         vecpack.to_parquet(again, tmp_path / "twice.parquet")
+
+
+def times():
+    numbers = [0, None, -1, 86_399, 1_000_000_000]
+    for unit in ("s", "ms", "us", "ns"):
+        for zone in (None, "UTC"):
+            yield pa.array(numbers, pa.timestamp(unit, zone))
+    yield pa.array([0, None, 1, 86_399], pa.time32("s"))
+    yield pa.array([0, None, -86_400_000, 864_000_000], pa.date64())
+
+
+@pytest.mark.parametrize("values", times(), ids=lambda values: str(values.type))
+def test_times_of_any_unit_are_times_for_every_reader(tmp_path, values):
+    out = tmp_path / "times.parquet"
+    offsets = pa.array(range(len(values) + 1), pa.int32())
+    columns = {
+        "flat": values,
+        "struct": pa.StructArray.from_arrays([values], ["t"]),
+        "list": pa.ListArray.from_arrays(offsets, values),
+        "fixed": pa.FixedSizeListArray.from_arrays(values, 1),
+    }
+    given = pa.table(columns)
+    for start, count in [(0, len(values)), (1, 2), (3, 1)]:
+        part = given.slice(start, count)
+        vecpack.to_parquet(part, out, overwrite=True)
+        found = pq.read_table(out)
+        assert found.to_pylist() == part.to_pylist()
+        assert pl.read_parquet(out)["flat"].to_list() == pl.from_arrow(part["flat"]).to_list()
+        kind = duckdb.sql(f"SELECT typeof(flat) FROM '{out}'").fetchone()[0]
+        assert kind.startswith(("TIMESTAMP", "TIME", "DATE")), kind
+
+
+def test_seconds_of_records_are_times_for_every_reader(tmp_path):
+    out = tmp_path / "seconds.parquet"
+    when = datetime.datetime(2001, 9, 9, 1, 46, 40, tzinfo=datetime.timezone.utc)
+    vector = np.ones(4, "f4").tobytes()
+    records = b"".join(msgpack.packb({"t": when, "v": vector}, datetime=True) for _ in range(3))
+    report = vecpack.to_parquet(records, out, schema={"t": "timestamp[s]"})
+    assert (report.rows, report.rejects) == (3, 0)
+    assert pa.types.is_timestamp(pq.read_schema(out).field("t").type)
+    found = [value.timestamp() for value in pq.read_table(out)["t"].to_pylist()]
+    assert found == [value.timestamp() for value in pl.read_parquet(out)["t"].to_list()]
+    assert set(found) <= {when.timestamp(), 1e9}
+
+
+def test_a_time_that_does_not_fit_is_an_error_that_names_the_column(tmp_path):
+    for values, data_type in (([2**62], pa.timestamp("s")), ([86_400_001], pa.date64())):
+        column = pa.array(values, pa.int64()).view(data_type)
+        with pytest.raises(vecpack.SchemaError, match="column `when`"):
+            vecpack.to_parquet(pa.table({"when": column}), tmp_path / "when.parquet")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_categories_of_polars_come_back(tmp_path):
+    out = tmp_path / "categories.parquet"
+    frame = pl.DataFrame({"c": pl.Series(["a", None, "a longer one than views hold", "a"], dtype=pl.Categorical)})
+    vecpack.to_parquet(frame.slice(1, 3), out)
+    assert pl.read_parquet(out)["c"].cast(pl.String).to_list() == frame["c"].cast(pl.String).to_list()[1:]
