@@ -138,7 +138,7 @@ def times():
     yield pa.array([0, None, -86_400_000, 864_000_000], pa.date64())
 
 
-@pytest.mark.parametrize("values", times(), ids=lambda values: str(values.type))
+@pytest.mark.parametrize("values", list(times()), ids=lambda values: str(values.type))
 def test_times_of_any_unit_are_times_for_every_reader(tmp_path, values):
     out = tmp_path / "times.parquet"
     offsets = pa.array(range(len(values) + 1), pa.int32())
@@ -154,22 +154,21 @@ def test_times_of_any_unit_are_times_for_every_reader(tmp_path, values):
         vecpack.to_parquet(part, out, overwrite=True)
         found = pq.read_table(out)
         assert found.to_pylist() == part.to_pylist()
-        assert pl.read_parquet(out)["flat"].to_list() == pl.from_arrow(part["flat"]).to_list()
-        kind = duckdb.sql(f"SELECT typeof(flat) FROM '{out}'").fetchone()[0]
+        flat = part["flat"].cast(pa.date32()) if values.type == pa.date64() else part["flat"]
+        assert pl.read_parquet(out)["flat"].to_list() == pl.from_arrow(flat).to_list()
+        kind = duckdb.sql(f"SELECT typeof(flat) FROM '{out}'").fetchall()[0][0]
         assert kind.startswith(("TIMESTAMP", "TIME", "DATE")), kind
 
 
 def test_seconds_of_records_are_times_for_every_reader(tmp_path):
     out = tmp_path / "seconds.parquet"
-    when = datetime.datetime(2001, 9, 9, 1, 46, 40, tzinfo=datetime.timezone.utc)
+    when = datetime.datetime(2001, 9, 9, 1, 46, 40, tzinfo=datetime.UTC)
     vector = np.ones(4, "f4").tobytes()
     records = b"".join(msgpack.packb({"t": when, "v": vector}, datetime=True) for _ in range(3))
     report = vecpack.to_parquet(records, out, schema={"t": "timestamp[s]"})
     assert (report.rows, report.rejects) == (3, 0)
     assert pa.types.is_timestamp(pq.read_schema(out).field("t").type)
-    found = [value.timestamp() for value in pq.read_table(out)["t"].to_pylist()]
-    assert found == [value.timestamp() for value in pl.read_parquet(out)["t"].to_list()]
-    assert set(found) <= {when.timestamp(), 1e9}
+    assert pq.read_table(out)["t"].to_pylist() == pl.read_parquet(out)["t"].to_list() == [when] * 3
 
 
 def test_a_time_that_does_not_fit_is_an_error_that_names_the_column(tmp_path):
