@@ -9,9 +9,9 @@ use std::sync::{Arc, Mutex};
 
 use pyo3::prelude::*;
 
-use super::buffer::Rows;
 use super::errors::to_python;
 use super::items::Items;
+use super::others::Rows;
 use crate::item::{RowConverter, too_many};
 use crate::pool::{Home, beside, lock};
 use crate::vector::{Dtype, Slab};

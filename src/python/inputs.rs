@@ -11,8 +11,8 @@ use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyDict, PyString};
 
-use super::buffer::with_bytes;
 use super::errors::to_python;
+use super::others::with_bytes;
 use super::signals;
 use crate::input::{Input, OpenStream, discover_checked};
 use crate::pool::catch;

@@ -12,11 +12,11 @@ use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
 use pyo3::types::{PyByteArray, PyBytes, PyCapsule, PyDict, PyIterator, PyMemoryView};
 
-use super::buffer::{Rows, addresses, with_bytes};
 use super::errors::to_python;
 use super::export::{schema_capsule, stream_capsule};
 use super::fill::fill;
 use super::options::read_options;
+use super::others::{Rows, addresses, with_bytes};
 use super::table::{PyBatch, PySchema, PyTable};
 use crate::error::{Error, ErrorKind};
 use crate::item::BatchBuilder;

@@ -2,14 +2,13 @@
 //! and maps the error. The only room that says `pyo3`.
 
 mod array;
-mod buffer;
 mod errors;
 mod export;
 mod fill;
-mod import;
 mod inputs;
 mod items;
 mod options;
+mod others;
 mod parquet;
 mod signals;
 mod source;

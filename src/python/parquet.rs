@@ -11,10 +11,10 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
 use super::detached;
-use super::import::Imported;
 use super::inputs::{PyPath, inputs};
 use super::items::Stream;
 use super::options::{read_and_write_options, read_options};
+use super::others::Imported;
 use super::signals::Signals;
 use super::source::PySource;
 use crate::cli::ProgressBar;

@@ -1,5 +1,4 @@
-//! Memory of Python objects. With [`super::import`] the only module with `unsafe`.
-#![allow(unsafe_code)]
+//! Memory of Python objects.
 
 use std::ops::Range;
 
@@ -8,7 +7,7 @@ use pyo3::exceptions::{PyBufferError, PyTypeError};
 use pyo3::prelude::*;
 
 /// Gives `read` the bytes of an object with the buffer protocol. The object must be contiguous.
-pub(super) fn with_bytes<T>(
+pub(in crate::python) fn with_bytes<T>(
     _py: Python<'_>,
     buffer: &PyUntypedBuffer,
     read: impl FnOnce(&[u8]) -> T,
@@ -28,14 +27,14 @@ pub(super) fn with_bytes<T>(
 }
 
 /// A writable, contiguous float32 array of two dimensions that the caller owns.
-pub(super) struct Rows {
+pub(in crate::python) struct Rows {
     buffer: PyBuffer<f32>,
     rows: usize,
     dim: usize,
 }
 
 impl Rows {
-    pub(super) fn new(object: &Bound<'_, PyAny>) -> PyResult<Self> {
+    pub(in crate::python) fn new(object: &Bound<'_, PyAny>) -> PyResult<Self> {
         let wrong = |what: &str| {
             PyTypeError::new_err(format!(
                 "out must be a writable, C-contiguous float32 array of shape (rows, dim), {what}"
@@ -59,22 +58,22 @@ impl Rows {
         Ok(Self { buffer, rows, dim })
     }
 
-    pub(super) fn rows(&self) -> usize {
+    pub(in crate::python) fn rows(&self) -> usize {
         self.rows
     }
 
-    pub(super) fn dim(&self) -> usize {
+    pub(in crate::python) fn dim(&self) -> usize {
         self.dim
     }
 
     /// The addresses of the array.
-    pub(super) fn place(&self) -> Range<usize> {
+    pub(in crate::python) fn place(&self) -> Range<usize> {
         addresses(&self.buffer)
     }
 
     /// Writes `rows` rows, which are in `bytes`, from row `first` on; those that the array does not have, or `bytes`, are left out.
     /// Needs no interpreter.
-    pub(super) fn write_rows(&mut self, first: usize, rows: usize, bytes: &[u8]) {
+    pub(in crate::python) fn write_rows(&mut self, first: usize, rows: usize, bytes: &[u8]) {
         let row = self.dim * size_of::<f32>();
         let length = (self.rows.saturating_sub(first).min(rows) * row).min(bytes.len());
         if length == 0 {
@@ -93,7 +92,7 @@ impl Rows {
 }
 
 /// The addresses of a buffer's bytes, if it is contiguous.
-pub(super) fn addresses(buffer: &PyUntypedBuffer) -> Range<usize> {
+pub(in crate::python) fn addresses(buffer: &PyUntypedBuffer) -> Range<usize> {
     let start = buffer.buf_ptr() as usize;
     start..start + buffer.len_bytes()
 }

@@ -1,6 +1,5 @@
-//! Streams of Arrow data that other libraries hand over, through the C interface. With [`super::buffer`] the only module with `unsafe`:
-//! readers that are there, of `arrow` and `pyo3-arrow`, make arrays of the data before anybody can put it in order.
-#![allow(unsafe_code)]
+//! Streams of Arrow data that other libraries hand over, through the C interface. Readers that are there, of `arrow` and `pyo3-arrow`,
+//! make arrays of the data before anybody can put it in order.
 
 use std::ffi::CStr;
 use std::io;
@@ -18,14 +17,14 @@ use pyo3::types::PyCapsule;
 use crate::foreign::batch_of;
 
 /// A stream of record batches. Needs no interpreter.
-pub(super) struct Imported {
+pub(in crate::python) struct Imported {
     stream: FFI_ArrowArrayStream,
     schema: SchemaRef,
 }
 
 impl Imported {
     /// The stream of an object with `__arrow_c_stream__`.
-    pub(super) fn new(object: &Bound<'_, PyAny>) -> PyResult<Self> {
+    pub(in crate::python) fn new(object: &Bound<'_, PyAny>) -> PyResult<Self> {
         let capsule = object.call_method0("__arrow_c_stream__")?.cast_into::<PyCapsule>()?;
         let place = capsule.pointer_checked(Some(c"arrow_array_stream"))?.cast::<FFI_ArrowArrayStream>();
         // SAFETY: a capsule of this name holds a stream, as the interface of capsules says, and keeps it in place while it is
