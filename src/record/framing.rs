@@ -66,10 +66,14 @@ pub(super) fn detect(bytes: &[u8], end: End, raw: RawDtype) -> Result<(Framing, 
     let mut first = None;
     // Items that are larger than all that may be looked at are as good as many.
     let mut is_many = items > FEW;
+    let may_be_cut = framing == Framing::Array && items as usize <= bytes.len().max(usize::from(u16::MAX));
     for _ in 0..items.min(FEW + 1) {
         let key = if framing == Framing::Map { inside.skip() } else { Ok(()) };
         let item = match key.and_then(|()| item(&mut inside, raw)) {
-            Err(Broken::Short(_)) if first.is_some() && (end == End::OfLooking || ended && is_many) => {
+            // So are those of an array that is cut off, unless they are more than there can have been.
+            Err(Broken::Short(_))
+                if first.is_some() && (end == End::OfLooking || ended && is_many && may_be_cut) =>
+            {
                 is_many = true;
                 break;
             }
