@@ -17,15 +17,19 @@ build: $(BIN)/vecpack ## build the wheel and install it, with what the tests nee
 demo: $(BIN)/vecpack ## sample vectors -> Parquet -> a DuckDB query, and what it cost
 	$(BIN)/python docs/demo.py
 
+# Generated input is the same each time, so that a change fails for what is in it; tests that are run without make, and
+# `make fuzz`, try other input.
+SEED ?= 1
+
 test: lint test-rust test-python docs ## everything that must pass before a change lands
 
 test-rust: ## Rust tests, with the command and with the core alone
-	$(CARGO) test --locked --no-default-features
-	$(CARGO) test --locked
+	PROPTEST_RNG_SEED=$(SEED) $(CARGO) test --locked --no-default-features
+	PROPTEST_RNG_SEED=$(SEED) $(CARGO) test --locked
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --all-features
 
 test-python: $(BIN)/vecpack $(OLD)/tried ## Python tests, the stubs against the module, the blocks of the docs
-	test ! -e $(OLD)/installed || export VECPACK_OLD_PYARROW=$(OLD)/bin/python; $(BIN)/python -m pytest
+	test ! -e $(OLD)/installed || export VECPACK_OLD_PYARROW=$(OLD)/bin/python; $(BIN)/python -m pytest --hypothesis-seed=$(SEED)
 	$(BIN)/python -m mypy.stubtest vecpack --allowlist tests/stubtest-allowlist.txt --ignore-unused-allowlist
 
 test-engines: $(BIN)/vecpack ## tests with Lance, LanceDB and a local Ray cluster, which are installed for it

@@ -111,7 +111,12 @@ fn decide(inputs: &[Input], options: &ReadOptions) -> Result<(Result<Findings>, 
         Ok(findings) if findings.framing == Framing::Sequence && best.findings.framing == Framing::Array => {
             let is_close = best.tally.rows >= MARGIN && best.tally.is_close_to(&tally);
             // One record of many fields, an id and vectors, is one where all of it can be read.
-            is_close && (!tally.is_all() || samples.iter().any(|sample| begins_with(sample, best.start)))
+            let is_array = !tally.is_all() || samples.iter().any(|sample| begins_with(sample, best.start));
+            let is_lost = |sample| {
+                let tally = |findings| trial::tally(findings, [sample], options).unwrap_or_default();
+                tally(findings).is_all() && tally(&best.findings).rows < tally(findings).rows
+            };
+            is_close && is_array && !samples.iter().any(is_lost)
         }
         Ok(_) => best.tally.rows >= tally.rows + MARGIN,
         Err(_) => best.tally.is_convincing(),

@@ -339,6 +339,11 @@ fn what_was_found_from_the_first_record_on_stays_where_others_are_no_better() {
         assert!(error.to_string().contains("hold no record"), "{error}");
         assert_eq!(Source::new(inputs, options().with_dim(8)).unwrap().dim(), Some(8));
     }
+    // What all of an input can be read by is not given up for an array in another.
+    let small = record(&[0.0; 2]);
+    let array = [&b"\x93"[..], &[0; 9], &small, b"\xc0", &small.repeat(3)].concat();
+    let source = Source::new(vec![input(small), input(array)], options().with_dim(2)).unwrap();
+    assert_eq!((source.framing(), source.count_rows().unwrap()), (Framing::Sequence, 5));
     // Text and maps without vectors are no vectors.
     let words: Vec<u8> = (0..500).flat_map(|_| *b"\x93\xa4abcd\xa4efgh\xa4ijkl").collect();
     assert!(Source::new(vec![input(words)], options()).is_err());

@@ -47,7 +47,7 @@ impl Tally {
     /// True where these rows are not much less than those of another guess. An array counts: a record that fell to pieces costs some
     /// at its end.
     pub(super) fn is_close_to(&self, other: &Self) -> bool {
-        self.bytes >= other.bytes / 9 * 8
+        self.bytes >= other.bytes.div_ceil(9).saturating_mul(8)
     }
 
     /// True where all are rows.
@@ -70,9 +70,13 @@ pub(super) fn plan(findings: &Findings, options: &ReadOptions) -> Result<Arc<Pla
 
 /// What the samples are by these findings; `None` if they cannot be decoded by them. One without any row is something else, and says
 /// nothing about the rest.
-pub(super) fn tally(findings: &Findings, samples: &[Sample], options: &ReadOptions) -> Option<Tally> {
+pub(super) fn tally<'a>(
+    findings: &Findings,
+    samples: impl IntoIterator<Item = &'a Sample>,
+    options: &ReadOptions,
+) -> Option<Tally> {
     let plan = plan(findings, options).ok()?;
-    samples.iter().try_fold(Tally::default(), |tally, sample| {
+    samples.into_iter().try_fold(Tally::default(), |tally, sample| {
         let mut trial = Trial::new(&plan, &sample.name).ok()?;
         trial.decode(&sample.bytes, true).ok()?;
         let more = trial.finish(sample).ok()?;

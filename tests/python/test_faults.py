@@ -159,7 +159,7 @@ BEGUN = {
     "compressed": "iter(vecpack.scan(compressed, threads=4))",
     "file object": "iter(vecpack.scan(open(paths[0], 'rb'), batch_rows=1000))",
     "Arrow stream": "pyarrow.RecordBatchReader.from_stream(vecpack.scan(paths, threads=4))",
-    "of another thread": "in_use(iter(vecpack.scan(paths * 40, threads=4)))",
+    "in use by another thread": "iter(vecpack.scan(paths * 400, threads=4))",
 }
 
 
@@ -171,15 +171,17 @@ def test_a_child_is_told_that_a_scan_was_begun_in_its_parent(write_file, begun, 
     records = write_file("r.msgpack", [{"id": n, "vector": bytes(64), "text": "text" * (n % 9)} for n in range(20_000)])
     compressed = write_file("c.msgpack.gz", gzip.compress(paths[0].read_bytes(), 1))
     code = f"""
-        import os, pyarrow, signal, sys, threading, vecpack, warnings
+        import itertools, os, pyarrow, signal, sys, threading, vecpack, warnings
         warnings.simplefilter("ignore")
         records, compressed, *paths = sys.argv[1:]
-        def in_use(batches):
-            threading.Thread(target=lambda: list(map(len, batches))).start()
-            return batches
+        def use(batches, done):
+            while not done.is_set():
+                next(batches, None)
         for round in range(8):
             begun = {BEGUN[begun]}
-            first = next(begun)
+            first, done = next(begun), threading.Event()
+            if {begun.startswith("in use")}:
+                threading.Thread(target=use, args=(begun, done)).start()
             child = os.fork()
             if child == 0:
                 signal.alarm(20)  # the watchdog: ends a child that hangs
@@ -194,8 +196,10 @@ def test_a_child_is_told_that_a_scan_was_begun_in_its_parent(write_file, begun, 
                     os._exit(1)
                 {end}
             _, status = os.waitpid(child, 0)
+            done.set()
             assert status == 0, f"child {{round}} ended with {{status}}"
-            assert len(first) > 0 and sum(map(len, begun)) >= 0
+            rest = itertools.islice(begun, {"10" if begun.startswith("in use") else "None"})
+            assert len(first) > 0 and sum(map(len, rest)) >= 0
         print("done")
     """
     assert run_python(code, records, compressed, *paths) == "done"

@@ -108,6 +108,14 @@ def as_inputs(parts, kinds, random, tmp_path):
     batch_rows=None,
     policy="skip",
 )
+@example(
+    parts=[b"", b"\x93" + bytes(9) + FIRST + b"\xc0" + 3 * FIRST],
+    kinds=["bytes", "bytes"],
+    random=Random(0),
+    threads=1,
+    batch_rows=None,
+    policy="skip",
+)
 def test_the_rows_and_the_rejects_are_those_of_a_naive_decoder(
     tmp_path, parts, kinds, random, threads, batch_rows, policy
 ):
