@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import resource
 import statistics
 import time
 from collections.abc import Callable
@@ -61,6 +62,8 @@ class Timing:
     """The seconds a contestant took, one entry a counted round."""
 
     seconds: list[float]
+    busy: list[float]
+    """Those of processors, of all threads and of the processes that it started."""
 
     @property
     def median(self) -> float:
@@ -88,24 +91,30 @@ def check(table: Table) -> None:
 
 def measure(table: Table, rounds: int, progress: Callable[[str], None]) -> dict[str, Timing]:
     """Runs all contestants in turn, `rounds` times after one round that does not count."""
-    timings = {contestant.name: Timing([]) for contestant in table.contestants}
+    timings = {contestant.name: Timing([], []) for contestant in table.contestants}
     for number in range(rounds + 1):
         progress(f"{table.name}: round {number} of {rounds}" if number else f"{table.name}: warming up")
         for contestant in table.contestants:
             contestant.clean_up()
             contestant.prepare()
             gc.collect()  # the garbage of the others is not this one's to collect
-            seconds = _time(contestant.run)
+            seconds, busy = _time(contestant.run)
             contestant.clean_up()
             if number:
                 timings[contestant.name].seconds.append(seconds)
+                timings[contestant.name].busy.append(busy)
     progress("")
     return timings
 
 
-def _time(run: Callable[[], object]) -> float:
-    start = time.perf_counter()
+def _time(run: Callable[[], object]) -> tuple[float, float]:
+    start, busy_before = time.perf_counter(), _busy_seconds()
     result = run()
-    seconds = time.perf_counter() - start
+    seconds, busy = time.perf_counter() - start, _busy_seconds() - busy_before
     del result
-    return seconds
+    return seconds, busy
+
+
+def _busy_seconds() -> float:
+    usages = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages)

@@ -8,6 +8,7 @@ import json
 import os
 import platform
 import shlex
+import statistics
 import subprocess
 import sys
 from dataclasses import asdict, dataclass
@@ -32,6 +33,8 @@ class Row:
     kind: Kind
     milliseconds: list[float]
     median: float
+    busy_milliseconds: float
+    """The median of the time of processors."""
     gigabytes_per_second: float
     files_per_second: float
     ratio: float
@@ -89,6 +92,7 @@ def table_record(table: Table, timings: dict[str, Timing], busy_elsewhere: float
             kind=contestant.kind,
             milliseconds=[round(1e3 * seconds, 3) for seconds in timing.seconds],
             median=round(1e3 * timing.median, 3),
+            busy_milliseconds=round(1e3 * statistics.median(timing.busy), 3),
             gigabytes_per_second=round(table.size / timing.median / 1e9, 3),
             files_per_second=round(table.files / timing.median, 3),
             ratio=round(timing.times_as_fast_as(baseline), 3),

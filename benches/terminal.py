@@ -14,7 +14,7 @@ NOISY = 0.1
 
 def table_text(table: TableRecord, judged: bool) -> str:
     many = table.files > 1
-    header = ["", "ms", "min - max", *(["files/s"] if many else []), "GB/s", "ratio", "goal", ""]
+    header = ["", "ms", "min - max", "CPU ms", *(["files/s"] if many else []), "GB/s", "ratio", "goal", ""]
     lines = [header]
     for row in table.rows:
         fastest, slowest = min(row.milliseconds), max(row.milliseconds)
@@ -24,6 +24,7 @@ def table_text(table: TableRecord, judged: bool) -> str:
                 row.name,
                 _milliseconds(row.median),
                 f"{_milliseconds(fastest)} - {_milliseconds(slowest)}",
+                _milliseconds(row.busy_milliseconds),
                 *([f"{row.files_per_second:.1f}"] if many else []),
                 f"{row.gigabytes_per_second:.2f}",
                 f"{row.ratio:.2f}x",
