@@ -423,6 +423,56 @@ fn a_head_inside_of_a_field_that_says_too_much_costs_its_record_alone() {
     }
 }
 
+/// What is left of a cut record may take parts of the next one, whose head is then a key, and whose number the head of a map.
+#[test]
+fn whole_records_for_keys_are_never_parts_of_another() {
+    let whole = |n: usize| [with_keys(n), under(b't', &[1])].concat();
+    let parts = |n: usize| [&[0x85, 0xa1, b'x', 1, 0xa1, b'y', 2][..], &under(b'z', &bare(n))].concat();
+    for (bad, kept) in [(3, 2), (300, 2), (300, 3)] {
+        let mut bytes: Vec<u8> = (0..bad).flat_map(whole).collect();
+        bytes.extend(&with_keys(bad)[..]);
+        // One more pair, whose value has as many pairs as the rest of the next record and the two or four behind.
+        bytes.extend([2]);
+        let mut value = parts(bad + 1);
+        value[0] = 0x83 + (kept - 1) as u8;
+        bytes.extend(value);
+        bytes.extend((bad + 2..500).flat_map(whole));
+        let found = scan(&bytes, &options(OnError::Skip).with_columns(["e"]));
+        let rows = expected(&[bad, bad + 1], 500);
+        assert!(found.rows == rows, "{bad}, {kept}: {} rows, {:?}", found.rows.len(), found.notes);
+    }
+}
+
+/// Behind damage, what has numbers with a fraction for keys is the inside of a vector with the end of a record.
+#[test]
+fn what_has_keys_that_nobody_gives_is_no_record_behind_damage() {
+    let whole = |n: usize| [with_keys(n), under(b't', &[1])].concat();
+    let odd = [&[0xc1, 0x83, 1, 2, 0xcb][..], &[7; 8], &[3], &under(b'e', &bare(200))].concat();
+    let bytes: Vec<u8> = (0..200).flat_map(whole).chain(odd).chain((201..400).flat_map(whole)).collect();
+    let found = scan(&bytes, &options(OnError::Skip).with_columns(["e"]));
+    assert!(found.rows == expected(&[200], 400), "{} rows", found.rows.len());
+}
+
+/// Values without number in which the first key of the record stands.
+#[test]
+fn looking_for_records_in_others_takes_linear_time() {
+    let list = |n: u32| [&[0xdd][..], &n.to_be_bytes(), &vec![1; n as usize]].concat();
+    let map = |pairs: u32| [&[0xdf][..], &pairs.to_be_bytes()].concat();
+    // Long vectors in front of many small values.
+    let small = 60_000;
+    let many =
+        [map(small + 1), under(b'v', &list(300_000)), under(b'k', b"\xc4\x02\xa1v").repeat(small as usize)];
+    // A key that begins like itself every few bytes.
+    let key = [&[0xda, 0x80, 0x41][..], &[0xda, 0x80, 0x41].repeat(10_947)[..0x8041]].concat();
+    let text = [&[0xc6, 0, 3, 0, 0][..], &[0xda, 0x80, 0x41].repeat(0x1_0000)].concat();
+    let long = [vec![0x83], key, vec![1], under(b'v', &bare(1)), under(b't', &text)];
+    for bytes in [many.concat(), long.concat()] {
+        let source =
+            Source::new(vec![Input::bytes("records", bytes)], options(OnError::Skip).with_columns(["v"]));
+        assert!(source.is_ok_and(|source| source.count_rows().is_ok()));
+    }
+}
+
 #[test]
 fn bytes_in_a_field_that_say_too_much_cost_their_record_alone() {
     let bytes = |number| [with_keys(number), vec![0xa1, b't', 0xc4, 3, 1, 2, 3]].concat();
@@ -456,13 +506,33 @@ fn records_within_others_are_theirs_where_they_were_put_there() {
     fn holder(number: usize, value: &[u8]) -> Vec<u8> {
         [with_keys(number), under(b't', value)].concat()
     }
-    let shapes: [Shape; 10] = [
+    let shapes: [Shape; 14] = [
         // Trees, of which most have no children, and parents that come late.
         |n| match n % 3 {
             0 => holder(n, &[&[0x92][..], &whole(n + 1), &whole(n + 2)].concat()),
             _ => whole(n),
         },
         |n| if n == 200 { holder(n, &[&[0x91][..], &whole(n + 1)].concat()) } else { whole(n) },
+        |n| match n % 40 {
+            0 => holder(n, &[&[0x92][..], &whole(n + 1), &whole(n + 2)].concat()),
+            _ => whole(n),
+        },
+        |n| match n % 40 {
+            0 => holder(n, &[&[0x91, 0x92, 7][..], &whole(n + 1)].concat()),
+            _ => whole(n),
+        },
+        // A document with what it was before, which has all but that: more fields than are compared.
+        |n| {
+            let fields: Vec<u8> = (0..8).flat_map(|field| under(b'f' + field, &[field])).collect();
+            let before = |n: usize| [&[0x8a][..], &with_keys(n)[1..], &fields].concat();
+            match n % 1000 {
+                999 => {
+                    let list = under(b't', &[&[0x92][..], &before(n + 1), &before(n + 2)].concat());
+                    [&[0x8b][..], &before(n)[1..], &list].concat()
+                }
+                _ => [&[0x8b][..], &before(n)[1..], &under(b't', &[0x90])].concat(),
+            }
+        },
         |n| if n < 1200 { holder(n, &[0xc0]) } else { holder(n, &whole(n / 2)) },
         // What a search found, with how near it was.
         |n| holder(n, &[&[0x92, 0x92, 7][..], &short(n + 1), &[0x92, 6], &short(n + 2)].concat()),
@@ -476,6 +546,12 @@ fn records_within_others_are_theirs_where_they_were_put_there() {
         |n| {
             let others: Vec<u8> = (0..5).flat_map(whole).collect();
             holder(n, &[&[0xc5, (others.len() >> 8) as u8, others.len() as u8][..], &others].concat())
+        },
+        // Packed, and with others as well.
+        |n| {
+            let raw = under(b'r', &[&[0xc4, whole(n).len() as u8][..], &whole(n)].concat());
+            let others = under(b't', &[&[0x92][..], &whole(n + 1), &whole(n + 2)].concat());
+            [&[0x84][..], &with_keys(n)[1..], &raw, &others].concat()
         },
     ];
     for (index, shape) in shapes.into_iter().enumerate() {

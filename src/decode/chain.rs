@@ -252,7 +252,8 @@ impl Decoder {
                     && self.columns.holds_some()
                     && self.columns.push_missing(&plan).is_ok()
                     && self.columns.take_faults().is_empty()
-                    && !has_odd_text(&plan, cursor.since(start));
+                    && !has_odd_text(&plan, cursor.since(start))
+                    && !has_odd_keys(cursor.since(start));
                 self.columns.roll_back();
                 pushed?;
                 if !good {
@@ -303,7 +304,6 @@ fn fits(plan: &Plan, head: Head, mut cursor: Cursor<'_>) -> bool {
         Content::Vector(Some(column)) => plan.columns[column].dim().unwrap_or(0),
         Content::Vector(None) => return false,
         Content::Items(ref slots) => {
-            let is_key = |head| matches!(head, Head::Str(_) | Head::Bin(_) | Head::UInt(_) | Head::Int(_));
             return match head {
                 Head::Map(pairs) if slots.is_map && pairs > 0 => {
                     cursor.head().and_then(|_| cursor.head()).map_or(true, is_key)
@@ -369,6 +369,19 @@ pub(super) fn has_odd_text(plan: &Plan, record: &[u8]) -> bool {
         }
     }
     false
+}
+
+/// True where a record has keys that nobody gives to fields, as noise has.
+fn has_odd_keys(record: &[u8]) -> bool {
+    let mut cursor = Cursor::new(record);
+    let Ok(Head::Map(pairs)) = cursor.head() else { return false };
+    (0..pairs)
+        .any(|_| !cursor.peek().is_ok_and(is_key) || cursor.skip().and_then(|()| cursor.skip()).is_err())
+}
+
+/// True for what may be the key of a field.
+fn is_key(head: Head) -> bool {
+    matches!(head, Head::Str(_) | Head::Bin(_) | Head::UInt(_) | Head::Int(_))
 }
 
 /// Bytes of the head at the start of `bytes`.

@@ -368,7 +368,7 @@ impl Columns {
     fn check_value(
         &mut self,
         plan: &Plan,
-        passed: &Passed<'_>,
+        passed: &mut Passed<'_>,
         (column, key): (Option<usize>, usize),
         value: &[u8],
     ) -> Result<(), Stop> {

@@ -4,7 +4,7 @@ use arrow::datatypes::{DataType, Field};
 
 use super::findings::column_name;
 use super::framing::{End, detect};
-use super::nested::{Held, held};
+use super::nested::swallows_behind;
 use super::observe::{Observed, Rules};
 use super::swallowed::swallows_another;
 use super::{Column, Findings, KEY, Layout, PATH, RECORD, Role, Step, VECTOR, vector_field};
@@ -14,8 +14,9 @@ use crate::options::{Framing, ReadOptions};
 use crate::vector::Format;
 use crate::vector::encoding::{self, Encoded, Encoding, Seen};
 
-/// Where more than one record in so many has others in its values, somebody put them there.
+/// Where more than one record in so many has others in its values, somebody put them there: any one, or one of several.
 const RARE: u64 = 16;
+const RARE_OF_SEVERAL: u64 = 256;
 
 /// Looks at records until it knows enough.
 pub(crate) struct Inference<'a> {
@@ -111,7 +112,8 @@ impl<'a> Inference<'a> {
 
     /// True where so many records had others in their values that it is [`nested`](Self::nested) inference that is right.
     pub(crate) fn is_misled(&self) -> bool {
-        self.swallowed * RARE > self.records
+        let rare = if self.swallowed > 1 { RARE_OF_SEVERAL } else { RARE };
+        self.swallowed * rare > self.records
     }
 
     fn is_done(&self) -> bool {
@@ -253,7 +255,7 @@ impl<'a> Inference<'a> {
     }
 
     fn items(&mut self, mut cursor: Cursor<'_>, layout: Layout) -> Result<(), Broken> {
-        let swallows = !self.is_nested && held(cursor, self.rules.raw)? == Held::Swallowed;
+        let swallows = !self.is_nested && swallows_behind(cursor, self.rules.raw)?;
         self.swallowed += u64::from(swallows);
         match self.layout {
             // Such a record tells of fields that there are not.

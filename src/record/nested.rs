@@ -1,6 +1,8 @@
 //! Records inside of a value of another: the head of a map, a list or bytes may say too much, and then the records behind are taken
 //! for what is in there. People put records into others as well, so these are believed wherever somebody could have put them.
 
+use memchr::memmem;
+
 use super::swallowed::are_alike;
 use crate::msgpack::{Broken, Cursor, Head};
 use crate::vector::RawDtype;
@@ -26,13 +28,13 @@ pub(crate) enum Held {
     Packed,
 }
 
-/// What the values of the record at `cursor` hold.
-pub(crate) fn held(mut cursor: Cursor<'_>, raw: RawDtype) -> Result<Held, Broken> {
+/// True where the values of the record at `cursor` hold the records behind.
+pub(crate) fn swallows_behind(mut cursor: Cursor<'_>, raw: RawDtype) -> Result<bool, Broken> {
     let record = cursor;
     let (items, is_map) = match cursor.head()? {
         Head::Array(items) => (items, false),
         Head::Map(pairs) => (pairs, true),
-        _ => return Ok(Held::Nothing),
+        _ => return Ok(false),
     };
     let mut passed = Passed::new(record, is_map, items);
     for _ in 0..items {
@@ -42,13 +44,12 @@ pub(crate) fn held(mut cursor: Cursor<'_>, raw: RawDtype) -> Result<Held, Broken
         }
         let start = cursor.at();
         cursor.skip()?;
-        let held = passed.held_by(key, cursor.since(start), raw);
-        if held != Held::Nothing {
-            return Ok(held);
+        if passed.held_by(key, cursor.since(start), raw) == Held::Swallowed {
+            return Ok(true);
         }
         passed.pass(key, start);
     }
-    Ok(Held::Nothing)
+    Ok(false)
 }
 
 /// Whether the good record at `place` inside of another one, and all that is behind it up to the end of that, can be the records behind:
@@ -99,12 +100,17 @@ pub(crate) struct Passed<'a> {
     /// Where the first keys and their values begin, which is one in an array.
     places: [(usize, usize); FIELDS],
     count: usize,
+    /// How many came behind these.
+    more: usize,
+    /// The first ones, as far as they had to be looked at.
+    fields: Vec<Field<'a>>,
 }
 
 impl<'a> Passed<'a> {
     /// None of the `items` of the record at the cursor.
     pub(crate) fn new(record: Cursor<'a>, is_map: bool, items: u32) -> Self {
-        Self { record, is_map, left: items, places: [(0, 0); FIELDS], count: 0 }
+        let fields = Vec::new();
+        Self { record, is_map, left: items, places: [(0, 0); FIELDS], count: 0, more: 0, fields }
     }
 
     /// Another one, of which the cursor has seen key and value begin at these places.
@@ -113,11 +119,13 @@ impl<'a> Passed<'a> {
         if let Some(place) = self.places.get_mut(self.count) {
             *place = (key, value);
             self.count += 1;
+        } else {
+            self.more += 1;
         }
     }
 
     /// What the next `value` holds, of which the key begins at this place.
-    pub(crate) fn held_by(&self, key: usize, value: &[u8], raw: RawDtype) -> Held {
+    pub(crate) fn held_by(&mut self, key: usize, value: &[u8], raw: RawDtype) -> Held {
         let Ok((head, size)) = Head::read(value) else { return Held::Nothing };
         let is_bytes = matches!(head, Head::Str(_) | Head::Bin(_));
         // What a list or map swallows is at its end, and so at that of its record.
@@ -126,11 +134,16 @@ impl<'a> Passed<'a> {
         }
         let Some(mut others) = self.others(key, &value[size..], raw) else { return Held::Nothing };
         if is_bytes {
-            return others.next().map_or(Held::Nothing, |_| Held::Packed);
+            return others.find(|other| other.has_own).map_or(Held::Nothing, |_| Held::Packed);
         }
         let mut walk = Walk::new(head, size);
-        while let Some(at) = others.next() {
-            if walk.is_odd(value, size + at) == Some(true) && others.fill_from(at) {
+        while let Some(Other { at, has_own }) = others.next() {
+            let is_swallowed = match walk.place(value, size + at) {
+                Some(Place::AsKey) => true,
+                Some(Place::Odd) => has_own,
+                _ => false,
+            };
+            if is_swallowed && others.fill_from(at) {
                 return Held::Swallowed;
             }
         }
@@ -138,25 +151,28 @@ impl<'a> Passed<'a> {
     }
 
     /// What begins like the record in some bytes of the value with a key at this place; `None` where nothing does, which is soon seen.
-    fn others<'b>(&self, key: usize, value: &'b [u8], raw: RawDtype) -> Option<Others<'b>>
-    where
-        'a: 'b,
-    {
+    fn others<'b>(&'b mut self, key: usize, value: &'b [u8], raw: RawDtype) -> Option<Others<'b>> {
         let (begin, bytes) = (self.record.at(), self.record.rest());
         let (first_key, first) = self.places[..self.count].first()?;
         let mark =
             if self.is_map { &bytes[first_key - begin..first - begin] } else { &bytes[..first_key - begin] };
-        memchr::memmem::find(value, mark)?;
-        let field = |&(key, start): &(usize, usize)| {
-            let cursor = Cursor::new(&bytes[start - begin..]);
-            Field::new(&bytes[key - begin..start - begin], cursor, value.len(), raw)
-        };
-        let fields = self.places[..self.count].iter().map(field).collect::<Option<Vec<_>>>()?;
+        if value.len() < mark.len() {
+            return None;
+        }
+        memmem::find(value, mark)?;
+        while self.fields.len() < self.count {
+            let (key, start) = self.places[self.fields.len()];
+            self.fields.push(Field::new(&bytes[key - begin..start - begin], &bytes[start - begin..], raw));
+        }
+        let fields = &self.fields[..];
         let tells = fields.iter().any(|field| field.is_vector) || self.is_map && fields.len() > 1;
+        if !tells || fields.iter().any(|field| field.least > value.len()) {
+            return None;
+        }
         let mut own = Cursor::new(&bytes[key - begin..]);
         let own_key = if self.is_map { own.skip().map(|()| own.since(0)).ok()? } else { &[] };
-        let (is_map, left) = (self.is_map, COST * value.len());
-        tells.then_some(Others { mark, is_map, fields, own_key, value, at: 0, left })
+        let (is_map, more, left) = (self.is_map, self.more, COST * value.len());
+        Some(Others { mark: memmem::Finder::new(mark), is_map, fields, more, own_key, value, at: 0, left })
     }
 }
 
@@ -166,21 +182,24 @@ struct Field<'a> {
     key: &'a [u8],
     head: Head,
     is_vector: bool,
+    /// So many bytes it takes at the least in another record.
+    least: usize,
 }
 
 impl<'a> Field<'a> {
-    /// The one with this `key` and the value at the cursor; `None` if as many bytes as there are hold no value like that.
-    fn new(key: &'a [u8], mut value: Cursor<'_>, most: usize, raw: RawDtype) -> Option<Self> {
-        let head = value.peek().ok()?;
-        let is_vector = match encoding::read(&mut value, raw).ok()? {
-            Seen::Vector(_) if matches!(head, Head::Array(items) if items as usize > most) => return None,
-            Seen::Vector(encoded) if encoded.encoding == Encoding::Raw => {
+    /// The one with this `key` and a value at the start of `bytes`, which was read before.
+    fn new(key: &'a [u8], bytes: &[u8], raw: RawDtype) -> Self {
+        let mut value = Cursor::new(bytes);
+        let head = value.peek().unwrap_or(Head::Nil);
+        let is_vector = match encoding::read(&mut value, raw) {
+            Ok(Seen::Vector(encoded)) if encoded.encoding == Encoding::Raw => {
                 std::str::from_utf8(encoded.bytes()).is_err()
             }
-            Seen::Vector(encoded) => encoded.dim >= SHORTEST,
+            Ok(Seen::Vector(encoded)) => encoded.dim >= SHORTEST,
             _ => false,
         };
-        Some(Self { key, head, is_vector })
+        let least = if let (true, Head::Array(items)) = (is_vector, head) { items as usize } else { 0 };
+        Self { key, head, is_vector, least }
     }
 
     /// Whether the value of such a field may begin so. Vectors are as long as one another, other lists and bytes of any length.
@@ -192,17 +211,25 @@ impl<'a> Field<'a> {
     }
 }
 
+/// What begins like a record, in one of its values.
+struct Other {
+    at: usize,
+    /// It has the field that it is in as well, as far as it goes. Smaller ones of their own, such as parts of a text, have not.
+    has_own: bool,
+}
+
 /// Finds what begins like a record in the bytes of one of its values.
 struct Others<'a> {
-    /// The first key of the record or, where it has no keys, its head.
-    mark: &'a [u8],
+    /// Finds the first key of the record or, where it has no keys, its head.
+    mark: memmem::Finder<'a>,
     is_map: bool,
-    /// The fields in front of the value, if they are not too many, and its key.
-    fields: Vec<Field<'a>>,
+    /// The first fields in front of the value, how many there are between these and it, and its key.
+    fields: &'a [Field<'a>],
+    more: usize,
     own_key: &'a [u8],
     value: &'a [u8],
     at: usize,
-    /// Bytes of fields that may still be stepped over.
+    /// Bytes that may still be looked at, of marks and of fields that are stepped over.
     left: usize,
 }
 
@@ -213,36 +240,46 @@ impl Others<'_> {
         heads.into_iter().flatten().filter_map(move |head| mark.checked_sub(head))
     }
 
-    fn is_other(&mut self, start: usize) -> bool {
+    fn other(&mut self, start: usize) -> Option<Other> {
         let mut cursor = Cursor::new(&self.value[start..]);
-        match cursor.head() {
-            Ok(Head::Map(pairs)) if self.is_map && pairs as usize > self.fields.len() => {}
-            Ok(Head::Array(_)) if !self.is_map => {}
-            _ => return false,
-        }
-        let mut same = 0;
-        for field in &self.fields {
-            let at = cursor.at();
-            if self.left == 0 || !cursor.rest().starts_with(field.key) {
-                return false;
+        let items = match cursor.head() {
+            Ok(Head::Map(pairs)) if self.is_map && pairs as usize > self.fields.len() => pairs as usize,
+            Ok(Head::Array(items)) if !self.is_map => items as usize,
+            _ => return None,
+        };
+        let (fields, mut same, mut is_cut) = (self.fields, 0, false);
+        for field in fields {
+            if !cursor.rest().starts_with(field.key) {
+                return None;
             }
-            let value = cursor.take(field.key.len()).and_then(|_| cursor.peek());
-            if value.is_ok_and(|head| !field.may_be(head)) {
-                return false;
+            let mut value = cursor;
+            let head = value.take(field.key.len()).and_then(|_| value.peek());
+            if head.is_ok_and(|head| !field.may_be(head)) {
+                return None;
             }
-            same += usize::from(value.is_ok());
-            let skipped = cursor.skip();
-            self.left = self.left.saturating_sub(cursor.at() - at);
-            if skipped.is_err() {
+            same += usize::from(head.is_ok());
+            is_cut = !self.step_over(&mut cursor)?;
+            if is_cut {
                 break;
             }
         }
-        // Smaller ones of their own, such as parts of a text, have not the field that they are in.
-        if same == self.fields.len() && same < FIELDS && !is_start(cursor.rest(), self.own_key) {
-            return false;
+        for _ in 0..self.more {
+            is_cut = is_cut || !self.step_over(&mut cursor)?;
         }
-        let same = &self.fields[..same];
-        same.iter().any(|field| field.is_vector) || self.is_map && same.len() > 1
+        let has_more = items > fields.len() + self.more;
+        let has_own = is_cut || has_more && is_start(cursor.rest(), self.own_key);
+        let same = &fields[..same];
+        let tells = same.iter().any(|field| field.is_vector) || self.is_map && same.len() > 1;
+        tells.then_some(Other { at: start, has_own })
+    }
+
+    /// Steps over a field. False where the bytes end inside of it; `None` where looking has cost too much.
+    fn step_over(&mut self, cursor: &mut Cursor<'_>) -> Option<bool> {
+        let at = cursor.at();
+        let key = if self.is_map { cursor.skip() } else { Ok(()) };
+        let is_whole = key.and_then(|()| cursor.skip()).is_ok();
+        self.left = self.left.checked_sub(cursor.at() - at)?;
+        Some(is_whole)
     }
 
     /// True where nothing but such records follow from here to the end of the value.
@@ -251,7 +288,7 @@ impl Others<'_> {
         while !cursor.rest().is_empty() {
             let mut ahead = cursor;
             if self.is_map && !matches!(ahead.head(), Ok(Head::Map(_)))
-                || !ahead.rest().starts_with(self.mark)
+                || !ahead.rest().starts_with(self.mark.needle())
             {
                 return false;
             }
@@ -272,17 +309,28 @@ fn is_start(bytes: &[u8], others: &[u8]) -> bool {
 }
 
 impl Iterator for Others<'_> {
-    type Item = usize;
+    type Item = Other;
 
-    fn next(&mut self) -> Option<usize> {
+    fn next(&mut self) -> Option<Other> {
         loop {
-            let found = self.at + memchr::memmem::find(&self.value[self.at..], self.mark)?;
+            let found = self.at + self.mark.find(&self.value[self.at..])?;
             self.at = found + 1;
-            if let Some(start) = self.starts(found).find(|&start| self.is_other(start)) {
-                return Some(start);
+            self.left = self.left.checked_sub(self.mark.needle().len())?;
+            if let Some(other) = self.starts(found).find_map(|start| self.other(start)) {
+                return Some(other);
             }
         }
     }
+}
+
+/// Where a record stands in a value.
+enum Place {
+    /// Where people put them: the value of a key, or the first item of a list.
+    Theirs,
+    /// Where hardly anybody does: behind other items, or behind text that is none.
+    Odd,
+    /// Where nobody does: for a key, or behind a key that is a map or an array.
+    AsKey,
 }
 
 /// A container that the next object is in.
@@ -291,13 +339,15 @@ struct Open {
     /// Objects that are still to come, and that were passed.
     left: u64,
     passed: u64,
-    /// It has a map or an array for a key, or text that is none: nobody writes that.
-    is_odd: bool,
+    /// What stands in it so far, or in front of it in what it is in: a map or an array for a key, and text that is none.
+    has_odd_key: bool,
+    has_odd_text: bool,
 }
 
 impl Open {
-    fn new(head: Head, is_odd: bool) -> Self {
-        Self { is_map: matches!(head, Head::Map(_)), left: head.children(), passed: 0, is_odd }
+    fn new(head: Head) -> Self {
+        let is_map = matches!(head, Head::Map(_));
+        Self { is_map, left: head.children(), passed: 0, has_odd_key: false, has_odd_text: false }
     }
 
     fn is_at_key(&self) -> bool {
@@ -314,17 +364,21 @@ struct Walk {
 impl Walk {
     /// Behind the head of a container, which takes `size` bytes.
     fn new(head: Head, size: usize) -> Self {
-        Self { at: size, open: vec![Open::new(head, false)] }
+        Self { at: size, open: vec![Open::new(head)] }
     }
 
-    /// Whether nobody puts a record where the object at `target` is, which is not in front of those that were asked for before: a key,
-    /// or an item behind others. `None` where no object begins there.
-    fn is_odd(&mut self, value: &[u8], target: usize) -> Option<bool> {
+    /// What kind of place a record at `target` has, which is not in front of those that were asked for before. `None` where no object
+    /// begins there.
+    fn place(&mut self, value: &[u8], target: usize) -> Option<Place> {
         while self.at < target {
             self.step(value)?;
         }
         let open = self.open.last().filter(|_| self.at == target)?;
-        Some(open.is_odd || open.is_at_key() || !open.is_map && open.passed > 0)
+        Some(match open {
+            _ if open.has_odd_key || open.is_at_key() => Place::AsKey,
+            _ if open.has_odd_text || !open.is_map && open.passed > 0 => Place::Odd,
+            _ => Place::Theirs,
+        })
     }
 
     fn step(&mut self, value: &[u8]) -> Option<()> {
@@ -333,16 +387,16 @@ impl Walk {
         let start = self.at + size;
         self.at = start.checked_add(usize::try_from(head.payload()).ok()?)?;
         if matches!(head, Head::Str(_)) {
-            open.is_odd |= std::str::from_utf8(value.get(start..self.at)?).is_err();
+            open.has_odd_text |= std::str::from_utf8(value.get(start..self.at)?).is_err();
         }
-        open.is_odd |= open.is_at_key() && matches!(head, Head::Array(_) | Head::Map(_));
-        let is_odd = open.is_odd;
+        open.has_odd_key |= open.is_at_key() && matches!(head, Head::Array(_) | Head::Map(_));
+        let (has_odd_key, has_odd_text) = (open.has_odd_key, open.has_odd_text);
         (open.left, open.passed) = (open.left - 1, open.passed + 1);
         if head.children() > 0 {
             if self.open.len() == DEPTH {
                 return None;
             }
-            self.open.push(Open::new(head, is_odd));
+            self.open.push(Open { has_odd_key, has_odd_text, ..Open::new(head) });
         }
         while self.open.pop_if(|open| open.left == 0).is_some() {}
         Some(())
