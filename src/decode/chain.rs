@@ -94,8 +94,11 @@ impl Decoder {
         let mut chain = Chain { at: 0, stride: None, length: 0, items: 0 };
         let (mut count, mut misses, mut junk, mut evidence, mut is_miss) = (0, 0, 0, 0, false);
         let (mut first, mut stride, mut length) = (None, None, 0);
+        // What was read of bytes that are no records.
+        let mut astray = 0;
         loop {
             let start = cursor.at();
+            let passed = (start + astray) as u64;
             let found = Chain { stride: stride.filter(|_| first.is_some()), ..chain };
             let is_enough = match misses {
                 0 => evidence >= EVIDENCE_AT_END || evidence >= 2 && length >= LONG as u64,
@@ -103,7 +106,7 @@ impl Decoder {
             };
             if count > 0 {
                 if count >= CHAIN && evidence >= EVIDENCE + if misses + junk > 0 { DOUBT } else { 0 } {
-                    return (Look::Yes(found), start as u64);
+                    return (Look::Yes(found), passed);
                 }
                 if cursor.rest().is_empty() {
                     let looked = match (at_end, is_short) {
@@ -111,11 +114,11 @@ impl Decoder {
                         (false, true) => Look::Short,
                         _ => Look::No,
                     };
-                    return (looked, start as u64);
+                    return (looked, passed);
                 }
                 // The last ones of an array end where the next array begins.
                 match if is_array { self.begins_array(cursor) } else { Ok(false) } {
-                    Ok(true) if is_enough => return (Look::Yes(found), start as u64),
+                    Ok(true) if is_enough => return (Look::Yes(found), passed),
                     Err(Miss { is_cut: true, .. }) if is_short => return (Look::Short, 0),
                     _ => {}
                 }
@@ -124,16 +127,18 @@ impl Decoder {
                 Ok(good) => good,
                 Err(Miss { is_cut: true, .. }) if is_short => return (Look::Short, 0),
                 Err(Miss { read, .. }) => {
+                    astray += read;
                     // Something short between two of them?
                     if count > 0 && misses + junk < MISSES {
-                        match self.behind_junk(Cursor::starting_at(view, start), first, is_short) {
+                        match self.behind_junk(Cursor::starting_at(view, start), first, is_short, &mut astray)
+                        {
                             Ok(Some(next)) => {
                                 (junk, stride, cursor) = (junk + 1, None, next);
                                 continue;
                             }
                             Err(_) => return (Look::Short, 0),
                             Ok(None) if at_end && is_enough && view.len() - start <= JUNK => {
-                                return (Look::Yes(found), start as u64);
+                                return (Look::Yes(found), passed);
                             }
                             Ok(None) => {}
                         }
@@ -144,7 +149,7 @@ impl Decoder {
                         .map_or(usize::MAX, |stride| start + stride as usize);
                     if next > view.len() {
                         let is_near = is_short && next < usize::MAX;
-                        return (if is_near { Look::Short } else { Look::No }, (start + read) as u64);
+                        return (if is_near { Look::Short } else { Look::No }, (start + astray) as u64);
                     }
                     (misses, is_miss) = (misses + 1, true);
                     cursor = Cursor::starting_at(view, next);
@@ -164,7 +169,7 @@ impl Decoder {
                     Content::Items(_) => chain.length <= 16 * length,
                 };
                 if !varies {
-                    return (Look::No, cursor.at() as u64);
+                    return (Look::No, (cursor.at() + astray) as u64);
                 }
             }
             first = if matches!(plan.content, Content::Vector(_)) { Some(head) } else { None };
@@ -172,12 +177,14 @@ impl Decoder {
         }
     }
 
-    /// Where a good record begins a few bytes behind `cursor`. The error tells that more bytes are to come, which may tell otherwise.
+    /// Where a good record begins a few bytes behind `cursor`; adds what was read on the way. The error tells that more bytes are to
+    /// come, which may tell otherwise.
     fn behind_junk<'a>(
         &mut self,
         mut cursor: Cursor<'a>,
         first: Option<Head>,
         is_short: bool,
+        astray: &mut usize,
     ) -> Result<Option<Cursor<'a>>, Miss> {
         for _ in 0..JUNK {
             let good = match cursor.take(1) {
@@ -187,7 +194,7 @@ impl Decoder {
             match good {
                 Ok(()) => return Ok(Some(cursor)),
                 Err(miss) if miss.is_cut && is_short => return Err(miss),
-                Err(_) => {}
+                Err(miss) => *astray += miss.read,
             }
         }
         Ok(None)
