@@ -564,6 +564,22 @@ fn records_within_others_are_theirs_where_they_were_put_there() {
     }
 }
 
+/// Inference that looks at all records sees those that are rare.
+#[test]
+fn rare_records_within_others_are_seen_where_all_are_looked_at() {
+    let whole = |n: usize, children: &[u8]| [with_keys(n), under(b't', children)].concat();
+    let tree = |n: usize| match n % 300 {
+        299 => whole(n, &[&[0x92][..], &whole(1, &[0x90]), &whole(2, &[0x90])].concat()),
+        _ => whole(n, &[0x90]),
+    };
+    let bytes: Vec<u8> = (0..6000).flat_map(tree).collect();
+    let options = options(OnError::Raise).with_columns(["e"]);
+    let found = scan(&bytes, &options.clone().with_infer_records(0));
+    assert!(found.rows == expected(&[], 6000), "{} rows", found.rows.len());
+    let source = Source::new(vec![Input::bytes("records", bytes)], options).unwrap();
+    assert!(source.count_rows().unwrap_err().to_string().contains("record 299 "));
+}
+
 #[test]
 fn records_packed_in_front_of_a_bad_one_stay_where_they_are() {
     let packed = |n: usize| {

@@ -14,9 +14,11 @@ use crate::options::{Framing, ReadOptions};
 use crate::vector::Format;
 use crate::vector::encoding::{self, Encoded, Encoding, Seen};
 
-/// Where more than one record in so many has others in its values, somebody put them there: any one, or one of several.
+/// Where more than one record in so many has others in its values, somebody put them there: any one, or one of several. Or where as many
+/// have as are never damaged alike.
 const RARE: u64 = 16;
 const RARE_OF_SEVERAL: u64 = 256;
+const MANY: u64 = 16;
 
 /// Looks at records until it knows enough.
 pub(crate) struct Inference<'a> {
@@ -113,7 +115,7 @@ impl<'a> Inference<'a> {
     /// True where so many records had others in their values that it is [`nested`](Self::nested) inference that is right.
     pub(crate) fn is_misled(&self) -> bool {
         let rare = if self.swallowed > 1 { RARE_OF_SEVERAL } else { RARE };
-        self.swallowed * rare > self.records
+        self.swallowed >= MANY || self.swallowed * rare > self.records
     }
 
     fn is_done(&self) -> bool {
