@@ -123,7 +123,7 @@ pub fn write_parquet(
             "resume: a stream of record batches has no inputs that could be done already",
         ));
     }
-    types::refuse(&reader.schema())?;
+    types::refuse_empty_structs(&reader.schema())?;
     let mut report = Report::new();
     let mut progress = Progress::default();
     let threads = options.threads.unwrap_or_else(cores);
