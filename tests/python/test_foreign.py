@@ -206,6 +206,22 @@ def test_pieces_of_a_large_list_are_written_for_what_they_are(tmp_path):
     assert pq.read_table(out)["t"].combine_chunks().flatten().cast(times.type).equals(times)
 
 
+def test_of_a_row_that_is_null_as_a_whole_all_columns_are(tmp_path):
+    out = tmp_path / "rows.parquet"
+    numbers, vectors = pa.array([1, 2, None, 4]), pa.FixedSizeListArray.from_arrays(pa.array(range(8), pa.float32()), 2)
+    mask = pa.array([False, True, False, False])
+    rows = pa.StructArray.from_arrays([numbers, vectors], ["n", "v"], mask=mask)
+    for part in (rows, rows.slice(1, 2), rows.slice(2)):
+        vecpack.to_parquet(pa.chunked_array([part]), out, overwrite=True)
+        expected = [row or {"n": None, "v": None} for row in part.to_pylist()]
+        assert pq.read_table(out).to_pylist() == expected
+    fields = [pa.field("n", pa.int64(), nullable=False)]
+    never = pa.StructArray.from_arrays([pa.array([1, 2, 3, 4])], fields=fields, mask=mask)
+    with pytest.raises(vecpack.SchemaError, match="column `n` is said never to be"):
+        vecpack.to_parquet(pa.chunked_array([never]), tmp_path / "never.parquet")
+    assert list(tmp_path.iterdir()) == [out]
+
+
 def test_categories_of_polars_come_back(tmp_path):
     out = tmp_path / "categories.parquet"
     frame = pl.DataFrame({"c": pl.Series(["a", None, "a longer one than views hold", "a"], dtype=pl.Categorical)})
