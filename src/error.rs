@@ -150,7 +150,7 @@ impl fmt::Display for ErrorKind {
             Self::Io { path: None, source } => write!(f, "{source}"),
             Self::Interrupted => f.write_str("interrupted"),
             Self::OtherProcess => f.write_str(
-                "this was begun in another process, and its threads are there: scan the source again in this one",
+                "this was begun in another process, and its threads are there: begin it again in this one",
             ),
         }
     }

@@ -3,18 +3,44 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayData, ArrayRef, AsArray, FixedSizeListArray, GenericListArray, GenericListViewArray,
-    MapArray, NullArray, OffsetSizeTrait, RecordBatch, RecordBatchOptions, StructArray, make_array,
+    Array, ArrayData, ArrayRef, AsArray, BooleanArray, FixedSizeListArray, GenericListArray,
+    GenericListViewArray, MapArray, NullArray, OffsetSizeTrait, RecordBatch, RecordBatchOptions, StructArray,
+    make_array,
 };
+use arrow::compute::nullif;
 use arrow::datatypes::{DataType, Field, FieldRef, SchemaRef};
 use arrow::error::ArrowError;
 
 type Result<T> = std::result::Result<T, ArrowError>;
 
-/// The batch that `data`, a struct of its columns, holds.
+/// The batch that `data`, a struct of its columns, holds. Of a row that is null as a whole, all columns are.
 pub(crate) fn batch_of(schema: SchemaRef, data: &ArrayData) -> Result<RecordBatch> {
     let options = RecordBatchOptions::new().with_row_count(Some(data.len()));
-    RecordBatch::try_new_with_options(schema, fields_of(data)?, &options)
+    let mut columns = fields_of(data)?;
+    if let Some(nulls) = data.nulls().filter(|nulls| nulls.null_count() > 0) {
+        let is_null = BooleanArray::new(!nulls.inner(), None);
+        let masked =
+            columns.iter().zip(schema.fields()).map(|(column, field)| masked(column, field, &is_null));
+        columns = masked.collect::<Result<_>>()?;
+    }
+    RecordBatch::try_new_with_options(schema, columns, &options)
+}
+
+/// A column that is null where its row is as well.
+fn masked(column: &ArrayRef, field: &FieldRef, is_null: &BooleanArray) -> Result<ArrayRef> {
+    let (name, data_type) = (field.name(), field.data_type());
+    // What has no nulls of its own.
+    if matches!(data_type, DataType::Union(..) | DataType::RunEndEncoded(..)) {
+        return Err(ArrowError::SchemaError(format!(
+            "a row of the stream is null, and column `{name}` cannot be: it is {data_type}"
+        )));
+    }
+    if !field.is_nullable() {
+        return Err(ArrowError::SchemaError(format!(
+            "a row of the stream is null, and column `{name}` is said never to be"
+        )));
+    }
+    nullif(column, is_null)
 }
 
 /// The array that `data` holds.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::{
     Array, ArrayData, ArrayRef, AsArray, DictionaryArray, FixedSizeListArray, Int32Array, ListArray,
-    ListViewArray, MapArray, StringArray, StructArray,
+    ListViewArray, MapArray, RunArray, StringArray, StructArray,
 };
 use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Int32Type, Schema};
@@ -133,4 +133,42 @@ fn rows_cut_out_of_what_was_cut_out_are_those_rows() {
 fn a_batch_without_columns_has_rows() {
     let data = ArrayData::builder(DataType::Struct(Fields::empty())).len(7).build().unwrap();
     assert_eq!(batch_of(Arc::new(Schema::empty()), &data).unwrap().num_rows(), 7);
+}
+
+#[test]
+fn of_a_row_that_is_null_as_a_whole_all_columns_are() {
+    for (name, array) in arrays() {
+        let rows = nulls(ROWS, 4, 1);
+        let batch = of("c", array.clone(), rows.clone());
+        let schema = Arc::new(Schema::new(batch.as_struct().fields().clone()));
+        for (start, len) in [(0, ROWS), (1, 3), (4, 8), (2, 1)] {
+            let found = batch_of(schema.clone(), &cut(&batch, start, len)).unwrap();
+            let (found, expected) = (found.column(0), array.slice(start, len));
+            for row in 0..len {
+                let is_null = rows.as_ref().unwrap().is_null(start + row);
+                assert_eq!(found.is_null(row), is_null || expected.is_null(row), "{name}");
+                if !is_null {
+                    assert_eq!(&found.slice(row, 1), &expected.slice(row, 1), "{name}");
+                }
+            }
+            found.to_data().validate_full().unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_row_that_is_null_as_a_whole_is_an_error_where_a_column_cannot_be() {
+    let rows = nulls(ROWS, 4, 1);
+    let ends = Int32Array::from_iter_values(1..=ROWS as i32);
+    let runs: ArrayRef = Arc::new(RunArray::<Int32Type>::try_new(&ends, &numbers(ROWS)).unwrap());
+    let never: ArrayRef = Arc::new(Int32Array::from_iter_values(0..ROWS as i32));
+    for (column, is_nullable) in [(runs, true), (never, false)] {
+        let fields = Fields::from(vec![Field::new("c", column.data_type().clone(), is_nullable)]);
+        let batch: ArrayRef = Arc::new(StructArray::new(fields.clone(), vec![column], rows.clone()));
+        let schema = Arc::new(Schema::new(fields));
+        let error = batch_of(schema.clone(), &batch.to_data()).unwrap_err().to_string();
+        assert!(error.contains("a row of the stream is null, and column `c`"), "{error}");
+        // There is none in these rows.
+        assert_eq!(batch_of(schema, &cut(&batch, 2, 3)).unwrap().num_rows(), 3);
+    }
 }

@@ -134,11 +134,11 @@ impl Target {
     fn try_commit(self, sync: bool) -> io::Result<(u64, Sink)> {
         self.home.check_io()?;
         let file = match self.place {
-            Place::Aside(mut file, _) => file.take().ok_or(io::ErrorKind::BrokenPipe)?,
+            Place::Aside(mut file, _) => file.take().ok_or_else(gone)?,
             Place::Direct(direct) => return Ok((direct.bytes(), Sink::Direct(direct))),
             Place::Remote(upload) => {
                 let whole = lock(&upload).take();
-                let bytes = whole.map_or(Err(io::ErrorKind::BrokenPipe.into()), Upload::finish)?;
+                let bytes = whole.map_or_else(|| Err(gone()), Upload::finish)?;
                 return Ok((bytes, Sink::Remote(upload)));
             }
         };
@@ -194,7 +194,7 @@ impl Write for Sink {
             Self::Direct(direct) => direct.write(bytes),
             Self::Remote(upload) => match &mut *lock(upload) {
                 Some(upload) => upload.write(bytes),
-                None => Err(io::ErrorKind::BrokenPipe.into()),
+                None => Err(gone()),
             },
         }
     }
@@ -256,6 +256,11 @@ impl std::fmt::Display for Interrupted {
 }
 
 impl std::error::Error for Interrupted {}
+
+/// What never happens. It is no broken pipe: that is a reader who has had enough, and no failure.
+fn gone() -> io::Error {
+    io::Error::other(Error::internal("a file is written that is complete, or was never begun"))
+}
 
 /// An error of `path`, or that a wait was ended.
 pub(crate) fn error(path: &Path, error: io::Error) -> Error {
@@ -364,3 +369,7 @@ fn directory(path: &Path) -> &Path {
         _ => Path::new("."),
     }
 }
+
+#[cfg(test)]
+#[path = "output_tests.rs"]
+mod tests;

@@ -10,8 +10,9 @@ use std::sync::Arc;
 
 use arrow::array::{
     Array, ArrayRef, AsArray, Date32Array, Date64Array, DictionaryArray, FixedSizeListArray, Int32Array,
-    Int64Array, ListArray, RecordBatch, RecordBatchIterator, StringArray, StringViewArray, StructArray,
-    Time32SecondArray, TimestampSecondArray,
+    Int64Array, LargeListArray, LargeListViewArray, ListArray, ListViewArray, MapArray, RecordBatch,
+    RecordBatchIterator, RunArray, StringArray, StringViewArray, StructArray, Time32SecondArray,
+    TimestampSecondArray,
 };
 use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::compute::cast;
@@ -386,16 +387,17 @@ fn column_through_a_file(column: &ArrayRef) -> vecpack::Result<ArrayRef> {
     let path = directory.path().join("column.parquet");
     let batch = RecordBatch::try_from_iter_with_nullable([("when", column.clone(), true)]).unwrap();
     let mut stream = RecordBatchIterator::new([Ok(batch.clone())], batch.schema());
-    let options = WriteOptions::new().with_sync(false);
+    let options = WriteOptions::new().with_list_type(ListType::Fixed).with_sync(false);
     write_parquet(&mut stream, &path, &options, Watch::default())?;
     let (metadata, batches) = read(&path);
-    let leaf = metadata.file_metadata().schema_descr().column(0);
+    // The last one: that of a map is its value.
+    let leaf = metadata.file_metadata().schema_descr().columns().last().unwrap();
     assert!(leaf.logical_type_ref().is_some(), "all readers must know what the numbers are");
     Ok(batches[0].column(0).clone())
 }
 
-#[test]
-fn seconds_are_written_as_milliseconds_and_dates_as_days() {
+/// Times in units that Parquet does not have, and as they are written.
+fn times() -> [(ArrayRef, ArrayRef); 3] {
     let numbers = Int64Array::from_iter([Some(0), None, Some(-5), Some(1_000_000_000)]);
     let data_type = |unit| DataType::Timestamp(unit, Some("UTC".into()));
     let seconds = cast(&numbers, &data_type(TimeUnit::Second)).unwrap();
@@ -405,7 +407,12 @@ fn seconds_are_written_as_milliseconds_and_dates_as_days() {
         Arc::new(Date64Array::from(vec![Some(0), None, Some(-86_400_000), Some(864_000_000)]));
     let days: ArrayRef = Arc::new(Date32Array::from(vec![Some(0), None, Some(-1), Some(10)]));
     let times_written = cast(&times, &DataType::Time32(TimeUnit::Millisecond)).unwrap();
-    for (given, written) in [(seconds, milliseconds), (times, times_written), (dates, days)] {
+    [(seconds, milliseconds), (times, times_written), (dates, days)]
+}
+
+#[test]
+fn seconds_are_written_as_milliseconds_and_dates_as_days() {
+    for (given, written) in times() {
         let nulls = || Some(NullBuffer::from(vec![true, true, false, true]));
         let within = |array: &ArrayRef| -> Vec<ArrayRef> {
             let item = Arc::new(Field::new("item", array.data_type().clone(), true));
@@ -426,6 +433,104 @@ fn seconds_are_written_as_milliseconds_and_dates_as_days() {
 }
 
 #[test]
+fn times_in_dictionaries_runs_and_views_are_times_as_well() {
+    let field = |array: &ArrayRef| Arc::new(Field::new("item", array.data_type().clone(), true));
+    let within = |array: ArrayRef| -> ArrayRef {
+        let nulls = Some(NullBuffer::from_iter((0..array.len()).map(|at| at != 2)));
+        Arc::new(StructArray::new(vec![field(&array)].into(), vec![array], nulls))
+    };
+    for (given, written) in times() {
+        let at = Int32Array::from(vec![Some(3), None, Some(0), Some(1), Some(2), Some(3)]);
+        let words: ArrayRef = Arc::new(DictionaryArray::<Int32Type>::new(at.clone(), given.clone()));
+        let words_written = arrow::compute::take(&written, &at, None).unwrap();
+        let runs = RunArray::<Int32Type>::try_new(&Int32Array::from(vec![2, 3, 4, 6]), &given).unwrap();
+        let at = Int32Array::from(vec![0, 0, 1, 2, 3, 3]);
+        let (runs, runs_written): (ArrayRef, _) =
+            (Arc::new(runs), arrow::compute::take(&written, &at, None).unwrap());
+        // Out of order, and one upon another.
+        let nulls = || Some(NullBuffer::from(vec![true, false, true, true]));
+        let (offsets, sizes) = (vec![2, 0, 1, 0], vec![2, 4, 2, 0]);
+        let views = ListViewArray::new(
+            field(&given),
+            offsets.clone().into(),
+            sizes.clone().into(),
+            given.clone(),
+            nulls(),
+        );
+        let wide = |numbers: &[i32]| numbers.iter().map(|&number| i64::from(number)).collect::<Vec<_>>();
+        let (offsets, sizes) = (wide(&offsets), wide(&sizes));
+        let large_views =
+            LargeListViewArray::new(field(&given), offsets.into(), sizes.into(), given.clone(), nulls());
+        let values = arrow::compute::take(&written, &Int32Array::from(vec![2, 3, 1, 2]), None).unwrap();
+        let ends = OffsetBuffer::from_lengths([2, 0, 2, 0]);
+        let lists = ListArray::new(field(&values), ends, values.clone(), nulls());
+        let ends = OffsetBuffer::from_lengths([2, 0, 2, 0]);
+        let large_lists = LargeListArray::new(field(&values), ends, values, nulls());
+        let (views, large_views): (ArrayRef, ArrayRef) = (Arc::new(views), Arc::new(large_views));
+        let (lists, large_lists): (ArrayRef, ArrayRef) = (Arc::new(lists), Arc::new(large_lists));
+        let pairs =
+            [(words, words_written), (runs, runs_written), (views, lists), (large_views, large_lists)];
+        for (given, written) in pairs {
+            for (start, len) in [(0, given.len()), (1, 3), (2, 1)] {
+                let (given, written) = (given.slice(start, len), written.slice(start, len));
+                let found = column_through_a_file(&given).unwrap();
+                assert_eq!(&found, &written, "{} from {start} on", given.data_type());
+                let found = column_through_a_file(&within(given)).unwrap();
+                assert_eq!(&found, &within(written));
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_in_no_row_or_in_one_that_is_null_may_be_a_time_that_cannot_be_written() {
+    const BAD: i64 = 1;
+    const DAY: i64 = 86_400_000;
+    let dates: ArrayRef = Arc::new(Date64Array::from(vec![BAD, DAY, BAD, 2 * DAY, BAD]));
+    let days: ArrayRef = Arc::new(Date32Array::from(vec![0, 1, 0, 2, 0]));
+    let nulls = || Some(NullBuffer::from(vec![false, true, false, true, false]));
+    // The dates are never null: only what they are in is.
+    let field = |name: &str, array: &ArrayRef| {
+        Arc::new(Field::new(name, array.data_type().clone(), array.is_nullable()))
+    };
+    let in_list = |values: &ArrayRef, nulls| -> ArrayRef {
+        let offsets = OffsetBuffer::from_repeated_length(1, 5);
+        Arc::new(ListArray::new(field("item", values), offsets, values.clone(), nulls))
+    };
+    let in_fixed = |values: &ArrayRef, nulls| -> ArrayRef {
+        Arc::new(FixedSizeListArray::new(field("item", values), 1, values.clone(), nulls))
+    };
+    let in_struct = |values: &ArrayRef, nulls| -> ArrayRef {
+        Arc::new(StructArray::new(vec![field("d", values)].into(), vec![values.clone()], nulls))
+    };
+    let in_map = |values: &ArrayRef, nulls| -> ArrayRef {
+        let keys: ArrayRef = Arc::new(StringArray::from(vec!["k"; 5]));
+        let fields = vec![field("key", &keys), field("value", values)];
+        let entries = StructArray::new(fields.into(), vec![keys, values.clone()], None);
+        let entries_field = Arc::new(Field::new("entries", entries.data_type().clone(), false));
+        let offsets = OffsetBuffer::from_repeated_length(1, 5);
+        Arc::new(MapArray::new(entries_field, offsets, entries, nulls, false))
+    };
+    type Within<'a> = &'a dyn Fn(&ArrayRef, Option<NullBuffer>) -> ArrayRef;
+    let all: [Within<'_>; 4] = [&in_list, &in_fixed, &in_struct, &in_map];
+    for outer in all {
+        let check = |given: ArrayRef, written: ArrayRef| {
+            assert_eq!(&column_through_a_file(&given).unwrap(), &written, "{}", given.data_type());
+        };
+        check(outer(&dates, nulls()), outer(&days, nulls()));
+        for inner in all {
+            check(outer(&inner(&dates, None), nulls()), outer(&inner(&days, None), nulls()));
+            check(outer(&inner(&dates, nulls()), nulls()), outer(&inner(&days, nulls()), nulls()));
+        }
+        for row in [1, 3] {
+            check(outer(&dates, None).slice(row, 1), outer(&days, None).slice(row, 1));
+        }
+        let error = column_through_a_file(&outer(&dates, None).slice(1, 2)).unwrap_err();
+        assert!(error.to_string().contains("column `when`"), "{error}");
+    }
+}
+
+#[test]
 fn a_time_that_no_other_unit_can_hold_is_an_error_that_names_the_column() {
     let second: ArrayRef = Arc::new(TimestampSecondArray::from(vec![Some(1), Some(i64::MAX / 999)]));
     let date: ArrayRef = Arc::new(Date64Array::from(vec![86_400_000, 86_400_001]));
@@ -442,8 +547,11 @@ fn a_dictionary_of_views_is_written_as_one_of_text() {
     let keys = Int32Array::from(vec![Some(1), None, Some(0)]);
     let views = StringViewArray::from(vec!["a", "a text of more than twelve bytes"]);
     let column: ArrayRef = Arc::new(DictionaryArray::<Int32Type>::new(keys, Arc::new(views)));
-    let found = cast(&column_through_a_file(&column).unwrap(), &DataType::Utf8).unwrap();
-    assert_eq!(&found, &cast(&column, &DataType::Utf8).unwrap());
+    // Of a piece of it, only the values of its rows.
+    for column in [column.clone(), column.slice(1, 1), column.slice(2, 1)] {
+        let found = cast(&column_through_a_file(&column).unwrap(), &DataType::Utf8).unwrap();
+        assert_eq!(&found, &cast(&column, &DataType::Utf8).unwrap());
+    }
 }
 
 #[test]
@@ -455,7 +563,9 @@ fn a_stream_with_a_struct_without_fields_is_refused_by_the_name_of_the_column() 
     let deep = DataType::Struct(
         vec![Field::new("a", DataType::Int64, true), Field::new("b", list.clone(), true)].into(),
     );
-    for (data_type, name) in [(empty(), "`x`"), (list, "`x.item`"), (deep, "`x.b.item`")] {
+    let views = DataType::ListView(Field::new("item", empty(), true).into());
+    let types = [(empty(), "`x`"), (list, "`x.item`"), (views, "`x.item`"), (deep, "`x.b.item`")];
+    for (data_type, name) in types {
         let schema =
             Schema::new(vec![Field::new("id", DataType::Int64, true), Field::new("x", data_type, true)]);
         let batches: [Result<RecordBatch, ArrowError>; 0] = [];

@@ -75,24 +75,24 @@ pub(super) fn run(args: &ToArrowArgs, signals: &Signals) -> Result<(), Failure> 
     let source = Source::new(inputs, args.policy.apply(args.input.read.options()))?;
     let bar = if args.quiet { ProgressBar::none() } else { ProgressBar::new(source.size()?, args.progress) };
     let mut lines = Vec::new();
-    if let Some(out) = stdout {
+    let rejects = if let Some(out) = stdout {
         if listing.is_some() {
             signals.defer();
         }
         let written = bar.show(signals, |watch| write_arrow_stream(&source, out, watch));
-        RejectsFile::conclude(listing.as_ref(), written, &source.rejects())?;
+        RejectsFile::conclude(listing.as_ref(), written, &source)?.1
     } else {
         signals.defer();
         let write = |watch: Watch<'_>| write_arrow(&source, &args.out, args.overwrite, !args.no_sync, watch);
         let written = bar.show(signals, write);
-        let written = RejectsFile::conclude(listing.as_ref(), written, &source.rejects());
-        let (read, bytes) = written.map_err(|error| Failure::of_output(error, &args.out))?;
+        let written = RejectsFile::conclude(listing.as_ref(), written, &source);
+        let ((read, bytes), rejects) = written.map_err(|error| Failure::of_output(error, &args.out))?;
         lines.push(format!("read     {}, {}", count(read.rows, "row"), size(read.bytes)));
         let seconds = begin.elapsed().as_secs_f64();
         lines.push(format!("wrote    {} to {}", size(bytes), args.out.display()));
         lines.push(format!("took     {seconds:.2} s, {}/s", size((bytes as f64 / seconds.max(1e-9)) as u64)));
-    }
-    let rejects = source.rejects();
+        rejects
+    };
     if rejects.count() > 0 {
         let file = listing.as_ref().map(RejectsFile::path);
         let listed = listed(rejects.count(), rejects.details().len() as u64, file);

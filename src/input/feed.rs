@@ -8,6 +8,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
 
+use crate::error::Error;
 use crate::pool::{Check, Home, Kept};
 
 /// How long to wait for bytes before asking.
@@ -68,7 +69,10 @@ impl Read for Feed {
         while self.start == self.piece.len() && !self.ended {
             (self.check)()?;
             self.home.check_io()?;
-            let Some(pieces) = self.pieces.as_ref() else { return Ok(0) };
+            let Some(pieces) = self.pieces.as_ref() else {
+                // Never; but it would be no end of the data.
+                return Err(io::Error::other(Error::internal("a stream that nobody delivers is read")));
+            };
             match pieces.recv_timeout(PATIENCE) {
                 Ok(piece) => {
                     (self.piece, self.start) = (piece?, 0);
@@ -88,3 +92,7 @@ impl Read for Feed {
         Ok(bytes)
     }
 }
+
+#[cfg(test)]
+#[path = "feed_tests.rs"]
+mod tests;

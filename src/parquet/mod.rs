@@ -59,8 +59,7 @@ pub fn to_parquet(source: &Source, out: &Path, options: &WriteOptions, watch: Wa
     let listing =
         listing.map(|path| RejectsFile::new(path, out, options.overwrite, options.sync)).transpose()?;
     let report = convert(source, out, options, watch);
-    let rejects = source.rejects();
-    let mut report = RejectsFile::conclude(listing.as_ref(), report, &rejects)?;
+    let (mut report, rejects) = RejectsFile::conclude(listing.as_ref(), report, source)?;
     report.add_rejects(&rejects, listing.as_ref());
     Ok(report)
 }
@@ -123,7 +122,7 @@ pub fn write_parquet(
             "resume: a stream of record batches has no inputs that could be done already",
         ));
     }
-    types::refuse(&reader.schema())?;
+    types::refuse_empty_structs(&reader.schema())?;
     let mut report = Report::new();
     let mut progress = Progress::default();
     let threads = options.threads.unwrap_or_else(cores);

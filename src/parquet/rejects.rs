@@ -7,10 +7,12 @@ use arrow::array::RecordBatchIterator;
 use serde::Serialize;
 
 use super::{Report, WriteOptions, write_parquet};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::output::{Target, check_target, sweep_beside};
+use crate::pool::Home;
 use crate::reader::Watch;
 use crate::reject::{Reject, Rejects};
+use crate::source::Source;
 use crate::store::Url;
 
 /// A file of rejects that is to be written: JSON lines or Parquet, by its extension.
@@ -20,6 +22,8 @@ pub(crate) struct RejectsFile {
     overwrite: bool,
     sync: bool,
     is_parquet: bool,
+    /// Whose work is listed.
+    home: Home,
 }
 
 /// A line of JSON.
@@ -53,7 +57,7 @@ impl RejectsFile {
             return Err(Error::option(format!("rejects: {path} is what is written to, or in it")));
         }
         check_target(path, overwrite, None)?;
-        Ok(Self { path: path.to_owned(), overwrite, sync, is_parquet })
+        Ok(Self { path: path.to_owned(), overwrite, sync, is_parquet, home: Home::here() })
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -74,12 +78,21 @@ impl RejectsFile {
         target.commit(self.sync).map(drop)
     }
 
-    /// Writes what was rejected until the work ended, however it did.
-    pub(crate) fn conclude<T>(file: Option<&Self>, worked: Result<T>, rejects: &Rejects) -> Result<T> {
-        let Some(file) = file else { return worked };
+    /// Writes what was rejected until the work ended, however it did, and gives it.
+    pub(crate) fn conclude<T>(
+        file: Option<&Self>,
+        worked: Result<T>,
+        source: &Source,
+    ) -> Result<(T, Rejects)> {
+        let Some(file) = file else { return worked.map(|done| (done, source.rejects())) };
+        if !file.home.is_here() {
+            // A child was forked while the work went on. It goes on in the parent, whose file this is.
+            return worked.and(Err(ErrorKind::OtherProcess.into()));
+        }
+        let rejects = source.rejects();
         // Why the work failed is more than that this did.
-        match (worked, file.write(rejects)) {
-            (Ok(done), Ok(())) => Ok(done),
+        match (worked, file.write(&rejects)) {
+            (Ok(done), Ok(())) => Ok((done, rejects)),
             (Err(error), _) | (Ok(_), Err(error)) => Err(error),
         }
     }
@@ -128,3 +141,7 @@ impl Report {
         self.rejects_file = file.map(|file| file.path().to_owned());
     }
 }
+
+#[cfg(test)]
+#[path = "rejects_tests.rs"]
+mod tests;

@@ -330,7 +330,8 @@ impl Batches {
 
 impl Batches {
     fn next_batch(&self) -> crate::Result<Option<RecordBatch>> {
-        if self.home.is_here() {
+        // Begun before the lock is held: a child that is forked in between must not take it for one of its own.
+        if self.home.enter() {
             return lock(&self.reader).next_batch();
         }
         // A thread of the other process may have held the lock when this one was forked.

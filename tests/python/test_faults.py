@@ -232,11 +232,12 @@ def test_a_child_is_told_that_a_pipe_is_read_in_its_parent(tmp_path):
     assert run_python(code, tmp_path / "fifo") == "done"
 
 
-# Work that asks an iterator for vectors, which forks in the middle of it.
+# Work that asks an iterator for vectors, or a file object for bytes, which forks in the middle of it.
 ASKING = {
     "take_iter": "vecpack.take_iter(items(), numpy.empty((200_000, 64), 'f4'))",
     "to_parquet": "vecpack.to_parquet(vecpack.from_iter(items(), dim=64), 'out.parquet', compression='zstd')",
     "to_parquet, files": "vecpack.to_parquet(vecpack.from_iter(items(), dim=64), 'out/', max_file_bytes=8 << 20)",
+    "to_parquet, rejects": "vecpack.to_parquet(File(), 'out.parquet', dim=64, on_error='skip', rejects='rej.jsonl')",
 }
 
 
@@ -245,7 +246,7 @@ ASKING = {
 @pytest.mark.parametrize("work", ASKING)
 def test_an_iterator_that_forks_leaves_the_work_to_the_parent(tmp_path, work, then):
     code = f"""
-        import numpy, os, signal, sys, vecpack, warnings
+        import itertools, numpy, os, signal, sys, vecpack, warnings
         warnings.simplefilter("ignore")
         os.chdir(sys.argv[1])
         parent, rows = os.getpid(), 200_000
@@ -260,6 +261,17 @@ def test_an_iterator_that_forks_leaves_the_work_to_the_parent(tmp_path, work, th
                     else:
                         ended.append(os.waitpid(child, 0)[1])
                 yield numpy.full(64, number, 'f4')
+        class File:
+            def __init__(self):
+                self.items, self.left = items(), b""
+            def read(self, size):
+                if not self.left:
+                    some = list(itertools.islice(self.items, 1000))
+                    self.left = b"".join(b"\\xc5\\x01\\x00" + vector.tobytes() for vector in some)
+                    if some and some[0][0] % 50_000 == 0:
+                        self.left += b"\\xc0"  # is rejected
+                piece, self.left = self.left[:size], self.left[size:]
+                return piece
         ended, told = [], 0
         try:
             {ASKING[work]}
@@ -274,6 +286,8 @@ def test_an_iterator_that_forks_leaves_the_work_to_the_parent(tmp_path, work, th
             path = "out" if os.path.isdir("out") else "out.parquet"
             found = pyarrow.dataset.dataset(path, format="parquet", exclude_invalid_files=True).to_table()
             assert [vector[0] for vector in found.column(0).to_pylist()[::999]] == list(range(rows))[::999]
+        if {work == "to_parquet, rejects"}:
+            assert len(open("rej.jsonl").readlines()) == 4
         print("done")
     """
     assert run_python(code, tmp_path) == "done"

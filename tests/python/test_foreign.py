@@ -142,11 +142,15 @@ def times():
 def test_times_of_any_unit_are_times_for_every_reader(tmp_path, values):
     out = tmp_path / "times.parquet"
     offsets = pa.array(range(len(values) + 1), pa.int32())
+    words = pa.DictionaryArray.from_arrays(pa.array(range(len(values)), pa.int32()), values)
     columns = {
         "flat": values,
         "struct": pa.StructArray.from_arrays([values], ["t"]),
         "list": pa.ListArray.from_arrays(offsets, values),
         "fixed": pa.FixedSizeListArray.from_arrays(values, 1),
+        "dictionary": words,
+        "dictionary in struct": pa.StructArray.from_arrays([words], ["t"]),
+        "views": pa.ListViewArray.from_arrays(offsets[:-1], pa.array([1] * len(values), pa.int32()), values),
     }
     given = pa.table(columns)
     for start, count in [(0, len(values)), (1, 2), (3, 1)]:
@@ -156,8 +160,9 @@ def test_times_of_any_unit_are_times_for_every_reader(tmp_path, values):
         assert found.to_pylist() == part.to_pylist()
         flat = part["flat"].cast(pa.date32()) if values.type == pa.date64() else part["flat"]
         assert pl.read_parquet(out)["flat"].to_list() == pl.from_arrow(flat).to_list()
-        kind = duckdb.sql(f"SELECT typeof(flat) FROM '{out}'").fetchall()[0][0]
-        assert kind.startswith(("TIMESTAMP", "TIME", "DATE")), kind
+        for column in ("flat", "struct.t", "list[1]", "dictionary", '"dictionary in struct".t', "views[1]"):
+            kind = duckdb.sql(f"SELECT typeof({column}) FROM '{out}'").fetchall()[0][0]
+            assert kind.startswith(("TIMESTAMP", "TIME", "DATE")), (column, kind)
 
 
 def test_seconds_of_records_are_times_for_every_reader(tmp_path):
@@ -177,6 +182,44 @@ def test_a_time_that_does_not_fit_is_an_error_that_names_the_column(tmp_path):
         with pytest.raises(vecpack.SchemaError, match="column `when`"):
             vecpack.to_parquet(pa.table({"when": column}), tmp_path / "when.parquet")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_time_that_is_in_no_row_or_in_one_that_is_null_need_not_fit(tmp_path):
+    out = tmp_path / "rows.parquet"
+    values = pa.array([86_400_001, 0, 1, 86_400_000], pa.int64()).view(pa.date64())
+    none = pa.array([False, False, True, False])
+    columns = {
+        "list": pa.ListArray.from_arrays(pa.array([0, 1, 2, 3, 4], pa.int32()), values, mask=none),
+        "struct": pa.StructArray.from_arrays([values], ["t"], mask=none),
+    }
+    part = pa.table(columns).slice(1, 3)
+    vecpack.to_parquet(part, out)
+    assert pq.read_table(out).to_pylist() == part.to_pylist()
+
+
+def test_pieces_of_a_large_list_are_written_for_what_they_are(tmp_path):
+    rows, out = 100_000, tmp_path / "pieces.parquet"
+    times = pa.array(range(3 * rows), pa.timestamp("s"))
+    lists = pa.ListArray.from_arrays(pa.array(range(0, 3 * rows + 1, 3), pa.int32()), times)
+    given = pa.table({"t": lists})
+    assert vecpack.to_parquet(given.to_reader(max_chunksize=100), out).rows == rows
+    assert pq.read_table(out)["t"].combine_chunks().flatten().cast(times.type).equals(times)
+
+
+def test_of_a_row_that_is_null_as_a_whole_all_columns_are(tmp_path):
+    out = tmp_path / "rows.parquet"
+    numbers, vectors = pa.array([1, 2, None, 4]), pa.FixedSizeListArray.from_arrays(pa.array(range(8), pa.float32()), 2)
+    mask = pa.array([False, True, False, False])
+    rows = pa.StructArray.from_arrays([numbers, vectors], ["n", "v"], mask=mask)
+    for part in (rows, rows.slice(1, 2), rows.slice(2)):
+        vecpack.to_parquet(pa.chunked_array([part]), out, overwrite=True)
+        expected = [row or {"n": None, "v": None} for row in part.to_pylist()]
+        assert pq.read_table(out).to_pylist() == expected
+    fields = [pa.field("n", pa.int64(), nullable=False)]
+    never = pa.StructArray.from_arrays([pa.array([1, 2, 3, 4])], fields=fields, mask=mask)
+    with pytest.raises(vecpack.SchemaError, match="column `n` is said never to be"):
+        vecpack.to_parquet(pa.chunked_array([never]), tmp_path / "never.parquet")
+    assert list(tmp_path.iterdir()) == [out]
 
 
 def test_categories_of_polars_come_back(tmp_path):

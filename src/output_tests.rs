@@ -1,0 +1,20 @@
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+
+#[test]
+fn what_can_no_longer_be_written_is_a_fault_and_no_reader_who_has_had_enough() {
+    let is_fault = |error: Error| matches!(error.kind(), ErrorKind::Internal(_));
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a");
+    let mut complete = Sink::Remote(Arc::default());
+    assert!(is_fault(error(&path, complete.write(b"a").unwrap_err())));
+    let mut target = Target::create(&path, false, None).unwrap();
+    if let Place::Aside(file, _) = &mut target.place {
+        **file = None;
+    }
+    assert!(is_fault(target.commit(false).unwrap_err()));
+    let place = Place::Remote(Arc::default());
+    let target = Target { path, place, overwrite: false, interrupt: Asked::default(), home: Home::here() };
+    assert!(is_fault(target.commit(false).unwrap_err()));
+}
