@@ -8,6 +8,7 @@ mod candidates;
 mod contradicted;
 mod sample;
 mod trial;
+mod walk;
 
 use std::io;
 use std::sync::Arc;
@@ -18,9 +19,9 @@ use self::sample::{Sample, Samples};
 use self::trial::{Tally, Trial};
 use crate::error::Result;
 use crate::input::{Asking, Blocks, Damaged, Input, Opened};
-use crate::msgpack::{Head, MAX_HEAD};
+use crate::msgpack::{Cursor, Head, MAX_HEAD};
 use crate::options::{Framing, OnError, ReadOptions};
-use crate::record::{FEW, Findings, Inference, Inferred, Plan};
+use crate::record::{FEW, Findings, Inference, Inferred, Layout, Plan, is_array_of_records};
 use crate::text::printable;
 
 /// How much of an input inference reads at once.
@@ -74,16 +75,28 @@ impl Start {
 /// What the inputs hold.
 pub(crate) fn infer(inputs: &[Input], options: &ReadOptions) -> Result<Findings> {
     let (found, is_confirmed) = decide(inputs, options)?;
-    match found {
-        // Once the framing is known, all else is what it would have been if it had been told.
-        Ok(findings) if options.framing == Framing::Auto && !is_confirmed => {
-            let options = options.clone().with_framing(findings.framing);
-            let (told, _) = decide(inputs, &options)?;
-            let framing_from = findings.framing_from.clone();
-            Ok(told.map_or(findings, |told| Findings { framing_from, ..told }))
-        }
-        found => found,
+    let mut findings = found?;
+    if options.framing != Framing::Auto || is_confirmed {
+        return Ok(findings);
     }
+    // Once the framing is known, all else is what it would have been if it had been told.
+    let told = |findings: &Findings| decide(inputs, &options.clone().with_framing(findings.framing));
+    let (mut known, _) = told(&findings)?;
+    // Records do not follow one another where arrays of many of them are records then.
+    let is_other = |known: &Findings| {
+        known.items > FEW && (known.layout, known.items) != (findings.layout, findings.items)
+    };
+    if findings.framing == Framing::Sequence && known.as_ref().is_ok_and(is_other) {
+        match infer_from(Start::default(), inputs, options)?.0 {
+            Ok(first) if first.framing == Framing::Array => {
+                findings = first;
+                known = told(&findings)?.0;
+            }
+            _ => return Ok(findings),
+        }
+    }
+    let framing_from = findings.framing_from.clone();
+    Ok(known.map_or(findings, |known| Findings { framing_from, ..known }))
 }
 
 /// What the inputs hold, and whether that is what inference finds from the first byte on, without doubt.
@@ -118,7 +131,12 @@ fn decide(inputs: &[Input], options: &ReadOptions) -> Result<(Result<Findings>, 
             };
             is_close && is_array && !samples.iter().any(is_lost)
         }
-        Ok(_) => best.tally.rows >= tally.rows + MARGIN,
+        // What is contradicted may read nearly all: several arrays, of which the first one has a damaged count.
+        Ok(findings) => {
+            let is_found = |found: Tally| found.is_nearly_all() && found.rows > best.tally.rows;
+            best.tally.rows >= tally.rows + MARGIN
+                && !(tally.rows == 0 && trial::tally(findings, &samples, options).is_some_and(is_found))
+        }
         Err(_) => best.tally.is_convincing(),
     };
     let Some(best) = best.filter(is_better) else { return Ok((found, false)) };
@@ -141,13 +159,17 @@ fn is_confirmed(
 ) -> Result<bool> {
     let plan = trial::plan(findings, options)?;
     let is_told = options.framing != Framing::Auto;
+    let is_wide = trial::is_wide(findings);
     // An array or map that is none of records may end soon.
     let may_end = !is_told && findings.framing != Framing::Sequence;
     let mut is_doubtful = false;
     // An array of records may have been taken for one record, as one of the first few is damaged.
     let mut is_single = false;
+    // And what comes first may be the end of one, before others.
+    let mut is_bad = false;
     while let Some((input, mut start)) = samples.begin()? {
-        let mut trial = Trial::new(&plan, input.name())?;
+        let mut trial =
+            if is_wide { Trial::careful(&plan, input.name())? } else { Trial::new(&plan, input.name())? };
         for size in sample::SIZES {
             let (bytes, _) = start.fill(size).map_err(|error| input.error(error))?;
             is_single |= !is_told && samples.is_first() && !may_end && holds_many(bytes);
@@ -158,7 +180,8 @@ fn is_confirmed(
             let (bytes, ended) = start.fill(size).map_err(|error| input.error(error))?;
             let is_last = ended || size == sample::SIZE;
             trial.decode(bytes, is_last)?;
-            let is_most = tally.and(trial.tally()).is_most();
+            let sum = tally.and(trial.tally());
+            let is_most = sum.is_most() || sum.is_kind();
             if let Ok(Some(place)) = contradicted
                 && !trial.has_reject_before(place)
             {
@@ -166,12 +189,18 @@ fn is_confirmed(
                 samples.take_all()?;
                 return Ok(false);
             }
+            is_bad |= !is_told && samples.is_first() && trial.begins_badly();
             // The first record may as well be an array of records.
-            is_doubtful |= !is_told && samples.is_first() && is_array(bytes) && trial.begins_badly();
-            if is_last {
+            is_doubtful |= is_bad && is_array(bytes);
+            if is_bad && is_last && has_array_of_records(findings, bytes, options) {
+                samples.take(start)?;
+                samples.take_all()?;
+                return Ok(false);
+            }
+            if is_last || is_wide && sum.rejects > 0 {
                 break;
             }
-            if is_most && !may_end && !is_doubtful && !is_single && contradicted.is_ok() {
+            if is_most && !may_end && !is_bad && !is_single && contradicted.is_ok() {
                 return Ok(true);
             }
         }
@@ -179,7 +208,7 @@ fn is_confirmed(
         let more = trial.finish(sample)?;
         is_single &= more.rows <= 1;
         *tally = tally.and(more);
-        if tally.is_most() && !is_doubtful && !is_single {
+        if (tally.is_most() || tally.is_kind()) && !is_doubtful && !is_single {
             return Ok(true);
         }
     }
@@ -188,6 +217,20 @@ fn is_confirmed(
 
 fn is_array(bytes: &[u8]) -> bool {
     matches!(Head::read(bytes), Ok((Head::Array(_), _)))
+}
+
+/// True where records that are arrays of fields begin behind something else, and are arrays of records by the rules of framing.
+fn has_array_of_records(findings: &Findings, bytes: &[u8], options: &ReadOptions) -> bool {
+    if (findings.framing, findings.layout) != (Framing::Sequence, Layout::Positional) || is_array(bytes) {
+        return false;
+    }
+    let mut cursor = Cursor::new(bytes);
+    while !is_array(cursor.rest()) {
+        if cursor.skip().is_err() {
+            return false;
+        }
+    }
+    is_array_of_records(cursor.rest(), options.raw_dtype)
 }
 
 /// True for an array of more items than records have fields, mostly.

@@ -411,3 +411,149 @@ fn a_head_in_front_of_the_first_record_costs_as_many_records_as_it_says_at_the_m
         }
     }
 }
+
+/// A record with text and vectors in two or three fields, which may not be there: one in so many.
+fn with_vectors(number: usize, vectors: usize, missing: u32, absent: bool) -> (Vec<u8>, bool) {
+    let mut rng = Rng::with_seed(number as u64);
+    let there: Vec<bool> = (0..vectors).map(|_| rng.u32(..100) >= missing).collect();
+    let mut fields = vec![[b"\xa2id\xce", &(number as u32).to_be_bytes()[..]].concat()];
+    fields.push([&b"\xa4text"[..], &[0xa0 | (number % 30) as u8], &b"t".repeat(number % 30)].concat());
+    for (at, there) in there.iter().enumerate() {
+        let name = [b"\xa4vec", &[b'0' + at as u8][..]].concat();
+        match there {
+            true => fields.push([name, bytes(number)].concat()),
+            false if !absent => fields.push([name, vec![0xc0]].concat()),
+            false => {}
+        }
+    }
+    // Go has no order of keys.
+    if absent {
+        rng.shuffle(&mut fields);
+    }
+    ([vec![0x80 | fields.len() as u8], fields.concat()].concat(), there.iter().all(|there| *there))
+}
+
+fn array_of(records: &[Vec<u8>]) -> Vec<u8> {
+    [&[0xdc][..], &(records.len() as u16).to_be_bytes(), &records.concat()].concat()
+}
+
+fn names(source: &Source) -> Vec<String> {
+    let mut names: Vec<_> = source.schema().fields().iter().map(|field| field.name().clone()).collect();
+    names.sort();
+    names
+}
+
+/// Rows and rejects of a scan.
+fn counts(source: &Source) -> (usize, u64) {
+    let mut reader = source.reader().unwrap();
+    let mut rows = 0;
+    while let Some(batch) = reader.next_batch().unwrap() {
+        rows += batch.num_rows();
+    }
+    (rows, reader.rejects().count())
+}
+
+/// Records that lack a vector are rejects, but no damage: what they are stays.
+#[test]
+fn records_without_one_of_their_vectors_are_what_they_are() {
+    for (vectors, missing) in [(2, 30), (3, 50)] {
+        for absent in [false, true] {
+            let all: Vec<_> = (0..300).map(|number| with_vectors(number, vectors, missing, absent)).collect();
+            let good = all.iter().filter(|(_, is_good)| *is_good).count();
+            assert!(2 * good < all.len());
+            let records: Vec<_> = all.into_iter().map(|(record, _)| record).collect();
+            for (framing, bytes) in
+                [(Framing::Array, array_of(&records)), (Framing::Sequence, records.concat())]
+            {
+                let raise = Source::new(vec![input(bytes.clone())], ReadOptions::new()).unwrap();
+                for options in [options(), options().with_framing(framing)] {
+                    let what = format!("{vectors} vectors, {framing:?}, absent {absent}");
+                    let source = Source::new(vec![input(bytes.clone())], options).unwrap();
+                    assert_eq!(source.framing(), framing, "{what}");
+                    assert_eq!(names(&source), names(&raise), "{what}");
+                    assert_eq!(counts(&source), (good, 300 - good as u64), "{what}");
+                }
+            }
+        }
+    }
+}
+
+/// Neither are parts of records rows where records lack all of their own vectors, or are in a map that is none of records.
+#[test]
+fn what_is_inside_of_records_that_can_be_read_through_is_no_row() {
+    let part = |number: usize| [&b"\x82\xa4text\xa3abc\xa6vector"[..], &bytes(number)].concat();
+    let parts = |number: usize| [&b"\x93"[..], &part(number), &part(number + 1), &part(number + 2)].concat();
+    let record = |number: usize| [&b"\x93"[..], &[7], &bytes(number), &parts(number)].concat();
+    let pair = |number: usize| [&[0xcc, number as u8][..], &record(number)].concat();
+    let map = [&b"\xde\x00\x28"[..], &(0..40).flat_map(pair).collect::<Vec<u8>>()].concat();
+    let error = Source::new(vec![input(map.clone())], ReadOptions::new()).unwrap_err();
+    assert!(error.to_string().contains("a map without a vector"), "{error}");
+    let error = Source::new(vec![input(map)], options()).unwrap_err();
+    assert!(error.to_string().contains("a map without a vector"), "{error}");
+    // One of two vectors, and parts with others.
+    let one_of_two = |number: usize| {
+        let name = if number % 2 == 0 { b"\xa4left" } else { b"\xa4righ" };
+        let id = [number as u8];
+        [&b"\x83\xa2id\xcc"[..], &id, name, &bytes(number), b"\xa5parts", &parts(number)].concat()
+    };
+    for bytes in
+        [(0..300).flat_map(one_of_two).collect(), array_of(&(0..300).map(one_of_two).collect::<Vec<_>>())]
+    {
+        let source = Source::new(vec![input(bytes)], options()).unwrap();
+        assert_eq!(names(&source), ["id", "left", "parts", "righ"]);
+    }
+}
+
+/// Many items of one kind are the records of an array, also where it is not the first object.
+#[test]
+fn arrays_behind_something_else_hold_records() {
+    for (name, shape) in
+        [("bytes", bytes as Shape), ("doubles", doubles), ("positional", positional), ("map", map)]
+    {
+        for many in [20, 100] {
+            let numbers = |array: usize| (array * many..(array + 1) * many).map(shape).collect::<Vec<_>>();
+            let good: Vec<u8> = (0..300 / many).flat_map(|array| array_of(&numbers(array))).collect();
+            let flipped = |at: usize, bit: u8| {
+                let mut bytes = good.clone();
+                bytes[at] ^= bit;
+                bytes
+            };
+            let in_front = |front: &[u8]| [front, &good].concat();
+            for (kind, bytes, most) in [
+                ("a line feed", in_front(b"\n"), 0),
+                ("a line of text", in_front(b"# vectors v1\n"), 0),
+                ("zeros", in_front(&[0; 512]), 0),
+                ("a damaged head", flipped(0, 0x40), 1),
+                ("numbers of a vector", in_front(&singles(0)[30..]), 4),
+            ] {
+                let what = format!("{name}, arrays of {many}, {kind}");
+                let found = found(vec![input(bytes)], options());
+                assert_eq!(found.framing, Framing::Array, "{what}");
+                let there = found.rows.iter().filter(|row| all(0..300).contains(row)).count();
+                assert!(there + most >= 300, "{what}: {there} rows");
+            }
+            let count = found(vec![input(flipped(2, if many == 100 { 0x20 } else { 2 }))], options());
+            assert_eq!(count.framing, Framing::Array, "{name}, {many}");
+            assert!(count.rows.len() >= 240, "{name}, {many}: {} rows", count.rows.len());
+        }
+    }
+}
+
+/// A line in front of an array of records: it is not tried again and again as one record of thousands of columns.
+#[test]
+fn an_array_behind_a_line_of_text_does_not_take_long() {
+    let fields = |number: usize| {
+        let field =
+            |at: usize| [&[0xa2, b'f', b'a' + at as u8, 0xcb][..], &[63, 0, 0, 0, 0, 0, 0, 0]].concat();
+        [&[0xde, 0, 21][..], &(0..20).flat_map(field).collect::<Vec<_>>(), b"\xa1v", &bytes(number)].concat()
+    };
+    let array = array_of(&(0..2000).map(fields).collect::<Vec<_>>());
+    let start = std::time::Instant::now();
+    let source = Source::new(vec![input([&b"# vectors v1\n"[..], &array].concat())], options()).unwrap();
+    assert!(start.elapsed() < std::time::Duration::from_secs(15), "{:?}", start.elapsed());
+    assert_eq!((source.schema().fields().len(), counts(&source).0), (21, 2000));
+    // What the first record says is not limited.
+    let options = options().with_framing(Framing::Sequence);
+    let wide = Source::new(vec![input(array_of(&(0..500).map(map).collect::<Vec<_>>()))], options).unwrap();
+    assert_eq!((wide.schema().fields().len(), counts(&wide)), (1000, (1, 0)));
+}

@@ -7,11 +7,12 @@ use arrow::datatypes::Field;
 use super::Start;
 use super::sample::Sample;
 use super::trial::{self, Tally, Trial};
+use super::walk::Walk;
 use crate::decode::{Position, UNKNOWN, may_begin};
 use crate::input::Asking;
 use crate::msgpack::{Cursor, Head};
 use crate::options::{Framing, ReadOptions};
-use crate::record::{Column, Findings, Inference, Inferred, Role, Step};
+use crate::record::{Column, Findings, Inference, Inferred, Role, Step, is_array_of_records};
 
 /// So many objects that begin alike must follow one another where inference may begin.
 const ALIKE: usize = 3;
@@ -52,11 +53,20 @@ pub(super) struct Candidates<'a> {
     options: &'a ReadOptions,
     best: Option<Candidate>,
     tried: Vec<Findings>,
+    /// Set where the sample at hand is no damage: none of its first records need to be left out.
+    is_walked: bool,
 }
 
 impl<'a> Candidates<'a> {
     pub(super) fn new(samples: &'a [Sample], found: Option<&'a Findings>, options: &'a ReadOptions) -> Self {
-        Self { samples, found, options, best: None, tried: found.into_iter().cloned().collect() }
+        Self {
+            samples,
+            found,
+            options,
+            best: None,
+            tried: found.into_iter().cloned().collect(),
+            is_walked: false,
+        }
     }
 
     /// The guess by which the samples can be decoded best: most of their bytes are rows. The first of several.
@@ -78,18 +88,24 @@ impl<'a> Candidates<'a> {
     fn look_at(&mut self, sample: &Sample, asking: &mut Asking<'_>) -> io::Result<()> {
         let bytes = &sample.bytes;
         let start = Start { input: sample.input, offset: 0, inside: None };
+        self.is_walked = false;
         self.attempt(sample, start);
         if let Some(place) = self.second_of_map(bytes) {
             self.attempt(sample, Start { offset: place, inside: Some(Framing::Map), ..start });
         }
-        let mut places = Places::new(bytes);
+        // What is inside of records says nothing where all of them can be read through.
+        let walk = Walk::through(sample, self.framing(bytes));
+        self.is_walked = walk.is_some();
+        let mut places = Places::new(bytes, walk.as_ref().map(|walk| &walk.places[..]));
         let (mut failures, mut good) = ([0; 256], 0);
         while good < ENOUGH && !self.is_sure() {
             asking.ask()?;
             let Some(place) = places.next() else { break };
             let mut is_good = false;
-            for &framing in self.framings(bytes) {
-                is_good |= self.attempt(sample, Start { offset: place, inside: Some(framing), ..start });
+            let framings = walk.as_ref().map_or_else(|| self.framings(bytes), |walk| walk.framings());
+            for &framing in framings {
+                let inside = Start { offset: place, inside: Some(framing), ..start };
+                is_good |= self.attempt(sample, self.at_head(bytes, inside).unwrap_or(inside));
             }
             if is_good {
                 good += 1;
@@ -103,6 +119,27 @@ impl<'a> Candidates<'a> {
             }
         }
         Ok(())
+    }
+
+    /// How records lie in an input that begins with `bytes`, from the first one on.
+    fn framing(&self, bytes: &[u8]) -> Framing {
+        match (self.options.framing, self.found) {
+            (Framing::Auto, Some(found)) => found.framing,
+            (Framing::Auto, None) if is_array_of_records(bytes, self.options.raw_dtype) => Framing::Array,
+            (Framing::Auto, None) => Framing::Sequence,
+            (told, _) => told,
+        }
+    }
+
+    /// The same place as the start of an array of records, where one of several begins there: its items are no fields.
+    fn at_head(&self, bytes: &[u8], start: Start) -> Option<Start> {
+        let may_begin = match (self.options.framing, start.inside) {
+            (Framing::Auto, Some(Framing::Sequence)) => true,
+            (Framing::Array, _) => !matches!(Head::read(bytes), Ok((Head::Array(_), _))),
+            _ => false,
+        };
+        let is_head = || is_array_of_records(&bytes[start.offset..], self.options.raw_dtype);
+        (may_begin && is_head()).then_some(Start { inside: None, ..start })
     }
 
     /// How records may lie at a place further on in an input that begins with `bytes`.
@@ -132,13 +169,14 @@ impl<'a> Candidates<'a> {
     /// Tries one place; true where it is one.
     fn attempt(&mut self, sample: &Sample, start: Start) -> bool {
         let told = self.options.infer_records;
-        let fewer = FEWER.into_iter().filter(|&records| told == 0 || records < told);
+        let is_fewer = |records: &u64| !self.is_walked && (told == 0 || *records < told);
+        let fewer: Vec<u64> = FEWER.into_iter().filter(is_fewer).collect();
         let mut before: Option<Findings> = None;
         for records in [told].into_iter().chain(fewer) {
             let Some(findings) = self.infer(sample, start, records) else { continue };
             let is_known = self.tried.iter().any(|tried| are_alike(tried, &findings));
             // The start of an input tells nothing new then.
-            if is_known && start.inside.is_none() {
+            if is_known && start.inside.is_none() && start.offset == 0 {
                 return true;
             }
             if before.as_ref().is_some_and(|before| are_alike(before, &findings)) {
@@ -152,13 +190,14 @@ impl<'a> Candidates<'a> {
                 return true;
             }
             self.tried.push(findings.clone());
-            if let Some(tally) = trial::tally(&findings, self.samples, self.options) {
+            let tally = trial::tally(&findings, self.samples, self.options).unwrap_or_default();
+            if tally.rows > 0 {
                 let candidate = Candidate { start, findings, tally };
                 if self.best.as_ref().is_none_or(|best| candidate.is_better(best)) {
                     self.best = Some(candidate);
                 }
             }
-            return true;
+            return tally.rows > 0;
         }
         false
     }
@@ -180,9 +219,15 @@ impl<'a> Candidates<'a> {
 
     /// True where these findings read the records they come from.
     fn is_good(&self, findings: &Findings, sample: &Sample, start: Start) -> bool {
+        if trial::is_too_wide(findings) {
+            return false;
+        }
         let Ok(plan) = trial::plan(findings, self.options) else { return false };
         let bytes = &sample.bytes[start.offset..];
         let Some(inside) = start.inside else {
+            if start.offset > 0 {
+                return trial::begins_well(&plan, bytes, Position::start(plan.framing));
+            }
             return Trial::new(&plan, &sample.name)
                 .is_ok_and(|mut trial| trial.decode(bytes, true).is_ok() && trial.tally().rows > 0);
         };
@@ -242,11 +287,13 @@ struct Places<'a> {
     /// How many heads may still be read.
     heads: usize,
     left_out: [bool; 256],
+    /// Those that may be places, where not all may; in ascending order.
+    only: Option<&'a [usize]>,
 }
 
 impl<'a> Places<'a> {
-    fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, at: 0, heads: HEADS * bytes.len(), left_out: [false; 256] }
+    fn new(bytes: &'a [u8], only: Option<&'a [usize]>) -> Self {
+        Self { bytes, at: 0, heads: HEADS * bytes.len(), left_out: [false; 256], only }
     }
 
     /// Leaves out what begins with this byte.
@@ -258,13 +305,29 @@ impl<'a> Places<'a> {
     fn pass(&mut self, place: usize) {
         self.at = place;
         while let Some(end) = self.end(self.at) {
-            let is_alike = self.bytes.get(end) == Some(&self.bytes[place]);
+            let is_alike = self.bytes.get(end) == Some(&self.bytes[place]) && self.is_as_long(place, end);
             self.at = end;
             if !is_alike {
                 return;
             }
         }
         self.at += 1;
+    }
+
+    /// True for arrays of as many items, and for anything else: an array of records is none of them.
+    fn is_as_long(&self, one: usize, other: usize) -> bool {
+        match (Head::read(&self.bytes[one..]), Head::read(&self.bytes[other..])) {
+            (Ok((Head::Array(one), _)), Ok((Head::Array(other), _))) => one == other,
+            _ => true,
+        }
+    }
+
+    /// Goes to the next place that may be one; false if there is none.
+    fn skip_to_one(&mut self) -> bool {
+        let Some(only) = self.only else { return true };
+        let next = only.get(only.partition_point(|&place| place < self.at));
+        self.at = next.copied().unwrap_or(self.at);
+        next.is_some()
     }
 
     fn is_followed(&mut self, place: usize) -> bool {
@@ -301,6 +364,7 @@ impl Iterator for Places<'_> {
 
     fn next(&mut self) -> Option<usize> {
         while self.heads > 0
+            && self.skip_to_one()
             && let Some(&byte) = self.bytes.get(self.at)
         {
             let place = self.at;

@@ -7,11 +7,18 @@ use super::sample::{SIZE, SIZES, Sample};
 use crate::decode::{Decoder, Position};
 use crate::error::Result;
 use crate::options::{OnError, ReadOptions};
-use crate::record::{Findings, Plan};
-use crate::reject::Rejects;
+use crate::record::{Column, Content, Findings, Plan, Role};
+use crate::reject::{Reject, RejectKind, Rejects};
 
 /// Bytes of a batch: nobody keeps them.
 const BATCH: usize = 64 << 10;
+
+/// Rejects that are looked at one by one, of each batch.
+const KEPT: usize = 1 << 13;
+/// A record of more columns than these is tried with care: each place where one may begin costs all of them.
+const WIDE: usize = 256;
+/// And one of more than these is none, behind the first one.
+const TOO_WIDE: usize = 1024;
 
 /// What came of samples.
 #[derive(Debug, Clone, Copy, Default)]
@@ -20,6 +27,9 @@ pub(super) struct Tally {
     pub(super) rows: u64,
     pub(super) bytes: u64,
     pub(super) rejects: u64,
+    /// Rejects that are whole records of fields, without a vector or with one of another length, and their bytes.
+    odd: u64,
+    odd_bytes: u64,
     /// All bytes that were decoded, good or bad.
     passed: u64,
 }
@@ -30,6 +40,8 @@ impl Tally {
             rows: self.rows + more.rows,
             bytes: self.bytes + more.bytes,
             rejects: self.rejects + more.rejects,
+            odd: self.odd + more.odd,
+            odd_bytes: self.odd_bytes + more.odd_bytes,
             passed: self.passed + more.passed,
         }
     }
@@ -37,6 +49,13 @@ impl Tally {
     /// True where so many are rows that the rest says nothing about them.
     pub(super) fn is_most(&self) -> bool {
         self.rows >= self.rejects + MARGIN && 2 * self.bytes >= self.passed
+    }
+
+    /// True where records are what was found, though some, or even most, have no vector where others have one. That is no damage.
+    pub(super) fn is_kind(&self) -> bool {
+        self.rows >= MARGIN
+            && self.rows + 2 * self.odd >= self.rejects + MARGIN
+            && 2 * (self.bytes + self.odd_bytes) >= self.passed
     }
 
     /// True where the rows can be no chance, though there are few of them.
@@ -50,6 +69,11 @@ impl Tally {
         self.bytes >= other.bytes.div_ceil(9).saturating_mul(8)
     }
 
+    /// True where few bytes are no rows.
+    pub(super) fn is_nearly_all(&self) -> bool {
+        self.rows >= MARGIN && 4 * self.bytes >= 3 * self.passed
+    }
+
     /// True where all are rows.
     pub(super) fn is_all(&self) -> bool {
         self.rows > 0 && self.rejects == 0 && 2 * self.bytes >= self.passed
@@ -60,7 +84,7 @@ impl Tally {
 pub(super) fn plan(findings: &Findings, options: &ReadOptions) -> Result<Arc<Plan>> {
     let options = ReadOptions {
         on_error: OnError::Skip,
-        max_rejects: 0,
+        max_rejects: KEPT,
         batch_rows: None,
         batch_bytes: BATCH,
         ..options.clone()
@@ -75,6 +99,9 @@ pub(super) fn tally<'a>(
     samples: impl IntoIterator<Item = &'a Sample>,
     options: &ReadOptions,
 ) -> Option<Tally> {
+    if is_too_wide(findings) {
+        return None;
+    }
     let plan = plan(findings, options).ok()?;
     samples.into_iter().try_fold(Tally::default(), |tally, sample| {
         let mut trial = Trial::new(&plan, &sample.name).ok()?;
@@ -84,10 +111,20 @@ pub(super) fn tally<'a>(
     })
 }
 
+/// True where each record has very many columns.
+pub(super) fn is_wide(findings: &Findings) -> bool {
+    findings.columns.len() > WIDE
+}
+
+/// True where each record has so many columns that they are records themselves, or what is behind damage.
+pub(super) fn is_too_wide(findings: &Findings) -> bool {
+    findings.columns.len() > TOO_WIDE
+}
+
 /// True where several good records follow one another from the start of `bytes` on, which is at `position`.
 pub(super) fn begins_well(plan: &Arc<Plan>, bytes: &[u8], position: Position) -> bool {
     let decoder = Decoder::with_plan(plan.clone()).map(|decoder| decoder.at(&"".into(), position, None));
-    let Ok(mut trial) = decoder.map(Trial::of) else { return false };
+    let Ok(mut trial) = decoder.map(|decoder| Trial::of(decoder, plan)) else { return false };
     for size in SIZES {
         let bytes = &bytes[..bytes.len().min(size)];
         if trial.decode(bytes, false).is_err() {
@@ -103,9 +140,12 @@ pub(super) fn begins_well(plan: &Arc<Plan>, bytes: &[u8], position: Position) ->
 
 /// A sample that is being decoded.
 pub(super) struct Trial {
+    plan: Arc<Plan>,
     decoder: Decoder,
     at: usize,
     rejects: u64,
+    odd: u64,
+    odd_bytes: u64,
     /// Where the first one begins.
     first_reject: Option<u64>,
 }
@@ -118,11 +158,18 @@ impl Trial {
     /// The same from another place on, at which its bytes then begin.
     pub(super) fn at(plan: &Arc<Plan>, name: &Arc<str>, position: Position) -> Result<Self> {
         let decoder = Decoder::with_plan(plan.clone())?.salvaging().at(name, position, Some(SIZE as u64));
-        Ok(Self::of(decoder))
+        Ok(Self::of(decoder, plan))
     }
 
-    fn of(decoder: Decoder) -> Self {
-        Self { decoder, at: 0, rejects: 0, first_reject: None }
+    /// The same from the start on, where nothing is searched behind bad records.
+    pub(super) fn careful(plan: &Arc<Plan>, name: &Arc<str>) -> Result<Self> {
+        let position = Position::start(plan.framing);
+        let decoder = Decoder::with_plan(plan.clone())?.at(name, position, Some(SIZE as u64));
+        Ok(Self::of(decoder, plan))
+    }
+
+    fn of(decoder: Decoder, plan: &Arc<Plan>) -> Self {
+        Self { plan: plan.clone(), decoder, at: 0, rejects: 0, odd: 0, odd_bytes: 0, first_reject: None }
     }
 
     /// Decodes what it can of `bytes`, which are longer every time. A sample is decoded as if it `ended` with its last byte: then
@@ -144,6 +191,26 @@ impl Trial {
     fn saw(&mut self, rejects: &Rejects) {
         self.rejects += rejects.count();
         self.first_reject = self.first_reject.or(rejects.first().map(|reject| reject.offset));
+        for reject in rejects.details() {
+            let is_odd = self.is_odd(reject);
+            self.odd += u64::from(is_odd);
+            self.odd_bytes += if is_odd { reject.length } else { 0 };
+        }
+    }
+
+    /// True for a record that has fields, but no vector in one of them, or one of another length.
+    fn is_odd(&self, reject: &Reject) -> bool {
+        let is_missing = || matches!(reject.found.as_str(), "nil" | "no such field");
+        let is_of_vector =
+            |column: &Column| column.role == Role::Vector && reject.field.as_deref() == Some(column.name());
+        let is_misfit = match reject.kind {
+            RejectKind::Dimension => true,
+            RejectKind::Type => is_missing(),
+            _ => false,
+        };
+        is_misfit
+            && matches!(self.plan.content, Content::Items(_))
+            && self.plan.columns.iter().any(is_of_vector)
     }
 
     /// True where the first record is no row.
@@ -165,7 +232,14 @@ impl Trial {
         let rejects = self.decoder.take_rejects();
         self.saw(&rejects);
         let good = self.decoder.good_so_far();
-        Tally { rows: good.records, bytes: good.bytes, rejects: self.rejects, passed: self.at as u64 }
+        Tally {
+            rows: good.records,
+            bytes: good.bytes,
+            rejects: self.rejects,
+            odd: self.odd,
+            odd_bytes: self.odd_bytes,
+            passed: self.at as u64,
+        }
     }
 
     /// What came of `sample`. A record that is cut by its end is none, unless the input ends there.

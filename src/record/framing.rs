@@ -108,6 +108,11 @@ pub(super) fn detect(bytes: &[u8], end: End, raw: RawDtype) -> Result<(Framing, 
     }
 }
 
+/// True where `bytes`, all that there are or that may be looked at, begin with an array of records.
+pub(crate) fn is_array_of_records(bytes: &[u8], raw: RawDtype) -> bool {
+    matches!(detect(bytes, End::OfLooking, raw), Ok((Framing::Array, _)))
+}
+
 /// The head of what follows; `None` at the end of the input.
 fn following(cursor: &Cursor<'_>, ended: bool) -> Result<Option<Head>, Broken> {
     match cursor.peek() {

@@ -1,9 +1,11 @@
 //! Inference: looks at the first records and finds framing, layout, dimension and schema. Push, as the decoder is.
 
+use std::collections::HashMap;
+
 use arrow::datatypes::{DataType, Field};
 
 use super::findings::column_name;
-use super::framing::{End, detect};
+use super::framing::{End, detect, is_array_of_records};
 use super::nested::swallows_behind;
 use super::observe::{Observed, Rules};
 use super::swallowed::swallows_another;
@@ -282,7 +284,8 @@ impl<'a> Inference<'a> {
                     }
                 }
             }
-            Some(Layout::Positional) if swallows_another(cursor, self.items)? => {}
+            Some(Layout::Positional)
+                if self.holds_others(cursor)? || swallows_another(cursor, self.items)? => {}
             Some(chosen) if chosen == layout => match layout {
                 Layout::Map => self.fields.pairs(&mut cursor, &self.rules, 0)?,
                 _ => self.fields.items(&mut cursor, &self.rules)?,
@@ -291,6 +294,15 @@ impl<'a> Inference<'a> {
         }
         self.records += 1;
         Ok(())
+    }
+
+    /// True for an array of records where a record should be: those before it are the last ones of another that is damaged.
+    fn holds_others(&self, cursor: Cursor<'_>) -> Result<bool, Broken> {
+        let mut inside = cursor;
+        let Head::Array(items) = inside.head()? else { return Ok(false) };
+        Ok(items > self.items
+            && inside.peek()? == Head::Array(self.items)
+            && is_array_of_records(cursor.rest(), self.rules.raw))
     }
 
     /// Begins with another input. `rest` bytes at the end of the one before were not consumed: a record that is cut off.
@@ -393,11 +405,17 @@ impl<'a> Inference<'a> {
         }
         let vectors = self.vectors()?;
         let mut columns = Vec::new();
+        let mut of_steps: HashMap<&Step, Vec<&Column>> = HashMap::new();
+        for column in &vectors {
+            if let Some(step) = column.path.first() {
+                of_steps.entry(step).or_default().push(column);
+            }
+        }
         for (step, field) in &self.fields.fields {
             let mut path = vec![step.clone()];
-            let is_vector = |path: &[Step]| vectors.iter().any(|column| column.path == path);
-            let own = vectors.iter().filter(|column| column.path.first() == Some(step));
-            columns.extend(own.cloned());
+            let own = of_steps.get(step).map_or(&[][..], |own| own);
+            let is_vector = |path: &[Step]| own.iter().any(|column| column.path == path);
+            columns.extend(own.iter().copied().cloned());
             if !is_vector(&path)
                 && let Some(data_type) = field.data_type(&mut path, &is_vector)
             {

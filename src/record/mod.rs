@@ -12,7 +12,7 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 pub(crate) use self::findings::{Column, Findings, Layout, Role, Step};
-pub(crate) use self::framing::FEW;
+pub(crate) use self::framing::{FEW, is_array_of_records};
 pub(crate) use self::infer::{Inference, Inferred};
 pub(crate) use self::nested::{Held, Passed, can_be_behind, same_fields};
 pub(crate) use self::swallowed::swallows_another;
