@@ -493,7 +493,7 @@ fn what_is_inside_of_records_that_can_be_read_through_is_no_row() {
     assert!(error.to_string().contains("a map without a vector"), "{error}");
     // One of two vectors, and parts with others.
     let one_of_two = |number: usize| {
-        let name = if number % 2 == 0 { b"\xa4left" } else { b"\xa4righ" };
+        let name = if number.is_multiple_of(2) { b"\xa4left" } else { b"\xa4righ" };
         let id = [number as u8];
         [&b"\x83\xa2id\xcc"[..], &id, name, &bytes(number), b"\xa5parts", &parts(number)].concat()
     };
