@@ -602,6 +602,80 @@ fn an_array_knows_how_many_records_it_has_left() {
     }
 }
 
+/// The same record without a vector that is one: with nil instead, or with less.
+fn without_vector(name: &str, number: usize, is_nil: bool) -> Vec<u8> {
+    let other = record(&vector(number, DIM - 1));
+    match (name, is_nil) {
+        ("map", true) => [&fields(number)[..fields(number).len() - bare(0).len()], &[0xc0]].concat(),
+        ("map", false) => {
+            let mut record = fields(number);
+            record.truncate(record.len() - bare(0).len() - 7);
+            record[0] = 0x82;
+            record
+        }
+        ("positional", true) => [&positional(number)[..6], &[0xc0]].concat(),
+        ("positional", false) => [&positional(number)[..6], &other].concat(),
+        (_, true) => vec![0xc0],
+        ("floats", false) => [&[0x9f][..], &floats(number)[8..]].concat(),
+        _ => other,
+    }
+}
+
+#[test]
+fn records_without_a_vector_in_arrays_cost_no_other_row() {
+    for (name, shape) in SHAPES {
+        for (each, percent, is_nil) in [7, 20, 100]
+            .into_iter()
+            .flat_map(|each| [2, 10, 30].map(|percent| (each, percent)))
+            .flat_map(|(each, percent)| [true, false].map(|is_nil| (each, percent, is_nil)))
+        {
+            let count = 8 * each.max(40);
+            let mut random = fastrand::Rng::with_seed(each as u64 * percent as u64);
+            let bad: Vec<usize> = (2..count).filter(|_| random.u32(..100) < percent).collect();
+            let mut bytes = Vec::new();
+            for number in 0..count {
+                if number % each == 0 {
+                    bytes.extend([0xdc, 0, each.min(count - number) as u8]);
+                }
+                let is_bad = bad.binary_search(&number).is_ok();
+                bytes.extend(if is_bad { without_vector(name, number, is_nil) } else { shape(number) });
+            }
+            let what = format!("{name}, {each}, {percent} %, nil: {is_nil}");
+            for on_error in [OnError::Skip, OnError::Null] {
+                let rows: Vec<Row> = match on_error {
+                    OnError::Null => (0..count)
+                        .map(|number| match bad.binary_search(&number) {
+                            Ok(_) => None,
+                            Err(_) => row(&vector(number, DIM)),
+                        })
+                        .collect(),
+                    _ => expected(&bad, count),
+                };
+                let told = only_vectors(name, on_error).with_framing(Framing::Array);
+                let found = scan(&bytes, &told);
+                let wrong = || found.rows.iter().zip(&rows).position(|(a, b)| a != b);
+                assert!(
+                    found.rows == rows,
+                    "{what}: {} rows, not {}, first {:?}, {:?}",
+                    found.rows.len(),
+                    rows.len(),
+                    wrong(),
+                    found.notes.iter().filter(|note| note.length > 200).collect::<Vec<_>>()
+                );
+                let records: Vec<usize> = found.notes.iter().map(|note| note.record as usize).collect();
+                assert_eq!(records, bad, "{what}");
+                // An array of vectors may be one record of many rows.
+                if matches!(name, "map" | "positional") {
+                    let input = vec![Input::bytes("records", bytes.clone())];
+                    let source = Source::new(input, only_vectors(name, on_error)).unwrap();
+                    assert_eq!(source.framing(), Framing::Array, "{what}");
+                    assert_eq!(source.count_rows().unwrap(), rows.len() as u64, "{what}, {on_error:?}");
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn what_cannot_be_found_again_ends_its_file_alone() {
     let good = records(20, DIM);
