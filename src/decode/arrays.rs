@@ -1,6 +1,7 @@
 //! Arrays of records, one behind another: where the next one begins, if damage may have changed how many records are left.
 
 use super::salvage::LOOK;
+use super::swallow::is_own;
 use super::{Decoder, UNKNOWN};
 use crate::error::Result;
 use crate::msgpack::{Cursor, Head};
@@ -19,7 +20,8 @@ impl Decoder {
     /// records an array has left. 0 asks for more bytes. What it says is doubtful as well: a piece of a record may look like one.
     pub(super) fn next_array(&mut self, bytes: &[u8], ended: bool) -> Option<usize> {
         let look = self.look.unwrap_or(LOOK);
-        let mut cursor = Cursor::new(&bytes[..bytes.len().min(2 * look)]);
+        let most = usize::try_from(self.trust()).map_or(2 * look, |trusted| trusted.clamp(64, 2 * look));
+        let mut cursor = Cursor::new(&bytes[..bytes.len().min(most)]);
         let Ok(Head::Array(items @ 1..)) = cursor.head() else { return None };
         let taken = cursor.at();
         // The first ones may be bad.
@@ -42,7 +44,7 @@ impl Decoder {
             let skipped = cursor.skip();
             self.looked += (cursor.at() - begin) as u64;
             if skipped.is_err() {
-                return if bytes.len() < 2 * look && !ended { Some(0) } else { None };
+                return if bytes.len() < most && !ended { Some(0) } else { None };
             }
         }
         None
@@ -67,6 +69,39 @@ impl Decoder {
         }
         self.position.left = Some(UNKNOWN);
         Some(self.decode_record(bytes, ended))
+    }
+
+    /// True for a bad record that has a good one inside of it which is not its own: that was one of the array. The error asks for so
+    /// many bytes.
+    pub(super) fn holds_another(&mut self, bytes: &[u8], ended: bool) -> Result<bool, usize> {
+        let look = self.look.unwrap_or(LOOK);
+        let view = &bytes[..bytes.len().min(look)];
+        let (mut at, mut left, mut cost, mut place) = (0, 1, 0, None);
+        while left > 0 {
+            let Ok((head, size)) = Head::read(view.get(at..).unwrap_or_default()) else {
+                return if bytes.len() < look && !ended { Err(look) } else { Ok(place.is_some()) };
+            };
+            if at > 0 && place.is_none() && head != Head::Nil && self.is_like_records(head) && cost <= 4 * at
+            {
+                match self.good(&mut Cursor::starting_at(view, at), None) {
+                    Ok(_) => place = Some(at),
+                    Err(miss) => cost += miss.read,
+                }
+            }
+            at = usize::try_from(head.payload())
+                .map_or(usize::MAX, |payload| at.saturating_add(size + payload));
+            left = left - 1 + head.children();
+        }
+        self.looked += (cost + at.min(view.len())) as u64;
+        let Some(place) = place else { return Ok(false) };
+        if self.is_vectors() || at > view.len() {
+            return Ok(true);
+        }
+        let needed = at + look;
+        if bytes.len() < needed && !ended {
+            return Err(needed);
+        }
+        Ok(!is_own(&bytes[..at], place, &bytes[at..]))
     }
 
     /// True for an array whose first item is what a record may be.

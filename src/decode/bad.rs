@@ -24,18 +24,20 @@ impl Decoder {
                 None => {}
             }
         }
-        match self.judge(bytes, ended, self.bad_by_head(bytes, Bad::Whole)) {
-            Verdict::More(needed) => Ok(self.ask(needed)),
-            Verdict::Gap(chain) => self.leave_gap(chain, bytes),
-            Verdict::Sound => {
-                self.believe();
-                self.skip(fault, objects, bytes, false, ended)
-            }
-            Verdict::Nothing(search) => {
-                self.believe();
-                self.skip(fault, objects, bytes, search, ended)
+        let search = match self.judge(bytes, ended, self.bad_by_head(bytes, Bad::Whole)) {
+            Verdict::More(needed) => return Ok(self.ask(needed)),
+            Verdict::Gap(chain) => return self.leave_gap(chain, bytes),
+            Verdict::Sound => false,
+            Verdict::Nothing(search) => search,
+        };
+        self.believe();
+        if self.plan.framing == Framing::Array && !self.position.is_doubtful {
+            match self.holds_another(bytes, ended) {
+                Ok(holds) => self.position.is_doubtful = holds,
+                Err(needed) => return Ok(self.ask(needed)),
             }
         }
+        self.skip(fault, objects, bytes, search, ended)
     }
 
     /// Deals with a record of at least so many bytes that the input ends inside of.

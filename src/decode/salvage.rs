@@ -53,6 +53,8 @@ pub(super) struct Searched {
 struct Array {
     /// How many records it has left, as far as its count is to be believed.
     left: Option<u64>,
+    /// Where it begins, if that is behind the bad record.
+    begin: Option<usize>,
     objects: u64,
     /// Whether all of these may be records.
     are_alike: bool,
@@ -229,7 +231,7 @@ impl Decoder {
             self.looked += place as u64;
             // From object to object: does that lead there, or to another good record?
             let (mut at, mut objects, mut numbers, mut is_tidy) = (0, 0, false, true);
-            let mut array = Array { left: self.position.left, objects: 0, are_alike: true };
+            let mut array = Array { left: self.position.left, begin: None, objects: 0, are_alike: true };
             let good = Head::read(&bytes[place..]).map_or(Head::Nil, |(head, _)| head);
             let mut end = (place, chain);
             while at < end.0 {
@@ -256,7 +258,12 @@ impl Decoder {
                         Some(_) => self.begins_like_array(&bytes[at..place]),
                     };
                     if is_head && let Ok(Head::Array(items)) = cursor.head() {
-                        array = Array { left: array.left.map(|_| items.into()), objects: 0, are_alike: true };
+                        array = Array {
+                            left: array.left.map(|_| items.into()),
+                            begin: Some(at),
+                            objects: 0,
+                            are_alike: true,
+                        };
                         at += cursor.at();
                         continue;
                     }
@@ -287,10 +294,14 @@ impl Decoder {
                     return self.gap(bytes, from, place, chain);
                 }
                 // Several bad records, or the pieces of one?
-                if array.objects > 1 && !array.are_alike && self.plan.framing == Framing::Array {
-                    self.position.is_doubtful = true;
-                }
                 search.sure = chain.at;
+                if array.objects > 1 && !array.are_alike && self.plan.framing == Framing::Array {
+                    match array.begin {
+                        None => self.position.is_doubtful = true,
+                        // That is seen once more where its records are counted.
+                        Some(begin) => search.sure = start + begin as u64,
+                    }
+                }
                 search.is_astray |= numbers || !is_tidy;
                 return Verdict::Sound;
             }

@@ -148,7 +148,7 @@ impl Decoder {
 
 /// Whether a bad record has the good one at `place` for its own: it is like the one behind it, or begins like the good one if it is the
 /// last of all, and that in it is not.
-fn is_own(record: &[u8], place: usize, behind: &[u8]) -> bool {
+pub(super) fn is_own(record: &[u8], place: usize, behind: &[u8]) -> bool {
     let (like, fields) = if behind.is_empty() { (&record[place..], 0) } else { (behind, place) };
     same_fields(record, like, fields).is_ok_and(|same| same > 0) && !can_be_behind(record, place)
 }
