@@ -722,6 +722,38 @@ fn damage_in_arrays_with_records_without_a_vector_costs_few_rows() {
     }
 }
 
+/// The list of numbers takes whole records for the numbers that are missing.
+#[test]
+fn a_record_that_was_cut_off_in_its_list_costs_no_other() {
+    fn listed(number: usize, dim: usize) -> Vec<u8> {
+        let mut random = fastrand::Rng::with_seed(number as u64);
+        let numbers =
+            (0..dim).flat_map(|_| [&[0xcb][..], &(random.f64() - 0.5).to_be_bytes()].concat()).collect();
+        let id = [&[0x84, 0xa2, b'i', b'd', 0xcd][..], &(number as u16).to_be_bytes()].concat();
+        let meta = format!("\u{4}meta\u{1}\u{3}url\u{f}http://x/{number:06}").into_bytes();
+        let meta = meta.into_iter().map(|byte| match byte {
+            4 => 0xa4,
+            1 => 0x81,
+            3 => 0xa3,
+            15 => 0xaf,
+            other => other,
+        });
+        let head = [&b"\xa6vector\xdc"[..], &(dim as u16).to_be_bytes()].concat();
+        [id, meta.collect(), head, numbers, b"\xa5score\x07".to_vec()].concat()
+    }
+    for (dim, step) in [(384, 115), (32, 3)] {
+        let records: Vec<Vec<u8>> = (0..400).map(|number| listed(number, dim)).collect();
+        for cut in (40..records[100].len() - 1).step_by(step) {
+            let bytes =
+                [records[..100].concat(), records[100][..cut].to_vec(), records[100..].concat()].concat();
+            let told = options(OnError::Skip).with_columns(["vector"]).with_threads(1);
+            let source = Source::new(vec![Input::bytes("records", bytes)], told).unwrap();
+            let found = drain(source.reader().unwrap());
+            assert!(found.rows.len() >= 398, "{dim}, cut {cut}: {} rows", found.rows.len());
+        }
+    }
+}
+
 #[test]
 fn what_cannot_be_found_again_ends_its_file_alone() {
     let good = records(20, DIM);
