@@ -1,5 +1,6 @@
 //! Bytes and a plan become record batches and rejects. No input, no threads.
 
+mod arrays;
 mod bad;
 mod chain;
 mod columns;
@@ -319,6 +320,11 @@ impl Decoder {
 
     /// The head of the array or map that holds the records.
     fn decode_head(&mut self, bytes: &[u8], ended: bool) -> Result<usize> {
+        if self.position.is_doubtful
+            && let Some(taken) = self.behind_doubtful(bytes, ended)
+        {
+            return taken;
+        }
         let mut cursor = Cursor::new(bytes);
         match (self.plan.framing, cursor.head()) {
             (Framing::Array, Ok(Head::Array(records))) | (Framing::Map, Ok(Head::Map(records))) => {
@@ -462,7 +468,8 @@ impl Decoder {
         let before = self.rejects.count();
         match std::mem::replace(&mut self.state, State::Start) {
             State::Start if rest == 0 => {
-                if let Some(left) = self.position.left.filter(|&left| left > 0 && left != UNKNOWN) {
+                let known = self.position.left.filter(|&left| left != UNKNOWN && !self.position.is_doubtful);
+                if let Some(left @ 1..) = known {
                     let expected = format!(
                         "{left} more of the records that the {} announces",
                         self.plan.framing.as_str()

@@ -356,7 +356,7 @@ fn cut_by_decoding(
     (begin, left): (Span, Option<u64>),
     parts: usize,
 ) -> Result<Option<Vec<Span>>> {
-    let position = Position { offset: begin.start, record: begin.record, left, rows: 0 };
+    let position = Position { offset: begin.start, record: begin.record, left, is_doubtful: false, rows: 0 };
     let size = begin.end - begin.start;
     let mut decoder =
         Decoder::with_plan(plan.clone())?.salvaging().at(input.name(), position, blocks.known_left());
@@ -374,7 +374,7 @@ fn cut_by_decoding(
         let taken = decoder.decode_within(bytes, last)?;
         blocks.consume(taken);
         let place = decoder.position();
-        if left.is_some() && (place.left == Some(UNKNOWN) || decoder.saw_head()) {
+        if left.is_some() && (place.left == Some(UNKNOWN) || place.is_doubtful || decoder.saw_head()) {
             return Ok(None);
         }
         if left.is_some() && place.left == Some(0) {

@@ -694,6 +694,158 @@ fn an_array_knows_how_many_records_it_has_left() {
     }
 }
 
+/// The same record without a vector that is one: with nil instead, or with less.
+fn without_vector(name: &str, number: usize, is_nil: bool) -> Vec<u8> {
+    let other = record(&vector(number, DIM - 1));
+    match (name, is_nil) {
+        ("map", true) => [&fields(number)[..fields(number).len() - bare(0).len()], &[0xc0]].concat(),
+        ("map", false) => {
+            let mut record = fields(number);
+            record.truncate(record.len() - bare(0).len() - 7);
+            record[0] = 0x82;
+            record
+        }
+        ("positional", true) => [&positional(number)[..6], &[0xc0]].concat(),
+        ("positional", false) => [&positional(number)[..6], &other].concat(),
+        (_, true) => vec![0xc0],
+        ("floats", false) => [&[0x9f][..], &floats(number)[8..]].concat(),
+        _ => other,
+    }
+}
+
+#[test]
+fn records_without_a_vector_in_arrays_cost_no_other_row() {
+    for (name, shape) in SHAPES {
+        for (each, percent, is_nil) in [7, 20, 100]
+            .into_iter()
+            .flat_map(|each| [2, 10, 30].map(|percent| (each, percent)))
+            .flat_map(|(each, percent)| [true, false].map(|is_nil| (each, percent, is_nil)))
+        {
+            let count = 8 * each.max(40);
+            let mut random = fastrand::Rng::with_seed(each as u64 * percent as u64);
+            let bad: Vec<usize> = (2..count).filter(|_| random.u32(..100) < percent).collect();
+            let mut bytes = Vec::new();
+            for number in 0..count {
+                if number % each == 0 {
+                    bytes.extend([0xdc, 0, each.min(count - number) as u8]);
+                }
+                let is_bad = bad.binary_search(&number).is_ok();
+                bytes.extend(if is_bad { without_vector(name, number, is_nil) } else { shape(number) });
+            }
+            let what = format!("{name}, {each}, {percent} %, nil: {is_nil}");
+            for on_error in [OnError::Skip, OnError::Null] {
+                let rows: Vec<Row> = match on_error {
+                    OnError::Null => (0..count)
+                        .map(|number| match bad.binary_search(&number) {
+                            Ok(_) => None,
+                            Err(_) => row(&vector(number, DIM)),
+                        })
+                        .collect(),
+                    _ => expected(&bad, count),
+                };
+                let told = only_vectors(name, on_error).with_framing(Framing::Array);
+                let found = scan(&bytes, &told);
+                let wrong = || found.rows.iter().zip(&rows).position(|(a, b)| a != b);
+                assert!(
+                    found.rows == rows,
+                    "{what}: {} rows, not {}, first {:?}, {:?}",
+                    found.rows.len(),
+                    rows.len(),
+                    wrong(),
+                    found.notes.iter().filter(|note| note.length > 200).collect::<Vec<_>>()
+                );
+                let records: Vec<usize> = found.notes.iter().map(|note| note.record as usize).collect();
+                assert_eq!(records, bad, "{what}");
+                // An array of vectors may be one record of many rows.
+                if matches!(name, "map" | "positional") {
+                    let input = vec![Input::bytes("records", bytes.clone())];
+                    let source = Source::new(input, only_vectors(name, on_error)).unwrap();
+                    assert_eq!(source.framing(), Framing::Array, "{what}");
+                    assert_eq!(source.count_rows().unwrap(), rows.len() as u64, "{what}, {on_error:?}");
+                }
+            }
+        }
+    }
+}
+
+/// What an array has left is not known behind pieces of a record, nor behind one that took others, but it is again in the next one.
+#[test]
+fn damage_in_arrays_with_records_without_a_vector_costs_few_rows() {
+    const COUNT: usize = 600;
+    const DAMAGED: [usize; 2] = [150, 420];
+    let mut random = fastrand::Rng::with_seed(11);
+    for (name, shape) in SHAPES {
+        for (each, is_nil) in [7, 20, 100].into_iter().flat_map(|each| [(each, true), (each, false)]) {
+            for round in 0..40 {
+                let (mut bytes, mut without) = (Vec::new(), DAMAGED.to_vec());
+                let mut what = format!("{name}, {each}, nil: {is_nil}, {round}");
+                for number in 0..COUNT {
+                    if number % each == 0 {
+                        bytes.extend([0xdc, 0, each.min(COUNT - number) as u8]);
+                    }
+                    let is_near = DAMAGED.iter().any(|&damaged| number.abs_diff(damaged) < 2);
+                    if number > 2 && !is_near && random.u32(..10) == 0 {
+                        bytes.extend(without_vector(name, number, is_nil));
+                        without.push(number);
+                        continue;
+                    }
+                    let mut record = shape(number);
+                    if DAMAGED.contains(&number) {
+                        // An id that is a map may hold others for its own.
+                        let bit = random.usize(..8 * if name == "map" { 4 } else { 16 });
+                        record[bit / 8] ^= 1 << (bit % 8);
+                        what = format!("{what}, bit {bit} of {number}");
+                    }
+                    bytes.extend(record);
+                }
+                let told = only_vectors(name, OnError::Skip).with_framing(Framing::Array);
+                let found = match round % 10 {
+                    0 => scan(&bytes, &told),
+                    _ => {
+                        let source = Source::new(vec![Input::bytes("records", bytes)], told.with_threads(1));
+                        drain(source.unwrap().reader().unwrap())
+                    }
+                };
+                let expected = expected(&without, COUNT);
+                let lost = expected.iter().filter(|row| !found.rows.contains(row)).count();
+                assert!(lost <= 6, "{what}: {lost} rows lost");
+            }
+        }
+    }
+}
+
+/// The list of numbers takes whole records for the numbers that are missing.
+#[test]
+fn a_record_that_was_cut_off_in_its_list_costs_no_other() {
+    fn listed(number: usize, dim: usize) -> Vec<u8> {
+        let mut random = fastrand::Rng::with_seed(number as u64);
+        let numbers =
+            (0..dim).flat_map(|_| [&[0xcb][..], &(random.f64() - 0.5).to_be_bytes()].concat()).collect();
+        let id = [&[0x84, 0xa2, b'i', b'd', 0xcd][..], &(number as u16).to_be_bytes()].concat();
+        let meta = format!("\u{4}meta\u{1}\u{3}url\u{f}http://x/{number:06}").into_bytes();
+        let meta = meta.into_iter().map(|byte| match byte {
+            4 => 0xa4,
+            1 => 0x81,
+            3 => 0xa3,
+            15 => 0xaf,
+            other => other,
+        });
+        let head = [&b"\xa6vector\xdc"[..], &(dim as u16).to_be_bytes()].concat();
+        [id, meta.collect(), head, numbers, b"\xa5score\x07".to_vec()].concat()
+    }
+    for (dim, step) in [(384, 115), (32, 3)] {
+        let records: Vec<Vec<u8>> = (0..400).map(|number| listed(number, dim)).collect();
+        for cut in (40..records[100].len() - 1).step_by(step) {
+            let bytes =
+                [records[..100].concat(), records[100][..cut].to_vec(), records[100..].concat()].concat();
+            let told = options(OnError::Skip).with_columns(["vector"]).with_threads(1);
+            let source = Source::new(vec![Input::bytes("records", bytes)], told).unwrap();
+            let found = drain(source.reader().unwrap());
+            assert!(found.rows.len() >= 398, "{dim}, cut {cut}: {} rows", found.rows.len());
+        }
+    }
+}
+
 #[test]
 fn what_cannot_be_found_again_ends_its_file_alone() {
     let good = records(20, DIM);

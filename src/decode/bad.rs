@@ -6,7 +6,7 @@ use super::record::{Fault, Found};
 use super::salvage::{Bad, Verdict, is_container};
 use super::{Decoder, Position, State, UNKNOWN};
 use crate::error::Result;
-use crate::msgpack::{Broken, Cursor, Head, Skipped, Skipper};
+use crate::msgpack::{Broken, Head, Skipped, Skipper};
 use crate::options::{Framing, OnError};
 use crate::reject::RejectKind;
 
@@ -17,25 +17,27 @@ impl Decoder {
         if self.look.is_none() {
             return self.skip(fault, objects, bytes, false, ended);
         }
-        if self.position.left == Some(UNKNOWN) && self.plan.framing == Framing::Array {
+        if self.plan.framing == Framing::Array && self.doubts_count() {
             match self.next_array(bytes, ended) {
                 Some(0) => return Ok(self.ask(3 * self.look.unwrap_or(0))),
                 Some(taken) => return Ok(taken),
                 None => {}
             }
         }
-        match self.judge(bytes, ended, self.bad_by_head(bytes, Bad::Whole)) {
-            Verdict::More(needed) => Ok(self.ask(needed)),
-            Verdict::Gap(chain) => self.leave_gap(chain, bytes),
-            Verdict::Sound => {
-                self.believe();
-                self.skip(fault, objects, bytes, false, ended)
-            }
-            Verdict::Nothing(search) => {
-                self.believe();
-                self.skip(fault, objects, bytes, search, ended)
+        let search = match self.judge(bytes, ended, self.bad_by_head(bytes, Bad::Whole)) {
+            Verdict::More(needed) => return Ok(self.ask(needed)),
+            Verdict::Gap(chain) => return self.leave_gap(chain, bytes),
+            Verdict::Sound => false,
+            Verdict::Nothing(search) => search,
+        };
+        self.believe();
+        if self.plan.framing == Framing::Array && !self.position.is_doubtful {
+            match self.holds_another(bytes, ended) {
+                Ok(holds) => self.position.is_doubtful = holds,
+                Err(needed) => return Ok(self.ask(needed)),
             }
         }
+        self.skip(fault, objects, bytes, search, ended)
     }
 
     /// Deals with a record of at least so many bytes that the input ends inside of.
@@ -150,21 +152,6 @@ impl Decoder {
         self.records += 1;
         self.gap_end = Some(chain.at);
         Ok((chain.at - self.position.offset) as usize)
-    }
-
-    /// Where nobody knows how many records an array has left: the head of the next one, if there is one at the start of
-    /// `bytes`. 0 asks for more bytes. What it says is not believed either: a piece of a record may look like one.
-    fn next_array(&mut self, bytes: &[u8], ended: bool) -> Option<usize> {
-        let mut cursor = Cursor::new(bytes);
-        let Ok(Head::Array(1..)) = cursor.head() else { return None };
-        match self.begins_chain(cursor.rest(), ended) {
-            Some(true) => {}
-            Some(false) => return None,
-            None => return Some(0),
-        }
-        self.saw_head = true;
-        self.leave_search();
-        Some(cursor.at())
     }
 
     /// Begins to step over a record that is no row, of so many objects. A long one is searched for others.

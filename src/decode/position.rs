@@ -14,6 +14,8 @@ pub(crate) struct Position {
     /// How many records the array or map that holds them still has; `None` where records simply follow one another, and
     /// [`UNKNOWN`] behind damage.
     pub(crate) left: Option<u64>,
+    /// True where that may be wrong: behind pieces of a record, which were counted like records.
+    pub(crate) is_doubtful: bool,
     /// How many rows of the next record have been taken already: a matrix may be spread over batches.
     pub(crate) rows: usize,
 }
@@ -22,7 +24,7 @@ impl Position {
     /// The start of an input.
     pub(crate) fn start(framing: Framing) -> Self {
         let left = if framing == Framing::Sequence { None } else { Some(0) };
-        Self { offset: 0, record: 0, left, rows: 0 }
+        Self { offset: 0, record: 0, left, is_doubtful: false, rows: 0 }
     }
 
     /// This place, as counted from the start of the input, where `self` was counted from `base`.
@@ -41,6 +43,7 @@ impl Position {
             record: self.record + records,
             left: self.left.map(|left| less(left, records)),
             rows: 0,
+            ..self
         }
     }
 }

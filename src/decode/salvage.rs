@@ -6,6 +6,7 @@
 //! change it.
 
 use super::chain::{Chain, LONG, Look, has_odd_text};
+use super::position::less;
 use super::swallow::{FOLLOWED, Swallowed, View, tidy};
 use super::{Decoder, UNKNOWN};
 use crate::msgpack::{Broken, Cursor, Head};
@@ -46,6 +47,17 @@ pub(super) struct Search {
 pub(super) struct Searched {
     until: u64,
     found: Option<Chain>,
+}
+
+/// What was seen of an array on the way from a bad record to a good one.
+struct Array {
+    /// How many records it has left, as far as its count is to be believed.
+    left: Option<u64>,
+    /// Where it begins, if that is behind the bad record.
+    begin: Option<usize>,
+    objects: u64,
+    /// Whether all of these may be records.
+    are_alike: bool,
 }
 
 /// What is known of a bad record.
@@ -219,6 +231,8 @@ impl Decoder {
             self.looked += place as u64;
             // From object to object: does that lead there, or to another good record?
             let (mut at, mut objects, mut numbers, mut is_tidy) = (0, 0, false, true);
+            let mut array = Array { left: self.position.left, begin: None, objects: 0, are_alike: true };
+            let good = Head::read(&bytes[place..]).map_or(Head::Nil, |(head, _)| head);
             let mut end = (place, chain);
             while at < end.0 {
                 let mut cursor = Cursor::new(&bytes[at..place]);
@@ -231,9 +245,36 @@ impl Decoder {
                     end = (at, Chain { at: start + at as u64, stride, length, items });
                     break;
                 }
+                if at > 0 && self.plan.framing == Framing::Array && self.may_be_head(&bytes[at..place]) {
+                    let is_known =
+                        array.left.is_some_and(|left| left != UNKNOWN) && !self.position.is_doubtful;
+                    let is_head = match array.left {
+                        // The records in front of it were counted elsewhere.
+                        None => {
+                            self.position.is_doubtful = true;
+                            false
+                        }
+                        Some(left) if is_known => left == 0,
+                        Some(_) => self.begins_like_array(&bytes[at..place]),
+                    };
+                    if is_head && let Ok(Head::Array(items)) = cursor.head() {
+                        array = Array {
+                            left: array.left.map(|_| items.into()),
+                            begin: Some(at),
+                            objects: 0,
+                            are_alike: true,
+                        };
+                        at += cursor.at();
+                        continue;
+                    }
+                }
                 numbers |= is_number(&bytes[at..]);
                 match cursor.skip() {
                     Ok(()) => {
+                        array.objects += 1;
+                        array.left = array.left.map(|left| less(left, 1));
+                        array.are_alike &=
+                            Head::read(&bytes[at..]).is_ok_and(|(head, _)| self.is_alike(head, good));
                         // Fields may have text that is none, in records that are as they were written.
                         let is_fields = !self.is_vectors()
                             && cursor.since(0).first().is_some_and(|&byte| is_container(byte));
@@ -252,10 +293,15 @@ impl Decoder {
                 if objects > 1 && is_noise {
                     return self.gap(bytes, from, place, chain);
                 }
-                if objects > 1 && self.plan.framing == Framing::Array {
-                    self.position.left = Some(UNKNOWN);
-                }
+                // Several bad records, or the pieces of one?
                 search.sure = chain.at;
+                if array.objects > 1 && !array.are_alike && self.plan.framing == Framing::Array {
+                    match array.begin {
+                        None => self.position.is_doubtful = true,
+                        // That is seen once more where its records are counted.
+                        Some(begin) => search.sure = start + begin as u64,
+                    }
+                }
                 search.is_astray |= numbers || !is_tidy;
                 return Verdict::Sound;
             }

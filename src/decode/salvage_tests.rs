@@ -24,7 +24,12 @@ fn fields(number: usize) -> Vec<u8> {
 }
 
 fn decoder(input: &[u8]) -> Decoder {
+    decoder_of(input, Framing::Sequence)
+}
+
+fn decoder_of(input: &[u8], framing: Framing) -> Decoder {
     let options = ReadOptions::new().with_on_error(OnError::Skip).with_max_rejects(1).with_infer_records(10);
+    let options = options.with_framing(framing);
     let mut inference = Inference::new(&options);
     inference.infer(input, true);
     let plan = Plan::new(&inference.findings().unwrap(), &options).unwrap();
@@ -34,9 +39,20 @@ fn decoder(input: &[u8]) -> Decoder {
 
 /// Good records and then `bytes` of a `piece` again and again: how many bytes were looked at, and how many rejects that were.
 fn looked(good: fn(usize) -> Vec<u8>, piece: &[u8], bytes: usize) -> (u64, u64) {
-    let mut input: Vec<u8> = (0..100).flat_map(good).collect();
+    looked_in(Framing::Sequence, &[], good, piece, bytes)
+}
+
+/// The same in this framing, behind the `head` of an array.
+fn looked_in(
+    framing: Framing,
+    head: &[u8],
+    good: fn(usize) -> Vec<u8>,
+    piece: &[u8],
+    bytes: usize,
+) -> (u64, u64) {
+    let mut input: Vec<u8> = [head.to_vec(), (0..100).flat_map(good).collect()].concat();
     input.extend(piece.repeat(bytes / piece.len()));
-    let mut decoder = decoder(&input);
+    let mut decoder = decoder_of(&input, framing);
     let (mut done, mut rejects) = (0, 0);
     loop {
         let taken = decoder.decode_within(&input[done..], true).unwrap();
@@ -78,6 +94,35 @@ fn a_byte_is_looked_at_a_few_times_whatever_is_in_the_input() {
         assert!(rejects > 0 && more_rejects >= rejects, "{name}");
         assert!(more < 6 * some + (8 << 20), "{name}: {some} bytes looked at, {more} of four times as many");
         assert!(more < 800 << 20, "{name}: {} bytes looked at for each", more >> 20);
+    }
+}
+
+/// Behind damage, the heads of other arrays are looked for among the records of one.
+#[test]
+fn a_byte_is_looked_at_a_few_times_where_arrays_may_begin() {
+    let good_ones: Vec<u8> = (0..2).flat_map(good).collect();
+    let fields_ones: Vec<u8> = (0..2).flat_map(fields).collect();
+    let short = [0xc4, 2, 0, 0];
+    let pieces: [(&str, Vec<u8>); 9] = [
+        ("nested arrays", vec![0x91]),
+        ("arrays of nil", vec![0x91, 0xc0]),
+        ("arrays without an end", lie(&[0x91, 0xdd, 0, 0x40, 0, 0])),
+        ("arrays without an end behind bad ones", lie(&[&short[..], &[0xdd, 0, 0x40, 0, 0]].concat())),
+        ("bad ones first", [&[0x9f][..], &short.repeat(15)].concat()),
+        ("many claims", [0xdc, 0xff, 0xff, 0xc0].to_vec()),
+        ("two good ones first", [&[0xdc, 0xff, 0xff][..], &good_ones, &[7, 0xc1]].concat()),
+        ("two good ones with fields", [&[0xdc, 0xff, 0xff][..], &fields_ones, &[7, 8]].concat()),
+        ("long ones", [&[0xdc, 0xff, 0xff, 0xc5, 0x40, 0][..], &[0; 0x4000]].concat()),
+    ];
+    // The count is unknown behind what is between two good records.
+    let head = [&[0xdd, 0xff, 0xff, 0xff, 0xff][..], &[7, 0xa1, b'x', 7]].concat();
+    for (name, piece) in pieces {
+        for shape in [good, fields] {
+            let [(some, _), (more, _)] =
+                [1 << 18, 1 << 20].map(|bytes| looked_in(Framing::Array, &head, shape, &piece, bytes));
+            let what = format!("{name}: {} KiB, then {} KiB looked at", some >> 10, more >> 10);
+            assert!(more < 6 * some + (8 << 20), "{what}");
+        }
     }
 }
 

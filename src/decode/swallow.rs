@@ -13,6 +13,9 @@ const MIXED: u64 = 16;
 /// The same behind what looks like noise.
 const FEW: u64 = 4;
 
+/// So many objects in a record may be what is left of another one, in front of those that it took.
+const LEFT_OVER: usize = 8;
+
 /// What an object is that has good records inside of it.
 pub(super) enum Swallowed {
     Damage,
@@ -148,9 +151,22 @@ impl Decoder {
 
 /// Whether a bad record has the good one at `place` for its own: it is like the one behind it, or begins like the good one if it is the
 /// last of all, and that in it is not.
-fn is_own(record: &[u8], place: usize, behind: &[u8]) -> bool {
+pub(super) fn is_own(record: &[u8], place: usize, behind: &[u8]) -> bool {
     let (like, fields) = if behind.is_empty() { (&record[place..], 0) } else { (behind, place) };
-    same_fields(record, like, fields).is_ok_and(|same| same > 0) && !can_be_behind(record, place)
+    if !same_fields(record, like, fields).is_ok_and(|same| same > 0) {
+        return false;
+    }
+    // What is left of a record that was cut off may be a good one by chance, in front of whole ones.
+    let mut cursor = Cursor::starting_at(record, place);
+    for _ in 0..LEFT_OVER {
+        if can_be_behind(record, cursor.at()) {
+            return false;
+        }
+        if cursor.skip().is_err() || cursor.rest().is_empty() {
+            break;
+        }
+    }
+    true
 }
 
 /// Where the object at the start of `bytes` ends, or what is in it up to `to`; `None` where that is what nobody writes: text that

@@ -232,7 +232,7 @@ impl<'a> Candidates<'a> {
                 .is_ok_and(|mut trial| trial.decode(bytes, true).is_ok() && trial.tally().rows > 0);
         };
         let left = (inside != Framing::Sequence).then_some(UNKNOWN);
-        let position = Position { offset: 0, record: 0, left, rows: 0 };
+        let position = Position { offset: 0, record: 0, left, is_doubtful: false, rows: 0 };
         if !trial::begins_well(&plan, bytes, position) {
             return false;
         }

@@ -97,7 +97,7 @@ impl Run {
         if let Place::Random(_, span) = run.opened {
             // Inside of an array or map one record follows another.
             let left = if span.inside { None } else { start.left };
-            run.at = Position { offset: span.start, record: span.record, left, rows: 0 };
+            run.at = Position { offset: span.start, record: span.record, left, ..start };
             run.next = Next::Walk(run.at);
             match run.first(span)? {
                 First::Template(position, template) => run.next = Next::Uniform(position, template),
@@ -200,7 +200,8 @@ impl Run {
                             return Ok(None);
                         };
                         self.next = if is_last { Next::Nothing } else { Next::Find(stop) };
-                        let position = Position { offset, record: 0, left: None, rows: 0 };
+                        let position =
+                            Position { offset, record: 0, left: None, is_doubtful: false, rows: 0 };
                         let stop = if is_last { u64::MAX } else { stop };
                         (position, file_end, Mode::Find(landmark), stop)
                     }
@@ -256,8 +257,8 @@ impl Run {
         if let Some(base) = self.base {
             // Behind the last record of an array there may be anything.
             let ended = step.end == Some(End::Input);
-            let unknown = base.left == Some(UNKNOWN) || step.position.left == Some(UNKNOWN);
-            if unknown && base.left.is_some()
+            let is_known = |at: Position| at.left != Some(UNKNOWN) && !at.is_doubtful;
+            if base.left.is_some() && !(is_known(base) && is_known(step.position))
                 || base.left.is_some_and(|left| ended || step.position.record > left)
             {
                 self.guess_again();
@@ -299,7 +300,9 @@ impl Run {
             End::Limit(position, Some(template)) if position.rows == 0 => {
                 self.next = Next::Uniform(position, template)
             }
-            End::Limit(position, _) if self.landmark.is_some() && position.left != Some(UNKNOWN) => {
+            End::Limit(position, _)
+                if self.landmark.is_some() && position.left != Some(UNKNOWN) && !position.is_doubtful =>
+            {
                 self.next = Next::Stretch(position)
             }
             End::Limit(position, _) => self.next = Next::Walk(position),
