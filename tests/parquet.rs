@@ -16,7 +16,9 @@ use arrow::array::{
 };
 use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Field, Fields, Float32Type, Int32Type, Int64Type, Schema, TimeUnit};
+use arrow::datatypes::{
+    DataType, Date32Type, Field, Fields, Float32Type, Int32Type, Int64Type, Schema, TimeUnit,
+};
 use arrow::error::ArrowError;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic;
@@ -480,6 +482,18 @@ fn times_in_dictionaries_runs_and_views_are_times_as_well() {
             }
         }
     }
+}
+
+#[test]
+fn views_of_lists_are_written_as_lists() {
+    let column: ArrayRef = Arc::new(ListViewArray::from_iter_primitive::<Date32Type, _, _>([
+        Some(vec![Some(1), None]),
+        None,
+        Some(vec![]),
+        Some(vec![Some(2)]),
+    ]));
+    let list = DataType::List(Arc::new(Field::new("item", DataType::Date32, true)));
+    assert_eq!(&column_through_a_file(&column).unwrap(), &cast(&column, &list).unwrap());
 }
 
 #[test]

@@ -102,6 +102,9 @@ fn written_type(data_type: &DataType) -> Option<DataType> {
         DataType::Dictionary(keys, values) if **values == DataType::BinaryView => {
             DataType::Dictionary(keys.clone(), Box::new(DataType::Binary))
         }
+        // Not all readers know views, and some fail at a file that says it holds some.
+        DataType::ListView(item) => DataType::List(written_field(item)),
+        DataType::LargeListView(item) => DataType::LargeList(written_field(item)),
         other => return written_type(&plain_type(other)?),
     })
 }
