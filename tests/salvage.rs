@@ -478,12 +478,16 @@ fn bytes_in_a_field_that_say_too_much_cost_their_record_alone() {
     let bytes = |number| [with_keys(number), vec![0xa1, b't', 0xc4, 3, 1, 2, 3]].concat();
     let (good, starts) = file(bytes, 500);
     for (bad, length) in [(0, 200), (0, 254), (250, 90), (250, 130), (250, 253), (480, 254)] {
-        let mut bytes = good.clone();
-        bytes[starts[bad + 1] - 4] = length;
-        for columns in [&["e", "t"][..], &["e"]] {
+        // Text as well, which the column takes.
+        for (columns, head) in [(&["e", "t"][..], 0xc4), (&["e"], 0xc4), (&["e", "t"], 0xd9), (&["e"], 0xd9)]
+        {
+            let mut bytes = good.clone();
+            let end = starts[bad + 1];
+            bytes[end - 5..end - 3].copy_from_slice(&[head, length]);
             let found = scan(&bytes, &options(OnError::Skip).with_columns(columns.iter().copied()));
-            assert!(found.rows == expected(&[bad], 500), "{bad}, {length}: {} rows", found.rows.len());
-            assert_eq!(found.notes.len(), 1, "{bad}, {length}");
+            let what = format!("{bad}, {head:#x}, {length}, {columns:?}");
+            assert!(found.rows == expected(&[bad], 500), "{what}: {} rows", found.rows.len());
+            assert_eq!(found.notes.len(), 1, "{what}");
         }
     }
 }

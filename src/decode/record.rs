@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use arrow::datatypes::DataType;
+
 use super::Decoder;
 use super::columns::Columns;
 use crate::error::Error;
@@ -373,7 +375,10 @@ impl Columns {
         value: &[u8],
     ) -> Result<(), Stop> {
         // What went into a column of text is text, and no record is in it.
-        if column.is_some() && matches!(value.first(), Some(0xa0..=0xbf | 0xd9..=0xdb)) {
+        let is_text = |column: usize| {
+            matches!(plan.columns[column].field.data_type(), DataType::Utf8 | DataType::LargeUtf8)
+        };
+        if column.is_some_and(is_text) {
             return Ok(());
         }
         match passed.held_by(key, value, plan.raw) {
