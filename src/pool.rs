@@ -21,12 +21,7 @@ use crate::error::{Error, Result};
 /// Asked several times a second by whoever waits for a stream or a server; an error ends the wait and is what the reader gets.
 pub type Check = Arc<dyn Fn() -> std::io::Result<()> + Send + Sync>;
 
-struct Pools {
-    process: u32,
-    pools: Vec<Arc<ThreadPool>>,
-}
-
-static POOLS: Mutex<Option<Pools>> = Mutex::new(None);
+static POOLS: Mutex<Option<Kept<Vec<Arc<ThreadPool>>>>> = Mutex::new(None);
 
 /// A pool of this many threads.
 pub(crate) fn with_threads(threads: usize) -> Result<Arc<ThreadPool>> {
@@ -36,11 +31,8 @@ pub(crate) fn with_threads(threads: usize) -> Result<Arc<ThreadPool>> {
         // Held by another thread for a moment, or, in a child that was forked in that moment, for ever.
         Err(TryLockError::WouldBlock) => return new(threads),
     };
-    let process = std::process::id();
-    if pools.as_ref().is_some_and(|pools| pools.process != process) {
-        std::mem::forget(pools.take());
-    }
-    let pools = &mut pools.get_or_insert(Pools { process, pools: Vec::new() }).pools;
+    drop(pools.take_if(|inherited| !inherited.is_here()));
+    let pools = pools.get_or_insert_default();
     if let Some(pool) = pools.iter().find(|pool| pool.current_num_threads() == threads) {
         return Ok(pool.clone());
     }
@@ -78,7 +70,7 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// How long to wait for what the system does before asking for an interrupt.
+/// How long to wait for what others do, a system, a server or a thread, before asking whether to go on.
 pub(crate) const PATIENCE: Duration = Duration::from_millis(50);
 
 /// Does `work`, which the system may keep waiting and no signal ends, on a thread of its own. `None` as soon as `interrupted`

@@ -1,9 +1,10 @@
 //! Whether the work on an input is to go on.
 
 use std::io;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::{Check, Input};
+use crate::pool::PATIENCE;
 
 /// Asks a few times a second whether the work on an input is to go on.
 pub(crate) struct Asking<'a> {
@@ -18,7 +19,7 @@ impl<'a> Asking<'a> {
 
     pub(crate) fn ask(&mut self) -> io::Result<()> {
         match self.check {
-            Some(check) if self.last.elapsed() >= Duration::from_millis(50) => {
+            Some(check) if self.last.elapsed() >= PATIENCE => {
                 self.last = Instant::now();
                 check()
             }

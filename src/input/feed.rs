@@ -6,13 +6,10 @@
 use std::io::{self, Read};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
-use std::time::Duration;
 
 use crate::error::Error;
-use crate::pool::{Check, Home, Kept};
+use crate::pool::{Check, Home, Kept, PATIENCE};
 
-/// How long to wait for bytes before asking.
-const PATIENCE: Duration = Duration::from_millis(50);
 /// How much is read at once.
 const PIECE: usize = 256 << 10;
 /// How many pieces may wait.

@@ -63,6 +63,11 @@ impl<T: Default> Kept<T> {
     pub(crate) fn new(value: T) -> Self {
         Self { value, home: Home::here() }
     }
+
+    /// True in the process where it was made.
+    pub(crate) fn is_here(&self) -> bool {
+        self.home.is_here()
+    }
 }
 
 impl<T: Default> Default for Kept<T> {
@@ -87,7 +92,7 @@ impl<T: Default> DerefMut for Kept<T> {
 
 impl<T: Default> Drop for Kept<T> {
     fn drop(&mut self) {
-        if !self.home.is_here() {
+        if !self.is_here() {
             std::mem::forget(std::mem::take(&mut self.value));
         }
     }

@@ -13,6 +13,12 @@ impl Home {
     }
 }
 
+impl<T: Default> Kept<T> {
+    pub(crate) fn move_away(&self) {
+        self.home.move_away();
+    }
+}
+
 #[test]
 fn work_belongs_to_the_process_that_begins_it() {
     let home = Home::default();
@@ -29,7 +35,7 @@ fn what_a_child_inherits_is_not_dropped() {
     drop(Kept::new(Some(value.clone())));
     assert_eq!(Arc::strong_count(&value), 1);
     let inherited = Kept::new(Some(value.clone()));
-    inherited.home.move_away();
+    inherited.move_away();
     drop(inherited);
     assert_eq!(Arc::strong_count(&value), 2);
 }

@@ -18,10 +18,10 @@ use super::fill::fill;
 use super::options::read_options;
 use super::others::{Rows, addresses, with_bytes};
 use super::table::{PyBatch, PySchema, PyTable};
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::item::BatchBuilder;
 use crate::options::ReadOptions;
-use crate::pool::lock;
+use crate::pool::{Home, lock};
 use crate::vector::RawDtype;
 
 /// A stream of record batches from an iterable of vectors.
@@ -363,7 +363,7 @@ impl Stream {
 struct StreamBatches {
     batcher: Mutex<Box<Batcher>>,
     /// The process and the thread that make a batch now.
-    busy: Mutex<Option<(u32, ThreadId)>>,
+    busy: Mutex<Option<(Home, ThreadId)>>,
 }
 
 #[pymethods]
@@ -373,19 +373,18 @@ impl StreamBatches {
     }
 
     fn __next__(&self, py: Python<'_>) -> PyResult<Option<PyBatch>> {
-        let here = std::process::id();
-        let this_thread = Some((here, std::thread::current().id()));
-        let busy = *lock(&self.busy);
-        if busy == this_thread {
-            return Err(PyValueError::new_err("the iterable asks the stream that it is read by for a batch"));
-        }
-        if busy.is_some_and(|(process, _)| process != here) {
-            // Nobody in this process will ever let go of it.
-            return Err(to_python(ErrorKind::OtherProcess.into()));
+        let this_thread = std::thread::current().id();
+        if let Some((home, thread)) = &*lock(&self.busy) {
+            // Nobody in a child that was forked would ever let go of it.
+            home.check().map_err(to_python)?;
+            if *thread == this_thread {
+                let text = "the iterable asks the stream that it is read by for a batch";
+                return Err(PyValueError::new_err(text));
+            }
         }
         // Detached while it waits: whoever holds the lock may be waiting for the interpreter.
         let mut batcher = self.batcher.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner);
-        *lock(&self.busy) = this_thread;
+        *lock(&self.busy) = Some((Home::here(), this_thread));
         let batch = batcher.next_batch(py);
         *lock(&self.busy) = None;
         Ok(batch?.map(PyBatch))

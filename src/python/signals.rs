@@ -2,16 +2,13 @@
 
 use std::sync::{Arc, Mutex};
 use std::thread::ThreadId;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use pyo3::prelude::*;
 
 use crate::input::Check;
-use crate::pool::lock;
+use crate::pool::{PATIENCE, lock};
 use crate::reader::Interrupt;
-
-/// How often signals are looked for. Every look attaches to the interpreter, which other threads may be using.
-const INTERVAL: Duration = Duration::from_millis(50);
 
 /// For an input that may not deliver, to be asked while somebody waits for it.
 pub(super) fn check(py: Python<'_>) -> PyResult<Check> {
@@ -62,7 +59,8 @@ impl Signals {
             return false;
         }
         let mut last = lock(&self.0.last);
-        if last.elapsed() < INTERVAL {
+        // Every look attaches to the interpreter, which other threads may be using.
+        if last.elapsed() < PATIENCE {
             return false;
         }
         *last = Instant::now();

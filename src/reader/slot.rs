@@ -3,16 +3,13 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::time::Duration;
 
 use super::lane::{Lane, Step};
 use crate::error::Result;
-use crate::pool::{catch, lock};
+use crate::pool::{PATIENCE, catch, lock};
 
 /// Batches of one lane that may wait to be taken.
 const DEPTH: usize = 2;
-/// How long to wait before asking again whether the scan was interrupted.
-const PATIENCE: Duration = Duration::from_millis(50);
 
 pub(super) struct Slot {
     state: Mutex<State>,

@@ -24,10 +24,8 @@ use tokio::runtime::{Builder, Runtime};
 use super::connector::Connector;
 use super::failure::{explain, not_usable};
 use super::url::{Kind, Url};
-use crate::pool::{Check, elsewhere, lock};
+use crate::pool::{Check, Home, PATIENCE, lock};
 
-/// How long to wait before asking whether to go on waiting.
-pub(super) const PATIENCE: Duration = Duration::from_millis(50);
 /// How long the search for credentials may take: where there are none, the crate asks for the instance's own again and again.
 const SEARCH: Duration = Duration::from_secs(10);
 /// How long a server may be silent before a request is tried again.
@@ -42,7 +40,7 @@ const THREADS: usize = 2;
 pub(super) type Store = Arc<dyn ObjectStore>;
 
 pub(super) struct Client {
-    process: u32,
+    home: Home,
     runtime: Runtime,
     /// By bucket and environment.
     stores: Mutex<HashMap<(String, u64), Store>>,
@@ -54,7 +52,6 @@ static CLIENT: Mutex<Option<&'static Client>> = Mutex::new(None);
 
 /// The client of this process.
 pub(super) fn client() -> io::Result<&'static Client> {
-    let process = std::process::id();
     // Held by another thread while it makes one, or, in a child that was forked in that moment, for ever.
     for _ in 0..40 {
         let mut client = match CLIENT.try_lock() {
@@ -65,16 +62,16 @@ pub(super) fn client() -> io::Result<&'static Client> {
                 continue;
             }
         };
-        if let Some(client) = client.filter(|client| client.process == process) {
+        if let Some(client) = client.filter(|client| client.is_alive()) {
             return Ok(client);
         }
-        return Ok(client.insert(Client::leaked(process)?));
+        return Ok(client.insert(Client::leaked()?));
     }
-    Client::leaked(process)
+    Client::leaked()
 }
 
 impl Client {
-    fn leaked(process: u32) -> io::Result<&'static Self> {
+    fn leaked() -> io::Result<&'static Self> {
         // Who embeds this library may have chosen already.
         drop(rustls::crypto::ring::default_provider().install_default());
         let runtime = Builder::new_multi_thread()
@@ -84,7 +81,7 @@ impl Client {
             .enable_all()
             .build()?;
         let (stores, http) = Default::default();
-        Ok(Box::leak(Box::new(Self { process, runtime, stores, http })))
+        Ok(Box::leak(Box::new(Self { home: Home::here(), runtime, stores, http })))
     }
 
     /// The connections of all plain HTTP URLs.
@@ -107,12 +104,12 @@ impl Client {
 
     /// True in the process that made it.
     pub(super) fn is_alive(&self) -> bool {
-        self.process == std::process::id()
+        self.home.is_here()
     }
 
     /// Fails in a child that was forked: nobody would do what it asks for.
     pub(super) fn check(&self) -> io::Result<()> {
-        if self.is_alive() { Ok(()) } else { Err(elsewhere()) }
+        self.home.check_io()
     }
 
     pub(super) fn spawn(

@@ -14,11 +14,11 @@ use object_store::path::Path;
 use object_store::{GetOptions, GetRange, GetResult, ObjectMeta};
 use tokio::task::AbortHandle;
 
-use super::client::{Client, PATIENCE, Store, client};
+use super::client::{Client, Store, client};
 use super::failure::{explain, is_changed, is_unsatisfiable};
 use super::pieces::{PIECE, Pieces};
 use super::url::{Kind, Url};
-use crate::pool::{Check, lock};
+use crate::pool::{Check, PATIENCE, lock};
 
 /// How often a range is asked for again whose bytes ended too early, beyond what the crate does.
 const TRIES: u32 = 4;

@@ -9,8 +9,7 @@ use std::sync::{Condvar, Mutex, PoisonError};
 
 use bytes::Bytes;
 
-use super::client::PATIENCE;
-use crate::pool::lock;
+use crate::pool::{PATIENCE, lock};
 
 /// How much of an object is asked for at once.
 pub(super) const PIECE: u64 = super::FIRST;

@@ -13,10 +13,10 @@ use object_store::path::Path;
 use object_store::{GetOptions, MultipartUpload, ObjectStoreExt, PutMode, PutMultipartOptions, PutOptions};
 use tokio::task::AbortHandle;
 
-use super::client::{Client, PATIENCE, Store, client};
+use super::client::{Client, Store, client};
 use super::failure::explain;
 use super::url::{Kind, Url};
-use crate::pool::Check;
+use crate::pool::{Check, PATIENCE};
 
 /// Bytes of a part. Stores ask for 5 MiB at the least and for 10,000 parts at the most.
 const PART: usize = 8 << 20;
