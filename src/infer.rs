@@ -6,6 +6,7 @@
 
 mod candidates;
 mod contradicted;
+mod rows;
 mod sample;
 mod trial;
 mod walk;
@@ -74,6 +75,10 @@ impl Start {
 
 /// What the inputs hold.
 pub(crate) fn infer(inputs: &[Input], options: &ReadOptions) -> Result<Findings> {
+    rows::told_by_rows(found_in(inputs, options)?, inputs, options)
+}
+
+fn found_in(inputs: &[Input], options: &ReadOptions) -> Result<Findings> {
     let (found, is_confirmed) = decide(inputs, options)?;
     let mut findings = found?;
     if options.framing != Framing::Auto || is_confirmed {
@@ -244,7 +249,11 @@ fn begins_with(sample: &Sample, start: Start) -> bool {
     let head = |at: usize| Head::read(bytes.get(at..).unwrap_or_default());
     match (head(0), head(start.offset)) {
         (Ok((_, size)), Ok((record, _))) if sample.input == start.input => {
-            head(size).is_ok_and(|(first, _)| first == record)
+            // Maps may have more fields or fewer.
+            head(size).is_ok_and(|(first, _)| match (first, record) {
+                (Head::Map(_), Head::Map(_)) => true,
+                _ => first == record,
+            })
         }
         _ => false,
     }

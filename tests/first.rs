@@ -557,3 +557,53 @@ fn an_array_behind_a_line_of_text_is_no_record_of_thousands_of_columns() {
     let wide = Source::new(vec![input(array_of(&(0..500).map(map).collect::<Vec<_>>()))], options).unwrap();
     assert_eq!((wide.schema().fields().len(), counts(&wide)), (1000, (1, 0)));
 }
+
+/// A record with a field that every third one has, and another that every fifth has.
+fn with_optional(number: usize) -> Vec<u8> {
+    let (has_text, has_tags) = (number % 3 == 2, number % 5 == 4);
+    let fields = 2 + u8::from(has_text) + u8::from(has_tags);
+    let id = (number as u32).to_be_bytes();
+    let mut record =
+        [&[0x80 | fields, 0xa2, b'i', b'd', 0xce][..], &id, b"\xa6vector", &bytes(number)].concat();
+    if has_text {
+        record.extend(b"\xa4text\xa5lorem");
+    }
+    if has_tags {
+        record.extend(b"\xa4tags\x92\xa1a\xa1b");
+    }
+    record
+}
+
+#[test]
+fn damage_in_the_first_records_hides_no_field_of_those_behind() {
+    let mut rng = Rng::with_seed(11);
+    let mut bad = Vec::new();
+    for (framing, count) in [(Framing::Sequence, 20), (Framing::Sequence, COUNT), (Framing::Array, COUNT)] {
+        let head = head(framing);
+        let records: Vec<_> = (0..count).map(with_optional).collect();
+        let end = head.len() + records[..2].concat().len();
+        for trial in 0..150 {
+            let mut damaged = [head.clone(), records.concat()].concat();
+            let place = rng.usize(head.len() + 4..end);
+            let junk: Vec<u8> = (0..rng.usize(1..200)).map(|_| rng.u8(..)).collect();
+            match trial % 5 {
+                0 => damaged[place] ^= 1 << rng.u32(0..8),
+                1 => drop(damaged.splice(place..place, vec![0; junk.len()])),
+                2 => drop(damaged.splice(place..place, junk)),
+                3 => drop(damaged.drain(place..place + junk.len().min(8))),
+                // A writer that was killed, and began again.
+                _ => drop(damaged.splice(place..place, [&head[..], &records.concat()].concat())),
+            }
+
+            let source = Source::new(vec![input(damaged)], options()).unwrap();
+            let names = names(&source);
+            let (rows, rejects) = counts(&source);
+            let has_all =
+                ["id", "vector", "text", "tags"].iter().all(|name| names.iter().any(|known| known == name));
+            if !has_all || rows + 3 < count {
+                bad.push(format!("{framing:?} of {count}, trial {trial}, byte {place}: {rows} rows, {rejects} rejects, {names:?}"));
+            }
+        }
+    }
+    assert!(bad.is_empty(), "{}: {bad:#?}", bad.len());
+}

@@ -305,7 +305,7 @@ impl<'a> Places<'a> {
     fn pass(&mut self, place: usize) {
         self.at = place;
         while let Some(end) = self.end(self.at) {
-            let is_alike = self.bytes.get(end) == Some(&self.bytes[place]) && self.is_as_long(place, end);
+            let is_alike = self.begin_alike(place, end) && self.is_as_long(place, end);
             self.at = end;
             if !is_alike {
                 return;
@@ -330,10 +330,18 @@ impl<'a> Places<'a> {
         next.is_some()
     }
 
+    /// True for objects of one first byte, and for maps: optional fields make them differ.
+    fn begin_alike(&self, one: usize, other: usize) -> bool {
+        match (self.bytes.get(one), self.bytes.get(other)) {
+            (Some(0x80..=0x8f | 0xde | 0xdf), Some(0x80..=0x8f | 0xde | 0xdf)) => true,
+            (one, other) => one.is_some() && one == other,
+        }
+    }
+
     fn is_followed(&mut self, place: usize) -> bool {
         let mut at = place;
         (1..ALIKE).all(|_| match self.end(at) {
-            Some(end) if self.bytes.get(end) == Some(&self.bytes[place]) => {
+            Some(end) if self.begin_alike(place, end) => {
                 at = end;
                 true
             }

@@ -21,6 +21,9 @@ pub(crate) struct Findings {
     /// Records may have others like them in their values.
     #[serde(default)]
     pub(crate) is_nested: bool,
+    /// So many records told of their fields, where bad ones may have kept others from it.
+    #[serde(skip)]
+    pub(crate) witnesses: Option<u64>,
     /// How framing and layout were found out.
     pub(crate) framing_from: String,
     pub(crate) layout_from: String,
@@ -170,6 +173,7 @@ impl Findings {
             columns: vec![Column::vector(Vec::new(), field)],
             items: 0,
             is_nested: false,
+            witnesses: None,
             framing_from: "as told".to_owned(),
             layout_from: "as told".to_owned(),
         })

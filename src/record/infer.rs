@@ -44,6 +44,9 @@ pub(crate) struct Inference<'a> {
     /// Records may have others in their values, and so many had that were not to have any.
     is_nested: bool,
     swallowed: u64,
+    /// Records that told of their fields, and whether something was no record.
+    witnesses: u64,
+    is_disturbed: bool,
     /// What stood where the first vector should be, for the error message.
     first: Option<(String, Instead)>,
 }
@@ -93,6 +96,8 @@ impl<'a> Inference<'a> {
             items: 0,
             is_nested: false,
             swallowed: 0,
+            witnesses: 0,
+            is_disturbed: false,
             records: 0,
             key: Observed::default(),
             layout: None,
@@ -120,6 +125,11 @@ impl<'a> Inference<'a> {
         self.swallowed >= MANY || self.swallowed * rare > self.records
     }
 
+    /// Records that told of their fields.
+    pub(crate) fn witnesses(&self) -> u64 {
+        self.witnesses
+    }
+
     fn is_done(&self) -> bool {
         let limit = self.options.infer_records;
         self.layout == Some(Layout::Vector) && self.framing != Framing::Map
@@ -137,7 +147,10 @@ impl<'a> Inference<'a> {
                         self.skipper = None;
                     }
                     Skipped::More(bytes) => return Inferred::Consumed(at + bytes, 0),
-                    Skipped::Reserved(_) => return Inferred::Unreadable,
+                    Skipped::Reserved(_) => {
+                        self.is_disturbed = true;
+                        return Inferred::Unreadable;
+                    }
                 }
             }
             if self.is_done() {
@@ -261,6 +274,7 @@ impl<'a> Inference<'a> {
     fn items(&mut self, mut cursor: Cursor<'_>, layout: Layout) -> Result<(), Broken> {
         let swallows = !self.is_nested && swallows_behind(cursor, self.rules.raw)?;
         self.swallowed += u64::from(swallows);
+        self.witnesses += u64::from(!swallows);
         match self.layout {
             // Such a record tells of fields that there are not.
             _ if swallows => {}
@@ -323,6 +337,7 @@ impl<'a> Inference<'a> {
     /// A record that tells nothing.
     fn pass(&mut self, found: &str) {
         self.records += 1;
+        self.is_disturbed = true;
         self.note(found, Instead::Other);
     }
 
@@ -372,6 +387,7 @@ impl<'a> Inference<'a> {
             columns,
             items: self.items,
             is_nested: self.is_nested,
+            witnesses: Some(self.witnesses).filter(|_| self.is_disturbed),
             framing_from: self.framing_from,
             layout_from: if self.layout_from.is_empty() {
                 "no record tells".to_owned()
