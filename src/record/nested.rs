@@ -132,6 +132,9 @@ impl<'a> Passed<'a> {
         if !is_bytes && (head.children() == 0 || self.left != 1) {
             return Held::Nothing;
         }
+        if self.is_next(key, value).unwrap_or(false) {
+            return Held::Swallowed;
+        }
         let Some(mut others) = self.others(key, &value[size..], raw) else { return Held::Nothing };
         if is_bytes {
             return others.find(|other| other.has_own).map_or(Held::Nothing, |_| Held::Packed);
@@ -148,6 +151,28 @@ impl<'a> Passed<'a> {
             }
         }
         Held::Nothing
+    }
+
+    /// Whether the value with a key at this place is the next record: the key says that it is longer than the one that the next record
+    /// has in its place, and so has taken the value for a part of itself.
+    fn is_next(&self, key: usize, value: &[u8]) -> Result<bool, Broken> {
+        let (begin, bytes) = (self.record.at(), self.record.rest());
+        let mut next = Cursor::new(value);
+        if !self.is_map || self.count == 0 || !matches!(next.head()?, Head::Map(_)) {
+            return Ok(false);
+        }
+        for (key, start) in &self.places[..self.count] {
+            if !next.rest().starts_with(&bytes[key - begin..start - begin]) {
+                return Ok(false);
+            }
+            next.skip()?;
+            next.skip()?;
+        }
+        for _ in 0..2 * self.more {
+            next.skip()?;
+        }
+        let (own, others) = (text(&mut Cursor::new(&bytes[key - begin..]))?, text(&mut next)?);
+        Ok(own.len() > others.len() && !others.is_empty() && own.starts_with(others))
     }
 
     /// What begins like the record in some bytes of the value with a key at this place; `None` where nothing does, which is soon seen.
@@ -173,6 +198,14 @@ impl<'a> Passed<'a> {
         let own_key = if self.is_map { own.skip().map(|()| own.since(0)).ok()? } else { &[] };
         let (is_map, more, left) = (self.is_map, self.more, COST * value.len());
         Some(Others { mark: memmem::Finder::new(mark), is_map, fields, more, own_key, value, at: 0, left })
+    }
+}
+
+/// The text at the cursor; empty where there is none.
+fn text<'a>(cursor: &mut Cursor<'a>) -> Result<&'a [u8], Broken> {
+    match cursor.head()? {
+        Head::Str(length) => cursor.take(length as usize),
+        _ => Ok(&[]),
     }
 }
 
@@ -282,15 +315,20 @@ impl Others<'_> {
         Some(is_whole)
     }
 
-    /// True where nothing but such records follow from here to the end of the value.
+    /// True where one begins as far as its mark tells.
+    fn begins(&self, mut cursor: Cursor<'_>) -> bool {
+        (!self.is_map || matches!(cursor.head(), Ok(Head::Map(_))))
+            && cursor.rest().starts_with(self.mark.needle())
+    }
+
+    /// True where nothing but such records, and arrays of them, follow from here to the end of the value.
     fn fill_from(&mut self, start: usize) -> bool {
         let mut cursor = Cursor::new(&self.value[start..]);
         while !cursor.rest().is_empty() {
-            let mut ahead = cursor;
-            if self.is_map && !matches!(ahead.head(), Ok(Head::Map(_)))
-                || !ahead.rest().starts_with(self.mark.needle())
-            {
-                return false;
+            if !self.begins(cursor) {
+                if !matches!(cursor.head(), Ok(Head::Array(_))) || !self.begins(cursor) {
+                    return false;
+                }
             }
             let at = cursor.at();
             if self.left == 0 || cursor.skip().is_err() {
@@ -327,7 +365,7 @@ impl Iterator for Others<'_> {
 enum Place {
     /// Where people put them: the value of a key, or the first item of a list.
     Theirs,
-    /// Where hardly anybody does: behind other items, or behind text that is none.
+    /// Where hardly anybody does: behind other items, in a list of lists, or behind text that is none.
     Odd,
     /// Where nobody does: for a key, or behind a key that is a map or an array.
     AsKey,
@@ -374,9 +412,10 @@ impl Walk {
             self.step(value)?;
         }
         let open = self.open.last().filter(|_| self.at == target)?;
+        let is_in_lists = self.open.iter().rev().take(2).filter(|open| !open.is_map).count() == 2;
         Some(match open {
             _ if open.has_odd_key || open.is_at_key() => Place::AsKey,
-            _ if open.has_odd_text || !open.is_map && open.passed > 0 => Place::Odd,
+            _ if open.has_odd_text || is_in_lists || !open.is_map && open.passed > 0 => Place::Odd,
             _ => Place::Theirs,
         })
     }
