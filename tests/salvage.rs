@@ -1113,3 +1113,63 @@ fn good_records_between_damaged_ones_are_rows() {
         }
     }
 }
+
+/// Records as many write them, of which the last field is short, or holds others.
+const WITH_LAST: [(&str, Shape); 6] = [
+    ("nil", |n| [with_keys(n), b"\xa4note\xc0".to_vec()].concat()),
+    ("number", |n| [with_keys(n), b"\xa4page".to_vec(), vec![(n % 100) as u8]].concat()),
+    ("map", |n| {
+        [with_keys(n), b"\xa4meta\x82\xa1p".to_vec(), vec![(n % 100) as u8], b"\xa3src\xa2ab".to_vec()]
+            .concat()
+    }),
+    ("page", |n| {
+        [with_keys(n), b"\xa4meta\x82\xa3src\xa2ab\xa4page".to_vec(), vec![(n % 100) as u8]].concat()
+    }),
+    ("vector first", |n| {
+        [&[0x83, 0xa1, b'e'][..], &bare(n), b"\xa2id", &[(n % 100) as u8], b"\xa4text\xa7lorem i"].concat()
+    }),
+    ("label", |n| [&[0x82, 0xa1, b'e'][..], &bare(n), b"\xa5label", &[(n % 100) as u8]].concat()),
+];
+
+/// A bit in a head or key of a field makes lengths say too much in many ways; what they claim is a record, or an array of records.
+#[test]
+fn a_flipped_bit_in_fields_loses_no_other_record_in_silence() {
+    let count = 80;
+    let mut bad = Vec::new();
+    for (name, make) in WITH_LAST {
+        for is_array in [false, true] {
+            let (mut bytes, mut starts) = (Vec::new(), Vec::new());
+            for number in 0..count {
+                if is_array && number % 20 == 0 {
+                    bytes.extend([0xdc, 0, 20]);
+                }
+                starts.push(bytes.len());
+                bytes.extend(make(number));
+            }
+            // The last of an array is in front of another one.
+            let (start, length) = (starts[39], make(39).len());
+            let vector = bytes[start..]
+                .windows(DIM * 4)
+                .position(|bytes| *bytes == bare(39)[bare(39).len() - DIM * 4..])
+                .unwrap();
+            for at in (0..vector).chain(vector + DIM * 4..length) {
+                for bit in 0..8 {
+                    let mut bytes = bytes.clone();
+                    bytes[start + at] ^= 1 << bit;
+                    let options = options(OnError::Skip).with_threads(1).with_columns(["e"]);
+                    let Ok(source) = Source::new(vec![Input::bytes("records", bytes)], options) else {
+                        continue;
+                    };
+                    let found = drain(source.reader().unwrap());
+                    if found.rows.len() < count && found.notes.is_empty() {
+                        bad.push(format!(
+                            "{name}, array {is_array}, byte {at}, bit {bit}: {} rows",
+                            found.rows.len()
+                        ));
+                    }
+                }
+            }
+        }
+    }
+    assert!(bad.is_empty(), "{}: {bad:#?}", bad.len());
+}

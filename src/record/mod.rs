@@ -5,6 +5,7 @@ mod framing;
 mod infer;
 mod nested;
 mod observe;
+mod shifted;
 mod swallowed;
 
 use std::sync::Arc;

@@ -3,6 +3,7 @@
 
 use memchr::memmem;
 
+use super::shifted::has_taken_next;
 use super::swallowed::are_alike;
 use crate::msgpack::{Broken, Cursor, Head};
 use crate::vector::RawDtype;
@@ -132,12 +133,13 @@ impl<'a> Passed<'a> {
         if !is_bytes && (head.children() == 0 || self.left != 1) {
             return Held::Nothing;
         }
-        if self.is_next(key, value).unwrap_or(false) {
-            return Held::Swallowed;
-        }
+        let (record, is_map) = (self.record, self.is_map);
         let Some(mut others) = self.others(key, &value[size..], raw) else { return Held::Nothing };
         if is_bytes {
             return others.find(|other| other.has_own).map_or(Held::Nothing, |_| Held::Packed);
+        }
+        if is_map && has_taken_next(record, value).unwrap_or(false) {
+            return Held::Swallowed;
         }
         let mut walk = Walk::new(head, size);
         while let Some(Other { at, has_own }) = others.next() {
@@ -151,28 +153,6 @@ impl<'a> Passed<'a> {
             }
         }
         Held::Nothing
-    }
-
-    /// Whether the value with a key at this place is the next record: the key says that it is longer than the one that the next record
-    /// has in its place, and so has taken the value for a part of itself.
-    fn is_next(&self, key: usize, value: &[u8]) -> Result<bool, Broken> {
-        let (begin, bytes) = (self.record.at(), self.record.rest());
-        let mut next = Cursor::new(value);
-        if !self.is_map || self.count == 0 || !matches!(next.head()?, Head::Map(_)) {
-            return Ok(false);
-        }
-        for (key, start) in &self.places[..self.count] {
-            if !next.rest().starts_with(&bytes[key - begin..start - begin]) {
-                return Ok(false);
-            }
-            next.skip()?;
-            next.skip()?;
-        }
-        for _ in 0..2 * self.more {
-            next.skip()?;
-        }
-        let (own, others) = (text(&mut Cursor::new(&bytes[key - begin..]))?, text(&mut next)?);
-        Ok(own.len() > others.len() && !others.is_empty() && own.starts_with(others))
     }
 
     /// What begins like the record in some bytes of the value with a key at this place; `None` where nothing does, which is soon seen.
@@ -198,14 +178,6 @@ impl<'a> Passed<'a> {
         let own_key = if self.is_map { own.skip().map(|()| own.since(0)).ok()? } else { &[] };
         let (is_map, more, left) = (self.is_map, self.more, COST * value.len());
         Some(Others { mark: memmem::Finder::new(mark), is_map, fields, more, own_key, value, at: 0, left })
-    }
-}
-
-/// The text at the cursor; empty where there is none.
-fn text<'a>(cursor: &mut Cursor<'a>) -> Result<&'a [u8], Broken> {
-    match cursor.head()? {
-        Head::Str(length) => cursor.take(length as usize),
-        _ => Ok(&[]),
     }
 }
 
