@@ -4,6 +4,7 @@
 //! what was found. If most of it can be, that is all. Otherwise inference begins at other places as well, and what can be decoded best
 //! wins.
 
+mod arrays;
 mod candidates;
 mod contradicted;
 mod rows;
@@ -144,7 +145,11 @@ fn decide(inputs: &[Input], options: &ReadOptions) -> Result<(Result<Findings>, 
         }
         Err(_) => best.tally.is_convincing(),
     };
-    let Some(best) = best.filter(is_better) else { return Ok((found, false)) };
+    let best = best.filter(is_better);
+    // What was found may be what is left of an array, in front of others.
+    let chosen = best.as_ref().map(|best| &best.findings).or(found.as_ref().ok());
+    let array = chosen.and_then(|chosen| arrays::better(chosen, &samples, inputs.len(), options));
+    let Some(best) = array.or(best) else { return Ok((found, false)) };
     // From there on, the same as it would have been from the first byte.
     let (whole, _) = infer_from(best.start, inputs, options)?;
     let is_as_good = |whole: &Findings| {
@@ -172,6 +177,9 @@ fn is_confirmed(
     let mut is_single = false;
     // And what comes first may be the end of one, before others.
     let mut is_bad = false;
+    // Then what was read of it is not enough.
+    let mut is_left = false;
+    let mut first_rows = None;
     while let Some((input, mut start)) = samples.begin()? {
         let mut trial =
             if is_wide { Trial::careful(&plan, input.name())? } else { Trial::new(&plan, input.name())? };
@@ -194,9 +202,19 @@ fn is_confirmed(
                 samples.take_all()?;
                 return Ok(false);
             }
-            is_bad |= !is_told && samples.is_first() && trial.begins_badly();
+            is_bad |= !is_told && samples.is_first() && trial.begins_badly(ended);
             // The first record may as well be an array of records.
-            is_doubtful |= is_bad && is_array(bytes);
+            is_doubtful |= is_bad && samples.is_first() && is_array(bytes);
+            if is_bad
+                && is_last
+                && findings.framing == Framing::Sequence
+                && arrays::behind_others(&plan, bytes, &trial, first_rows).is_some()
+            {
+                let sample = samples.take(start)?;
+                *tally = tally.and(trial.finish(sample)?);
+                samples.take_all()?;
+                return Ok(false);
+            }
             if is_bad && is_last && has_array_of_records(findings, bytes, options) {
                 samples.take(start)?;
                 samples.take_all()?;
@@ -213,11 +231,15 @@ fn is_confirmed(
         let more = trial.finish(sample)?;
         is_single &= more.rows <= 1;
         *tally = tally.and(more);
-        if (tally.is_most() || tally.is_kind()) && !is_doubtful && !is_single {
+        first_rows = first_rows.or(Some(more.rows));
+        is_left |= (tally.is_most() || tally.is_kind()) && !is_doubtful && !is_single;
+        if is_left
+            && (!is_bad || findings.framing != Framing::Sequence || samples.count() >= arrays::LOOKED_AT)
+        {
             return Ok(true);
         }
     }
-    Ok(tally.is_all() && !is_single)
+    Ok(is_left || tally.is_all() && !is_single)
 }
 
 fn is_array(bytes: &[u8]) -> bool {

@@ -607,3 +607,73 @@ fn damage_in_the_first_records_hides_no_field_of_those_behind() {
     }
     assert!(bad.is_empty(), "{}: {bad:#?}", bad.len());
 }
+
+/// How many rows are not there, of so many records that all are different.
+fn missing(inputs: Vec<Input>, count: usize, what: &str) -> usize {
+    let source = Source::new(inputs.clone(), options()).map(|_| ());
+    assert!(source.is_ok(), "{what}: {source:?}");
+    let rows: std::collections::HashSet<Row> = found(inputs, options()).rows.into_iter().collect();
+    all(0..count).iter().filter(|row| !rows.contains(*row)).count()
+}
+
+/// What damage may do to the start of an input: each bit of its first byte, and what somebody may write in front of it.
+fn damaged_starts(good: &[u8]) -> Vec<(String, Vec<u8>)> {
+    let flip = |bit: usize| (format!("bit {bit}"), [&[good[0] ^ (1 << bit)], &good[1..]].concat());
+    let in_front = |front: &[u8]| [front, good].concat();
+    let rest = good.get(512..).unwrap_or_default();
+    (0..8)
+        .map(flip)
+        .chain([
+            ("a byte order mark".to_owned(), in_front(b"\xef\xbb\xbf")),
+            ("a comment".to_owned(), in_front(b"# vectors v1\n")),
+            ("zeros".to_owned(), [&[0; 512], rest].concat()),
+        ])
+        .collect()
+}
+
+#[test]
+fn damage_at_the_start_of_the_first_of_many_files_of_one_array_each_costs_that_one() {
+    let mut bad = Vec::new();
+    for (name, shape) in SHAPES {
+        for (files, many) in [(3, 20), (12, 30), (40, 3)] {
+            // Three vectors may as well be one record.
+            if many == 3 && name == "bytes" {
+                continue;
+            }
+            let array =
+                |file: usize| array_of(&(file * many..(file + 1) * many).map(shape).collect::<Vec<_>>());
+            let rest: Vec<Input> = (1..files).map(|file| input(array(file))).collect();
+            for (kind, first) in damaged_starts(&array(0)) {
+                let what = format!("{name}, {files} arrays of {many}, {kind}");
+                let inputs = [vec![input(first)], rest.clone()].concat();
+                let missing = missing(inputs, files * many, &what);
+                if missing > many {
+                    bad.push(format!("{what}: {missing} rows lost"));
+                }
+            }
+        }
+    }
+    assert!(bad.is_empty(), "{}: {bad:#?}", bad.len());
+}
+
+/// The second one begins among the bytes that are looked at, and does not end there.
+#[test]
+fn damage_at_the_start_of_the_first_of_several_long_arrays_costs_that_one() {
+    let mut bad = Vec::new();
+    for (name, shape) in [("bytes", bytes as Shape), ("positional", positional), ("map", map)] {
+        let many = (160 << 10) / shape(0).len();
+        let array =
+            |first: usize| array_of(&(first * many..(first + 1) * many).map(shape).collect::<Vec<_>>());
+        let good = [array(0), array(1), array(2)].concat();
+        for (kind, bytes) in damaged_starts(&good) {
+            let what = format!("{name}, {kind}");
+            // A map, or an extension, reaches into the first records, or over all that are looked at.
+            let is_lost = matches!(&*kind, "bit 1" | "bit 2" | "a byte order mark" | "zeros");
+            let missing = missing(vec![input(bytes)], 3 * many, &what);
+            if missing > many && !is_lost {
+                bad.push(format!("{what}: {missing} rows of {} lost", 3 * many));
+            }
+        }
+    }
+    assert!(bad.is_empty(), "{}: {bad:#?}", bad.len());
+}

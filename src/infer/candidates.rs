@@ -69,6 +69,13 @@ impl<'a> Candidates<'a> {
         }
     }
 
+    /// The guess that begins at one place.
+    pub(super) fn at(mut self, start: Start) -> Option<Candidate> {
+        let sample = self.samples.iter().find(|sample| sample.input == start.input)?;
+        self.attempt(sample, start);
+        self.best
+    }
+
     /// The guess by which the samples can be decoded best: most of their bytes are rows. The first of several.
     pub(super) fn best(mut self, asking: &mut Asking<'_>) -> io::Result<Option<Candidate>> {
         for sample in self.samples {

@@ -79,6 +79,11 @@ impl<'a> Samples<'a> {
         self.taken.is_empty()
     }
 
+    /// How many samples were taken.
+    pub(super) fn count(&self) -> usize {
+        self.taken.len()
+    }
+
     /// Takes a sample of the input that was begun last.
     pub(super) fn take(&mut self, mut beginning: Beginning<'_>) -> Result<&Sample> {
         let input = self.opened - 1;

@@ -146,8 +146,8 @@ pub(super) struct Trial {
     rejects: u64,
     odd: u64,
     odd_bytes: u64,
-    /// Where the first one begins.
-    first_reject: Option<u64>,
+    /// Where the first ones begin.
+    rejected: Vec<u64>,
 }
 
 impl Trial {
@@ -169,7 +169,7 @@ impl Trial {
     }
 
     fn of(decoder: Decoder, plan: &Arc<Plan>) -> Self {
-        Self { plan: plan.clone(), decoder, at: 0, rejects: 0, odd: 0, odd_bytes: 0, first_reject: None }
+        Self { plan: plan.clone(), decoder, at: 0, rejects: 0, odd: 0, odd_bytes: 0, rejected: Vec::new() }
     }
 
     /// Decodes what it can of `bytes`, which are longer every time. A sample is decoded as if it `ended` with its last byte: then
@@ -190,8 +190,10 @@ impl Trial {
 
     fn saw(&mut self, rejects: &Rejects) {
         self.rejects += rejects.count();
-        self.first_reject = self.first_reject.or(rejects.first().map(|reject| reject.offset));
         for reject in rejects.details() {
+            if self.rejected.len() < KEPT {
+                self.rejected.push(reject.offset);
+            }
             let is_odd = self.is_odd(reject);
             self.odd += u64::from(is_odd);
             self.odd_bytes += if is_odd { reject.length } else { 0 };
@@ -213,14 +215,24 @@ impl Trial {
             && self.plan.columns.iter().any(is_of_vector)
     }
 
-    /// True where the first record is no row.
-    pub(super) fn begins_badly(&self) -> bool {
-        self.first_reject == Some(0)
+    /// True where the first record is no row, or there is none in an input that `ended`.
+    pub(super) fn begins_badly(&self, ended: bool) -> bool {
+        self.rejected.first() == Some(&0) || ended && self.decoder.good_so_far().records == 0
     }
 
     /// True where a reject begins before `offset`.
     pub(super) fn has_reject_before(&self, offset: u64) -> bool {
-        self.first_reject.is_some_and(|first| first < offset)
+        self.rejected.first().is_some_and(|&first| first < offset)
+    }
+
+    /// Where the first rejects begin.
+    pub(super) fn rejected(&self) -> impl Iterator<Item = usize> + '_ {
+        self.rejected.iter().filter_map(|&at| usize::try_from(at).ok())
+    }
+
+    /// How many bytes were decoded.
+    pub(super) fn taken(&self) -> usize {
+        self.at
     }
 
     /// True where the head of an array was read.

@@ -297,10 +297,11 @@ impl Others<'_> {
     fn fill_from(&mut self, start: usize) -> bool {
         let mut cursor = Cursor::new(&self.value[start..]);
         while !cursor.rest().is_empty() {
-            if !self.begins(cursor) {
-                if !matches!(cursor.head(), Ok(Head::Array(_))) || !self.begins(cursor) {
-                    return false;
-                }
+            // Or the head of an array of them.
+            let is_one =
+                self.begins(cursor) || matches!(cursor.head(), Ok(Head::Array(_))) && self.begins(cursor);
+            if !is_one {
+                return false;
             }
             let at = cursor.at();
             if self.left == 0 || cursor.skip().is_err() {
