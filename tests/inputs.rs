@@ -471,6 +471,31 @@ fn compressed(bytes: &[u8]) -> [Vec<u8>; 3] {
 }
 
 #[test]
+fn damage_at_the_start_of_the_only_compressed_input_is_named() {
+    for bytes in compressed(&records(5000, 16)) {
+        let mut damaged = bytes.clone();
+        damaged[12..].fill(0xff);
+        for bytes in [damaged, bytes[..16].to_vec()] {
+            let pieces = Pieces { bytes: bytes.clone().into(), sizes: vec![7] };
+            for input in [Input::bytes("ha\tlf", bytes), Input::stream("ha\tlf", pieces)] {
+                let told = |on_error| {
+                    let options = ReadOptions::new().with_on_error(on_error);
+                    let source = Source::new(vec![input.clone()], options);
+                    source.and_then(|source| source.count_rows()).unwrap_err().to_string()
+                };
+                let raised = told(OnError::Raise);
+                let (_, reason) = raised.split_once(": ").unwrap();
+                for on_error in [OnError::Skip, OnError::Null] {
+                    let error = told(on_error);
+                    assert!(error.contains("no record that can be read"), "{error}");
+                    assert!(error.ends_with(&format!("; ha\\tlf: {reason}")), "{error}: not {reason}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn compressed_inputs_of_every_kind_are_read_as_what_is_in_them() {
     let directory = tempfile::tempdir().unwrap();
     let plain = records(5000, 16);
