@@ -179,10 +179,11 @@ def write_numpy():
     def fixture(file, how, read=None, refused=None):
         write(f"numpy-{file}.msgpack", "numpy", how, read, refused)
 
-    for dtype in ["<f2", "<f4", ">f4", ">f8", "i1", "u1"]:
+    for dtype in ["<f2", "<f4", ">f4", "i1", "u1"]:
         name = dtype.replace("<", "").replace(">", "big-")
         fixture(f"npy-{name}", f"stream(packb(), map(npy, numbers({dtype!r})))")
     fixture("npy-f8", "stream(packb(), map(npy, wide))")
+    fixture("npy-big-f8", "stream(packb(), map(npy, wide.astype('>f8')))")
     fixture("npy-version-2", "stream(packb(), [npy(row, (2, 0)) for row in rows])")
     fixture("npy-version-3", "stream(packb(), [npy(row, (3, 0)) for row in rows])")
     fixture("npy-raw", "stream(packb(use_bin_type=False), map(npy, rows))")
