@@ -307,6 +307,7 @@ fn look<'a>(
     let raise = options.on_error == OnError::Raise;
     for (index, input) in inputs.iter().enumerate().skip(start.input) {
         let offset = if index == start.input { start.offset } else { 0 };
+        inference.begin(input.name());
         // A stream, with what was read of it before, or anything else.
         let opened = match input.take_back() {
             Some((read, stream)) => Err((read, stream)),
@@ -361,7 +362,10 @@ fn infer_blocks(
             Inferred::Consumed(0, _) if ended => {
                 return match blocks.take_damage() {
                     Some(damage) if raise => Err(damage),
-                    _ => Ok(Some(length as u64)),
+                    damage => {
+                        damage.iter().for_each(|damage| inference.saw_damage(damage));
+                        Ok(Some(length as u64))
+                    }
                 };
             }
             Inferred::Consumed(taken, more) => {
@@ -406,7 +410,10 @@ fn infer_stream(
             match more {
                 Ok(0) => ended = true,
                 // The scan will come to it as well.
-                Err(error) if !raise && Damaged::of(&error).is_some() => ended = true,
+                Err(error) if !raise && Damaged::of(&error).is_some() => {
+                    inference.saw_damage(&error);
+                    ended = true;
+                }
                 Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
                 _ => {}
             }

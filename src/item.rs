@@ -7,7 +7,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::options::ReadOptions;
 use crate::record::{Plan, VECTOR};
 use crate::reject::{Reject, RejectKind};
-use crate::vector::encoding::Elements;
+use crate::vector::encoding::{Elements, is_npy};
 use crate::vector::{Converter, Dtype, Format, RawDtype, VectorBuilder};
 
 /// Puts vectors into record batches.
@@ -107,10 +107,14 @@ pub(crate) fn too_many(rows: u64) -> Error {
 
 fn check_length(number: u64, dim: usize, raw: RawDtype, elements: &[u8]) -> Result<()> {
     let expected = dim * raw.size();
-    if elements.len() == expected {
+    if elements.len() == expected && !is_npy(elements) {
         return Ok(());
     }
     let expected = format!("{expected} bytes ({dim} x {raw})");
+    if is_npy(elements) {
+        let found = "a .npy file: load it with `numpy.load`".to_owned();
+        return Err(reject(number, RejectKind::Unsupported, elements, expected, found));
+    }
     Err(reject(number, RejectKind::Dimension, elements, expected, format!("{} bytes", elements.len())))
 }
 

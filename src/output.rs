@@ -80,17 +80,7 @@ impl Target {
             Existing::File(permissions) => Some(permissions),
             Existing::Nothing => None,
         };
-        let path = match path.is_symlink() {
-            true => fs::canonicalize(path).map_err(|error| self::error(path, error))?,
-            false => path.to_owned(),
-        };
-        let file = aside(&path, permissions).map_err(|error| match error.kind() {
-            // It is the directory that refuses.
-            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-                self::error(directory(&path), error)
-            }
-            _ => self::error(&path, error),
-        })?;
+        let (path, file) = begin_aside(path, permissions)?;
         let held = file.as_file().clone();
         let place = Place::Aside(Kept::new(Some(file)), held);
         Ok(Self { path, place, overwrite, interrupt, home: Home::here() })
@@ -270,6 +260,22 @@ pub(crate) fn error(path: &Path, error: io::Error) -> Error {
     }
 }
 
+/// Where `path` leads to, and a new temporary file beside that.
+fn begin_aside(path: &Path, permissions: Option<Permissions>) -> Result<(PathBuf, NamedTempFile<Arc<Held>>)> {
+    let path = match path.is_symlink() {
+        true => fs::canonicalize(path).map_err(|error| self::error(path, error))?,
+        false => path.to_owned(),
+    };
+    let file = aside(&path, permissions).map_err(|error| match error.kind() {
+        // It is the directory that refuses.
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            self::error(directory(&path), error)
+        }
+        _ => self::error(&path, error),
+    })?;
+    Ok((path, file))
+}
+
 /// A new temporary file for `path`.
 fn aside(path: &Path, permissions: Option<Permissions>) -> io::Result<NamedTempFile<Arc<Held>>> {
     let name = path.file_name().ok_or(io::ErrorKind::IsADirectory)?;
@@ -352,6 +358,18 @@ pub(crate) fn check_target(path: &Path, overwrite: bool, interrupt: Option<&Inte
         None => check(path, overwrite).map(drop),
     };
     checked.map_err(|error| self::error(path, error))
+}
+
+/// The same for a target that is written when all work is done: its directory must take a file now.
+pub(crate) fn check_late_target(path: &Path, overwrite: bool) -> Result<()> {
+    if as_url(path).is_some() {
+        return check_target(path, overwrite, None);
+    }
+    match check(path, overwrite).map_err(|error| self::error(path, error))? {
+        // A reader need not be there yet.
+        Existing::Direct => Ok(()),
+        Existing::File(_) | Existing::Nothing => begin_aside(path, None).map(drop),
+    }
 }
 
 /// The system's own error, out of one that names the temporary file.

@@ -308,6 +308,12 @@ fn rejects_are_written_to_a_file_whether_the_work_is_done_or_fails() {
             assert!(ended.stderr.contains("rejects: "), "{}", ended.stderr);
         }
         fs::remove_file(directory.path().join(arguments[3])).unwrap();
+
+        // Where it cannot be, nothing is begun. That some records are bad would come first.
+        let raised = [arguments[0], "broken.msgpack", "-o", arguments[3], "--rejects", "missing/bad.jsonl"];
+        let ended = run(&directory, &raised).expect(1);
+        assert!(ended.stderr.contains("missing/bad.jsonl: No such file"), "{}", ended.stderr);
+        assert_eq!(names(directory.path()), ["broken.msgpack", "good.msgpack"]);
     }
 }
 

@@ -497,6 +497,11 @@ fn a_directory_that_cannot_be_written_to_is_named() {
             return;
         }
     }
+    // Also of the file that is written last, before anything is done.
+    let listing = ["to-parquet", "in", "-o", "out.parquet", "--rejects", "locked/bad.jsonl"];
+    let output = as_nobody(&listing).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+    assert!(text(&output).contains("vecpack: locked: Permission denied"), "{}", text(&output));
     for out in ["locked/file.parquet", "locked/new.parquet", "locked/out/", "locked"] {
         let output = as_nobody(&["to-parquet", "in", "-o", out, "--overwrite"]).unwrap();
         assert_eq!(output.status.code(), Some(1), "{out}: {}", text(&output));

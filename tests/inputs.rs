@@ -68,7 +68,8 @@ fn links_in_a_directory_that_lead_nowhere_or_back_cost_nothing_but_a_missing_inp
     for back in ["loop", "sub/loop", "sub/loop.msgpack", ".loop"] {
         symlink(root, root.join(back)).unwrap();
     }
-    symlink(root.join("a.msgpack"), root.join("sub/z.msgpack")).unwrap();
+    symlink("../../elsewhere.msgpack", root.join("sub/z.msgpack")).unwrap();
+    fs::write(directory.path().join("elsewhere.msgpack"), records(1, 2)).unwrap();
     assert_eq!(names(discover(root).unwrap(), root), ["a.msgpack", "sub/b.msgpack", "sub/z.msgpack"]);
     assert_eq!(Source::scan([root], ReadOptions::new()).unwrap().count_rows().unwrap(), 3);
 
@@ -81,6 +82,72 @@ fn links_in_a_directory_that_lead_nowhere_or_back_cost_nothing_but_a_missing_inp
         assert!(error.to_string().contains(kind), "{error}");
         fs::remove_file(missing).unwrap();
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn links_give_no_file_twice() {
+    use std::os::unix::fs::symlink;
+
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path();
+    let data = &root.join("data");
+    fs::create_dir_all(data.join("x/y")).unwrap();
+    fs::create_dir(root.join("other")).unwrap();
+    for name in ["data/a.msgpack", "data/x/b.msgpack", "other/c.msgpack"] {
+        fs::write(root.join(name), records(1, 2)).unwrap();
+    }
+    let found = |name: &str| names(discover(&root.join(name)).unwrap(), root);
+    let own = ["data/a.msgpack", "data/x/b.msgpack"];
+
+    // Loops: two of them in one directory lead to 2^40 names before the system refuses one.
+    symlink("..", data.join("up")).unwrap();
+    symlink("../../x", data.join("x/y/z")).unwrap();
+    symlink("../../x", data.join("x/y/zz")).unwrap();
+    symlink("../..", data.join("x/back")).unwrap();
+    let all = ["data/a.msgpack", "data/x/b.msgpack", "other/c.msgpack"];
+    for (name, expected) in [
+        ("data", &own[..]),
+        ("data/**/*.msgpack", &own),
+        ("data/../data/**/*.msgpack", &["data/../data/a.msgpack", "data/../data/x/b.msgpack"]),
+        ("da*/**/*.msgpack", &own),
+        ("", &all),
+        ("**/*.msgpack", &all),
+        ("**/x/**/b.*", &own[1..]),
+        ("data/x/y/**/*.msgpack", &[][..]),
+        ("data/x/y/*/*.msgpack", &["data/x/y/z/b.msgpack"]),
+        ("data/up/data/*.msgpack", &["data/up/data/a.msgpack"]),
+    ] {
+        if expected.is_empty() {
+            assert_eq!(io_error(&discover(&root.join(name)).unwrap_err()).kind(), io::ErrorKind::NotFound);
+        } else {
+            assert_eq!(found(name), expected, "{name}");
+        }
+    }
+
+    // Out of the directory, and from there back to what is above it.
+    symlink("../other", data.join("w")).unwrap();
+    symlink("../data", root.join("other/d")).unwrap();
+    symlink("..", root.join("other/e")).unwrap();
+    let with_other = ["data/a.msgpack", "data/w/c.msgpack", "data/x/b.msgpack"];
+    assert_eq!(found("data"), with_other);
+    assert_eq!(found("data/**/*.msgpack"), with_other);
+
+    // Second names of what is there, before and behind it in the order of names.
+    for latest in ["data-0", "a-latest", "latest"] {
+        symlink("data", root.join(latest)).unwrap();
+    }
+    for link in ["data/0.msgpack", "data/z.msgpack"] {
+        symlink("a.msgpack", root.join(link)).unwrap();
+    }
+    assert_eq!(found(""), all);
+    assert_eq!(found("*/*.msgpack"), ["data/a.msgpack", "other/c.msgpack"]);
+    // Asked for by these names, they are there.
+    assert_eq!(found("**/latest/*.msgpack"), ["latest/a.msgpack"]);
+    assert_eq!(found("latest/x"), ["latest/x/b.msgpack"]);
+    assert_eq!(found("data/z*"), ["data/z.msgpack"]);
+    let twice = [data.join("a.msgpack"), data.join("a.msgpack"), data.join("z.msgpack")];
+    assert_eq!(Source::scan(&twice, ReadOptions::new()).unwrap().count_rows().unwrap(), 3);
 }
 
 #[test]
@@ -401,6 +468,31 @@ fn compressed(bytes: &[u8]) -> [Vec<u8>; 3] {
     let mut lz4 = lz4_flex::frame::FrameEncoder::new(Vec::new());
     lz4.write_all(bytes).unwrap();
     [gzip.finish().unwrap(), zstd::encode_all(bytes, 1).unwrap(), lz4.finish().unwrap()]
+}
+
+#[test]
+fn damage_at_the_start_of_the_only_compressed_input_is_named() {
+    for bytes in compressed(&records(5000, 16)) {
+        let mut damaged = bytes.clone();
+        damaged[12..].fill(0xff);
+        for bytes in [damaged, bytes[..16].to_vec()] {
+            let pieces = Pieces { bytes: bytes.clone().into(), sizes: vec![7] };
+            for input in [Input::bytes("ha\tlf", bytes), Input::stream("ha\tlf", pieces)] {
+                let told = |on_error| {
+                    let options = ReadOptions::new().with_on_error(on_error);
+                    let source = Source::new(vec![input.clone()], options);
+                    source.and_then(|source| source.count_rows()).unwrap_err().to_string()
+                };
+                let raised = told(OnError::Raise);
+                let (_, reason) = raised.split_once(": ").unwrap();
+                for on_error in [OnError::Skip, OnError::Null] {
+                    let error = told(on_error);
+                    assert!(error.contains("no record that can be read"), "{error}");
+                    assert!(error.ends_with(&format!("; ha\\tlf: {reason}")), "{error}: not {reason}");
+                }
+            }
+        }
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Damaged files: good rows are kept, what was lost is told, and neither threads nor blocks nor parts change it.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 mod support;
 
@@ -1172,4 +1172,64 @@ fn a_flipped_bit_in_fields_loses_no_other_record_in_silence() {
         }
     }
     assert!(bad.is_empty(), "{}: {bad:#?}", bad.len());
+}
+
+/// A `.npy` file in bytes: 128 bytes of header, and the elements.
+fn npy(number: usize, dim: usize) -> Vec<u8> {
+    let header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({dim},), }}");
+    let data: Vec<u8> = vector(number, dim).iter().flat_map(|x| x.to_le_bytes()).collect();
+    let payload = [b"\x93NUMPY\x01\0v\0", format!("{header:117}\n").as_bytes(), &data].concat();
+    [&[0xc5], &(payload.len() as u16).to_be_bytes()[..], &payload].concat()
+}
+
+#[test]
+fn numpy_files_in_bytes_are_read_as_what_is_in_them_wherever_they_are() {
+    let skip = options(OnError::Skip);
+    // 64 elements take the bytes of a file of 32.
+    for dim in [64, 32] {
+        for at in [0, 1, 7, 400, 799] {
+            for is_file in [false, true] {
+                // One of the other kind among many.
+                let one = |n: usize| if is_file != (n == at) { npy(n, dim) } else { record(&vector(n, dim)) };
+                let all: Vec<_> = (0..800).map(one).collect();
+                let found = scan(&all.concat(), &skip);
+                let expected: Vec<Row> = (0..800).map(|n| row(&vector(n, dim))).collect();
+                assert!(found.rows == expected && found.notes.is_empty(), "{dim}, {at}, {is_file}");
+            }
+        }
+    }
+    // One of the same length and of another dimension.
+    for at in [1, 7, 400, 799] {
+        for is_file in [false, true] {
+            let one = |n: usize| match (is_file, n == at) {
+                (false, false) | (true, true) => record(&vector(n, 64)),
+                _ => npy(n, 32),
+            };
+            let all: Vec<_> = (0..800).map(one).collect();
+            let found = scan(&all.concat(), &skip);
+            let dim = if is_file { 32 } else { 64 };
+            let expected: Vec<Row> = (0..800).filter(|&n| n != at).map(|n| row(&vector(n, dim))).collect();
+            assert!(found.rows == expected, "{at}, {is_file}: {}", found.rows.len());
+            let [Note { record, offset, length: 259, kind: RejectKind::Dimension, .. }] = found.notes[..]
+            else {
+                panic!("{:?}", found.notes)
+            };
+            assert_eq!((record, offset), (at as u64, at as u64 * 259));
+        }
+    }
+}
+
+#[test]
+fn damage_among_numpy_files_costs_the_records_that_it_hits() {
+    let whole: Vec<_> = (0..300).map(|n| npy(n, 32)).collect();
+    let stride = whole[0].len();
+    for (at, byte) in [(1, 0xff), (2, 0x80), (3, 0x00), (0, 0xc1)] {
+        let mut bytes = whole.concat();
+        bytes[100 * stride + at] = byte;
+        let found = scan(&bytes, &options(OnError::Skip));
+        let rows = found.rows.iter().filter(|found| **found != row(&vector(100, 32))).count();
+        assert_eq!((rows, found.rows.len()), (299, 299), "{at}: {:?}", found.notes);
+        assert_eq!(found.notes.len(), 1);
+        assert_eq!(found.notes[0].offset, 100 * stride as u64, "{at}");
+    }
 }

@@ -7,7 +7,7 @@ use crate::msgpack::{Broken, Cursor, Head};
 use crate::options::Framing;
 use crate::record::{Column, Content, Plan, Role, Step};
 use crate::vector::Format;
-use crate::vector::encoding::Elements;
+use crate::vector::encoding::{Elements, is_npy, is_npy_next};
 
 /// Records that must follow one another.
 const CHAIN: usize = 3;
@@ -320,10 +320,11 @@ fn fits(plan: &Plan, head: Head, mut cursor: Cursor<'_>) -> bool {
             };
         }
     };
+    let is_file = matches!(head, Head::Bin(_) | Head::Str(_)) && is_npy_next(cursor).unwrap_or(true);
     // The first item, without which nothing is known.
     let mut inside = || cursor.head().and_then(|_| cursor.head()).ok();
     match head {
-        Head::Bin(bytes) | Head::Str(bytes) => bytes as usize == dim * plan.raw.size(),
+        Head::Bin(bytes) | Head::Str(bytes) => is_file || bytes as usize == dim * plan.raw.size(),
         // In front of the elements, or around them with what they are.
         Head::Array(items) => {
             let items = items as usize;
@@ -361,7 +362,8 @@ fn walked(bytes: &[u8]) -> usize {
 /// is such.
 pub(super) fn has_odd_text(plan: &Plan, record: &[u8]) -> bool {
     let is_vector = |text: &[u8]| {
-        plan.columns.iter().filter_map(Column::dim).any(|dim| text.len() == dim * plan.raw.size())
+        is_npy(text)
+            || plan.columns.iter().filter_map(Column::dim).any(|dim| text.len() == dim * plan.raw.size())
     };
     let mut at = 0;
     while at < record.len() {

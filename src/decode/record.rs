@@ -13,7 +13,7 @@ use crate::options::{Framing, OnError};
 use crate::record::{Content, Held, Passed, Plan, Role, Slots, swallows_another};
 use crate::reject::RejectKind;
 use crate::values::{Failure, is_nil, type_name};
-use crate::vector::encoding::{self, Elements, Encoded, Encoding, Seen, leaves_messagepack};
+use crate::vector::encoding::{self, Elements, Encoded, Encoding, Seen, is_npy_next, leaves_messagepack};
 use crate::vector::{Format, RawDtype, Template};
 
 /// A key of more bytes is text.
@@ -482,6 +482,7 @@ pub(super) fn read_vector<'a>(
     // The length alone tells that such a vector does not fit: it need not be there.
     if let Head::Bin(bytes) | Head::Str(bytes) = head
         && bytes as usize != dim * plan.raw.size()
+        && !is_npy_next(*cursor)?
     {
         if u64::from(bytes) > plan.max_record_bytes {
             cursor.clone().skip()?;

@@ -1,12 +1,11 @@
 //! What a user names becomes a list of inputs.
 
-use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use glob::{MatchOptions, Pattern};
 
-use super::{Check, Input};
+use super::{Check, Input, walk};
 use crate::error::{Error, Result};
 use crate::store::{Kind, Url, list};
 
@@ -104,26 +103,7 @@ fn files(name: &Path) -> Result<Vec<Input>> {
 }
 
 fn directory(root: &Path) -> Result<Vec<PathBuf>> {
-    let hidden = |entry: &walkdir::DirEntry| entry.depth() > 0 && is_hidden(Some(entry.file_name()));
-    let mut paths = Vec::new();
-    for entry in
-        walkdir::WalkDir::new(root).follow_links(true).into_iter().filter_entry(|entry| !hidden(entry))
-    {
-        let entry = match entry {
-            Ok(entry) => entry,
-            Err(error) if is_idle_link(&error) => continue,
-            Err(error) => {
-                let path = error.path().unwrap_or(root).to_owned();
-                return Err(Error::io(
-                    &path,
-                    error.into_io_error().unwrap_or_else(|| io::ErrorKind::Other.into()),
-                ));
-            }
-        };
-        if is_known(entry.path()) && entry.file_type().is_file() {
-            paths.push(entry.into_path());
-        }
-    }
+    let paths = walk::directory(root)?;
     if paths.is_empty() {
         let message = format!(
             "the directory holds no MessagePack file (*.{}); a pattern such as `{}` takes other names",
@@ -132,31 +112,11 @@ fn directory(root: &Path) -> Result<Vec<PathBuf>> {
         );
         return Err(Error::io(root, io::Error::new(io::ErrorKind::NotFound, message)));
     }
-    paths.sort();
     Ok(paths)
 }
 
-/// True for a link that no input is behind: it leads back to a directory it is in, or nowhere, and has not the name of an input.
-fn is_idle_link(error: &walkdir::Error) -> bool {
-    if error.loop_ancestor().is_some() {
-        return true;
-    }
-    let (Some(path), Some(cause)) = (error.path(), error.io_error()) else { return false };
-    #[cfg(unix)]
-    let leads_to_itself = cause.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error());
-    #[cfg(not(unix))]
-    let leads_to_itself = false;
-    let leads_nowhere =
-        leads_to_itself || matches!(cause.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory);
-    path.is_symlink() && leads_nowhere && (is_hidden(path.file_name()) || !is_known(path))
-}
-
-fn is_hidden(name: Option<&OsStr>) -> bool {
-    name.is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
-}
-
 /// True for names with one of the [`EXTENSIONS`], with or without that of a compressed file behind it.
-fn is_known(path: &Path) -> bool {
+pub(super) fn is_known(path: &Path) -> bool {
     let is_one_of = |path: &Path, known: &[&str]| {
         let extension = path.extension().and_then(|extension| extension.to_str());
         extension.is_some_and(|found| known.iter().any(|known| found.eq_ignore_ascii_case(known)))
@@ -167,22 +127,10 @@ fn is_known(path: &Path) -> bool {
 }
 
 fn matches(pattern: &str) -> Result<Vec<PathBuf>> {
-    let found =
-        glob::glob(pattern).map_err(|error| Error::option(format!("{pattern}: not a pattern: {error}")))?;
-    let mut paths = Vec::new();
-    for path in found {
-        let path = path.map_err(|error| {
-            let path = error.path().to_owned();
-            Error::io(&path, error.into())
-        })?;
-        if !path.is_dir() {
-            paths.push(path);
-        }
-    }
+    let paths = walk::matches(pattern)?;
     if paths.is_empty() {
         let error = io::Error::new(io::ErrorKind::NotFound, "no file matches this pattern");
         return Err(Error::io(Path::new(pattern), error));
     }
-    paths.sort();
     Ok(paths)
 }

@@ -7,6 +7,7 @@ mod discover;
 mod feed;
 mod file;
 mod remote;
+mod walk;
 
 use std::ffi::OsStr;
 use std::fs::File;

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::{Report, WriteOptions, write_parquet};
 use crate::error::{Error, ErrorKind, Result};
-use crate::output::{Target, check_target, sweep_beside};
+use crate::output::{Target, check_late_target, sweep_beside};
 use crate::pool::Home;
 use crate::reader::Watch;
 use crate::reject::{Reject, Rejects};
@@ -41,7 +41,8 @@ struct Line<'a> {
 }
 
 impl RejectsFile {
-    /// Refuses a name that does not tell how to write it, one that is written to as well, and a file that must not be replaced.
+    /// Refuses a name that does not tell how to write it, one that is written to as well, a file that must not be replaced, and a directory
+    /// that takes no file.
     pub(crate) fn new(path: &Path, out: &Path, overwrite: bool, sync: bool) -> Result<Self> {
         let extension = path.extension().map(|extension| extension.to_ascii_lowercase());
         let is_parquet = match extension.as_deref().and_then(|extension| extension.to_str()) {
@@ -56,7 +57,7 @@ impl RejectsFile {
             let path = path.display();
             return Err(Error::option(format!("rejects: {path} is what is written to, or in it")));
         }
-        check_target(path, overwrite, None)?;
+        check_late_target(path, overwrite)?;
         Ok(Self { path: path.to_owned(), overwrite, sync, is_parquet, home: Home::here() })
     }
 

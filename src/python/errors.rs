@@ -77,6 +77,8 @@ fn os_error(py: Python<'_>, path: Option<PathBuf>, source: std::io::Error) -> Py
         (Some(number), Some(path)) => match path.to_str().filter(|name| Url::parse(name).is_some()) {
             // A URL is no path: as one it would lose a slash.
             Some(url) => PyOSError::new_err((number, text, url.to_owned())),
+            // A `Path` of nothing would be the current directory.
+            None if path.as_os_str().is_empty() => PyOSError::new_err((number, text, "")),
             None => PyOSError::new_err((number, text, path)),
         },
         (_, Some(path)) => PyOSError::new_err(format!("{}: {text}", path.display())),

@@ -69,6 +69,13 @@ fn one(object: &Bound<'_, PyAny>) -> PyResult<Option<Vec<Input>>> {
         return PyFile::new(object).map(|(name, file)| Some(vec![Input::stream(&name, file)]));
     }
     if let Ok(buffer) = PyUntypedBuffer::get(object) {
+        // Its bytes would be addresses. Between colons are names of fields.
+        let format = buffer.format().to_string_lossy();
+        if format.split(':').step_by(2).any(|types| types.contains('O')) {
+            return Err(PyTypeError::new_err(
+                "an array of Python objects holds no bytes to read: pass a list of inputs",
+            ));
+        }
         // Anything else may be written to while the interpreter is not held: a copy.
         let copy = if buffer.is_c_contiguous() {
             with_bytes(object.py(), &buffer, <[u8]>::to_vec)?

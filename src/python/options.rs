@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arrow::datatypes::{Field, Schema};
 use pyo3::exceptions::{PyOverflowError, PyTypeError};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString};
+use pyo3::types::{PyBool, PyDict, PyInt, PyString};
 
 use super::errors::to_python;
 use super::inputs::PyPath;
@@ -89,33 +89,39 @@ fn fail_after(value: &Bound<'_, PyAny>) -> PyResult<FailAfter> {
     if value.is_instance_of::<PyString>() {
         return parse("fail_after", value);
     }
-    let message = "fail_after must be a number of records, or a share as '1%'";
+    let wrong = || PyTypeError::new_err("fail_after must be a number of records, or a share as '1%'");
+    // To Python it is a number, but nobody means one reject by it.
+    if value.is_instance_of::<PyBool>() {
+        return Err(wrong());
+    }
     let number = value.extract::<u64>().map_err(|error| {
         if error.is_instance_of::<PyOverflowError>(value.py()) {
             return to_python(Error::option(format!("fail_after: {value} is out of range")));
         }
-        PyTypeError::new_err(message)
+        wrong()
     })?;
     Ok(FailAfter::Rejects(number))
 }
 
 /// A field's name or position, or a list of them.
 fn vectors(value: &Bound<'_, PyAny>) -> PyResult<Vec<String>> {
-    let one = |value: &Bound<'_, PyAny>| {
-        if let Ok(position) = value.extract::<u32>() {
-            return Ok(position.to_string());
+    let wrong = || PyTypeError::new_err("vector must be names or positions of fields");
+    let one = |value: &Bound<'_, PyAny>| match value.extract::<u32>() {
+        _ if value.is_instance_of::<PyBool>() => Err(wrong()),
+        Ok(position) => Ok(position.to_string()),
+        Err(_) if value.is_instance_of::<PyInt>() => {
+            Err(to_python(Error::option(format!("vector: there is no position {value}"))))
         }
-        value
-            .extract::<String>()
-            .map_err(|_| PyTypeError::new_err("vector must be names or positions of fields"))
+        Err(_) => value.extract::<String>().map_err(|_| wrong()),
     };
     if value.is_none() {
         return Ok(Vec::new());
     }
-    if value.is_instance_of::<PyString>() || value.extract::<u32>().is_ok() {
+    let is_one = value.is_instance_of::<PyString>() || value.is_instance_of::<PyInt>();
+    if is_one || value.extract::<u32>().is_ok() {
         return Ok(vec![one(value)?]);
     }
-    value.try_iter()?.map(|item| one(&item?)).collect()
+    value.try_iter().map_err(|_| wrong())?.map(|item| one(&item?)).collect()
 }
 
 /// Names, which must be several: one string would be taken for a list of letters.
@@ -139,9 +145,16 @@ fn schema(value: &Bound<'_, PyAny>) -> PyResult<Schema> {
         return Ok(schema.into_inner().as_ref().clone());
     };
     let field = |(name, value): (Bound<'_, PyAny>, Bound<'_, PyAny>)| {
-        let name: String = name.extract()?;
+        let name: String = name.extract().map_err(|_| {
+            PyTypeError::new_err(format!("schema: the names of columns must be strings, not {name}"))
+        })?;
         let data_type = match value.cast::<PyString>() {
             Ok(text) => parse_type(&text.to_string()).map_err(to_python)?,
+            Err(_) if !value.hasattr("__arrow_c_schema__")? => {
+                let message =
+                    format!("schema: the type of `{name}` must be a string or an Arrow type, not {value}");
+                return Err(PyTypeError::new_err(message));
+            }
             Err(_) => value.extract::<pyo3_arrow::PyDataType>()?.into_inner(),
         };
         Ok(Field::new(name, data_type, true))
@@ -172,10 +185,10 @@ fn optional<T: FromPyObjectOwned>(name: &str, value: &Bound<'_, PyAny>) -> PyRes
 }
 
 /// Numbers that are out of range are a matter of the option, not of Python's integers.
-trait FromPyObjectOwned: for<'a, 'py> FromPyObject<'a, 'py, Error = PyErr> {}
+pub(super) trait FromPyObjectOwned: for<'a, 'py> FromPyObject<'a, 'py, Error = PyErr> {}
 impl<T: for<'a, 'py> FromPyObject<'a, 'py, Error = PyErr>> FromPyObjectOwned for T {}
 
-fn number<T: FromPyObjectOwned>(name: &str, value: &Bound<'_, PyAny>) -> PyResult<T> {
+pub(super) fn number<T: FromPyObjectOwned>(name: &str, value: &Bound<'_, PyAny>) -> PyResult<T> {
     value.extract::<T>().map_err(|error| {
         if error.is_instance_of::<PyOverflowError>(value.py()) {
             return to_python(Error::option(format!("{name}: {value} is out of range")));

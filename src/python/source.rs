@@ -13,7 +13,7 @@ use pyo3::types::{PyBytes, PyCapsule, PyDict, PyList, PyTuple};
 use super::array::{Gathered, VectorColumn, Vectors, to_numpy, to_torch};
 use super::errors::{is_keyboard_interrupt, to_python};
 use super::export::{import, schema_capsule, stream_capsule};
-use super::options::{column_names, read_options, to_dict};
+use super::options::{column_names, number, read_options, to_dict};
 use super::signals::{self, Signals};
 use super::table::{PyBatch, PySchema, PyTable, from_json, to_json};
 use super::{detached, options};
@@ -158,7 +158,8 @@ impl PySource {
     }
 
     /// ``parts`` sources that together are this one, in its order. Some may be empty.
-    fn split(&self, py: Python<'_>, parts: usize) -> PyResult<Vec<Self>> {
+    fn split(&self, py: Python<'_>, parts: &Bound<'_, PyAny>) -> PyResult<Vec<Self>> {
+        let parts = number("parts", parts)?;
         let split = detached(py, &Signals::new(py)?, || self.0.split(parts))?;
         Ok(split.into_iter().map(|part| Self(Arc::new(part))).collect())
     }

@@ -1,6 +1,8 @@
 //! Inference: looks at the first records and finds framing, layout, dimension and schema. Push, as the decoder is.
 
 use std::collections::HashMap;
+use std::io;
+use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field};
 
@@ -13,6 +15,7 @@ use super::{Column, Findings, KEY, Layout, PATH, RECORD, Role, Step, VECTOR, vec
 use crate::error::{Error, Result};
 use crate::msgpack::{Broken, Cursor, Head, Skipped, Skipper};
 use crate::options::{Framing, ReadOptions};
+use crate::text::printable;
 use crate::vector::Format;
 use crate::vector::encoding::{self, Encoded, Encoding, Seen};
 
@@ -49,6 +52,9 @@ pub(crate) struct Inference<'a> {
     is_disturbed: bool,
     /// What stood where the first vector should be, for the error message.
     first: Option<(String, Instead)>,
+    /// The name of the input that is looked at, and the first damage that ended one, for the same.
+    input: Arc<str>,
+    damage: Option<String>,
 }
 
 /// What a record is that tells nothing.
@@ -105,6 +111,8 @@ impl<'a> Inference<'a> {
             vector: None,
             fields: Observed::default(),
             first: None,
+            input: Arc::default(),
+            damage: None,
         }
     }
 
@@ -319,7 +327,17 @@ impl<'a> Inference<'a> {
             && is_array_of_records(cursor.rest(), self.rules.raw))
     }
 
-    /// Begins with another input. `rest` bytes at the end of the one before were not consumed: a record that is cut off.
+    /// Begins with the input of this name.
+    pub(crate) fn begin(&mut self, input: &Arc<str>) {
+        self.input = input.clone();
+    }
+
+    /// The input ends here, as what comes behind cannot be read.
+    pub(crate) fn saw_damage(&mut self, damage: &io::Error) {
+        self.damage.get_or_insert_with(|| format!("; {}: {damage}", printable(&self.input)));
+    }
+
+    /// Ends with an input. `rest` bytes at the end of the one before were not consumed: a record that is cut off.
     pub(crate) fn next_input(&mut self, rest: u64) {
         // A record that is being stepped over has been noted.
         if self.skipper.take().is_none() && rest > 0 {
@@ -568,20 +586,26 @@ impl<'a> Inference<'a> {
     /// Why the dimension is not known.
     fn failure(&self) -> Error {
         let raw = self.options.raw_dtype;
+        let damage = self.damage.as_deref().unwrap_or_default();
         match &self.first {
-            None => Error::schema("the inputs hold no record, so the dimension is not known: pass `dim`"),
+            None if damage.is_empty() => {
+                Error::schema("the inputs hold no record, so the dimension is not known: pass `dim`")
+            }
+            None => Error::schema(format!(
+                "the inputs hold no record that can be read, so the dimension is not known: pass `dim`{damage}"
+            )),
             Some((first, Instead::Refused)) => Error::schema(format!(
-                "none of the first {} records is a vector that can be read; the first one is {first}",
+                "none of the first {} records is a vector that can be read; the first one is {first}{damage}",
                 self.records
             )),
             Some((first, Instead::Fields)) => Error::schema(format!(
                 "none of the first {} records is a vector or has one in a field of its own; the first one is {first}: \
-                 name the fields that are vectors with `vector`, or choose `columns`",
+                 name the fields that are vectors with `vector`, or choose `columns`{damage}",
                 self.records
             )),
             Some((first, Instead::Other)) => Error::schema(format!(
                 "none of the first {} records is a vector, or bytes that are a multiple of {} ({raw}); the first one is \
-                 {first}: pass `dim`, or check `raw_dtype`",
+                 {first}: pass `dim`, or check `raw_dtype`{damage}",
                 self.records,
                 raw.size(),
             )),

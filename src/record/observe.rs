@@ -160,7 +160,13 @@ impl Observed {
             Seen::Vector(encoded) => self.vector(&encoded),
             Seen::NotNumbers { .. } => self.list(start, rules, depth),
             Seen::Other(head) => self.other(head, start, rules, depth),
-            Seen::Refused(_) => Ok(()),
+            Seen::Refused(_) => {
+                // A file that is no vector is some bytes.
+                if matches!(start.peek()?, Head::Bin(_) | Head::Str(_)) {
+                    self.kind(Kind::Bytes);
+                }
+                Ok(())
+            }
         }
     }
 
@@ -209,6 +215,11 @@ impl Observed {
     }
 
     fn vector(&mut self, encoded: &Encoded<'_>) -> Result<(), Broken> {
+        if encoded.encoding == Encoding::Npy {
+            self.kind(Kind::Bytes);
+            self.vectors.add(Manner::Typed, encoded);
+            return Ok(());
+        }
         if let Some((number, is_bool)) = scalar(encoded) {
             if is_bool {
                 self.kind(Kind::Bool)

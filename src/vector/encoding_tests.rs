@@ -92,6 +92,13 @@ fn blit(code: u8, is_little: u8, data: &[u8]) -> Vec<u8> {
     ext(code, &[&[data.len() as u8, is_little], data].concat())
 }
 
+/// A `.npy` file, as a version of its format has it.
+fn npy(version: u8, header: &str, data: &[u8]) -> Vec<u8> {
+    let length = (header.len() as u32).to_le_bytes();
+    let length = if version == 1 { &length[..2] } else { &length[..] };
+    [b"\x93NUMPY", &[version, 0][..], length, header.as_bytes(), data].concat()
+}
+
 /// Records with six numbers, or some of them, and what is to be seen in them.
 fn examples(numbers: [f32; 6]) -> Vec<(&'static str, Vec<u8>, Encoded<'static>)> {
     use Encoding as E;
@@ -227,6 +234,26 @@ fn examples(numbers: [f32; 6]) -> Vec<(&'static str, Vec<u8>, Encoded<'static>)>
             "numcodecs",
             [vec![0x98], singles(&numbers), string("<f4"), shape(&[6])].concat(),
             marked(E::Numcodecs),
+        ),
+        (
+            ".npy",
+            bin(&npy(1, "{'descr': '<f4', 'fortran_order': False, 'shape': (6,), }     \n", &f4)),
+            le(E::Npy),
+        ),
+        (
+            ".npy of Python 2, in raw",
+            raw(&npy(2, "{'shape': (1L, 6L), 'fortran_order': True, 'descr': '>f4'}", &f4_big)),
+            vector(E::Npy, 6, packed(">f4", f4_big.clone())),
+        ),
+        (
+            ".npy of a matrix, in quotes of another kind",
+            bin(&npy(3, r#"{"descr":"<i2","fortran_order":False,"shape":(2,3)}"#, &f4[..12])),
+            matrix(E::Npy, packed("<i2", f4[..12].to_vec())),
+        ),
+        (
+            ".npy of a number",
+            bin(&npy(1, "{'descr': '<f4', 'fortran_order': False, 'shape': (), }", &f4[..4])),
+            single_number(E::Npy, packed("<f4", f4[..4].to_vec())),
         ),
     ]
 }
@@ -384,6 +411,25 @@ fn what_cannot_be_read_is_called_by_its_name() {
         (chunks(dims.clone(), &[]), "chunks"),
         (chunks(vec![6], &[("0", first.clone())]), "chunks"),
         (chunks(map(&[("0", yes())]), &[("0", first)]), "chunks"),
+        (bin(b"\x93NUMPY"), "header"),
+        (bin(&npy(4, "{'descr': '<f4', 'fortran_order': False, 'shape': (6,), }", &f4)), "header"),
+        (bin(&npy(1, "", &f4)), "header"),
+        (bin(&npy(1, "{'descr': '<f4', 'fortran_order': False, 'shape': (6,-1)}", &f4)), "header"),
+        (bin(&npy(1, "{'descr': '<f4', 'fortran_order': False}", &f4)), "header"),
+        (bin(&npy(1, "{'descr': '<f4, 'fortran_order': False, 'shape': (6,)}", &f4)), "`<f4, `"),
+        (bin(&npy(1, "{'descr': '\u{fc}', 'fortran_order': False, 'shape': (6,)}", &f4)), "`\u{fc}`"),
+        (bin(&npy(1, "{'descr': \u{fc}", &f4)), "header"),
+        (bin(&[&npy(2, "{}", &[])[..8], &[0xff; 4]].concat()), "header"),
+        (bin(&npy(1, "{'descr': '|O', 'fortran_order': False, 'shape': (1,), }", b"pickle")), "pickle"),
+        (
+            bin(&npy(1, "{'descr': [('shape', '<f4')], 'fortran_order': False, 'shape': (6,), }", &f4)),
+            "structured",
+        ),
+        (bin(&npy(1, "{'descr': '<f4', 'fortran_order': True, 'shape': (2, 3), }", &f4)), "Fortran"),
+        (
+            bin(&npy(1, "{'descr': '<f4', 'fortran_order': False, 'shape': (5,), }", &f4)),
+            "24 bytes of data for an array of (5,) <f4",
+        ),
     ];
     for (record, words) in refused {
         let (seen, taken) = read_between(&record, &[0xc0]);
@@ -506,6 +552,21 @@ proptest! {
             _ => {}
         }
         prop_assert!(matches!(seen, Ok(Seen::Vector(_))) || cursor.at() == 0);
+    }
+}
+
+#[test]
+fn a_template_of_bytes_takes_no_file_for_elements() {
+    let file = npy(1, "{'descr': '<f4', 'fortran_order': False, 'shape': (6,), }", &little(&NUMBERS));
+    let bytes = vec![1; file.len() - file.len() % 4];
+    for wrap in [bin, raw] {
+        let record = wrap(&bytes);
+        let Ok(Seen::Vector(encoded)) = read(&mut Cursor::new(&record), RawDtype::default()) else {
+            unreachable!("bytes are a vector")
+        };
+        let template = Template::of(&record, &encoded).unwrap();
+        assert_eq!(template.elements_of(&record), Some(&bytes[..]));
+        assert_eq!(template.elements_of(&wrap(&file[..bytes.len()])), None);
     }
 }
 

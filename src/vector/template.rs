@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::convert::Format;
-use super::encoding::{Elements, Encoded};
+use super::encoding::{Elements, Encoded, Encoding, is_npy};
 
 /// What stands before and behind the elements of a vector record, and what the elements are.
 ///
@@ -16,6 +16,8 @@ pub(crate) struct Template {
     elements: usize,
     behind: Arc<[u8]>,
     format: Format,
+    /// The elements are any bytes: in another record they may be a file.
+    is_untyped: bool,
 }
 
 impl Template {
@@ -29,8 +31,13 @@ impl Template {
         let start = (elements.as_ptr() as usize).checked_sub(record.as_ptr() as usize)?;
         let behind = record.get(start.checked_add(elements.len())?..)?;
         let before = record.get(..start)?;
-        let template =
-            Self { before: before.into(), elements: elements.len(), behind: behind.into(), format: *format };
+        let template = Self {
+            before: before.into(),
+            elements: elements.len(),
+            behind: behind.into(),
+            format: *format,
+            is_untyped: matches!(encoded.encoding, Encoding::Bytes | Encoding::Raw),
+        };
         (template.elements_of(record)? == &**elements).then_some(template)
     }
 
@@ -46,7 +53,8 @@ impl Template {
     /// The elements of `record`, which has the length of the template, if it is like it.
     #[inline(always)]
     pub(crate) fn elements_of<'a>(&self, record: &'a [u8]) -> Option<&'a [u8]> {
-        record.strip_prefix(&*self.before)?.strip_suffix(&*self.behind)
+        let elements = record.strip_prefix(&*self.before)?.strip_suffix(&*self.behind)?;
+        (!self.is_untyped || !is_npy(elements)).then_some(elements)
     }
 }
 

@@ -4,6 +4,7 @@ It knows what each library writes and what columns are to become of it, and noth
 in a file, the end of its name tells: `x.array.msgpack`, `x.map.msgpack`; else one follows another.
 """
 
+import io
 import struct
 from pathlib import Path
 
@@ -111,6 +112,8 @@ def resolve(value):
         return Time(value.to_unix_nano())
     if isinstance(value, msgpack.ExtType) and value.code == 3:
         return flax(value.data)
+    if (file := raw_bytes(value)) and file.startswith(b"\x93NUMPY"):
+        return Vector(np.load(io.BytesIO(file)))
     return value
 
 

@@ -2,6 +2,7 @@
 
 import copy
 import errno
+import io
 import multiprocessing
 import os
 import pickle
@@ -265,3 +266,38 @@ def test_a_cut_off_only_record_is_not_called_an_empty_input():
     with pytest.raises(vecpack.VecpackError) as caught:
         vecpack.scan(pack(vectors(1, 100))[:-1])
     assert "hold no record" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "work, error, words",
+    [
+        (lambda: vecpack.scan(GOOD, vector=-1), vecpack.OptionError, "vector: there is no position -1"),
+        (lambda: vecpack.scan(GOOD, vector=["a", 2**70]), vecpack.OptionError, "vector: there is no position"),
+        (lambda: vecpack.scan(GOOD, vector=1.5), TypeError, "vector must be names or positions of fields"),
+        (lambda: vecpack.scan(GOOD, vector=True), TypeError, "vector must be names or positions of fields"),
+        (lambda: vecpack.scan(GOOD).split(-1), vecpack.OptionError, "parts: -1 is out of range"),
+        (lambda: vecpack.scan(GOOD).split(2**70), vecpack.OptionError, "out of range"),
+        (lambda: vecpack.scan(GOOD).split("2"), TypeError, "parts: "),
+        (lambda: vecpack.scan(GOOD, schema={"vector": None}), TypeError, "schema: the type of `vector` must be"),
+        (lambda: vecpack.scan(GOOD, schema={1: "int8"}), TypeError, "schema: the names of columns must be strings"),
+        (lambda: vecpack.scan(GOOD, fail_after=True), TypeError, "fail_after must be a number of records"),
+        (lambda: vecpack.scan(np.array([b"x", None], object)), TypeError, "an array of Python objects"),
+        (lambda: vecpack.scan([np.array([(1, None)], [("a", "i4"), ("b", "O")])]), TypeError, "of Python objects"),
+        (lambda: vecpack.scan(""), FileNotFoundError, "No such file or directory.*: ''$"),
+    ],
+)
+def test_what_is_wrong_with_an_argument_is_said_in_its_own_words(work, error, words):
+    with pytest.raises(error, match=words):
+        work()
+
+
+def test_fields_of_an_array_may_have_any_name():
+    data = np.frombuffer(GOOD, [("Offset", "u1")])
+    assert vecpack.scan(data).count_rows() == 3
+
+
+def test_a_npy_file_among_vectors_in_memory_is_refused():
+    file = io.BytesIO()
+    np.save(file, np.ones(32, np.float32))
+    with pytest.raises(vecpack.DecodeError, match=r"a \.npy file: load it with `numpy.load`"):
+        vecpack.from_iter([file.getvalue()]).to_pyarrow()

@@ -8,15 +8,18 @@
 //! | [`ndarray`] | maps of a NumPy array's dtype, shape and data |
 //! | [`extension`] | extension types |
 //! | [`tuple`] | arrays of dtype, shape and data |
+//! | [`npy`] | bytes that are a `.npy` file |
 
 mod extension;
 mod ndarray;
+mod npy;
 mod tuple;
 
 use std::borrow::Cow;
 use std::fmt;
 
 pub(crate) use self::extension::leaves_messagepack;
+pub(crate) use self::npy::{comes_next as is_npy_next, is_npy};
 
 use super::convert::Format;
 use super::dtype::RawDtype;
@@ -37,6 +40,7 @@ pub(crate) enum Encoding {
     Tuple,
     RustNdarray,
     Numcodecs,
+    Npy,
 }
 
 impl Encoding {
@@ -54,6 +58,7 @@ impl Encoding {
             Self::Tuple => "[dtype, shape, data]",
             Self::RustNdarray => "Rust ndarray",
             Self::Numcodecs => "numcodecs",
+            Self::Npy => ".npy file",
         }
     }
 
@@ -121,7 +126,8 @@ pub(crate) fn read<'a>(cursor: &mut Cursor<'a>, raw: RawDtype) -> Result<Seen<'a
     let found = match head {
         Head::Bin(length) | Head::Str(length) => {
             let encoding = if matches!(head, Head::Bin(_)) { Encoding::Bytes } else { Encoding::Raw };
-            ahead.take(length as usize).map_err(Trouble::from).map(|bytes| untyped(encoding, bytes, raw))
+            let bytes = ahead.take(length as usize)?;
+            npy::read(bytes).map(|found| found.or_else(|| untyped(encoding, bytes, raw)))
         }
         Head::Array(items) => return array(cursor, ahead, items),
         Head::Map(pairs) => ndarray::read(&mut ahead, pairs, raw),

@@ -1,6 +1,7 @@
 """Writes the fixtures that Python libraries make, each with the library itself. README.md tells how to run this."""
 
 import importlib.metadata
+import io
 import json
 import sys
 from pathlib import Path
@@ -162,6 +163,39 @@ def write_msgpack():
     fixture("raw.map", "packb(use_bin_type=False)(words)")
     fixture("doubles.map", "packb()(words_of_floats)")
     fixture("maps.map", "packb()({f'key{n}': record for n, record in enumerate(sparse)})")
+
+
+def npy(array, version=None, **options):
+    """What `numpy.save` puts into a file."""
+    file = io.BytesIO()
+    if version is None:
+        np.save(file, array, **options)
+    else:
+        np.lib.format.write_array(file, array, version)
+    return file.getvalue()
+
+
+def write_numpy():
+    def fixture(file, how, read=None, refused=None):
+        write(f"numpy-{file}.msgpack", "numpy", how, read, refused)
+
+    for dtype in ["<f2", "<f4", ">f4", "i1", "u1"]:
+        name = dtype.replace("<", "").replace(">", "big-")
+        fixture(f"npy-{name}", f"stream(packb(), map(npy, numbers({dtype!r})))")
+    fixture("npy-f8", "stream(packb(), map(npy, wide))")
+    fixture("npy-big-f8", "stream(packb(), map(npy, wide.astype('>f8')))")
+    fixture("npy-version-2", "stream(packb(), [npy(row, (2, 0)) for row in rows])")
+    fixture("npy-version-3", "stream(packb(), [npy(row, (3, 0)) for row in rows])")
+    fixture("npy-raw", "stream(packb(use_bin_type=False), map(npy, rows))")
+    fixture("npy-one-row", "stream(packb(), [npy(row[None]) for row in rows])")
+    fixture("npy-matrix", "stream(packb(), [npy(rows), npy(rows[::-1])])")
+    fixture("npy-maps", "stream(packb(), [{'id': n, 'vector': npy(row[:8])} for n, row in enumerate(rows)])")
+    fixture("npy-positional", "stream(packb(), [[n, npy(row)] for n, row in enumerate(rows)])")
+    fixture("npy.array", "packb()(list(map(npy, rows)))")
+    fixture("npy.map", "packb()({f'word{n}': npy(row) for n, row in enumerate(numbers('f4', 17))})")
+    fixture("npy-fortran", "packb()(npy(np.asfortranarray(rows)))", refused="Fortran")
+    fixture("npy-object", "packb()(npy(np.array([1.5, None], object)))", refused="pickle")
+    fixture("npy-structured", "packb()(npy(np.ones(4, [('x', 'f4'), ('y', 'f4')])))", refused="structured")
 
 
 def write_msgpack_numpy():
@@ -342,6 +376,7 @@ else:
         vector: list[float] | bytes
 
     write_msgpack()
+    write_numpy()
     write_msgpack_numpy()
     write_ormsgpack()
     write_msgspec()
