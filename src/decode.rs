@@ -320,9 +320,7 @@ impl Decoder {
 
     /// The head of the array or map that holds the records.
     fn decode_head(&mut self, bytes: &[u8], ended: bool) -> Result<usize> {
-        if self.position.is_doubtful
-            && let Some(taken) = self.behind_doubtful(bytes, ended)
-        {
+        if let Some(taken) = self.behind_count(bytes, ended) {
             return taken;
         }
         let mut cursor = Cursor::new(bytes);
@@ -371,6 +369,9 @@ impl Decoder {
                 let faults = self.columns.take_faults();
                 if !faults.is_empty() && self.look.is_some() && !self.is_sure() {
                     self.columns.roll_back();
+                    if let Some(taken) = self.ends_early(bytes, ended) {
+                        return taken;
+                    }
                     return self.decode_if_believed(bytes, ended, self.bad_by_head(bytes, Bad::Whole));
                 }
                 if faults.is_empty() {

@@ -698,6 +698,138 @@ fn an_array_knows_how_many_records_it_has_left() {
     }
 }
 
+/// `count` arrays of so many records each, and where each array begins.
+fn arrays(shape: Shape, each: usize, count: usize) -> (Vec<u8>, Vec<usize>) {
+    let (mut bytes, mut starts) = (Vec::new(), Vec::new());
+    for array in 0..count {
+        starts.push(bytes.len());
+        match each {
+            0..16 => bytes.push(0x90 + each as u8),
+            _ => bytes.extend([0xdc, 0, each as u8]),
+        }
+        bytes.extend((array * each..(array + 1) * each).flat_map(shape));
+    }
+    (bytes, starts)
+}
+
+/// How many of the first `count` rows are lost, where something was rejected. All ways to read agree, if they are to be tried.
+fn lost_in_arrays(bytes: Vec<u8>, name: &str, count: usize, all_ways: bool, what: &str) -> usize {
+    let told = only_vectors(name, OnError::Skip).with_framing(Framing::Array);
+    let found = if all_ways {
+        scan(&bytes, &told)
+    } else {
+        let source = Source::new(vec![Input::bytes("records", bytes)], told.with_threads(1));
+        drain(source.unwrap().reader().unwrap())
+    };
+    assert!(!found.notes.is_empty(), "{what}: no reject");
+    expected(&[], count).iter().filter(|row| !found.rows.contains(row)).count()
+}
+
+#[test]
+fn a_damaged_head_of_a_later_array_costs_few_rows() {
+    for (name, shape) in SHAPES {
+        for (each, count) in [(7, 9), (20, 8)] {
+            let (good, starts) = arrays(shape, each, count);
+            let size = if each < 16 { 1 } else { 3 };
+            for (array, start) in [(2, starts[2]), (count - 1, starts[count - 1])] {
+                for bit in 0..8 * size {
+                    let mut bytes = good.clone();
+                    bytes[start + bit / 8] ^= 1 << (bit % 8);
+                    let what = format!("{name}, {each}, bit {bit} of array {array}");
+                    let lost = lost_in_arrays(bytes, name, each * count, bit % 9 == 1, &what);
+                    assert!(lost <= 1, "{what}: {lost} rows lost");
+                }
+                let what = format!("{name}, {each}, array {array} without a head");
+                let bytes = [&good[..start], &good[start + size..]].concat();
+                let lost = lost_in_arrays(bytes, name, each * count, true, &what);
+                assert_eq!(lost, 0, "{what}");
+                let what = format!("{name}, {each}, zeros around the head of array {array}");
+                let mut bytes = good.clone();
+                bytes[start - 20..start + 20].fill(0);
+                let lost = lost_in_arrays(bytes, name, each * count, true, &what);
+                assert!(lost <= 2, "{what}: {lost} rows lost");
+            }
+            let what = format!("{name}, {each}, records behind the last array");
+            let more = (each * count..each * count + 30).flat_map(shape);
+            let bytes = good.iter().copied().chain(more).collect();
+            assert_eq!(lost_in_arrays(bytes, name, each * count + 30, true, &what), 0, "{what}");
+        }
+    }
+}
+
+/// A writer that died, and one that wrote all of it again behind what was there.
+#[test]
+fn an_array_that_was_begun_again_costs_few_rows() {
+    const COUNT: usize = 40;
+    for (name, shape) in SHAPES {
+        let (array, _) = arrays(shape, COUNT, 1);
+        let (records, starts) = file(shape, COUNT);
+        let head = array.len() - records.len();
+        for (number, &start) in starts.iter().enumerate().filter(|(number, _)| [1, 20, 39].contains(number)) {
+            for cut in start..start + shape(number).len() {
+                let what = format!("{name}, cut at {} in record {number}", cut - start);
+                let bytes = [&array[..head + cut], &array].concat();
+                let lost = lost_in_arrays(bytes, name, COUNT, (cut - start) % 23 == 0, &what);
+                assert!(lost <= 2, "{what}: {lost} rows lost");
+            }
+        }
+    }
+}
+
+#[test]
+fn an_element_that_became_a_container_costs_few_rows() {
+    const LIST: usize = 32;
+    let random = |number: usize| -> Vec<f32> {
+        let mut random = fastrand::Rng::with_seed(number as u64);
+        (0..LIST).map(|_| random.f32() - 0.5).collect()
+    };
+    // A list between other fields.
+    let listed = |number: usize| {
+        let numbers = random(number).into_iter().flat_map(|x| [&[0xca][..], &x.to_be_bytes()].concat());
+        let list: Vec<u8> = [0xdc, 0, LIST as u8].into_iter().chain(numbers).collect();
+        let id = [&[0xcd][..], &(number as u16).to_be_bytes()].concat();
+        let meta = [&[0x82, 0xa1, b'c', 7][..], &under(b's', &[0x81, 0xa1, b'p', 1])].concat();
+        [&[0x83][..], &under(b'i', &id), &under(b'e', &list), &under(b'm', &meta)].concat()
+    };
+    let each = 20;
+    let bytes: Vec<u8> = (0..12 * each)
+        .flat_map(|number| match number % each {
+            0 => [&[0xdc, 0, each as u8][..], &listed(number)].concat(),
+            _ => listed(number),
+        })
+        .collect();
+    let rows: Vec<Row> = (0..12 * each).map(|number| row(&random(number))).collect();
+    let first = each * listed(0).len() + 3 + 3 + 6 + 2 + 3;
+    for element in (0..LIST).step_by(3) {
+        for byte in 0x81..0xa0 {
+            let mut bytes = bytes.clone();
+            let place = first + 5 * element;
+            assert_eq!(bytes[place], 0xca);
+            bytes[place] = byte;
+            let told = options(OnError::Skip).with_columns(["e"]).with_framing(Framing::Array);
+            let source = Source::new(vec![Input::bytes("records", bytes)], told.with_threads(1));
+            let found = drain(source.unwrap().reader().unwrap());
+            let lost = rows.iter().filter(|row| !found.rows.contains(row)).count();
+            assert!(lost <= 3, "{element}, {byte:#x}: {lost} rows lost, {:?}", found.notes);
+            assert!(!found.notes.is_empty(), "{element}, {byte:#x}: no reject");
+        }
+    }
+}
+
+/// It looks like an array, and is a record.
+#[test]
+fn a_short_list_of_records_among_records_is_no_array() {
+    for (name, shape) in SHAPES {
+        let list = [&[0x93][..], &shape(100), &shape(101), &shape(102)].concat();
+        let records: Vec<u8> = (0..20).flat_map(shape).chain(list).chain((20..40).flat_map(shape)).collect();
+        let bytes = [&[0xdc, 0, 41][..], &records].concat();
+        let told = only_vectors(name, OnError::Skip).with_framing(Framing::Array);
+        let found = scan(&bytes, &told);
+        assert!(found.rows == expected(&[], 40), "{name}: {} rows, {:?}", found.rows.len(), found.notes);
+        assert_eq!(found.notes.len(), 1, "{name}");
+    }
+}
+
 /// The same record without a vector that is one: with nil instead, or with less.
 fn without_vector(name: &str, number: usize, is_nil: bool) -> Vec<u8> {
     let other = record(&vector(number, DIM - 1));

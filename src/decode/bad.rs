@@ -17,12 +17,8 @@ impl Decoder {
         if self.look.is_none() {
             return self.skip(fault, objects, bytes, false, ended);
         }
-        if self.plan.framing == Framing::Array && self.doubts_count() {
-            match self.next_array(bytes, ended) {
-                Some(0) => return Ok(self.ask(3 * self.look.unwrap_or(0))),
-                Some(taken) => return Ok(taken),
-                None => {}
-            }
+        if let Some(taken) = self.ends_early(bytes, ended) {
+            return taken;
         }
         let search = match self.judge(bytes, ended, self.bad_by_head(bytes, Bad::Whole)) {
             Verdict::More(needed) => return Ok(self.ask(needed)),
@@ -38,6 +34,20 @@ impl Decoder {
             }
         }
         self.skip(fault, objects, bytes, search, ended)
+    }
+
+    /// Deals with an object that is no array of records where one should begin.
+    pub(super) fn no_head(&mut self, head: Head, bytes: &[u8], ended: bool) -> Result<usize> {
+        let search = match self.judge(bytes, ended, self.bad_by_head(bytes, Bad::Whole)) {
+            Verdict::More(needed) => return Ok(self.ask(needed)),
+            Verdict::Gap(chain) => return self.leave_gap(chain, bytes),
+            Verdict::Sound => false,
+            Verdict::Nothing(search) => search,
+        };
+        self.believe();
+        // Not a record of any array; it is counted as one.
+        self.position.left = Some(1);
+        self.skip(Fault::of_framing(self.plan.framing, head), 1, bytes, search, ended)
     }
 
     /// Deals with a record of at least so many bytes that the input ends inside of.
@@ -135,7 +145,7 @@ impl Decoder {
     }
 
     /// Leaves out the bytes from `start` up to `chain`: one reject, and no row.
-    fn close_gap(&mut self, chain: Chain, fault: &Fault, start: u64) -> Result<usize> {
+    pub(super) fn close_gap(&mut self, chain: Chain, fault: &Fault, start: u64) -> Result<usize> {
         let length = chain.at - start;
         let found = format!("{}; the next record begins at byte {}", fault.found, chain.at);
         let expected = fault.expected(&self.plan);

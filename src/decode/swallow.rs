@@ -13,6 +13,9 @@ const MIXED: u64 = 16;
 /// The same behind what looks like noise.
 const FEW: u64 = 4;
 
+/// Of fewer numbers, anything may be a list.
+const SHORTEST: u32 = 4;
+
 /// So many objects in a record may be what is left of another one, in front of those that it took.
 const LEFT_OVER: usize = 8;
 
@@ -57,6 +60,9 @@ impl Decoder {
                 self.is_good(behind, ended) || place == size && self.is_another(bytes, behind, ended)
             });
             return if follows { Swallowed::Sound(Some(end)) } else { Swallowed::Damage };
+        }
+        if self.is_in_vector(bytes, place) {
+            return Swallowed::Damage;
         }
         // As long as one of them: its head says too much.
         if chain.stride == Some(place as u64) || is_like_next(&bytes[..place], &bytes[place..], chain.items) {
@@ -129,6 +135,40 @@ impl Decoder {
             }
             Err(_) => self.lie(),
         }
+    }
+
+    /// True where the records at `place` are inside of a list of numbers that has as many items as a vector: one of them is damaged, and
+    /// takes for its own what is behind.
+    fn is_in_vector(&self, bytes: &[u8], place: usize) -> bool {
+        let is_dim = |&items: &u32| {
+            items >= SHORTEST && self.plan.columns.iter().any(|column| column.dim() == Some(items as usize))
+        };
+        // What is left of each container, how many items it has if a vector has as many, and whether numbers were among them.
+        let mut open: Vec<(u64, u32, bool)> = Vec::new();
+        let mut at = 0;
+        while let Some(Ok((head, size))) = bytes.get(at..).map(Head::read) {
+            while open.pop_if(|(left, ..)| *left == 0).is_some() {}
+            let payload = usize::try_from(head.payload()).unwrap_or(usize::MAX);
+            let end = at.saturating_add(size).saturating_add(payload);
+            if end > place {
+                // The records of a list are its items, and no numbers are among them.
+                let within = if at == place { open.len().saturating_sub(1) } else { open.len() };
+                return open.iter().enumerate().any(|(index, &(_, items, has_numbers))| {
+                    items > 0 && (has_numbers || index < within && u64::from(items) > MIXED)
+                });
+            }
+            if let Some((left, _, has_numbers)) = open.last_mut() {
+                *left -= 1;
+                *has_numbers |=
+                    matches!(head, Head::Float32(_) | Head::Float64(_) | Head::UInt(_) | Head::Int(_));
+            }
+            if head.children() > 0 {
+                let items = if let Head::Array(items) = head { Some(items).filter(is_dim) } else { None };
+                open.push((head.children(), items.unwrap_or(0), false));
+            }
+            at = end;
+        }
+        false
     }
 
     /// What is behind a container's head contradicts it, and to find that out took a while.
