@@ -1365,3 +1365,26 @@ fn damage_among_numpy_files_costs_the_records_that_it_hits() {
         assert_eq!(found.notes[0].offset, 100 * stride as u64, "{at}");
     }
 }
+
+/// Behind damage that ends with the head of a map, records are its keys and values, and all that is left of it can be read.
+#[test]
+fn records_for_keys_are_rows() {
+    let (first, others) = (20, 80);
+    for (shape, make) in SHAPES {
+        // One more object makes keys of every other one of them.
+        for front in
+            [&[0x8d][..], &[0x8d, 63], &[0x92, 0x86, 7], &[7, 0xde, 0, 20, 1], &[0x81, 0xa1, b'a', 0x8a, 1]]
+        {
+            let good: Vec<Vec<u8>> = (0..first + others).map(make).collect();
+            let bytes = [good[..first].concat(), front.to_vec(), good[first..].concat()].concat();
+            let found = scan(&bytes, &only_vectors(shape, OnError::Skip));
+            assert!(
+                found.rows == expected(&[], first + others),
+                "{shape}, {front:x?}: {} rows, {:?}",
+                found.rows.len(),
+                found.notes
+            );
+            assert!(!found.notes.is_empty());
+        }
+    }
+}

@@ -4,7 +4,7 @@ use super::Decoder;
 use super::chain::{Chain, has_odd_text};
 use super::salvage::LOOK;
 use crate::msgpack::{Broken, Cursor, Head, HeadError};
-use crate::record::{Content, can_be_behind, same_fields};
+use crate::record::{Content, can_be_behind, is_for_key, same_fields};
 
 /// The longest object of which the end is looked at.
 pub(super) const FOLLOWED: usize = 4 << 20;
@@ -61,7 +61,7 @@ impl Decoder {
             });
             return if follows { Swallowed::Sound(Some(end)) } else { Swallowed::Damage };
         }
-        if self.is_in_vector(bytes, place) {
+        if self.is_in_vector(bytes, place) || self.is_in_key(bytes, place, chain, ended) {
             return Swallowed::Damage;
         }
         // As long as one of them: its head says too much.
@@ -106,13 +106,12 @@ impl Decoder {
         }
     }
 
-    /// What it means that the container at the start of `bytes` begins with the `chain`. A list is one if it ends soon; anybody's
-    /// head in front of records makes one of them, but hardly one that ends. Nobody's keys are vectors.
+    /// What it means that the list at the start of `bytes` begins with the `chain`. It is one if it ends soon; anybody's head in front of
+    /// records makes one of them, but hardly one that ends.
     fn begins_with(&mut self, chain: Chain, bytes: &[u8], ended: bool, is_astray: bool) -> Swallowed {
         let Ok((head, _)) = Head::read(bytes) else { return Swallowed::Damage };
         let claim = head.children().saturating_mul(chain.length);
-        let is_list = matches!(head, Head::Array(_));
-        if claim > self.trust().min(FOLLOWED as u64) || !is_list && (is_astray || !self.is_vectors()) {
+        if claim > self.trust().min(FOLLOWED as u64) {
             return Swallowed::Damage;
         }
         let view = &bytes[..bytes.len().min(FOLLOWED)];
@@ -120,13 +119,13 @@ impl Decoder {
         let skipped = cursor.skip();
         self.looked += cursor.at() as u64;
         match skipped {
-            Ok(()) if is_list && !is_astray => Swallowed::Sound(Some(cursor.at())),
+            Ok(()) if !is_astray => Swallowed::Sound(Some(cursor.at())),
             Ok(()) => {
                 let needed = cursor.at() + self.look.unwrap_or(LOOK);
                 match &bytes[cursor.at()..] {
                     behind if behind.len() < needed - cursor.at() && !ended => Swallowed::Unknown(needed),
                     // Behind noise, only a list that no good record follows: lists come in rows.
-                    behind if self.is_good(behind, ended) != is_list => Swallowed::Sound(Some(cursor.at())),
+                    behind if !self.is_good(behind, ended) => Swallowed::Sound(Some(cursor.at())),
                     _ => self.lie(),
                 }
             }
@@ -135,6 +134,14 @@ impl Decoder {
             }
             Err(_) => self.lie(),
         }
+    }
+
+    /// True where one of the first two good records at `place` is a key of the map that it is in, or of one around that: nobody's keys are
+    /// vectors or records.
+    fn is_in_key(&mut self, bytes: &[u8], place: usize, chain: Chain, ended: bool) -> bool {
+        let next = place + chain.length as usize;
+        is_for_key(bytes, place)
+            || is_for_key(bytes, next) && bytes.get(next..).is_some_and(|next| self.is_good(next, ended))
     }
 
     /// True where the records at `place` are inside of a list of numbers that has as many items as a vector: one of them is damaged, and

@@ -15,7 +15,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 pub(crate) use self::findings::{Column, Findings, Layout, Role, Step};
 pub(crate) use self::framing::{FEW, is_array_of_records};
 pub(crate) use self::infer::{Inference, Inferred};
-pub(crate) use self::nested::{Held, Passed, can_be_behind, same_fields};
+pub(crate) use self::nested::{Held, Passed, can_be_behind, is_for_key, same_fields};
 pub(crate) use self::swallowed::swallows_another;
 use crate::error::{Error, ErrorKind, Result};
 use crate::options::{FailAfter, Framing, OnError, ReadOptions};

@@ -63,6 +63,12 @@ pub(crate) fn can_be_behind(record: &[u8], place: usize) -> bool {
     same > 0 && cursor.rest().is_empty()
 }
 
+/// True where the object at `place` is a key in the one that `bytes` begin with, or stands behind a key that is a map or an array.
+pub(crate) fn is_for_key(bytes: &[u8], place: usize) -> bool {
+    Head::read(bytes)
+        .is_ok_and(|(head, size)| matches!(Walk::new(head, size).place(bytes, place), Some(Place::AsKey)))
+}
+
 /// Bytes of the head of another record, and of its first key, if it has the fields that a record has up to one with this `place` in it;
 /// else 0.
 pub(crate) fn same_fields(record: &[u8], other: &[u8], place: usize) -> Result<usize, Broken> {

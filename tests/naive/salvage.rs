@@ -150,6 +150,37 @@ impl File<'_> {
         head(self.bytes, end).is_ok() && kind_of(self.bytes[at]) == kind_of(self.bytes[end])
     }
 
+    /// Whether the object at `place` is a key in the one at `at`, or behind a key that holds others.
+    fn is_for_key(&self, mut at: usize, place: usize) -> bool {
+        // Whether they are maps, how many objects are left of them and were passed, and whether a key held others.
+        let mut open: Vec<(bool, u64, u64, bool)> = Vec::new();
+        loop {
+            let Ok((start, payload, objects, _)) = head(self.bytes, at) else { return false };
+            let is_map = matches!(self.bytes[at], 0x80..=0x8f | 0xde | 0xdf);
+            let mut is_odd = false;
+            if let Some((is_map, left, passed, has_odd)) = open.last_mut() {
+                let is_key = *is_map && *passed % 2 == 0;
+                if at == place {
+                    return *has_odd || is_key;
+                }
+                *has_odd |= is_key && objects > 0;
+                is_odd = *has_odd;
+                (*left, *passed) = (*left - 1, *passed + 1);
+            }
+            if objects > 0 {
+                if open.len() == 128 {
+                    return false;
+                }
+                open.push((is_map, objects, 0, is_odd));
+            }
+            while open.pop_if(|(_, left, ..)| *left == 0).is_some() {}
+            at = start + payload;
+            if at > place || open.is_empty() {
+                return false;
+            }
+        }
+    }
+
     /// Whether the object at `at` is what it says though the chain lies inside of it.
     fn holds(&self, at: usize, chain: &Chain, is_astray: bool) -> bool {
         let (start, payload, objects, _) = head(self.bytes, at).unwrap();
@@ -167,6 +198,13 @@ impl File<'_> {
             let is_near = end - at <= 4 << 20;
             return is_near && follows && (begins || !is_astray && !self.has_odd_text(at, end));
         }
+        // Nobody's keys are vectors.
+        let next = self.good(chain.at, self.bytes.len()).map_or(chain.at, |(end, _)| end);
+        if self.is_for_key(at, chain.at)
+            || next < self.bytes.len() && is_followed(next) && self.is_for_key(at, next)
+        {
+            return false;
+        }
         if chain.stride == Some(chain.at - at) {
             return false;
         }
@@ -181,12 +219,7 @@ impl File<'_> {
             let view = self.bytes.len().min(at + (4 << 20));
             let claim = objects.saturating_mul(end(self.bytes, start).unwrap() as u64 - start as u64);
             let last = end(&self.bytes[..view], at);
-            let is_list = is_array(at);
-            return claim <= 4 << 20
-                && last.is_ok_and(|last| match is_astray {
-                    false => is_list || is_followed(last),
-                    true => is_list && !is_followed(last),
-                });
+            return claim <= 4 << 20 && last.is_ok_and(|last| !is_astray || !is_followed(last));
         }
         let mixed = if is_astray { 4 } else { 16 };
         let mut kinds = Kinds { bytes: self.bytes, to: chain.at, mixed, reached: false };

@@ -326,6 +326,32 @@ class File:
             at = first + payload
         return False
 
+    def is_for_key(self, at, place):
+        """Whether the object at `place` is a key in the one at `at`, or behind a key that holds others."""
+        containers = []  # whether they are maps, how many objects are left, how many were passed, whether a key held others
+        while True:
+            head = self.head(at)
+            if not isinstance(head, tuple):
+                return False
+            first, payload, objects = head
+            odd = False
+            if containers:
+                is_map, _, passed, _ = top = containers[-1]
+                is_key = is_map and passed % 2 == 0
+                if at == place:
+                    return top[3] or is_key
+                top[3] = odd = top[3] or (is_key and objects > 0)
+                top[1], top[2] = top[1] - 1, passed + 1
+            if objects:
+                if len(containers) == 128:
+                    return False
+                containers.append([kind_of(self.data[at]) == "map", objects, 0, odd])
+            while containers and containers[-1][1] == 0:
+                containers.pop()
+            at = first + payload
+            if at > place or not containers:
+                return False
+
     def holds(self, at, chain, is_astray):
         """Whether the object at this place is what it says though good records lie inside of it."""
         (start, payload, objects), (stride, items) = self.head(at), self.chain_at(chain)
@@ -342,10 +368,14 @@ class File:
             follows = is_followed(end) or (begins and is_another)
             is_near = end - at <= 4 << 20
             return is_near and follows and (begins or not (is_astray or self.has_odd_text(at, end)))
+        # Nobody's keys are vectors.
+        following = self.good_at(chain)[0]
+        is_next = following < length and is_followed(following)
+        if self.is_for_key(at, chain) or (is_next and self.is_for_key(at, following)):
+            return False
         if stride == chain - at:
             return False
-        is_list = is_array(self.data[at])
-        if is_list and is_array(self.data[chain]):
+        if is_array(self.data[at]) and is_array(self.data[chain]):
             item = start
             for _ in range(items):
                 item, why = self.end(item, chain)
@@ -359,7 +389,7 @@ class File:
             if why or objects * (self.good_at(chain)[0] - chain) > 4 << 20:
                 return False
             # A list behind others is followed by another.
-            return is_list and not is_followed(end) if is_astray else is_list or is_followed(end)
+            return not is_astray or not is_followed(end)
         if not self.is_written(at, chain, 4 if is_astray else 16):
             return False
         end, why = self.end(at, min(length, at + (4 << 20)))
