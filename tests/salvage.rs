@@ -443,6 +443,30 @@ fn whole_records_for_keys_are_never_parts_of_another() {
     }
 }
 
+/// The inside of a vector that lost some bytes has become the fields of its record, of which the last one holds those behind.
+#[test]
+fn records_for_keys_are_none_of_a_records_whatever_its_fields_are() {
+    let whole = |n: usize| [with_keys(n), under(b't', &[1])].concat();
+    let odd = |fields: &[&[u8]]| {
+        [&[0x82 + fields.len() as u8][..], &with_keys(200)[1..], &fields.concat()].concat()
+    };
+    for fields in [
+        &[&b"\xa2\xff?\x33"[..], &b"\xa1\xe9\x84\x3f\x07"[..]][..],
+        &[&b"\x3f\x33"[..], &b"\xa1\xe9\x81\x07\x83\x3f\x07"[..]],
+        &[&b"\x3f\x33"[..], &b"\xe0\xa1a"[..], &b"\x07\x07"[..], &b"\xa2tt\x84\x3f\x07"[..]],
+    ] {
+        let bytes: Vec<u8> =
+            (0..200).flat_map(whole).chain(odd(fields)).chain((201..500).flat_map(whole)).collect();
+        let found = scan(&bytes, &options(OnError::Skip).with_columns(["e"]));
+        assert!(
+            found.rows == expected(&[200], 500),
+            "{fields:x?}: {} rows, {:?}",
+            found.rows.len(),
+            found.notes
+        );
+    }
+}
+
 /// Behind damage, what has numbers with a fraction for keys is the inside of a vector with the end of a record.
 #[test]
 fn what_has_keys_that_nobody_gives_is_no_record_behind_damage() {

@@ -225,7 +225,8 @@ impl<'a> Field<'a> {
 /// What begins like a record, in one of its values.
 struct Other {
     at: usize,
-    /// It has the field that it is in as well, as far as it goes. Smaller ones of their own, such as parts of a text, have not.
+    /// It has the fields of the record, and the one that it is in as well, as far as it goes. Smaller ones of their own, such as parts of a
+    /// text, have not.
     has_own: bool,
 }
 
@@ -254,14 +255,17 @@ impl Others<'_> {
     fn other(&mut self, start: usize) -> Option<Other> {
         let mut cursor = Cursor::new(&self.value[start..]);
         let items = match cursor.head() {
-            Ok(Head::Map(pairs)) if self.is_map && pairs as usize > self.fields.len() => pairs as usize,
+            Ok(Head::Map(pairs)) if self.is_map => pairs as usize,
             Ok(Head::Array(items)) if !self.is_map => items as usize,
             _ => return None,
         };
         let (fields, mut same, mut is_cut) = (self.fields, 0, false);
-        for field in fields {
+        // Behind damage the fields of the record that it is in are none.
+        let mut is_other = self.is_map && items <= fields.len();
+        for field in fields.iter().take(items) {
             if !cursor.rest().starts_with(field.key) {
-                return None;
+                is_other = true;
+                break;
             }
             let mut value = cursor;
             let head = value.take(field.key.len()).and_then(|_| value.peek());
@@ -275,10 +279,10 @@ impl Others<'_> {
             }
         }
         for _ in 0..self.more {
-            is_cut = is_cut || !self.step_over(&mut cursor)?;
+            is_cut = is_cut || is_other || !self.step_over(&mut cursor)?;
         }
         let has_more = items > fields.len() + self.more;
-        let has_own = is_cut || has_more && is_start(cursor.rest(), self.own_key);
+        let has_own = !is_other && (is_cut || has_more && is_start(cursor.rest(), self.own_key));
         let same = &fields[..same];
         let tells = same.iter().any(|field| field.is_vector) || self.is_map && same.len() > 1;
         tells.then_some(Other { at: start, has_own })
