@@ -569,7 +569,8 @@ fn with_optional(number: usize) -> Vec<u8> {
         record.extend(b"\xa4text\xa5lorem");
     }
     if has_tags {
-        record.extend(b"\xa4tags\x92\xa1a\xa1b");
+        // A list without items tells nothing of them.
+        record.extend(if number == 4 { &b"\xa4tags\x90"[..] } else { b"\xa4tags\x92\xa1a\xa1b" });
     }
     record
 }
@@ -581,7 +582,7 @@ fn damage_in_the_first_records_hides_no_field_of_those_behind() {
     for (framing, count) in [(Framing::Sequence, 20), (Framing::Sequence, COUNT), (Framing::Array, COUNT)] {
         let head = head(framing);
         let records: Vec<_> = (0..count).map(with_optional).collect();
-        let end = head.len() + records[..2].concat().len();
+        let end = head.len() + records[..6].concat().len();
         for trial in 0..150 {
             let mut damaged = [head.clone(), records.concat()].concat();
             let place = rng.usize(head.len() + 4..end);
@@ -676,4 +677,32 @@ fn damage_at_the_start_of_the_first_of_several_long_arrays_costs_that_one() {
         }
     }
     assert!(bad.is_empty(), "{}: {bad:#?}", bad.len());
+}
+
+#[test]
+fn a_damaged_value_does_not_decide_the_type_of_a_column() {
+    let with_note = |number: usize, note: &[u8]| {
+        let id = (number as u32).to_be_bytes();
+        [&[0x83, 0xa2, b'i', b'd', 0xce][..], &id, b"\xa6vector", &bytes(number), b"\xa4note", note].concat()
+    };
+    // Nil that became false, and text that became a list, a map, a number.
+    for note in [&[0xc2][..], b"\x93\x61\x62\x63", b"\x80", &[7]] {
+        let record = |number| match number {
+            1 => with_note(1, note),
+            _ if number % 3 == 0 && number > 0 => with_note(number, b"\xa3abc"),
+            _ => with_note(number, &[0xc0]),
+        };
+        for on_error in [OnError::Skip, OnError::Raise] {
+            let records: Vec<u8> = (0..COUNT).flat_map(record).collect();
+            let source = Source::new(vec![input(records)], options().with_on_error(on_error)).unwrap();
+            assert_eq!(
+                source.schema().field_with_name("note").unwrap().data_type(),
+                &DataType::Utf8,
+                "{note:x?}"
+            );
+            if on_error == OnError::Skip {
+                assert_eq!(counts(&source), (COUNT - 1, 1), "{note:x?}");
+            }
+        }
+    }
 }

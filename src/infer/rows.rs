@@ -7,7 +7,7 @@ use crate::decode::{Decoder, Position};
 use crate::error::Result;
 use crate::input::Input;
 use crate::options::{Framing, OnError, ReadOptions};
-use crate::record::{Findings, Inference, Inferred, Layout, Plan};
+use crate::record::{Findings, Inference, Inferred, Layout, Plan, Role};
 
 /// How much of an input is decoded for it, and in the step before.
 const SIZES: [usize; 2] = [SIZE, 16 * SIZE];
@@ -31,14 +31,19 @@ pub(super) fn told_by_rows(found: Findings, inputs: &[Input], options: &ReadOpti
     })
 }
 
-/// Looks at the rows of the inputs, which are what was `found`.
+/// Looks at the records of the inputs that have the vectors that were `found`. What else was found may come of too few of them.
 fn look<'a>(found: &Findings, inputs: &[Input], options: &'a ReadOptions) -> Result<Inference<'a>> {
     let inference = Inference::inside(found.framing, options);
     let mut inference = if found.is_nested { inference.nested() } else { inference };
+    let mut columns = found.columns.clone();
+    if columns.iter().any(|column| column.role == Role::Vector) {
+        columns.retain(|column| column.role == Role::Vector);
+    }
+    let found = Findings { columns, ..found.clone() };
     // A batch for each of them.
     let row_by_row =
         ReadOptions { on_error: OnError::Skip, max_rejects: 0, batch_rows: Some(1), ..options.clone() };
-    let Ok(plan) = Plan::new(found, &row_by_row).map(Arc::new) else { return Ok(inference) };
+    let Ok(plan) = Plan::new(&found, &row_by_row).map(Arc::new) else { return Ok(inference) };
     let mut samples = Samples::new(inputs, None, options);
     while let Some((input, mut beginning)) = samples.begin()? {
         let decoder = Decoder::with_plan(plan.clone())?.salvaging();

@@ -34,7 +34,8 @@ const MOST_FIELDS: usize = 1 << 16;
 /// What one field held.
 #[derive(Default)]
 pub(super) struct Observed {
-    kind: Option<Kind>,
+    /// How often what was seen, in the order of the first ones.
+    kinds: Vec<(Kind, u64)>,
     /// Integers below 0, and above 2^63 - 1.
     negative: bool,
     huge: bool,
@@ -56,6 +57,17 @@ enum Kind {
     Time,
     List,
     Map,
+}
+
+impl Kind {
+    /// True where one column holds both.
+    fn takes(self, other: Self) -> bool {
+        let (is_number, is_bytes) = (
+            |kind| matches!(kind, Self::Integer | Self::Float),
+            |kind| matches!(kind, Self::Text | Self::Bytes),
+        );
+        self == other || is_number(self) && is_number(other) || is_bytes(self) && is_bytes(other)
+    }
 }
 
 /// Values of one field that could be vectors.
@@ -171,13 +183,20 @@ impl Observed {
     }
 
     fn kind(&mut self, kind: Kind) {
-        self.kind = match (self.kind, kind) {
-            (None, kind) => Some(kind),
-            (Some(Kind::Integer), Kind::Float) => Some(Kind::Float),
-            (Some(Kind::Text), Kind::Bytes) => Some(Kind::Bytes),
-            // What comes later and does not fit is for the decoder to reject.
-            (first, _) => first,
+        let Some((known, times)) = self.kinds.iter_mut().find(|(known, _)| known.takes(kind)) else {
+            self.kinds.push((kind, 1));
+            return;
         };
+        *times += 1;
+        if matches!(kind, Kind::Float | Kind::Bytes) {
+            *known = kind;
+        }
+    }
+
+    /// The most frequent kind, the first one of several: what does not fit is for the decoder to reject. A damaged value is rare.
+    fn common_kind(&self) -> Option<Kind> {
+        let most = self.kinds.iter().map(|(_, times)| *times).max()?;
+        self.kinds.iter().find(|(_, times)| *times == most).map(|(kind, _)| *kind)
     }
 
     fn number(&mut self, number: Scalar) {
@@ -244,7 +263,7 @@ impl Observed {
             }
             Encoding::Numbers => {
                 self.numbers(encoded);
-                let is_float = self.item.as_ref().is_some_and(|item| item.kind == Some(Kind::Float));
+                let is_float = self.item.as_ref().is_some_and(|item| item.common_kind() == Some(Kind::Float));
                 self.vectors.add(if is_float { Manner::Floats } else { Manner::Integers }, encoded);
                 Ok(())
             }
@@ -371,7 +390,7 @@ impl Observed {
         path: &mut Vec<Step>,
         leave_out: &dyn Fn(&[Step]) -> bool,
     ) -> Option<DataType> {
-        Some(match self.kind {
+        Some(match self.common_kind() {
             None => DataType::Null,
             Some(Kind::Bool) => DataType::Boolean,
             Some(Kind::Integer) if self.huge && !self.negative => DataType::UInt64,

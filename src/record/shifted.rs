@@ -100,8 +100,14 @@ fn is_shifted(one: Pairs<'_>, other: Pairs<'_>) -> Result<bool, Broken> {
         return Ok(false);
     }
     let (one, other) = (one.all()?, other.all()?);
-    Ok(one.iter().all(|(key, _)| !other.iter().any(|(known, _)| known == key))
-        && one.iter().any(|(_, value)| other.iter().any(|(key, _)| value.starts_with(key))))
+    Ok(one.iter().all(|pair| !other.iter().any(|known| known.key == pair.key))
+        && one.iter().any(|pair| other.iter().any(|known| pair.value.starts_with(known.key))))
+}
+
+/// A key, with its head, and its value with what is behind it.
+struct Pair<'a> {
+    key: &'a [u8],
+    value: &'a [u8],
 }
 
 /// The keys of a map, with their heads, and where their values begin.
@@ -136,10 +142,10 @@ impl<'a> Pairs<'a> {
     }
 
     /// The keys that are left, each with what is behind it.
-    fn all(mut self) -> Result<Vec<(&'a [u8], &'a [u8])>, Broken> {
+    fn all(mut self) -> Result<Vec<Pair<'a>>, Broken> {
         let mut pairs = Vec::new();
         while let Some((key, value)) = self.next()? {
-            pairs.push((key, value.rest()));
+            pairs.push(Pair { key, value: value.rest() });
         }
         Ok(pairs)
     }
