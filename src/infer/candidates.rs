@@ -337,12 +337,22 @@ impl<'a> Places<'a> {
         next.is_some()
     }
 
-    /// True for objects of one first byte, and for maps: optional fields make them differ.
+    /// True for objects of one first byte, and for maps with the same first key: optional fields make their heads differ.
     fn begin_alike(&self, one: usize, other: usize) -> bool {
-        match (self.bytes.get(one), self.bytes.get(other)) {
-            (Some(0x80..=0x8f | 0xde | 0xdf), Some(0x80..=0x8f | 0xde | 0xdf)) => true,
-            (one, other) => one.is_some() && one == other,
-        }
+        let (Some(byte), Some(other_byte)) = (self.bytes.get(one), self.bytes.get(other)) else {
+            return false;
+        };
+        byte == other_byte || self.first_key(one).is_some_and(|key| self.first_key(other) == Some(key))
+    }
+
+    /// The first key of the map at this place.
+    fn first_key(&self, place: usize) -> Option<&'a [u8]> {
+        let mut cursor = Cursor::starting_at(self.bytes, place);
+        let Ok(Head::Map(1..)) = cursor.head() else { return None };
+        let start = cursor.at();
+        let length = usize::try_from(cursor.head().ok()?.payload()).ok()?;
+        cursor.take(length).ok()?;
+        Some(cursor.since(start))
     }
 
     fn is_followed(&mut self, place: usize) -> bool {
