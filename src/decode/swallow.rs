@@ -1,7 +1,7 @@
 //! Whether an object that has good records inside of it is what it says, or swallows them.
 
 use super::Decoder;
-use super::chain::{Chain, has_odd_text};
+use super::chain::{Chain, LONG, has_odd_text};
 use super::salvage::LOOK;
 use crate::msgpack::{Broken, Cursor, Head, HeadError};
 use crate::record::{Content, can_be_behind, is_for_key, same_fields};
@@ -139,6 +139,10 @@ impl Decoder {
     /// True where one of the first two good records at `place` is a key of the map that it is in, or of one around that: nobody's keys are
     /// vectors or records.
     fn is_in_key(&mut self, bytes: &[u8], place: usize, chain: Chain, ended: bool) -> bool {
+        // Short bytes may be a name.
+        if chain.length < LONG as u64 {
+            return false;
+        }
         let next = place + chain.length as usize;
         is_for_key(bytes, place)
             || is_for_key(bytes, next) && bytes.get(next..).is_some_and(|next| self.is_good(next, ended))

@@ -198,10 +198,11 @@ impl File<'_> {
             let is_near = end - at <= 4 << 20;
             return is_near && follows && (begins || !is_astray && !self.has_odd_text(at, end));
         }
-        // Nobody's keys are vectors.
+        // Nobody's keys are vectors, but short bytes may be a name.
         let next = self.good(chain.at, self.bytes.len()).map_or(chain.at, |(end, _)| end);
-        if self.is_for_key(at, chain.at)
-            || next < self.bytes.len() && is_followed(next) && self.is_for_key(at, next)
+        let is_key = |place: usize| self.is_for_key(at, place);
+        if next - chain.at >= 64
+            && (is_key(chain.at) || next < self.bytes.len() && is_followed(next) && is_key(next))
         {
             return false;
         }

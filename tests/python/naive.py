@@ -368,10 +368,11 @@ class File:
             follows = is_followed(end) or (begins and is_another)
             is_near = end - at <= 4 << 20
             return is_near and follows and (begins or not (is_astray or self.has_odd_text(at, end)))
-        # Nobody's keys are vectors.
+        # Nobody's keys are vectors, but short bytes may be a name.
         following = self.good_at(chain)[0]
         is_next = following < length and is_followed(following)
-        if self.is_for_key(at, chain) or (is_next and self.is_for_key(at, following)):
+        is_key = self.is_for_key(at, chain) or (is_next and self.is_for_key(at, following))
+        if following - chain >= 64 and is_key:
             return False
         if stride == chain - at:
             return False
