@@ -20,13 +20,10 @@ impl Decoder {
         if let Some(taken) = self.ends_early(bytes, ended) {
             return taken;
         }
-        let search = match self.judge(bytes, ended, self.bad_by_head(bytes, Bad::Whole)) {
-            Verdict::More(needed) => return Ok(self.ask(needed)),
-            Verdict::Gap(chain) => return self.leave_gap(chain, bytes),
-            Verdict::Sound => false,
-            Verdict::Nothing(search) => search,
+        let search = match self.believed(bytes, ended) {
+            Ok(search) => search,
+            Err(taken) => return taken,
         };
-        self.believe();
         if self.plan.framing == Framing::Array && !self.position.is_doubtful {
             match self.holds_another(bytes, ended) {
                 Ok(holds) => self.position.is_doubtful = holds,
@@ -36,15 +33,25 @@ impl Decoder {
         self.skip(fault, objects, bytes, search, ended)
     }
 
-    /// Deals with an object that is no array of records where one should begin.
-    pub(super) fn no_head(&mut self, head: Head, bytes: &[u8], ended: bool) -> Result<usize> {
+    /// Believes the whole object at the start of `bytes`, which is no row, and tells whether records are to be looked for behind it. If it
+    /// is damage, or more bytes are needed to know, the error is how that was dealt with.
+    fn believed(&mut self, bytes: &[u8], ended: bool) -> std::result::Result<bool, Result<usize>> {
         let search = match self.judge(bytes, ended, self.bad_by_head(bytes, Bad::Whole)) {
-            Verdict::More(needed) => return Ok(self.ask(needed)),
-            Verdict::Gap(chain) => return self.leave_gap(chain, bytes),
+            Verdict::More(needed) => return Err(Ok(self.ask(needed))),
+            Verdict::Gap(chain) => return Err(self.leave_gap(chain, bytes)),
             Verdict::Sound => false,
             Verdict::Nothing(search) => search,
         };
         self.believe();
+        Ok(search)
+    }
+
+    /// Deals with an object that is no array of records where one should begin.
+    pub(super) fn no_head(&mut self, head: Head, bytes: &[u8], ended: bool) -> Result<usize> {
+        let search = match self.believed(bytes, ended) {
+            Ok(search) => search,
+            Err(taken) => return taken,
+        };
         // Not a record of any array; it is counted as one.
         self.position.left = Some(1);
         self.skip(Fault::of_framing(self.plan.framing, head), 1, bytes, search, ended)

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use super::sample::{SIZE, Samples};
 use crate::decode::{Decoder, Position};
 use crate::error::Result;
-use crate::input::Input;
+use crate::input::{Asking, Input};
 use crate::options::{Framing, OnError, ReadOptions};
 use crate::record::{Findings, Inference, Inferred, Layout, Plan, Role};
 
-/// How much of an input is decoded for it, and in the step before.
-const SIZES: [usize; 2] = [SIZE, 16 * SIZE];
+/// How many times [`SIZE`] of an input is decoded at the most. In between is asked whether to go on.
+const STEPS: usize = 16;
 
 /// What the rows of the inputs tell of their columns, if they are more than the records that did by what was `found`. A byte that is no
 /// MessagePack ends inference, and a head that says too much hides what is behind it; to decode is to go on behind both.
@@ -48,9 +48,10 @@ fn look<'a>(found: &Findings, inputs: &[Input], options: &'a ReadOptions) -> Res
     while let Some((input, mut beginning)) = samples.begin()? {
         let decoder = Decoder::with_plan(plan.clone())?.salvaging();
         let mut decoder = decoder.at(input.name(), Position::start(plan.framing), None);
-        let mut at = 0;
-        for size in SIZES {
-            let (bytes, ended) = beginning.fill(size).map_err(|error| input.error(error))?;
+        let (mut at, mut asking) = (0, Asking::of(input));
+        for step in 1..=STEPS {
+            asking.ask().map_err(|error| input.error(error))?;
+            let (bytes, ended) = beginning.fill(step * SIZE).map_err(|error| input.error(error))?;
             while at < bytes.len() {
                 let before = decoder.good_so_far();
                 let taken = decoder.decode_within(&bytes[at..], ended)?;
