@@ -8,6 +8,7 @@ use arrow::datatypes::{DataType, Float64Type};
 use serde::Serialize;
 
 use crate::error::Result;
+use crate::infer::infer;
 use crate::input::Input;
 use crate::options::{OnError, ReadOptions};
 use crate::reader::{Progress, Watch};
@@ -94,7 +95,9 @@ const SHOWN: usize = 5;
 
 /// Reads `inputs` through and tells what is in them. Records that cannot become rows are counted, whatever the policy.
 pub fn inspect(inputs: Vec<Input>, options: ReadOptions, mut watch: Watch<'_>) -> Result<Inspection> {
-    let source = Source::new(inputs, options.with_on_error(OnError::Skip))?;
+    // The plan is that of a conversion with these options.
+    let findings = infer(&inputs, &options)?;
+    let source = Source::with_findings(inputs, options.with_on_error(OnError::Skip), findings)?;
     let mut tallies = vec![Tally::default(); source.schema().fields().len()];
     let progress =
         watch.follow(source.reader()?, Progress::default(), |batch| tally(&mut tallies, &batch))?;

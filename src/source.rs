@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use arrow::datatypes::SchemaRef;
 
-use crate::decode::{Decoder, Position, UNKNOWN};
+use crate::decode::{Decoder, Left, Position};
 use crate::error::{Error, Result};
 use crate::infer::infer;
 use crate::input::{Asking, Blocks, Input, Opened, Span, discover, learn_sizes};
@@ -298,9 +298,10 @@ fn cut(input: &Input, plan: &Arc<Plan>, size: u64, parts: usize) -> Result<Vec<(
         begin = Span { start: begin.start + head as u64, inside: true, ..begin };
     }
     let objects = if framing == Framing::Map { 2 } else { 1 };
-    if plan.on_error != OnError::Raise && framing != Framing::Map {
+    let part = |span: Span| (input.clone().with_span(span), span.end - span.start);
+    let is_decoded = plan.on_error != OnError::Raise && framing != Framing::Map;
+    if is_decoded && left.is_none() {
         let spans = cut_by_decoding(input, plan, blocks, (begin, left), parts)?;
-        let part = |span: Span| (input.clone().with_span(span), span.end - span.start);
         return Ok(spans.map_or_else(whole, |spans| spans.into_iter().map(part).collect()));
     }
     let mut spans = vec![begin];
@@ -343,7 +344,13 @@ fn cut(input: &Input, plan: &Arc<Plan>, size: u64, parts: usize) -> Result<Vec<(
     if left.is_some_and(|left| left != record - begin.record || blocks.position() != begin.end) {
         return Ok(whole());
     }
-    let part = |span: Span| (input.clone().with_span(span), span.end - span.start);
+    if is_decoded {
+        let mut blocks = Blocks::new(input.open(plan.max_expansion)?, &Arc::default());
+        blocks.fill(MAX_HEAD).map_err(|error| input.error(error))?;
+        blocks.consume((begin.start - blocks.position()) as usize);
+        let decoded = cut_by_decoding(input, plan, blocks, (begin, left), parts)?;
+        return Ok(decoded.map_or_else(whole, |spans| spans.into_iter().map(part).collect()));
+    }
     Ok(spans.into_iter().map(part).collect())
 }
 
@@ -356,10 +363,11 @@ fn cut_by_decoding(
     (begin, left): (Span, Option<u64>),
     parts: usize,
 ) -> Result<Option<Vec<Span>>> {
-    let position = Position { offset: begin.start, record: begin.record, left, is_doubtful: false, rows: 0 };
+    let is_array = left.is_some();
+    let left = left.map_or(Left::Unbounded, Left::Known);
+    let position = Position { offset: begin.start, record: begin.record, left, rows: 0 };
     let size = begin.end - begin.start;
-    let mut decoder =
-        Decoder::with_plan(plan.clone())?.salvaging().at(input.name(), position, blocks.known_left());
+    let mut decoder = Decoder::with_plan(plan.clone())?.at(input.name(), position, blocks.known_left());
     let mut spans = vec![begin];
     let share = |spans: &[Span]| match u128::from(size) * spans.len() as u128 / parts as u128 {
         share if spans.len() < parts => begin.start + share as u64,
@@ -374,18 +382,18 @@ fn cut_by_decoding(
         let taken = decoder.decode_within(bytes, last)?;
         blocks.consume(taken);
         let place = decoder.position();
-        if left.is_some() && (place.left == Some(UNKNOWN) || place.is_doubtful || decoder.saw_head()) {
+        if place.left == Left::Unknown {
             return Ok(None);
         }
-        if left.is_some() && place.left == Some(0) {
+        if place.left == Left::Known(0) {
             return Ok((place.offset == begin.end).then_some(spans));
         }
         if decoder.is_full() {
             decoder.flush()?;
         } else if decoder.is_stopped() {
             stop = place.offset + 1;
-            // What is damaged stays in one piece with what tells where it ends.
-            if decoder.is_calm() && place.offset < begin.end && place.rows == 0 {
+            // The decoder stops behind good records only.
+            if place.offset < begin.end && place.rows == 0 {
                 if let Some(before) = spans.last_mut() {
                     before.end = place.offset;
                 }
@@ -393,7 +401,7 @@ fn cut_by_decoding(
                 stop = stop.max(share(&spans));
             }
         } else if decoder.is_invalid() || (last && taken == 0) {
-            return Ok(left.is_none().then_some(spans));
+            return Ok((!is_array).then_some(spans));
         }
     }
 }

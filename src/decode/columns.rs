@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, RecordBatch, StringArray, UInt64Array};
 use arrow::datatypes::SchemaRef;
 
-use super::record::Fault;
+use super::fault::Fault;
 use crate::error::Result;
 use crate::msgpack::Cursor;
 use crate::options::OnError;
@@ -28,10 +28,10 @@ pub(super) struct Columns {
     batch_bytes: usize,
     /// Most rows, because of the name that is in each.
     most_rows: usize,
-    /// Values of the record at hand that became nulls.
+    /// Of the values of the record at hand that became nulls.
     faults: Vec<Fault>,
-    /// The record at hand may not be what it says.
-    is_doubtful: bool,
+    /// The input's name, for the column that holds it.
+    name: Arc<str>,
 }
 
 enum Builder {
@@ -80,12 +80,14 @@ impl Columns {
             batch_bytes,
             most_rows: usize::MAX,
             faults: Vec::new(),
-            is_doubtful: false,
+            name: "".into(),
         })
     }
 
-    /// Bounds the rows of a batch so that as many names of the input fit into a column.
-    pub(super) fn set_name(&mut self, name: &str) {
+    /// Sets the name of the input, and bounds the rows of a batch so that a column has room for as
+    /// many names.
+    pub(super) fn set_name(&mut self, name: &Arc<str>) {
+        self.name = name.clone();
         let has_names = self.builders.iter().any(|builder| matches!(builder, Builder::Path));
         self.most_rows = if has_names { (MOST / name.len().max(1)).max(1) } else { usize::MAX };
     }
@@ -225,15 +227,6 @@ impl Columns {
         std::mem::take(&mut self.faults)
     }
 
-    /// Notes that the record at hand may not be what it says.
-    pub(super) fn doubt(&mut self) {
-        self.is_doubtful = true;
-    }
-
-    pub(super) fn take_doubt(&mut self) -> bool {
-        std::mem::take(&mut self.is_doubtful)
-    }
-
     /// Makes the record at hand a row, if it added one.
     pub(super) fn commit(&mut self) {
         self.rows = self.builders.iter().find_map(Builder::rows).unwrap_or(self.rows + 1);
@@ -242,20 +235,20 @@ impl Columns {
     /// Takes back the record at hand.
     pub(super) fn roll_back(&mut self) {
         self.faults.clear();
-        self.is_doubtful = false;
         (0..self.builders.len()).for_each(|column| self.take_back(column));
     }
 
     /// The batch; the columns are then empty.
-    pub(super) fn finish(&mut self, schema: &SchemaRef, name: &Arc<str>) -> Result<RecordBatch> {
+    pub(super) fn finish(&mut self, schema: &SchemaRef) -> Result<RecordBatch> {
         let rows = std::mem::take(&mut self.rows);
         self.capacity = 0;
+        let name = self.name.clone();
         let finish = |builder: &mut Builder| {
             Ok(match builder {
                 Builder::Vector(builder) => builder.finish()?,
                 Builder::Value(builder) => builder.finish()?,
                 Builder::Path => {
-                    Arc::new(StringArray::from_iter_values(std::iter::repeat_n(name, rows))) as ArrayRef
+                    Arc::new(StringArray::from_iter_values(std::iter::repeat_n(&name, rows))) as ArrayRef
                 }
                 Builder::Record(records) => Arc::new(UInt64Array::from(std::mem::take(records))),
             })

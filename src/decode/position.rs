@@ -2,38 +2,51 @@
 
 use crate::options::Framing;
 
-/// So many records are left in an array that nobody knows how many.
-pub(crate) const UNKNOWN: u64 = u64::MAX;
-
 /// A place between two records, or between two rows of one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Position {
     pub(crate) offset: u64,
     /// Number of the record that comes next.
     pub(crate) record: u64,
-    /// How many records the array or map that holds them still has; `None` where records simply follow one another, and
-    /// [`UNKNOWN`] behind damage.
-    pub(crate) left: Option<u64>,
-    /// True where that may be wrong: behind pieces of a record, which were counted like records.
-    pub(crate) is_doubtful: bool,
-    /// How many rows of the next record have been taken already: a matrix may be spread over batches.
+    /// How many records the array or map that holds them still has.
+    pub(crate) left: Left,
+    /// Rows of the next record that were taken already: a matrix may be spread over batches.
     pub(crate) rows: usize,
+}
+
+/// How many records are left of the array or map that holds them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Left {
+    /// No array holds the records: they follow one another up to the end of the input.
+    Unbounded,
+    /// The array has this many more. At 0 the next array begins.
+    Known(u64),
+    /// A gap has swallowed an unknown number of the array's records.
+    Unknown,
+    /// The decoder began in the middle of an array. The decoder of the bytes in front of it counts.
+    Elsewhere,
+}
+
+impl Left {
+    /// What is left behind this many more objects of the array.
+    pub(crate) fn minus(self, objects: u64) -> Self {
+        match self {
+            Self::Known(left) => Self::Known(left.saturating_sub(objects)),
+            other => other,
+        }
+    }
 }
 
 impl Position {
     /// The start of an input.
     pub(crate) fn start(framing: Framing) -> Self {
-        let left = if framing == Framing::Sequence { None } else { Some(0) };
-        Self { offset: 0, record: 0, left, is_doubtful: false, rows: 0 }
+        let left = if framing == Framing::Sequence { Left::Unbounded } else { Left::Known(0) };
+        Self { offset: 0, record: 0, left, rows: 0 }
     }
 
-    /// This place, as counted from the start of the input, where `self` was counted from `base`.
+    /// This place counted from the start of the input, where `self` was counted from `base`.
     pub(crate) fn from(self, base: Self) -> Self {
-        Self {
-            record: base.record + self.record,
-            left: base.left.map(|left| less(left, self.record)),
-            ..self
-        }
+        Self { record: base.record + self.record, left: base.left.minus(self.record), ..self }
     }
 
     /// The place `records` records of `stride` bytes further on.
@@ -41,14 +54,8 @@ impl Position {
         Self {
             offset: self.offset.saturating_add(records.saturating_mul(stride as u64)),
             record: self.record + records,
-            left: self.left.map(|left| less(left, records)),
+            left: self.left.minus(records),
             rows: 0,
-            ..self
         }
     }
-}
-
-/// Records that are left of so many, if that is known.
-pub(super) fn less(left: u64, records: u64) -> u64 {
-    if left == UNKNOWN { UNKNOWN } else { left.saturating_sub(records) }
 }

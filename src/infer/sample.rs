@@ -1,4 +1,4 @@
-//! The first bytes of the inputs: as many of an input, and of as many inputs, as it takes to find out what they are.
+//! The first bytes of the inputs.
 
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -9,140 +9,86 @@ use crate::error::Result;
 use crate::input::{Blocks, Damaged, Input, Opened, StepBuffers};
 use crate::options::ReadOptions;
 
-/// How much of an input is looked at. What is found must not depend on how bytes come, so it is always as much.
-pub(super) const SIZE: usize = 256 << 10;
-/// And how much in the steps before, as often less is enough.
-pub(super) const SIZES: [usize; 5] = [1 << 10, 4 << 10, 16 << 10, 64 << 10, SIZE];
-/// Inputs that are looked at, and those that are opened to find some that are not empty.
+/// How many bytes of an input are decoded to try what was found.
+const SIZE: usize = 128 << 10;
+/// How many inputs that are not empty are looked at, and how many are opened to find them.
 const MOST: usize = 16;
 const OPENED: usize = 256;
 
 /// The first bytes of an input.
 pub(super) struct Sample {
-    /// Which input it is.
     pub(super) input: usize,
     pub(super) name: Arc<str>,
     pub(super) bytes: Bytes,
-    /// True where there are no more.
+    /// True where the input has no more bytes.
     pub(super) is_whole: bool,
-    /// How many bytes the input has, if that is known.
-    pub(super) size: Option<u64>,
 }
 
+/// Takes samples of the inputs in their order.
 pub(super) struct Samples<'a> {
     inputs: &'a [Input],
-    /// What the first input was opened as.
+    /// The first input, which inference opened.
     first: Option<Opened>,
     max_expansion: u64,
     buffers: Arc<StepBuffers>,
     opened: usize,
-    taken: Vec<Sample>,
-    /// Set where the next input must not be opened.
+    taken: usize,
     is_over: bool,
 }
 
 impl<'a> Samples<'a> {
     pub(super) fn new(inputs: &'a [Input], first: Option<Opened>, options: &ReadOptions) -> Self {
         let max_expansion = options.max_expansion;
-        Self {
-            inputs,
-            first,
-            max_expansion,
-            buffers: Arc::default(),
-            opened: 0,
-            taken: Vec::new(),
-            is_over: false,
-        }
+        Self { inputs, first, max_expansion, buffers: Arc::default(), opened: 0, taken: 0, is_over: false }
     }
 
-    /// The next input that is not empty. What was read of it is kept by [`take`](Self::take).
-    pub(super) fn begin(&mut self) -> Result<Option<(&'a Input, Beginning<'a>)>> {
-        while !self.is_over && self.taken.len() < MOST && self.opened < OPENED {
+    /// The sample of the next input that is not empty.
+    pub(super) fn next(&mut self) -> Result<Option<Sample>> {
+        while !self.is_over && self.taken < MOST && self.opened < OPENED {
             // A part of an input may begin anywhere.
             let Some(input) = self.inputs.get(self.opened).filter(|input| input.span().is_none()) else {
                 break;
             };
+            let sample = self.take(input)?;
             self.opened += 1;
-            let mut beginning = match self.first.take() {
-                Some(opened) => Beginning::Blocks(Blocks::new(opened, &self.buffers)),
-                None => Beginning::open(input, self.max_expansion, &self.buffers)?,
-            };
-            if !beginning.fill(1).map_err(|error| input.error(error))?.0.is_empty() {
-                return Ok(Some((input, beginning)));
+            if !sample.bytes.is_empty() {
+                self.taken += 1;
+                return Ok(Some(sample));
             }
         }
         Ok(None)
     }
 
-    /// True where the input that was begun last is the first one that is not empty.
-    pub(super) fn is_first(&self) -> bool {
-        self.taken.is_empty()
-    }
-
-    /// How many samples were taken.
-    pub(super) fn count(&self) -> usize {
-        self.taken.len()
-    }
-
-    /// Takes a sample of the input that was begun last.
-    pub(super) fn take(&mut self, mut beginning: Beginning<'_>) -> Result<&Sample> {
-        let input = self.opened - 1;
-        let (bytes, is_whole) = beginning.fill(SIZE).map_err(|error| self.inputs[input].error(error))?;
-        let bytes = Bytes::copy_from_slice(bytes);
-        let size = match &beginning {
-            Beginning::Blocks(blocks) => blocks.known_left(),
-            Beginning::Stream(..) => None,
+    fn take(&mut self, input: &Input) -> Result<Sample> {
+        let sample = |bytes: Bytes| {
+            let is_whole = bytes.len() < SIZE;
+            Sample { input: self.opened, name: input.name().clone(), bytes, is_whole }
         };
-        let size = if is_whole { Some(bytes.len() as u64) } else { size };
-        let name = self.inputs[input].name().clone();
-        // Whoever writes to a stream may have to come to its end before the next one.
-        self.is_over = matches!(beginning, Beginning::Stream(..)) && !is_whole;
-        self.taken.push(Sample { input, name, bytes, is_whole, size });
-        Ok(&self.taken[self.taken.len() - 1])
-    }
-
-    pub(super) fn take_all(&mut self) -> Result<()> {
-        while let Some((_, beginning)) = self.begin()? {
-            self.take(beginning)?;
-        }
-        Ok(())
-    }
-
-    pub(super) fn into_taken(self) -> Vec<Sample> {
-        self.taken
-    }
-}
-
-/// The start of an input, of which more is read as it is asked for.
-pub(super) enum Beginning<'a> {
-    Blocks(Blocks),
-    /// A stream may not open twice: what was read goes back.
-    Stream(&'a Input, Vec<u8>, Option<Box<dyn Read + Send>>),
-}
-
-impl<'a> Beginning<'a> {
-    fn open(input: &'a Input, max_expansion: u64, buffers: &Arc<StepBuffers>) -> Result<Self> {
-        if let Some((read, stream)) = input.take_back() {
-            return Ok(Self::Stream(input, read, Some(stream)));
-        }
-        Ok(match input.open(max_expansion)? {
-            Opened::Stream(stream) => Self::Stream(input, Vec::new(), Some(stream)),
-            opened => Self::Blocks(Blocks::new(opened, buffers)),
-        })
-    }
-
-    /// The first bytes, so many unless the input ends before; and whether it does.
-    pub(super) fn fill(&mut self, size: usize) -> io::Result<(&[u8], bool)> {
-        let bytes = match self {
-            Self::Blocks(blocks) => blocks.fill(size)?,
-            Self::Stream(_, read, stream) => {
-                if let Some(stream) = stream {
-                    read_up_to(stream, read, size)?;
-                }
-                read
+        let opened = match (input.take_back(), self.first.take()) {
+            (Some((read, stream)), _) => Err((read, stream)),
+            (None, Some(opened)) => Ok(opened),
+            (None, None) => match input.open(self.max_expansion)? {
+                Opened::Stream(stream) => Err((Vec::new(), stream)),
+                opened => Ok(opened),
+            },
+        };
+        Ok(match opened {
+            // A stream may not open twice: the bytes that were read go back.
+            Err((mut read, mut stream)) => {
+                let result = read_up_to(&mut *stream, &mut read, SIZE);
+                let sample = sample(Bytes::copy_from_slice(&read[..read.len().min(SIZE)]));
+                input.put_back(read, stream);
+                result.map_err(|error| input.error(error))?;
+                // The program that writes to a stream may have to end before it writes to another.
+                self.is_over = !sample.is_whole;
+                sample
             }
-        };
-        Ok((&bytes[..bytes.len().min(size)], bytes.len() < size))
+            Ok(opened) => {
+                let mut blocks = Blocks::new(opened, &self.buffers);
+                let bytes = blocks.fill(SIZE).map_err(|error| input.error(error))?;
+                sample(Bytes::copy_from_slice(&bytes[..bytes.len().min(SIZE)]))
+            }
+        })
     }
 }
 
@@ -154,21 +100,11 @@ fn read_up_to(stream: &mut dyn Read, read: &mut Vec<u8>, size: usize) -> io::Res
         read.truncate(length + more.as_ref().unwrap_or(&0));
         match more {
             Ok(0) => break,
-            // The scan will come to it as well.
+            // The scan comes to the damage as well.
             Err(error) if Damaged::of(&error).is_some() => break,
             Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
             _ => {}
         }
     }
     Ok(())
-}
-
-impl Drop for Beginning<'_> {
-    fn drop(&mut self) {
-        if let Self::Stream(input, read, stream) = self
-            && let Some(stream) = stream.take()
-        {
-            input.put_back(std::mem::take(read), stream);
-        }
-    }
 }

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::decode::{Decoded, Decoder, Landmark, Position};
+use crate::decode::{Decoded, Decoder, Position};
 use crate::error::{ErrorKind, Result};
 use crate::input::Blocks;
+use crate::record::RecordStart;
 use crate::reject::Rejects;
 use crate::vector::Template;
 
@@ -25,8 +26,8 @@ pub(super) enum Mode {
     Uniform(Template),
     /// One after another. Ends with the input, where the decoder stops, or after so many batches.
     Walk(u32),
-    /// The lane first looks for a place where a record begins, and walks from there.
-    Find(Landmark),
+    /// The lane first finds a place where records begin like this, and walks from there.
+    Find(RecordStart),
 }
 
 /// What a lane did in one go.
@@ -67,8 +68,9 @@ pub(super) enum End {
     Input,
     /// All its records were uniform: the next lane is right about where it begins.
     Verified,
-    /// A record was not uniform: the lanes behind this one began at places that mean nothing.
-    Diverged(Position),
+    /// In front of a record that the lane cannot decode. The lanes behind it began at places that may
+    /// mean nothing.
+    Diverged,
     /// Where the next lane begins.
     Reached,
     /// Before it began: it found no place to.
@@ -88,7 +90,7 @@ impl Lane {
         let went = match self.mode.clone() {
             Mode::Uniform(template) => Went::To(self.verify(&template)?),
             Mode::Walk(batches) => self.walk(batches)?,
-            Mode::Find(landmark) => return self.find(&landmark),
+            Mode::Find(start) => return self.find(&start),
         };
         let progress = self.blocks.progress();
         let bytes = progress - std::mem::replace(&mut self.told, progress);
@@ -103,9 +105,9 @@ impl Lane {
     }
 
     /// Finds the place to begin at.
-    fn find(&mut self, landmark: &Landmark) -> Result<Step> {
+    fn find(&mut self, start: &RecordStart) -> Result<Step> {
         let bytes = self.blocks.fill(SEARCH)?;
-        let found = self.decoder.find(landmark, bytes).map(|place| self.blocks.position() + place as u64);
+        let found = self.decoder.find(start, bytes).map(|place| self.blocks.position() + place as u64);
         if let Some(offset) = found {
             self.blocks.consume((offset - self.blocks.position()) as usize);
             self.decoder.skip_to(offset);
@@ -141,7 +143,7 @@ impl Lane {
             let taken = self.decoder.decode_uniform(template, &bytes[..whole])?;
             self.blocks.consume(taken);
             if taken < whole || whole == 0 {
-                return Ok(End::Diverged(self.decoder.position()));
+                return Ok(End::Diverged);
             }
         }
     }
@@ -158,13 +160,16 @@ impl Lane {
                 return Ok(Went::To(End::Reached));
             }
             if self.decoder.is_full() {
-                // What is known of bad records is not handed on.
-                if batches > 1 || self.decoder.is_searching() {
+                // A lane ends behind a good record only.
+                if batches > 1 || !self.decoder.is_settled() {
                     let batches = batches.max(2);
                     self.mode = Mode::Walk(batches - 1);
                     return Ok(Went::Full);
                 }
                 return Ok(Went::To(End::Limit(self.decoder.position(), self.decoder.template())));
+            }
+            if self.decoder.is_diverged() {
+                return Ok(Went::To(End::Diverged));
             }
             if self.decoder.is_invalid() || (last && taken == 0) {
                 let rest = self.blocks.discard()?;

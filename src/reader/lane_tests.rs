@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::decode::{First, look};
+use crate::decode::{Left, Stride};
 use crate::options::{OnError, ReadOptions};
 use crate::record::Plan;
 
@@ -18,13 +18,13 @@ fn lane(bytes: &[u8], mode: Mode) -> Lane {
 }
 
 fn place(offset: u64, record: u64) -> Position {
-    Position { offset, record, left: None, is_doubtful: false, rows: 0 }
+    Position { offset, record, left: Left::Unbounded, rows: 0 }
 }
 
 fn uniform() -> Mode {
     let plan = Plan::of_vectors(1, &ReadOptions::new()).unwrap();
-    match look(&plan, place(0, 0), &GOOD) {
-        Ok(First::Template(_, template)) => Mode::Uniform(template),
+    match Stride::of(&plan, place(0, 0), &GOOD) {
+        Ok(Stride::Uniform(_, template)) => Mode::Uniform(template),
         _ => panic!("no template"),
     }
 }
@@ -47,8 +47,9 @@ fn a_uniform_lane_ends_where_a_record_differs() {
     for bad in 0..4 {
         let mut bytes = GOOD.repeat(4);
         bytes[bad * GOOD.len()] = 0xa4;
-        let at = End::Diverged(place(6 * bad as u64, bad as u64));
-        assert_eq!(step(&mut lane(&bytes, uniform())), (bad, 0, 6 * bad as u64, Some(at)), "{bad}");
+        let mut lane = lane(&bytes, uniform());
+        assert_eq!(step(&mut lane), (bad, 0, 6 * bad as u64, Some(End::Diverged)), "{bad}");
+        assert_eq!(lane.decoder.position(), place(6 * bad as u64, bad as u64), "{bad}");
     }
 }
 

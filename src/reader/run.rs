@@ -13,11 +13,11 @@ use std::sync::atomic::AtomicBool;
 
 use super::lane::{End, Lane, Mode, Step};
 use super::slot::Slot;
-use crate::decode::{Decoder, First, Landmark, Position, UNKNOWN, look};
+use crate::decode::{Decoder, Left, Position, Stride};
 use crate::error::{Error, ErrorKind, Result};
 use crate::input::{Blocks, Input, OpenFile, Opened, Span, StepBuffers};
 use crate::msgpack::MAX_HEAD;
-use crate::record::Plan;
+use crate::record::{Plan, RecordStart};
 use crate::vector::Template;
 
 /// Records that are longer than so many bytes are walked.
@@ -36,8 +36,8 @@ pub(super) struct Run {
     buffers: Arc<StepBuffers>,
     lanes: VecDeque<Arc<Slot>>,
     next: Next,
-    /// What records can be found by, where they are not uniform.
-    landmark: Option<Landmark>,
+    /// How records begin, where they are not uniform.
+    start: Option<RecordStart>,
     /// Where what was taken so far ends.
     at: Position,
     /// Where the first lane began, if it had to find that out.
@@ -86,7 +86,7 @@ impl Run {
             buffers: buffers.clone(),
             lanes: VecDeque::new(),
             next: Next::Walk(start),
-            landmark: None,
+            start: None,
             at: start,
             base: None,
             walk: 1,
@@ -96,33 +96,33 @@ impl Run {
         }
         if let Place::Random(_, span) = run.opened {
             // Inside of an array or map one record follows another.
-            let left = if span.inside { None } else { start.left };
+            let left = if span.inside { Left::Unbounded } else { start.left };
             run.at = Position { offset: span.start, record: span.record, left, ..start };
             run.next = Next::Walk(run.at);
-            match run.first(span)? {
-                First::Template(position, template) => run.next = Next::Uniform(position, template),
-                First::Landmark(landmark) => {
+            match run.stride(span)? {
+                Stride::Uniform(position, template) => run.next = Next::Uniform(position, template),
+                Stride::Varied(start) => {
                     run.next = Next::Stretch(run.at);
-                    run.landmark = Some(landmark);
+                    run.start = Some(start);
                 }
-                First::Nothing => {}
+                Stride::Unknown => {}
             }
         }
         Ok(run)
     }
 
-    /// What the first record looks like.
-    fn first(&self, span: Span) -> Result<First> {
-        let Some(mut blocks) = self.blocks(span.start, span.end) else { return Ok(First::Nothing) };
+    /// What the first record tells of the others.
+    fn stride(&self, span: Span) -> Result<Stride> {
+        let Some(mut blocks) = self.blocks(span.start, span.end) else { return Ok(Stride::Unknown) };
         let mut needed = MAX_HEAD;
         loop {
             let bytes = blocks.fill(needed).map_err(|error| self.input.error(error))?;
-            match look(&self.plan, self.at, bytes) {
-                Ok(first) => return Ok(first),
+            match Stride::of(&self.plan, self.at, bytes) {
+                Ok(stride) => return Ok(stride),
                 Err(more) if bytes.len() >= needed && more < LONGEST_LOOK => {
                     needed = (more as usize).max(needed + MAX_HEAD);
                 }
-                Err(_) => return Ok(First::Nothing),
+                Err(_) => return Ok(Stride::Unknown),
             }
         }
     }
@@ -193,22 +193,22 @@ impl Run {
                     Next::Find(offset) => {
                         let stop = offset.saturating_add(stretch);
                         let is_last = stop >= file_end;
-                        // Only who comes from the lane in front knows what an array should still hold at its end.
-                        let Some(landmark) =
-                            self.landmark.clone().filter(|_| !is_last || self.at.left.is_none())
-                        else {
+                        // The lane in front alone knows how many records an array still has at its end.
+                        let is_array = self.at.left != Left::Unbounded;
+                        let Some(start) = self.start.clone().filter(|_| !is_last || !is_array) else {
                             return Ok(None);
                         };
                         self.next = if is_last { Next::Nothing } else { Next::Find(stop) };
-                        let position =
-                            Position { offset, record: 0, left: None, is_doubtful: false, rows: 0 };
+                        let left = if is_array { Left::Elsewhere } else { Left::Unbounded };
+                        let position = Position { offset, record: 0, left, rows: 0 };
                         let stop = if is_last { u64::MAX } else { stop };
-                        (position, file_end, Mode::Find(landmark), stop)
+                        (position, file_end, Mode::Find(start), stop)
                     }
                     Next::Uniform(position, template) => {
                         let rows = self.plan.batch_rows as u64;
                         let after = position.after(rows, template.stride());
-                        if after.offset < file_end && position.left.is_none_or(|left| left > rows) {
+                        let is_more = !matches!(position.left, Left::Known(left) if left <= rows);
+                        if after.offset < file_end && is_more {
                             self.next = Next::Uniform(after, template.clone());
                             (position, after.offset, Mode::Uniform(template), u64::MAX)
                         } else {
@@ -223,7 +223,7 @@ impl Run {
             }
         };
         let cancelled = Arc::new(AtomicBool::new(false));
-        let decoder = Decoder::with_plan(self.plan.clone())?.salvaging();
+        let decoder = Decoder::with_plan(self.plan.clone())?;
         let decoder = decoder.at(self.input.name(), position, blocks.known_left()).until(stop);
         let lane = Lane::new(blocks, decoder, mode, cancelled.clone());
         self.lanes.push_back(Slot::new(lane, cancelled, inline));
@@ -237,7 +237,7 @@ impl Run {
             Ok(step) => step,
             Err(ErrorKind::Decode(mut reject)) => {
                 if let Some(base) = self.base {
-                    if base.left.is_some_and(|left| reject.record >= left) {
+                    if matches!(base.left, Left::Known(left) if reject.record >= left) {
                         self.guess_again();
                         return Ok(None);
                     }
@@ -255,12 +255,14 @@ impl Run {
             self.base = Some(self.at);
         }
         if let Some(base) = self.base {
-            // Behind the last record of an array there may be anything.
+            // Behind the last record of an array may stand anything.
             let ended = step.end == Some(End::Input);
-            let is_known = |at: Position| at.left != Some(UNKNOWN) && !at.is_doubtful;
-            if base.left.is_some() && !(is_known(base) && is_known(step.position))
-                || base.left.is_some_and(|left| ended || step.position.record > left)
-            {
+            let is_past_array = match base.left {
+                Left::Unbounded => false,
+                Left::Known(left) => ended || step.position.record > left,
+                Left::Unknown | Left::Elsewhere => true,
+            };
+            if is_past_array {
                 self.guess_again();
                 return Ok(None);
             }
@@ -300,16 +302,11 @@ impl Run {
             End::Limit(position, Some(template)) if position.rows == 0 => {
                 self.next = Next::Uniform(position, template)
             }
-            End::Limit(position, _)
-                if self.landmark.is_some() && position.left != Some(UNKNOWN) && !position.is_doubtful =>
-            {
+            End::Limit(position, _) if self.start.is_some() && position.left != Left::Unknown => {
                 self.next = Next::Stretch(position)
             }
             End::Limit(position, _) => self.next = Next::Walk(position),
-            End::Diverged(position) => {
-                self.at = position;
-                self.guess_again();
-            }
+            End::Diverged => self.guess_again(),
         }
     }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use arrow::datatypes::{DataType, Field};
 use serde::{Deserialize, Serialize};
 
-use super::{VECTOR, vector_field, vector_type};
+use super::{RecordStart, VECTOR, vector_field, vector_type};
 use crate::error::{Error, Result};
 use crate::options::{Framing, OnError, ReadOptions};
 
@@ -15,15 +15,9 @@ pub(crate) struct Findings {
     pub(crate) framing: Framing,
     pub(crate) layout: Layout,
     pub(crate) columns: Vec<Column>,
-    /// How many items the first array of fields had; 0 for any other layout.
+    /// How the record begins from which the layout was found.
     #[serde(default)]
-    pub(crate) items: u32,
-    /// Records may have others like them in their values.
-    #[serde(default)]
-    pub(crate) is_nested: bool,
-    /// So many records told of their fields, where bad ones may have kept others from it.
-    #[serde(skip)]
-    pub(crate) witnesses: Option<u64>,
+    pub(crate) start: Option<RecordStart>,
     /// How framing and layout were found out.
     pub(crate) framing_from: String,
     pub(crate) layout_from: String,
@@ -171,9 +165,7 @@ impl Findings {
             framing: if options.framing == Framing::Auto { Framing::Sequence } else { options.framing },
             layout: Layout::Vector,
             columns: vec![Column::vector(Vec::new(), field)],
-            items: 0,
-            is_nested: false,
-            witnesses: None,
+            start: None,
             framing_from: "as told".to_owned(),
             layout_from: "as told".to_owned(),
         })

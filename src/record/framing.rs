@@ -15,7 +15,7 @@ use crate::vector::RawDtype;
 use crate::vector::encoding::{self, Encoding, Seen};
 
 /// How many items are looked at, and so many are too many for fields of one record.
-pub(crate) const FEW: u32 = 16;
+const FEW: u32 = 16;
 
 /// What an item is, as far as framing goes.
 #[derive(PartialEq, Clone, Copy)]
@@ -106,11 +106,6 @@ pub(super) fn detect(bytes: &[u8], end: End, raw: RawDtype) -> Result<(Framing, 
         }
         _ => Ok((Framing::Sequence, "the first object is a record")),
     }
-}
-
-/// True where `bytes`, all that there are or that may be looked at, begin with an array of records.
-pub(crate) fn is_array_of_records(bytes: &[u8], raw: RawDtype) -> bool {
-    matches!(detect(bytes, End::OfLooking, raw), Ok((Framing::Array, _)))
 }
 
 /// The head of what follows; `None` at the end of the input.

@@ -7,23 +7,18 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field};
 
 use super::findings::column_name;
-use super::framing::{End, detect, is_array_of_records};
-use super::nested::swallows_behind;
+use super::describe;
+use super::framing::{End, detect};
 use super::observe::{Observed, Rules};
-use super::swallowed::swallows_another;
-use super::{Column, Findings, KEY, Layout, PATH, RECORD, Role, Step, VECTOR, vector_field};
+use super::{
+    Column, Findings, KEY, Layout, PATH, RECORD, RecordStart, Role, Step, VECTOR, vector_field, vector_type,
+};
 use crate::error::{Error, Result};
 use crate::msgpack::{Broken, Cursor, Head, Skipped, Skipper};
 use crate::options::{Framing, ReadOptions};
 use crate::text::printable;
-use crate::vector::Format;
 use crate::vector::encoding::{self, Encoded, Encoding, Seen};
-
-/// Where more than one record in so many has others in its values, somebody put them there: any one, or one of several. Or where as many
-/// have as are never damaged alike.
-const RARE: u64 = 16;
-const RARE_OF_SEVERAL: u64 = 256;
-const MANY: u64 = 16;
+use crate::vector::{Dtype, Format};
 
 /// Looks at records until it knows enough.
 pub(crate) struct Inference<'a> {
@@ -42,16 +37,12 @@ pub(crate) struct Inference<'a> {
     /// A bare vector's dimension, and how it was stored.
     vector: Option<(u32, String)>,
     fields: Observed,
-    /// Of the first array of fields.
-    items: u32,
-    /// Records may have others in their values, and so many had that were not to have any.
-    is_nested: bool,
-    swallowed: u64,
-    /// Records that told of their fields, and whether something was no record.
-    witnesses: u64,
-    is_disturbed: bool,
+    /// How the record begins from which the layout was found.
+    start: Option<RecordStart>,
     /// What stood where the first vector should be, for the error message.
     first: Option<(String, Instead)>,
+    /// What the first record that has fields holds, and the input that it is in.
+    contents: Option<(Arc<str>, String)>,
     /// The name of the input that is looked at, and the first damage that ended one, for the same.
     input: Arc<str>,
     damage: Option<String>,
@@ -99,11 +90,7 @@ impl<'a> Inference<'a> {
             framing_from: "as told".to_owned(),
             left: None,
             skipper: None,
-            items: 0,
-            is_nested: false,
-            swallowed: 0,
-            witnesses: 0,
-            is_disturbed: false,
+            start: None,
             records: 0,
             key: Observed::default(),
             layout: None,
@@ -111,6 +98,7 @@ impl<'a> Inference<'a> {
             vector: None,
             fields: Observed::default(),
             first: None,
+            contents: None,
             input: Arc::default(),
             damage: None,
         }
@@ -120,22 +108,6 @@ impl<'a> Inference<'a> {
     pub(crate) fn inside(framing: Framing, options: &'a ReadOptions) -> Self {
         let left = if framing == Framing::Sequence { None } else { Some(u64::MAX) };
         Self { framing, left, ..Self::new(options) }
-    }
-
-    /// The same, where records may have others in their values.
-    pub(crate) fn nested(self) -> Self {
-        Self { is_nested: true, ..self }
-    }
-
-    /// True where so many records had others in their values that it is [`nested`](Self::nested) inference that is right.
-    pub(crate) fn is_misled(&self) -> bool {
-        let rare = if self.swallowed > 1 { RARE_OF_SEVERAL } else { RARE };
-        self.swallowed >= MANY || self.swallowed * rare > self.records
-    }
-
-    /// Records that told of their fields.
-    pub(crate) fn witnesses(&self) -> u64 {
-        self.witnesses
     }
 
     fn is_done(&self) -> bool {
@@ -155,10 +127,7 @@ impl<'a> Inference<'a> {
                         self.skipper = None;
                     }
                     Skipped::More(bytes) => return Inferred::Consumed(at + bytes, 0),
-                    Skipped::Reserved(_) => {
-                        self.is_disturbed = true;
-                        return Inferred::Unreadable;
-                    }
+                    Skipped::Reserved(_) => return Inferred::Unreadable,
                 }
             }
             if self.is_done() {
@@ -246,7 +215,7 @@ impl<'a> Inference<'a> {
         let by_position = self.told_vectors().any(|path| matches!(path.first(), Some(Step::Position(_))));
         let found = match (&seen, cursor.peek()?) {
             (Seen::Vector(encoded), head) if !(by_position && matches!(head, Head::Array(_))) => {
-                self.bare(encoded);
+                self.bare(encoded, cursor.rest())?;
                 return Ok(());
             }
             (Seen::Refused(what), _) => {
@@ -266,7 +235,7 @@ impl<'a> Inference<'a> {
         self.options.vector.iter().map(|name| Step::parse(name))
     }
 
-    fn bare(&mut self, encoded: &Encoded<'_>) {
+    fn bare(&mut self, encoded: &Encoded<'_>, record: &[u8]) -> Result<(), Broken> {
         self.records += 1;
         let dim = u32::try_from(encoded.dim).ok().filter(|&dim| dim > 0 && i32::try_from(dim).is_ok());
         match (dim, self.layout) {
@@ -274,18 +243,18 @@ impl<'a> Inference<'a> {
                 self.layout = Some(Layout::Vector);
                 self.layout_from = format!("record {} is a vector", self.records - 1);
                 self.vector = Some((self.options.dim.unwrap_or(dim), stored(encoded)));
+                self.start = RecordStart::of(record)?;
             }
             _ => self.note(&encoded.describe(), Instead::Other),
         }
+        Ok(())
     }
 
     fn items(&mut self, mut cursor: Cursor<'_>, layout: Layout) -> Result<(), Broken> {
-        let swallows = !self.is_nested && swallows_behind(cursor, self.rules.raw)?;
-        self.swallowed += u64::from(swallows);
-        self.witnesses += u64::from(!swallows);
+        if self.contents.is_none() {
+            self.contents = Some((self.input.clone(), describe::fields(cursor)?));
+        }
         match self.layout {
-            // Such a record tells of fields that there are not.
-            _ if swallows => {}
             None => {
                 let mut fields = Observed::default();
                 let mut ahead = cursor;
@@ -301,13 +270,9 @@ impl<'a> Inference<'a> {
                     self.layout = Some(layout);
                     self.layout_from = format!("record {} is {what} of fields", self.records);
                     self.fields = fields;
-                    if let Ok(Head::Array(items)) = cursor.peek() {
-                        self.items = items;
-                    }
+                    self.start = RecordStart::of(cursor.rest())?;
                 }
             }
-            Some(Layout::Positional)
-                if self.holds_others(cursor)? || swallows_another(cursor, self.items)? => {}
             Some(chosen) if chosen == layout => match layout {
                 Layout::Map => self.fields.pairs(&mut cursor, &self.rules, 0)?,
                 _ => self.fields.items(&mut cursor, &self.rules)?,
@@ -316,15 +281,6 @@ impl<'a> Inference<'a> {
         }
         self.records += 1;
         Ok(())
-    }
-
-    /// True for an array of records where a record should be: those before it are the last ones of another that is damaged.
-    fn holds_others(&self, cursor: Cursor<'_>) -> Result<bool, Broken> {
-        let mut inside = cursor;
-        let Head::Array(items) = inside.head()? else { return Ok(false) };
-        Ok(items > self.items
-            && inside.peek()? == Head::Array(self.items)
-            && is_array_of_records(cursor.rest(), self.rules.raw))
     }
 
     /// Begins with the input of this name.
@@ -355,7 +311,6 @@ impl<'a> Inference<'a> {
     /// A record that tells nothing.
     fn pass(&mut self, found: &str) {
         self.records += 1;
-        self.is_disturbed = true;
         self.note(found, Instead::Other);
     }
 
@@ -403,9 +358,7 @@ impl<'a> Inference<'a> {
             framing,
             layout: self.layout.unwrap_or(Layout::Vector),
             columns,
-            items: self.items,
-            is_nested: self.is_nested,
-            witnesses: Some(self.witnesses).filter(|_| self.is_disturbed),
+            start: self.start,
             framing_from: self.framing_from,
             layout_from: if self.layout_from.is_empty() {
                 "no record tells".to_owned()
@@ -502,11 +455,12 @@ impl<'a> Inference<'a> {
         }
         if found.is_empty() && self.options.columns.is_none() && self.options.schema.fields().is_empty() {
             return Err(Error::schema(format!(
-                "no field of the first {} records is a vector{}; they have {}: name the field with `vector`, or choose \
+                "{}no field of the first {} records is a vector{}; {}: name the field that is one with `vector`, or choose \
                  `columns`",
+                self.input_prefix(),
                 self.records,
                 dim.map(|dim| format!(" of {dim} elements")).unwrap_or_default(),
-                self.names()
+                self.contents()
             )));
         }
         let column = |(path, dim): (Vec<Step>, usize)| {
@@ -531,6 +485,9 @@ impl<'a> Inference<'a> {
     fn apply_schema(&self, columns: &mut Vec<Column>) -> Result<()> {
         for field in self.options.schema.fields() {
             match columns.iter_mut().find(|column| column.name() == field.name()) {
+                Some(column) if column.path.is_empty() && column.role == Role::Vector => {
+                    *column = retyped_bare(column, field)?;
+                }
                 Some(column) => *column = column.clone().retyped(field)?,
                 None if self.layout == Some(Layout::Vector) || self.layout.is_none() => {
                     return Err(Error::schema(format!(
@@ -583,32 +540,58 @@ impl<'a> Inference<'a> {
         Ok(())
     }
 
-    /// Why the dimension is not known.
+    /// What the first record that has fields holds.
+    fn contents(&self) -> String {
+        self.contents.as_ref().map_or_else(String::new, |(_, fields)| format!("the first one holds {fields}"))
+    }
+
+    /// The name of the input that the message of an error is about.
+    fn input_prefix(&self) -> String {
+        let input = self.contents.as_ref().map_or(&self.input, |(input, _)| input);
+        if input.is_empty() { String::new() } else { format!("{}: ", printable(input)) }
+    }
+
+    /// Why no plan can be made.
     fn failure(&self) -> Error {
-        let raw = self.options.raw_dtype;
+        let (raw, records, input) = (self.options.raw_dtype, self.records, self.input_prefix());
         let damage = self.damage.as_deref().unwrap_or_default();
-        match &self.first {
+        Error::schema(match &self.first {
             None if damage.is_empty() => {
-                Error::schema("the inputs hold no record, so the dimension is not known: pass `dim`")
+                "the inputs hold no record, so the dimension is not known: pass `dim`".to_owned()
             }
-            None => Error::schema(format!(
+            None => format!(
                 "the inputs hold no record that can be read, so the dimension is not known: pass `dim`{damage}"
-            )),
-            Some((first, Instead::Refused)) => Error::schema(format!(
-                "none of the first {} records is a vector that can be read; the first one is {first}{damage}",
-                self.records
-            )),
-            Some((first, Instead::Fields)) => Error::schema(format!(
-                "none of the first {} records is a vector or has one in a field of its own; the first one is {first}: \
-                 name the fields that are vectors with `vector`, or choose `columns`{damage}",
-                self.records
-            )),
-            Some((first, Instead::Other)) => Error::schema(format!(
-                "none of the first {} records is a vector, or bytes that are a multiple of {} ({raw}); the first one is \
-                 {first}: pass `dim`, or check `raw_dtype`{damage}",
-                self.records,
+            ),
+            Some((first, Instead::Refused)) => format!(
+                "{input}none of the first {records} records is a vector that can be read; the first one is {first}{damage}"
+            ),
+            Some((_, Instead::Fields)) => format!(
+                "{input}none of the first {records} records is a vector or has a field that is one; {}: name the fields \
+                 that are vectors with `vector`, or choose `columns`{damage}",
+                self.contents()
+            ),
+            Some((first, Instead::Other)) => format!(
+                "{input}none of the first {records} records is a vector, or bytes that are a multiple of {} ({raw}); the \
+                 first one is {first}: pass `dim`, or check `raw_dtype`{damage}",
                 raw.size(),
-            )),
+            ),
+        })
+    }
+}
+
+/// The column of bare vectors with the type of `field`, which must be one of vectors.
+fn retyped_bare(column: &Column, field: &Field) -> Result<Column> {
+    let dim = column.dim().unwrap_or(0);
+    match (vector_type(field.data_type()), field.data_type()) {
+        (Some(_), _) | (None, DataType::FixedSizeList(..)) => column.clone().retyped(field),
+        (None, other) => {
+            let element = Dtype::ALL.into_iter().find(|dtype| dtype.data_type() == *other);
+            let element = element.unwrap_or(Dtype::Float32);
+            Err(Error::schema(format!(
+                "schema: the records are bare vectors, so the column `{}` cannot be {other}: pass dtype (--dtype \
+                 {element}) for other elements, or a type of vectors such as {element}[{dim}]",
+                field.name()
+            )))
         }
     }
 }

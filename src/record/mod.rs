@@ -1,22 +1,19 @@
 //! Framing, layout and schema: what records are, and the plan "this field goes into that column".
 
+mod describe;
 mod findings;
 mod framing;
 mod infer;
-mod nested;
 mod observe;
-mod shifted;
-mod swallowed;
+mod start;
 
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 pub(crate) use self::findings::{Column, Findings, Layout, Role, Step};
-pub(crate) use self::framing::{FEW, is_array_of_records};
 pub(crate) use self::infer::{Inference, Inferred};
-pub(crate) use self::nested::{Held, Passed, can_be_behind, is_for_key, same_fields};
-pub(crate) use self::swallowed::swallows_another;
+pub(crate) use self::start::RecordStart;
 use crate::error::{Error, ErrorKind, Result};
 use crate::options::{FailAfter, Framing, OnError, ReadOptions};
 use crate::reject::Rejects;
@@ -39,14 +36,17 @@ pub(crate) struct Plan {
     pub(crate) columns: Vec<Column>,
     /// The column of keys, under `map` framing.
     pub(crate) key: Option<usize>,
+    /// Columns whose type was told by `schema`, and how many records inference looks at for the others.
+    pub(crate) told: Vec<usize>,
+    pub(crate) infer_records: u64,
     pub(crate) raw: RawDtype,
     pub(crate) on_error: OnError,
     pub(crate) max_rejects: usize,
     pub(crate) fail_after: Option<FailAfter>,
     pub(crate) max_record_bytes: u64,
     pub(crate) max_expansion: u64,
-    /// Records may be in the values of others.
-    pub(crate) is_nested: bool,
+    /// How the first record that inference made the plan from begins.
+    pub(crate) start: Option<RecordStart>,
     /// Upper bounds for the rows of a batch, and for the bytes of its values other than vectors.
     pub(crate) batch_rows: usize,
     pub(crate) batch_bytes: usize,
@@ -69,8 +69,6 @@ pub(crate) struct Slots {
     /// Of a map: what belongs to which key.
     pub(crate) keys: Keys,
     pub(crate) slots: Vec<Slot>,
-    /// Of a record that is an array: how many items it has, if that is known, or else 0.
-    pub(crate) items: u32,
 }
 
 /// Where one value goes: into a column, or what is in it into columns, or both.
@@ -103,19 +101,23 @@ impl Plan {
         let rows = rows.min(options.batch_rows.unwrap_or(usize::MAX));
         let content = match findings.layout {
             Layout::Vector => Content::Vector(columns.iter().position(|column| column.role == Role::Vector)),
-            layout => Content::Items(Slots { items: findings.items, ..Slots::new(&columns, layout)? }),
+            layout => Content::Items(Slots::new(&columns, layout)?),
         };
         Ok(Self {
             framing: findings.framing,
             content,
             key: columns.iter().position(|column| column.role == Role::Key),
+            told: (0..columns.len())
+                .filter(|&column| options.schema.index_of(columns[column].name()).is_ok())
+                .collect(),
+            infer_records: options.infer_records,
             raw: options.raw_dtype,
             on_error: options.on_error,
             max_rejects: options.max_rejects,
             fail_after: options.fail_after,
             max_record_bytes: options.max_record_bytes,
             max_expansion: options.max_expansion,
-            is_nested: findings.is_nested,
+            start: findings.start.clone(),
             batch_rows: if rows > ROUND_ROWS { rows - rows % ROUND_ROWS } else { rows },
             batch_bytes: options.batch_bytes,
             schema: Arc::new(Schema::new(
@@ -210,7 +212,7 @@ impl Slots {
                 slot.inside = Some(Self::of_paths(&paths)?);
             }
         }
-        Ok(Self { is_map, keys: Keys::new(names.iter().map(|name| name.as_bytes())), slots, items: 0 })
+        Ok(Self { is_map, keys: Keys::new(names.iter().map(|name| name.as_bytes())), slots })
     }
 }
 

@@ -1,12 +1,8 @@
 //! A decoder that is as simple as can be: its own little MessagePack reader, one record at a time, nothing of vecpack's.
 
-mod salvage;
-
 use fastrand::Rng;
-use vecpack::{Dtype, RejectKind};
+use vecpack::{Dtype, OnError, RejectKind};
 
-#[allow(unused_imports)] // only where files are damaged
-pub(crate) use self::salvage::salvage;
 use crate::support::{Note, Row};
 
 pub(crate) struct Naive {
@@ -166,10 +162,6 @@ fn elements(bytes: &[u8], at: usize, dim: usize, reading: &Reading) -> Result<Ro
     as_bytes.map_or(Err(RejectKind::Dimension), |payload| Ok(reading.convert(&payload)))
 }
 
-fn is_vector(bytes: &[u8], at: usize, dim: usize, reading: &Reading) -> bool {
-    elements(bytes, at, dim, reading).is_ok()
-}
-
 /// What a record is, and where it ends.
 enum Judged {
     Row(Vec<u8>, usize),
@@ -192,33 +184,46 @@ fn judge(bytes: &[u8], at: usize, dim: usize, reading: &Reading, max_record_byte
     }
 }
 
-/// Every object is what it says, and behind bytes that are none there is nothing.
+/// True for a number or a boolean, which is no record.
+fn is_number(marker: u8) -> bool {
+    matches!(marker, 0..=0x7f | 0xc2 | 0xc3 | 0xca..=0xd3 | 0xe0..)
+}
+
+/// Every object is what its head says, and bytes that cannot be read end the file. Under `skip` and
+/// `null` a run of numbers is one reject and no row.
 pub(crate) fn decode(
     files: &[(String, Vec<u8>)],
     dim: usize,
     reading: &Reading,
-    nulls: bool,
+    on_error: OnError,
     max_record_bytes: u64,
 ) -> Naive {
-    let (mut rows, mut notes) = (Vec::new(), Vec::new());
+    let (mut rows, mut notes) = (Vec::new(), Vec::<Note>::new());
     for (file, bytes) in files {
-        let (mut at, mut record) = (0, 0);
+        let (mut at, mut record, mut in_run) = (0, 0, false);
         while at < bytes.len() {
-            let next = match judge(bytes, at, dim, reading, max_record_bytes) {
+            match judge(bytes, at, dim, reading, max_record_bytes) {
                 Judged::Row(row, next) => {
                     rows.push(Some(row));
-                    next
+                    (at, record, in_run) = (next, record + 1, false);
                 }
                 Judged::Bad(next, kind) => {
-                    if nulls && !matches!(kind, RejectKind::Invalid | RejectKind::Truncated) {
+                    let is_whole = !matches!(kind, RejectKind::Invalid | RejectKind::Truncated);
+                    let is_no_record = is_whole && is_number(bytes[at]) && on_error != OnError::Raise;
+                    let length = (next - at) as u64;
+                    match notes.last_mut() {
+                        Some(run) if in_run && is_no_record => run.length += length,
+                        _ => {
+                            notes.push(Note { file: file.clone(), record, offset: at as u64, length, kind });
+                            record += 1;
+                        }
+                    }
+                    if on_error == OnError::Null && is_whole && !is_no_record {
                         rows.push(None);
                     }
-                    let (offset, length) = (at as u64, (next - at) as u64);
-                    notes.push(Note { file: file.clone(), record, offset, length, kind });
-                    next
+                    (at, in_run) = (next, is_no_record);
                 }
-            };
-            (at, record) = (next, record + 1);
+            }
         }
     }
     Naive { dim, rows, notes }
@@ -313,31 +318,4 @@ pub(crate) fn knows(bytes: &[u8]) -> bool {
         }
     }
     true
-}
-
-/// The same for what may begin at any byte, behind damage: no vector of some library anywhere.
-#[allow(dead_code)]
-pub(crate) fn knows_anywhere(bytes: &[u8]) -> bool {
-    let is_text = |at: usize| matches!(bytes.get(at), Some(0xa0..=0xbf | 0xc4..=0xc6 | 0xd9..=0xdb));
-    let is_of_a_library = |code: u8| matches!(code, 0..=3 | 30..=39 | b'b' | b'r' | b't');
-    let is_odd = |at: usize| {
-        let Ok((start, _, objects, _)) = head(bytes, at) else { return false };
-        match bytes[at] {
-            // The last byte of the head tells the type.
-            0xc7..=0xc9 | 0xd4..=0xd8 => is_of_a_library(bytes[start - 1]),
-            0x80..=0x8f | 0xde | 0xdf => (4..=16).contains(&objects) && is_text(start),
-            0x90..=0x9f | 0xdc | 0xdd => {
-                let begins = objects == 3 && matches!(bytes.get(start), Some(0x01 | 0xcc..=0xcf));
-                let is_number = |at: usize| matches!(bytes.get(at), Some(0..=0x7f | 0xca..=0xd3 | 0xe0..));
-                let (mut item, mut index) = (start, 0);
-                while index < objects && is_number(item) {
-                    let Ok((end, ..)) = head(bytes, item) else { return false };
-                    (item, index) = (end, index + 1);
-                }
-                begins || is_text(item) && (index == 0 && objects == 3 || index + 2 == objects)
-            }
-            _ => false,
-        }
-    };
-    !(0..bytes.len()).any(is_odd)
 }

@@ -1,0 +1,444 @@
+//! The rule for damage: whether the head of a bad record is right, or the bytes up to other records
+//! are a gap. `docs/design/damage.md` says what it promises.
+//!
+//! Objects are followed by their heads from a bad record on. The heads are right if they lead to a
+//! good record, to the end of the input, or around good records in an object that ends where one of
+//! them ends. The heads are wrong if an object ends inside of a good record, takes records for keys
+//! or for numbers, or cannot be read to its end. Then the bytes up to the first of the good records
+//! are a gap.
+//!
+//! All of this follows from the bytes behind the bad record, so neither threads nor blocks change it.
+
+use super::start::{Place, may_begin};
+use super::{Decoder, Left};
+use crate::msgpack::{Broken, Cursor, Head};
+use crate::options::{Framing, OnError};
+use crate::record::{Column, Content, Plan};
+
+/// How far behind a bad record good ones are looked for. Records with long vectors get more.
+const WINDOW: usize = 128 << 10;
+/// Bytes that may be looked at for each byte that is passed, and how many more before that counts.
+const COST: u64 = 16;
+const FREE: u64 = 32 << 20;
+
+/// What a decoder remembers of the bytes ahead of it.
+#[derive(Debug)]
+pub(super) struct Damage {
+    window: usize,
+    /// The heads of objects that begin before this offset are right.
+    right: u64,
+    /// No run of good records begins before this offset, from the last bad record on.
+    searched: u64,
+    /// Bytes that were looked at and not paid for by bytes passed, as of the offset `paid`.
+    debt: u64,
+    paid: u64,
+}
+
+/// What a bad record is.
+#[derive(Debug)]
+pub(super) enum Verdict {
+    /// At least this many bytes are needed to tell.
+    More(usize),
+    /// An object, as its head says. Good records or the end of the input are where the heads lead.
+    Right,
+    /// An object, as far as can be told: no good records are near.
+    Alone,
+    /// Damage, up to the good record at this place. The object at fault, and its fault.
+    Gap { end: usize, at: usize, why: Why },
+    /// Damage, and no good record is near.
+    Lost,
+}
+
+/// Why the head of an object is wrong.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Why {
+    Reserved(usize),
+    PastEnd,
+    TooLarge,
+    /// It ends inside of a good record.
+    EndsInside,
+    /// It takes a record for a key.
+    RecordAsKey,
+    /// It is a vector that takes a record for a number.
+    RecordAsNumber,
+}
+
+impl Why {
+    pub(super) fn describe(self, start: u64) -> String {
+        match self {
+            Self::Reserved(at) => format!("with the byte 0xc1 in it, at byte {}", start + at as u64),
+            Self::PastEnd => "that goes on behind the end of the input".to_owned(),
+            Self::TooLarge => "that is larger than max_record_bytes".to_owned(),
+            Self::EndsInside => "that ends inside of a record".to_owned(),
+            Self::RecordAsKey => "that has a record as a key".to_owned(),
+            Self::RecordAsNumber => "that has a record among its numbers".to_owned(),
+        }
+    }
+}
+
+/// What a search found.
+enum Search {
+    Found(usize),
+    Nothing,
+    More(usize),
+}
+
+impl Damage {
+    /// `None` where good records cannot be told from other bytes, or errors end the scan.
+    pub(super) fn new(plan: &Plan) -> Option<Self> {
+        if plan.on_error == OnError::Raise
+            || plan.framing == Framing::Map
+            || matches!(plan.content, Content::Vector(None))
+        {
+            return None;
+        }
+        // An element takes nine bytes at the most, and there may be an id beside the vector.
+        let elements: usize = plan.columns.iter().filter_map(Column::dim).sum();
+        let most = usize::try_from(plan.max_record_bytes).unwrap_or(usize::MAX);
+        let record = elements.saturating_mul(9).saturating_add(1 << 10).min(most);
+        let window = WINDOW.max(record.saturating_mul(4));
+        Some(Self { window, right: 0, searched: 0, debt: 0, paid: 0 })
+    }
+
+    /// True if nothing that is remembered matters to a decoder that begins at `offset`.
+    pub(super) fn is_over(&self, offset: u64) -> bool {
+        self.searched <= offset && self.debt_at(offset) == 0
+    }
+
+    /// True if the object at `offset` is known to be what its head says.
+    pub(super) fn is_right(&self, offset: u64) -> bool {
+        offset < self.right
+    }
+
+    /// Notes that the heads are right up to `offset`.
+    pub(super) fn set_right(&mut self, offset: u64) {
+        self.right = offset;
+    }
+
+    /// Notes that no run of good records begins before `offset`.
+    pub(super) fn set_searched(&mut self, offset: u64) {
+        self.searched = self.searched.max(offset);
+    }
+
+    pub(super) fn searched(&self) -> u64 {
+        self.searched
+    }
+
+    pub(super) fn right(&self) -> u64 {
+        self.right
+    }
+
+    /// Bytes that a search may need at once.
+    pub(super) fn needed(&self) -> usize {
+        2 * self.window
+    }
+
+    fn debt_at(&self, offset: u64) -> u64 {
+        self.debt.saturating_sub(COST.saturating_mul(offset.saturating_sub(self.paid)))
+    }
+
+    fn pay(&mut self, offset: u64) {
+        self.debt = self.debt_at(offset);
+        self.paid = self.paid.max(offset);
+    }
+}
+
+impl Decoder {
+    /// Decides what the bad record at the start of `bytes` is.
+    pub(super) fn judge(&mut self, bytes: &[u8], ended: bool) -> Verdict {
+        let Some(mut damage) = self.damage.take() else { return Verdict::Alone };
+        let start = self.position.offset;
+        damage.set_searched(start + 1);
+        damage.pay(start);
+        let verdict = if damage.is_right(start) {
+            Verdict::Right
+        } else if damage.debt > FREE {
+            damage.set_right(start + 1);
+            Verdict::Alone
+        } else {
+            let mut cost = 0;
+            let verdict = self.follow_heads(&mut damage, bytes, ended, &mut cost);
+            // Bytes that are looked at again because more are needed are not counted twice.
+            if !matches!(verdict, Verdict::More(_)) {
+                damage.debt += cost;
+            }
+            verdict
+        };
+        self.damage = Some(damage);
+        verdict
+    }
+
+    fn follow_heads(&mut self, damage: &mut Damage, bytes: &[u8], ended: bool, cost: &mut u64) -> Verdict {
+        let start = self.position.offset;
+        let (mut at, mut left) = (0, self.position.left);
+        loop {
+            let object = self.end_of_object(bytes, at, ended, cost);
+            let end = match object {
+                Ok(end) => end,
+                Err(Broken::Short(needed)) if !self.is_too_long(needed, at) && !ended => {
+                    return Verdict::More(needed as usize);
+                }
+                Err(_) => usize::MAX,
+            };
+            let is_container = matches!(Head::read(&bytes[at..]), Ok((head, _)) if head.children() > 0);
+            let next_left = left.minus(1);
+            let is_last = ended && end == bytes.len();
+            // The first object is mostly a bad record between good ones.
+            if at == 0 && end < usize::MAX && !is_container {
+                match if is_last { Place::Good(end) } else { self.goes_on(bytes, end, next_left, cost) } {
+                    Place::Good(_) => {
+                        damage.set_right(start + end as u64);
+                        return Verdict::Right;
+                    }
+                    Place::Short(needed) if !ended => return Verdict::More(needed as usize),
+                    _ => {}
+                }
+            }
+            match self.search(damage, bytes, ended, end.min(damage.window)) {
+                Search::More(needed) => return Verdict::More(needed),
+                Search::Found(place) => {
+                    let why = match object {
+                        Ok(end) => match self.contradicts(bytes, (at, end), place, ended, cost) {
+                            Ok(why) => why,
+                            Err(needed) => return Verdict::More(needed),
+                        },
+                        Err(Broken::Reserved(place)) => Some(Why::Reserved(place)),
+                        Err(Broken::Short(needed)) if self.is_too_long(needed, at) => Some(Why::TooLarge),
+                        Err(Broken::Short(_)) => Some(Why::PastEnd),
+                    };
+                    return match why {
+                        Some(why) => Verdict::Gap { end: place, at, why },
+                        None => {
+                            damage.set_right(start + end as u64);
+                            Verdict::Right
+                        }
+                    };
+                }
+                Search::Nothing => {}
+            }
+            match object {
+                // The heads in front of this object are right. It is the next bad record.
+                Err(_) if at > 0 => {
+                    damage.set_right(start + at as u64);
+                    return Verdict::Alone;
+                }
+                Err(Broken::Short(needed)) if self.is_too_long(needed, at) => {
+                    damage.set_right(start + 1);
+                    return Verdict::Alone;
+                }
+                Err(_) => return Verdict::Lost,
+                Ok(_) => {}
+            }
+            let is_far = end >= damage.window;
+            if is_last || is_far {
+                damage.set_right(start + end as u64);
+                return if is_last { Verdict::Right } else { Verdict::Alone };
+            }
+            (at, left) = (end, next_left);
+            match self.goes_on(bytes, at, left, cost) {
+                Place::Good(_) => {
+                    damage.set_right(start + at as u64);
+                    return Verdict::Right;
+                }
+                Place::Short(needed) if !ended => return Verdict::More(needed as usize),
+                _ => {}
+            }
+            // Behind the last record of an array its successor's head stands between two objects.
+            if self.plan.framing == Framing::Array
+                && left == Left::Known(0)
+                && let Ok((Head::Array(items), size)) = Head::read(&bytes[at..])
+            {
+                (at, left) = (at + size, Left::Known(items.into()));
+                if at == bytes.len() && ended {
+                    damage.set_right(start + at as u64);
+                    return Verdict::Right;
+                }
+            }
+        }
+    }
+
+    fn is_too_long(&self, needed: u64, at: usize) -> bool {
+        needed.saturating_sub(at as u64) > self.plan.max_record_bytes
+    }
+
+    /// Where the object at `at` ends.
+    fn end_of_object(&self, bytes: &[u8], at: usize, ended: bool, cost: &mut u64) -> Result<usize, Broken> {
+        let mut cursor = Cursor::starting_at(bytes, at);
+        let skipped = cursor.skip();
+        let passed = match skipped {
+            // The payload of one object is passed in one step.
+            Ok(()) if !matches!(Head::read(&bytes[at..]), Ok((head, _)) if head.children() > 0) => 1,
+            Ok(()) => cursor.at() - at,
+            Err(Broken::Reserved(place)) => place - at,
+            Err(Broken::Short(_)) => bytes.len() - at,
+        };
+        *cost += passed as u64;
+        match skipped {
+            Ok(()) if self.is_too_long(cursor.at() as u64, at) => Err(Broken::Short(cursor.at() as u64)),
+            Ok(()) => Ok(cursor.at()),
+            Err(Broken::Short(needed)) if !ended && needed < 2 * bytes.len() as u64 => {
+                Err(Broken::Short(needed.max((2 * bytes.len() as u64).min(self.plan.max_record_bytes))))
+            }
+            Err(broken) => Err(broken),
+        }
+    }
+
+    /// Why the object at `at..end` cannot be what its head says, given the good records from `place`
+    /// on, which is inside of it. The error asks for more bytes.
+    fn contradicts(
+        &mut self,
+        bytes: &[u8],
+        (at, end): (usize, usize),
+        place: usize,
+        ended: bool,
+        cost: &mut u64,
+    ) -> Result<Option<Why>, usize> {
+        if let Some(why) = self.misplaces(bytes, at, place, cost) {
+            return Ok(Some(why));
+        }
+        let plan = self.plan.clone();
+        let mut next = place;
+        while next < end {
+            if next > place && plan.start.as_ref().is_some_and(|start| !start.matches(&bytes[next..])) {
+                return Ok(None);
+            }
+            match self.columns.look(&plan, bytes, next, cost) {
+                Place::Good(end) => next = end,
+                Place::Short(needed) if !ended => return Err(needed as usize),
+                _ => return Ok(None),
+            }
+        }
+        if next == end {
+            return Ok(None);
+        }
+        // The object ends inside of a record. Records that go on behind that one show that it is one:
+        // bytes may hold packed records, the last of them cut off.
+        if next == bytes.len() && ended {
+            return Ok(Some(Why::EndsInside));
+        }
+        match self.columns.look_for_run(&plan, bytes, next, ended, cost) {
+            Place::Good(_) => Ok(Some(Why::EndsInside)),
+            Place::Short(needed) if !ended => Err(needed as usize),
+            _ => Ok(None),
+        }
+    }
+
+    /// Whether the object at `at`, which has the good record at `place` inside of it, takes records
+    /// for keys or for numbers.
+    fn misplaces(&mut self, bytes: &[u8], at: usize, place: usize, cost: &mut u64) -> Option<Why> {
+        let plan = self.plan.clone();
+        let mut cursor = Cursor::starting_at(bytes, at);
+        let mut is_record = true;
+        'inside: loop {
+            let (items, is_map) = match cursor.head().ok()? {
+                Head::Array(items) => (items, false),
+                Head::Map(pairs) => (pairs, true),
+                _ => return None,
+            };
+            // A list of as many items as a vector has elements that begins with a number is a vector.
+            let may_be_vector = !is_record || matches!(plan.content, Content::Vector(_));
+            let is_dim = |column: &Column| column.dim().is_some_and(|dim| dim == items as usize);
+            if !is_map
+                && may_be_vector
+                && cursor.at() < place
+                && plan.columns.iter().any(is_dim)
+                && cursor.peek().is_ok_and(super::start::is_number)
+            {
+                return Some(Why::RecordAsNumber);
+            }
+            for _ in 0..items {
+                if is_map {
+                    let key = cursor.at();
+                    let is_container = matches!(cursor.peek(), Ok(Head::Array(_) | Head::Map(_)));
+                    if is_record && is_container
+                        || matches!(self.columns.look(&plan, bytes, key, cost), Place::Good(_))
+                    {
+                        return Some(Why::RecordAsKey);
+                    }
+                    cursor.skip().ok()?;
+                }
+                let value = cursor.at();
+                if value >= place {
+                    return None;
+                }
+                cursor.skip().ok()?;
+                if cursor.at() > place {
+                    cursor = Cursor::starting_at(bytes, value);
+                    is_record = false;
+                    continue 'inside;
+                }
+            }
+            return None;
+        }
+    }
+
+    /// The first run of good records that begins in front of `until`. Goes on where the search
+    /// before ended.
+    fn search(&mut self, damage: &mut Damage, bytes: &[u8], ended: bool, until: usize) -> Search {
+        let (plan, base) = (self.plan.clone(), self.position.offset);
+        let width = plan.start.as_ref().map_or(1, |start| start.len());
+        loop {
+            damage.pay(damage.searched);
+            if damage.debt > FREE {
+                // These bytes pass unseen.
+                damage.searched += (damage.debt - FREE).div_ceil(COST);
+                continue;
+            }
+            let from = (damage.searched - base) as usize;
+            if from >= until {
+                return Search::Nothing;
+            }
+            let view =
+                &bytes[from.min(bytes.len())..bytes.len().min(until + width - 1).max(from.min(bytes.len()))];
+            let place = match &plan.start {
+                Some(start) => start.places(view).next(),
+                None => view.iter().position(|&byte| may_begin(byte)),
+            };
+            let Some(place) = place.map(|place| from + place).filter(|place| *place < until) else {
+                if !ended && bytes.len() < until + width - 1 {
+                    let seen = (bytes.len() + 1).saturating_sub(width).max(from);
+                    damage.searched = base + seen as u64;
+                    return Search::More(until + width);
+                }
+                damage.searched = base + until.max(from) as u64;
+                return Search::Nothing;
+            };
+            damage.searched = base + place as u64;
+            let end = bytes.len().min(place + damage.window);
+            let mut cost = 0;
+            let ends = ended && end == bytes.len();
+            match self.columns.look_for_run(&plan, &bytes[..end], place, ends, &mut cost) {
+                Place::Good(_) => return Search::Found(place),
+                Place::Short(_) if !ended && end == bytes.len() && bytes.len() < place + damage.window => {
+                    return Search::More(place + damage.window);
+                }
+                _ => {
+                    damage.debt += cost;
+                    damage.searched += 1;
+                }
+            }
+        }
+    }
+
+    /// Goes on with the search for good records behind bytes that cannot be read, at the start of
+    /// `bytes`. The place of the first one, or how many bytes hold none.
+    pub(super) fn search_on(&mut self, bytes: &[u8], ended: bool) -> Result<usize, usize> {
+        let Some(mut damage) = self.damage.take() else { return Err(bytes.len()) };
+        let base = self.position.offset;
+        damage.set_searched(base);
+        let found = self.search(&mut damage, bytes, ended, bytes.len());
+        let seen = ((damage.searched - base) as usize).min(bytes.len());
+        let needed = damage.needed();
+        self.damage = Some(damage);
+        match found {
+            Search::Found(place) => Ok(place),
+            Search::Nothing => Err(seen),
+            Search::More(_) => {
+                if seen == 0 {
+                    self.needed = needed;
+                }
+                Err(seen)
+            }
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! Why a record is no row, and how a reject says so.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::msgpack::Head;
+use crate::options::Framing;
+use crate::record::{Content, Plan, Role, Slots};
+use crate::reject::RejectKind;
+use crate::values::type_name;
+
+/// Why a record, or one of its values, fits no column. The text is formatted when a reject is kept:
+/// most are only counted.
+#[derive(Debug)]
+pub(super) struct Fault {
+    pub(super) kind: RejectKind,
+    pub(super) column: Option<usize>,
+    /// The way to the value inside of the column.
+    pub(super) path: String,
+    pub(super) expected: Option<String>,
+    pub(super) found: Found,
+}
+
+/// What stood where something else was expected.
+#[derive(Debug)]
+pub(super) enum Found {
+    Head(Head),
+    /// Bytes for a vector, of another length.
+    Bytes(usize),
+    /// An array of numbers for a vector, of another length.
+    Numbers(usize),
+    /// An item of an array of numbers that is no number.
+    Element(usize, Head),
+    /// A record of at least this many bytes.
+    Record(u64),
+    Missing,
+    Text(String),
+}
+
+impl fmt::Display for Found {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Head(head) => write!(f, "{head}"),
+            Self::Bytes(bytes) => write!(f, "{bytes} bytes"),
+            Self::Numbers(count) => write!(f, "an array of {count}"),
+            Self::Element(index, head) => write!(f, "{head} in element {index}"),
+            Self::Record(bytes) => write!(f, "a record of {bytes} bytes"),
+            Self::Missing => f.write_str("no such field"),
+            Self::Text(text) => f.write_str(text),
+        }
+    }
+}
+
+impl Fault {
+    pub(super) fn new(kind: RejectKind, column: Option<usize>, found: Found) -> Self {
+        Self { kind, column, path: String::new(), expected: None, found }
+    }
+
+    /// A value of another type than its column.
+    pub(super) fn of_type(column: Option<usize>, found: Found) -> Self {
+        Self::new(RejectKind::Type, column, found)
+    }
+
+    /// A record of more than `max_record_bytes`.
+    pub(super) fn too_large(bytes: u64) -> Self {
+        Self::new(RejectKind::TooLarge, None, Found::Record(bytes))
+    }
+
+    /// An object that is no array or map of records, where one should begin.
+    pub(super) fn of_framing(framing: Framing, head: Head) -> Self {
+        let expected = format!("{} of records (framing `{0}`)", framing.as_str());
+        Self { expected: Some(expected), ..Self::of_type(None, Found::Head(head)) }
+    }
+
+    /// A fault of the input, not of a field.
+    pub(super) fn of_input(kind: RejectKind, expected: &str, found: String) -> Self {
+        Self { expected: Some(expected.to_owned()), ..Self::new(kind, None, Found::Text(found)) }
+    }
+
+    /// 0xc1 at this byte of the input.
+    pub(super) fn reserved_byte(offset: u64) -> Self {
+        let found = format!("the byte 0xc1 at byte {offset}");
+        Self::of_input(RejectKind::Invalid, "a MessagePack object", found)
+    }
+
+    /// The same fault with other words for what was expected.
+    pub(super) fn expecting(self, expected: &str) -> Self {
+        Self { expected: Some(expected.to_owned()), ..self }
+    }
+
+    /// The field at fault.
+    pub(super) fn field(&self, plan: &Plan) -> Option<Arc<str>> {
+        let is_of_input = matches!(self.kind, RejectKind::Truncated | RejectKind::Invalid);
+        let only = match plan.content {
+            Content::Vector(column) if !is_of_input => column,
+            _ => None,
+        };
+        let column = self.column.or(only)?;
+        Some(format!("{}{}", plan.columns.get(column)?.name(), self.path).into())
+    }
+
+    /// What the column takes.
+    pub(super) fn expected(&self, plan: &Plan) -> String {
+        if let Some(expected) = &self.expected {
+            return expected.clone();
+        }
+        if self.kind == RejectKind::TooLarge {
+            return format!("at most {} bytes (max_record_bytes)", plan.max_record_bytes);
+        }
+        let only = if let Content::Vector(column) = plan.content { column } else { None };
+        let Some(column) = self.column.or(only).and_then(|column| plan.columns.get(column)) else {
+            return expected_record(plan).to_owned();
+        };
+        match column.dim() {
+            // A bare vector of another type was most likely meant to be bytes.
+            Some(dim)
+                if only.is_some() && matches!(self.kind, RejectKind::Type | RejectKind::Unsupported) =>
+            {
+                format!("a vector of {}", plan.expected(dim))
+            }
+            Some(dim) => match self.found {
+                Found::Bytes(_) => plan.expected(dim),
+                _ => format!("a vector of {dim} elements"),
+            },
+            None => type_name(column.field.data_type()),
+        }
+    }
+}
+
+impl Fault {
+    /// How to read a value that does not fit the type that inference found for its column.
+    pub(super) fn hint(&self, plan: &Plan) -> Option<String> {
+        let column = self.column.filter(|column| !plan.told.contains(column))?;
+        let is_value = plan.columns.get(column)?.role == Role::Value;
+        let is_of_type = matches!(self.kind, RejectKind::Type | RejectKind::Value);
+        (is_value && is_of_type && plan.infer_records > 0).then(|| {
+            format!(
+                "the type is that of the first {} records: tell another with `schema`, or pass infer_records=0 to look \
+                 at all of them",
+                plan.infer_records
+            )
+        })
+    }
+}
+
+/// What a record is by the plan.
+pub(super) fn expected_record(plan: &Plan) -> &'static str {
+    match &plan.content {
+        Content::Items(Slots { is_map: false, .. }) => "an array of fields",
+        Content::Items(_) => "a map of fields",
+        Content::Vector(_) => "a vector",
+    }
+}

@@ -1,0 +1,530 @@
+//! Bytes and a plan become record batches and rejects. No input, no threads.
+
+mod columns;
+mod damage;
+mod fault;
+mod position;
+mod record;
+mod skip;
+mod start;
+mod stride;
+
+use std::sync::Arc;
+
+use arrow::array::{AsArray, RecordBatch};
+use arrow::datatypes::{SchemaRef, UInt64Type};
+
+use self::columns::Columns;
+use self::damage::Damage;
+use self::fault::Fault;
+pub(crate) use self::position::{Left, Position};
+use self::record::{Pushed, Stop};
+pub(crate) use self::stride::Stride;
+use crate::error::{ErrorKind, Result};
+use crate::msgpack::{Broken, Cursor, Head, MAX_HEAD, Skipper};
+use crate::options::{Framing, OnError, ReadOptions};
+use crate::record::{Plan, Role};
+use crate::reject::{Reject, RejectKind, Rejects};
+use crate::vector::Template;
+
+/// A push decoder: takes MessagePack bytes as they come and gives record batches.
+///
+/// [`decode`](Self::decode) takes whole records only. The bytes that it leaves must be given again, with more
+/// bytes behind them. The last call is [`finish`](Self::finish). [`Reader`](crate::Reader) does all this for files
+/// and streams.
+///
+/// A decoder by itself follows the heads of objects. Only a [`Reader`](crate::Reader) finds records behind damage.
+///
+/// ```
+/// use vecpack::{Decoder, ReadOptions};
+///
+/// let mut decoder = Decoder::new(2, &ReadOptions::new())?; // 2 float32 a vector
+/// let bytes = [0xc4, 8, 0, 0, 128, 63, 0, 0, 0, 64, 0xc4, 8, 0, 0]; // one record and the start of another
+/// assert_eq!(decoder.decode(&bytes)?, 10);
+/// if let Some(decoded) = decoder.flush()? {
+///     assert_eq!(decoded.batch.num_rows(), 1);
+/// }
+/// assert_eq!(decoder.decode(&bytes[10..])?, 0);
+/// # Ok::<(), vecpack::Error>(())
+/// ```
+pub struct Decoder {
+    plan: Arc<Plan>,
+    columns: Columns,
+    /// Where the next record begins.
+    position: Position,
+    /// Where the input ends, if that is known. It bounds the rows of a batch.
+    end: Option<u64>,
+    /// Records that begin here or later are for another decoder.
+    stop: u64,
+    /// The form of the last record, which the next ones most likely have as well.
+    template: Option<Template>,
+    state: State,
+    needed: usize,
+    rejects: Rejects,
+    /// Records since the last call of `take_records`.
+    records: u64,
+    /// Numbers and booleans where records should stand, right in front of the position.
+    run: Option<Run>,
+    /// The last record became a row without a fault.
+    is_settled: bool,
+    /// `None` where no records are looked for behind damage.
+    damage: Option<Damage>,
+}
+
+enum State {
+    /// At the start of a record, of which at least this many bytes are needed as far as is known.
+    Start { least: u64 },
+    /// Inside of a bad record.
+    Skip { fault: Fault, skipper: Skipper, start: u64 },
+    /// Behind bytes that cannot be read, on the way to the next good record.
+    Lost { fault: Fault, start: u64 },
+    /// Behind bytes that cannot be read. The rest of the input is given up.
+    Invalid { start: u64, found: String },
+    /// At a bad record in an array of which another decoder knows the count.
+    Diverged,
+}
+
+impl State {
+    const START: Self = Self::Start { least: 0 };
+}
+
+/// A run of numbers and booleans where records should stand.
+struct Run {
+    /// Of the first one.
+    fault: Fault,
+    record: u64,
+    start: u64,
+    end: u64,
+}
+
+/// What a [`Decoder`] made of the bytes so far.
+#[derive(Debug, Clone)]
+pub struct Decoded {
+    /// The rows.
+    pub batch: RecordBatch,
+    /// The records since the batch before that became no row, or a null.
+    pub rejects: Rejects,
+}
+
+impl Decoder {
+    /// A decoder of bare vectors of `dim` elements, one after another.
+    pub fn new(dim: u32, options: &ReadOptions) -> Result<Self> {
+        let decoder = Self::with_plan(Arc::new(Plan::of_vectors(dim, options)?))?;
+        Ok(Self { damage: None, ..decoder })
+    }
+
+    /// A decoder that finds records behind damage. [`decode_within`](Self::decode_within) must be
+    /// called instead of [`decode`](Self::decode).
+    pub(crate) fn with_plan(plan: Arc<Plan>) -> Result<Self> {
+        Ok(Self {
+            columns: Columns::new(&plan)?,
+            position: Position::start(plan.framing),
+            end: None,
+            stop: u64::MAX,
+            template: None,
+            state: State::START,
+            needed: MAX_HEAD,
+            rejects: Rejects::new(plan.max_rejects),
+            records: 0,
+            run: None,
+            is_settled: true,
+            damage: Damage::new(&plan),
+            plan,
+        })
+    }
+
+    /// Begins at a position of the input with this name. `remaining` is how many bytes the input
+    /// holds from there, if that is known.
+    pub(crate) fn at(mut self, name: &Arc<str>, position: Position, remaining: Option<u64>) -> Self {
+        self.end = remaining.map(|bytes| position.offset.saturating_add(bytes));
+        self.columns.set_name(name);
+        self.position = position;
+        self
+    }
+
+    /// Leaves records that begin at `stop` or later to another decoder.
+    pub(crate) fn until(self, stop: u64) -> Self {
+        Self { stop, end: self.end.map(|end| end.min(stop)), ..self }
+    }
+
+    /// Leaves records that begin at `stop` or later to another decoder from now on.
+    pub(crate) fn set_stop(&mut self, stop: u64) {
+        self.stop = stop;
+    }
+
+    /// True where another decoder can go on from the position: behind a good record, with nothing
+    /// known of the bytes ahead that matters.
+    pub(crate) fn is_settled(&self) -> bool {
+        let is_over = |damage: &Damage| damage.is_over(self.position.offset);
+        self.is_settled
+            && matches!(self.state, State::Start { .. })
+            && self.damage.as_ref().is_none_or(is_over)
+    }
+
+    /// True when all records in front of the stop have been decoded.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.position.offset >= self.stop && self.is_settled()
+    }
+
+    /// True at a bad record that only the decoder in front of this one can deal with.
+    pub(crate) fn is_diverged(&self) -> bool {
+        matches!(self.state, State::Diverged)
+    }
+
+    /// The schema of the batches.
+    pub fn schema(&self) -> SchemaRef {
+        self.plan.schema.clone()
+    }
+
+    /// Where the next record begins.
+    pub(crate) fn position(&self) -> Position {
+        self.position
+    }
+
+    /// Begins further on, with the record at `offset`.
+    pub(crate) fn skip_to(&mut self, offset: u64) {
+        self.position.offset = offset;
+    }
+
+    /// The form of the last good record.
+    pub(crate) fn template(&self) -> Option<Template> {
+        self.template.clone()
+    }
+
+    /// True when [`flush`](Self::flush) must be called before more is decoded.
+    pub fn is_full(&self) -> bool {
+        self.columns.is_full()
+    }
+
+    /// True when nothing further of this input can be read: its bytes are not MessagePack. [`finish`](Self::finish)
+    /// comes next.
+    pub fn is_invalid(&self) -> bool {
+        matches!(self.state, State::Invalid { .. })
+    }
+
+    /// How many bytes the next call of [`decode`](Self::decode) should be given at least.
+    pub fn needed(&self) -> usize {
+        self.needed
+    }
+
+    /// Decodes the whole records at the start of `bytes` until the batch is full. The result is how many bytes they
+    /// took.
+    pub fn decode(&mut self, bytes: &[u8]) -> Result<usize> {
+        self.decode_within(bytes, false)
+    }
+
+    /// The same, where it is known whether the input `ended` with these bytes.
+    pub(crate) fn decode_within(&mut self, bytes: &[u8], ended: bool) -> Result<usize> {
+        let begin = self.position.offset;
+        let mut left = bytes;
+        self.needed = MAX_HEAD;
+        while !left.is_empty() && !self.is_full() && !self.is_stopped() {
+            let taken = self.decode_some(left, ended)?;
+            if taken == 0 {
+                break;
+            }
+            self.position.offset += taken as u64;
+            left = &left[taken..];
+        }
+        Ok((self.position.offset - begin) as usize)
+    }
+
+    /// Decodes the records at the start of `bytes` that are of this `template` and whose elements
+    /// fit. The result is how many bytes they took.
+    pub(crate) fn decode_uniform(&mut self, template: &Template, bytes: &[u8]) -> Result<usize> {
+        let taken = self.decode_run(template, bytes)?;
+        self.position.offset += taken as u64;
+        Ok(taken)
+    }
+
+    fn decode_run(&mut self, template: &Template, bytes: &[u8]) -> Result<usize> {
+        self.reserve(bytes);
+        let stride = template.stride();
+        let in_front = self.stop.saturating_sub(self.position.offset).div_ceil(stride as u64);
+        let left = if let Left::Known(left) = self.position.left { left } else { u64::MAX };
+        let most = usize::try_from(left.min(in_front)).unwrap_or(usize::MAX);
+        let rows = (bytes.len() / stride).min(self.columns.room()).min(most);
+        let records = bytes[..rows * stride].chunks_exact(stride);
+        let added = self.columns.push_uniform(records, template, self.position.record)?;
+        if added > 0 {
+            self.settle(added as u64)?;
+        }
+        Ok(added * stride)
+    }
+
+    /// Tells the columns how many rows may come. `bytes` of the input are at hand.
+    fn reserve(&mut self, bytes: &[u8]) {
+        let left = self.end.map(|end| end.saturating_sub(self.position.offset).max(bytes.len() as u64));
+        self.columns.reserve(&self.plan, left);
+    }
+
+    /// Counts records that are done with.
+    fn count(&mut self, records: u64) {
+        self.position.record += records;
+        self.records += records;
+        self.position.rows = 0;
+        self.position.left = self.position.left.minus(records);
+        self.state = State::START;
+    }
+
+    /// Counts records that became rows without a fault.
+    fn settle(&mut self, records: u64) -> Result<()> {
+        self.end_run()?;
+        self.count(records);
+        self.is_settled = true;
+        Ok(())
+    }
+
+    /// Decodes one record, or a run of records of one form, or some more of a record that is
+    /// skipped. 0: more bytes are needed, or a flush.
+    fn decode_some(&mut self, bytes: &[u8], ended: bool) -> Result<usize> {
+        // A bad record is tried on the columns as well.
+        self.reserve(bytes);
+        match &mut self.state {
+            State::Start { .. } if self.position.left == Left::Known(0) => self.decode_head(bytes, ended),
+            State::Start { .. } => {
+                let is_run = |template: &mut Template| bytes.len() >= 2 * template.stride();
+                if let Some(template) = self.template.take_if(is_run) {
+                    let taken = self.decode_run(&template, bytes)?;
+                    self.template = Some(template);
+                    if taken > 0 {
+                        return Ok(taken);
+                    }
+                }
+                self.decode_record(bytes, ended)
+            }
+            State::Skip { skipper, .. } => {
+                let skipped = skipper.skip(bytes);
+                self.skipped(skipped, bytes, ended)
+            }
+            State::Lost { .. } => self.find_next(bytes, ended),
+            State::Invalid { .. } | State::Diverged => Ok(0),
+        }
+    }
+
+    /// The head of the array or map that holds the records.
+    fn decode_head(&mut self, bytes: &[u8], ended: bool) -> Result<usize> {
+        let mut cursor = Cursor::new(bytes);
+        match (self.plan.framing, cursor.head()) {
+            (Framing::Array, Ok(Head::Array(records))) | (Framing::Map, Ok(Head::Map(records))) => {
+                self.position.left = Left::Known(records.into());
+                Ok(cursor.at())
+            }
+            (framing, Ok(head)) => {
+                let fault = Fault::of_framing(framing, head);
+                match self.leave_damage(bytes, ended) {
+                    Some(taken) => taken,
+                    None => self.skip(fault, 1, bytes, ended),
+                }
+            }
+            (_, Err(Broken::Short(least))) => {
+                self.state = State::Start { least };
+                Ok(0)
+            }
+            (_, Err(Broken::Reserved(at))) => self.leave_reserved(at, bytes, ended),
+        }
+    }
+
+    fn decode_record(&mut self, bytes: &[u8], ended: bool) -> Result<usize> {
+        let mut cursor = Cursor::new(bytes);
+        let pushed = self.push_record(&mut cursor);
+        let length = cursor.at() as u64;
+        if pushed.is_err() || length > self.plan.max_record_bytes {
+            self.columns.roll_back();
+        }
+        match pushed {
+            Ok(_) if length > self.plan.max_record_bytes => self.bad(Fault::too_large(length), bytes, ended),
+            Ok(Pushed::Partly) => Ok(self.ask(cursor.at())),
+            Ok(Pushed::Whole(template)) => {
+                let faults = self.columns.take_faults();
+                if faults.is_empty() {
+                    self.columns.commit();
+                    self.template = template.or_else(|| self.template.take());
+                    self.settle(1)?;
+                    return Ok(cursor.at());
+                }
+                let is_right = |damage: &Damage| damage.is_right(self.position.offset);
+                if !self.damage.as_ref().is_none_or(is_right) {
+                    self.columns.roll_back();
+                    return match self.leave_damage(bytes, ended) {
+                        Some(taken) => taken,
+                        None => self.decode_record(bytes, ended),
+                    };
+                }
+                for fault in faults {
+                    self.reject(fault, self.position.offset, length)?;
+                }
+                self.columns.commit();
+                self.count(1);
+                Ok(cursor.at())
+            }
+            Err(Stop::Error(error)) => Err(error),
+            Err(Stop::Broken(Broken::Short(least))) => self.wait_for_record(least, bytes, ended),
+            Err(Stop::Broken(Broken::Reserved(at))) => self.leave_reserved(at, bytes, ended),
+            Err(Stop::NotMessagePack(found)) => self.leave_messagepack(found, bytes, ended),
+            Err(Stop::Fault(fault)) => self.bad(fault, bytes, ended),
+        }
+    }
+
+    /// Asks for the rest of the record at the start of `bytes`, which takes at least this many bytes.
+    fn wait_for_record(&mut self, least: u64, bytes: &[u8], ended: bool) -> Result<usize> {
+        let mut cursor = Cursor::new(bytes);
+        let skipped = (0..self.plan.objects()).try_for_each(|_| cursor.skip());
+        let least = match skipped {
+            Err(Broken::Reserved(at)) => return self.leave_reserved(at, bytes, ended),
+            Err(Broken::Short(more)) => more.max(least),
+            Ok(()) => least,
+        };
+        if least > self.plan.max_record_bytes {
+            return self.bad(Fault::too_large(least), bytes, ended);
+        }
+        if ended && let Some(taken) = self.leave_damage(bytes, ended) {
+            return taken;
+        }
+        self.state = State::Start { least };
+        let least = usize::try_from(least).unwrap_or(usize::MAX);
+        // Twice as many bytes, so that looking again costs little where the end is not known.
+        Ok(self.ask(if least <= bytes.len() + MAX_HEAD { 2 * bytes.len() } else { least }))
+    }
+
+    /// Asks for this many bytes.
+    fn ask(&mut self, needed: usize) -> usize {
+        self.needed = needed;
+        0
+    }
+
+    /// Ends the input. `rest` bytes at its end were not taken by [`decode`](Self::decode): they are part of a record
+    /// that is cut off, or cannot be read. Record 0 of another input comes next.
+    pub fn finish(&mut self, rest: u64) -> Result<()> {
+        let offset = self.position.offset;
+        let end = offset + rest;
+        let before = self.rejects.count();
+        let is_run_open = self.run.is_some();
+        self.end_run()?;
+        let truncated =
+            |expected: &str, found: String| Fault::of_input(RejectKind::Truncated, expected, found);
+        match std::mem::replace(&mut self.state, State::START) {
+            State::Start { .. } | State::Diverged if rest == 0 => {
+                if let Left::Known(left @ 1..) = self.position.left {
+                    let framing = self.plan.framing.as_str();
+                    let expected = format!("{left} more of the records that the {framing} announces");
+                    self.reject(truncated(&expected, "none".to_owned()), offset, 0)?;
+                }
+            }
+            State::Start { least: 0 } | State::Diverged => {
+                self.reject(truncated("a whole record", format!("{rest} bytes")), offset, rest)?;
+            }
+            State::Start { least } => {
+                self.reject(truncated(&format!("{least} bytes"), format!("{rest} bytes")), offset, rest)?;
+            }
+            State::Skip { start, .. } => {
+                let found = format!("{} bytes", end - start);
+                self.reject(truncated("a whole record", found), start, end - start)?;
+            }
+            State::Lost { fault, start } => {
+                let found = match fault.kind {
+                    RejectKind::Truncated => format!("{} bytes", end - start),
+                    _ => fault.found.to_string(),
+                };
+                let fault = Fault::of_input(fault.kind, &fault.expected(&self.plan), found);
+                self.reject(fault, start, end - start)?;
+            }
+            State::Invalid { start, found } => {
+                let fault = Fault::of_input(RejectKind::Invalid, "a MessagePack object", found);
+                self.reject(fault, start, end - start)?;
+            }
+        }
+        // A run was counted when it began.
+        self.records += self.rejects.count() - before - u64::from(is_run_open);
+        self.position = Position::start(self.plan.framing);
+        (self.end, self.needed, self.is_settled) = (None, MAX_HEAD, true);
+        self.damage = self.damage.as_ref().and_then(|_| Damage::new(&self.plan));
+        Ok(())
+    }
+
+    /// Ends the input, of which the rest cannot be read for this reason. `rest` bytes are at hand and
+    /// not taken.
+    pub(crate) fn finish_damaged(&mut self, rest: u64, reason: std::io::Error) -> Result<()> {
+        if self.plan.on_error == OnError::Raise {
+            return Err(reason.into());
+        }
+        let start = match self.state {
+            State::Skip { start, .. } | State::Lost { start, .. } | State::Invalid { start, .. } => start,
+            State::Start { .. } | State::Diverged => self.position.offset,
+        };
+        let fault = Fault::of_input(RejectKind::Invalid, "the rest of the input", reason.to_string());
+        self.reject(fault, start, self.position.offset + rest - start)?;
+        self.records += 1;
+        // The array is not cut off besides.
+        self.position.left = Left::Unknown;
+        self.state = State::START;
+        self.finish(0)
+    }
+
+    /// How many records there were since the last call, good or bad.
+    pub(crate) fn take_records(&mut self) -> u64 {
+        std::mem::take(&mut self.records)
+    }
+
+    /// The rejects since the batch before, without the rows.
+    pub(crate) fn take_rejects(&mut self) -> Rejects {
+        std::mem::replace(&mut self.rejects, Rejects::new(self.plan.max_rejects))
+    }
+
+    /// The rows so far, with the rejects; `None` where there is neither.
+    pub fn flush(&mut self) -> Result<Option<Decoded>> {
+        let rejects = self.take_rejects();
+        if self.columns.rows() == 0 && rejects.count() == 0 {
+            return Ok(None);
+        }
+        let batch = self.columns.finish(&self.schema())?;
+        Ok(Some(Decoded { batch, rejects }))
+    }
+
+    /// Rejects the run of numbers in front of the position, if there is one.
+    fn end_run(&mut self) -> Result<()> {
+        match self.run.take() {
+            Some(run) => self.reject_at(&run.fault, run.record, run.start, run.end - run.start),
+            None => Ok(()),
+        }
+    }
+
+    /// Rejects the current record: an error, or a reject.
+    fn reject(&mut self, fault: Fault, offset: u64, length: u64) -> Result<()> {
+        self.end_run()?;
+        self.reject_at(&fault, self.position.record, offset, length)
+    }
+
+    fn reject_at(&mut self, fault: &Fault, record: u64, offset: u64, length: u64) -> Result<()> {
+        let plan = &self.plan;
+        let reject = || {
+            let (kind, field) = (fault.kind, fault.field(plan));
+            let (expected, found) = (fault.expected(plan), fault.found.to_string());
+            Reject { file: "".into(), record, offset, length, field, kind, expected, found }
+        };
+        if plan.on_error == OnError::Raise {
+            let mut reject = reject();
+            if let Some(hint) = fault.hint(plan) {
+                reject.found = format!("{} ({hint})", reject.found);
+            }
+            return Err(ErrorKind::Decode(reject).into());
+        }
+        self.rejects.push(fault.kind, reject);
+        self.is_settled = false;
+        Ok(())
+    }
+}
+
+impl Decoded {
+    /// Numbers the records from `first` on instead of from 0.
+    pub(crate) fn renumber(&mut self, plan: &Plan, first: u64) -> Result<()> {
+        self.rejects.renumber(first);
+        if let Some(column) = plan.columns.iter().position(|column| column.role == Role::Record) {
+            let mut columns = self.batch.columns().to_vec();
+            let records = columns[column].as_primitive::<UInt64Type>();
+            columns[column] = Arc::new(records.unary::<_, UInt64Type>(|record| record + first));
+            self.batch = RecordBatch::try_new(self.batch.schema(), columns)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,236 @@
+//! A bad record is skipped, or left out with the damage that it is part of.
+
+use super::damage::{Verdict, Why};
+use super::fault::{Fault, Found, expected_record};
+use super::start::{Place, is_number};
+use super::{Decoder, Left, Run, State};
+use crate::error::Result;
+use crate::msgpack::{Broken, Cursor, Head, Skipped, Skipper};
+use crate::options::{Framing, OnError};
+use crate::reject::RejectKind;
+
+impl Decoder {
+    /// Skips the bad record at the start of `bytes`, unless it is damage.
+    pub(super) fn bad(&mut self, fault: Fault, bytes: &[u8], ended: bool) -> Result<usize> {
+        match self.leave_damage(bytes, ended) {
+            Some(taken) => taken,
+            None => self.skip(fault, self.plan.objects(), bytes, ended),
+        }
+    }
+
+    /// Leaves out the damage at the start of `bytes`. `None` if the bad record there is what its
+    /// head says.
+    pub(super) fn leave_damage(&mut self, bytes: &[u8], ended: bool) -> Option<Result<usize>> {
+        self.damage.as_ref()?;
+        if self.position.left == Left::Elsewhere {
+            // Only the decoder in front knows whether this is the head of the next array.
+            self.state = State::Diverged;
+            return Some(Ok(0));
+        }
+        if let Some(taken) = self.enter_array(bytes, ended) {
+            return Some(taken);
+        }
+        match self.judge(bytes, ended) {
+            Verdict::More(needed) => Some(Ok(self.ask(needed))),
+            Verdict::Right | Verdict::Alone => None,
+            Verdict::Gap { end, at, why } => {
+                let offset = self.position.offset + at as u64;
+                let object = describe_head(&bytes[at..]);
+                let found = format!("{object} at byte {offset} {}", why.describe(self.position.offset));
+                let fault = Fault::of_input(RejectKind::Invalid, expected_record(&self.plan), found);
+                Some(self.close_gap(&fault, self.position.offset, end))
+            }
+            Verdict::Lost => {
+                let mut cursor = Cursor::new(bytes);
+                let fault = match cursor.skip() {
+                    Err(Broken::Reserved(at)) => Fault::reserved_byte(self.position.offset + at as u64),
+                    Err(Broken::Short(least)) => {
+                        let found = format!("{} {}", describe_head(bytes), Why::PastEnd.describe(0));
+                        Fault::of_input(RejectKind::Truncated, &format!("{least} bytes"), found)
+                    }
+                    Ok(()) => Fault::of_type(None, Found::Text(describe_head(bytes))),
+                };
+                Some(self.lose(fault, bytes, ended))
+            }
+        }
+    }
+
+    /// Begins the next array behind a gap, of which the head is at the start of `bytes` if a good
+    /// record follows it.
+    fn enter_array(&mut self, bytes: &[u8], ended: bool) -> Option<Result<usize>> {
+        if self.position.left != Left::Unknown {
+            return None;
+        }
+        let mut cursor = Cursor::new(bytes);
+        let Ok(Head::Array(items @ 1..)) = cursor.head() else { return None };
+        let plan = self.plan.clone();
+        match self.columns.look(&plan, bytes, cursor.at(), &mut 0) {
+            Place::Good(_) => {
+                self.position.left = Left::Known(items.into());
+                Some(Ok(cursor.at()))
+            }
+            Place::Short(needed) if !ended => Some(Ok(self.ask(needed as usize))),
+            _ => None,
+        }
+    }
+
+    /// Searches for good records behind bytes that cannot be read.
+    fn lose(&mut self, fault: Fault, bytes: &[u8], ended: bool) -> Result<usize> {
+        self.state = State::Lost { fault, start: self.position.offset };
+        self.find_next(bytes, ended)
+    }
+
+    pub(super) fn find_next(&mut self, bytes: &[u8], ended: bool) -> Result<usize> {
+        match self.search_on(bytes, ended) {
+            Ok(place) => match std::mem::replace(&mut self.state, State::START) {
+                State::Lost { fault, start } => self.close_gap(&fault, start, place),
+                _ => Ok(0),
+            },
+            Err(seen) => Ok(if ended { bytes.len() } else { seen }),
+        }
+    }
+
+    /// Leaves out the bytes from `start` up to the good record `end` bytes behind the current
+    /// position: one reject, and no row.
+    fn close_gap(&mut self, fault: &Fault, start: u64, end: usize) -> Result<usize> {
+        let offset = self.position.offset + end as u64;
+        let found = format!("{}; the next record begins at byte {offset}", fault.found);
+        let fault = Fault::of_input(RejectKind::Invalid, &fault.expected(&self.plan), found);
+        // Numbers in front of the damage are part of it.
+        let run = self.run.take();
+        let (start, record) = match &run {
+            Some(run) if run.end == start => (run.start, run.record),
+            _ => (start, self.position.record),
+        };
+        self.reject_at(&fault, record, start, offset - start)?;
+        if run.is_none() {
+            self.position.record += 1;
+            self.records += 1;
+        }
+        self.position.rows = 0;
+        if self.plan.framing != Framing::Sequence {
+            self.position.left = Left::Unknown;
+        }
+        Ok(end)
+    }
+
+    /// Skips the bad record at the start of `bytes`, which is this many objects.
+    pub(super) fn skip(&mut self, fault: Fault, objects: u64, bytes: &[u8], ended: bool) -> Result<usize> {
+        let is_run = self.plan.framing != Framing::Map && self.plan.on_error != OnError::Raise;
+        if is_run && let Some((_, size)) = number(bytes) {
+            return Ok(self.add_to_run(fault, bytes, size));
+        }
+        let mut skipper = Skipper::of(objects);
+        let skipped = skipper.skip(bytes);
+        self.state = State::Skip { fault, skipper, start: self.position.offset };
+        self.skipped(skipped, bytes, ended)
+    }
+
+    /// Adds the number at the start of `bytes`, of this many bytes, and those right behind it to the
+    /// run of numbers.
+    fn add_to_run(&mut self, fault: Fault, bytes: &[u8], size: usize) -> usize {
+        let start = self.position.offset;
+        let right = self.damage.as_ref().map_or(u64::MAX, |damage| damage.right());
+        let most = if let Left::Known(left) = self.position.left { left.max(1) } else { u64::MAX };
+        let (mut taken, mut objects) = (size, 1);
+        while objects < most
+            && start + (taken as u64) < right
+            && let Some((_, size)) = number(&bytes[taken..])
+        {
+            (taken, objects) = (taken + size, objects + 1);
+        }
+        let end = start + taken as u64;
+        match &mut self.run {
+            Some(run) => run.end = end,
+            None => {
+                self.run = Some(Run { fault, record: self.position.record, start, end });
+                self.position.record += 1;
+                self.records += 1;
+            }
+        }
+        self.position.left = self.position.left.minus(objects);
+        self.is_settled = false;
+        taken
+    }
+
+    /// Goes on after some bytes of a record that is skipped.
+    pub(super) fn skipped(&mut self, skipped: Skipped, bytes: &[u8], ended: bool) -> Result<usize> {
+        match skipped {
+            Skipped::More(taken) => Ok(taken),
+            Skipped::Reserved(taken) => self.leave_reserved(taken, bytes, ended),
+            Skipped::Done(taken) => {
+                if let State::Skip { fault, start, .. } = std::mem::replace(&mut self.state, State::START) {
+                    let length = self.position.offset + taken as u64 - start;
+                    let is_too_large = length > self.plan.max_record_bytes;
+                    let fault = if is_too_large { Fault::too_large(length) } else { fault };
+                    self.reject(fault, start, length)?;
+                    if self.plan.on_error == OnError::Null {
+                        self.reserve(&[]);
+                        self.columns.push_nulls(self.position.record)?;
+                        self.columns.commit();
+                    }
+                    self.count(1);
+                }
+                Ok(taken)
+            }
+        }
+    }
+
+    /// Leaves the record at hand, which has the byte 0xc1 behind `taken` bytes.
+    pub(super) fn leave_reserved(&mut self, taken: usize, bytes: &[u8], ended: bool) -> Result<usize> {
+        let fault = Fault::reserved_byte(self.position.offset + taken as u64);
+        let Some(damage) = &mut self.damage else {
+            return self.give_up(taken, fault.found.to_string());
+        };
+        if let State::Skip { start, .. } = self.state {
+            damage.set_searched(self.position.offset + taken as u64 + 1);
+            self.state = State::Lost { fault, start };
+            return self.find_next(bytes, ended);
+        }
+        self.bad(fault, bytes, ended)
+    }
+
+    /// Leaves an object that changes the meaning of the bytes behind it. They are given up, unless
+    /// good records stand there.
+    pub(super) fn leave_messagepack(
+        &mut self,
+        found: &'static str,
+        bytes: &[u8],
+        ended: bool,
+    ) -> Result<usize> {
+        if let Some(taken) = self.leave_damage(bytes, ended) {
+            return taken;
+        }
+        let mut cursor = Cursor::new(bytes);
+        if self.damage.is_some()
+            && cursor.skip().is_ok()
+            && let Place::Good(_) = self.goes_on(bytes, cursor.at(), self.position.left.minus(1), &mut 0)
+        {
+            let fault = Fault::of_input(RejectKind::Unsupported, "a MessagePack object", found.to_owned());
+            return self.skip(fault, self.plan.objects(), bytes, ended);
+        }
+        self.give_up(0, found.to_owned())
+    }
+
+    /// Gives up the input behind `taken` bytes of the current record.
+    fn give_up(&mut self, taken: usize, found: String) -> Result<usize> {
+        let start = match self.state {
+            State::Skip { start, .. } => start,
+            _ => self.position.offset,
+        };
+        self.state = State::Invalid { start, found };
+        if self.plan.on_error == OnError::Raise {
+            self.finish(taken as u64)?;
+        }
+        Ok(taken)
+    }
+}
+
+/// The number or boolean at the start of `bytes`, and its size.
+fn number(bytes: &[u8]) -> Option<(Head, usize)> {
+    Head::read(bytes).ok().filter(|(head, _)| is_number(*head))
+}
+
+fn describe_head(bytes: &[u8]) -> String {
+    Head::read(bytes).map_or_else(|_| "a byte".to_owned(), |(head, _)| head.to_string())
+}

@@ -1,0 +1,140 @@
+//! Whether a good record stands at a place, and whether others follow it. Lanes and damage both
+//! find records by this.
+
+use super::Decoder;
+use super::columns::Columns;
+use super::record::{Stop, read_vector};
+use crate::msgpack::{Broken, Cursor, Head};
+use crate::options::Framing;
+use crate::record::{Content, Plan, RecordStart};
+
+/// Good records that must follow one another where a record begins in the middle of an input.
+pub(super) const RUN: usize = 3;
+
+/// Places that a lane looks at. More would let it search for longer than it takes to decode.
+const TRIES: usize = 256;
+
+/// The cost of a look at a place, besides the bytes that are read and the columns.
+const LOOK_COST: u64 = 8;
+
+/// What stands at a place.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Place {
+    /// A good record, or a run of them, that ends here.
+    Good(usize),
+    Other,
+    /// The bytes at hand end first. At least this many are needed to see.
+    Short(u64),
+}
+
+/// The first byte of a record may be this one. Numbers, booleans and nil are never good records.
+pub(super) fn may_begin(byte: u8) -> bool {
+    matches!(byte, 0x80..=0xbf | 0xc4..=0xc9 | 0xd4..=0xdf)
+}
+
+/// True for a number or a boolean, which is no record.
+pub(super) fn is_number(head: Head) -> bool {
+    matches!(head, Head::UInt(_) | Head::Int(_) | Head::Float32(_) | Head::Float64(_) | Head::Bool(_))
+}
+
+impl Columns {
+    /// Whether a good record stands at `at`: one that becomes a row as it is. Adds the bytes that
+    /// were read to `cost`.
+    pub(super) fn look(&mut self, plan: &Plan, bytes: &[u8], at: usize, cost: &mut u64) -> Place {
+        let mut cursor = Cursor::starting_at(bytes, at);
+        let result = match &plan.content {
+            Content::Vector(Some(column)) => {
+                read_vector(plan, *column, &mut cursor).map(|encoded| encoded.rows > 0)
+            }
+            Content::Vector(None) => cursor.skip().map(|()| true).map_err(Stop::from),
+            Content::Items(slots) => {
+                let pushed = self.push_fields(plan, slots, &mut cursor);
+                let holds_some = self.holds_some();
+                let pushed = pushed.and_then(|()| self.push_missing(plan));
+                let is_good = self.take_faults().is_empty() && holds_some;
+                self.roll_back();
+                pushed.map(|()| is_good)
+            }
+        };
+        *cost += (cursor.at() - at + plan.columns.len()) as u64 + LOOK_COST;
+        match result {
+            Ok(true) if (cursor.at() - at) as u64 <= plan.max_record_bytes => Place::Good(cursor.at()),
+            Err(Stop::Broken(Broken::Short(needed))) if needed - at as u64 <= plan.max_record_bytes => {
+                Place::Short(needed)
+            }
+            _ => Place::Other,
+        }
+    }
+
+    /// Whether [`RUN`] good records that begin alike follow one another from `at` on, or fewer if the
+    /// input `ended` behind them. All of them lie within `bytes`.
+    pub(super) fn look_for_run(
+        &mut self,
+        plan: &Plan,
+        bytes: &[u8],
+        at: usize,
+        ended: bool,
+        cost: &mut u64,
+    ) -> Place {
+        let mut end = at;
+        let first = RecordStart::of(&bytes[at..]).ok().flatten();
+        let start = plan.start.as_ref().or(first.as_ref());
+        for _ in 0..RUN {
+            if end == bytes.len() && end > at {
+                return if ended { Place::Good(end) } else { Place::Short(end as u64 + 1) };
+            }
+            if let Some(start) = start
+                && bytes.len() - end >= start.len()
+                && !start.matches(&bytes[end..])
+            {
+                return Place::Other;
+            }
+            match self.look(plan, bytes, end, cost) {
+                Place::Good(next) => end = next,
+                Place::Short(_) if ended => return Place::Other,
+                other => return other,
+            }
+        }
+        Place::Good(end)
+    }
+}
+
+impl Decoder {
+    /// The first place in `bytes` from which good records with this `start` follow one another.
+    pub(crate) fn find(&mut self, start: &RecordStart, bytes: &[u8]) -> Option<usize> {
+        self.reserve(bytes);
+        let (plan, columns) = (self.plan.clone(), &mut self.columns);
+        start.places(bytes).take(TRIES).find(|&place| {
+            let mut end = place;
+            (0..RUN).all(|_| match columns.look(&plan, bytes, end, &mut 0) {
+                Place::Good(next) => {
+                    end = next;
+                    true
+                }
+                _ => false,
+            })
+        })
+    }
+
+    /// Whether good records go on at `at`: with a record, or with the head of the next array.
+    pub(super) fn goes_on(&mut self, bytes: &[u8], at: usize, left: super::Left, cost: &mut u64) -> Place {
+        let plan = self.plan.clone();
+        let is_between_arrays = plan.framing == Framing::Array && left == super::Left::Known(0);
+        if !is_between_arrays {
+            let place = self.columns.look(&plan, bytes, at, cost);
+            if place != Place::Other || left != super::Left::Unknown {
+                return place;
+            }
+        }
+        match Head::read(&bytes[at..]) {
+            Ok((Head::Array(0), size)) if is_between_arrays => Place::Good(at + size),
+            Ok((Head::Array(1..), size)) => self.columns.look(&plan, bytes, at + size, cost),
+            Ok(_) | Err(crate::msgpack::HeadError::Reserved) => Place::Other,
+            Err(crate::msgpack::HeadError::Incomplete) => Place::Short(bytes.len() as u64 + 1),
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "start_tests.rs"]
+mod tests;

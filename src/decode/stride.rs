@@ -1,0 +1,51 @@
+//! What the first record of an input tells of where the others begin.
+
+use super::{Left, Position, record};
+use crate::error::Result;
+use crate::msgpack::{Broken, Cursor, Head};
+use crate::options::Framing;
+use crate::record::{Plan, RecordStart};
+use crate::vector::Template;
+
+/// What the first record of an input tells of where the others begin.
+pub(crate) enum Stride {
+    /// Records of this form may follow one another from this position on.
+    Uniform(Position, Template),
+    /// Records of any length may begin like this.
+    Varied(RecordStart),
+    Unknown,
+}
+
+impl Stride {
+    /// Looks at the record at the start of `bytes`, which is at `position`. The error asks for more
+    /// bytes.
+    pub(crate) fn of(plan: &Plan, mut position: Position, bytes: &[u8]) -> Result<Self, u64> {
+        let mut cursor = Cursor::new(bytes);
+        let short = |broken| match broken {
+            Broken::Short(needed) if needed <= plan.max_record_bytes => Err(needed),
+            _ => Ok(Self::Unknown),
+        };
+        // Any byte of a map of records may begin a key, which is the start of a record.
+        if plan.framing == Framing::Map {
+            return Ok(Self::Unknown);
+        }
+        if position.left == Left::Known(0) {
+            match cursor.head() {
+                Ok(Head::Array(records)) => position.left = Left::Known(records.into()),
+                Err(broken) => return short(broken),
+                _ => return Ok(Self::Unknown),
+            }
+            position.offset += cursor.at() as u64;
+        }
+        let record = cursor.rest();
+        match record::template(plan, &mut cursor) {
+            Ok(Some(template)) => return Ok(Self::Uniform(position, template)),
+            Ok(None) => {}
+            Err(broken) => return short(broken),
+        }
+        match RecordStart::of(record) {
+            Ok(start) => Ok(start.or(plan.start.clone()).map_or(Self::Unknown, Self::Varied)),
+            Err(broken) => short(broken),
+        }
+    }
+}

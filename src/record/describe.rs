@@ -1,0 +1,64 @@
+//! What a record holds, field by field, for the messages of inference.
+
+use crate::msgpack::{Broken, Cursor, Head};
+use crate::text::printable;
+use crate::values::key;
+
+/// How many fields a message lists.
+const SHOWN: usize = 12;
+
+/// The fields of the record at `cursor` and what each holds: ``"`v`: extension 42 of 256 bytes"``.
+pub(super) fn fields(mut cursor: Cursor<'_>) -> Result<String, Broken> {
+    let (items, is_map) = match cursor.head()? {
+        Head::Map(pairs) => (pairs as usize, true),
+        Head::Array(items) => (items as usize, false),
+        head => return Ok(head.to_string()),
+    };
+    let mut fields = Vec::new();
+    for position in 0..items.min(SHOWN) {
+        let name = if is_map {
+            let mut digits = Default::default();
+            match key(&mut cursor, &mut digits)? {
+                Some(name) => printable(&String::from_utf8_lossy(name)),
+                None => "a key that is no text".to_owned(),
+            }
+        } else {
+            format!("column_{position}")
+        };
+        fields.push(format!("`{name}`: {}", value(cursor)?));
+        cursor.skip()?;
+    }
+    if items > SHOWN {
+        fields.push("...".to_owned());
+    }
+    Ok(if fields.is_empty() { "no fields".to_owned() } else { fields.join(", ") })
+}
+
+fn value(mut cursor: Cursor<'_>) -> Result<String, Broken> {
+    Ok(match cursor.head()? {
+        Head::Array(items @ 1..) => match cursor.head()? {
+            Head::Array(inner) => format!("lists of {inner} {}", items_of(cursor, inner)?),
+            head => format!("a list of {items} {}", plural(head)),
+        },
+        Head::Ext(code, length) => format!("extension {code} of {length} bytes"),
+        head => head.to_string(),
+    })
+}
+
+/// What the items of an array are, of which the first one is at `cursor`.
+fn items_of(cursor: Cursor<'_>, items: u32) -> Result<&'static str, Broken> {
+    Ok(if items == 0 { "items" } else { plural(cursor.peek()?) })
+}
+
+fn plural(head: Head) -> &'static str {
+    match head {
+        Head::Nil => "nils",
+        Head::Bool(_) => "booleans",
+        Head::UInt(_) | Head::Int(_) | Head::Float32(_) | Head::Float64(_) => "numbers",
+        Head::Str(_) => "strings",
+        Head::Bin(_) => "byte strings",
+        Head::Array(_) => "lists",
+        Head::Map(_) => "maps",
+        Head::Ext(..) => "extensions",
+    }
+}
