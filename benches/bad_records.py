@@ -89,7 +89,7 @@ def median_times(contestants: dict[str, Callable[[], object]], rounds: int) -> d
 
 
 def count_rows(data: bytes, policy: str, threads: int | None, schema: dict[str, str] | None) -> tuple[int, int]:
-    # What is told need not be found: where most records are bad, these would decide what a good one is.
+    # What the options say need not be found: where most records are bad, these would decide what a good one is.
     source = vecpack.scan(data, on_error=policy, threads=threads, dim=DIM, schema=schema)
     return sum(len(batch) for batch in source), source.reject_count
 
@@ -99,7 +99,9 @@ def count_kept(loop: Callable[[bytes], Iterator[object]], data: bytes) -> int:
 
 
 def shares_table(size: int, rounds: int, threads: int | None) -> bool:
-    print(f"{'records':14}{'bad ones':20}{'share':>6}{'policy':>8}{'MB/s':>9}{'of good':>9}{'of loop':>9}   goals: 0.5, 3")
+    print(
+        f"{'records':14}{'bad ones':20}{'share':>6}{'policy':>8}{'MB/s':>9}{'of good':>9}{'of loop':>9}   goals: 0.5, 3"
+    )
     fine = True
     for layout, (good, kinds) in LAYOUTS.items():
         is_bare = layout == "bare vectors"

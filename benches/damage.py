@@ -314,9 +314,7 @@ def runs_of_no_records() -> bool:
         column = source.to_pyarrow()["vector"]
         over = (len(column), column.null_count, source.reject_count) != (expected, 0, 1)
         good &= not over
-        print(
-            f"{name:34}{len(column):10}{expected:10}{column.null_count:10}{source.reject_count:10}{'  over' * over}"
-        )
+        print(f"{name:34}{len(column):10}{expected:10}{column.null_count:10}{source.reject_count:10}{'  over' * over}")
     return good
 
 

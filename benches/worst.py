@@ -20,6 +20,7 @@ import struct
 import sys
 import time
 from dataclasses import dataclass, field
+from itertools import pairwise
 from multiprocessing.connection import Connection
 from random import Random
 from typing import Any
@@ -77,7 +78,9 @@ class Pattern:
         return (good + body)[:size]
 
     def show(self) -> str:
-        pieces = [f"{piece.data[:24].hex()}{'...' if len(piece.data) > 24 else ''} x{piece.times}" for piece in self.pieces]
+        pieces = [
+            f"{piece.data[:24].hex()}{'...' if len(piece.data) > 24 else ''} x{piece.times}" for piece in self.pieces
+        ]
         return f"{self.layout}, {self.framing}: {self.head.hex()} [{', '.join(pieces)}]"
 
 
@@ -210,7 +213,7 @@ FIXED = [
 def _reader(connection: Connection) -> None:
     """Reads what comes through the connection, and answers with seconds."""
     while True:
-        layout, framing, data = connection.recv()
+        framing, data = connection.recv()
         options: dict[str, Any] = {"framing": framing, "on_error": "skip", "threads": 1, "max_rejects": 10}
         start = time.perf_counter()
         try:
@@ -236,7 +239,7 @@ class Measure:
             self.process.start()
             other.close()
         try:
-            self.connection.send((pattern.layout, pattern.framing, pattern.input(size)))
+            self.connection.send((pattern.framing, pattern.input(size)))
             if not self.connection.poll(LIMIT):
                 self.process.kill()
                 self.process.join()
@@ -265,7 +268,9 @@ def main() -> int:
     random, measure = Random(options.seed), Measure()
 
     print("good files, 1 MiB: ", end="")
-    good = [(layout, Pattern(layout, "sequence", tuple(Piece(record(layout, n)) for n in range(8)))) for layout in LAYOUTS]
+    good = [
+        (layout, Pattern(layout, "sequence", tuple(Piece(record(layout, n)) for n in range(8)))) for layout in LAYOUTS
+    ]
     print(", ".join(f"{layout} {measure.a_byte(pattern, SIZE, 5):.2f} ns a byte" for layout, pattern in good))
 
     end, tried = time.monotonic() + options.seconds, 0
@@ -291,7 +296,7 @@ def main() -> int:
     for _, pattern in worst[:12]:
         costs = [measure.seconds(pattern, SIZE * times) for times in (1, 2, 4)]
         costs = [min(cost, measure.seconds(pattern, SIZE * times)) for cost, times in zip(costs, (1, 2, 4))]
-        growth = [after / max(before, 1e-9) for before, after in zip(costs, costs[1:])]
+        growth = [after / max(before, 1e-9) for before, after in pairwise(costs)]
         over = max(costs) >= LIMIT or (costs[0] > 0.005 and max(growth) > 2.6)
         fine &= not over
         times = ", ".join(f"{cost * 1e3:.1f} ms" for cost in costs)
