@@ -1,7 +1,7 @@
 //! The law of reading, on generated files whose maker knows what each object is.
 //!
-//! - Whole objects read the same under every policy: `skip` leaves out the records at which `raise` stops, `null` puts a null row
-//!   in their place, and no row comes from the inside of another object.
+//! - Whole objects read the same under every policy: `skip` leaves out the records at which `raise`
+//!   stops, `null` puts a null row in their place, and no row comes from the inside of another object.
 //! - What a record holds besides its columns does not matter.
 //! - Every byte of an input is a row's, a reject's or the framing's, in damaged inputs as well.
 //! - Threads, batches, streams and splits change nothing.

@@ -272,6 +272,9 @@ class Files:
             lambda: [self.record() for _ in range(self.random.randrange(1, 5))],
             lambda: {"words": {f"word {n}": self.record() for n in range(3)}},
             lambda: b"".join(self.pack(self.record()) for _ in range(self.random.randrange(1, 4))),
+            lambda: b"".join(self.pack(self.record()) for _ in range(4))[
+                self.random.randrange(9) : -self.random.randrange(1, 99)
+            ],
             lambda: self.random.choice(("", "a text", "text " * 30, [], {}, b"", [[]], {"a": {}}, [None])),
             lambda: msgpack.ExtType(5, self.pack(self.record())),
             lambda: self.with_vector(self.vector(self.dim + self.random.choice((-1, 1, self.dim)))),
@@ -281,7 +284,6 @@ class Files:
             makers += [
                 lambda: self.record(id="text for a number"),
                 lambda: self.record(id="x", history=self.some()),
-                lambda: self.record() | {(0, 1): 3},
                 self.key_twice,
             ]
         if self.layout == "positional":
@@ -639,6 +641,10 @@ NAMED = {
         "maps",
         [{"op": "insert", "id": n, "vector": vec(n)} for n in range(40)]
         + [{"op": "update", "at": 5, "new": {"id": 7, "vector": vec(7)}}] * 3,
+    ),
+    "a map with an array for a key of its own": (
+        "maps",
+        [*map(rec, range(20)), rec(20) | {(0, 1): 3}, *map(rec, range(21, 30))],
     ),
     "runs of nil": ("bytes", [*[bytes(64)] * 20, *[None] * 500, *[bytes(64)] * 20, *[None] * 3]),
 }
