@@ -20,7 +20,7 @@ import pytest
 import vecpack
 from law import CORE, Bad, Case, Object, cells, objects, plain_loop, unpacker_of
 
-CASES = int(os.environ.get("VECPACK_LAW_CASES", "12"))
+CASES = int(os.environ.get("VECPACK_LAW_CASES", "8"))
 LAYOUTS = ("bytes", "lists", "typed", "maps", "nested", "positional")
 FRAMINGS = ("sequence", "array")
 POLICIES = ("raise", "skip", "null")
