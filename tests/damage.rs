@@ -183,7 +183,13 @@ fn reserved(bytes: &mut Vec<u8>, starts: &[usize], random: &mut Rng) {
 fn intact(file: &[u8], starts: &[usize], damaged: &[u8]) -> Vec<usize> {
     let ends = starts.iter().skip(1).copied().chain([file.len()]);
     let is_whole = |start: usize, end: usize| memchr::memmem::find(damaged, &file[start..end]).is_some();
-    starts.iter().zip(ends).enumerate().filter(|(_, (start, end))| is_whole(**start, *end)).map(|(n, _)| n).collect()
+    starts
+        .iter()
+        .zip(ends)
+        .enumerate()
+        .filter(|(_, (start, end))| is_whole(**start, *end))
+        .map(|(n, _)| n)
+        .collect()
 }
 
 #[test]
@@ -236,7 +242,8 @@ fn numbers_where_records_should_stand_are_one_reject_and_no_row() {
             for on_error in [OnError::Skip, OnError::Null] {
                 let found = scan(&bytes, &options(on_error));
                 assert!(found.rows == [expected(&[], 20), expected(&[], behind)].concat());
-                let [Note { record: 20, offset, length, kind: RejectKind::Type, .. }] = found.notes[..] else {
+                let [Note { record: 20, offset, length, kind: RejectKind::Type, .. }] = found.notes[..]
+                else {
                     panic!("{:?}", found.notes)
                 };
                 assert_eq!((offset, length), (20 * 66, numbers.len() as u64));

@@ -198,10 +198,12 @@ impl Decoder {
                 Search::More(needed) => return Verdict::More(needed),
                 Search::Found(place) => {
                     let why = match object {
-                        Ok(end) => match self.contradicts(bytes, (at, end), place, ended, cost) {
-                            Ok(why) => why,
-                            Err(needed) => return Verdict::More(needed),
-                        },
+                        Ok(end) => {
+                            match self.contradicts(bytes, (at, end), place, (ended, damage.window), cost) {
+                                Ok(why) => why,
+                                Err(needed) => return Verdict::More(needed),
+                            }
+                        }
                         Err(Broken::Reserved(place)) => Some(Why::Reserved(place)),
                         Err(Broken::Short(needed)) if self.is_too_long(needed, at) => Some(Why::TooLarge),
                         Err(Broken::Short(_)) => Some(Why::PastEnd),
@@ -290,34 +292,63 @@ impl Decoder {
         bytes: &[u8],
         (at, end): (usize, usize),
         place: usize,
-        ended: bool,
+        (ended, window): (bool, usize),
         cost: &mut u64,
     ) -> Result<Option<Why>, usize> {
         if let Some(why) = self.misplaces(bytes, at, place, cost) {
             return Ok(Some(why));
         }
         let plan = self.plan.clone();
+        let most = FREE + COST * (end - at) as u64;
         let mut next = place;
-        while next < end {
-            if next > place && plan.start.as_ref().is_some_and(|start| !start.matches(&bytes[next..])) {
-                return Ok(None);
+        loop {
+            while next < end
+                && (next == place || plan.start.as_ref().is_none_or(|start| start.matches(&bytes[next..])))
+            {
+                match self.columns.look(&plan, bytes, next, cost) {
+                    Place::Good(end) => next = end,
+                    Place::Short(needed) if !ended => return Err(needed as usize),
+                    _ => break,
+                }
             }
-            match self.columns.look(&plan, bytes, next, cost) {
-                Place::Good(end) => next = end,
-                Place::Short(needed) if !ended => return Err(needed as usize),
-                _ => return Ok(None),
+            if next >= end {
+                break;
+            }
+            // Good records may go on behind others that are bad as well.
+            next += 1;
+            let mut run = None;
+            while *cost < most
+                && let Some(found) = candidate(&plan, bytes, next, end)
+            {
+                let view = &bytes[..bytes.len().min(found + window)];
+                let ends = ended && view.len() == bytes.len();
+                match self.columns.look_for_run(&plan, view, found, ends, cost) {
+                    Place::Good(_) => {
+                        run = Some(found);
+                        break;
+                    }
+                    Place::Short(_) if !ended && bytes.len() < found + window => {
+                        return Err(found + window);
+                    }
+                    _ => next = found + 1,
+                }
+            }
+            match run {
+                Some(run) => next = run,
+                None => return Ok(None),
             }
         }
         if next == end {
             return Ok(None);
         }
-        // The object ends inside of a record. Records that go on behind that one show that it is one:
-        // bytes may hold packed records, the last of them cut off.
+        // The object ends inside of a record. Another one behind it shows that it is a record: bytes may
+        // hold packed records, the last of them cut off.
+        let is_followed = plan.start.as_ref().is_none_or(|start| start.matches(&bytes[next..]));
         if next == bytes.len() && ended {
             return Ok(Some(Why::EndsInside));
         }
-        match self.columns.look_for_run(&plan, bytes, next, ended, cost) {
-            Place::Good(_) => Ok(Some(Why::EndsInside)),
+        match self.columns.look(&plan, bytes, next, cost) {
+            Place::Good(_) if is_followed => Ok(Some(Why::EndsInside)),
             Place::Short(needed) if !ended => Err(needed as usize),
             _ => Ok(None),
         }
@@ -329,7 +360,7 @@ impl Decoder {
         let plan = self.plan.clone();
         let mut cursor = Cursor::starting_at(bytes, at);
         let mut is_record = true;
-        'inside: loop {
+        loop {
             let (items, is_map) = match cursor.head().ok()? {
                 Head::Array(items) => (items, false),
                 Head::Map(pairs) => (pairs, true),
@@ -346,29 +377,27 @@ impl Decoder {
             {
                 return Some(Why::RecordAsNumber);
             }
+            let mut around = None;
             for _ in 0..items {
                 if is_map {
-                    let key = cursor.at();
                     let is_container = matches!(cursor.peek(), Ok(Head::Array(_) | Head::Map(_)));
-                    if is_record && is_container
-                        || matches!(self.columns.look(&plan, bytes, key, cost), Place::Good(_))
-                    {
+                    let key = self.columns.look(&plan, bytes, cursor.at(), cost);
+                    if is_record && is_container || matches!(key, Place::Good(_)) {
                         return Some(Why::RecordAsKey);
                     }
                     cursor.skip().ok()?;
                 }
                 let value = cursor.at();
-                if value >= place {
-                    return None;
-                }
                 cursor.skip().ok()?;
-                if cursor.at() > place {
-                    cursor = Cursor::starting_at(bytes, value);
-                    is_record = false;
-                    continue 'inside;
+                if value < place && place < cursor.at() {
+                    around = Some(value);
+                    if !is_map {
+                        break;
+                    }
                 }
             }
-            return None;
+            cursor = Cursor::starting_at(bytes, around?);
+            is_record = false;
         }
     }
 
@@ -388,13 +417,7 @@ impl Decoder {
             if from >= until {
                 return Search::Nothing;
             }
-            let view =
-                &bytes[from.min(bytes.len())..bytes.len().min(until + width - 1).max(from.min(bytes.len()))];
-            let place = match &plan.start {
-                Some(start) => start.places(view).next(),
-                None => view.iter().position(|&byte| may_begin(byte)),
-            };
-            let Some(place) = place.map(|place| from + place).filter(|place| *place < until) else {
+            let Some(place) = candidate(&plan, bytes, from, until) else {
                 if !ended && bytes.len() < until + width - 1 {
                     let seen = (bytes.len() + 1).saturating_sub(width).max(from);
                     damage.searched = base + seen as u64;
@@ -441,4 +464,15 @@ impl Decoder {
             }
         }
     }
+}
+
+/// The first place in `from..until` at which a record may begin.
+fn candidate(plan: &Plan, bytes: &[u8], from: usize, until: usize) -> Option<usize> {
+    let width = plan.start.as_ref().map_or(1, |start| start.len());
+    let view = bytes.get(from..bytes.len().min(until + width - 1))?;
+    let place = match &plan.start {
+        Some(start) => start.places(view).next(),
+        None => view.iter().position(|&byte| may_begin(byte)),
+    }?;
+    Some(from + place).filter(|place| *place < until)
 }

@@ -7,14 +7,14 @@ use super::Start;
 use super::sample::Sample;
 use crate::decode::{Decoder, Position};
 use crate::error::Result;
-use crate::msgpack::{Cursor, Head};
+use crate::msgpack::Head;
 use crate::options::{Framing, OnError, ReadOptions};
 use crate::record::{Findings, Inference, Inferred, Plan, RecordStart};
 
 /// Objects that begin alike must follow one another where inference may begin.
 const ALIKE: usize = 3;
-/// Bytes that are read for each byte of a sample, to find such a place.
-const COST: usize = 8;
+/// Heads that may be read for each byte of a sample, to find such a place.
+const HEADS: usize = 8;
 
 /// Rows and rejects of samples.
 #[derive(Debug, Clone, Copy, Default)]
@@ -71,47 +71,56 @@ pub(super) fn place(samples: &[Sample], options: &ReadOptions) -> Option<Start> 
             Framing::Map => return None,
             told => told,
         };
-        let mut cost = COST * sample.bytes.len();
+        let mut heads = HEADS * sample.bytes.len();
         (1..sample.bytes.len()).find_map(|offset| {
             let start = Start { input: sample.input, offset, inside: Some(framing) };
-            let is_place = begins_alike(&sample.bytes[offset..], &mut cost)
-                && finds_plan(sample, start, options, &mut cost);
+            let is_place = begins_alike(&sample.bytes[offset..], &mut heads)
+                && finds_plan(sample, start, options, &mut heads);
             is_place.then_some(start)
         })
     })
 }
 
-fn begins_alike(bytes: &[u8], cost: &mut usize) -> bool {
+fn begins_alike(bytes: &[u8], heads: &mut usize) -> bool {
     let Ok(Some(start)) = RecordStart::of(bytes) else { return false };
-    let mut cursor = Cursor::new(bytes);
+    let mut at = 0;
     (0..ALIKE).all(|_| {
-        let begin = cursor.at();
-        if *cost == 0 || !start.matches(cursor.rest()) {
-            return false;
+        let is_alike = start.matches(&bytes[at..]);
+        match is_alike.then(|| end_of_object(bytes, at, heads)).flatten() {
+            Some(end) => {
+                at = end;
+                true
+            }
+            None => false,
         }
-        let is_whole = cursor.skip().is_ok();
-        // The payload of one object is passed in one step.
-        let is_plain = Head::read(&bytes[begin..]).is_ok_and(|(head, _)| head.children() == 0);
-        let passed = if !is_whole {
-            bytes.len() - begin
-        } else if is_plain {
-            1
-        } else {
-            cursor.at() - begin
-        };
-        *cost = cost.saturating_sub(passed);
-        is_whole
     })
 }
 
-fn finds_plan(sample: &Sample, start: Start, options: &ReadOptions, cost: &mut usize) -> bool {
+/// Where the object at `at` ends, if that takes no more heads than are left.
+fn end_of_object(bytes: &[u8], mut at: usize, heads: &mut usize) -> Option<usize> {
+    let mut objects = 1u64;
+    while objects > 0 {
+        *heads = heads.checked_sub(1)?;
+        let rest = bytes.get(at..)?;
+        let (head, size) = Head::read(rest).ok()?;
+        objects = objects - 1 + head.children();
+        let length = size as u64 + head.payload();
+        if length.saturating_add(objects) > rest.len() as u64 {
+            return None;
+        }
+        at += length as usize;
+    }
+    Some(at)
+}
+
+fn finds_plan(sample: &Sample, start: Start, options: &ReadOptions, heads: &mut usize) -> bool {
     let few = ReadOptions { infer_records: ALIKE as u64, ..options.clone() };
     let mut inference = start.inference(&few);
     let mut at = start.offset;
     while let Inferred::Consumed(taken @ 1.., _) = inference.infer(&sample.bytes[at..], sample.is_whole) {
         at += taken;
     }
-    *cost = cost.saturating_sub(at - start.offset);
+    *heads = heads.saturating_sub(at - start.offset);
     inference.findings().and_then(|findings| Plan::new(&findings, options)).is_ok()
 }
 

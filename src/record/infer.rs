@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field};
 
-use super::findings::column_name;
 use super::describe;
+use super::findings::column_name;
 use super::framing::{End, detect};
 use super::observe::{Observed, Rules};
 use super::{

@@ -54,6 +54,7 @@ def unpacker_of(data):
         use_list=False,
         strict_map_key=False,
         object_pairs_hook=Pairs,
+        ext_hook=lambda code, data: (code, data),
         unicode_errors="surrogateescape",
         **UNLIMITED,
     )
@@ -113,7 +114,8 @@ def cell(value, kind):
         return number(value, np.float64)
     if pa.types.is_binary(kind) and isinstance(value, str | bytes):
         return value.encode(errors="surrogateescape") if isinstance(value, str) else value
-    if pa.types.is_string(kind) and isinstance(value, str) and value.isprintable():
+    # Bytes that are not UTF-8 are surrogates here.
+    if pa.types.is_string(kind) and isinstance(value, str) and not any("\ud800" <= c <= "\udfff" for c in value):
         return value
     raise Bad
 
@@ -126,6 +128,8 @@ def value_of(record, layout, name):
         at = int(name.removeprefix("column_"))
         return record[at] if at < len(record) else None
     for key in name.split("."):
+        if isinstance(record, Pairs) and [text(known) for known, _ in record].count(key) > 1:
+            raise Bad
         record = record.value(key) if isinstance(record, Pairs) else None
     return record
 
@@ -136,7 +140,7 @@ def is_record(value, layout):
         return type(value) is tuple
     if layout in ("maps", "nested"):
         keys = [key for key, _ in value] if isinstance(value, Pairs) else [()]
-        return len(set(map(text, keys))) == len(keys) and not any(isinstance(key, tuple) for key in keys)
+        return not any(isinstance(key, tuple) for key in keys)
     return True
 
 
@@ -146,14 +150,25 @@ def cells(value, layout, schema):
     for field in schema:
         row[field.name] = Bad
         if is_record(value, layout):
-            found = value_of(value, layout, field.name)
             try:
-                row[field.name] = cell(found, field.type)
+                found = value_of(value, layout, field.name)
+                row[field.name] = comparable(cell(found, field.type))
             except Bad:
                 continue
             if found is None and pa.types.is_fixed_size_list(field.type):
                 row[field.name] = Bad
     return row
+
+
+def comparable(value):
+    """The value with a text in the place of NaN, which is not equal to itself."""
+    if isinstance(value, float) and value != value:
+        return "NaN"
+    if isinstance(value, list):
+        return [comparable(item) for item in value]
+    if isinstance(value, dict):
+        return {key: comparable(item) for key, item in value.items()}
+    return value
 
 
 @dataclass
