@@ -18,7 +18,6 @@ mod pool;
 mod reader;
 mod record;
 mod reject;
-mod sample;
 mod source;
 mod store;
 mod text;
@@ -36,12 +35,11 @@ pub use input::{Check, EXTENSIONS, Input, OpenStream, Span, discover};
 pub use inspect::{Column, Inspection, Norms, Vectors, inspect};
 pub use ipc::{write_arrow, write_arrow_stream};
 pub use item::{BatchBuilder, RowConverter};
-pub use options::{FailAfter, Framing, OnError, ReadOptions, parse_type};
+pub use options::{Framing, OnError, ReadOptions, parse_type};
 pub use parquet::{
     Compression, Encoding, ListType, Report, VectorEncoding, WriteOptions, to_parquet, write_parquet,
 };
 pub use reader::{Interrupt, Progress, Reader, Watch};
-pub use reject::{Reject, RejectKind, Rejects};
-pub use sample::{Like, Sample, write_sample};
+pub use reject::{FailAfter, Reject, RejectKind, Rejects};
 pub use source::Source;
 pub use vector::{Dtype, RawDtype};

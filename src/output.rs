@@ -19,7 +19,7 @@ use tempfile::NamedTempFile;
 use self::direct::Direct;
 pub(crate) use self::leftovers::{Held, hold, sweep, sweep_beside};
 use crate::error::{Error, ErrorKind, Result};
-use crate::pool::{Check, Home, Kept, interruptible, lock};
+use crate::pool::{Check, OwnerProcess, PerProcess, interruptible, lock};
 use crate::reader::Interrupt;
 use crate::store::{Upload, Url, is_there};
 
@@ -31,14 +31,14 @@ pub(crate) struct Target {
     overwrite: bool,
     interrupt: Asked,
     /// Only there it can be completed.
-    home: Home,
+    owner: OwnerProcess,
 }
 
 #[derive(Debug)]
 enum Place {
     /// Under another name until it is complete.
     /// Never `None` in between. A child that was forked leaves its parent's file where it is.
-    Aside(Kept<Option<NamedTempFile<Arc<Held>>>>, Arc<Held>),
+    Aside(PerProcess<Option<NamedTempFile<Arc<Held>>>>, Arc<Held>),
     Direct(Direct),
     /// On its way into a store.
     Remote(Remote),
@@ -68,22 +68,28 @@ impl Target {
         if let Some(url) = as_url(path) {
             let upload = Upload::begin(&url?, overwrite, interrupt.as_check()).map_err(failure)?;
             let place = Place::Remote(Arc::new(Mutex::new(Some(upload))));
-            return Ok(Self { path: path.to_owned(), place, overwrite, interrupt, home: Home::here() });
+            return Ok(Self {
+                path: path.to_owned(),
+                place,
+                overwrite,
+                interrupt,
+                owner: OwnerProcess::current(),
+            });
         }
         let existing = check(path, overwrite).map_err(failure)?;
         let permissions = match existing {
             Existing::Direct => {
                 let direct = Direct::open(path, interrupt.clone()).map_err(failure)?;
                 let (path, place) = (path.to_owned(), Place::Direct(direct));
-                return Ok(Self { path, place, overwrite, interrupt, home: Home::here() });
+                return Ok(Self { path, place, overwrite, interrupt, owner: OwnerProcess::current() });
             }
             Existing::File(permissions) => Some(permissions),
             Existing::Nothing => None,
         };
         let (path, file) = begin_aside(path, permissions)?;
         let held = file.as_file().clone();
-        let place = Place::Aside(Kept::new(Some(file)), held);
-        Ok(Self { path, place, overwrite, interrupt, home: Home::here() })
+        let place = Place::Aside(PerProcess::new(Some(file)), held);
+        Ok(Self { path, place, overwrite, interrupt, owner: OwnerProcess::current() })
     }
 
     /// Where to write. All sinks of a target are one file.
@@ -122,7 +128,7 @@ impl Target {
     }
 
     fn try_commit(self, sync: bool) -> io::Result<(u64, Sink)> {
-        self.home.check_io()?;
+        self.owner.check_io()?;
         let file = match self.place {
             Place::Aside(mut file, _) => file.take().ok_or_else(gone)?,
             Place::Direct(direct) => return Ok((direct.bytes(), Sink::Direct(direct))),

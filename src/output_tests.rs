@@ -15,6 +15,7 @@ fn what_can_no_longer_be_written_is_a_fault_and_no_reader_who_has_had_enough() {
     }
     assert!(is_fault(target.commit(false).unwrap_err()));
     let place = Place::Remote(Arc::default());
-    let target = Target { path, place, overwrite: false, interrupt: Asked::default(), home: Home::here() };
+    let target =
+        Target { path, place, overwrite: false, interrupt: Asked::default(), owner: OwnerProcess::current() };
     assert!(is_fault(target.commit(false).unwrap_err()));
 }

@@ -4,8 +4,8 @@
 //! sixteen threads. Rayon's global pool is not used: a forked child would inherit a pool without threads and wait for ever. Here
 //! a child makes a pool of its own, and the one it inherited is leaked, since to drop it would mean to wait for its threads.
 
-mod home;
 mod ordered;
+mod process;
 
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
@@ -13,15 +13,15 @@ use std::time::Duration;
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
-pub(crate) use self::home::{Home, Kept, elsewhere};
 pub(crate) use self::ordered::Ordered;
+pub(crate) use self::process::{OwnerProcess, PerProcess, other_process};
 
 use crate::error::{Error, Result};
 
 /// Asked several times a second by whoever waits for a stream or a server; an error ends the wait and is what the reader gets.
 pub type Check = Arc<dyn Fn() -> std::io::Result<()> + Send + Sync>;
 
-static POOLS: Mutex<Option<Kept<Vec<Arc<ThreadPool>>>>> = Mutex::new(None);
+static POOLS: Mutex<Option<PerProcess<Vec<Arc<ThreadPool>>>>> = Mutex::new(None);
 
 /// A pool of this many threads.
 pub(crate) fn with_threads(threads: usize) -> Result<Arc<ThreadPool>> {
@@ -31,7 +31,7 @@ pub(crate) fn with_threads(threads: usize) -> Result<Arc<ThreadPool>> {
         // Held by another thread for a moment, or, in a child that was forked in that moment, for ever.
         Err(TryLockError::WouldBlock) => return new(threads),
     };
-    drop(pools.take_if(|inherited| !inherited.is_here()));
+    drop(pools.take_if(|inherited| !inherited.is_current()));
     let pools = pools.get_or_insert_default();
     if let Some(pool) = pools.iter().find(|pool| pool.current_num_threads() == threads) {
         return Ok(pool.clone());
@@ -54,12 +54,12 @@ fn new(threads: usize) -> Result<Arc<ThreadPool>> {
 /// give, `work` is dropped undone. A child that was forked `meanwhile` has no thread to wait for.
 #[cfg(feature = "python")]
 pub(crate) fn beside<T>(work: impl FnOnce() + Send + 'static, meanwhile: impl FnOnce() -> T) -> T {
-    let home = Home::here();
+    let owner = OwnerProcess::current();
     let thread = std::thread::Builder::new().name("vecpack-beside".to_owned()).spawn(work);
     let result = meanwhile();
     match thread {
         // Its panic has been told.
-        Ok(thread) if home.is_here() => drop(thread.join()),
+        Ok(thread) if owner.is_current() => drop(thread.join()),
         left => std::mem::forget(left),
     }
     result
@@ -79,7 +79,7 @@ pub(crate) fn interruptible<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, std::io::Error> + Send + 'static,
     interrupted: impl Fn() -> bool,
 ) -> Option<Result<T, std::io::Error>> {
-    let (home, (sender, done)) = (Home::here(), sync_channel(1));
+    let (owner, (sender, done)) = (OwnerProcess::current(), sync_channel(1));
     let spawned =
         std::thread::Builder::new().name("vecpack-wait".to_owned()).spawn(move || drop(sender.send(work())));
     if let Err(error) = spawned {
@@ -93,9 +93,9 @@ pub(crate) fn interruptible<T: Send + 'static>(
             }
             Err(RecvTimeoutError::Timeout) if interrupted() => return None,
             // Who was asked may have forked, and have come back here in the child.
-            Err(RecvTimeoutError::Timeout) if !home.is_here() => {
+            Err(RecvTimeoutError::Timeout) if !owner.is_current() => {
                 std::mem::forget(done);
-                return Some(Err(elsewhere()));
+                return Some(Err(other_process()));
             }
             Err(RecvTimeoutError::Timeout) => {}
         }

@@ -12,7 +12,7 @@ use crate::input::{Asking, Blocks, Input, Opened, Span, discover, learn_sizes};
 use crate::msgpack::{Cursor, Head, MAX_HEAD, Skipped, Skipper};
 use crate::options::{Framing, OnError, ReadOptions};
 use crate::pool::lock;
-use crate::reader::{Reader, Shown};
+use crate::reader::{Projection, Reader};
 use crate::record::{Column, Findings, Plan};
 use crate::reject::Rejects;
 
@@ -39,7 +39,7 @@ pub struct Source {
     selected: Option<Vec<String>>,
     plan: Arc<Plan>,
     /// Which of the plan's columns the batches have.
-    shown: Shown,
+    projection: Projection,
     /// Of the latest scan, which may be under way: of this source, or of one that was made of it for other columns or batches.
     rejects: Arc<Mutex<Arc<Mutex<Rejects>>>>,
 }
@@ -68,17 +68,17 @@ impl Source {
         findings: Findings,
         selected: Option<Vec<String>>,
     ) -> Result<Self> {
-        let (plan, shown) = match &selected {
-            None => (Plan::new(&findings, &options)?, Shown::all()),
+        let (plan, projection) = match &selected {
+            None => (Plan::new(&findings, &options)?, Projection::all()),
             Some(names) => {
                 let read = findings.needed(names, options.on_error);
                 let plan = Plan::new(&read, &options)?;
-                let shown = Shown::of(&plan, names)?;
-                (plan, shown)
+                let projection = Projection::of(&plan, names)?;
+                (plan, projection)
             }
         };
         let rejects = Arc::new(Mutex::new(Arc::new(Mutex::new(Rejects::new(options.max_rejects)))));
-        Ok(Self { inputs, options, findings, selected, plan: Arc::new(plan), shown, rejects })
+        Ok(Self { inputs, options, findings, selected, plan: Arc::new(plan), projection, rejects })
     }
 
     /// This source with other options, of those that say how the work is done and not what is read.
@@ -157,7 +157,7 @@ impl Source {
 
     /// The schema of the batches.
     pub fn schema(&self) -> SchemaRef {
-        self.shown.schema(&self.plan)
+        self.projection.schema(&self.plan)
     }
 
     /// Elements a vector, in the first vector column.
@@ -203,7 +203,7 @@ impl Source {
     /// A scan of some of the inputs, which notes its rejects in `rejects`.
     pub(crate) fn reader_of(&self, inputs: Arc<[Input]>, rejects: Arc<Mutex<Rejects>>) -> Result<Reader> {
         let reader = Reader::new(self.plan.clone(), inputs, self.options.thread_count(), rejects)?;
-        Ok(reader.showing(self.shown.clone()))
+        Ok(reader.projecting(self.projection.clone()))
     }
 
     pub(crate) fn shared_inputs(&self) -> Arc<[Input]> {

@@ -1,10 +1,13 @@
 //! `vecpack sample`
 
+mod records;
+
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueHint};
 
+use self::records::{Like, Sample, write_sample};
 use super::args::names;
 use super::outcome::Failure;
 use super::output;
@@ -12,7 +15,6 @@ use super::signals::Signals;
 use crate::error::Error;
 use crate::output::Target;
 use crate::reader::Interrupt;
-use crate::sample::{Like, Sample, write_sample};
 use crate::text::{count, size};
 
 /// Write random vectors of length one, to try things on.

@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 
 use crate::error::Error;
-use crate::pool::{Check, Home, Kept, PATIENCE};
+use crate::pool::{Check, OwnerProcess, PATIENCE, PerProcess};
 
 /// How much is read at once.
 const PIECE: usize = 256 << 10;
@@ -18,9 +18,9 @@ const PIECES: usize = 4;
 /// A stream that another thread reads.
 pub(super) struct Feed {
     /// Never `None` in between.
-    pieces: Kept<Option<Receiver<io::Result<Vec<u8>>>>>,
+    pieces: PerProcess<Option<Receiver<io::Result<Vec<u8>>>>>,
     /// Where the thread is.
-    home: Home,
+    owner: OwnerProcess,
     piece: Vec<u8>,
     start: usize,
     ended: bool,
@@ -37,8 +37,8 @@ impl Feed {
             Ok(read) => deliver(read, &sender),
             Err(error) => drop(sender.send(Err(error))),
         })?;
-        let (pieces, home) = (Kept::new(Some(pieces)), Home::here());
-        Ok(Self { pieces, home, piece: Vec::new(), start: 0, ended: false, check })
+        let (pieces, owner) = (PerProcess::new(Some(pieces)), OwnerProcess::current());
+        Ok(Self { pieces, owner, piece: Vec::new(), start: 0, ended: false, check })
     }
 }
 
@@ -65,7 +65,7 @@ impl Read for Feed {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         while self.start == self.piece.len() && !self.ended {
             (self.check)()?;
-            self.home.check_io()?;
+            self.owner.check_io()?;
             let Some(pieces) = self.pieces.as_ref() else {
                 // Never; but it would be no end of the data.
                 return Err(io::Error::other(Error::internal("a stream that nobody delivers is read")));

@@ -5,7 +5,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use rayon::ThreadPool;
 
-use super::{Home, Kept, catch, lock, with_threads};
+use super::{OwnerProcess, PerProcess, catch, lock, with_threads};
 use crate::error::{Error, Result};
 
 type Work<T> = Box<dyn FnOnce() -> Result<T> + Send>;
@@ -13,10 +13,10 @@ type Work<T> = Box<dyn FnOnce() -> Result<T> + Send>;
 /// Pieces of work on their way. The thread that takes their results is one of those that do them.
 pub(crate) struct Ordered<T> {
     /// `None` where that thread does all the work.
-    pool: Kept<Option<Arc<ThreadPool>>>,
+    pool: PerProcess<Option<Arc<ThreadPool>>>,
     most: usize,
-    pieces: Kept<VecDeque<Arc<Piece<T>>>>,
-    home: Home,
+    pieces: PerProcess<VecDeque<Arc<Piece<T>>>>,
+    owner: OwnerProcess,
 }
 
 struct Piece<T> {
@@ -34,7 +34,12 @@ impl<T: Send + 'static> Ordered<T> {
     /// For so many threads.
     pub(crate) fn new(threads: usize) -> Result<Self> {
         let pool = if threads > 1 { Some(with_threads(threads - 1)?) } else { None };
-        Ok(Self { pool: Kept::new(pool), most: threads + 1, pieces: Kept::default(), home: Home::here() })
+        Ok(Self {
+            pool: PerProcess::new(pool),
+            most: threads + 1,
+            pieces: PerProcess::default(),
+            owner: OwnerProcess::current(),
+        })
     }
 
     /// True while one more is on its way than there are threads: a result should be taken before more work is given.
@@ -44,7 +49,7 @@ impl<T: Send + 'static> Ordered<T> {
 
     /// Lets a thread do `work` when it comes to it. Fails in a child that was forked, as what gives results does.
     pub(crate) fn give(&mut self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<()> {
-        self.home.check()?;
+        self.owner.check()?;
         let state = Mutex::new(State::Waiting(Box::new(work)));
         let piece = Arc::new(Piece { state, done: Condvar::new() });
         self.pieces.push_back(piece.clone());
@@ -58,7 +63,7 @@ impl<T: Send + 'static> Ordered<T> {
 
     /// The first result, if it is there already.
     pub(crate) fn take_done(&mut self) -> Option<Result<T>> {
-        if let Err(error) = self.home.check() {
+        if let Err(error) = self.owner.check() {
             return Some(Err(error));
         }
         let is_done = matches!(*lock(&self.pieces.front()?.state), State::Done(_));
@@ -67,7 +72,7 @@ impl<T: Send + 'static> Ordered<T> {
 
     /// The first result; `None` where there is no work. The calling thread does what nobody has begun, and waits for the rest.
     pub(crate) fn take(&mut self) -> Option<Result<T>> {
-        if let Err(error) = self.home.check() {
+        if let Err(error) = self.owner.check() {
             return Some(Err(error));
         }
         let first = self.pieces.pop_front()?;
@@ -111,7 +116,7 @@ impl<T> Piece<T> {
 
 impl<T> Drop for Ordered<T> {
     fn drop(&mut self) {
-        if !self.home.is_here() {
+        if !self.owner.is_current() {
             return;
         }
         // What nobody has begun need not be done.

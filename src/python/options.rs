@@ -13,8 +13,9 @@ use super::errors::to_python;
 use super::inputs::PyPath;
 use super::table::PySchema;
 use crate::error::Error;
-use crate::options::{FailAfter, ReadOptions, parse_type};
+use crate::options::{ReadOptions, parse_type};
 use crate::parquet::WriteOptions;
+use crate::reject::FailAfter;
 
 /// The read options among `keywords`; any other keyword is an error.
 pub(super) fn read_options(function: &str, keywords: Option<&Bound<'_, PyDict>>) -> PyResult<ReadOptions> {

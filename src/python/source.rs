@@ -20,7 +20,7 @@ use super::{detached, options};
 use crate::error::ErrorKind;
 use crate::input::{Input, Span};
 use crate::options::ReadOptions;
-use crate::pool::{Home, lock};
+use crate::pool::{OwnerProcess, lock};
 use crate::reader::Reader;
 use crate::reject::Rejects;
 use crate::source::Source;
@@ -172,7 +172,7 @@ impl PySource {
 
     fn __iter__(&self, py: Python<'_>) -> PyResult<Batches> {
         let (reader, signals) = self.reader(py)?;
-        Ok(Batches { home: reader.home(), reader: Mutex::new(reader), signals })
+        Ok(Batches { owner: reader.owner(), reader: Mutex::new(reader), signals })
     }
 
     fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
@@ -313,7 +313,7 @@ pub(super) fn restore_source(
 #[pyclass(frozen, module = "vecpack._vecpack", name = "_Batches")]
 pub(super) struct Batches {
     reader: Mutex<Reader>,
-    home: Arc<Home>,
+    owner: Arc<OwnerProcess>,
     signals: Signals,
 }
 
@@ -332,7 +332,7 @@ impl Batches {
 impl Batches {
     fn next_batch(&self) -> crate::Result<Option<RecordBatch>> {
         // Begun before the lock is held: a child that is forked in between must not take it for one of its own.
-        if self.home.enter() {
+        if self.owner.claim() {
             return lock(&self.reader).next_batch();
         }
         // A thread of the other process may have held the lock when this one was forked.

@@ -6,8 +6,8 @@
 //! bounded number of them, and the caller's own thread decodes when the batch it asks for has not been begun.
 
 mod lane;
+mod projection;
 mod run;
-mod shown;
 mod slot;
 mod watch;
 
@@ -21,12 +21,12 @@ use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 
 use self::lane::Step;
+pub(crate) use self::projection::Projection;
 use self::run::Run;
-pub(crate) use self::shown::Shown;
 pub use self::watch::Watch;
 use crate::error::{Error, ErrorKind, Result};
 use crate::input::{Check, Input, StepBuffers};
-use crate::pool::{self, Home, Kept, lock};
+use crate::pool::{self, OwnerProcess, PerProcess, lock};
 use crate::record::Plan;
 use crate::reject::Rejects;
 
@@ -69,18 +69,18 @@ pub(crate) struct Ended {
 /// asked for, the next one is [`ErrorKind::OtherProcess`].
 pub struct Reader {
     plan: Arc<Plan>,
-    shown: Shown,
+    projection: Projection,
     inputs: Arc<[Input]>,
     /// How many inputs have been opened.
     opened: usize,
     /// Those that come next and are on their way, with the number of bytes that are fetched.
-    ahead: Kept<VecDeque<(Input, u64)>>,
-    runs: Kept<VecDeque<Run>>,
+    ahead: PerProcess<VecDeque<(Input, u64)>>,
+    runs: PerProcess<VecDeque<Run>>,
     /// `None` where the calling thread does all the work, and before it has begun.
-    pool: Kept<Option<Arc<rayon::ThreadPool>>>,
+    pool: PerProcess<Option<Arc<rayon::ThreadPool>>>,
     threads: usize,
     /// The process that asked for the first batch.
-    home: Arc<Home>,
+    owner: Arc<OwnerProcess>,
     lanes: usize,
     buffers: Arc<StepBuffers>,
     rejects: Arc<Mutex<Rejects>>,
@@ -102,14 +102,14 @@ impl Reader {
     ) -> Result<Self> {
         Ok(Self {
             plan,
-            shown: Shown::all(),
+            projection: Projection::all(),
             inputs,
             opened: 0,
-            ahead: Kept::default(),
-            runs: Kept::default(),
-            pool: Kept::default(),
+            ahead: PerProcess::default(),
+            runs: PerProcess::default(),
+            pool: PerProcess::default(),
             threads,
-            home: Arc::default(),
+            owner: Arc::default(),
             lanes: if threads > 1 { threads + 1 } else { 1 },
             buffers: Arc::default(),
             rejects,
@@ -127,8 +127,8 @@ impl Reader {
     }
 
     /// Gives batches of some of the columns that are read.
-    pub(crate) fn showing(self, shown: Shown) -> Self {
-        Self { shown, ..self }
+    pub(crate) fn projecting(self, projection: Projection) -> Self {
+        Self { projection, ..self }
     }
 
     /// Ends the scan with [`ErrorKind::Interrupted`] when `interrupt` says so.
@@ -138,7 +138,7 @@ impl Reader {
 
     /// The schema of the batches.
     pub fn schema(&self) -> SchemaRef {
-        self.shown.schema(&self.plan)
+        self.projection.schema(&self.plan)
     }
 
     /// How far the scan has come.
@@ -161,12 +161,12 @@ impl Reader {
         let result = self
             .begin()
             .and_then(|()| self.try_next())
-            .and_then(|batch| batch.map(|batch| self.shown.of_batch(batch)).transpose());
+            .and_then(|batch| batch.map(|batch| self.projection.of_batch(batch)).transpose());
         if result.is_err() {
             self.opened = self.inputs.len();
             // In a child that was forked they are left alone.
-            self.ahead = Kept::default();
-            self.runs = Kept::default();
+            self.ahead = PerProcess::default();
+            self.runs = PerProcess::default();
             // What follows an error is the end.
             self.is_judged = true;
         }
@@ -179,12 +179,12 @@ impl Reader {
             return Ok(());
         }
         let is_first = self.opened == 0 && self.ahead.is_empty();
-        self.home.enter();
-        self.home.check()?;
+        self.owner.claim();
+        self.owner.check()?;
         if is_first {
             // The caller is a thread as well.
             let pool = if self.threads > 1 { Some(pool::with_threads(self.threads - 1)?) } else { None };
-            self.pool = Kept::new(pool);
+            self.pool = PerProcess::new(pool);
             (self.ahead, self.runs) = Default::default();
         }
         Ok(())
@@ -192,8 +192,8 @@ impl Reader {
 
     /// Where it was begun, for those who have to know before they have it in hand.
     #[cfg(feature = "python")]
-    pub(crate) fn home(&self) -> Arc<Home> {
-        self.home.clone()
+    pub(crate) fn owner(&self) -> Arc<OwnerProcess> {
+        self.owner.clone()
     }
 
     fn is_over(&self) -> bool {
@@ -210,7 +210,7 @@ impl Reader {
             }
             self.check_interrupt()?;
             // Who was asked may have forked, and have come back here in the child.
-            self.home.check()?;
+            self.owner.check()?;
             self.plan_lanes()?;
             let Some(run) = self.runs.front_mut() else { return Ok(None) };
             let Some(slot) = run.front() else {
@@ -324,7 +324,7 @@ impl Iterator for Reader {
 
 impl RecordBatchReader for Reader {
     fn schema(&self) -> SchemaRef {
-        self.shown.schema(&self.plan)
+        self.projection.schema(&self.plan)
     }
 }
 

@@ -18,8 +18,8 @@ pub(crate) use self::infer::{Inference, Inferred};
 pub(crate) use self::nested::{Held, Passed, can_be_behind, is_for_key, same_fields};
 pub(crate) use self::swallowed::swallows_another;
 use crate::error::{Error, ErrorKind, Result};
-use crate::options::{FailAfter, Framing, OnError, ReadOptions};
-use crate::reject::Rejects;
+use crate::options::{Framing, OnError, ReadOptions};
+use crate::reject::{FailAfter, Rejects};
 use crate::values::Keys;
 use crate::vector::{Dtype, RawDtype, VectorBuilder};
 

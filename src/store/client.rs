@@ -24,7 +24,7 @@ use tokio::runtime::{Builder, Runtime};
 use super::connector::Connector;
 use super::failure::{explain, not_usable};
 use super::url::{Kind, Url};
-use crate::pool::{Check, Home, PATIENCE, lock};
+use crate::pool::{Check, OwnerProcess, PATIENCE, lock};
 
 /// How long the search for credentials may take: where there are none, the crate asks for the instance's own again and again.
 const SEARCH: Duration = Duration::from_secs(10);
@@ -40,7 +40,7 @@ const THREADS: usize = 2;
 pub(super) type Store = Arc<dyn ObjectStore>;
 
 pub(super) struct Client {
-    home: Home,
+    owner: OwnerProcess,
     runtime: Runtime,
     /// By bucket and environment.
     stores: Mutex<HashMap<(String, u64), Store>>,
@@ -81,7 +81,7 @@ impl Client {
             .enable_all()
             .build()?;
         let (stores, http) = Default::default();
-        Ok(Box::leak(Box::new(Self { home: Home::here(), runtime, stores, http })))
+        Ok(Box::leak(Box::new(Self { owner: OwnerProcess::current(), runtime, stores, http })))
     }
 
     /// The connections of all plain HTTP URLs.
@@ -104,12 +104,12 @@ impl Client {
 
     /// True in the process that made it.
     pub(super) fn is_alive(&self) -> bool {
-        self.home.is_here()
+        self.owner.is_current()
     }
 
     /// Fails in a child that was forked: nobody would do what it asks for.
     pub(super) fn check(&self) -> io::Result<()> {
-        self.home.check_io()
+        self.owner.check_io()
     }
 
     pub(super) fn spawn(
