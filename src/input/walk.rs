@@ -23,7 +23,8 @@ struct Name {
 /// The files below `root` that have names of inputs, sorted by path. Hidden ones are left out.
 pub(super) fn directory(root: &Path) -> Result<Vec<PathBuf>> {
     let mut linked = HashSet::new();
-    let is_hidden = |entry: &Path| entry.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+    let is_hidden =
+        |entry: &Path| entry.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
     let mut names = below(root, |path| !is_hidden(path), |place| linked.insert(place))?;
     names.retain(|name| is_known(&name.path));
     for dangling in names.iter().filter(|name| name.is_link && !name.is_file) {
