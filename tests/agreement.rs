@@ -5,17 +5,14 @@
 
 #![allow(clippy::unwrap_used)]
 
-mod naive;
-mod support;
-
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestCaseError;
 use vecpack::{Decoder, Dtype, ErrorKind, Framing, Input, OnError, ReadOptions, RejectKind, Source};
 
-use self::naive::{Naive, Reading};
-use self::support::{Head, Note, Pieces, Row, Scan, drain, rejected, rows_of};
+use crate::naive::{Naive, Reading};
+use crate::support::{Head, Note, Pieces, Row, Scan, drain, rejected, rows_of};
 
 /// What a file is made of.
 #[derive(Debug, Clone)]
@@ -259,7 +256,7 @@ impl Case {
     fn naive(&self, files: &[(String, Vec<u8>)]) -> Option<Naive> {
         let dim = match (self.infer, self.on_error) {
             (false, _) => DIM as usize,
-            (true, OnError::Raise) => naive::infer(files, &self.reading, self.max_record_bytes)?,
+            (true, OnError::Raise) => crate::naive::infer(files, &self.reading, self.max_record_bytes)?,
             // That of the many, which is not for this decoder to tell.
             (true, _) => {
                 let inputs = files.iter().map(|(name, bytes)| Input::bytes(name, bytes.clone()));
@@ -267,7 +264,8 @@ impl Case {
             }
         };
         let nulls = self.on_error == OnError::Null;
-        let decode = if self.on_error == OnError::Raise { naive::decode } else { naive::salvage };
+        let decode =
+            if self.on_error == OnError::Raise { crate::naive::decode } else { crate::naive::salvage };
         Some(decode(files, dim, &self.reading, nulls, self.max_record_bytes))
     }
 
@@ -275,7 +273,7 @@ impl Case {
     fn plain(&self, files: &[(String, Vec<u8>)]) -> Option<Naive> {
         let dim = self.naive(files)?.dim;
         let nulls = self.on_error == OnError::Null;
-        Some(naive::decode(files, dim, &self.reading, nulls, self.max_record_bytes))
+        Some(crate::naive::decode(files, dim, &self.reading, nulls, self.max_record_bytes))
     }
 
     /// That `scan` gave what the naive decoder gave.
@@ -487,8 +485,8 @@ fn the_naive_decoder_itself_is_right_about_a_small_file() {
     let reading = Reading { raw: "<f4", dtype: Dtype::Float32 };
     let bytes = [&[0xc4, 4, 1, 2, 3, 4][..], &[0xc0], &[0xa4, 5, 6, 7, 8], &[0xc4, 4, 0]].concat();
     let files = [("f".to_owned(), bytes)];
-    assert_eq!(naive::infer(&files, &reading, 100), Some(1));
-    let Naive { rows, notes, .. } = naive::decode(&files, 1, &reading, true, 100);
+    assert_eq!(crate::naive::infer(&files, &reading, 100), Some(1));
+    let Naive { rows, notes, .. } = crate::naive::decode(&files, 1, &reading, true, 100);
     let expected: [Row; 3] = [Some(vec![1, 2, 3, 4]), None, Some(vec![5, 6, 7, 8])];
     assert_eq!(rows, expected);
     let note = |record, offset, length, kind| Note { file: "f".into(), record, offset, length, kind };

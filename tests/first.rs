@@ -2,13 +2,11 @@
 
 #![allow(clippy::unwrap_used)]
 
-mod support;
-
 use arrow::datatypes::{DataType, Field, SchemaRef};
 use fastrand::Rng;
 use vecpack::{Framing, Input, OnError, ReadOptions, Source, Watch, inspect};
 
-use self::support::{Note, Pieces, Row, drain, record, row};
+use crate::support::{Note, Pieces, Row, drain, record, row};
 
 const DIM: usize = 64;
 const COUNT: usize = 150;

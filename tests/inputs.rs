@@ -2,8 +2,6 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod support;
-
 use std::fs::{self, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::Path;
@@ -12,7 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use vecpack::{Error, ErrorKind, Input, OnError, OpenStream, ReadOptions, Source, discover};
 
-use self::support::{Pieces, drain, record, records};
+use crate::support::{Pieces, drain, record, records};
 
 fn names(found: Vec<Input>, root: &Path) -> Vec<String> {
     let relative = |input: &Input| input.as_path().unwrap().strip_prefix(root).unwrap().display().to_string();
@@ -381,7 +379,7 @@ fn a_stream_with_a_check_is_read_as_one_without() {
         assert!(
             scan.rows
                 == drain(
-                    Source::new(vec![support::input(records(2000, 2))], ReadOptions::new())
+                    Source::new(vec![crate::support::input(records(2000, 2))], ReadOptions::new())
                         .unwrap()
                         .reader()
                         .unwrap()
@@ -458,7 +456,10 @@ fn an_error_that_passes_through_arrow_keeps_its_place() {
     assert!(error.to_string().contains("gone.mp"), "{error}");
     let bad = Source::new(vec![Input::bytes("bad", vec![0xc0])], ReadOptions::new().with_dim(2)).unwrap();
     let error = Error::from(bad.reader().unwrap().find_map(Result::err).unwrap());
-    assert_eq!((support::rejected(&error).record, &*support::rejected(&error).file), (0, "bad"));
+    assert_eq!(
+        (crate::support::rejected(&error).record, &*crate::support::rejected(&error).file),
+        (0, "bad")
+    );
 }
 
 /// The same bytes as gzip, zstd and lz4 hold them.

@@ -2,14 +2,12 @@
 
 #![allow(clippy::unwrap_used)]
 
-mod support;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use vecpack::{Decoder, ErrorKind, Input, OnError, Progress, ReadOptions, RejectKind, Source};
 
-use self::support::{Head, Note, Row, Scan, drain, floats, input, record, records, rejected, row, vector};
+use crate::support::{Head, Note, Row, Scan, drain, floats, input, record, records, rejected, row, vector};
 
 const THREADS: [usize; 3] = [1, 2, 5];
 const POLICIES: [OnError; 3] = [OnError::Raise, OnError::Skip, OnError::Null];
@@ -391,11 +389,11 @@ fn a_reader_can_be_moved_to_another_thread() {
         let options = ReadOptions::new().with_threads(threads).with_batch_rows(7);
         let source = Source::new(vec![input(records(500, 2))], options).unwrap();
         let mut reader = source.reader().unwrap();
-        let here = support::rows_of(&reader.next_batch().unwrap().unwrap());
+        let here = crate::support::rows_of(&reader.next_batch().unwrap().unwrap());
         let there = std::thread::spawn(move || {
             let mut rows = Vec::new();
             while let Some(batch) = reader.next_batch().unwrap() {
-                rows.extend(support::rows_of(&batch));
+                rows.extend(crate::support::rows_of(&batch));
             }
             rows
         });

@@ -2,8 +2,6 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod support;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write};
@@ -17,7 +15,7 @@ use vecpack::{
     Error, ErrorKind, Input, OnError, Progress, ReadOptions, Report, Source, Watch, WriteOptions, to_parquet,
 };
 
-use self::support::record;
+use crate::support::record;
 
 const MANIFEST: &str = "_vecpack/manifest.parquet";
 

@@ -2,13 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod support;
-
 use std::io::Write;
 
 use vecpack::{ErrorKind, Framing, Input, OnError, ReadOptions, RejectKind, Source};
 
-use self::support::{Note, Pieces, Row, Scan, drain, record, records, row, vector};
+use crate::support::{Note, Pieces, Row, Scan, drain, record, records, row, vector};
 
 const DIM: usize = 16;
 

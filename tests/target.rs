@@ -2,8 +2,6 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod support;
-
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -15,7 +13,7 @@ use vecpack::{
     write_arrow,
 };
 
-use self::support::{input, records};
+use crate::support::{input, records};
 
 const OLD: &str = "what was there";
 

@@ -1,0 +1,23 @@
+//! The integration tests: one program, which is linked once. Tests that count allocations have
+//! programs of their own, `memory` and `fuzz`.
+
+#![allow(clippy::unwrap_used)]
+
+mod naive;
+mod support;
+
+mod agreement;
+mod arrow;
+mod bad;
+mod cli;
+mod faults;
+mod first;
+mod inputs;
+mod options;
+mod parquet;
+mod reader;
+mod resume;
+mod salvage;
+mod select;
+mod stretches;
+mod target;
