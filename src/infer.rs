@@ -19,8 +19,9 @@ use self::candidates::{Candidate, Candidates};
 use self::contradicted::contradicted_at;
 use self::sample::{Sample, Samples};
 use self::trial::{Tally, Trial};
+use crate::cancel::Cancel;
 use crate::error::Result;
-use crate::input::{Asking, Blocks, Damaged, Input, Opened};
+use crate::input::{Blocks, Damaged, Input, Opened};
 use crate::msgpack::{Cursor, Head, MAX_HEAD};
 use crate::options::{Framing, OnError, ReadOptions};
 use crate::record::{FEW, Findings, Inference, Inferred, Layout, Plan, is_array_of_records};
@@ -123,8 +124,8 @@ fn decide(inputs: &[Input], options: &ReadOptions) -> Result<(Result<Findings>, 
     }
     let samples = samples.into_taken();
     let candidates = Candidates::new(&samples, found.as_ref().ok(), options);
-    let mut asking = Asking::of(first);
-    let best = candidates.best(&mut asking).map_err(|error| first.error(error))?;
+    let cancel = first.cancel();
+    let best = candidates.best(cancel).map_err(|error| first.error(error))?;
     let is_better = |best: &Candidate| match &found {
         // An array of records whose first one is damaged reads as well as a bad record in front of others, but in other inputs.
         Ok(findings) if findings.framing == Framing::Sequence && best.findings.framing == Framing::Array => {
@@ -330,7 +331,7 @@ fn look<'a>(
                     first = opened.again();
                 }
                 let blocks = Blocks::new(opened, &buffers);
-                infer_blocks(&mut inference, blocks, offset, (&mut Asking::of(input), raise))
+                infer_blocks(&mut inference, blocks, offset, (input.cancel(), raise))
             }
         };
         match rest.map_err(|error| input.error(error))? {
@@ -347,13 +348,13 @@ fn infer_blocks(
     inference: &mut Inference<'_>,
     mut blocks: Blocks,
     offset: usize,
-    (asking, raise): (&mut Asking<'_>, bool),
+    (cancel, raise): (&Cancel, bool),
 ) -> io::Result<Option<u64>> {
     let passed = blocks.fill(offset)?.len().min(offset);
     blocks.consume(passed);
     let mut needed = MAX_HEAD;
     loop {
-        asking.ask()?;
+        cancel.check_io()?;
         let bytes = blocks.fill(needed)?;
         let (length, ended) = (bytes.len(), bytes.len() < needed);
         match inference.infer(bytes, ended) {

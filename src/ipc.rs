@@ -20,7 +20,7 @@ pub fn write_arrow(
     watch: Watch<'_>,
 ) -> Result<(Progress, u64)> {
     sweep_beside(path);
-    let target = Target::create(path, overwrite, watch.interrupt.clone())?;
+    let target = Target::create(path, overwrite, watch.cancel.clone())?;
     let out = BufWriter::new(target.sink());
     let written = if path.extension().is_some_and(|extension| extension == "arrows") {
         write_arrow_stream(source, out, watch)

@@ -7,6 +7,7 @@
 mod ordered;
 mod process;
 
+use std::io;
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
@@ -16,10 +17,8 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 pub(crate) use self::ordered::Ordered;
 pub(crate) use self::process::{OwnerProcess, PerProcess, other_process};
 
+use crate::cancel::Cancel;
 use crate::error::{Error, Result};
-
-/// Asked several times a second by whoever waits for a stream or a server; an error ends the wait and is what the reader gets.
-pub type Check = Arc<dyn Fn() -> std::io::Result<()> + Send + Sync>;
 
 static POOLS: Mutex<Option<PerProcess<Vec<Arc<ThreadPool>>>>> = Mutex::new(None);
 
@@ -73,31 +72,30 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// How long to wait for what others do, a system, a server or a thread, before asking whether to go on.
 pub(crate) const PATIENCE: Duration = Duration::from_millis(50);
 
-/// Does `work`, which the system may keep waiting and no signal ends, on a thread of its own. `None` as soon as `interrupted`
-/// says so: nobody learns then how the work ends.
+/// Does `work`, which the system may keep waiting and no signal ends, on a thread of its own. The
+/// outer error is that of `cancel`; the work then goes on without a caller.
 pub(crate) fn interruptible<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, std::io::Error> + Send + 'static,
-    interrupted: impl Fn() -> bool,
-) -> Option<Result<T, std::io::Error>> {
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+    cancel: &Cancel,
+) -> io::Result<io::Result<T>> {
     let (owner, (sender, done)) = (OwnerProcess::current(), sync_channel(1));
     let spawned =
         std::thread::Builder::new().name("vecpack-wait".to_owned()).spawn(move || drop(sender.send(work())));
     if let Err(error) = spawned {
-        return Some(Err(error));
+        return Ok(Err(error));
     }
     loop {
         match done.recv_timeout(PATIENCE) {
-            Ok(result) => return Some(result),
+            Ok(result) => return Ok(result),
             Err(RecvTimeoutError::Disconnected) => {
-                return Some(Err(std::io::Error::other("the thread that waits died")));
+                return Ok(Err(io::Error::other("the thread that waits died")));
             }
-            Err(RecvTimeoutError::Timeout) if interrupted() => return None,
-            // Who was asked may have forked, and have come back here in the child.
-            Err(RecvTimeoutError::Timeout) if !owner.is_current() => {
-                std::mem::forget(done);
-                return Some(Err(other_process()));
-            }
-            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Timeout) => cancel.check_io()?,
+        }
+        // The check may fork, so this can run in the child process.
+        if !owner.is_current() {
+            std::mem::forget(done);
+            return Ok(Err(other_process()));
         }
     }
 }

@@ -8,7 +8,7 @@ use arrow::datatypes::SchemaRef;
 use crate::decode::{Decoder, Position, UNKNOWN};
 use crate::error::{Error, Result};
 use crate::infer::infer;
-use crate::input::{Asking, Blocks, Input, Opened, Span, discover, learn_sizes};
+use crate::input::{Blocks, Input, Opened, Span, discover, learn_sizes};
 use crate::msgpack::{Cursor, Head, MAX_HEAD, Skipped, Skipper};
 use crate::options::{Framing, OnError, ReadOptions};
 use crate::pool::lock;
@@ -306,14 +306,14 @@ fn cut(input: &Input, plan: &Arc<Plan>, size: u64, parts: usize) -> Result<Vec<(
     let mut spans = vec![begin];
     let mut record = begin.record;
     let mut skipper = Skipper::of(objects);
-    let (mut asking, mut steps) = (Asking::of(input), 0u32);
+    let (cancel, mut steps) = (input.cancel(), 0u32);
     loop {
         if left == Some(record - begin.record) {
             break;
         }
         steps = steps.wrapping_add(1);
         if steps.is_multiple_of(1024) {
-            asking.ask().map_err(|error| input.error(error))?;
+            cancel.check_io().map_err(|error| input.error(error))?;
         }
         let bytes = blocks.fill(MAX_HEAD).map_err(|error| input.error(error))?;
         let (length, skipped) = (bytes.len(), skipper.skip(bytes));
@@ -366,9 +366,9 @@ fn cut_by_decoding(
         _ => u64::MAX,
     };
     let mut stop = share(&spans);
-    let mut asking = Asking::of(input);
+    let cancel = input.cancel();
     loop {
-        asking.ask().map_err(|error| input.error(error))?;
+        cancel.check_io().map_err(|error| input.error(error))?;
         decoder.set_stop(stop);
         let (bytes, last) = blocks.fill_to_end(decoder.needed()).map_err(|error| input.error(error))?;
         let taken = decoder.decode_within(bytes, last)?;

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
-use vecpack::{Error, ErrorKind, Input, OnError, OpenStream, ReadOptions, Source, discover};
+use vecpack::{Cancel, Error, ErrorKind, Input, OnError, OpenStream, ReadOptions, Source, discover};
 
 use crate::support::{Pieces, drain, record, records};
 
@@ -362,9 +362,9 @@ fn waiting_for_a_fifo_that_nobody_writes_to_ends_when_the_check_says_so() {
     let count = asked.clone();
     let check = move || match count.fetch_add(1, Ordering::Relaxed) {
         0 | 1 => Ok(()),
-        _ => Err(io::Error::other("enough")),
+        _ => Err(io::Error::other("enough").into()),
     };
-    let input = Input::path(&path).with_check(std::sync::Arc::new(check));
+    let input = Input::path(&path).with_cancel(Cancel::new(check));
     let error = Source::new(vec![input], ReadOptions::new()).unwrap_err();
     assert!(error.to_string().ends_with("fifo: enough"), "{error}");
     assert_eq!(asked.load(Ordering::Relaxed), 3);
@@ -373,7 +373,7 @@ fn waiting_for_a_fifo_that_nobody_writes_to_ends_when_the_check_says_so() {
 #[test]
 fn a_stream_with_a_check_is_read_as_one_without() {
     for sizes in [&[1][..], &[700, 3], &[1 << 30]] {
-        let input = once(records(2000, 2), sizes).with_check(std::sync::Arc::new(|| Ok(())));
+        let input = once(records(2000, 2), sizes).with_cancel(Cancel::new(|| Ok(())));
         let scan = drain(Source::new(vec![input], ReadOptions::new()).unwrap().reader().unwrap());
         assert!(scan.error.is_none());
         assert!(
@@ -390,7 +390,7 @@ fn a_stream_with_a_check_is_read_as_one_without() {
     for (breaks, text) in
         [(Breaks(|| Err(io::Error::other("gone"))), "gone"), (Breaks(|| panic!("what")), "died")]
     {
-        let input = Input::stream("s", breaks).with_check(std::sync::Arc::new(|| Ok(())));
+        let input = Input::stream("s", breaks).with_cancel(Cancel::new(|| Ok(())));
         let error =
             Source::new(vec![input], ReadOptions::new().with_dim(2)).unwrap().count_rows().unwrap_err();
         assert!(error.to_string().ends_with(text), "{error}");

@@ -22,8 +22,8 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic;
 use parquet::file::metadata::ParquetMetaData;
 use vecpack::{
-    Compression, Dtype, Encoding, ErrorKind, Input, ListType, OnError, Progress, RawDtype, ReadOptions,
-    Report, Source, Watch, WriteOptions, to_parquet, write_parquet,
+    Cancel, Compression, Dtype, Encoding, ErrorKind, Input, ListType, OnError, Progress, RawDtype,
+    ReadOptions, Report, Source, Watch, WriteOptions, to_parquet, write_parquet,
 };
 
 use crate::support::{Head, Row, drain, input, records, rows_of, vector};
@@ -277,7 +277,7 @@ fn the_report_says_what_was_done() {
         told.push(progress);
         Ok(())
     };
-    let watch = Watch { progress: Some(&mut tell), interrupt: None };
+    let watch = Watch { progress: Some(&mut tell), cancel: Cancel::never() };
     let report =
         to_parquet(&source, &path, &WriteOptions::new().with_compression(Compression::None), watch).unwrap();
     assert_eq!((report.rows, report.rejects, report.files, report.bytes_in), (50, 1, 2, 501));

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use vecpack::{Decoder, ErrorKind, Input, OnError, Progress, ReadOptions, RejectKind, Source};
+use vecpack::{Cancel, Decoder, ErrorKind, Input, OnError, Progress, ReadOptions, RejectKind, Source};
 
 use crate::support::{Head, Note, Row, Scan, drain, floats, input, record, records, rejected, row, vector};
 
@@ -306,7 +306,7 @@ fn an_interrupt_ends_the_scan() {
             let options = ReadOptions::new().with_threads(threads).with_batch_rows(10);
             let source = Source::new(vec![input(bytes.clone())], options).unwrap();
             let interrupt = move || count.fetch_add(1, Ordering::Relaxed) >= after;
-            let scan = drain(source.reader().unwrap().with_interrupt(Arc::new(interrupt)));
+            let scan = drain(source.reader().unwrap().with_cancel(Cancel::when(interrupt)));
             assert!(matches!(scan.error.unwrap().kind(), ErrorKind::Interrupted));
             assert_eq!(asked.load(Ordering::Relaxed), after + 1, "asked again after it said stop");
             assert!(scan.rows.len() <= 10 * after);
@@ -323,7 +323,7 @@ fn an_interrupt_is_noticed_while_nothing_becomes_a_row() {
         let options = ReadOptions::new().with_dim(1).with_on_error(OnError::Skip).with_threads(threads);
         let source = Source::new(vec![input(vec![0xc0; LENGTH])], options).unwrap();
         let interrupt = move || count.fetch_add(1, Ordering::Relaxed) >= 1;
-        let mut reader = source.reader().unwrap().with_interrupt(Arc::new(interrupt));
+        let mut reader = source.reader().unwrap().with_cancel(Cancel::when(interrupt));
         let result = reader.next_batch();
         let (asked, bytes) = (asked.load(Ordering::Relaxed), reader.progress().bytes);
         assert!(
@@ -337,7 +337,7 @@ fn an_interrupt_is_noticed_while_nothing_becomes_a_row() {
 fn behind_an_error_is_the_end() {
     let bad = Source::new(vec![input([records(5, 2), vec![0xc0]].concat())], ReadOptions::new()).unwrap();
     let good = Source::new(vec![input(records(5, 2))], ReadOptions::new()).unwrap();
-    let stopped = good.reader().unwrap().with_interrupt(Arc::new(|| true));
+    let stopped = good.reader().unwrap().with_cancel(Cancel::when(|| true));
     for mut reader in [bad.reader().unwrap(), stopped] {
         let error = reader.find_map(Result::err).unwrap();
         assert!((0..10).all(|_| reader.next().is_none()), "more behind: {error}");

@@ -8,8 +8,8 @@ use super::Start;
 use super::sample::Sample;
 use super::trial::{self, Tally, Trial};
 use super::walk::Walk;
+use crate::cancel::Cancel;
 use crate::decode::{Position, UNKNOWN, may_begin};
-use crate::input::Asking;
 use crate::msgpack::{Cursor, Head};
 use crate::options::{Framing, ReadOptions};
 use crate::record::{Column, Findings, Inference, Inferred, Role, Step, is_array_of_records};
@@ -77,9 +77,9 @@ impl<'a> Candidates<'a> {
     }
 
     /// The guess by which the samples can be decoded best: most of their bytes are rows. The first of several.
-    pub(super) fn best(mut self, asking: &mut Asking<'_>) -> io::Result<Option<Candidate>> {
+    pub(super) fn best(mut self, cancel: &Cancel) -> io::Result<Option<Candidate>> {
         for sample in self.samples {
-            self.look_at(sample, asking)?;
+            self.look_at(sample, cancel)?;
             if self.is_sure() {
                 break;
             }
@@ -92,7 +92,7 @@ impl<'a> Candidates<'a> {
     }
 
     /// Tries the places of a sample where inference may begin.
-    fn look_at(&mut self, sample: &Sample, asking: &mut Asking<'_>) -> io::Result<()> {
+    fn look_at(&mut self, sample: &Sample, cancel: &Cancel) -> io::Result<()> {
         let bytes = &sample.bytes;
         let start = Start { input: sample.input, offset: 0, inside: None };
         self.is_walked = false;
@@ -106,7 +106,7 @@ impl<'a> Candidates<'a> {
         let mut places = Places::new(bytes, walk.as_ref().map(|walk| &walk.places[..]));
         let (mut failures, mut good) = ([0; 256], 0);
         while good < ENOUGH && !self.is_sure() {
-            asking.ask()?;
+            cancel.check_io()?;
             let Some(place) = places.next() else { break };
             let mut is_good = false;
             let framings = walk.as_ref().map_or_else(|| self.framings(bytes), |walk| walk.framings());

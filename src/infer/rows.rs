@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::sample::{SIZE, Samples};
 use crate::decode::{Decoder, Position};
 use crate::error::Result;
-use crate::input::{Asking, Input};
+use crate::input::Input;
 use crate::options::{Framing, OnError, ReadOptions};
 use crate::record::{Findings, Inference, Inferred, Layout, Plan, Role};
 
@@ -48,9 +48,9 @@ fn look<'a>(found: &Findings, inputs: &[Input], options: &'a ReadOptions) -> Res
     while let Some((input, mut beginning)) = samples.begin()? {
         let decoder = Decoder::with_plan(plan.clone())?.salvaging();
         let mut decoder = decoder.at(input.name(), Position::start(plan.framing), None);
-        let (mut at, mut asking) = (0, Asking::of(input));
+        let (mut at, cancel) = (0, input.cancel());
         for step in 1..=STEPS {
-            asking.ask().map_err(|error| input.error(error))?;
+            cancel.check_io().map_err(|error| input.error(error))?;
             let (bytes, ended) = beginning.fill(step * SIZE).map_err(|error| input.error(error))?;
             while at < bytes.len() {
                 let before = decoder.good_so_far();

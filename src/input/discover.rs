@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use glob::{MatchOptions, Pattern};
 
-use super::{Check, Input, walk};
+use super::{Input, walk};
+use crate::cancel::Cancel;
 use crate::error::{Error, Result};
 use crate::store::{Kind, Url, list};
 
@@ -21,25 +22,22 @@ const COMPRESSED: [&str; 3] = ["gz", "zst", "lz4"];
 ///
 /// The same goes for URLs of object stores, where what ends in `/` is a directory. The server is asked for a list only.
 pub fn discover(name: &Path) -> Result<Vec<Input>> {
-    discover_checked(name, None)
+    discover_until(name, &Cancel::never())
 }
 
-/// The same; `check` is asked while a server does not deliver, then and later.
-pub(crate) fn discover_checked(name: &Path, check: Option<Check>) -> Result<Vec<Input>> {
+/// The same inputs. `cancel` ends the wait for a server, now and when they are read.
+pub(crate) fn discover_until(name: &Path, cancel: &Cancel) -> Result<Vec<Input>> {
     let inputs = match name.to_str().and_then(Url::parse) {
-        Some(url) => objects(&url?, check.as_ref())?,
+        Some(url) => objects(&url?, cancel)?,
         None => files(name)?,
     };
-    Ok(match check {
-        Some(check) => inputs.into_iter().map(|input| input.with_check(check.clone())).collect(),
-        None => inputs,
-    })
+    Ok(inputs.into_iter().map(|input| input.with_cancel(cancel.clone())).collect())
 }
 
 /// The objects that a URL stands for.
-fn objects(url: &Url, check: Option<&Check>) -> Result<Vec<Input>> {
+fn objects(url: &Url, cancel: &Cancel) -> Result<Vec<Input>> {
     let name = Path::new(&**url.name());
-    let list = |directory: &Url| list(directory, check).map_err(|error| Error::io(name, error));
+    let list = |directory: &Url| list(directory, cancel).map_err(|error| Error::io(name, error));
     let none = |message: String| Err(Error::io(name, io::Error::new(io::ErrorKind::NotFound, message)));
     let all = |objects: Vec<(Url, u64)>| {
         objects.into_iter().map(|(url, size)| Input::remote(url, Some(size))).collect()

@@ -7,8 +7,9 @@ use std::io::{self, Read};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 
+use crate::cancel::Cancel;
 use crate::error::Error;
-use crate::pool::{Check, OwnerProcess, PATIENCE, PerProcess};
+use crate::pool::{OwnerProcess, PATIENCE, PerProcess};
 
 /// How much is read at once.
 const PIECE: usize = 256 << 10;
@@ -24,13 +25,13 @@ pub(super) struct Feed {
     piece: Vec<u8>,
     start: usize,
     ended: bool,
-    check: Check,
+    cancel: Cancel,
 }
 
 impl Feed {
     pub(super) fn start(
         open: impl FnOnce() -> io::Result<Box<dyn Read + Send>> + Send + 'static,
-        check: Check,
+        cancel: Cancel,
     ) -> io::Result<Self> {
         let (sender, pieces) = sync_channel(PIECES);
         thread::Builder::new().name("vecpack-stream".to_owned()).spawn(move || match open() {
@@ -38,7 +39,7 @@ impl Feed {
             Err(error) => drop(sender.send(Err(error))),
         })?;
         let (pieces, owner) = (PerProcess::new(Some(pieces)), OwnerProcess::current());
-        Ok(Self { pieces, owner, piece: Vec::new(), start: 0, ended: false, check })
+        Ok(Self { pieces, owner, piece: Vec::new(), start: 0, ended: false, cancel })
     }
 }
 
@@ -64,7 +65,7 @@ fn deliver(mut read: Box<dyn Read + Send>, pieces: &SyncSender<io::Result<Vec<u8
 impl Read for Feed {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         while self.start == self.piece.len() && !self.ended {
-            (self.check)()?;
+            self.cancel.check_io()?;
             self.owner.check_io()?;
             let Some(pieces) = self.pieces.as_ref() else {
                 // Never; but it would be no end of the data.

@@ -1,6 +1,5 @@
 //! Where bytes come from: paths, globs, directories, URLs, standard input, buffers and streams. The only room that opens inputs.
 
-mod asking;
 mod blocks;
 mod compressed;
 mod discover;
@@ -18,12 +17,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 
-pub(crate) use asking::Asking;
 pub(crate) use blocks::{Blocks, StepBuffers};
 use compressed::{Codec, MAGIC};
 pub(crate) use compressed::{Damaged, Decompressed};
 #[cfg(feature = "cli")]
-pub(crate) use discover::discover_checked;
+pub(crate) use discover::discover_until;
 pub use discover::{EXTENSIONS, discover};
 use feed::Feed;
 use file::FileReader;
@@ -31,8 +29,8 @@ pub(crate) use file::OpenFile;
 use remote::Remote;
 pub(crate) use remote::learn_sizes;
 
+use crate::cancel::Cancel;
 use crate::error::{Error, ErrorKind, Result};
-pub use crate::pool::Check;
 use crate::store::{Kind, Url};
 
 /// One input of a [`Source`](crate::Source): a file, a buffer, a stream, or an object at a URL.
@@ -41,7 +39,7 @@ pub struct Input {
     name: Arc<str>,
     place: Place,
     span: Option<Span>,
-    check: Option<Check>,
+    cancel: Cancel,
 }
 
 #[derive(Clone)]
@@ -94,18 +92,28 @@ impl Input {
 
     /// A path that is known to be that of a file.
     fn file(path: PathBuf) -> Self {
-        Self { name: path.display().to_string().into(), place: Place::Path(path), span: None, check: None }
+        Self {
+            name: path.display().to_string().into(),
+            place: Place::Path(path),
+            span: None,
+            cancel: Cancel::never(),
+        }
     }
 
     /// A buffer in memory; `name` stands in messages and rejects.
     pub fn bytes(name: &str, bytes: impl Into<Bytes>) -> Self {
-        Self { name: name.into(), place: Place::Bytes(bytes.into()), span: None, check: None }
+        Self { name: name.into(), place: Place::Bytes(bytes.into()), span: None, cancel: Cancel::never() }
     }
 
     /// A stream; `name` stands in messages and rejects.
     pub fn stream(name: &str, opener: impl OpenStream + 'static) -> Self {
         let stream = Stream { opener: Box::new(opener), ahead: Mutex::new(None) };
-        Self { name: name.into(), place: Place::Stream(Arc::new(stream)), span: None, check: None }
+        Self {
+            name: name.into(),
+            place: Place::Stream(Arc::new(stream)),
+            span: None,
+            cancel: Cancel::never(),
+        }
     }
 
     /// The object at a URL: `s3://bucket/key`, `gs://bucket/key`, `az://container/key`, `https://host/path`. Nothing is asked for
@@ -122,7 +130,12 @@ impl Input {
     /// An object, of which the size is known from a list.
     fn remote(url: Url, size: Option<u64>) -> Self {
         let name = url.name().clone();
-        Self { name, place: Place::Remote(Arc::new(Remote::new(url, size))), span: None, check: None }
+        Self {
+            name,
+            place: Place::Remote(Arc::new(Remote::new(url, size))),
+            span: None,
+            cancel: Cancel::never(),
+        }
     }
 
     /// Standard input, which can be read once.
@@ -130,15 +143,15 @@ impl Input {
         Self::stream("<stdin>", Stdin)
     }
 
-    /// Has `check` asked while a pipe, a FIFO, a device or a server does not deliver, and a few times a second while an input is looked
-    /// at outside of a scan. A pipe, a FIFO or a device is then read on a thread of its own.
-    pub fn with_check(self, check: Check) -> Self {
-        Self { check: Some(check), ..self }
+    /// Ends every wait for this input when `cancel` says so: for a pipe, a FIFO, a device or a server,
+    /// and for what inference and splitting read. A pipe, a FIFO or a device is then read on a thread
+    /// of its own.
+    pub fn with_cancel(self, cancel: Cancel) -> Self {
+        Self { cancel, ..self }
     }
 
-    /// What is asked, if anything.
-    pub(crate) fn check(&self) -> Option<&Check> {
-        self.check.as_ref()
+    pub(crate) fn cancel(&self) -> &Cancel {
+        &self.cancel
     }
 
     /// Only a part of the input.
@@ -146,10 +159,10 @@ impl Input {
         Self { span: Some(span), ..self }
     }
 
-    /// Has `check` asked if nobody else is asked while a server does not deliver.
-    pub(crate) fn or_check(self, check: impl FnOnce() -> Check) -> Self {
-        match (&self.place, &self.check) {
-            (Place::Remote(_), None) => self.with_check(check()),
+    /// Lets `cancel` end the wait for a server, unless the input has a way to cancel of its own.
+    pub(crate) fn or_cancel(self, cancel: &Cancel) -> Self {
+        match &self.place {
+            Place::Remote(_) if self.cancel.is_never() => self.with_cancel(cancel.clone()),
             _ => self,
         }
     }
@@ -209,7 +222,7 @@ impl Input {
             }
             Place::Bytes(bytes) => Ok(Some(bytes.len() as u64)),
             Place::Stream(_) => Ok(None),
-            Place::Remote(remote) => remote.size(self.check.as_ref()).map_err(|error| self.error(error)),
+            Place::Remote(remote) => remote.size(&self.cancel).map_err(|error| self.error(error)),
         }
     }
 
@@ -242,7 +255,7 @@ impl Input {
         let whole = |end| Span { start: 0, end, record: 0, inside: false };
         match &self.place {
             Place::Path(path) => self.opened(OpenFile::open(path)?, max_expansion),
-            Place::Remote(remote) => match remote.open(self.span, self.check.clone())? {
+            Place::Remote(remote) => match remote.open(self.span, self.cancel.clone())? {
                 Ok(object) => self.opened(object, max_expansion),
                 Err(mut read) => {
                     let start = read_start(&mut read)?;
@@ -303,10 +316,10 @@ impl Input {
         &self,
         open: impl FnOnce() -> io::Result<Box<dyn Read + Send>> + Send + 'static,
     ) -> io::Result<Box<dyn Read + Send>> {
-        match &self.check {
-            Some(check) => Ok(Box::new(Feed::start(open, check.clone())?)),
-            None => open(),
+        if self.cancel.is_never() {
+            return open();
         }
+        Ok(Box::new(Feed::start(open, self.cancel.clone())?))
     }
 
     /// What was [put back](Self::put_back) and would be opened next.

@@ -3,7 +3,8 @@
 use std::io;
 use std::sync::{Arc, Mutex};
 
-use super::{Check, Input, OpenFile, Place, Span};
+use super::{Input, OpenFile, Place, Span};
+use crate::cancel::Cancel;
 use crate::error::Result;
 use crate::pool::lock;
 use crate::store::{Begun, FIRST, Object, Url, Whole, sizes};
@@ -44,9 +45,9 @@ impl Remote {
     }
 
     /// The size in bytes, if the server tells it.
-    pub(super) fn size(&self, check: Option<&Check>) -> io::Result<Option<u64>> {
+    pub(super) fn size(&self, cancel: &Cancel) -> io::Result<Option<u64>> {
         if let Size::Unknown = self.known_size()
-            && let Some(size) = sizes(vec![self.url.clone()], check)?.pop()
+            && let Some(size) = sizes(vec![self.url.clone()], cancel)?.pop()
         {
             self.learn(size?);
         }
@@ -77,10 +78,10 @@ impl Remote {
     pub(super) fn open(
         &self,
         span: Option<Span>,
-        check: Option<Check>,
+        cancel: Cancel,
     ) -> io::Result<std::result::Result<OpenFile, Whole>> {
         let begun = lock(&self.begun).take();
-        match begun.unwrap_or_else(|| self.try_begin(span))?.finish(check)? {
+        match begun.unwrap_or_else(|| self.try_begin(span))?.finish(cancel)? {
             Ok(object) => {
                 self.learn(Some(object.size()));
                 Ok(Ok(OpenFile::Remote(object)))
@@ -102,7 +103,7 @@ pub(crate) fn learn_sizes(inputs: &[Input]) -> Result<()> {
         .collect();
     let Some((first, _)) = unknown.first() else { return Ok(()) };
     let urls = unknown.iter().map(|(_, remote)| remote.url.clone()).collect();
-    let found = sizes(urls, first.check.as_ref()).map_err(|error| first.error(error))?;
+    let found = sizes(urls, &first.cancel).map_err(|error| first.error(error))?;
     for ((input, remote), size) in unknown.iter().zip(found) {
         remote.learn(size.map_err(|error| input.error(error))?);
     }

@@ -7,6 +7,7 @@ use arrow::array::RecordBatchIterator;
 use serde::Serialize;
 
 use super::{Report, WriteOptions, write_parquet};
+use crate::cancel::Cancel;
 use crate::error::{Error, ErrorKind, Result};
 use crate::output::{Target, check_late_target, sweep_beside};
 use crate::pool::OwnerProcess;
@@ -74,7 +75,7 @@ impl RejectsFile {
         }
         sweep_beside(&self.path);
         // Also after an interrupt: what was rejected until then is what somebody wants to know.
-        let target = Target::create(&self.path, self.overwrite, None)?;
+        let target = Target::create(&self.path, self.overwrite, Cancel::never())?;
         write_lines(rejects.details(), target.sink()).map_err(|error| target.error(error))?;
         target.commit(self.sync).map(drop)
     }

@@ -17,10 +17,10 @@ use super::chunk::internal;
 use super::layout::{Group, Layout};
 use super::options::{ListType, WriteOptions};
 use super::report::VectorEncoding;
+use crate::cancel::Cancel;
 use crate::error::{Error, ErrorKind, Result};
 use crate::output::{Sink, Target};
 use crate::pool::{Ordered, OwnerProcess, lock};
-use crate::reader::Interrupt;
 
 /// After so many row groups the next ones hold twice as many rows: a file can have 32,767.
 const GROUPS_OF_A_SIZE: usize = 2048;
@@ -82,11 +82,11 @@ impl FileWriter {
         schema: &Schema,
         options: &WriteOptions,
         threads: usize,
-        interrupt: Option<Interrupt>,
+        cancel: Cancel,
     ) -> Result<Self> {
         options.check()?;
         let layout = Arc::new(Layout::new(schema, options)?);
-        let target = Target::create(path, options.overwrite, interrupt)?;
+        let target = Target::create(path, options.overwrite, cancel)?;
         let failed = Failure::default();
         let mut out = TrackedWrite::new(Out {
             file: target.sink(),

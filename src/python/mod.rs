@@ -87,11 +87,6 @@ fn run_command(py: Python<'_>, arguments: Vec<OsString>) -> u8 {
 }
 
 /// Runs `work` detached from the interpreter; an error, or a panic, becomes an exception.
-fn detached<T: Send>(
-    py: Python<'_>,
-    signals: &signals::Signals,
-    work: impl FnOnce() -> crate::Result<T> + Send,
-) -> PyResult<T> {
-    py.detach(|| crate::pool::catch(work))
-        .map_err(|error| signals.take_raised().unwrap_or_else(|| to_python(error)))
+fn detached<T: Send>(py: Python<'_>, work: impl FnOnce() -> crate::Result<T> + Send) -> PyResult<T> {
+    py.detach(|| crate::pool::catch(work)).map_err(to_python)
 }

@@ -15,7 +15,7 @@ use super::inputs::{PyPath, inputs};
 use super::items::Stream;
 use super::options::{read_and_write_options, read_options};
 use super::others::Imported;
-use super::signals::Signals;
+use super::signals::cancel;
 use super::source::PySource;
 use crate::cli::ProgressBar;
 use crate::error::Result;
@@ -51,16 +51,16 @@ pub(super) fn to_parquet(
 ) -> PyResult<PyReport> {
     let PyPath(path) = path;
     let (read, any_read, write) = read_and_write_options("to_parquet", options)?;
-    let signals = Signals::new(py)?;
+    let cancel = cancel(py)?;
     let from = From::new(py, source, read, any_read)?;
     let total = match &from {
-        From::Source(source) => detached(py, &signals, || source.size())?,
+        From::Source(source) => detached(py, || source.size())?,
         From::Reader(_) => None,
     };
     let follower = Follower::new(progress, total)?;
-    let report = detached(py, &signals, || {
+    let report = detached(py, || {
         let mut tell = |progress| follower.tell(progress);
-        let watch = Watch { progress: Some(&mut tell), interrupt: Some(signals.interrupt()) };
+        let watch = Watch { progress: Some(&mut tell), cancel };
         match from {
             From::Source(source) => crate::parquet::to_parquet(&source, &path, &write, watch),
             From::Reader(mut reader) => crate::parquet::write_parquet(&mut *reader, &path, &write, watch),
@@ -296,9 +296,9 @@ pub(super) fn inspect(
 ) -> PyResult<PyInspection> {
     let options = read_options("inspect", options)?;
     let inputs = self::inputs(inputs)?;
-    let signals = Signals::new(py)?;
-    detached(py, &signals, || {
-        let watch = Watch { progress: None, interrupt: Some(signals.interrupt()) };
+    let cancel = cancel(py)?;
+    detached(py, || {
+        let watch = Watch { progress: None, cancel };
         crate::inspect::inspect(inputs, options, watch)
     })
     .map(PyInspection)

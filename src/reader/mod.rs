@@ -12,7 +12,6 @@ mod slot;
 mod watch;
 
 use std::collections::VecDeque;
-use std::io;
 use std::ops::Add;
 use std::sync::{Arc, Mutex};
 
@@ -24,14 +23,12 @@ use self::lane::Step;
 pub(crate) use self::projection::Projection;
 use self::run::Run;
 pub use self::watch::Watch;
-use crate::error::{Error, ErrorKind, Result};
-use crate::input::{Check, Input, StepBuffers};
+use crate::cancel::Cancel;
+use crate::error::Result;
+use crate::input::{Input, StepBuffers};
 use crate::pool::{self, OwnerProcess, PerProcess, lock};
 use crate::record::Plan;
 use crate::reject::Rejects;
-
-/// Asked between batches, and a few times a second while waiting for one, on the thread that waits; true ends the scan.
-pub type Interrupt = Arc<dyn Fn() -> bool + Send + Sync>;
 
 /// How many bytes of inputs that were not opened yet may be on their way, and of how many inputs.
 const BYTES_AHEAD: u64 = 32 << 20;
@@ -88,7 +85,7 @@ pub struct Reader {
     /// Of the input whose batches come now.
     current: Ended,
     ended: Vec<Ended>,
-    interrupt: Option<Interrupt>,
+    cancel: Cancel,
     /// Whether enough was rejected to fail has been said, or an error has ended the scan.
     is_judged: bool,
 }
@@ -116,7 +113,7 @@ impl Reader {
             progress: Progress::default(),
             current: Ended::default(),
             ended: Vec::new(),
-            interrupt: None,
+            cancel: Cancel::never(),
             is_judged: false,
         })
     }
@@ -131,9 +128,9 @@ impl Reader {
         Self { projection, ..self }
     }
 
-    /// Ends the scan with [`ErrorKind::Interrupted`] when `interrupt` says so.
-    pub fn with_interrupt(self, interrupt: Interrupt) -> Self {
-        Self { interrupt: Some(interrupt), ..self }
+    /// Ends the scan when `cancel` says so.
+    pub fn with_cancel(self, cancel: Cancel) -> Self {
+        Self { cancel, ..self }
     }
 
     /// The schema of the batches.
@@ -208,8 +205,8 @@ impl Reader {
                 }
                 return Ok(None);
             }
-            self.check_interrupt()?;
-            // Who was asked may have forked, and have come back here in the child.
+            self.cancel.check()?;
+            // The check may fork, so this can run in the child process.
             self.owner.check()?;
             self.plan_lanes()?;
             let Some(run) = self.runs.front_mut() else { return Ok(None) };
@@ -286,32 +283,14 @@ impl Reader {
         while let Some(input) = self.inputs.get(self.opened + self.ahead.len())
             && (self.ahead.is_empty() || (bytes < BYTES_AHEAD && self.ahead.len() < INPUTS_AHEAD))
         {
-            let (mut input, fetched) = input.begin();
-            if let Some(interrupt) = &self.interrupt {
-                input = input.or_check(|| check_of(interrupt.clone()));
-            }
-            self.ahead.push_back((input, fetched));
+            let (input, fetched) = input.begin();
+            self.ahead.push_back((input.or_cancel(&self.cancel), fetched));
             bytes = bytes.saturating_add(fetched);
         }
         let (input, _) = self.ahead.pop_front()?;
         self.opened += 1;
         Some(input)
     }
-
-    fn check_interrupt(&self) -> Result<()> {
-        match &self.interrupt {
-            Some(interrupt) if interrupt() => Err(ErrorKind::Interrupted.into()),
-            _ => Ok(()),
-        }
-    }
-}
-
-/// What ends the wait for a server when `interrupt` says so.
-fn check_of(interrupt: Interrupt) -> Check {
-    Arc::new(move || match interrupt() {
-        true => Err(io::Error::other(Error::from(ErrorKind::Interrupted))),
-        false => Ok(()),
-    })
 }
 
 impl Iterator for Reader {

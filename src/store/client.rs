@@ -24,7 +24,8 @@ use tokio::runtime::{Builder, Runtime};
 use super::connector::Connector;
 use super::failure::{explain, not_usable};
 use super::url::{Kind, Url};
-use crate::pool::{Check, OwnerProcess, PATIENCE, lock};
+use crate::cancel::Cancel;
+use crate::pool::{OwnerProcess, PATIENCE, lock};
 
 /// How long the search for credentials may take: where there are none, the crate asks for the instance's own again and again.
 const SEARCH: Duration = Duration::from_secs(10);
@@ -119,10 +120,10 @@ impl Client {
         self.runtime.spawn(work)
     }
 
-    /// Waits for `work`, with an eye on `check`, whose error ends it.
+    /// Waits for `work`, unless `cancel` ends it.
     pub(super) fn wait<T: Send + 'static>(
         &self,
-        check: Option<&Check>,
+        cancel: &Cancel,
         work: impl Future<Output = io::Result<T>> + Send + 'static,
     ) -> io::Result<T> {
         self.check()?;
@@ -132,7 +133,7 @@ impl Client {
             match receiver.recv_timeout(PATIENCE) {
                 Ok(result) => return result,
                 Err(RecvTimeoutError::Timeout) => {
-                    if let Some(Err(error)) = check.map(|check| check()) {
+                    if let Err(error) = cancel.check_io() {
                         task.abort();
                         return Err(error);
                     }
