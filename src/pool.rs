@@ -1,8 +1,9 @@
-//! The one place that makes threads, and work for them that keeps its order.
+//! Threads. No other room makes any.
 //!
-//! All scans of a process with the same number of threads share a pool, so that eight callers on two cores do not start
-//! sixteen threads. Rayon's global pool is not used: a forked child would inherit a pool without threads and wait for ever. Here
-//! a child makes a pool of its own, and the one it inherited is leaked, since to drop it would mean to wait for its threads.
+//! Scans with the same number of threads share a pool, so that eight callers on two cores do not
+//! start sixteen threads. Rayon's global pool is not used: a forked child would inherit it without
+//! threads and wait for ever. A forked child makes a pool of its own and leaks the inherited one,
+//! since dropping a pool waits for its threads.
 
 mod ordered;
 mod process;
@@ -27,7 +28,8 @@ pub(crate) fn with_threads(threads: usize) -> Result<Arc<ThreadPool>> {
     let mut pools = match POOLS.try_lock() {
         Ok(pools) => pools,
         Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-        // Held by another thread for a moment, or, in a child that was forked in that moment, for ever.
+        // Another thread holds the lock for a moment. In a child forked in that moment it is held for
+        // ever.
         Err(TryLockError::WouldBlock) => return new(threads),
     };
     drop(pools.take_if(|inherited| !inherited.is_current()));
@@ -49,27 +51,28 @@ fn new(threads: usize) -> Result<Arc<ThreadPool>> {
         .map_err(|error| Error::internal(format!("no threads: {error}")))
 }
 
-/// Does `work` on a thread of its own while the caller does `meanwhile`, and waits for both. Where the system has no thread to
-/// give, `work` is dropped undone. A child that was forked `meanwhile` has no thread to wait for.
+/// Does `work` on a new thread and `meanwhile` on the calling one, and waits for both. Without a
+/// thread from the system, `work` is dropped. A child that is forked by `meanwhile` does not wait.
 #[cfg(feature = "python")]
 pub(crate) fn beside<T>(work: impl FnOnce() + Send + 'static, meanwhile: impl FnOnce() -> T) -> T {
     let owner = OwnerProcess::current();
     let thread = std::thread::Builder::new().name("vecpack-beside".to_owned()).spawn(work);
     let result = meanwhile();
     match thread {
-        // Its panic has been told.
+        // The panic hook has reported a panic of the thread.
         Ok(thread) if owner.is_current() => drop(thread.join()),
         left => std::mem::forget(left),
     }
     result
 }
 
-/// A lock that a panic elsewhere does not spoil: what it guards is valid between any two statements.
+/// Locks a mutex, also after a panic of another holder: the guarded values are valid between any two
+/// statements.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// How long to wait for what others do, a system, a server or a thread, before asking whether to go on.
+/// The time between two checks of a [`Cancel`] during a wait.
 pub(crate) const PATIENCE: Duration = Duration::from_millis(50);
 
 /// Does `work`, which the system may keep waiting and no signal ends, on a thread of its own. The
@@ -100,7 +103,7 @@ pub(crate) fn interruptible<T: Send + 'static>(
     }
 }
 
-/// Runs `work`; a panic becomes an error instead of passing through threads and languages.
+/// Runs `work` and turns a panic into an error.
 pub(crate) fn catch<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
     std::panic::catch_unwind(std::panic::AssertUnwindSafe(work))
         .unwrap_or_else(|panic| Err(Error::panicked(&*panic)))

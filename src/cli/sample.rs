@@ -96,7 +96,7 @@ pub(super) fn run(args: &SampleArgs, signals: &Signals) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Ends the work when a signal asks for it.
+/// A writer that a signal ends.
 struct Interruptible<W> {
     out: W,
     cancel: Cancel,

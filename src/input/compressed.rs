@@ -1,18 +1,18 @@
-//! Compressed inputs: recognised by their first bytes, whatever their name is, and read as what is in them.
+//! Compressed inputs. Their first bytes tell the format, whatever the name is.
 //!
-//! The first byte of each format is a small integer in MessagePack, which is no record of any layout: a plain file is never taken
-//! for a compressed one.
+//! The first byte of each format is a small integer in MessagePack, which no record begins with. A
+//! plain file is never taken for a compressed one.
 
 use std::fmt;
 use std::io::{self, BufRead, BufReader, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-/// How many bytes tell the format.
+/// The number of bytes that tell the format.
 pub(super) const MAGIC: usize = 4;
-/// Bytes that may come of any input, however small.
+/// Any input may expand to this many bytes.
 const FREE: u64 = 64 << 20;
-/// How much compressed data is read at once.
+/// Bytes of one read of compressed data.
 const PIECE: usize = 64 << 10;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,23 +42,23 @@ impl Codec {
     }
 }
 
-/// What is in a compressed input, or in one that can only be read from its start to its end as a compressed one.
+/// The content of a compressed input, or of an input that is read from start to end like one.
 pub(crate) struct Decompressed {
     codec: Option<Codec>,
     content: Box<dyn Read + Send>,
     source: Arc<Watched>,
     given: u64,
     max_expansion: u64,
-    /// Set when the rest cannot be read.
+    /// The error after which no more can be read.
     damaged: Option<Damaged>,
 }
 
-/// Compressed bytes that are cut off or damaged: no fault of whoever delivers them.
+/// The error of compressed bytes that are cut off or damaged.
 #[derive(Debug, Clone)]
 pub(crate) struct Damaged(String);
 
 impl Damaged {
-    /// What an error says about the compressed bytes, if it is about them.
+    /// The text of the error, if it is of this kind.
     pub(crate) fn of(error: &io::Error) -> Option<&str> {
         error.get_ref()?.downcast_ref::<Self>().map(|damaged| damaged.0.as_str())
     }
@@ -72,15 +72,15 @@ impl fmt::Display for Damaged {
 
 impl std::error::Error for Damaged {}
 
-/// What is known about the compressed bytes while they are being read.
+/// Counters of the compressed bytes, shared with the decoder's input.
 #[derive(Default)]
 struct Watched {
     bytes: AtomicU64,
-    /// They could not be read: what the decoder says about them is not the cause.
+    /// The input failed. An error of the decoder is then a consequence.
     failed: AtomicBool,
 }
 
-/// Compressed bytes on their way to the decoder.
+/// The decoder's input.
 struct Tap<R> {
     read: R,
     watched: Arc<Watched>,
@@ -99,7 +99,7 @@ impl<R: Read> Read for Tap<R> {
 }
 
 impl Decompressed {
-    /// Reads what is in `read`. It may be `max_expansion` times as many bytes as there are compressed ones, 0 being no limit.
+    /// The content of `read`, which may expand to `max_expansion` times its size. 0 is no limit.
     pub(super) fn new(
         codec: Option<Codec>,
         read: impl Read + Send + 'static,

@@ -1,4 +1,4 @@
-//! What a user names becomes a list of inputs.
+//! The inputs that a name stands for.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,14 +13,19 @@ use crate::store::{Kind, Url, list};
 /// The file name extensions that a directory is searched for.
 pub const EXTENSIONS: [&str; 5] = ["msgpack", "messagepack", "mpack", "msg", "mp"];
 
-/// What may follow them.
+/// The extensions of compressed files, which may follow them.
 const COMPRESSED: [&str; 3] = ["gz", "zst", "lz4"];
 
-/// The inputs that `name` stands for: `-` is standard input, a directory stands for the MessagePack files in it and below
-/// (those with one of the [`EXTENSIONS`], perhaps with `.gz`, `.zst` or `.lz4` behind it, hidden ones left out), a pattern with `*`, `?` or `[...]` for the files that match,
-/// anything else for a file. Directories and patterns give their files sorted by path.
+/// The inputs that `name` stands for.
 ///
-/// The same goes for URLs of object stores, where what ends in `/` is a directory. The server is asked for a list only.
+/// - `-` is standard input.
+/// - A directory stands for the MessagePack files in it and below: those with one of the
+///   [`EXTENSIONS`], also with `.gz`, `.zst` or `.lz4` behind it. Hidden ones are left out.
+/// - A pattern with `*`, `?` or `[...]` stands for the files that match.
+/// - Any other name is that of a file.
+///
+/// Directories and patterns give their files sorted by path. URLs of object stores follow the same
+/// rules; a URL that ends in `/` is a directory. Only lists are requested from the server.
 pub fn discover(name: &Path) -> Result<Vec<Input>> {
     discover_until(name, &Cancel::never())
 }
@@ -51,7 +56,7 @@ fn objects(url: &Url, cancel: &Cancel) -> Result<Vec<Input>> {
             .map_err(|error| Error::option(format!("{url}: not a pattern: {error}", url = url.name())))?;
         let directory = key[..special].rfind('/').map_or("", |slash| &key[..=slash]);
         let mut objects = list(&url.with_key(directory))?;
-        // A key may be anything, and so what looks like a pattern.
+        // A key may look like a pattern.
         if objects.iter().any(|(object, _)| object.key() == key) {
             objects.retain(|(object, _)| object.key() == key);
         } else {
@@ -113,7 +118,7 @@ fn directory(root: &Path) -> Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-/// True for names with one of the [`EXTENSIONS`], with or without that of a compressed file behind it.
+/// True for a name with one of the [`EXTENSIONS`], also with that of a compressed file behind it.
 pub(super) fn is_known(path: &Path) -> bool {
     let is_one_of = |path: &Path, known: &[&str]| {
         let extension = path.extension().and_then(|extension| extension.to_str());

@@ -59,22 +59,23 @@ pub struct Span {
     pub end: u64,
     /// Number of the first record.
     pub record: u64,
-    /// Whether it lies inside of the array or map that holds the records.
+    /// True if the span lies inside of the array or map that holds the records.
     pub inside: bool,
 }
 
-/// Opens a stream, at every call from its start again. A stream that can be read only once gives an error the second time.
+/// Opens a stream from its start, at every call. A stream that can be read only once fails the second
+/// time.
 pub trait OpenStream: Send + Sync {
     /// A reader of the stream from its start.
     fn open(&self) -> io::Result<Box<dyn Read + Send>>;
 }
 
-/// Bytes that were read, and the reader that goes on behind them.
+/// Bytes that were read from a stream, and the rest of it.
 pub(crate) type Ahead = (Vec<u8>, Box<dyn Read + Send>);
 
 struct Stream {
     opener: Box<dyn OpenStream>,
-    /// What inference read.
+    /// The part that inference read.
     ahead: Mutex<Option<Ahead>>,
 }
 
@@ -90,7 +91,7 @@ impl Input {
         }
     }
 
-    /// A path that is known to be that of a file.
+    /// A path of a file.
     fn file(path: PathBuf) -> Self {
         Self {
             name: path.display().to_string().into(),
@@ -116,8 +117,9 @@ impl Input {
         }
     }
 
-    /// The object at a URL: `s3://bucket/key`, `gs://bucket/key`, `az://container/key`, `https://host/path`. Nothing is asked for
-    /// before it is read. Its name is the URL without a query, which may hold a signature.
+    /// The object at a URL: `s3://bucket/key`, `gs://bucket/key`, `az://container/key`, `https://host/path`.
+    /// No request is made before the object is read. Its name is the URL without the query, which may
+    /// hold a signature.
     pub fn url(url: &str) -> Result<Self> {
         let url = Url::parse(url)
             .ok_or_else(|| Error::option(format!("{url}: not a URL: use for example s3://bucket/key")))??;
@@ -127,7 +129,7 @@ impl Input {
         Ok(Self::remote(url, None))
     }
 
-    /// An object, of which the size is known from a list.
+    /// An object, with the size that a list gave.
     fn remote(url: Url, size: Option<u64>) -> Self {
         let name = url.name().clone();
         Self {
@@ -180,7 +182,7 @@ impl Input {
         }
     }
 
-    /// The URL, if the input is behind one: all of it, with a query.
+    /// The URL of the input, if it has one, with its query.
     pub fn as_url(&self) -> Option<&str> {
         match &self.place {
             Place::Remote(remote) => Some(remote.url().as_str()),
@@ -210,7 +212,8 @@ impl Input {
         self.span
     }
 
-    /// How many bytes will be read, compressed as they are, if that can be known without reading. Asks the server of a URL.
+    /// How many bytes will be read, if that is known without reading. A compressed input counts with its
+    /// compressed size. A request is made for the size of an object.
     pub fn size(&self) -> Result<Option<u64>> {
         if let Some(span) = self.span {
             return Ok(Some(span.end - span.start));
@@ -226,7 +229,7 @@ impl Input {
         }
     }
 
-    /// The same input, of which the first bytes are on their way if they have to be fetched; and how many these are.
+    /// The same input, and the number of its first bytes that are being fetched.
     pub(crate) fn begin(&self) -> (Self, u64) {
         match &self.place {
             Place::Remote(remote) => {
@@ -237,7 +240,7 @@ impl Input {
         }
     }
 
-    /// An error of this input, or one that it only passes on.
+    /// An error of this input, or the error that it passes on.
     pub(crate) fn error(&self, source: io::Error) -> Error {
         let source = match source.downcast::<Error>() {
             Ok(error) => return error,
@@ -246,7 +249,7 @@ impl Input {
         ErrorKind::Io { path: Some(PathBuf::from(&*self.name)), source }.into()
     }
 
-    /// Opens it. What is compressed may expand to `max_expansion` times its size, 0 being no limit.
+    /// Opens the input. Compressed data may expand to `max_expansion` times its size. 0 is no limit.
     pub(crate) fn open(&self, max_expansion: u64) -> Result<Opened> {
         self.try_open(max_expansion).map_err(|error| self.error(error))
     }
@@ -292,11 +295,11 @@ impl Input {
         }
     }
 
-    /// What is in a file, or a part of it.
+    /// The content of a file, or a part of it.
     fn opened(&self, file: OpenFile, max_expansion: u64) -> io::Result<Opened> {
         let length = file.length();
         let file = Arc::new(file);
-        // A part is one of a plain file.
+        // Only plain files have parts.
         if let Some(span) = self.span {
             return Ok(Opened::File(file, span));
         }
@@ -322,7 +325,7 @@ impl Input {
         Ok(Box::new(Feed::start(open, self.cancel.clone())?))
     }
 
-    /// What was [put back](Self::put_back) and would be opened next.
+    /// Takes the stream that was [put back](Self::put_back).
     pub(crate) fn take_back(&self) -> Option<Ahead> {
         match &self.place {
             Place::Stream(stream) => stream.ahead.lock().unwrap_or_else(PoisonError::into_inner).take(),
@@ -330,7 +333,7 @@ impl Input {
         }
     }
 
-    /// Gives back a stream of which the first bytes, `read`, have been looked at: the next [`open`](Self::open) begins with them.
+    /// Puts back a stream whose first bytes have been read. The next [`open`](Self::open) begins with them.
     pub(crate) fn put_back(&self, read: Vec<u8>, rest: Box<dyn Read + Send>) {
         if let Place::Stream(stream) = &self.place {
             *stream.ahead.lock().unwrap_or_else(PoisonError::into_inner) = Some((read, rest));
@@ -338,7 +341,7 @@ impl Input {
     }
 }
 
-/// Standard input, of which a process has one.
+/// Standard input.
 struct Stdin;
 
 impl OpenStream for Stdin {
@@ -368,18 +371,18 @@ impl std::fmt::Debug for Input {
 
 /// An input that is ready to be read.
 pub(crate) enum Opened {
-    /// Readable at any place, by several threads at once.
+    /// A file, readable at any offset, by several threads at once.
     File(Arc<OpenFile>, Span),
     Bytes(Bytes, Span),
-    /// Can be read from its start to its end, on any thread, and opened again: what is compressed, or has no parts. The file it comes
-    /// from, if it is one.
+    /// Data that is read from start to end, on any thread, and can be opened again: compressed data, or
+    /// an object without ranges. With the file that it comes from, if there is one.
     Compressed(Decompressed, Option<Arc<OpenFile>>),
-    /// Can be read once, and may have to be waited for.
+    /// A stream: it can be read once, and may have to be waited for.
     Stream(Box<dyn Read + Send>),
 }
 
 impl Opened {
-    /// The same once more, where it need not be opened again.
+    /// A second handle, if the input need not be opened again.
     pub(crate) fn again(&self) -> Option<Self> {
         match self {
             Self::File(file, span) => Some(Self::File(file.clone(), *span)),
@@ -389,7 +392,7 @@ impl Opened {
     }
 }
 
-/// The first bytes of a stream, enough to tell what they are unless there are no more.
+/// The first bytes of a stream: enough to recognise a compressed format, unless the stream is shorter.
 fn read_start(read: &mut impl Read) -> io::Result<Vec<u8>> {
     let mut start = vec![0; 16 << 10];
     let mut length = 0;

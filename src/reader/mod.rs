@@ -30,7 +30,7 @@ use crate::pool::{self, OwnerProcess, PerProcess, lock};
 use crate::record::Plan;
 use crate::reject::Rejects;
 
-/// How many bytes of inputs that were not opened yet may be on their way, and of how many inputs.
+/// The most bytes, and the most inputs, that are fetched before they are opened.
 const BYTES_AHEAD: u64 = 32 << 20;
 const INPUTS_AHEAD: usize = 16;
 
@@ -41,7 +41,7 @@ pub struct Progress {
     pub bytes: u64,
     /// Rows so far.
     pub rows: u64,
-    /// Inputs that are done with.
+    /// Inputs that have ended.
     pub files: u64,
 }
 
@@ -53,7 +53,7 @@ impl Add for Progress {
     }
 }
 
-/// What an input gave that is done with.
+/// The counts of an input that has ended.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Ended {
     pub(crate) rows: u64,
@@ -70,10 +70,10 @@ pub struct Reader {
     inputs: Arc<[Input]>,
     /// How many inputs have been opened.
     opened: usize,
-    /// Those that come next and are on their way, with the number of bytes that are fetched.
+    /// The next inputs, whose first bytes are being fetched, with the number of these bytes.
     ahead: PerProcess<VecDeque<(Input, u64)>>,
     runs: PerProcess<VecDeque<Run>>,
-    /// `None` where the calling thread does all the work, and before it has begun.
+    /// `None` if the calling thread does all the work, and before the first batch.
     pool: PerProcess<Option<Arc<rayon::ThreadPool>>>,
     threads: usize,
     /// The process that asked for the first batch.
@@ -82,11 +82,11 @@ pub struct Reader {
     buffers: Arc<StepBuffers>,
     rejects: Arc<Mutex<Rejects>>,
     progress: Progress,
-    /// Of the input whose batches come now.
+    /// The counts of the input whose batches come now.
     current: Ended,
     ended: Vec<Ended>,
     cancel: Cancel,
-    /// Whether enough was rejected to fail has been said, or an error has ended the scan.
+    /// True once the final check of `fail_after` is done, or an error has ended the scan.
     is_judged: bool,
 }
 
@@ -118,12 +118,12 @@ impl Reader {
         })
     }
 
-    /// Leaves it to a later reader to judge at the end whether too much was rejected.
+    /// Leaves the final check of `fail_after` to a later reader.
     pub(crate) fn going_on(self) -> Self {
         Self { is_judged: true, ..self }
     }
 
-    /// Gives batches of some of the columns that are read.
+    /// Gives batches of some of the plan's columns.
     pub(crate) fn projecting(self, projection: Projection) -> Self {
         Self { projection, ..self }
     }
@@ -161,16 +161,16 @@ impl Reader {
             .and_then(|batch| batch.map(|batch| self.projection.of_batch(batch)).transpose());
         if result.is_err() {
             self.opened = self.inputs.len();
-            // In a child that was forked they are left alone.
+            // In a forked child these are not dropped.
             self.ahead = PerProcess::default();
             self.runs = PerProcess::default();
-            // What follows an error is the end.
+            // An error ends the scan.
             self.is_judged = true;
         }
         result
     }
 
-    /// Finds the threads for the first batch, in the process that asks for it.
+    /// Finds the threads at the first batch, in the process that takes it.
     fn begin(&mut self) -> Result<()> {
         if self.is_over() {
             return Ok(());
@@ -179,7 +179,7 @@ impl Reader {
         self.owner.claim();
         self.owner.check()?;
         if is_first {
-            // The caller is a thread as well.
+            // The calling thread works as well.
             let pool = if self.threads > 1 { Some(pool::with_threads(self.threads - 1)?) } else { None };
             self.pool = PerProcess::new(pool);
             (self.ahead, self.runs) = Default::default();
@@ -187,7 +187,7 @@ impl Reader {
         Ok(())
     }
 
-    /// Where it was begun, for those who have to know before they have it in hand.
+    /// The owner, for checks before the reader is locked.
     #[cfg(feature = "python")]
     pub(crate) fn owner(&self) -> Arc<OwnerProcess> {
         self.owner.clone()
@@ -218,7 +218,7 @@ impl Reader {
                 continue;
             };
             let Some(step) = slot.next(self.pool.as_deref()) else {
-                // Another thread is at it. Rather than wait, this one takes a lane that nobody has begun.
+                // Another thread decodes this lane. The calling thread decodes one that has not begun.
                 let waiting = slot.clone();
                 if !self.runs.iter().flat_map(Run::slots).any(|slot| slot.help()) {
                     waiting.wait();
@@ -249,7 +249,7 @@ impl Reader {
         }
     }
 
-    /// Plans lanes, in input order, until as many are on their way as may be.
+    /// Plans lanes in input order, up to the limit.
     fn plan_lanes(&mut self) -> Result<()> {
         let mut lanes: usize = self.runs.iter().map(Run::lanes).sum();
         let mut at = 0;
@@ -262,7 +262,7 @@ impl Reader {
                 self.runs.push_back(Run::open(input, &self.plan, &self.buffers)?);
             }
             let run = &mut self.runs[at];
-            // The run whose batches come next may always go on.
+            // The run whose batches come next always has a lane.
             while lanes < self.lanes || (at == 0 && run.lanes() == 0) {
                 let Some(slot) = run.plan_lane()? else { break };
                 if let Some(pool) = self.pool.as_ref() {
@@ -277,7 +277,7 @@ impl Reader {
         }
     }
 
-    /// The next input. Where inputs have to be fetched, some of those behind it are on their way then.
+    /// The next input. Begins to fetch some of those behind it.
     fn next_input(&mut self) -> Option<Input> {
         let mut bytes: u64 = self.ahead.iter().map(|(_, bytes)| bytes).sum();
         while let Some(input) = self.inputs.get(self.opened + self.ahead.len())
