@@ -7,7 +7,7 @@ CARGO  ?= cargo
 OLD    := $(VENV)/pyarrow-15
 
 .DEFAULT_GOAL := build
-.PHONY: help build demo test test-rust test-python test-engines test-torch lint format faults fuzz bench docs clean
+.PHONY: help build demo test test-all test-rust test-python test-engines test-torch lint format faults fuzz bench docs clean
 
 help: ## show this list
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -17,37 +17,61 @@ build: $(BIN)/vecpack ## build the wheel and install it, with what the tests nee
 demo: $(BIN)/vecpack ## sample vectors -> Parquet -> a DuckDB query, and what it cost
 	$(BIN)/python docs/demo.py
 
+# Lints, tests, documentation and the extension of the Python tests share one set of build artefacts: all features, and the
+# profile `dev`. Nothing is linked to Python's library, which need not be there.
+ALL := --locked --all-features
+export PYO3_PYTHON := $(shell command -v $(PYTHON))
+export PYO3_BUILD_EXTENSION_MODULE := 1
+
 # Generated input is the same each time, so that a change fails for what is in it; tests that are run without make, and
 # `make fuzz`, try other input.
 SEED ?= 1
+export PROPTEST_RNG_SEED = $(SEED)
 
-test: lint test-rust test-python docs ## everything that must pass before a change lands
+# cargo-nextest keeps all cores busy to the end. Without it cargo runs the same tests.
+NEXTEST := $(shell $(CARGO) nextest --version >/dev/null 2>&1 && echo yes)
+RUST_TESTS := $(CARGO) $(if $(NEXTEST),nextest run --no-fail-fast $(ALL),test $(ALL) --lib --bins --tests)
+PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist worksteal --hypothesis-seed=$(SEED)
 
-test-rust: ## Rust tests, with the command and with the core alone
-	PROPTEST_RNG_SEED=$(SEED) $(CARGO) test --locked --no-default-features
-	PROPTEST_RNG_SEED=$(SEED) $(CARGO) test --locked
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --all-features
+test: lint test-rust test-python docs ## what must pass before a change lands, and all that CI runs
 
-test-python: $(BIN)/vecpack $(OLD)/tried ## Python tests, the stubs against the module, the blocks of the docs
-	test ! -e $(OLD)/installed || export VECPACK_OLD_PYARROW=$(OLD)/bin/python; $(BIN)/python -m pytest --hypothesis-seed=$(SEED)
+# Slow tests, the features one by one, and the wheel that users get.
+test-all: lint $(VENV)/dev $(OLD)/tried docs ## all tests, also the slow ones
+	$(RUST_TESTS) $(if $(NEXTEST),--run-ignored all --filterset 'not test(write_seeds)',-- --include-ignored --skip write_seeds)
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+	$(CARGO) test --locked --no-default-features
+	$(CARGO) test $(ALL) --doc
+	$(OLD_PYARROW) $(PYTEST)
+	$(MAKE) build
+
+test-rust: ## Rust tests, with the examples of the documentation
+	FUZZ_CHANGES=$(FUZZ_CHANGES) $(RUST_TESTS)
+	$(CARGO) test $(ALL) --doc
+
+# How many changed inputs each fuzz target gets in `make test`.
+FUZZ_CHANGES ?= 300
+
+OLD_PYARROW = test ! -e $(OLD)/installed || export VECPACK_OLD_PYARROW=$(OLD)/bin/python;
+
+test-python: $(VENV)/dev $(OLD)/tried ## Python tests, the stubs against the module, the blocks of the docs
+	$(OLD_PYARROW) $(PYTEST) -m "not slow"
 	$(BIN)/python -m mypy.stubtest vecpack --allowlist tests/stubtest-allowlist.txt --ignore-unused-allowlist
 
-test-engines: $(BIN)/vecpack ## tests with Lance, LanceDB and a local Ray cluster, which are installed for it
+test-engines: $(VENV)/dev ## tests with Lance, LanceDB and a local Ray cluster, which are installed for it
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r tests/requirements-engines.txt
 	$(BIN)/python -m pytest tests/python/test_lance.py tests/python/test_ray.py tests/python/test_docs.py
 
-test-torch: $(BIN)/vecpack ## tests with PyTorch, which is installed for it (some gigabytes)
+test-torch: $(VENV)/dev ## tests with PyTorch, which is installed for it (some gigabytes)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r tests/requirements-torch.txt
 	$(BIN)/python -m pytest tests/python/test_torch.py tests/python/test_docs.py
 
 faults: ## more rounds of what tests do with full disks, kill -9, Ctrl-C and calls that fail; wants strace
-	VECPACK_FAULTS=10 $(CARGO) test --locked --test faults -- --nocapture --test-threads 2
+	VECPACK_FAULTS=10 $(CARGO) test $(ALL) --test main faults:: -- --nocapture --test-threads 2
 
 lint: $(VENV)/installed ## formatting and lints of both languages, as the code is
 	$(CARGO) fmt --check
-	$(CARGO) clippy --locked --all-targets --no-default-features -- -D warnings
-	$(CARGO) clippy --locked --all-targets -- -D warnings
-	$(CARGO) clippy --locked --all-targets --all-features -- -D warnings
+	$(CARGO) clippy $(ALL) --all-targets -- -D warnings
+	$(CARGO) clippy --locked --no-default-features -- -D warnings
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy python/vecpack
@@ -68,16 +92,16 @@ FUZZ_SECONDS ?= 60
 FUZZ_TARGETS ?= decode agree records parquet compressed
 fuzz: ## search with libFuzzer for FUZZ_SECONDS a target; finds end up in target/fuzz
 	$(CARGO) fuzz --version >/dev/null 2>&1 || $(CARGO) install --quiet --locked cargo-fuzz
-	FUZZ_SEEDS=$(CURDIR)/target/fuzz/seeds $(CARGO) test --quiet --locked --test fuzz -- --ignored write_seeds
+	FUZZ_SEEDS=$(CURDIR)/target/fuzz/seeds $(CARGO) test --quiet $(ALL) --test fuzz -- --ignored write_seeds
 	for target in $(FUZZ_TARGETS); do \
 		mkdir -p target/fuzz/found/$$target && RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run --fuzz-dir tests/fuzz --target-dir target/fuzz \
 			$$target target/fuzz/found/$$target target/fuzz/seeds/$$target tests/fuzz/corpus/$$target -- \
 			-max_total_time=$(FUZZ_SECONDS) -max_len=4096 -timeout=25 -rss_limit_mb=3000 -print_final_stats=1 || exit 1; \
 	done
 
-docs: $(BIN)/vecpack ## build the documentation's site into target/site; a warning or a broken link is an error
+docs: $(VENV)/dev ## build the documentation's site into target/site; a warning or a broken link is an error
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r docs/requirements.txt
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --all-features
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps $(ALL)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 clean: ## remove what was built
@@ -96,9 +120,20 @@ $(OLD)/tried: $(VENV)/installed tests/requirements-pyarrow-15.txt
 		&& touch $(OLD)/installed || echo "No pyarrow 15 for this Python: the tests leave it out."
 	touch $@
 
-# The package as its users get it: a wheel, installed.
 SOURCES := Cargo.toml Cargo.lock pyproject.toml README.md $(shell find src python -name '*.rs' -o -name '*.py' -o -name '*.pyi')
+WHEEL := $(BIN)/maturin build --quiet --locked --interpreter $(BIN)/python
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps
+
+# The package as its users get it: a wheel, installed.
 $(BIN)/vecpack: $(VENV)/installed $(SOURCES)
-	$(BIN)/maturin build --quiet --release --locked --interpreter $(BIN)/python --out target/wheels
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps target/wheels/vecpack-*.whl
+	$(WHEEL) --release --out target/wheels
+	$(INSTALL) target/wheels/vecpack-*.whl
+	rm -f $(VENV)/dev
+	touch $@
+
+# The same wheel in the profile of the tests, which is built in a fraction of the time.
+$(VENV)/dev: $(VENV)/installed $(SOURCES)
+	$(WHEEL) --profile dev --out target/wheels/dev
+	$(INSTALL) target/wheels/dev/vecpack-*.whl
+	touch -t 200001010000 $(BIN)/vecpack
 	touch $@

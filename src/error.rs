@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 
 use arrow::error::ArrowError;
 
-use crate::options::FailAfter;
-use crate::reject::Reject;
+use crate::reject::{FailAfter, Reject};
 use crate::text::{count, grouped, printable, without_middle};
 
 /// `Result` with vecpack's [`Error`].

@@ -1,4 +1,4 @@
-//! Record batches become Arrow IPC: a file, or a stream.
+//! Arrow IPC files and streams.
 
 use std::io::{BufWriter, Write};
 use std::path::Path;
@@ -10,8 +10,8 @@ use crate::output::{Target, sweep_beside};
 use crate::reader::{Progress, Watch};
 use crate::source::Source;
 
-/// Writes what `source` gives to `path`: as a stream if the name ends in `.arrows`, as an IPC file otherwise.
-/// Returns what was read, and the number of bytes written.
+/// Writes the batches of `source` to `path`: as a stream if the name ends in `.arrows`, as an IPC file
+/// otherwise. Returns the progress, and the number of bytes written.
 pub fn write_arrow(
     source: &Source,
     path: &Path,
@@ -20,7 +20,7 @@ pub fn write_arrow(
     watch: Watch<'_>,
 ) -> Result<(Progress, u64)> {
     sweep_beside(path);
-    let target = Target::create(path, overwrite, watch.interrupt.clone())?;
+    let target = Target::create(path, overwrite, watch.cancel.clone())?;
     let out = BufWriter::new(target.sink());
     let written = if path.extension().is_some_and(|extension| extension == "arrows") {
         write_arrow_stream(source, out, watch)
@@ -34,7 +34,7 @@ pub fn write_arrow(
     Ok((progress, target.commit(sync)?))
 }
 
-/// Writes what `source` gives to `out` as an Arrow IPC stream. Returns what was read.
+/// Writes the batches of `source` to `out` as an Arrow IPC stream. Returns the progress.
 pub fn write_arrow_stream(source: &Source, out: impl Write, mut watch: Watch<'_>) -> Result<Progress> {
     let mut writer = StreamWriter::try_new(out, &source.schema())?;
     let progress = watch.follow(source.reader()?, Progress::default(), |batch| Ok(writer.write(&batch)?))?;

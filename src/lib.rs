@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod cancel;
 mod decode;
 mod error;
 // What comes from others comes from Python.
@@ -18,7 +19,6 @@ mod pool;
 mod reader;
 mod record;
 mod reject;
-mod sample;
 mod source;
 mod store;
 mod text;
@@ -30,18 +30,18 @@ pub mod cli;
 #[cfg(feature = "python")]
 mod python;
 
+pub use cancel::Cancel;
 pub use decode::{Decoded, Decoder};
 pub use error::{Error, ErrorKind, Result};
-pub use input::{Check, EXTENSIONS, Input, OpenStream, Span, discover};
+pub use input::{EXTENSIONS, Input, OpenStream, Span, discover};
 pub use inspect::{Column, Inspection, Norms, Vectors, inspect};
 pub use ipc::{write_arrow, write_arrow_stream};
 pub use item::{BatchBuilder, RowConverter};
-pub use options::{FailAfter, Framing, OnError, ReadOptions, parse_type};
+pub use options::{Framing, OnError, ReadOptions, parse_type};
 pub use parquet::{
     Compression, Encoding, ListType, Report, VectorEncoding, WriteOptions, to_parquet, write_parquet,
 };
-pub use reader::{Interrupt, Progress, Reader, Watch};
-pub use reject::{Reject, RejectKind, Rejects};
-pub use sample::{Like, Sample, write_sample};
+pub use reader::{Progress, Reader, Watch};
+pub use reject::{FailAfter, Reject, RejectKind, Rejects};
 pub use source::Source;
 pub use vector::{Dtype, RawDtype};

@@ -1,6 +1,5 @@
 //! The read options: one struct, the same in Rust, Python and on the command line.
 
-use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -8,6 +7,7 @@ use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::reject::FailAfter;
 use crate::vector::{Dtype, RawDtype, VectorBuilder};
 
 /// What to do with a record that cannot become a row.
@@ -49,42 +49,6 @@ impl FromStr for OnError {
     }
 }
 
-/// How much may be rejected before a scan fails: more than so many records, or more than such a share of them.
-///
-/// In text it is `1000` or `1%`.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(into = "String", try_from = "String")]
-pub enum FailAfter {
-    /// So many records.
-    Rejects(u64),
-    /// Such a share of all records, from 0 to 1. Judged from [`FailAfter::SOON`] records on, and at the end.
-    Share(f64),
-}
-
-impl FailAfter {
-    /// So many records must have been looked at before a share of them says anything about all.
-    pub const SOON: u64 = 1000;
-
-    pub(crate) fn is_exceeded(self, rejects: u64, records: u64, end: bool) -> bool {
-        match self {
-            Self::Rejects(most) => rejects > most,
-            Self::Share(share) => {
-                (end || records >= Self::SOON) && rejects as f64 > share * records.max(rejects) as f64
-            }
-        }
-    }
-}
-
-impl fmt::Display for FailAfter {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Rejects(most) => write!(f, "{most}"),
-            // As it was written: 0.07 is not quite 7 / 100.
-            Self::Share(share) => write!(f, "{}%", (share * 1e10).round() / 1e8),
-        }
-    }
-}
-
 impl FromStr for FailAfter {
     type Err = Error;
 
@@ -110,12 +74,6 @@ impl TryFrom<String> for FailAfter {
 
     fn try_from(text: String) -> Result<Self> {
         text.parse()
-    }
-}
-
-impl From<FailAfter> for String {
-    fn from(limit: FailAfter) -> Self {
-        limit.to_string()
     }
 }
 

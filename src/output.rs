@@ -18,9 +18,9 @@ use tempfile::NamedTempFile;
 
 use self::direct::Direct;
 pub(crate) use self::leftovers::{Held, hold, sweep, sweep_beside};
-use crate::error::{Error, ErrorKind, Result};
-use crate::pool::{Check, Home, Kept, interruptible, lock};
-use crate::reader::Interrupt;
+use crate::cancel::Cancel;
+use crate::error::{Error, Result};
+use crate::pool::{OwnerProcess, PerProcess, interruptible, lock};
 use crate::store::{Upload, Url, is_there};
 
 /// A file on its way. Dropped without [`commit`](Self::commit), it leaves nothing behind.
@@ -29,16 +29,16 @@ pub(crate) struct Target {
     path: PathBuf,
     place: Place,
     overwrite: bool,
-    interrupt: Asked,
+    cancel: Cancel,
     /// Only there it can be completed.
-    home: Home,
+    owner: OwnerProcess,
 }
 
 #[derive(Debug)]
 enum Place {
     /// Under another name until it is complete.
     /// Never `None` in between. A child that was forked leaves its parent's file where it is.
-    Aside(Kept<Option<NamedTempFile<Arc<Held>>>>, Arc<Held>),
+    Aside(PerProcess<Option<NamedTempFile<Arc<Held>>>>, Arc<Held>),
     Direct(Direct),
     /// On its way into a store.
     Remote(Remote),
@@ -55,35 +55,36 @@ pub(crate) enum Sink {
     Remote(Remote),
 }
 
-/// What may ask for an end while the system keeps a target waiting.
-#[derive(Clone, Default)]
-struct Asked(Option<Interrupt>);
-
 impl Target {
-    /// Begins to write what will be `path`. A symbolic link is followed: what it points to is replaced. `interrupt` ends every
+    /// Begins to write what will be `path`. A symbolic link is followed: what it points to is replaced. `cancel` ends every
     /// wait: for a FIFO to be read, for bytes to be on the disk.
-    pub(crate) fn create(path: &Path, overwrite: bool, interrupt: Option<Interrupt>) -> Result<Self> {
-        let interrupt = Asked(interrupt);
+    pub(crate) fn create(path: &Path, overwrite: bool, cancel: Cancel) -> Result<Self> {
         let failure = |error| self::error(path, error);
         if let Some(url) = as_url(path) {
-            let upload = Upload::begin(&url?, overwrite, interrupt.as_check()).map_err(failure)?;
+            let upload = Upload::begin(&url?, overwrite, cancel.clone()).map_err(failure)?;
             let place = Place::Remote(Arc::new(Mutex::new(Some(upload))));
-            return Ok(Self { path: path.to_owned(), place, overwrite, interrupt, home: Home::here() });
+            return Ok(Self {
+                path: path.to_owned(),
+                place,
+                overwrite,
+                cancel,
+                owner: OwnerProcess::current(),
+            });
         }
         let existing = check(path, overwrite).map_err(failure)?;
         let permissions = match existing {
             Existing::Direct => {
-                let direct = Direct::open(path, interrupt.clone()).map_err(failure)?;
+                let direct = Direct::open(path, cancel.clone()).map_err(failure)?;
                 let (path, place) = (path.to_owned(), Place::Direct(direct));
-                return Ok(Self { path, place, overwrite, interrupt, home: Home::here() });
+                return Ok(Self { path, place, overwrite, cancel, owner: OwnerProcess::current() });
             }
             Existing::File(permissions) => Some(permissions),
             Existing::Nothing => None,
         };
         let (path, file) = begin_aside(path, permissions)?;
         let held = file.as_file().clone();
-        let place = Place::Aside(Kept::new(Some(file)), held);
-        Ok(Self { path, place, overwrite, interrupt, home: Home::here() })
+        let place = Place::Aside(PerProcess::new(Some(file)), held);
+        Ok(Self { path, place, overwrite, cancel, owner: OwnerProcess::current() })
     }
 
     /// Where to write. All sinks of a target are one file.
@@ -102,10 +103,10 @@ impl Target {
 
     /// Puts the file in its place and gives its size in bytes. With `sync` it is there after a power failure as well.
     pub(crate) fn commit(self, sync: bool) -> Result<u64> {
-        let (path, interrupt) = (self.path.clone(), self.interrupt.clone());
+        let (path, cancel) = (self.path.clone(), self.cancel.clone());
         let bytes = self.commit_file(sync)?;
         if sync {
-            sync_directory(directory(&path), interrupt.0.as_ref())?;
+            sync_directory(directory(&path), &cancel)?;
         }
         Ok(bytes)
     }
@@ -122,7 +123,7 @@ impl Target {
     }
 
     fn try_commit(self, sync: bool) -> io::Result<(u64, Sink)> {
-        self.home.check_io()?;
+        self.owner.check_io()?;
         let file = match self.place {
             Place::Aside(mut file, _) => file.take().ok_or_else(gone)?,
             Place::Direct(direct) => return Ok((direct.bytes(), Sink::Direct(direct))),
@@ -136,7 +137,7 @@ impl Target {
         file.as_file().ahead.end(file.as_file(), bytes)?;
         if sync {
             // An error is final: what could not be written is gone, and a second call would say that all is well.
-            self.interrupt.sync(file.as_file())?;
+            sync_or_cut(file.as_file(), &self.cancel)?;
         }
         // Some file systems tell only now that there was no space. The file itself stays open: it holds the lock.
         leftovers::close(file.as_file().try_clone()?)?;
@@ -149,14 +150,13 @@ impl Target {
 }
 
 /// Waits until the names in `directory` are on the disk. A store has no such thing.
-pub(crate) fn sync_directory(directory: &Path, interrupt: Option<&Interrupt>) -> Result<()> {
+pub(crate) fn sync_directory(directory: &Path, cancel: &Cancel) -> Result<()> {
     if as_url(directory).is_some() {
         return Ok(());
     }
-    let interrupt = Asked(interrupt.cloned());
     let synced = || -> io::Result<()> {
         #[cfg(unix)]
-        interrupt.wait(&Arc::new(File::open(directory)?), |file| file.sync_all(), |_| {})?;
+        wait(&Arc::new(File::open(directory)?), cancel, |file| file.sync_all(), |_| {})?;
         Ok(())
     };
     synced().map_err(|error| self::error(directory, error))
@@ -164,10 +164,10 @@ pub(crate) fn sync_directory(directory: &Path, interrupt: Option<&Interrupt>) ->
 
 impl Sink {
     /// Waits until what was written is on the disk.
-    pub(crate) fn sync(&self, interrupt: Option<&Interrupt>) -> io::Result<()> {
+    pub(crate) fn sync(&self, cancel: &Cancel) -> io::Result<()> {
         match self {
             // Unlike a target it is not cut when the wait ends.
-            Self::Aside(file) => Asked(interrupt.cloned()).wait(file, |file| file.sync_all(), |_| {}),
+            Self::Aside(file) => wait(file, cancel, |file| file.sync_all(), |_| {}),
             Self::Direct(_) | Self::Remote(_) => Ok(()),
         }
     }
@@ -194,70 +194,38 @@ impl Write for Sink {
     }
 }
 
-impl Asked {
-    /// For those who wait for a server.
-    fn as_check(&self) -> Option<Check> {
-        let asked = self.clone();
-        self.0.is_some().then(|| -> Check { Arc::new(move || asked.check()) })
-    }
-
-    fn check(&self) -> io::Result<()> {
-        match &self.0 {
-            Some(interrupt) if interrupt() => Err(io::Error::other(Interrupted)),
-            _ => Ok(()),
-        }
-    }
-
-    fn sync(&self, file: &Arc<Held>) -> io::Result<()> {
-        // What is cut off need not be written: else the process could not end before the disk has it all.
-        self.wait(file, |file| file.sync_all(), |file| drop(file.set_len(0)))
-    }
-
-    /// Does what may take long; if it is interrupted, `give_up` is told, and the work goes on where nobody waits for it.
-    fn wait<T: Send + Sync + 'static>(
-        &self,
-        on: &Arc<T>,
-        work: fn(&T) -> io::Result<()>,
-        give_up: fn(&T),
-    ) -> io::Result<()> {
-        let Some(interrupt) = &self.0 else { return work(on) };
-        let theirs = on.clone();
-        interruptible(move || work(&theirs), || interrupt()).unwrap_or_else(|| {
-            give_up(on);
-            Err(io::Error::other(Interrupted))
-        })
-    }
+/// Syncs a file that is not complete. When the wait is cancelled, the file is cut first: the system
+/// would not let the process end before all of it is on the disk.
+fn sync_or_cut(file: &Arc<Held>, cancel: &Cancel) -> io::Result<()> {
+    wait(file, cancel, |file| file.sync_all(), |file| drop(file.set_len(0)))
 }
 
-impl std::fmt::Debug for Asked {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Asked").field(&self.0.is_some()).finish()
+/// Does work that may take long. When the wait is cancelled, `give_up` is called, and the work goes
+/// on without a caller.
+fn wait<T: Send + Sync + 'static>(
+    on: &Arc<T>,
+    cancel: &Cancel,
+    work: fn(&T) -> io::Result<()>,
+    give_up: fn(&T),
+) -> io::Result<()> {
+    if cancel.is_never() {
+        return work(on);
     }
+    let theirs = on.clone();
+    interruptible(move || work(&theirs), cancel).unwrap_or_else(|cancelled| {
+        give_up(on);
+        Err(cancelled)
+    })
 }
-
-/// What an I/O error says when a wait was ended.
-#[derive(Debug)]
-struct Interrupted;
-
-impl std::fmt::Display for Interrupted {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("interrupted")
-    }
-}
-
-impl std::error::Error for Interrupted {}
 
 /// What never happens. It is no broken pipe: that is a reader who has had enough, and no failure.
 fn gone() -> io::Error {
     io::Error::other(Error::internal("a file is written that is complete, or was never begun"))
 }
 
-/// An error of `path`, or that a wait was ended.
+/// An error of `path`, or the error that it passes on.
 pub(crate) fn error(path: &Path, error: io::Error) -> Error {
-    match error.get_ref() {
-        Some(inner) if inner.is::<Interrupted>() => ErrorKind::Interrupted.into(),
-        _ => error.downcast::<Error>().unwrap_or_else(|error| Error::io(path, error)),
-    }
+    error.downcast::<Error>().unwrap_or_else(|error| Error::io(path, error))
 }
 
 /// Where `path` leads to, and a new temporary file beside that.
@@ -347,10 +315,10 @@ fn refused() -> io::Error {
     io::Error::new(io::ErrorKind::AlreadyExists, "exists already; `overwrite` replaces it")
 }
 
-/// Like [`check`], to find out before any work is done. `interrupt` ends the wait for a store.
-pub(crate) fn check_target(path: &Path, overwrite: bool, interrupt: Option<&Interrupt>) -> Result<()> {
+/// Like [`check`], to find out before any work is done. `cancel` ends the wait for a store.
+pub(crate) fn check_target(path: &Path, overwrite: bool, cancel: &Cancel) -> Result<()> {
     let checked = match as_url(path) {
-        Some(url) => match is_there(&url?, Asked(interrupt.cloned()).as_check().as_ref()) {
+        Some(url) => match is_there(&url?, cancel) {
             Ok(true) if !overwrite => Err(refused()),
             Ok(_) => Ok(()),
             Err(error) => Err(error),
@@ -363,7 +331,7 @@ pub(crate) fn check_target(path: &Path, overwrite: bool, interrupt: Option<&Inte
 /// The same for a target that is written when all work is done: its directory must take a file now.
 pub(crate) fn check_late_target(path: &Path, overwrite: bool) -> Result<()> {
     if as_url(path).is_some() {
-        return check_target(path, overwrite, None);
+        return check_target(path, overwrite, &Cancel::never());
     }
     match check(path, overwrite).map_err(|error| self::error(path, error))? {
         // A reader need not be there yet.

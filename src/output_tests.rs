@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
+use crate::error::ErrorKind;
 
 #[test]
 fn what_can_no_longer_be_written_is_a_fault_and_no_reader_who_has_had_enough() {
@@ -9,12 +10,13 @@ fn what_can_no_longer_be_written_is_a_fault_and_no_reader_who_has_had_enough() {
     let path = directory.path().join("a");
     let mut complete = Sink::Remote(Arc::default());
     assert!(is_fault(error(&path, complete.write(b"a").unwrap_err())));
-    let mut target = Target::create(&path, false, None).unwrap();
+    let mut target = Target::create(&path, false, Cancel::never()).unwrap();
     if let Place::Aside(file, _) = &mut target.place {
         **file = None;
     }
     assert!(is_fault(target.commit(false).unwrap_err()));
     let place = Place::Remote(Arc::default());
-    let target = Target { path, place, overwrite: false, interrupt: Asked::default(), home: Home::here() };
+    let target =
+        Target { path, place, overwrite: false, cancel: Cancel::never(), owner: OwnerProcess::current() };
     assert!(is_fault(target.commit(false).unwrap_err()));
 }

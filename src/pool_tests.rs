@@ -25,7 +25,7 @@ fn a_forked_child_makes_a_pool_of_its_own() {
     let parents = with_threads(4).unwrap();
     let mut pools = POOLS.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     if let Some(pools) = pools.as_mut() {
-        pools.move_away();
+        pools.pretend_other();
     }
     drop(pools);
     let own = with_threads(4).unwrap();

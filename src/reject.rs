@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, StringArray, UInt64Array};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use serde::{Deserialize, Serialize};
 
 use crate::text::{count, grouped};
 
@@ -274,4 +275,47 @@ pub(crate) fn listed(rejects: u64, listed: u64, file: Option<&Path>) -> String {
         return format!("; the first {} are in {file} (max_rejects)", grouped(listed));
     }
     format!("; they are in {file}")
+}
+
+/// The limit of rejects, beyond which a scan fails: a number of records, or a share of them.
+///
+/// Its text is `1000` or `1%`.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub enum FailAfter {
+    /// A number of records.
+    Rejects(u64),
+    /// A share of all records, from 0 to 1. It is checked from [`FailAfter::SOON`] records on, and at
+    /// the end.
+    Share(f64),
+}
+
+impl FailAfter {
+    /// The number of records from which on a share is checked. A share of fewer says little about all.
+    pub const SOON: u64 = 1000;
+
+    pub(crate) fn is_exceeded(self, rejects: u64, records: u64, end: bool) -> bool {
+        match self {
+            Self::Rejects(most) => rejects > most,
+            Self::Share(share) => {
+                (end || records >= Self::SOON) && rejects as f64 > share * records.max(rejects) as f64
+            }
+        }
+    }
+}
+
+impl fmt::Display for FailAfter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rejects(most) => write!(f, "{most}"),
+            // As it was written: 0.07 is not quite 7 / 100.
+            Self::Share(share) => write!(f, "{}%", (share * 1e10).round() / 1e8),
+        }
+    }
+}
+
+impl From<FailAfter> for String {
+    fn from(limit: FailAfter) -> Self {
+        limit.to_string()
+    }
 }

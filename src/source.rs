@@ -8,11 +8,11 @@ use arrow::datatypes::SchemaRef;
 use crate::decode::{Decoder, Left, Position};
 use crate::error::{Error, Result};
 use crate::infer::infer;
-use crate::input::{Asking, Blocks, Input, Opened, Span, discover, learn_sizes};
+use crate::input::{Blocks, Input, Opened, Span, discover, learn_sizes};
 use crate::msgpack::{Cursor, Head, MAX_HEAD, Skipped, Skipper};
 use crate::options::{Framing, OnError, ReadOptions};
 use crate::pool::lock;
-use crate::reader::{Reader, Shown};
+use crate::reader::{Projection, Reader};
 use crate::record::{Column, Findings, Plan};
 use crate::reject::Rejects;
 
@@ -39,7 +39,7 @@ pub struct Source {
     selected: Option<Vec<String>>,
     plan: Arc<Plan>,
     /// Which of the plan's columns the batches have.
-    shown: Shown,
+    projection: Projection,
     /// Of the latest scan, which may be under way: of this source, or of one that was made of it for other columns or batches.
     rejects: Arc<Mutex<Arc<Mutex<Rejects>>>>,
 }
@@ -68,17 +68,17 @@ impl Source {
         findings: Findings,
         selected: Option<Vec<String>>,
     ) -> Result<Self> {
-        let (plan, shown) = match &selected {
-            None => (Plan::new(&findings, &options)?, Shown::all()),
+        let (plan, projection) = match &selected {
+            None => (Plan::new(&findings, &options)?, Projection::all()),
             Some(names) => {
                 let read = findings.needed(names, options.on_error);
                 let plan = Plan::new(&read, &options)?;
-                let shown = Shown::of(&plan, names)?;
-                (plan, shown)
+                let projection = Projection::of(&plan, names)?;
+                (plan, projection)
             }
         };
         let rejects = Arc::new(Mutex::new(Arc::new(Mutex::new(Rejects::new(options.max_rejects)))));
-        Ok(Self { inputs, options, findings, selected, plan: Arc::new(plan), shown, rejects })
+        Ok(Self { inputs, options, findings, selected, plan: Arc::new(plan), projection, rejects })
     }
 
     /// This source with other options, of those that say how the work is done and not what is read.
@@ -157,7 +157,7 @@ impl Source {
 
     /// The schema of the batches.
     pub fn schema(&self) -> SchemaRef {
-        self.shown.schema(&self.plan)
+        self.projection.schema(&self.plan)
     }
 
     /// Elements a vector, in the first vector column.
@@ -203,7 +203,7 @@ impl Source {
     /// A scan of some of the inputs, which notes its rejects in `rejects`.
     pub(crate) fn reader_of(&self, inputs: Arc<[Input]>, rejects: Arc<Mutex<Rejects>>) -> Result<Reader> {
         let reader = Reader::new(self.plan.clone(), inputs, self.options.thread_count(), rejects)?;
-        Ok(reader.showing(self.shown.clone()))
+        Ok(reader.projecting(self.projection.clone()))
     }
 
     pub(crate) fn shared_inputs(&self) -> Arc<[Input]> {
@@ -307,14 +307,14 @@ fn cut(input: &Input, plan: &Arc<Plan>, size: u64, parts: usize) -> Result<Vec<(
     let mut spans = vec![begin];
     let mut record = begin.record;
     let mut skipper = Skipper::of(objects);
-    let (mut asking, mut steps) = (Asking::of(input), 0u32);
+    let (cancel, mut steps) = (input.cancel(), 0u32);
     loop {
         if left == Some(record - begin.record) {
             break;
         }
         steps = steps.wrapping_add(1);
         if steps.is_multiple_of(1024) {
-            asking.ask().map_err(|error| input.error(error))?;
+            cancel.check_io().map_err(|error| input.error(error))?;
         }
         let bytes = blocks.fill(MAX_HEAD).map_err(|error| input.error(error))?;
         let (length, skipped) = (bytes.len(), skipper.skip(bytes));
@@ -374,9 +374,9 @@ fn cut_by_decoding(
         _ => u64::MAX,
     };
     let mut stop = share(&spans);
-    let mut asking = Asking::of(input);
+    let cancel = input.cancel();
     loop {
-        asking.ask().map_err(|error| input.error(error))?;
+        cancel.check_io().map_err(|error| input.error(error))?;
         decoder.set_stop(stop);
         let (bytes, last) = blocks.fill_to_end(decoder.needed()).map_err(|error| input.error(error))?;
         let taken = decoder.decode_within(bytes, last)?;

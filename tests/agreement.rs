@@ -5,17 +5,14 @@
 
 #![allow(clippy::unwrap_used)]
 
-mod naive;
-mod support;
-
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestCaseError;
 use vecpack::{Decoder, Dtype, ErrorKind, Framing, Input, OnError, ReadOptions, RejectKind, Source};
 
-use self::naive::{Naive, Reading};
-use self::support::{Head, Note, Pieces, Row, Scan, drain, rejected, rows_of};
+use crate::naive::{Naive, Reading};
+use crate::support::{Head, Note, Pieces, Row, Scan, drain, rejected, rows_of};
 
 /// What a file is made of.
 #[derive(Debug, Clone)]
@@ -273,17 +270,18 @@ impl Case {
     fn is_legal(&self, files: &[(String, Vec<u8>)]) -> bool {
         let is_odd =
             |kind| matches!(kind, RejectKind::Invalid | RejectKind::Truncated | RejectKind::TooLarge);
-        let decoded = naive::decode(files, DIM as usize, &self.reading, OnError::Null, self.max_record_bytes);
+        let decoded =
+            crate::naive::decode(files, DIM as usize, &self.reading, OnError::Null, self.max_record_bytes);
         !decoded.notes.iter().any(|note| is_odd(note.kind))
     }
 
     fn naive(&self, files: &[(String, Vec<u8>)]) -> Option<Naive> {
         let dim = if self.infer {
-            naive::infer(files, &self.reading, self.max_record_bytes)?
+            crate::naive::infer(files, &self.reading, self.max_record_bytes)?
         } else {
             DIM as usize
         };
-        Some(naive::decode(files, dim, &self.reading, self.on_error, self.max_record_bytes))
+        Some(crate::naive::decode(files, dim, &self.reading, self.on_error, self.max_record_bytes))
     }
 
     /// That `scan` gave what the naive decoder gave.
@@ -496,7 +494,7 @@ fn the_naive_decoder_itself_is_right_about_a_small_file() {
     let bytes = [&[0xc4, 4, 1, 2, 3, 4][..], &[0xc0], &[0xa4, 5, 6, 7, 8], &[0xc4, 4, 0]].concat();
     let files = [("f".to_owned(), bytes)];
     assert_eq!(naive::infer(&files, &reading, 100), Some(1));
-    let Naive { rows, notes, .. } = naive::decode(&files, 1, &reading, OnError::Null, 100);
+    let Naive { rows, notes, .. } = crate::naive::decode(&files, 1, &reading, OnError::Null, 100);
     let expected: [Row; 3] = [Some(vec![1, 2, 3, 4]), None, Some(vec![5, 6, 7, 8])];
     assert_eq!(rows, expected);
     let note = |record, offset, length, kind| Note { file: "f".into(), record, offset, length, kind };

@@ -2,8 +2,6 @@
 
 #![allow(clippy::unwrap_used)]
 
-mod support;
-
 use std::fs::File;
 
 use arrow::array::RecordBatch;
@@ -13,7 +11,7 @@ use vecpack::{
     Watch, inspect, write_arrow, write_arrow_stream,
 };
 
-use self::support::{Row, drain, floats, input, records, rejected, row, rows_of};
+use crate::support::{Row, drain, floats, input, records, rejected, row, rows_of};
 
 fn rows(batches: impl Iterator<Item = RecordBatch>) -> Vec<Row> {
     batches.flat_map(|batch| rows_of(&batch)).collect()

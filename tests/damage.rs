@@ -1,16 +1,14 @@
 //! Damaged files: the records that damage did not touch are rows, the lost bytes are rejects, and
 //! neither threads nor blocks nor parts change that.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
-
-mod support;
+#![allow(clippy::panic)]
 
 use std::io::Write;
 
 use fastrand::Rng;
 use vecpack::{ErrorKind, Framing, Input, OnError, ReadOptions, RejectKind, Source};
 
-use self::support::{Note, Pieces, Row, Scan, drain, record, records, row, vector};
+use crate::support::{Note, Pieces, Row, Scan, drain, record, records, row, vector};
 
 const DIM: usize = 16;
 

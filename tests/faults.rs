@@ -6,8 +6,6 @@
 #![cfg(all(unix, feature = "cli"))]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr)]
 
-mod support;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -21,7 +19,7 @@ use arrow::array::AsArray;
 use arrow::datatypes::Float32Type;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
-use self::support::record;
+use crate::support::record;
 
 const VECPACK: &str = env!("CARGO_BIN_EXE_vecpack");
 const OLD: &[u8] = b"what was there";

@@ -2,17 +2,15 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod support;
-
 use std::fs::{self, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
-use vecpack::{Error, ErrorKind, Input, OnError, OpenStream, ReadOptions, Source, discover};
+use vecpack::{Cancel, Error, ErrorKind, Input, OnError, OpenStream, ReadOptions, Source, discover};
 
-use self::support::{Pieces, drain, record, records};
+use crate::support::{Pieces, drain, record, records};
 
 fn names(found: Vec<Input>, root: &Path) -> Vec<String> {
     let relative = |input: &Input| input.as_path().unwrap().strip_prefix(root).unwrap().display().to_string();
@@ -364,9 +362,9 @@ fn waiting_for_a_fifo_that_nobody_writes_to_ends_when_the_check_says_so() {
     let count = asked.clone();
     let check = move || match count.fetch_add(1, Ordering::Relaxed) {
         0 | 1 => Ok(()),
-        _ => Err(io::Error::other("enough")),
+        _ => Err(io::Error::other("enough").into()),
     };
-    let input = Input::path(&path).with_check(std::sync::Arc::new(check));
+    let input = Input::path(&path).with_cancel(Cancel::new(check));
     let error = Source::new(vec![input], ReadOptions::new()).unwrap_err();
     assert!(error.to_string().ends_with("fifo: enough"), "{error}");
     assert_eq!(asked.load(Ordering::Relaxed), 3);
@@ -375,13 +373,13 @@ fn waiting_for_a_fifo_that_nobody_writes_to_ends_when_the_check_says_so() {
 #[test]
 fn a_stream_with_a_check_is_read_as_one_without() {
     for sizes in [&[1][..], &[700, 3], &[1 << 30]] {
-        let input = once(records(2000, 2), sizes).with_check(std::sync::Arc::new(|| Ok(())));
+        let input = once(records(2000, 2), sizes).with_cancel(Cancel::new(|| Ok(())));
         let scan = drain(Source::new(vec![input], ReadOptions::new()).unwrap().reader().unwrap());
         assert!(scan.error.is_none());
         assert!(
             scan.rows
                 == drain(
-                    Source::new(vec![support::input(records(2000, 2))], ReadOptions::new())
+                    Source::new(vec![crate::support::input(records(2000, 2))], ReadOptions::new())
                         .unwrap()
                         .reader()
                         .unwrap()
@@ -392,7 +390,7 @@ fn a_stream_with_a_check_is_read_as_one_without() {
     for (breaks, text) in
         [(Breaks(|| Err(io::Error::other("gone"))), "gone"), (Breaks(|| panic!("what")), "died")]
     {
-        let input = Input::stream("s", breaks).with_check(std::sync::Arc::new(|| Ok(())));
+        let input = Input::stream("s", breaks).with_cancel(Cancel::new(|| Ok(())));
         let error =
             Source::new(vec![input], ReadOptions::new().with_dim(2)).unwrap().count_rows().unwrap_err();
         assert!(error.to_string().ends_with(text), "{error}");
@@ -458,7 +456,10 @@ fn an_error_that_passes_through_arrow_keeps_its_place() {
     assert!(error.to_string().contains("gone.mp"), "{error}");
     let bad = Source::new(vec![Input::bytes("bad", vec![0xc0])], ReadOptions::new().with_dim(2)).unwrap();
     let error = Error::from(bad.reader().unwrap().find_map(Result::err).unwrap());
-    assert_eq!((support::rejected(&error).record, &*support::rejected(&error).file), (0, "bad"));
+    assert_eq!(
+        (crate::support::rejected(&error).record, &*crate::support::rejected(&error).file),
+        (0, "bad")
+    );
 }
 
 /// The same bytes as gzip, zstd and lz4 hold them.

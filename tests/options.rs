@@ -2,17 +2,13 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod support;
-
 use std::str::FromStr;
 
 use arrow::array::{Array, AsArray};
 use vecpack::{
-    Compression, Dtype, Encoding, ErrorKind, Input, Like, ListType, OnError, RawDtype, ReadOptions, Rejects,
-    Sample, Source, Watch, WriteOptions, to_parquet, write_sample,
+    Compression, Dtype, Encoding, ErrorKind, Input, ListType, OnError, RawDtype, ReadOptions, Rejects,
+    Source, Watch, WriteOptions, to_parquet,
 };
-
-use self::support::{drain, input};
 
 #[test]
 fn raw_dtypes_are_named_as_numpy_does() {
@@ -204,32 +200,4 @@ fn rejects_are_a_table() {
     });
     assert_eq!(numbers, [[0, 1], [0, 6], [1, 3]]);
     assert_eq!(table.column(4).null_count(), 1);
-}
-
-#[test]
-fn sample_vectors_have_length_one_and_are_the_same_for_the_same_seed() {
-    let write = |sample: Sample| {
-        let mut bytes = Vec::new();
-        write_sample(&mut bytes, &sample).unwrap();
-        bytes
-    };
-    for (like, _) in Like::NAMES {
-        for dim in [1, 2, 7, 64, 512, 20_000] {
-            let sample = Sample::new(5, dim).with_like(like).with_seed(3);
-            let bytes = write(sample.clone());
-            assert_eq!(bytes, write(sample.clone()));
-            assert_ne!(bytes, write(sample.with_seed(4)));
-            let options = ReadOptions::new().with_columns(["vector"]);
-            let scan = drain(Source::new(vec![input(bytes)], options).unwrap().reader().unwrap());
-            assert_eq!(scan.rows.len(), 5);
-            for row in scan.rows.into_iter().flatten() {
-                let square = |x: &[u8]| f64::from(f32::from_ne_bytes(x.try_into().unwrap())).powi(2);
-                let length = row.chunks(4).map(square).sum::<f64>().sqrt();
-                assert!(
-                    (length - 1.0).abs() < 1e-5 && row.len() == 4 * dim as usize,
-                    "{like:?} {dim}: {length}"
-                );
-            }
-        }
-    }
 }

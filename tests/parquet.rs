@@ -2,8 +2,6 @@
 
 #![allow(clippy::unwrap_used)]
 
-mod support;
-
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
@@ -24,11 +22,11 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic;
 use parquet::file::metadata::ParquetMetaData;
 use vecpack::{
-    Compression, Dtype, Encoding, ErrorKind, Input, ListType, OnError, Progress, RawDtype, ReadOptions,
-    Report, Source, Watch, WriteOptions, to_parquet, write_parquet,
+    Cancel, Compression, Dtype, Encoding, ErrorKind, Input, ListType, OnError, Progress, RawDtype,
+    ReadOptions, Report, Source, Watch, WriteOptions, to_parquet, write_parquet,
 };
 
-use self::support::{Head, Row, drain, input, records, rows_of, vector};
+use crate::support::{Head, Row, drain, input, records, rows_of, vector};
 
 fn write(source: &Source, path: &Path, options: &WriteOptions) -> Report {
     to_parquet(source, path, &options.clone().with_sync(false), Watch::default()).unwrap()
@@ -279,7 +277,7 @@ fn the_report_says_what_was_done() {
         told.push(progress);
         Ok(())
     };
-    let watch = Watch { progress: Some(&mut tell), interrupt: None };
+    let watch = Watch { progress: Some(&mut tell), cancel: Cancel::never() };
     let report =
         to_parquet(&source, &path, &WriteOptions::new().with_compression(Compression::None), watch).unwrap();
     assert_eq!((report.rows, report.rejects, report.files, report.bytes_in), (50, 1, 2, 501));
@@ -299,7 +297,7 @@ fn several_inputs_become_one_file_in_their_order() {
     let path = directory.path().join("several.parquet");
     let inputs = vec![input(records(100, 2)), input(vec![]), input(records(50, 2))];
     write(&Source::new(inputs, ReadOptions::new().with_threads(3)).unwrap(), &path, &WriteOptions::new());
-    let expected: Vec<Row> = (0..100).chain(0..50).map(|at| support::row(&vector(at, 2))).collect();
+    let expected: Vec<Row> = (0..100).chain(0..50).map(|at| crate::support::row(&vector(at, 2))).collect();
     assert_eq!(rows(&read(&path).1), expected);
 }
 
@@ -600,8 +598,8 @@ fn an_error_of_the_stream_is_the_error_of_the_conversion_and_leaves_nothing() {
     let path = directory.path().join("bad.parquet");
     let error =
         write_parquet(&mut bad.reader().unwrap(), &path, &WriteOptions::new(), Watch::default()).unwrap_err();
-    assert_eq!(support::rejected(&error).record, 5);
-    assert_eq!(&*support::rejected(&error).file, "bad");
+    assert_eq!(crate::support::rejected(&error).record, 5);
+    assert_eq!(&*crate::support::rejected(&error).file, "bad");
     assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
 }
 

@@ -2,14 +2,12 @@
 
 #![allow(clippy::unwrap_used)]
 
-mod support;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use vecpack::{Decoder, ErrorKind, Input, OnError, Progress, ReadOptions, RejectKind, Source};
+use vecpack::{Cancel, Decoder, ErrorKind, Input, OnError, Progress, ReadOptions, RejectKind, Source};
 
-use self::support::{Head, Note, Row, Scan, drain, floats, input, record, records, rejected, row, vector};
+use crate::support::{Head, Note, Row, Scan, drain, floats, input, record, records, rejected, row, vector};
 
 const THREADS: [usize; 3] = [1, 2, 5];
 const POLICIES: [OnError; 3] = [OnError::Raise, OnError::Skip, OnError::Null];
@@ -308,7 +306,7 @@ fn an_interrupt_ends_the_scan() {
             let options = ReadOptions::new().with_threads(threads).with_batch_rows(10);
             let source = Source::new(vec![input(bytes.clone())], options).unwrap();
             let interrupt = move || count.fetch_add(1, Ordering::Relaxed) >= after;
-            let scan = drain(source.reader().unwrap().with_interrupt(Arc::new(interrupt)));
+            let scan = drain(source.reader().unwrap().with_cancel(Cancel::when(interrupt)));
             assert!(matches!(scan.error.unwrap().kind(), ErrorKind::Interrupted));
             assert_eq!(asked.load(Ordering::Relaxed), after + 1, "asked again after it said stop");
             assert!(scan.rows.len() <= 10 * after);
@@ -325,7 +323,7 @@ fn an_interrupt_is_noticed_while_nothing_becomes_a_row() {
         let options = ReadOptions::new().with_dim(1).with_on_error(OnError::Skip).with_threads(threads);
         let source = Source::new(vec![input(vec![0xc0; LENGTH])], options).unwrap();
         let interrupt = move || count.fetch_add(1, Ordering::Relaxed) >= 1;
-        let mut reader = source.reader().unwrap().with_interrupt(Arc::new(interrupt));
+        let mut reader = source.reader().unwrap().with_cancel(Cancel::when(interrupt));
         let result = reader.next_batch();
         let (asked, bytes) = (asked.load(Ordering::Relaxed), reader.progress().bytes);
         assert!(
@@ -339,7 +337,7 @@ fn an_interrupt_is_noticed_while_nothing_becomes_a_row() {
 fn behind_an_error_is_the_end() {
     let bad = Source::new(vec![input([records(5, 2), vec![0xc0]].concat())], ReadOptions::new()).unwrap();
     let good = Source::new(vec![input(records(5, 2))], ReadOptions::new()).unwrap();
-    let stopped = good.reader().unwrap().with_interrupt(Arc::new(|| true));
+    let stopped = good.reader().unwrap().with_cancel(Cancel::when(|| true));
     for mut reader in [bad.reader().unwrap(), stopped] {
         let error = reader.find_map(Result::err).unwrap();
         assert!((0..10).all(|_| reader.next().is_none()), "more behind: {error}");
@@ -391,11 +389,11 @@ fn a_reader_can_be_moved_to_another_thread() {
         let options = ReadOptions::new().with_threads(threads).with_batch_rows(7);
         let source = Source::new(vec![input(records(500, 2))], options).unwrap();
         let mut reader = source.reader().unwrap();
-        let here = support::rows_of(&reader.next_batch().unwrap().unwrap());
+        let here = crate::support::rows_of(&reader.next_batch().unwrap().unwrap());
         let there = std::thread::spawn(move || {
             let mut rows = Vec::new();
             while let Some(batch) = reader.next_batch().unwrap() {
-                rows.extend(support::rows_of(&batch));
+                rows.extend(crate::support::rows_of(&batch));
             }
             rows
         });

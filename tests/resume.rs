@@ -2,8 +2,6 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod support;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write};
@@ -14,10 +12,11 @@ use arrow::array::{AsArray, RecordBatchReader};
 use arrow::datatypes::Float32Type;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use vecpack::{
-    Error, ErrorKind, Input, OnError, Progress, ReadOptions, Report, Source, Watch, WriteOptions, to_parquet,
+    Cancel, Error, ErrorKind, Input, OnError, Progress, ReadOptions, Report, Source, Watch, WriteOptions,
+    to_parquet,
 };
 
-use self::support::record;
+use crate::support::record;
 
 const MANIFEST: &str = "_vecpack/manifest.parquet";
 
@@ -74,7 +73,7 @@ impl Place {
             true => Err(io::Error::other("enough").into()),
             false => Ok(()),
         };
-        let watch = Watch { progress: Some(&mut stop), interrupt: None };
+        let watch = Watch { progress: Some(&mut stop), cancel: Cancel::never() };
         let error = to_parquet(&self.source(), &self.out(), options, watch).unwrap_err();
         assert!(error.to_string().contains("enough"), "{error}");
     }
@@ -186,7 +185,7 @@ fn a_run_that_is_cut_off_again_and_again_comes_to_its_end() {
                 // One call tells what was done before.
                 if calls > 1 + 11 { Err(io::Error::other("enough").into()) } else { Ok(()) }
             };
-            let watch = Watch { progress: Some(&mut stop), interrupt: None };
+            let watch = Watch { progress: Some(&mut stop), cancel: Cancel::never() };
             match to_parquet(&place.source(), &place.out(), &mode(resume()), watch) {
                 Ok(_) => break,
                 Err(error) => assert!(error.to_string().contains("enough"), "{error}"),
@@ -209,7 +208,7 @@ fn a_complete_run_has_nothing_left_to_do() {
             told.push(progress);
             Ok(())
         };
-        let watch = Watch { progress: Some(&mut tell), interrupt: None };
+        let watch = Watch { progress: Some(&mut tell), cancel: Cancel::never() };
         let report = to_parquet(&place.source(), &place.out(), &mode(resume()), watch).unwrap();
         assert_eq!((report.rows, report.files, report.files_before, report.rows_before), (0, 0, 6, 1350));
         assert!(report.outputs.is_empty() && report.bytes_in == 0);
@@ -309,7 +308,7 @@ fn an_input_that_is_named_twice_is_done_twice() {
         true => Err(io::Error::other("enough").into()),
         false => Ok(()),
     };
-    let watch = Watch { progress: Some(&mut stop), interrupt: None };
+    let watch = Watch { progress: Some(&mut stop), cancel: Cancel::never() };
     let small = |options: WriteOptions| options.with_max_file_bytes(1).with_row_group_bytes(100);
     to_parquet(&source(&[0, 1, 0]), &place.out(), &small(options()), watch).unwrap_err();
     let report = to_parquet(&source(&[0, 1, 0]), &place.out(), &small(resume()), Watch::default()).unwrap();
@@ -497,7 +496,7 @@ fn the_manifest_is_a_parquet_file_without_rows_at_any_time() {
             looks += 1;
             Ok(())
         };
-        let watch = Watch { progress: Some(&mut look), interrupt: None };
+        let watch = Watch { progress: Some(&mut look), cancel: Cancel::never() };
         to_parquet(&place.source(), &place.out(), &mode(options()), watch).unwrap();
         assert!(looks > 10);
     });
@@ -515,7 +514,7 @@ fn a_run_holds_its_directory() {
         }
         Ok(())
     };
-    let watch = Watch { progress: Some(&mut again), interrupt: None };
+    let watch = Watch { progress: Some(&mut again), cancel: Cancel::never() };
     to_parquet(&place.source(), &place.out(), &options(), watch).unwrap();
     assert!(refused > 10);
     place.assert_complete(&ROWS);

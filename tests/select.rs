@@ -2,13 +2,11 @@
 
 #![allow(clippy::unwrap_used)]
 
-mod support;
-
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::Int64Type;
 use vecpack::{ErrorKind, Input, OnError, ReadOptions, Source};
 
-use self::support::floats;
+use crate::support::floats;
 
 const ROWS: usize = 500;
 

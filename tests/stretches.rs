@@ -5,15 +5,13 @@
 
 #![allow(clippy::unwrap_used)]
 
-mod support;
-
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
 use proptest::prelude::*;
 use proptest::sample::select;
 use vecpack::{Framing, Input, OnError, ReadOptions, Source};
 
-use self::support::{Head, Note, Pieces, floats, vector};
+use crate::support::{Head, Note, Pieces, floats, vector};
 
 const DIM: usize = 16;
 

@@ -2,20 +2,17 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod support;
-
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use vecpack::{
-    Error, ErrorKind, Input, OnError, Progress, ReadOptions, Report, Source, Watch, WriteOptions, to_parquet,
-    write_arrow,
+    Cancel, Error, ErrorKind, Input, OnError, Progress, ReadOptions, Report, Source, Watch, WriteOptions,
+    to_parquet, write_arrow,
 };
 
-use self::support::{input, records};
+use crate::support::{input, records};
 
 const OLD: &str = "what was there";
 
@@ -131,7 +128,7 @@ fn until_it_is_complete_a_file_has_another_name() {
         }
         Ok(())
     };
-    let watch = Watch { progress: Some(&mut look), interrupt: None };
+    let watch = Watch { progress: Some(&mut look), cancel: Cancel::never() };
     to_parquet(&good(), &path, &WriteOptions::new(), watch).unwrap();
     assert_eq!((seen, rows(&path)), (10, 100));
     assert_eq!(listing(place.path()), ["new.parquet"]);
@@ -150,10 +147,10 @@ fn a_run_that_fails_leaves_the_old_file_and_no_other() {
     unchanged("a bad record");
     let mut refuse =
         |progress: Progress| if progress.rows > 50 { Err(io::Error::other("no").into()) } else { Ok(()) };
-    let watch = Watch { progress: Some(&mut refuse), interrupt: None };
+    let watch = Watch { progress: Some(&mut refuse), cancel: Cancel::never() };
     assert!(to_parquet(&good(), &path, &options, watch).is_err());
     unchanged("the one who follows has had enough");
-    let watch = Watch { progress: None, interrupt: Some(Arc::new(|| true)) };
+    let watch = Watch { progress: None, cancel: Cancel::when(|| true) };
     let error = to_parquet(&good(), &path, &options, watch).unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::Interrupted));
     unchanged("interrupted");
@@ -166,7 +163,7 @@ fn a_run_that_fails_leaves_the_old_file_and_no_other() {
 fn a_run_that_panics_leaves_the_old_file_and_no_other() {
     let (place, path) = Place::with_old("old.parquet");
     let mut panics = |_: Progress| panic!("of the caller");
-    let watch = Watch { progress: Some(&mut panics), interrupt: None };
+    let watch = Watch { progress: Some(&mut panics), cancel: Cancel::never() };
     let options = WriteOptions::new().with_overwrite(true);
     let convert = std::panic::AssertUnwindSafe(|| to_parquet(&good(), &path, &options, watch));
     assert!(std::panic::catch_unwind(convert).is_err());
@@ -179,7 +176,7 @@ fn a_file_that_appears_meanwhile_is_not_replaced() {
     let place = Place::new();
     let path = place.join("new.parquet");
     let mut intrude = |_: Progress| Ok(fs::write(&path, OLD)?);
-    let watch = Watch { progress: Some(&mut intrude), interrupt: None };
+    let watch = Watch { progress: Some(&mut intrude), cancel: Cancel::never() };
     let error = to_parquet(&good(), &path, &WriteOptions::new(), watch).unwrap_err();
     assert_eq!(io_kind(&error), io::ErrorKind::AlreadyExists);
     assert_eq!(fs::read_to_string(&path).unwrap(), OLD);

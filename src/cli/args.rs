@@ -13,7 +13,8 @@ use super::size::ByteSize;
 use super::to_arrow::ToArrowArgs;
 use super::to_parquet::ToParquetArgs;
 use crate::error::Error;
-use crate::options::{FailAfter, Framing, OnError, ReadOptions, parse_type};
+use crate::options::{Framing, OnError, ReadOptions, parse_type};
+use crate::reject::FailAfter;
 use crate::vector::{Dtype, RawDtype};
 
 #[derive(Debug, Parser)]

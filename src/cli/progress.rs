@@ -66,7 +66,7 @@ impl ProgressBar {
             self.update(progress);
             Ok(())
         };
-        let result = work(Watch { progress: Some(&mut tell), interrupt: Some(signals.interrupt()) });
+        let result = work(Watch { progress: Some(&mut tell), cancel: signals.cancel() });
         // Gone before anything is said.
         self.finish();
         result

@@ -1,18 +1,20 @@
 //! `vecpack sample`
 
+mod records;
+
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueHint};
 
+use self::records::{Like, Sample, write_sample};
 use super::args::names;
 use super::outcome::Failure;
 use super::output;
 use super::signals::Signals;
+use crate::cancel::Cancel;
 use crate::error::Error;
 use crate::output::Target;
-use crate::reader::Interrupt;
-use crate::sample::{Like, Sample, write_sample};
 use crate::text::{count, size};
 
 /// Write random vectors of length one, to try things on.
@@ -75,11 +77,9 @@ pub(super) fn run(args: &SampleArgs, signals: &Signals) -> Result<(), Failure> {
         return Ok(write_sample(&mut out, &sample).and_then(|()| out.flush()).map_err(Error::from)?);
     }
     signals.defer();
-    let target = Target::create(&args.out, args.overwrite, Some(signals.interrupt()))?;
-    let mut out = Interruptible {
-        out: BufWriter::with_capacity(1 << 20, target.sink()),
-        interrupt: signals.interrupt(),
-    };
+    let target = Target::create(&args.out, args.overwrite, signals.cancel())?;
+    let mut out =
+        Interruptible { out: BufWriter::with_capacity(1 << 20, target.sink()), cancel: signals.cancel() };
     let written = write_sample(&mut out, &sample).and_then(|()| out.flush());
     drop(out);
     written.map_err(|error| Failure::of_output(target.error(error), &args.out))?;
@@ -96,18 +96,15 @@ pub(super) fn run(args: &SampleArgs, signals: &Signals) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Ends the work when a signal asks for it.
+/// A writer that a signal ends.
 struct Interruptible<W> {
     out: W,
-    interrupt: Interrupt,
+    cancel: Cancel,
 }
 
 impl<W: Write> Write for Interruptible<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if (self.interrupt)() {
-            // Not of the kind `Interrupted`, which asks to try again.
-            return Err(io::Error::other("interrupted"));
-        }
+        self.cancel.check_io()?;
         self.out.write(bytes)
     }
 

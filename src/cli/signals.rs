@@ -8,7 +8,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 
 use super::outcome::{HUNG_UP, INTERRUPTED, TERMINATED};
-use crate::reader::Interrupt;
+use crate::cancel::Cancel;
 
 /// What a signal does: ends the process at once as long as nothing is to be cleaned up, else asks for an end, and then the
 /// next one ends it at once. `SIGHUP` only asks: a closed terminal sends it, and its shell does so again.
@@ -52,10 +52,10 @@ impl Signals {
         u8::try_from(self.code.load(Ordering::SeqCst)).ok().filter(|&code| code != 0)
     }
 
-    /// True once a signal came, for those who work.
-    pub(super) fn interrupt(&self) -> Interrupt {
+    /// Ends work once a signal came.
+    pub(super) fn cancel(&self) -> Cancel {
         let code = self.code.clone();
-        Arc::new(move || code.load(Ordering::SeqCst) != 0)
+        Cancel::when(move || code.load(Ordering::SeqCst) != 0)
     }
 }
 

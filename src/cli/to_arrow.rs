@@ -10,6 +10,7 @@ use super::outcome::Failure;
 use super::progress::ProgressBar;
 use super::signals::Signals;
 use super::{inputs, output};
+use crate::cancel::Cancel;
 use crate::ipc::{write_arrow, write_arrow_stream};
 use crate::output::check_target;
 use crate::parquet::RejectsFile;
@@ -66,7 +67,7 @@ pub(super) fn run(args: &ToArrowArgs, signals: &Signals) -> Result<(), Failure> 
     let stdout = if to_stdout { Some(output::binary_stdout()?) } else { None };
     if !to_stdout {
         // Refused before any work is done.
-        check_target(&args.out, args.overwrite, None)?;
+        check_target(&args.out, args.overwrite, &Cancel::never())?;
     }
     let listing = args.rejects.as_ref();
     let listing =

@@ -120,10 +120,6 @@ impl Damage {
         self.searched = self.searched.max(offset);
     }
 
-    pub(super) fn searched(&self) -> u64 {
-        self.searched
-    }
-
     pub(super) fn right(&self) -> u64 {
         self.right
     }

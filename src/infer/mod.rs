@@ -12,8 +12,9 @@ use std::sync::Arc;
 
 use self::begin::Tally;
 use self::sample::Samples;
+use crate::cancel::Cancel;
 use crate::error::Result;
-use crate::input::{Asking, Blocks, Damaged, Input, Opened};
+use crate::input::{Blocks, Damaged, Input, Opened};
 use crate::msgpack::{Head, MAX_HEAD};
 use crate::options::{Framing, OnError, ReadOptions};
 use crate::record::{Findings, Inference, Inferred, Plan};
@@ -120,7 +121,7 @@ fn infer_from(
                     first = opened.again();
                 }
                 let blocks = Blocks::new(opened, &buffers);
-                infer_blocks(&mut inference, blocks, offset, (&mut Asking::of(input), raise))
+                infer_blocks(&mut inference, blocks, offset, (input.cancel(), raise))
             }
         };
         match rest.map_err(|error| input.error(error))? {
@@ -137,13 +138,13 @@ fn infer_blocks(
     inference: &mut Inference<'_>,
     mut blocks: Blocks,
     offset: usize,
-    (asking, raise): (&mut Asking<'_>, bool),
+    (cancel, raise): (&Cancel, bool),
 ) -> io::Result<Option<u64>> {
     let passed = blocks.fill(offset)?.len().min(offset);
     blocks.consume(passed);
     let mut needed = MAX_HEAD;
     loop {
-        asking.ask()?;
+        cancel.check_io()?;
         let bytes = blocks.fill(needed)?;
         let (length, ended) = (bytes.len(), bytes.len() < needed);
         match inference.infer(bytes, ended) {

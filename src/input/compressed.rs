@@ -1,18 +1,18 @@
-//! Compressed inputs: recognised by their first bytes, whatever their name is, and read as what is in them.
+//! Compressed inputs. Their first bytes tell the format, whatever the name is.
 //!
-//! The first byte of each format is a small integer in MessagePack, which is no record of any layout: a plain file is never taken
-//! for a compressed one.
+//! The first byte of each format is a small integer in MessagePack, which no record begins with. A
+//! plain file is never taken for a compressed one.
 
 use std::fmt;
 use std::io::{self, BufRead, BufReader, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-/// How many bytes tell the format.
+/// The number of bytes that tell the format.
 pub(super) const MAGIC: usize = 4;
-/// Bytes that may come of any input, however small.
+/// Any input may expand to this many bytes.
 const FREE: u64 = 64 << 20;
-/// How much compressed data is read at once.
+/// Bytes of one read of compressed data.
 const PIECE: usize = 64 << 10;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,23 +42,23 @@ impl Codec {
     }
 }
 
-/// What is in a compressed input, or in one that can only be read from its start to its end as a compressed one.
+/// The content of a compressed input, or of an input that is read from start to end like one.
 pub(crate) struct Decompressed {
     codec: Option<Codec>,
     content: Box<dyn Read + Send>,
     source: Arc<Watched>,
     given: u64,
     max_expansion: u64,
-    /// Set when the rest cannot be read.
+    /// The error after which no more can be read.
     damaged: Option<Damaged>,
 }
 
-/// Compressed bytes that are cut off or damaged: no fault of whoever delivers them.
+/// The error of compressed bytes that are cut off or damaged.
 #[derive(Debug, Clone)]
 pub(crate) struct Damaged(String);
 
 impl Damaged {
-    /// What an error says about the compressed bytes, if it is about them.
+    /// The text of the error, if it is of this kind.
     pub(crate) fn of(error: &io::Error) -> Option<&str> {
         error.get_ref()?.downcast_ref::<Self>().map(|damaged| damaged.0.as_str())
     }
@@ -72,15 +72,15 @@ impl fmt::Display for Damaged {
 
 impl std::error::Error for Damaged {}
 
-/// What is known about the compressed bytes while they are being read.
+/// Counters of the compressed bytes, shared with the decoder's input.
 #[derive(Default)]
 struct Watched {
     bytes: AtomicU64,
-    /// They could not be read: what the decoder says about them is not the cause.
+    /// The input failed. An error of the decoder is then a consequence.
     failed: AtomicBool,
 }
 
-/// Compressed bytes on their way to the decoder.
+/// The decoder's input.
 struct Tap<R> {
     read: R,
     watched: Arc<Watched>,
@@ -99,7 +99,7 @@ impl<R: Read> Read for Tap<R> {
 }
 
 impl Decompressed {
-    /// Reads what is in `read`. It may be `max_expansion` times as many bytes as there are compressed ones, 0 being no limit.
+    /// The content of `read`, which may expand to `max_expansion` times its size. 0 is no limit.
     pub(super) fn new(
         codec: Option<Codec>,
         read: impl Read + Send + 'static,
@@ -113,8 +113,8 @@ impl Decompressed {
             Some(Codec::Gzip) => Box::new(flate2::bufread::MultiGzDecoder::new(buffered(tap))),
             Some(Codec::Zstd) => Box::new(zstd::Decoder::with_buffer(buffered(tap))?),
             Some(Codec::Lz4) => {
-                let walk = BufReader::with_capacity(PIECE, FrameWalk::new(tap));
-                Box::new(Lz4Frames { frames: lz4_flex::frame::FrameDecoder::new(walk) })
+                let frames = lz4_flex::frame::FrameDecoder::new(Unended(buffered(tap)));
+                Box::new(Lz4Frames { frames, is_between: true })
             }
         };
         Ok(Self { codec, content, source, given: 0, max_expansion, damaged: None })
@@ -165,113 +165,37 @@ impl Read for Decompressed {
     }
 }
 
-/// LZ4 frames, one after another: their decoder stops at the end of each, and takes a frame that ends between two blocks for a
-/// whole one.
+/// LZ4 frames, one after another. The decoder stops at the end of each frame.
 struct Lz4Frames<R: Read> {
-    frames: lz4_flex::frame::FrameDecoder<BufReader<FrameWalk<R>>>,
+    frames: lz4_flex::frame::FrameDecoder<Unended<R>>,
+    is_between: bool,
 }
 
 impl<R: Read> Read for Lz4Frames<R> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         loop {
+            if self.is_between && self.frames.get_mut().0.fill_buf()?.is_empty() {
+                return Ok(0);
+            }
             let bytes = self.frames.read(out)?;
-            if bytes > 0 || out.is_empty() {
+            self.is_between = bytes == 0 && !out.is_empty();
+            if !self.is_between {
                 return Ok(bytes);
             }
-            let rest = self.frames.get_mut();
-            if rest.fill_buf()?.is_empty() {
-                let is_cut = !rest.get_ref().is_between_frames();
-                return if is_cut { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(0) };
-            }
         }
     }
 }
 
-/// Walks over the structure of LZ4 frames while they are read, to tell whether they ended.
-struct FrameWalk<R> {
-    read: R,
-    part: Part,
-    /// Bytes of the part so far: little-endian numbers, but for the flags.
-    number: [u8; 4],
-    filled: usize,
-    /// Bytes to step over before the part begins.
-    skip: u64,
-    block_checksum: bool,
-    content_checksum: bool,
-}
+/// The bytes of a frame, whose end is an error. The decoder takes the end of its input for the end
+/// of the frame, also between two blocks.
+struct Unended<R>(BufReader<R>);
 
-/// What comes next in a frame, as far as its length matters.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Part {
-    Magic,
-    Flags,
-    BlockSize,
-    SkippableSize,
-}
-
-impl<R> FrameWalk<R> {
-    fn new(read: R) -> Self {
-        Self {
-            read,
-            part: Part::Magic,
-            number: [0; 4],
-            filled: 0,
-            skip: 0,
-            block_checksum: false,
-            content_checksum: false,
-        }
-    }
-
-    fn is_between_frames(&self) -> bool {
-        self.part == Part::Magic && self.filled == 0 && self.skip == 0
-    }
-
-    fn walk(&mut self, mut bytes: &[u8]) {
-        while !bytes.is_empty() {
-            let skipped = usize::try_from(self.skip).unwrap_or(usize::MAX).min(bytes.len());
-            self.skip -= skipped as u64;
-            bytes = &bytes[skipped..];
-            let length = if self.part == Part::Flags { 1 } else { 4 };
-            let taken = (length - self.filled).min(bytes.len());
-            self.number[self.filled..][..taken].copy_from_slice(&bytes[..taken]);
-            self.filled += taken;
-            bytes = &bytes[taken..];
-            if self.filled == length {
-                self.filled = 0;
-                self.step();
-            }
-        }
-    }
-
-    fn step(&mut self) {
-        let number = u32::from_le_bytes(self.number);
-        let checksum = |is_there: bool| if is_there { 4 } else { 0 };
-        (self.part, self.skip) = match self.part {
-            Part::Magic if number & 0xffff_fff0 == 0x184d_2a50 => (Part::SkippableSize, 0),
-            Part::Magic => (Part::Flags, 0),
-            Part::SkippableSize => (Part::Magic, number.into()),
-            Part::Flags => {
-                let flags = self.number[0];
-                self.block_checksum = flags & 0x10 != 0;
-                self.content_checksum = flags & 0x04 != 0;
-                let content_size = if flags & 0x08 != 0 { 8 } else { 0 };
-                // The block's size, and a byte of checksum of all this.
-                (Part::BlockSize, 2 + content_size + checksum(flags & 0x01 != 0))
-            }
-            Part::BlockSize if number == 0 => (Part::Magic, checksum(self.content_checksum)),
-            // The highest bit tells whether it is compressed.
-            Part::BlockSize => {
-                (Part::BlockSize, u64::from(number & 0x7fff_ffff) + checksum(self.block_checksum))
-            }
-        };
-    }
-}
-
-impl<R: Read> Read for FrameWalk<R> {
+impl<R: Read> Read for Unended<R> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        let bytes = self.read.read(out)?;
-        self.walk(&out[..bytes]);
-        Ok(bytes)
+        match self.0.read(out)? {
+            0 if !out.is_empty() => Err(io::Error::other("the data ends inside a frame")),
+            bytes => Ok(bytes),
+        }
     }
 }
 

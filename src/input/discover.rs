@@ -1,45 +1,48 @@
-//! What a user names becomes a list of inputs.
+//! The inputs that a name stands for.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use glob::{MatchOptions, Pattern};
 
-use super::{Check, Input, walk};
+use super::{Input, walk};
+use crate::cancel::Cancel;
 use crate::error::{Error, Result};
 use crate::store::{Kind, Url, list};
 
 /// The file name extensions that a directory is searched for.
 pub const EXTENSIONS: [&str; 5] = ["msgpack", "messagepack", "mpack", "msg", "mp"];
 
-/// What may follow them.
+/// The extensions of compressed files, which may follow them.
 const COMPRESSED: [&str; 3] = ["gz", "zst", "lz4"];
 
-/// The inputs that `name` stands for: `-` is standard input, a directory stands for the MessagePack files in it and below
-/// (those with one of the [`EXTENSIONS`], perhaps with `.gz`, `.zst` or `.lz4` behind it, hidden ones left out), a pattern with `*`, `?` or `[...]` for the files that match,
-/// anything else for a file. Directories and patterns give their files sorted by path.
+/// The inputs that `name` stands for.
 ///
-/// The same goes for URLs of object stores, where what ends in `/` is a directory. The server is asked for a list only.
+/// - `-` is standard input.
+/// - A directory stands for the MessagePack files in it and below: those with one of the
+///   [`EXTENSIONS`], also with `.gz`, `.zst` or `.lz4` behind it. Hidden ones are left out.
+/// - A pattern with `*`, `?` or `[...]` stands for the files that match.
+/// - Any other name is that of a file.
+///
+/// Directories and patterns give their files sorted by path. URLs of object stores follow the same
+/// rules; a URL that ends in `/` is a directory. Only lists are requested from the server.
 pub fn discover(name: &Path) -> Result<Vec<Input>> {
-    discover_checked(name, None)
+    discover_until(name, &Cancel::never())
 }
 
-/// The same; `check` is asked while a server does not deliver, then and later.
-pub(crate) fn discover_checked(name: &Path, check: Option<Check>) -> Result<Vec<Input>> {
+/// The same inputs. `cancel` ends the wait for a server, now and when they are read.
+pub(crate) fn discover_until(name: &Path, cancel: &Cancel) -> Result<Vec<Input>> {
     let inputs = match name.to_str().and_then(Url::parse) {
-        Some(url) => objects(&url?, check.as_ref())?,
+        Some(url) => objects(&url?, cancel)?,
         None => files(name)?,
     };
-    Ok(match check {
-        Some(check) => inputs.into_iter().map(|input| input.with_check(check.clone())).collect(),
-        None => inputs,
-    })
+    Ok(inputs.into_iter().map(|input| input.with_cancel(cancel.clone())).collect())
 }
 
 /// The objects that a URL stands for.
-fn objects(url: &Url, check: Option<&Check>) -> Result<Vec<Input>> {
+fn objects(url: &Url, cancel: &Cancel) -> Result<Vec<Input>> {
     let name = Path::new(&**url.name());
-    let list = |directory: &Url| list(directory, check).map_err(|error| Error::io(name, error));
+    let list = |directory: &Url| list(directory, cancel).map_err(|error| Error::io(name, error));
     let none = |message: String| Err(Error::io(name, io::Error::new(io::ErrorKind::NotFound, message)));
     let all = |objects: Vec<(Url, u64)>| {
         objects.into_iter().map(|(url, size)| Input::remote(url, Some(size))).collect()
@@ -53,7 +56,7 @@ fn objects(url: &Url, check: Option<&Check>) -> Result<Vec<Input>> {
             .map_err(|error| Error::option(format!("{url}: not a pattern: {error}", url = url.name())))?;
         let directory = key[..special].rfind('/').map_or("", |slash| &key[..=slash]);
         let mut objects = list(&url.with_key(directory))?;
-        // A key may be anything, and so what looks like a pattern.
+        // A key may look like a pattern.
         if objects.iter().any(|(object, _)| object.key() == key) {
             objects.retain(|(object, _)| object.key() == key);
         } else {
@@ -115,7 +118,7 @@ fn directory(root: &Path) -> Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-/// True for names with one of the [`EXTENSIONS`], with or without that of a compressed file behind it.
+/// True for a name with one of the [`EXTENSIONS`], also with that of a compressed file behind it.
 pub(super) fn is_known(path: &Path) -> bool {
     let is_one_of = |path: &Path, known: &[&str]| {
         let extension = path.extension().and_then(|extension| extension.to_str());

@@ -1,48 +1,50 @@
-//! Streams that may never deliver, read so that whoever waits can be told to stop.
+//! Streams that may never deliver, with a wait that can be cancelled.
 //!
-//! `open` and `read` on a pipe wait in the system for as long as it takes, and go on waiting after a signal. So they happen on a
-//! thread of their own, which is left behind when it is no longer wanted, and the reader waits with an eye on the clock.
+//! `open` and `read` of a pipe wait in the system, and a signal does not end the wait. A thread of
+//! its own calls them, and the reader waits for that thread with a timeout. The thread is left behind
+//! when the reader is cancelled.
 
 use std::io::{self, Read};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 
+use crate::cancel::Cancel;
 use crate::error::Error;
-use crate::pool::{Check, Home, Kept, PATIENCE};
+use crate::pool::{OwnerProcess, PATIENCE, PerProcess};
 
-/// How much is read at once.
+/// Bytes of one read.
 const PIECE: usize = 256 << 10;
-/// How many pieces may wait.
+/// The most pieces that wait for the reader.
 const PIECES: usize = 4;
 
 /// A stream that another thread reads.
 pub(super) struct Feed {
-    /// Never `None` in between.
-    pieces: Kept<Option<Receiver<io::Result<Vec<u8>>>>>,
-    /// Where the thread is.
-    home: Home,
+    /// `None` only while the stream is dropped.
+    pieces: PerProcess<Option<Receiver<io::Result<Vec<u8>>>>>,
+    /// The process of the thread.
+    owner: OwnerProcess,
     piece: Vec<u8>,
     start: usize,
     ended: bool,
-    check: Check,
+    cancel: Cancel,
 }
 
 impl Feed {
     pub(super) fn start(
         open: impl FnOnce() -> io::Result<Box<dyn Read + Send>> + Send + 'static,
-        check: Check,
+        cancel: Cancel,
     ) -> io::Result<Self> {
         let (sender, pieces) = sync_channel(PIECES);
         thread::Builder::new().name("vecpack-stream".to_owned()).spawn(move || match open() {
             Ok(read) => deliver(read, &sender),
             Err(error) => drop(sender.send(Err(error))),
         })?;
-        let (pieces, home) = (Kept::new(Some(pieces)), Home::here());
-        Ok(Self { pieces, home, piece: Vec::new(), start: 0, ended: false, check })
+        let (pieces, owner) = (PerProcess::new(Some(pieces)), OwnerProcess::current());
+        Ok(Self { pieces, owner, piece: Vec::new(), start: 0, ended: false, cancel })
     }
 }
 
-/// Reads until the end, which is an empty piece, or an error; or until nobody wants more.
+/// Sends pieces until the stream ends, which is an empty piece, or fails, or the reader is gone.
 fn deliver(mut read: Box<dyn Read + Send>, pieces: &SyncSender<io::Result<Vec<u8>>>) {
     loop {
         let mut piece = vec![0; PIECE];
@@ -64,10 +66,10 @@ fn deliver(mut read: Box<dyn Read + Send>, pieces: &SyncSender<io::Result<Vec<u8
 impl Read for Feed {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         while self.start == self.piece.len() && !self.ended {
-            (self.check)()?;
-            self.home.check_io()?;
+            self.cancel.check_io()?;
+            self.owner.check_io()?;
             let Some(pieces) = self.pieces.as_ref() else {
-                // Never; but it would be no end of the data.
+                // Unreachable. Taken for the end, it would lose data.
                 return Err(io::Error::other(Error::internal("a stream that nobody delivers is read")));
             };
             match pieces.recv_timeout(PATIENCE) {
@@ -76,7 +78,7 @@ impl Read for Feed {
                     self.ended = self.piece.is_empty();
                 }
                 Err(RecvTimeoutError::Timeout) => {}
-                // It says when it ends, so this is no end of the data.
+                // An empty piece marks the end, and none came.
                 Err(RecvTimeoutError::Disconnected) => {
                     return Err(io::Error::other("the thread that reads it died"));
                 }

@@ -1,6 +1,5 @@
 //! Where bytes come from: paths, globs, directories, URLs, standard input, buffers and streams. The only room that opens inputs.
 
-mod asking;
 mod blocks;
 mod compressed;
 mod discover;
@@ -18,12 +17,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 
-pub(crate) use asking::Asking;
 pub(crate) use blocks::{Blocks, StepBuffers};
 use compressed::{Codec, MAGIC};
 pub(crate) use compressed::{Damaged, Decompressed};
 #[cfg(feature = "cli")]
-pub(crate) use discover::discover_checked;
+pub(crate) use discover::discover_until;
 pub use discover::{EXTENSIONS, discover};
 use feed::Feed;
 use file::FileReader;
@@ -31,8 +29,8 @@ pub(crate) use file::OpenFile;
 use remote::Remote;
 pub(crate) use remote::learn_sizes;
 
+use crate::cancel::Cancel;
 use crate::error::{Error, ErrorKind, Result};
-pub use crate::pool::Check;
 use crate::store::{Kind, Url};
 
 /// One input of a [`Source`](crate::Source): a file, a buffer, a stream, or an object at a URL.
@@ -41,7 +39,7 @@ pub struct Input {
     name: Arc<str>,
     place: Place,
     span: Option<Span>,
-    check: Option<Check>,
+    cancel: Cancel,
 }
 
 #[derive(Clone)]
@@ -61,22 +59,23 @@ pub struct Span {
     pub end: u64,
     /// Number of the first record.
     pub record: u64,
-    /// Whether it lies inside of the array or map that holds the records.
+    /// True if the span lies inside of the array or map that holds the records.
     pub inside: bool,
 }
 
-/// Opens a stream, at every call from its start again. A stream that can be read only once gives an error the second time.
+/// Opens a stream from its start, at every call. A stream that can be read only once fails the second
+/// time.
 pub trait OpenStream: Send + Sync {
     /// A reader of the stream from its start.
     fn open(&self) -> io::Result<Box<dyn Read + Send>>;
 }
 
-/// Bytes that were read, and the reader that goes on behind them.
+/// Bytes that were read from a stream, and the rest of it.
 pub(crate) type Ahead = (Vec<u8>, Box<dyn Read + Send>);
 
 struct Stream {
     opener: Box<dyn OpenStream>,
-    /// What inference read.
+    /// The part that inference read.
     ahead: Mutex<Option<Ahead>>,
 }
 
@@ -92,24 +91,35 @@ impl Input {
         }
     }
 
-    /// A path that is known to be that of a file.
+    /// A path of a file.
     fn file(path: PathBuf) -> Self {
-        Self { name: path.display().to_string().into(), place: Place::Path(path), span: None, check: None }
+        Self {
+            name: path.display().to_string().into(),
+            place: Place::Path(path),
+            span: None,
+            cancel: Cancel::never(),
+        }
     }
 
     /// A buffer in memory; `name` stands in messages and rejects.
     pub fn bytes(name: &str, bytes: impl Into<Bytes>) -> Self {
-        Self { name: name.into(), place: Place::Bytes(bytes.into()), span: None, check: None }
+        Self { name: name.into(), place: Place::Bytes(bytes.into()), span: None, cancel: Cancel::never() }
     }
 
     /// A stream; `name` stands in messages and rejects.
     pub fn stream(name: &str, opener: impl OpenStream + 'static) -> Self {
         let stream = Stream { opener: Box::new(opener), ahead: Mutex::new(None) };
-        Self { name: name.into(), place: Place::Stream(Arc::new(stream)), span: None, check: None }
+        Self {
+            name: name.into(),
+            place: Place::Stream(Arc::new(stream)),
+            span: None,
+            cancel: Cancel::never(),
+        }
     }
 
-    /// The object at a URL: `s3://bucket/key`, `gs://bucket/key`, `az://container/key`, `https://host/path`. Nothing is asked for
-    /// before it is read. Its name is the URL without a query, which may hold a signature.
+    /// The object at a URL: `s3://bucket/key`, `gs://bucket/key`, `az://container/key`, `https://host/path`.
+    /// No request is made before the object is read. Its name is the URL without the query, which may
+    /// hold a signature.
     pub fn url(url: &str) -> Result<Self> {
         let url = Url::parse(url)
             .ok_or_else(|| Error::option(format!("{url}: not a URL: use for example s3://bucket/key")))??;
@@ -119,10 +129,15 @@ impl Input {
         Ok(Self::remote(url, None))
     }
 
-    /// An object, of which the size is known from a list.
+    /// An object, with the size that a list gave.
     fn remote(url: Url, size: Option<u64>) -> Self {
         let name = url.name().clone();
-        Self { name, place: Place::Remote(Arc::new(Remote::new(url, size))), span: None, check: None }
+        Self {
+            name,
+            place: Place::Remote(Arc::new(Remote::new(url, size))),
+            span: None,
+            cancel: Cancel::never(),
+        }
     }
 
     /// Standard input, which can be read once.
@@ -130,15 +145,15 @@ impl Input {
         Self::stream("<stdin>", Stdin)
     }
 
-    /// Has `check` asked while a pipe, a FIFO, a device or a server does not deliver, and a few times a second while an input is looked
-    /// at outside of a scan. A pipe, a FIFO or a device is then read on a thread of its own.
-    pub fn with_check(self, check: Check) -> Self {
-        Self { check: Some(check), ..self }
+    /// Ends every wait for this input when `cancel` says so: for a pipe, a FIFO, a device or a server,
+    /// and for what inference and splitting read. A pipe, a FIFO or a device is then read on a thread
+    /// of its own.
+    pub fn with_cancel(self, cancel: Cancel) -> Self {
+        Self { cancel, ..self }
     }
 
-    /// What is asked, if anything.
-    pub(crate) fn check(&self) -> Option<&Check> {
-        self.check.as_ref()
+    pub(crate) fn cancel(&self) -> &Cancel {
+        &self.cancel
     }
 
     /// Only a part of the input.
@@ -146,10 +161,10 @@ impl Input {
         Self { span: Some(span), ..self }
     }
 
-    /// Has `check` asked if nobody else is asked while a server does not deliver.
-    pub(crate) fn or_check(self, check: impl FnOnce() -> Check) -> Self {
-        match (&self.place, &self.check) {
-            (Place::Remote(_), None) => self.with_check(check()),
+    /// Lets `cancel` end the wait for a server, unless the input has a way to cancel of its own.
+    pub(crate) fn or_cancel(self, cancel: &Cancel) -> Self {
+        match &self.place {
+            Place::Remote(_) if self.cancel.is_never() => self.with_cancel(cancel.clone()),
             _ => self,
         }
     }
@@ -167,7 +182,7 @@ impl Input {
         }
     }
 
-    /// The URL, if the input is behind one: all of it, with a query.
+    /// The URL of the input, if it has one, with its query.
     pub fn as_url(&self) -> Option<&str> {
         match &self.place {
             Place::Remote(remote) => Some(remote.url().as_str()),
@@ -197,7 +212,8 @@ impl Input {
         self.span
     }
 
-    /// How many bytes will be read, compressed as they are, if that can be known without reading. Asks the server of a URL.
+    /// How many bytes will be read, if that is known without reading. A compressed input counts with its
+    /// compressed size. A request is made for the size of an object.
     pub fn size(&self) -> Result<Option<u64>> {
         if let Some(span) = self.span {
             return Ok(Some(span.end - span.start));
@@ -209,11 +225,11 @@ impl Input {
             }
             Place::Bytes(bytes) => Ok(Some(bytes.len() as u64)),
             Place::Stream(_) => Ok(None),
-            Place::Remote(remote) => remote.size(self.check.as_ref()).map_err(|error| self.error(error)),
+            Place::Remote(remote) => remote.size(&self.cancel).map_err(|error| self.error(error)),
         }
     }
 
-    /// The same input, of which the first bytes are on their way if they have to be fetched; and how many these are.
+    /// The same input, and the number of its first bytes that are being fetched.
     pub(crate) fn begin(&self) -> (Self, u64) {
         match &self.place {
             Place::Remote(remote) => {
@@ -224,7 +240,7 @@ impl Input {
         }
     }
 
-    /// An error of this input, or one that it only passes on.
+    /// An error of this input, or the error that it passes on.
     pub(crate) fn error(&self, source: io::Error) -> Error {
         let source = match source.downcast::<Error>() {
             Ok(error) => return error,
@@ -233,7 +249,7 @@ impl Input {
         ErrorKind::Io { path: Some(PathBuf::from(&*self.name)), source }.into()
     }
 
-    /// Opens it. What is compressed may expand to `max_expansion` times its size, 0 being no limit.
+    /// Opens the input. Compressed data may expand to `max_expansion` times its size. 0 is no limit.
     pub(crate) fn open(&self, max_expansion: u64) -> Result<Opened> {
         self.try_open(max_expansion).map_err(|error| self.error(error))
     }
@@ -242,7 +258,7 @@ impl Input {
         let whole = |end| Span { start: 0, end, record: 0, inside: false };
         match &self.place {
             Place::Path(path) => self.opened(OpenFile::open(path)?, max_expansion),
-            Place::Remote(remote) => match remote.open(self.span, self.check.clone())? {
+            Place::Remote(remote) => match remote.open(self.span, self.cancel.clone())? {
                 Ok(object) => self.opened(object, max_expansion),
                 Err(mut read) => {
                     let start = read_start(&mut read)?;
@@ -279,11 +295,11 @@ impl Input {
         }
     }
 
-    /// What is in a file, or a part of it.
+    /// The content of a file, or a part of it.
     fn opened(&self, file: OpenFile, max_expansion: u64) -> io::Result<Opened> {
         let length = file.length();
         let file = Arc::new(file);
-        // A part is one of a plain file.
+        // Only plain files have parts.
         if let Some(span) = self.span {
             return Ok(Opened::File(file, span));
         }
@@ -303,13 +319,13 @@ impl Input {
         &self,
         open: impl FnOnce() -> io::Result<Box<dyn Read + Send>> + Send + 'static,
     ) -> io::Result<Box<dyn Read + Send>> {
-        match &self.check {
-            Some(check) => Ok(Box::new(Feed::start(open, check.clone())?)),
-            None => open(),
+        if self.cancel.is_never() {
+            return open();
         }
+        Ok(Box::new(Feed::start(open, self.cancel.clone())?))
     }
 
-    /// What was [put back](Self::put_back) and would be opened next.
+    /// Takes the stream that was [put back](Self::put_back).
     pub(crate) fn take_back(&self) -> Option<Ahead> {
         match &self.place {
             Place::Stream(stream) => stream.ahead.lock().unwrap_or_else(PoisonError::into_inner).take(),
@@ -317,7 +333,7 @@ impl Input {
         }
     }
 
-    /// Gives back a stream of which the first bytes, `read`, have been looked at: the next [`open`](Self::open) begins with them.
+    /// Puts back a stream whose first bytes have been read. The next [`open`](Self::open) begins with them.
     pub(crate) fn put_back(&self, read: Vec<u8>, rest: Box<dyn Read + Send>) {
         if let Place::Stream(stream) = &self.place {
             *stream.ahead.lock().unwrap_or_else(PoisonError::into_inner) = Some((read, rest));
@@ -325,7 +341,7 @@ impl Input {
     }
 }
 
-/// Standard input, of which a process has one.
+/// Standard input.
 struct Stdin;
 
 impl OpenStream for Stdin {
@@ -355,18 +371,18 @@ impl std::fmt::Debug for Input {
 
 /// An input that is ready to be read.
 pub(crate) enum Opened {
-    /// Readable at any place, by several threads at once.
+    /// A file, readable at any offset, by several threads at once.
     File(Arc<OpenFile>, Span),
     Bytes(Bytes, Span),
-    /// Can be read from its start to its end, on any thread, and opened again: what is compressed, or has no parts. The file it comes
-    /// from, if it is one.
+    /// Data that is read from start to end, on any thread, and can be opened again: compressed data, or
+    /// an object without ranges. With the file that it comes from, if there is one.
     Compressed(Decompressed, Option<Arc<OpenFile>>),
-    /// Can be read once, and may have to be waited for.
+    /// A stream: it can be read once, and may have to be waited for.
     Stream(Box<dyn Read + Send>),
 }
 
 impl Opened {
-    /// The same once more, where it need not be opened again.
+    /// A second handle, if the input need not be opened again.
     pub(crate) fn again(&self) -> Option<Self> {
         match self {
             Self::File(file, span) => Some(Self::File(file.clone(), *span)),
@@ -376,7 +392,7 @@ impl Opened {
     }
 }
 
-/// The first bytes of a stream, enough to tell what they are unless there are no more.
+/// The first bytes of a stream: enough to recognise a compressed format, unless the stream is shorter.
 fn read_start(read: &mut impl Read) -> io::Result<Vec<u8>> {
     let mut start = vec![0; 16 << 10];
     let mut length = 0;

@@ -3,24 +3,25 @@
 use std::io;
 use std::sync::{Arc, Mutex};
 
-use super::{Check, Input, OpenFile, Place, Span};
+use super::{Input, OpenFile, Place, Span};
+use crate::cancel::Cancel;
 use crate::error::Result;
 use crate::pool::lock;
 use crate::store::{Begun, FIRST, Object, Url, Whole, sizes};
 
-/// An object, and what is known of it.
+/// An object of a store.
 pub(super) struct Remote {
     url: Url,
     size: Arc<Mutex<Size>>,
-    /// What was begun to be fetched for the next who opens it.
+    /// The request that was begun for the next [`open`](Self::open).
     begun: Mutex<Option<io::Result<Begun>>>,
 }
 
-/// What is known about a size.
+/// The size of an object.
 #[derive(Clone, Copy)]
 enum Size {
     Unknown,
-    /// The server does not tell.
+    /// The server does not give a size.
     Untold,
     Known(u64),
 }
@@ -43,10 +44,10 @@ impl Remote {
         *lock(&self.size) = size.map_or(Size::Untold, Size::Known);
     }
 
-    /// The size in bytes, if the server tells it.
-    pub(super) fn size(&self, check: Option<&Check>) -> io::Result<Option<u64>> {
+    /// The size in bytes, if the server gives it.
+    pub(super) fn size(&self, cancel: &Cancel) -> io::Result<Option<u64>> {
         if let Size::Unknown = self.known_size()
-            && let Some(size) = sizes(vec![self.url.clone()], check)?.pop()
+            && let Some(size) = sizes(vec![self.url.clone()], cancel)?.pop()
         {
             self.learn(size?);
         }
@@ -56,8 +57,8 @@ impl Remote {
         })
     }
 
-    /// Begins to open it; the next [`open`](Self::open) of what this returns goes on from there. Tells how many bytes are fetched,
-    /// at the most.
+    /// Begins to open the object; the next [`open`](Self::open) of the returned value goes on from
+    /// there. Also returns the most bytes that are fetched.
     pub(super) fn begin(&self, span: Option<Span>) -> (Self, u64) {
         let begun = self.try_begin(span);
         let length = match (span, self.known_size()) {
@@ -73,14 +74,14 @@ impl Remote {
         Object::begin(&self.url, span.map_or(0, |span| span.start), span.map(|span| span.end))
     }
 
-    /// The object, or its bytes from first to last where it has no parts.
+    /// The object, or all its bytes in order if the server has no ranges.
     pub(super) fn open(
         &self,
         span: Option<Span>,
-        check: Option<Check>,
+        cancel: Cancel,
     ) -> io::Result<std::result::Result<OpenFile, Whole>> {
         let begun = lock(&self.begun).take();
-        match begun.unwrap_or_else(|| self.try_begin(span))?.finish(check)? {
+        match begun.unwrap_or_else(|| self.try_begin(span))?.finish(cancel)? {
             Ok(object) => {
                 self.learn(Some(object.size()));
                 Ok(Ok(OpenFile::Remote(object)))
@@ -90,7 +91,7 @@ impl Remote {
     }
 }
 
-/// Asks for the sizes that are not known, many at once.
+/// Requests the sizes that are not known, many at once.
 pub(crate) fn learn_sizes(inputs: &[Input]) -> Result<()> {
     let unknown: Vec<(&Input, &Remote)> = inputs
         .iter()
@@ -102,7 +103,7 @@ pub(crate) fn learn_sizes(inputs: &[Input]) -> Result<()> {
         .collect();
     let Some((first, _)) = unknown.first() else { return Ok(()) };
     let urls = unknown.iter().map(|(_, remote)| remote.url.clone()).collect();
-    let found = sizes(urls, first.check.as_ref()).map_err(|error| first.error(error))?;
+    let found = sizes(urls, &first.cancel).map_err(|error| first.error(error))?;
     for ((input, remote), size) in unknown.iter().zip(found) {
         remote.learn(size.map_err(|error| input.error(error))?);
     }

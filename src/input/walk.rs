@@ -1,251 +1,189 @@
-//! The files below a directory, or those that match a pattern, each of them once.
-//!
-//! A directory that links lead to has several names, in a loop any number of them. So what is remembered is where a directory is, and
-//! which steps of the pattern were taken from there: what comes of that is the same under any name. Links come last, and so a
-//! file has the name without links if there is one.
+//! The files in a directory, or those that match a pattern. `walkdir` finds them, and this file
+//! drops the second names that symbolic links give to a file.
 
-use std::collections::{BTreeSet, HashSet};
-use std::ffi::{OsStr, OsString};
-use std::fs::{self, FileType};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
-use std::rc::Rc;
+use std::path::{Path, PathBuf, is_separator};
 
-use glob::Pattern;
+use glob::{MatchOptions, Pattern};
+use walkdir::{DirEntry, WalkDir};
 
 use super::discover::is_known;
 use crate::error::{Error, Result};
 
-/// What a path goes on with.
-enum Step {
-    /// This name, which need not be looked for.
-    Literal(OsString),
-    /// Names that match.
-    Wild(Pattern),
-    /// Any number of directories; hidden ones only if so.
-    Below { hidden: bool },
-    /// Files with the name of an input.
-    Known,
+/// A name of a file.
+struct Name {
+    path: PathBuf,
+    is_link: bool,
+    /// False for a FIFO or a device, and for a link that leads nowhere.
+    is_file: bool,
 }
 
-/// The files below `root` that have names of inputs, sorted by path; hidden ones are left out.
+/// The files below `root` that have names of inputs, sorted by path. Hidden ones are left out.
 pub(super) fn directory(root: &Path) -> Result<Vec<PathBuf>> {
-    Walk::new(vec![Step::Below { hidden: false }, Step::Known]).files(root)
+    let mut linked = HashSet::new();
+    let is_hidden =
+        |entry: &Path| entry.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+    let mut names = below(root, |path| !is_hidden(path), |place| linked.insert(place))?;
+    names.retain(|name| is_known(&name.path));
+    for dangling in names.iter().filter(|name| name.is_link && !name.is_file) {
+        fs::metadata(&dangling.path).map_err(|error| Error::io(&dangling.path, error))?;
+    }
+    names.retain(|name| name.is_file);
+    once(root, names)
 }
 
-/// The files that match, sorted by path.
+/// The files that match `pattern`, sorted by path.
+///
+/// Each component in front of `**` is looked up by itself: a link that the pattern names is
+/// followed wherever it leads.
 pub(super) fn matches(pattern: &str) -> Result<Vec<PathBuf>> {
-    let not_one = |error| Error::option(format!("{pattern}: not a pattern: {error}"));
-    Pattern::new(pattern).map_err(not_one)?;
-    let mut start = PathBuf::new();
-    let mut steps = Vec::new();
-    let is_root = |part: &std::path::Component<'_>| {
-        matches!(part, std::path::Component::Prefix(_) | std::path::Component::RootDir)
+    let parse = |text: &str| {
+        Pattern::new(text).map_err(|error| Error::option(format!("{pattern}: not a pattern: {error}")))
     };
-    start.extend(Path::new(pattern).components().take_while(is_root));
-    for part in pattern.get(start.as_os_str().len()..).unwrap_or_default().split(std::path::is_separator) {
-        match part {
-            "" | "." => {}
-            "**" => steps.push(Step::Below { hidden: true }),
-            _ if part.contains(['*', '?', '[']) => {
-                steps.push(Step::Wild(Pattern::new(part).map_err(not_one)?));
-            }
-            _ if steps.is_empty() => start.push(part),
-            _ => steps.push(Step::Literal(part.into())),
-        }
-    }
-    // Behind a separator there is no file.
-    if pattern.ends_with(std::path::is_separator) || !here(&start).is_dir() {
+    parse(pattern)?;
+    let special = pattern.find(is_special).unwrap_or(pattern.len());
+    let (base, rest) = pattern.split_at(pattern[..special].rfind(is_separator).map_or(0, |at| at + 1));
+    // Collected from its components, a path has no `.` and no doubled separators.
+    let base: PathBuf = Path::new(base).components().collect();
+    // No file stands behind a separator.
+    if pattern.ends_with(is_separator) || !here(&base).is_dir() {
         return Ok(Vec::new());
     }
-    Walk::new(steps).files(&start)
+    let parts: Vec<&str> = rest.split(is_separator).filter(|part| !matches!(*part, "" | ".")).collect();
+    let explicit = parts.iter().position(|part| *part == "**").unwrap_or(parts.len());
+    let mut paths = vec![base.clone()];
+    for (index, part) in parts[..explicit].iter().enumerate() {
+        let mut next = Vec::new();
+        for directory in &paths {
+            next.extend(children(directory, part, &parse(part)?)?);
+        }
+        next.retain(|path| path.is_dir() == (index + 1 < parts.len()));
+        paths = next;
+    }
+    if explicit == parts.len() {
+        let name = |path: PathBuf| Name { is_link: path.is_symlink(), is_file: true, path };
+        return once(&base, paths.into_iter().map(name).collect());
+    }
+    let tail = parse(&parts[explicit..].join("/"))?;
+    let options = MatchOptions { require_literal_separator: true, ..MatchOptions::new() };
+    let mut names = Vec::new();
+    for start in &paths {
+        let fits = |name: &Name| {
+            let relative = name.path.strip_prefix(start).unwrap_or(&name.path);
+            tail.matches_with(&relative.to_string_lossy(), options)
+        };
+        names.extend(below(start, |_| true, |_| true)?.into_iter().filter(fits));
+    }
+    once(&base, names)
 }
 
-/// What the empty path of names in the current directory stands for.
+fn is_special(letter: char) -> bool {
+    matches!(letter, '*' | '?' | '[')
+}
+
+/// The entries of `directory` that match one component of a pattern.
+fn children(directory: &Path, part: &str, pattern: &Pattern) -> Result<Vec<PathBuf>> {
+    if !part.contains(is_special) {
+        let path = directory.join(part);
+        return Ok(if fs::symlink_metadata(&path).is_ok() { vec![path] } else { Vec::new() });
+    }
+    let mut children = Vec::new();
+    for entry in WalkDir::new(here(directory)).min_depth(1).max_depth(1) {
+        let entry = entry.map_err(|error| Error::from(io::Error::from(error)))?;
+        if pattern.matches(&entry.file_name().to_string_lossy()) {
+            children.push(directory.join(entry.file_name()));
+        }
+    }
+    Ok(children)
+}
+
+/// The files below `start`, also those in linked directories.
+///
+/// A link to a directory that contains the link or `start` is not followed. `enter` decides about
+/// every other link to a directory, given where it leads.
+fn below(
+    start: &Path,
+    is_wanted: impl Fn(&Path) -> bool,
+    mut enter: impl FnMut(PathBuf) -> bool,
+) -> Result<Vec<Name>> {
+    let place = canonical(here(start))?;
+    let leads_on = |entry: &DirEntry| {
+        if entry.depth() == 0 || !entry.path_is_symlink() || !entry.file_type().is_dir() {
+            return entry.depth() == 0 || is_wanted(entry.path());
+        }
+        let directory = entry.path().parent().and_then(|parent| fs::canonicalize(parent).ok());
+        let (Some(directory), Ok(target)) = (directory, fs::canonicalize(entry.path())) else { return true };
+        let leads_back = place.starts_with(&target) || directory.starts_with(&target);
+        is_wanted(entry.path()) && !leads_back && enter(target)
+    };
+    let mut names = Vec::new();
+    let walk = WalkDir::new(here(start)).follow_links(true).sort_by_file_name().into_iter();
+    for entry in walk.filter_entry(leads_on) {
+        let (path, is_link, is_file) = match entry {
+            Ok(entry) if entry.file_type().is_dir() => continue,
+            Ok(entry) => (entry.path().to_owned(), entry.path_is_symlink(), entry.file_type().is_file()),
+            Err(error) if error.loop_ancestor().is_some() => continue,
+            Err(error) => {
+                let path = error.path().unwrap_or(start).to_owned();
+                let cause = error.into_io_error().unwrap_or_else(|| io::ErrorKind::Other.into());
+                match leads_nowhere(&cause) && path.is_symlink() {
+                    true if is_wanted(&path) => (path, true, false),
+                    true => continue,
+                    false => return Err(Error::io(&path, cause)),
+                }
+            }
+        };
+        let relative = path.strip_prefix(here(start)).unwrap_or(&path);
+        names.push(Name { path: start.join(relative), is_link, is_file });
+    }
+    Ok(names)
+}
+
+/// The paths of `names`, sorted, with one name for each file that lies below `base`.
+///
+/// Of several names that lead to one entry of a directory, the name without links counts, or else
+/// the first one. A link to a file that is there under its own name is dropped.
+fn once(base: &Path, names: Vec<Name>) -> Result<Vec<PathBuf>> {
+    let base_place = canonical(here(base))?;
+    let mut places: HashMap<PathBuf, PathBuf> = HashMap::new();
+    let mut files: BTreeMap<PathBuf, (bool, PathBuf, bool)> = BTreeMap::new();
+    for Name { path, is_link, .. } in names {
+        let (Some(directory), Some(file)) = (path.parent(), path.file_name()) else { continue };
+        if !places.contains_key(directory) {
+            places.insert(directory.to_owned(), canonical(here(directory))?);
+        }
+        let place = &places[directory];
+        let is_linked = base_place.join(directory.strip_prefix(base).unwrap_or(directory)) != *place;
+        let name = (is_linked, path.clone(), is_link);
+        let best = files.entry(place.join(file)).or_insert_with(|| name.clone());
+        *best = name.min(best.clone());
+    }
+    let is_second = |path: &Path| {
+        let file = fs::canonicalize(path).ok().and_then(|target| files.get(&target));
+        file.is_some_and(|(_, _, is_link)| !is_link)
+    };
+    let own = files.values().filter(|(_, path, is_link)| !is_link || !is_second(path));
+    let mut paths: Vec<PathBuf> = own.map(|(_, path, _)| path.clone()).collect();
+    paths.sort();
+    Ok(paths)
+}
+
+/// An empty path stands for the current directory.
 fn here(path: &Path) -> &Path {
     if path == Path::new("") { Path::new(".") } else { path }
-}
-
-/// A directory, and the step that is taken from there.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Stop {
-    path: PathBuf,
-    step: usize,
-    /// Where it is, without links.
-    place: Rc<Path>,
-}
-
-struct Found {
-    path: PathBuf,
-    /// The place of its directory.
-    directory: Rc<Path>,
-    is_link: bool,
-}
-
-struct Walk {
-    steps: Vec<Step>,
-    seen: HashSet<(Rc<Path>, usize)>,
-    /// The directories from which all below is walked, and those around them.
-    around: HashSet<PathBuf>,
-    stops: Vec<Stop>,
-    links: BTreeSet<Stop>,
-    found: Vec<Found>,
-}
-
-impl Walk {
-    fn new(steps: Vec<Step>) -> Self {
-        Self {
-            steps,
-            seen: HashSet::new(),
-            around: HashSet::new(),
-            stops: Vec::new(),
-            links: BTreeSet::new(),
-            found: Vec::new(),
-        }
-    }
-
-    fn files(mut self, start: &Path) -> Result<Vec<PathBuf>> {
-        let place = canonical(here(start))?;
-        self.arrive(Stop { path: start.to_owned(), step: 0, place: place.into() }, false);
-        while let Some(stop) = self.stops.pop().or_else(|| self.links.pop_first()) {
-            self.go_on(&stop)?;
-        }
-        let mut paths = named_once(self.found);
-        paths.sort();
-        Ok(paths)
-    }
-
-    /// Plans to go on from a directory that was come to by a name of its own.
-    fn arrive(&mut self, stop: Stop, is_link: bool) {
-        if let Some(Step::Below { .. }) = self.steps.get(stop.step) {
-            for above in stop.place.ancestors() {
-                if !self.around.insert(above.to_owned()) {
-                    break;
-                }
-            }
-        }
-        self.plan(stop, is_link);
-    }
-
-    fn plan(&mut self, stop: Stop, is_link: bool) {
-        if is_link {
-            self.links.insert(stop);
-        } else {
-            self.stops.push(stop);
-        }
-    }
-
-    /// Takes the steps that can be taken from here.
-    fn go_on(&mut self, stop: &Stop) -> Result<()> {
-        let mut steps = Vec::new();
-        for step in stop.step..self.steps.len() {
-            if self.seen.insert((stop.place.clone(), step)) {
-                match &self.steps[step] {
-                    Step::Literal(name) => {
-                        let path = stop.path.join(name);
-                        if let Ok(metadata) = fs::symlink_metadata(&path) {
-                            self.take(stop, step, path, metadata.file_type())?;
-                        }
-                    }
-                    _ => steps.push(step),
-                }
-            }
-            // Any number of directories may be none.
-            if !matches!(self.steps[step], Step::Below { .. }) {
-                break;
-            }
-        }
-        if steps.is_empty() {
-            return Ok(());
-        }
-        let directory = here(&stop.path);
-        for entry in fs::read_dir(directory).map_err(|error| Error::io(directory, error))? {
-            let entry = entry.map_err(|error| Error::io(directory, error))?;
-            let name = entry.file_name();
-            let path = stop.path.join(&name);
-            let file_type = entry.file_type().map_err(|error| Error::io(&path, error))?;
-            for &step in &steps {
-                let fits = match &self.steps[step] {
-                    Step::Literal(_) => false,
-                    Step::Wild(pattern) => pattern.matches(&name.to_string_lossy()),
-                    Step::Below { hidden } => *hidden || !is_hidden(&name),
-                    Step::Known => !is_hidden(&name) && is_known(&path),
-                };
-                if fits {
-                    self.take(stop, step, path.clone(), file_type)?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Takes a step to `path`, which fits it.
-    fn take(&mut self, from: &Stop, step: usize, path: PathBuf, file_type: FileType) -> Result<()> {
-        let is_link = file_type.is_symlink();
-        let (is_directory, is_file) = if is_link {
-            match (fs::metadata(&path), &self.steps[step]) {
-                (Ok(metadata), _) => (metadata.is_dir(), metadata.is_file()),
-                // It leads nowhere, or it has the name of an input that is missing.
-                (Err(error), Step::Known) => return Err(Error::io(&path, error)),
-                (Err(error), Step::Below { hidden: false }) if !leads_nowhere(&error) => {
-                    return Err(Error::io(&path, error));
-                }
-                // Who opens it will say so.
-                (Err(_), _) => (false, false),
-            }
-        } else {
-            (file_type.is_dir(), file_type.is_file())
-        };
-        let is_below = matches!(self.steps[step], Step::Below { .. });
-        let next = if is_below { step } else { step + 1 };
-        if next == self.steps.len() {
-            if !is_directory && (is_file || !matches!(self.steps[step], Step::Known)) {
-                self.found.push(Found { path, directory: from.place.clone(), is_link });
-            }
-            return Ok(());
-        }
-        if !is_directory {
-            return Ok(());
-        }
-        let place: Rc<Path> = match path.file_name() {
-            Some(name) if !is_link => from.place.join(name).into(),
-            _ => canonical(&path)?.into(),
-        };
-        if !is_below {
-            self.arrive(Stop { path, step: next, place }, is_link);
-        } else if !is_link || !from.place.starts_with(&place) && !self.around.contains(&*place) {
-            self.plan(Stop { path, step: next, place }, is_link);
-        }
-        Ok(())
-    }
-}
-
-/// Leaves out links to files that are there under their own names as well.
-fn named_once(found: Vec<Found>) -> Vec<PathBuf> {
-    let mut own = HashSet::new();
-    if found.iter().any(|file| file.is_link) {
-        let files = found.iter().filter(|file| !file.is_link);
-        own.extend(files.filter_map(|file| Some(file.directory.join(file.path.file_name()?))));
-    }
-    let is_wanted = |file: &Found| {
-        !file.is_link || fs::canonicalize(&file.path).map_or(true, |place| !own.contains(&place))
-    };
-    found.into_iter().filter(is_wanted).map(|file| file.path).collect()
 }
 
 fn canonical(path: &Path) -> Result<PathBuf> {
     fs::canonicalize(path).map_err(|error| Error::io(path, error))
 }
 
-/// True for the error of a link that has no end, or none that is there.
+/// True for the error of a link whose target is missing, or is the link itself.
 fn leads_nowhere(error: &io::Error) -> bool {
     #[cfg(unix)]
     let leads_to_itself = error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error());
     #[cfg(not(unix))]
     let leads_to_itself = false;
     leads_to_itself || matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
-}
-
-fn is_hidden(name: &OsStr) -> bool {
-    name.as_encoded_bytes().starts_with(b".")
 }

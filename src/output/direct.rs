@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::Asked;
+use crate::cancel::Cancel;
 
 /// A pipe that says it is ready takes as much without waiting. POSIX wants at least 512, Linux has a page.
 #[cfg(unix)]
@@ -18,7 +18,7 @@ pub(crate) struct Direct {
     file: Arc<File>,
     bytes: Arc<AtomicU64>,
     is_pipe: bool,
-    interrupt: Asked,
+    cancel: Cancel,
 }
 
 /// True for what is written to as it is.
@@ -45,8 +45,8 @@ fn is_open(path: &Path) -> bool {
 }
 
 impl Direct {
-    pub(super) fn open(path: &Path, interrupt: Asked) -> io::Result<Self> {
-        let file = open(path, &interrupt)?;
+    pub(super) fn open(path: &Path, cancel: Cancel) -> io::Result<Self> {
+        let file = open(path, &cancel)?;
         if file.is_terminal() {
             let text = "binary data is not written to a terminal";
             return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
@@ -55,7 +55,7 @@ impl Direct {
         let is_pipe = std::os::unix::fs::FileTypeExt::is_fifo(&file.metadata()?.file_type());
         #[cfg(not(unix))]
         let is_pipe = false;
-        Ok(Self { file: Arc::new(file), bytes: Arc::default(), is_pipe, interrupt })
+        Ok(Self { file: Arc::new(file), bytes: Arc::default(), is_pipe, cancel })
     }
 
     /// How many bytes were written.
@@ -63,10 +63,10 @@ impl Direct {
         self.bytes.load(Ordering::Relaxed)
     }
 
-    /// Writes, and asks for an interrupt while nobody takes what is written.
+    /// Writes. The wait for a reader can be cancelled.
     pub(super) fn write(&self, bytes: &[u8]) -> io::Result<usize> {
         loop {
-            self.interrupt.check()?;
+            self.cancel.check_io()?;
             #[cfg(unix)]
             let bytes = {
                 if !is_ready(&self.file)? {
@@ -89,7 +89,7 @@ impl Direct {
 
 /// Opens `path`, a FIFO only when somebody reads it.
 #[cfg(unix)]
-fn open(path: &Path, interrupt: &Asked) -> io::Result<File> {
+fn open(path: &Path, cancel: &Cancel) -> io::Result<File> {
     use std::os::fd::AsFd;
     use std::os::unix::fs::OpenOptionsExt;
 
@@ -106,7 +106,7 @@ fn open(path: &Path, interrupt: &Asked) -> io::Result<File> {
     loop {
         match OpenOptions::new().write(true).custom_flags(nonblocking).open(path) {
             Err(error) if error.raw_os_error() == Some(rustix::io::Errno::NXIO.raw_os_error()) => {
-                interrupt.check()?;
+                cancel.check_io()?;
                 std::thread::sleep(crate::pool::PATIENCE / 5);
             }
             opened => return opened,
@@ -115,7 +115,7 @@ fn open(path: &Path, interrupt: &Asked) -> io::Result<File> {
 }
 
 #[cfg(not(unix))]
-fn open(path: &Path, _interrupt: &Asked) -> io::Result<File> {
+fn open(path: &Path, _cancel: &Cancel) -> io::Result<File> {
     OpenOptions::new().write(true).open(path)
 }
 

@@ -5,9 +5,9 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{Asked, as_url, check_target, refused};
+use super::{as_url, check_target, refused};
+use crate::cancel::Cancel;
 use crate::error::{Error, Result};
-use crate::reader::Interrupt;
 use crate::store::{Url, list, remove};
 
 /// True for what is a directory of outputs: it is one, ends in `/`, or has no extension.
@@ -34,11 +34,11 @@ pub(crate) fn join(directory: &Path, name: &Path) -> PathBuf {
 }
 
 /// The names of the files in it.
-pub(crate) fn names(directory: &Path, interrupt: Option<&Interrupt>) -> Result<Vec<String>> {
+pub(crate) fn names(directory: &Path, cancel: &Cancel) -> Result<Vec<String>> {
     let failure = |error| super::error(directory, error);
     if let Some(url) = as_url(directory) {
         let url = below(&url?);
-        let objects = list(&url, Asked(interrupt.cloned()).as_check().as_ref()).map_err(failure)?;
+        let objects = list(&url, cancel).map_err(failure)?;
         let names = objects.iter().filter_map(|(object, _)| object.key().strip_prefix(url.key()));
         return Ok(names.filter(|name| !name.contains('/')).map(str::to_owned).collect());
     }
@@ -54,15 +54,15 @@ pub(crate) fn check_targets(
     directory: &Path,
     files: &[PathBuf],
     overwrite: bool,
-    interrupt: Option<&Interrupt>,
+    cancel: &Cancel,
 ) -> Result<()> {
     if as_url(directory).is_none() {
-        return files.iter().try_for_each(|path| check_target(path, overwrite, interrupt));
+        return files.iter().try_for_each(|path| check_target(path, overwrite, cancel));
     }
     if overwrite {
         return Ok(());
     }
-    let names: HashSet<String> = names(directory, interrupt)?.into_iter().collect();
+    let names: HashSet<String> = names(directory, cancel)?.into_iter().collect();
     let taken = files.iter().find(|path| {
         path.file_name().and_then(|name| name.to_str()).is_some_and(|name| names.contains(name))
     });
@@ -70,9 +70,9 @@ pub(crate) fn check_targets(
 }
 
 /// Removes a file of it.
-pub(crate) fn remove_file(path: &Path, interrupt: Option<&Interrupt>) -> Result<()> {
+pub(crate) fn remove_file(path: &Path, cancel: &Cancel) -> Result<()> {
     let removed = match as_url(path) {
-        Some(url) => remove(&url?, Asked(interrupt.cloned()).as_check().as_ref()),
+        Some(url) => remove(&url?, cancel),
         None => fs::remove_file(path),
     };
     removed.map_err(|error: io::Error| super::error(path, error))

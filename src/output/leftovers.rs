@@ -13,7 +13,7 @@ use std::time::{Duration, SystemTime};
 
 use super::ahead::Ahead;
 use super::directory;
-use crate::pool::Home;
+use crate::pool::OwnerProcess;
 
 pub(super) const SUFFIX: &str = ".vecpack-tmp";
 
@@ -55,7 +55,7 @@ pub(crate) struct Held {
     /// Whether there is a lock.
     locked: bool,
     pub(super) ahead: Ahead,
-    home: Home,
+    owner: OwnerProcess,
 }
 
 /// Holds `file`; `None` if another process, or another part of this one, does.
@@ -68,7 +68,7 @@ pub(crate) fn hold(file: File) -> Option<Held> {
     };
     #[cfg(not(unix))]
     let locked = false;
-    Some(Held { file, locked, ahead: Ahead::default(), home: Home::here() })
+    Some(Held { file, locked, ahead: Ahead::default(), owner: OwnerProcess::current() })
 }
 
 impl Held {
@@ -107,7 +107,7 @@ impl Drop for Held {
         // A forked child has the file open as well, and would hold it for as long as it lives. It shares the lock, and must not
         // take that from its parent.
         #[cfg(unix)]
-        if self.locked && self.home.is_here() {
+        if self.locked && self.owner.is_current() {
             let _ = rustix::fs::flock(&self.file, rustix::fs::FlockOperation::Unlock);
         }
     }

@@ -8,21 +8,21 @@
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
 use std::time::UNIX_EPOCH;
 
 use serde_json::{Map, Value, json};
 
+use super::Conversion;
 use super::files::{Complete, Files, Output, part_name, part_number, parts, remove_parts};
 use super::manifest::{Done, DoneInput, DoneOutput, InputVersion, Manifest, to_text};
 use super::options::{ListType, WriteOptions};
 use super::report::Report;
 use super::writer::end_of_nothing;
+use crate::cancel::Cancel;
 use crate::error::{Error, Result};
 use crate::input::Input;
 use crate::output::{check_target, sweep};
 use crate::reader::{Ended, Progress, Reader, Watch};
-use crate::reject::Rejects;
 use crate::source::Source;
 
 /// The name of each input's file; `None` where files hold the rows of several.
@@ -48,11 +48,13 @@ pub(super) fn check(inputs: &[Input], out: &Path, options: &WriteOptions) -> Res
     }
     match &names {
         Some(names) => {
-            names.iter().try_for_each(|name| check_target(&out.join(name), options.overwrite, None))?;
+            names
+                .iter()
+                .try_for_each(|name| check_target(&out.join(name), options.overwrite, &Cancel::never()))?;
         }
         None => {
-            if let Some((_, part)) = parts(out, None)?.first() {
-                check_target(part, options.overwrite, None)?;
+            if let Some((_, part)) = parts(out, &Cancel::never())?.first() {
+                check_target(part, options.overwrite, &Cancel::never())?;
             }
         }
     }
@@ -105,16 +107,9 @@ fn refuse_inputs_among_outputs(inputs: &[Input], out: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Converts each input of `source`, and gives what was read.
-pub(super) fn convert(
-    source: &Source,
-    out: &Path,
-    options: &WriteOptions,
-    threads: usize,
-    rejects: Arc<Mutex<Rejects>>,
-    watch: &mut Watch<'_>,
-    report: &mut Report,
-) -> Result<Progress> {
+/// Converts each input, and gives what was read.
+pub(super) fn convert(conversion: Conversion<'_, '_>) -> Result<Progress> {
+    let Conversion { source, out, options, threads, rejects, watch, report } = conversion;
     let inputs = source.shared_inputs();
     let names = check(&inputs, out, options)?;
     refuse_inputs_among_outputs(&inputs, out)?;
@@ -126,14 +121,14 @@ pub(super) fn convert(
     let (mut manifest, earlier) = if resumes {
         Manifest::resume(out, &described, end)?
     } else {
-        (Manifest::create(out, described, end, options, watch.interrupt.clone())?, Vec::new())
+        (Manifest::create(out, described, end, options, watch.cancel.clone())?, Vec::new())
     };
     let mut left = Left::new(out, &versions, earlier)?;
     let mut output = Output::Parts(out.to_owned(), left.next_part);
     if resumes {
         manifest.dropped(std::mem::take(&mut left.dropped))?;
         if names.is_none() {
-            remove_parts(out, None, |number| left.parts.contains(&number))?;
+            remove_parts(out, &Cancel::never(), |number| left.parts.contains(&number))?;
         }
     }
     sweep(out);
@@ -146,14 +141,11 @@ pub(super) fn convert(
     let write_options =
         WriteOptions { overwrite: options.overwrite || resumes, resume: false, ..options.clone() };
     let todo: Vec<Input> = left.todo.iter().map(|&at| inputs[at].clone()).collect();
-    let mut reader = source.reader_of(todo.into(), rejects)?;
-    if let Some(interrupt) = watch.interrupt.clone() {
-        reader = reader.with_interrupt(interrupt);
-    }
+    let mut reader = source.reader_of(todo.into(), rejects)?.with_cancel(watch.cancel.clone());
     if let (Some(names), Some(&first)) = (&names, left.todo.first()) {
         output = Output::File(out.join(&names[first]));
     }
-    let files = Files::new(output, schema.clone(), &write_options, threads, watch.interrupt.clone());
+    let files = Files::new(output, schema.clone(), &write_options, threads, watch.cancel.clone());
     let lists = end_of_nothing(&schema, options, options.list_type.unwrap_or(ListType::List))?;
     let group = Done::default();
     let mut run =
@@ -168,10 +160,10 @@ pub(super) fn convert(
     run.finish(left.parts.is_empty())?;
     if options.overwrite && run.names.is_none() {
         let made = run.report.outputs.len();
-        remove_parts(out, None, |number| number < made)?;
+        remove_parts(out, &Cancel::never(), |number| number < made)?;
     }
     if options.sync {
-        run.manifest.sync(out, watch.interrupt.as_ref())?;
+        run.manifest.sync(out, &watch.cancel)?;
     }
     Ok(reader.progress())
 }
@@ -205,7 +197,7 @@ fn versions(inputs: &[Input], watch: &Watch<'_>) -> Result<Vec<InputVersion>> {
     let mut versions = Vec::with_capacity(inputs.len());
     for (number, input) in inputs.iter().enumerate() {
         if number % 1024 == 0 {
-            watch.check_interrupt()?;
+            watch.cancel.check()?;
         }
         let span = input.span().map(|span| (span.start, span.end));
         versions.push(match input.as_path() {

@@ -8,9 +8,9 @@ use arrow::datatypes::SchemaRef;
 use super::options::{ListType, WriteOptions};
 use super::report::Report;
 use super::writer::FileWriter;
+use crate::cancel::Cancel;
 use crate::error::Result;
 use crate::output::directory;
-use crate::reader::Interrupt;
 
 /// Where rows go.
 #[derive(Debug, Clone)]
@@ -35,7 +35,7 @@ pub(super) struct Files<'a> {
     schema: SchemaRef,
     options: &'a WriteOptions,
     threads: usize,
-    interrupt: Option<Interrupt>,
+    cancel: Cancel,
     writer: Option<(PathBuf, FileWriter)>,
 }
 
@@ -45,9 +45,9 @@ impl<'a> Files<'a> {
         schema: SchemaRef,
         options: &'a WriteOptions,
         threads: usize,
-        interrupt: Option<Interrupt>,
+        cancel: Cancel,
     ) -> Self {
-        Self { output, schema, options, threads, interrupt, writer: None }
+        Self { output, schema, options, threads, cancel, writer: None }
     }
 
     /// What comes next goes there.
@@ -61,8 +61,8 @@ impl<'a> Files<'a> {
             Some((_, writer)) => Ok(writer),
             empty => {
                 let path = self.output.next();
-                let interrupt = self.interrupt.clone();
-                let writer = FileWriter::create(&path, &self.schema, self.options, self.threads, interrupt)?;
+                let cancel = self.cancel.clone();
+                let writer = FileWriter::create(&path, &self.schema, self.options, self.threads, cancel)?;
                 Ok(&mut empty.insert((path, writer)).1)
             }
         }
@@ -120,9 +120,9 @@ pub(super) fn part_number(name: &str) -> Option<usize> {
 }
 
 /// The files in `directory` that are named like parts, in order.
-pub(super) fn parts(directory: &Path, interrupt: Option<&Interrupt>) -> Result<Vec<(usize, PathBuf)>> {
+pub(super) fn parts(directory: &Path, cancel: &Cancel) -> Result<Vec<(usize, PathBuf)>> {
     let mut parts = Vec::new();
-    for name in directory::names(directory, interrupt)? {
+    for name in directory::names(directory, cancel)? {
         if let Some(number) = part_number(&name) {
             parts.push((number, directory::join(directory, Path::new(&name))));
         }
@@ -132,14 +132,10 @@ pub(super) fn parts(directory: &Path, interrupt: Option<&Interrupt>) -> Result<V
 }
 
 /// Removes the parts of earlier runs that `stays` is not true of: they would be read as if they belonged to this one.
-pub(super) fn remove_parts(
-    directory: &Path,
-    interrupt: Option<&Interrupt>,
-    stays: impl Fn(usize) -> bool,
-) -> Result<()> {
-    for (number, path) in parts(directory, interrupt)? {
+pub(super) fn remove_parts(directory: &Path, cancel: &Cancel, stays: impl Fn(usize) -> bool) -> Result<()> {
+    for (number, path) in parts(directory, cancel)? {
         if !stays(number) {
-            directory::remove_file(&path, interrupt)?;
+            directory::remove_file(&path, cancel)?;
         }
     }
     Ok(())

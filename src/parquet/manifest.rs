@@ -16,9 +16,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::options::WriteOptions;
+use crate::cancel::Cancel;
 use crate::error::{Error, Result};
 use crate::output::{Held, Target, hold, sweep, sync_directory};
-use crate::reader::Interrupt;
 
 const DIRECTORY: &str = "_vecpack";
 const NAME: &str = "manifest.parquet";
@@ -117,7 +117,7 @@ impl Manifest {
         options: Map<String, Value>,
         end: Vec<u8>,
         write: &WriteOptions,
-        interrupt: Option<Interrupt>,
+        cancel: Cancel,
     ) -> Result<Self> {
         let (overwrite, sync) = (write.overwrite, write.sync);
         let path = path(directory);
@@ -136,7 +136,7 @@ impl Manifest {
         let vecpack = env!("CARGO_PKG_VERSION").to_owned();
         let line = line(&Line::Run { format: FORMAT, vecpack, options })?;
         let bytes = [HEAD, &line, &end].concat();
-        let target = Target::create(&path, overwrite, interrupt)?;
+        let target = Target::create(&path, overwrite, cancel)?;
         let mut sink = target.sink();
         sink.write_all(&bytes).map_err(failure)?;
         let file = match target.commit_open(sync) {
@@ -255,11 +255,11 @@ impl Manifest {
     }
 
     /// Waits until it is on the disk, and the names in its directory.
-    pub(super) fn sync(&self, directory: &Path, interrupt: Option<&Interrupt>) -> Result<()> {
+    pub(super) fn sync(&self, directory: &Path, cancel: &Cancel) -> Result<()> {
         let file = crate::output::Sink::Aside(self.file.clone());
-        file.sync(interrupt).map_err(|error| crate::output::error(&self.path, error))?;
-        sync_directory(&directory.join(DIRECTORY), interrupt)?;
-        sync_directory(directory, interrupt)
+        file.sync(cancel).map_err(|error| crate::output::error(&self.path, error))?;
+        sync_directory(&directory.join(DIRECTORY), cancel)?;
+        sync_directory(directory, cancel)
     }
 }
 

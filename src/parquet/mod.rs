@@ -21,6 +21,7 @@ mod types;
 mod writer;
 
 use std::path::Path;
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use arrow::array::{RecordBatch, RecordBatchReader};
@@ -31,6 +32,7 @@ pub use report::{Report, VectorEncoding};
 
 use self::files::{Files, Output, parts, remove_parts};
 use self::manifest::Manifest;
+use crate::cancel::Cancel;
 use crate::error::{Error, Result};
 #[cfg(feature = "cli")]
 use crate::input::Input;
@@ -38,6 +40,7 @@ use crate::options::cores;
 use crate::output::directory::{is_directory, is_remote};
 use crate::output::{check_target, sweep, sweep_beside, sync_directory};
 use crate::reader::{Progress, Watch};
+use crate::reject::Rejects;
 use crate::source::Source;
 
 /// Converts `source` to Parquet.
@@ -71,16 +74,14 @@ fn convert(source: &Source, out: &Path, options: &WriteOptions, mut watch: Watch
     let threads = options.threads.unwrap_or_else(|| source.options().thread_count());
     let progress = if is_directory_of(out, options)? {
         let rejects = source.begin_scan();
-        if is_remote(out) {
-            remote::convert(source, out, options, threads, &rejects, &mut watch, &mut report)?
-        } else {
-            directory::convert(source, out, options, threads, rejects, &mut watch, &mut report)?
-        }
+        let (watch, report) = (&mut watch, &mut report);
+        let conversion = Conversion { source, out, options, threads, rejects, watch, report };
+        if is_remote(out) { remote::convert(conversion)? } else { directory::convert(conversion)? }
     } else {
-        check_target(out, options.overwrite, watch.interrupt.as_ref())?;
+        check_target(out, options.overwrite, &watch.cancel)?;
         sweep_beside(out);
         let output = Output::File(out.to_owned());
-        let mut files = Files::new(output, source.schema(), options, threads, watch.interrupt.clone());
+        let mut files = Files::new(output, source.schema(), options, threads, watch.cancel.clone());
         // Before anything is read: it may be refused.
         files.begin()?;
         let write = |batch| files.write(&batch, &mut report).map(drop);
@@ -96,11 +97,22 @@ fn convert(source: &Source, out: &Path, options: &WriteOptions, mut watch: Watch
     Ok(report)
 }
 
+/// A conversion into a directory: what is read, where it goes, and how.
+struct Conversion<'a, 'w> {
+    source: &'a Source,
+    out: &'a Path,
+    options: &'a WriteOptions,
+    threads: usize,
+    rejects: Arc<Mutex<Rejects>>,
+    watch: &'a mut Watch<'w>,
+    report: &'a mut Report,
+}
+
 /// Waits until the name of a new file is on the disk.
 fn sync_name(path: &Path, options: &WriteOptions, watch: &Watch<'_>) -> Result<()> {
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     match directory.unwrap_or(Path::new(".")) {
-        directory if options.sync => sync_directory(directory, watch.interrupt.as_ref()),
+        directory if options.sync => sync_directory(directory, &watch.cancel),
         _ => Ok(()),
     }
 }
@@ -129,17 +141,17 @@ pub fn write_parquet(
     let in_parts = options.max_file_bytes.is_some() && is_directory_of(path, options)?;
     let output = if in_parts {
         if is_remote(path) {
-            remote::check_parts(path, options, watch.interrupt.as_ref())?;
+            remote::check_parts(path, options, &watch.cancel)?;
         } else {
             begin_parts(path, options)?;
         }
         Output::Parts(path.to_owned(), 0)
     } else {
-        check_target(path, options.overwrite, watch.interrupt.as_ref())?;
+        check_target(path, options.overwrite, &watch.cancel)?;
         sweep_beside(path);
         Output::File(path.to_owned())
     };
-    let mut files = Files::new(output, reader.schema(), options, threads, watch.interrupt.clone());
+    let mut files = Files::new(output, reader.schema(), options, threads, watch.cancel.clone());
     files.begin()?;
     for batch in reader {
         let batch: RecordBatch = batch?;
@@ -147,15 +159,15 @@ pub fn write_parquet(
         progress.rows += batch.num_rows() as u64;
         progress.bytes += batch.get_array_memory_size() as u64;
         watch.tell(progress)?;
-        watch.check_interrupt()?;
+        watch.cancel.check()?;
     }
     files.finish(&mut report)?;
     if in_parts && options.overwrite {
         let made = report.outputs.len();
-        remove_parts(path, watch.interrupt.as_ref(), |number| number < made)?;
+        remove_parts(path, &watch.cancel, |number| number < made)?;
     }
     match in_parts {
-        true if options.sync => sync_directory(path, watch.interrupt.as_ref())?,
+        true if options.sync => sync_directory(path, &watch.cancel)?,
         true => {}
         false => sync_name(path, options, &watch)?,
     }
@@ -172,9 +184,9 @@ pub(crate) fn check_outputs(inputs: &[Input], out: &Path, options: &WriteOptions
     }
     options.check()?;
     match is_directory_of(out, options)? {
-        true if is_remote(out) => remote::check(inputs, out, options, None).map(drop),
+        true if is_remote(out) => remote::check(inputs, out, options, &Cancel::never()).map(drop),
         true => directory::check(inputs, out, options).map(drop),
-        false => check_target(out, options.overwrite, None),
+        false => check_target(out, options.overwrite, &Cancel::never()),
     }
 }
 
@@ -203,8 +215,8 @@ fn begin_parts(out: &Path, options: &WriteOptions) -> Result<()> {
         }
         Manifest::remove(out)?;
     }
-    if let Some((_, part)) = parts(out, None)?.first() {
-        check_target(part, options.overwrite, None)?;
+    if let Some((_, part)) = parts(out, &Cancel::never())?.first() {
+        check_target(part, options.overwrite, &Cancel::never())?;
     }
     sweep(out);
     Ok(())

@@ -7,9 +7,10 @@ use arrow::array::RecordBatchIterator;
 use serde::Serialize;
 
 use super::{Report, WriteOptions, write_parquet};
+use crate::cancel::Cancel;
 use crate::error::{Error, ErrorKind, Result};
 use crate::output::{Target, check_late_target, sweep_beside};
-use crate::pool::Home;
+use crate::pool::OwnerProcess;
 use crate::reader::Watch;
 use crate::reject::{Reject, Rejects};
 use crate::source::Source;
@@ -23,7 +24,7 @@ pub(crate) struct RejectsFile {
     sync: bool,
     is_parquet: bool,
     /// Whose work is listed.
-    home: Home,
+    owner: OwnerProcess,
 }
 
 /// A line of JSON.
@@ -58,7 +59,7 @@ impl RejectsFile {
             return Err(Error::option(format!("rejects: {path} is what is written to, or in it")));
         }
         check_late_target(path, overwrite)?;
-        Ok(Self { path: path.to_owned(), overwrite, sync, is_parquet, home: Home::here() })
+        Ok(Self { path: path.to_owned(), overwrite, sync, is_parquet, owner: OwnerProcess::current() })
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -74,7 +75,7 @@ impl RejectsFile {
         }
         sweep_beside(&self.path);
         // Also after an interrupt: what was rejected until then is what somebody wants to know.
-        let target = Target::create(&self.path, self.overwrite, None)?;
+        let target = Target::create(&self.path, self.overwrite, Cancel::never())?;
         write_lines(rejects.details(), target.sink()).map_err(|error| target.error(error))?;
         target.commit(self.sync).map(drop)
     }
@@ -86,7 +87,7 @@ impl RejectsFile {
         source: &Source,
     ) -> Result<(T, Rejects)> {
         let Some(file) = file else { return worked.map(|done| (done, source.rejects())) };
-        if !file.home.is_here() {
+        if !file.owner.is_current() {
             // A child was forked while the work went on. It goes on in the parent, whose file this is.
             return worked.and(Err(ErrorKind::OtherProcess.into()));
         }

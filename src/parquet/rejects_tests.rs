@@ -12,7 +12,7 @@ fn a_child_leaves_the_file_to_its_parent_however_its_work_ends() {
     let directory = tempfile::tempdir().unwrap();
     let (path, out) = (directory.path().join("r.jsonl"), directory.path().join("out.parquet"));
     let file = RejectsFile::new(&path, &out, false, false).unwrap();
-    file.home.move_away();
+    file.owner.pretend_other();
     let ends: [Result<()>; 3] =
         [Ok(()), Err(ErrorKind::OtherProcess.into()), Err(Error::schema("of the child"))];
     for (end, told) in ends.into_iter().zip(["another process", "another process", "of the child"]) {

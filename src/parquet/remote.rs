@@ -1,25 +1,24 @@
 //! Runs into a directory of an object store. It holds objects and no manifest, so nothing can be resumed.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
+use super::Conversion;
 use super::directory::names;
 use super::files::{Files, Output, parts, remove_parts};
 use super::options::WriteOptions;
-use super::report::Report;
+use crate::cancel::Cancel;
 use crate::error::{Error, Result};
 use crate::input::Input;
 use crate::output::directory;
-use crate::reader::{Interrupt, Progress, Watch};
-use crate::reject::Rejects;
-use crate::source::Source;
+use crate::reader::Progress;
 
 /// Refuses what cannot be done before anything is read. Gives an object for each input; none where objects hold the rows of several.
 pub(super) fn check(
     inputs: &[Input],
     out: &Path,
     options: &WriteOptions,
-    interrupt: Option<&Interrupt>,
+    cancel: &Cancel,
 ) -> Result<Option<Vec<PathBuf>>> {
     if options.resume {
         return Err(Error::option(format!(
@@ -28,33 +27,26 @@ pub(super) fn check(
         )));
     }
     if options.max_file_bytes.is_some() {
-        check_parts(out, options, interrupt)?;
+        check_parts(out, options, cancel)?;
         return Ok(None);
     }
     let join = |name: PathBuf| directory::join(out, &name);
     let paths: Vec<PathBuf> = names(inputs, out)?.into_iter().map(join).collect();
-    directory::check_targets(out, &paths, options.overwrite, interrupt)?;
+    directory::check_targets(out, &paths, options.overwrite, cancel)?;
     Ok(Some(paths))
 }
 
 /// Refuses parts of an earlier run.
-pub(super) fn check_parts(out: &Path, options: &WriteOptions, interrupt: Option<&Interrupt>) -> Result<()> {
-    let first: Option<PathBuf> = parts(out, interrupt)?.into_iter().next().map(|(_, path)| path);
-    directory::check_targets(out, first.as_slice(), options.overwrite, interrupt)
+pub(super) fn check_parts(out: &Path, options: &WriteOptions, cancel: &Cancel) -> Result<()> {
+    let first: Option<PathBuf> = parts(out, cancel)?.into_iter().next().map(|(_, path)| path);
+    directory::check_targets(out, first.as_slice(), options.overwrite, cancel)
 }
 
-/// Converts each input of `source`, and gives what was read.
-pub(super) fn convert(
-    source: &Source,
-    out: &Path,
-    options: &WriteOptions,
-    threads: usize,
-    rejects: &Arc<Mutex<Rejects>>,
-    watch: &mut Watch<'_>,
-    report: &mut Report,
-) -> Result<Progress> {
+/// Converts each input, and gives what was read.
+pub(super) fn convert(conversion: Conversion<'_, '_>) -> Result<Progress> {
+    let Conversion { source, out, options, threads, rejects, watch, report } = conversion;
     let inputs = source.shared_inputs();
-    let outputs: Vec<(Arc<[Input]>, Output)> = match check(&inputs, out, options, watch.interrupt.as_ref())? {
+    let outputs: Vec<(Arc<[Input]>, Output)> = match check(&inputs, out, options, &watch.cancel)? {
         Some(paths) => {
             let pairs = inputs.iter().cloned().zip(paths);
             pairs.map(|(input, path)| (Arc::from([input]), Output::File(path))).collect()
@@ -64,7 +56,7 @@ pub(super) fn convert(
     let mut progress = Progress::default();
     let last = outputs.len().saturating_sub(1);
     for (number, (inputs, output)) in outputs.into_iter().enumerate() {
-        let mut files = Files::new(output, source.schema(), options, threads, watch.interrupt.clone());
+        let mut files = Files::new(output, source.schema(), options, threads, watch.cancel.clone());
         // An input without rows has a file as well.
         files.begin()?;
         let reader = source.reader_of(inputs, rejects.clone())?;
@@ -75,7 +67,7 @@ pub(super) fn convert(
     }
     if options.overwrite && options.max_file_bytes.is_some() {
         let made = report.outputs.len();
-        remove_parts(out, watch.interrupt.as_ref(), |number| number < made)?;
+        remove_parts(out, &watch.cancel, |number| number < made)?;
     }
     Ok(progress)
 }

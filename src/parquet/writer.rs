@@ -17,10 +17,10 @@ use super::chunk::internal;
 use super::layout::{Group, Layout};
 use super::options::{ListType, WriteOptions};
 use super::report::VectorEncoding;
+use crate::cancel::Cancel;
 use crate::error::{Error, ErrorKind, Result};
 use crate::output::{Sink, Target};
-use crate::pool::{Home, Ordered, lock};
-use crate::reader::Interrupt;
+use crate::pool::{Ordered, OwnerProcess, lock};
 
 /// After so many row groups the next ones hold twice as many rows: a file can have 32,767.
 const GROUPS_OF_A_SIZE: usize = 2048;
@@ -82,14 +82,17 @@ impl FileWriter {
         schema: &Schema,
         options: &WriteOptions,
         threads: usize,
-        interrupt: Option<Interrupt>,
+        cancel: Cancel,
     ) -> Result<Self> {
         options.check()?;
         let layout = Arc::new(Layout::new(schema, options)?);
-        let target = Target::create(path, options.overwrite, interrupt)?;
+        let target = Target::create(path, options.overwrite, cancel)?;
         let failed = Failure::default();
-        let mut out =
-            TrackedWrite::new(Out { file: target.sink(), failed: failed.clone(), home: Home::here() });
+        let mut out = TrackedWrite::new(Out {
+            file: target.sink(),
+            failed: failed.clone(),
+            owner: OwnerProcess::current(),
+        });
         out.write_all(MAGIC).map_err(|error| target.error(error))?;
         Ok(Self {
             out,
@@ -252,7 +255,7 @@ struct Out {
     file: Sink,
     failed: Failure,
     /// A child that was forked shares the place in the file with its parent.
-    home: Home,
+    owner: OwnerProcess,
 }
 
 impl Out {
@@ -269,7 +272,7 @@ impl Out {
 
 impl Write for Out {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.home.check_io().and_then(|()| self.file.write(bytes));
+        let written = self.owner.check_io().and_then(|()| self.file.write(bytes));
         match &written {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => written,
             _ => self.remember(written),

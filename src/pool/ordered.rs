@@ -1,22 +1,22 @@
-//! Work for threads, whose results come in the order in which it was given.
+//! Work for threads. Its results come in the order in which the work was given.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use rayon::ThreadPool;
 
-use super::{Home, Kept, catch, lock, with_threads};
+use super::{OwnerProcess, PerProcess, catch, lock, with_threads};
 use crate::error::{Error, Result};
 
 type Work<T> = Box<dyn FnOnce() -> Result<T> + Send>;
 
-/// Pieces of work on their way. The thread that takes their results is one of those that do them.
+/// A queue of work. The thread that takes the results does work as well.
 pub(crate) struct Ordered<T> {
-    /// `None` where that thread does all the work.
-    pool: Kept<Option<Arc<ThreadPool>>>,
+    /// `None` if the taking thread does all the work.
+    pool: PerProcess<Option<Arc<ThreadPool>>>,
     most: usize,
-    pieces: Kept<VecDeque<Arc<Piece<T>>>>,
-    home: Home,
+    pieces: PerProcess<VecDeque<Arc<Piece<T>>>>,
+    owner: OwnerProcess,
 }
 
 struct Piece<T> {
@@ -31,20 +31,25 @@ enum State<T> {
 }
 
 impl<T: Send + 'static> Ordered<T> {
-    /// For so many threads.
+    /// A queue for this number of threads.
     pub(crate) fn new(threads: usize) -> Result<Self> {
         let pool = if threads > 1 { Some(with_threads(threads - 1)?) } else { None };
-        Ok(Self { pool: Kept::new(pool), most: threads + 1, pieces: Kept::default(), home: Home::here() })
+        Ok(Self {
+            pool: PerProcess::new(pool),
+            most: threads + 1,
+            pieces: PerProcess::default(),
+            owner: OwnerProcess::current(),
+        })
     }
 
-    /// True while one more is on its way than there are threads: a result should be taken before more work is given.
+    /// True if the queue holds more work than there are threads. A result should be taken first.
     pub(crate) fn is_full(&self) -> bool {
         self.pieces.len() >= self.most
     }
 
-    /// Lets a thread do `work` when it comes to it. Fails in a child that was forked, as what gives results does.
+    /// Adds `work`. Fails in a forked child, and so do the functions that take results.
     pub(crate) fn give(&mut self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<()> {
-        self.home.check()?;
+        self.owner.check()?;
         let state = Mutex::new(State::Waiting(Box::new(work)));
         let piece = Arc::new(Piece { state, done: Condvar::new() });
         self.pieces.push_back(piece.clone());
@@ -56,23 +61,24 @@ impl<T: Send + 'static> Ordered<T> {
         Ok(())
     }
 
-    /// The first result, if it is there already.
+    /// The first result, if it is done.
     pub(crate) fn take_done(&mut self) -> Option<Result<T>> {
-        if let Err(error) = self.home.check() {
+        if let Err(error) = self.owner.check() {
             return Some(Err(error));
         }
         let is_done = matches!(*lock(&self.pieces.front()?.state), State::Done(_));
         if is_done { self.take() } else { None }
     }
 
-    /// The first result; `None` where there is no work. The calling thread does what nobody has begun, and waits for the rest.
+    /// The first result, or `None` without work. The calling thread does work that has not begun, and
+    /// waits for the rest.
     pub(crate) fn take(&mut self) -> Option<Result<T>> {
-        if let Err(error) = self.home.check() {
+        if let Err(error) = self.owner.check() {
             return Some(Err(error));
         }
         let first = self.pieces.pop_front()?;
         if !first.run() {
-            // Another thread is at it.
+            // Another thread does it.
             self.pieces.iter().find(|piece| piece.run());
         }
         Some(first.wait())
@@ -80,7 +86,7 @@ impl<T: Send + 'static> Ordered<T> {
 }
 
 impl<T> Piece<T> {
-    /// Does the work, if nobody has begun it.
+    /// Does the work, unless it has begun.
     fn run(&self) -> bool {
         let mut state = lock(&self.state);
         let work = match std::mem::replace(&mut *state, State::Running) {
@@ -111,10 +117,10 @@ impl<T> Piece<T> {
 
 impl<T> Drop for Ordered<T> {
     fn drop(&mut self) {
-        if !self.home.is_here() {
+        if !self.owner.is_current() {
             return;
         }
-        // What nobody has begun need not be done.
+        // Work that has not begun is dropped.
         for piece in self.pieces.iter() {
             let mut state = lock(&piece.state);
             if matches!(*state, State::Waiting(_)) {

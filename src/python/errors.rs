@@ -7,6 +7,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyType};
 
+use super::signals::Raised;
 use crate::error::{Error, ErrorKind};
 use crate::reject::Reject;
 use crate::store::Url;
@@ -34,12 +35,19 @@ fn exception(py: Python<'_>, error: Error) -> PyErr {
     raised.unwrap_or_else(|error| error)
 }
 
-/// True for an exception of a Python object that was read when Ctrl-C came.
-pub(super) fn is_keyboard_interrupt(error: &Error) -> bool {
-    let ErrorKind::Io { source, .. } = error.kind() else { return false };
-    let raised = source.get_ref().and_then(|inner| inner.downcast_ref::<PyErr>());
-    raised.is_some_and(|raised| {
+/// True for the exception of a signal handler, and for a `KeyboardInterrupt` of a Python object that
+/// was read when Ctrl-C came.
+pub(super) fn is_interrupt(error: &Error) -> bool {
+    let source = match error.kind() {
+        ErrorKind::Io { source, .. } => source.get_ref(),
+        ErrorKind::Interrupted => return true,
+        _ => return false,
+    };
+    let is_keyboard = |raised: &PyErr| {
         Python::try_attach(|py| raised.is_instance_of::<PyKeyboardInterrupt>(py)).unwrap_or(false)
+    };
+    source.is_some_and(|source| {
+        source.is::<Raised>() || source.downcast_ref::<PyErr>().is_some_and(is_keyboard)
     })
 }
 
@@ -63,8 +71,14 @@ fn os_error(py: Python<'_>, path: Option<PathBuf>, source: std::io::Error) -> Py
     let number = source.raw_os_error();
     let kind = source.kind();
     let text = source.to_string();
-    if let Some(Ok(raised)) = source.into_inner().map(|inner| inner.downcast::<PyErr>()) {
-        return *raised;
+    match source.into_inner().map(|inner| inner.downcast::<Raised>()) {
+        Some(Ok(raised)) => return raised.0,
+        Some(Err(inner)) => {
+            if let Ok(raised) = inner.downcast::<PyErr>() {
+                return *raised;
+            }
+        }
+        None => {}
     }
     if kind == std::io::ErrorKind::OutOfMemory {
         let place = path.map(|path| format!("{}: ", path.display())).unwrap_or_default();

@@ -13,7 +13,7 @@ use super::errors::to_python;
 use super::items::Items;
 use super::others::Rows;
 use crate::item::{RowConverter, too_many};
-use crate::pool::{Home, beside, lock};
+use crate::pool::{OwnerProcess, beside, lock};
 use crate::vector::{Dtype, Slab};
 
 /// Bytes of a part, or one row if that is longer.
@@ -39,7 +39,7 @@ pub(super) fn fill(py: Python<'_>, items: &mut Items, out: Rows) -> PyResult<usi
     let part_bytes = PART.min(place.len()).max(row_bytes);
     let is_small = place.len() <= PART;
     let mut filling = Filling {
-        home: if is_small { Home::default() } else { Home::here() },
+        owner: if is_small { OwnerProcess::default() } else { OwnerProcess::current() },
         out: out.clone(),
         full,
         copied,
@@ -63,7 +63,7 @@ pub(super) fn fill(py: Python<'_>, items: &mut Items, out: Rows) -> PyResult<usi
         move || copy_all(&theirs, to_copy, &back),
         move || {
             let filled = filling.fill(py, items);
-            if !filling.home.is_here() {
+            if !filling.owner.is_current() {
                 std::mem::forget(filling);
             }
             filled
@@ -89,7 +89,7 @@ impl Part {
 
 struct Filling {
     /// Where the thread is that copies, if there is to be one.
-    home: Home,
+    owner: OwnerProcess,
     out: Arc<Mutex<Rows>>,
     /// To the thread that copies. Where there is none, it gives back what it is sent.
     full: SyncSender<Part>,
@@ -146,7 +146,7 @@ impl Filling {
             let slab = Slab::with_capacity(self.part_bytes).map_err(to_python)?;
             return Ok(Part { slab, first: self.row, rows: 0 });
         }
-        self.home.check().map_err(to_python)?;
+        self.owner.check().map_err(to_python)?;
         let free = &self.free;
         let ready = lock(free).try_recv().ok();
         let part = ready.or_else(|| py.detach(|| lock(free).recv().ok()));
@@ -158,7 +158,7 @@ impl Filling {
     }
 
     fn give(&mut self, part: Part) -> PyResult<()> {
-        self.home.check().map_err(to_python)?;
+        self.owner.check().map_err(to_python)?;
         self.away += 1;
         if let Err(SendError(mut part)) = self.full.send(part) {
             part.copy(&self.out);
@@ -169,7 +169,7 @@ impl Filling {
 
     /// Waits until all that was given is copied.
     fn wait_for_all(&mut self, py: Python<'_>) -> PyResult<()> {
-        self.home.check().map_err(to_python)?;
+        self.owner.check().map_err(to_python)?;
         let (free, copied, count) = (&self.free, &self.copied, self.away);
         py.detach(|| {
             // All are taken, and put back.

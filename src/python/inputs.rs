@@ -14,7 +14,7 @@ use pyo3::types::{PyBytes, PyDict, PyString};
 use super::errors::to_python;
 use super::others::with_bytes;
 use super::signals;
-use crate::input::{Input, OpenStream, discover_checked};
+use crate::input::{Input, OpenStream, discover_until};
 use crate::pool::catch;
 
 /// Inputs: a path, a glob, a directory, a URL, `-`, something bytes-like, a binary file object, or an iterable of these.
@@ -61,8 +61,8 @@ fn one(object: &Bound<'_, PyAny>) -> PyResult<Option<Vec<Input>>> {
     }
     if object.is_instance_of::<PyString>() || object.hasattr("__fspath__")? {
         let PyPath(path) = object.extract()?;
-        let check = signals::check(object.py())?;
-        let inputs = object.py().detach(|| catch(|| discover_checked(&path, Some(check))));
+        let cancel = signals::cancel(object.py())?;
+        let inputs = object.py().detach(|| catch(|| discover_until(&path, &cancel)));
         return Ok(Some(inputs.map_err(to_python)?));
     }
     if object.hasattr("read")? {

@@ -21,7 +21,7 @@ use super::table::{PyBatch, PySchema, PyTable};
 use crate::error::Error;
 use crate::item::BatchBuilder;
 use crate::options::ReadOptions;
-use crate::pool::{Home, lock};
+use crate::pool::{OwnerProcess, lock};
 use crate::vector::RawDtype;
 
 /// A stream of record batches from an iterable of vectors.
@@ -363,7 +363,7 @@ impl Stream {
 struct StreamBatches {
     batcher: Mutex<Box<Batcher>>,
     /// The process and the thread that make a batch now.
-    busy: Mutex<Option<(Home, ThreadId)>>,
+    busy: Mutex<Option<(OwnerProcess, ThreadId)>>,
 }
 
 #[pymethods]
@@ -374,9 +374,9 @@ impl StreamBatches {
 
     fn __next__(&self, py: Python<'_>) -> PyResult<Option<PyBatch>> {
         let this_thread = std::thread::current().id();
-        if let Some((home, thread)) = &*lock(&self.busy) {
+        if let Some((owner, thread)) = &*lock(&self.busy) {
             // Nobody in a child that was forked would ever let go of it.
-            home.check().map_err(to_python)?;
+            owner.check().map_err(to_python)?;
             if *thread == this_thread {
                 let text = "the iterable asks the stream that it is read by for a batch";
                 return Err(PyValueError::new_err(text));
@@ -384,7 +384,7 @@ impl StreamBatches {
         }
         // Detached while it waits: whoever holds the lock may be waiting for the interpreter.
         let mut batcher = self.batcher.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner);
-        *lock(&self.busy) = Some((Home::here(), this_thread));
+        *lock(&self.busy) = Some((OwnerProcess::current(), this_thread));
         let batch = batcher.next_batch(py);
         *lock(&self.busy) = None;
         Ok(batch?.map(PyBatch))

@@ -1,13 +1,16 @@
 //! The Python extension: newtypes over the library. Every function extracts its arguments, detaches from the interpreter, calls,
 //! and maps the error. The only room that says `pyo3`.
 
+// First: its macros are for those behind it.
+#[macro_use]
+mod options;
+
 mod array;
 mod errors;
 mod export;
 mod fill;
 mod inputs;
 mod items;
-mod options;
 mod others;
 mod parquet;
 mod signals;
@@ -42,17 +45,12 @@ mod _vecpack {
     const __version__: &str = env!("CARGO_PKG_VERSION");
 }
 
+#[doc = concat!("scan(inputs, *", read_signature!(), ")\n--\n")]
 /// Opens a source: files, globs, directories, ``-`` for standard input, bytes-like objects, binary file objects, or a list of these.
 ///
 /// Reads only what it takes to find out what is in them.
 #[pyfunction]
-#[pyo3(
-    signature = (inputs, **options),
-    text_signature = "(inputs, *, vector=None, dim=None, dtype='float32', raw_dtype='<f4', framing='auto', columns=None, \
-                      schema=None, infer_records=1000, on_error='raise', max_rejects=10000, fail_after=None, batch_rows=None, \
-                      batch_bytes=2097152, threads=None, include_path=False, include_record=False, \
-                      max_record_bytes=268435456, max_expansion=1000, max_depth=128)"
-)]
+#[pyo3(signature = (inputs, **options), text_signature = None)]
 fn scan(
     py: Python<'_>,
     inputs: &Bound<'_, PyAny>,
@@ -62,15 +60,10 @@ fn scan(
     source::PySource::open(py, self::inputs(inputs)?, options)
 }
 
+#[doc = concat!("read(inputs, *", read_signature!(), ")\n--\n")]
 /// Reads everything into memory.
 #[pyfunction]
-#[pyo3(
-    signature = (inputs, **options),
-    text_signature = "(inputs, *, vector=None, dim=None, dtype='float32', raw_dtype='<f4', framing='auto', columns=None, \
-                      schema=None, infer_records=1000, on_error='raise', max_rejects=10000, fail_after=None, batch_rows=None, \
-                      batch_bytes=2097152, threads=None, include_path=False, include_record=False, \
-                      max_record_bytes=268435456, max_expansion=1000, max_depth=128)"
-)]
+#[pyo3(signature = (inputs, **options), text_signature = None)]
 fn read(
     py: Python<'_>,
     inputs: &Bound<'_, PyAny>,
@@ -87,11 +80,6 @@ fn run_command(py: Python<'_>, arguments: Vec<OsString>) -> u8 {
 }
 
 /// Runs `work` detached from the interpreter; an error, or a panic, becomes an exception.
-fn detached<T: Send>(
-    py: Python<'_>,
-    signals: &signals::Signals,
-    work: impl FnOnce() -> crate::Result<T> + Send,
-) -> PyResult<T> {
-    py.detach(|| crate::pool::catch(work))
-        .map_err(|error| signals.take_raised().unwrap_or_else(|| to_python(error)))
+fn detached<T: Send>(py: Python<'_>, work: impl FnOnce() -> crate::Result<T> + Send) -> PyResult<T> {
+    py.detach(|| crate::pool::catch(work)).map_err(to_python)
 }

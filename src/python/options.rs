@@ -1,6 +1,5 @@
 //! Keyword arguments become options, and options a dictionary.
 
-use std::fmt::Display;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -13,8 +12,9 @@ use super::errors::to_python;
 use super::inputs::PyPath;
 use super::table::PySchema;
 use crate::error::Error;
-use crate::options::{FailAfter, ReadOptions, parse_type};
+use crate::options::{Framing, OnError, ReadOptions, parse_type};
 use crate::parquet::WriteOptions;
+use crate::reject::FailAfter;
 
 /// The read options among `keywords`; any other keyword is an error.
 pub(super) fn read_options(function: &str, keywords: Option<&Bound<'_, PyDict>>) -> PyResult<ReadOptions> {
@@ -58,36 +58,80 @@ fn unexpected(function: &str, name: &str) -> PyErr {
     PyTypeError::new_err(format!("{function}() got an unexpected keyword argument '{name}'"))
 }
 
-fn set_read_option(options: &mut ReadOptions, name: &str, value: &Bound<'_, PyAny>) -> PyResult<bool> {
-    match name {
-        "vector" => options.vector = vectors(value)?,
-        "dim" => options.dim = optional(name, value)?,
-        "dtype" => options.dtype = parse_dtype(name, value, &["name", "__name__"])?,
-        "raw_dtype" => options.raw_dtype = parse_dtype(name, value, &["str", "name", "__name__"])?,
-        "framing" => options.framing = parse(name, value)?,
-        "columns" => options.columns = if value.is_none() { None } else { Some(column_names(value)?) },
-        "schema" => options.schema = schema(value)?,
-        "infer_records" => options.infer_records = number(name, value)?,
-        "on_error" => options.on_error = parse(name, value)?,
-        "max_rejects" => options.max_rejects = number(name, value)?,
-        "fail_after" => options.fail_after = if value.is_none() { None } else { Some(fail_after(value)?) },
-        "batch_rows" => options.batch_rows = optional(name, value)?,
-        "batch_bytes" => options.batch_bytes = number(name, value)?,
-        "threads" => options.threads = optional(name, value)?,
-        "include_path" => options.include_path = value.extract()?,
-        "include_record" => options.include_record = value.extract()?,
-        "max_record_bytes" => options.max_record_bytes = number(name, value)?,
-        "max_expansion" => options.max_expansion = number(name, value)?,
-        "max_depth" => options.max_depth = number(name, value)?,
-        _ => return Ok(false),
-    }
-    Ok(true)
+/// The read options of Python, in the order of signatures: the name, the default as a signature
+/// shows it, how a value sets the option, and how the option becomes a value.
+macro_rules! read_options {
+    ($($name:ident = $default:literal, $set:expr, $get:expr;)*) => {
+        /// The keywords of the functions that read, for their signatures.
+        macro_rules! read_signature {
+            () => {
+                concat!($(", ", stringify!($name), "=", $default),*)
+            };
+        }
+
+        fn set_read_option(options: &mut ReadOptions, name: &str, value: &Bound<'_, PyAny>) -> PyResult<bool> {
+            match name {
+                $(stringify!($name) => options.$name = $set(name, value)?,)*
+                _ => return Ok(false),
+            }
+            Ok(true)
+        }
+
+        /// The options as keywords, for `Source.options` and for pickling.
+        pub(super) fn to_dict<'py>(py: Python<'py>, options: &ReadOptions) -> PyResult<Bound<'py, PyDict>> {
+            let dict = PyDict::new(py);
+            $(dict.set_item(stringify!($name), $get(&options.$name))?;)*
+            Ok(dict)
+        }
+    };
+}
+
+read_options! {
+    vector = "None", vectors, Vec::clone;
+    dim = "None", optional, same;
+    dtype = "'float32'", |name, value| parse_dtype(name, value, &["name", "__name__"]), ToString::to_string;
+    raw_dtype = "'<f4'", |name, value| parse_dtype(name, value, &["str", "name", "__name__"]), ToString::to_string;
+    framing = "'auto'", parse, |framing: &Framing| framing.as_str();
+    columns = "None", columns, Option::clone;
+    schema = "None", schema, schema_or_none;
+    infer_records = "1000", number, same;
+    on_error = "'raise'", parse, |policy: &OnError| policy.as_str();
+    max_rejects = "10000", number, same;
+    fail_after = "None", fail_after, |limit: &Option<FailAfter>| limit.map(|limit| limit.to_string());
+    batch_rows = "None", optional, same;
+    batch_bytes = "2097152", number, same;
+    threads = "None", optional, same;
+    include_path = "False", flag, same;
+    include_record = "False", flag, same;
+    max_record_bytes = "268435456", number, same;
+    max_expansion = "1000", number, same;
+    max_depth = "128", number, same;
+}
+
+fn same<T: Copy>(value: &T) -> T {
+    *value
+}
+
+fn flag(_: &str, value: &Bound<'_, PyAny>) -> PyResult<bool> {
+    value.extract()
+}
+
+fn columns(_: &str, value: &Bound<'_, PyAny>) -> PyResult<Option<Vec<String>>> {
+    if value.is_none() { Ok(None) } else { column_names(value).map(Some) }
+}
+
+/// No schema is `None`.
+fn schema_or_none(schema: &Schema) -> Option<PySchema> {
+    Some(schema).filter(|schema| !schema.fields().is_empty()).map(|schema| PySchema(Arc::new(schema.clone())))
 }
 
 /// A number of records, or a share of them: `1000`, `"1000"`, `"1%"`.
-fn fail_after(value: &Bound<'_, PyAny>) -> PyResult<FailAfter> {
+fn fail_after(name: &str, value: &Bound<'_, PyAny>) -> PyResult<Option<FailAfter>> {
+    if value.is_none() {
+        return Ok(None);
+    }
     if value.is_instance_of::<PyString>() {
-        return parse("fail_after", value);
+        return parse(name, value).map(Some);
     }
     let wrong = || PyTypeError::new_err("fail_after must be a number of records, or a share as '1%'");
     // To Python it is a number, but nobody means one reject by it.
@@ -100,11 +144,11 @@ fn fail_after(value: &Bound<'_, PyAny>) -> PyResult<FailAfter> {
         }
         wrong()
     })?;
-    Ok(FailAfter::Rejects(number))
+    Ok(Some(FailAfter::Rejects(number)))
 }
 
 /// A field's name or position, or a list of them.
-fn vectors(value: &Bound<'_, PyAny>) -> PyResult<Vec<String>> {
+fn vectors(_: &str, value: &Bound<'_, PyAny>) -> PyResult<Vec<String>> {
     let wrong = || PyTypeError::new_err("vector must be names or positions of fields");
     let one = |value: &Bound<'_, PyAny>| match value.extract::<u32>() {
         _ if value.is_instance_of::<PyBool>() => Err(wrong()),
@@ -134,7 +178,7 @@ pub(super) fn column_names(value: &Bound<'_, PyAny>) -> PyResult<Vec<String>> {
 }
 
 /// An Arrow schema of any library, or a dictionary of types, each in text or of any library.
-fn schema(value: &Bound<'_, PyAny>) -> PyResult<Schema> {
+fn schema(_: &str, value: &Bound<'_, PyAny>) -> PyResult<Schema> {
     if value.is_none() {
         return Ok(Schema::empty());
     }
@@ -217,33 +261,4 @@ fn parse_dtype<T: FromStr<Err = Error>>(
     parsed.ok_or_else(|| {
         to_python(Error::option(format!("{option}: {value} is no element type that is known")))
     })
-}
-
-/// The options as keywords, for `Source.options` and for pickling.
-pub(super) fn to_dict<'py>(py: Python<'py>, options: &ReadOptions) -> PyResult<Bound<'py, PyDict>> {
-    fn text(value: impl Display) -> String {
-        value.to_string()
-    }
-    let dict = PyDict::new(py);
-    dict.set_item("vector", &options.vector)?;
-    dict.set_item("dim", options.dim)?;
-    dict.set_item("dtype", text(options.dtype))?;
-    dict.set_item("raw_dtype", text(options.raw_dtype))?;
-    dict.set_item("framing", options.framing.as_str())?;
-    dict.set_item("columns", &options.columns)?;
-    let schema = Some(&options.schema).filter(|schema| !schema.fields().is_empty());
-    dict.set_item("schema", schema.map(|schema| PySchema(Arc::new(schema.clone()))))?;
-    dict.set_item("infer_records", options.infer_records)?;
-    dict.set_item("on_error", options.on_error.as_str())?;
-    dict.set_item("max_rejects", options.max_rejects)?;
-    dict.set_item("fail_after", options.fail_after.map(text))?;
-    dict.set_item("batch_rows", options.batch_rows)?;
-    dict.set_item("batch_bytes", options.batch_bytes)?;
-    dict.set_item("threads", options.threads)?;
-    dict.set_item("include_path", options.include_path)?;
-    dict.set_item("include_record", options.include_record)?;
-    dict.set_item("max_record_bytes", options.max_record_bytes)?;
-    dict.set_item("max_expansion", options.max_expansion)?;
-    dict.set_item("max_depth", options.max_depth)?;
-    Ok(dict)
 }

@@ -15,7 +15,7 @@ use super::inputs::{PyPath, inputs};
 use super::items::Stream;
 use super::options::{read_and_write_options, read_options};
 use super::others::Imported;
-use super::signals::Signals;
+use super::signals::cancel;
 use super::source::PySource;
 use crate::cli::ProgressBar;
 use crate::error::Result;
@@ -24,6 +24,12 @@ use crate::parquet::Report;
 use crate::reader::{Progress, Watch};
 use crate::source::Source;
 
+#[doc = concat!(
+    "to_parquet(source, path, *, progress=None, compression='auto', encoding='auto', row_group_bytes=4194304, \
+     max_file_bytes=None, list_type=None, rejects=None, overwrite=False, resume=False, sync=True",
+    read_signature!(),
+    ")\n--\n"
+)]
 /// Converts to Parquet.
 ///
 /// ``source`` is a ``Source``, inputs as ``scan`` takes them (read options may follow), or anything with
@@ -33,15 +39,7 @@ use crate::source::Source;
 /// (bytes done, bytes in total or None, rows). ``rejects`` is a file for what was rejected, ``.jsonl`` or ``.parquet``; with
 /// ``resume``, for what this run rejected, and not what earlier ones did.
 #[pyfunction]
-#[pyo3(
-    signature = (source, path, *, progress = None, **options),
-    text_signature = "(source, path, *, progress=None, compression='auto', encoding='auto', row_group_bytes=4194304, \
-                      max_file_bytes=None, list_type=None, rejects=None, overwrite=False, resume=False, sync=True, \
-                      vector=None, dim=None, dtype='float32', raw_dtype='<f4', framing='auto', columns=None, \
-                      schema=None, infer_records=1000, on_error='raise', max_rejects=10000, fail_after=None, batch_rows=None, \
-                      batch_bytes=2097152, threads=None, include_path=False, include_record=False, \
-                      max_record_bytes=268435456, max_expansion=1000, max_depth=128)"
-)]
+#[pyo3(signature = (source, path, *, progress = None, **options), text_signature = None)]
 pub(super) fn to_parquet(
     py: Python<'_>,
     source: &Bound<'_, PyAny>,
@@ -51,16 +49,16 @@ pub(super) fn to_parquet(
 ) -> PyResult<PyReport> {
     let PyPath(path) = path;
     let (read, any_read, write) = read_and_write_options("to_parquet", options)?;
-    let signals = Signals::new(py)?;
+    let cancel = cancel(py)?;
     let from = From::new(py, source, read, any_read)?;
     let total = match &from {
-        From::Source(source) => detached(py, &signals, || source.size())?,
+        From::Source(source) => detached(py, || source.size())?,
         From::Reader(_) => None,
     };
     let follower = Follower::new(progress, total)?;
-    let report = detached(py, &signals, || {
+    let report = detached(py, || {
         let mut tell = |progress| follower.tell(progress);
-        let watch = Watch { progress: Some(&mut tell), interrupt: Some(signals.interrupt()) };
+        let watch = Watch { progress: Some(&mut tell), cancel };
         match from {
             From::Source(source) => crate::parquet::to_parquet(&source, &path, &write, watch),
             From::Reader(mut reader) => crate::parquet::write_parquet(&mut *reader, &path, &write, watch),
@@ -280,15 +278,10 @@ impl PyReport {
     }
 }
 
+#[doc = concat!("inspect(inputs, *", read_signature!(), ")\n--\n")]
 /// Tells what is in the inputs: framing, layout, columns, dimensions, types, counts and rejects.
 #[pyfunction]
-#[pyo3(
-    signature = (inputs, **options),
-    text_signature = "(inputs, *, vector=None, dim=None, dtype='float32', raw_dtype='<f4', framing='auto', columns=None, \
-                      schema=None, infer_records=1000, on_error='raise', max_rejects=10000, fail_after=None, batch_rows=None, \
-                      batch_bytes=2097152, threads=None, include_path=False, include_record=False, \
-                      max_record_bytes=268435456, max_expansion=1000, max_depth=128)"
-)]
+#[pyo3(signature = (inputs, **options), text_signature = None)]
 pub(super) fn inspect(
     py: Python<'_>,
     inputs: &Bound<'_, PyAny>,
@@ -296,9 +289,9 @@ pub(super) fn inspect(
 ) -> PyResult<PyInspection> {
     let options = read_options("inspect", options)?;
     let inputs = self::inputs(inputs)?;
-    let signals = Signals::new(py)?;
-    detached(py, &signals, || {
-        let watch = Watch { progress: None, interrupt: Some(signals.interrupt()) };
+    let cancel = cancel(py)?;
+    detached(py, || {
+        let watch = Watch { progress: None, cancel };
         crate::inspect::inspect(inputs, options, watch)
     })
     .map(PyInspection)

@@ -11,16 +11,16 @@ use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyCapsule, PyDict, PyList, PyTuple};
 
 use super::array::{Gathered, VectorColumn, Vectors, to_numpy, to_torch};
-use super::errors::{is_keyboard_interrupt, to_python};
+use super::errors::{is_interrupt, to_python};
 use super::export::{import, schema_capsule, stream_capsule};
 use super::options::{column_names, number, read_options, to_dict};
-use super::signals::{self, Signals};
+use super::signals::cancel;
 use super::table::{PyBatch, PySchema, PyTable, from_json, to_json};
 use super::{detached, options};
 use crate::error::ErrorKind;
 use crate::input::{Input, Span};
 use crate::options::ReadOptions;
-use crate::pool::{Home, lock};
+use crate::pool::{OwnerProcess, lock};
 use crate::reader::Reader;
 use crate::reject::Rejects;
 use crate::source::Source;
@@ -32,18 +32,16 @@ pub(super) struct PySource(pub(super) Arc<Source>);
 
 impl PySource {
     pub(super) fn open(py: Python<'_>, inputs: Vec<Input>, options: ReadOptions) -> PyResult<Self> {
-        detached(py, &Signals::new(py)?, || Source::new(inputs, options)).map(|source| Self(Arc::new(source)))
+        detached(py, || Source::new(inputs, options)).map(|source| Self(Arc::new(source)))
     }
 
-    fn reader(&self, py: Python<'_>) -> PyResult<(Reader, Signals)> {
-        let signals = Signals::new(py)?;
-        let reader = detached(py, &signals, || self.0.reader())?;
-        Ok((reader.with_interrupt(signals.interrupt()), signals))
+    fn reader(&self, py: Python<'_>) -> PyResult<Reader> {
+        Ok(detached(py, || self.0.reader())?.with_cancel(cancel(py)?))
     }
 
     pub(super) fn read(&self, py: Python<'_>) -> PyResult<PyTable> {
-        let (mut reader, signals) = self.reader(py)?;
-        let batches = detached(py, &signals, || {
+        let mut reader = self.reader(py)?;
+        let batches = detached(py, || {
             let mut batches = Vec::new();
             while let Some(batch) = reader.next_batch()? {
                 batches.push(batch);
@@ -65,8 +63,8 @@ impl PySource {
     fn vectors(&self, py: Python<'_>, column: Option<&str>) -> PyResult<Vectors> {
         let column = VectorColumn::find(&self.0.schema(), column)?;
         let source = Self::made(self.0.select([column.name()]))?;
-        let (mut reader, signals) = source.reader(py)?;
-        let gathered = detached(py, &signals, || {
+        let mut reader = source.reader(py)?;
+        let gathered = detached(py, || {
             let total = source.0.size()?;
             let mut gathered = Gathered::default();
             while let Some(batch) = reader.next_batch()? {
@@ -124,8 +122,8 @@ impl PySource {
 
     /// The number of rows. Costs a scan.
     fn count_rows(&self, py: Python<'_>) -> PyResult<u64> {
-        let (mut reader, signals) = self.reader(py)?;
-        detached(py, &signals, || {
+        let mut reader = self.reader(py)?;
+        detached(py, || {
             while reader.next_batch()?.is_some() {}
             Ok(reader.progress().rows)
         })
@@ -133,7 +131,7 @@ impl PySource {
 
     /// How many bytes a scan reads; ``None`` if that cannot be known without reading.
     fn size(&self, py: Python<'_>) -> PyResult<Option<u64>> {
-        detached(py, &Signals::new(py)?, || self.0.size())
+        detached(py, || self.0.size())
     }
 
     /// The same rows with some of the columns, in this order. Nothing is found out anew, and fields that no column needs are
@@ -160,7 +158,7 @@ impl PySource {
     /// ``parts`` sources that together are this one, in its order. Some may be empty.
     fn split(&self, py: Python<'_>, parts: &Bound<'_, PyAny>) -> PyResult<Vec<Self>> {
         let parts = number("parts", parts)?;
-        let split = detached(py, &Signals::new(py)?, || self.0.split(parts))?;
+        let split = detached(py, || self.0.split(parts))?;
         Ok(split.into_iter().map(|part| Self(Arc::new(part))).collect())
     }
 
@@ -171,8 +169,8 @@ impl PySource {
     }
 
     fn __iter__(&self, py: Python<'_>) -> PyResult<Batches> {
-        let (reader, signals) = self.reader(py)?;
-        Ok(Batches { home: reader.home(), reader: Mutex::new(reader), signals })
+        let reader = self.reader(py)?;
+        Ok(Batches { owner: reader.owner(), reader: Mutex::new(reader) })
     }
 
     fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
@@ -186,10 +184,10 @@ impl PySource {
         py: Python<'py>,
         requested_schema: Option<Bound<'py, PyCapsule>>,
     ) -> PyResult<Bound<'py, PyCapsule>> {
-        let (mut reader, signals) = self.reader(py)?;
+        let mut reader = self.reader(py)?;
         let next = move || {
             reader.next_batch().map_err(|error| {
-                if signals.take_raised().is_none() && !is_keyboard_interrupt(&error) {
+                if !is_interrupt(&error) {
                     return error;
                 }
                 // The consumer will raise an exception of its own. Python gets the signal once more, to raise the right one.
@@ -285,7 +283,7 @@ pub(super) fn restore_source(
     findings: &str,
     selected: Option<Vec<String>>,
 ) -> PyResult<PySource> {
-    let check = signals::check(py)?;
+    let cancel = cancel(py)?;
     let inputs = inputs.into_iter().map(|(what, span)| {
         let input = match what.cast::<PyBytes>() {
             Ok(bytes) => Input::bytes("<bytes>", Bytes::from_owner(PyBackedBytes::from(bytes.clone()))),
@@ -293,7 +291,7 @@ pub(super) fn restore_source(
                 Ok((url,)) => Input::url(&url).map_err(to_python)?,
                 Err(_) => Input::path(what.extract::<PathBuf>()?),
             }
-            .with_check(check.clone()),
+            .with_cancel(cancel.clone()),
         };
         Ok(match span {
             Some((start, end, record, inside)) => input.with_span(Span { start, end, record, inside }),
@@ -313,8 +311,7 @@ pub(super) fn restore_source(
 #[pyclass(frozen, module = "vecpack._vecpack", name = "_Batches")]
 pub(super) struct Batches {
     reader: Mutex<Reader>,
-    home: Arc<Home>,
-    signals: Signals,
+    owner: Arc<OwnerProcess>,
 }
 
 #[pymethods]
@@ -324,7 +321,7 @@ impl Batches {
     }
 
     fn __next__(&self, py: Python<'_>) -> PyResult<Option<PyBatch>> {
-        let next: Option<RecordBatch> = detached(py, &self.signals, || self.next_batch())?;
+        let next: Option<RecordBatch> = detached(py, || self.next_batch())?;
         Ok(next.map(PyBatch))
     }
 }
@@ -332,7 +329,7 @@ impl Batches {
 impl Batches {
     fn next_batch(&self) -> crate::Result<Option<RecordBatch>> {
         // Begun before the lock is held: a child that is forked in between must not take it for one of its own.
-        if self.home.enter() {
+        if self.owner.claim() {
             return lock(&self.reader).next_batch();
         }
         // A thread of the other process may have held the lock when this one was forked.

@@ -6,13 +6,12 @@
 //! bounded number of them, and the caller's own thread decodes when the batch it asks for has not been begun.
 
 mod lane;
+mod projection;
 mod run;
-mod shown;
 mod slot;
 mod watch;
 
 use std::collections::VecDeque;
-use std::io;
 use std::ops::Add;
 use std::sync::{Arc, Mutex};
 
@@ -21,19 +20,17 @@ use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 
 use self::lane::Step;
+pub(crate) use self::projection::Projection;
 use self::run::Run;
-pub(crate) use self::shown::Shown;
 pub use self::watch::Watch;
-use crate::error::{Error, ErrorKind, Result};
-use crate::input::{Check, Input, StepBuffers};
-use crate::pool::{self, Home, Kept, lock};
+use crate::cancel::Cancel;
+use crate::error::Result;
+use crate::input::{Input, StepBuffers};
+use crate::pool::{self, OwnerProcess, PerProcess, lock};
 use crate::record::Plan;
 use crate::reject::Rejects;
 
-/// Asked between batches, and a few times a second while waiting for one, on the thread that waits; true ends the scan.
-pub type Interrupt = Arc<dyn Fn() -> bool + Send + Sync>;
-
-/// How many bytes of inputs that were not opened yet may be on their way, and of how many inputs.
+/// The most bytes, and the most inputs, that are fetched before they are opened.
 const BYTES_AHEAD: u64 = 32 << 20;
 const INPUTS_AHEAD: usize = 16;
 
@@ -44,7 +41,7 @@ pub struct Progress {
     pub bytes: u64,
     /// Rows so far.
     pub rows: u64,
-    /// Inputs that are done with.
+    /// Inputs that have ended.
     pub files: u64,
 }
 
@@ -56,7 +53,7 @@ impl Add for Progress {
     }
 }
 
-/// What an input gave that is done with.
+/// The counts of an input that has ended.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Ended {
     pub(crate) rows: u64,
@@ -69,27 +66,27 @@ pub(crate) struct Ended {
 /// asked for, the next one is [`ErrorKind::OtherProcess`].
 pub struct Reader {
     plan: Arc<Plan>,
-    shown: Shown,
+    projection: Projection,
     inputs: Arc<[Input]>,
     /// How many inputs have been opened.
     opened: usize,
-    /// Those that come next and are on their way, with the number of bytes that are fetched.
-    ahead: Kept<VecDeque<(Input, u64)>>,
-    runs: Kept<VecDeque<Run>>,
-    /// `None` where the calling thread does all the work, and before it has begun.
-    pool: Kept<Option<Arc<rayon::ThreadPool>>>,
+    /// The next inputs, whose first bytes are being fetched, with the number of these bytes.
+    ahead: PerProcess<VecDeque<(Input, u64)>>,
+    runs: PerProcess<VecDeque<Run>>,
+    /// `None` if the calling thread does all the work, and before the first batch.
+    pool: PerProcess<Option<Arc<rayon::ThreadPool>>>,
     threads: usize,
     /// The process that asked for the first batch.
-    home: Arc<Home>,
+    owner: Arc<OwnerProcess>,
     lanes: usize,
     buffers: Arc<StepBuffers>,
     rejects: Arc<Mutex<Rejects>>,
     progress: Progress,
-    /// Of the input whose batches come now.
+    /// The counts of the input whose batches come now.
     current: Ended,
     ended: Vec<Ended>,
-    interrupt: Option<Interrupt>,
-    /// Whether enough was rejected to fail has been said, or an error has ended the scan.
+    cancel: Cancel,
+    /// True once the final check of `fail_after` is done, or an error has ended the scan.
     is_judged: bool,
 }
 
@@ -102,43 +99,43 @@ impl Reader {
     ) -> Result<Self> {
         Ok(Self {
             plan,
-            shown: Shown::all(),
+            projection: Projection::all(),
             inputs,
             opened: 0,
-            ahead: Kept::default(),
-            runs: Kept::default(),
-            pool: Kept::default(),
+            ahead: PerProcess::default(),
+            runs: PerProcess::default(),
+            pool: PerProcess::default(),
             threads,
-            home: Arc::default(),
+            owner: Arc::default(),
             lanes: if threads > 1 { threads + 1 } else { 1 },
             buffers: Arc::default(),
             rejects,
             progress: Progress::default(),
             current: Ended::default(),
             ended: Vec::new(),
-            interrupt: None,
+            cancel: Cancel::never(),
             is_judged: false,
         })
     }
 
-    /// Leaves it to a later reader to judge at the end whether too much was rejected.
+    /// Leaves the final check of `fail_after` to a later reader.
     pub(crate) fn going_on(self) -> Self {
         Self { is_judged: true, ..self }
     }
 
-    /// Gives batches of some of the columns that are read.
-    pub(crate) fn showing(self, shown: Shown) -> Self {
-        Self { shown, ..self }
+    /// Gives batches of some of the plan's columns.
+    pub(crate) fn projecting(self, projection: Projection) -> Self {
+        Self { projection, ..self }
     }
 
-    /// Ends the scan with [`ErrorKind::Interrupted`] when `interrupt` says so.
-    pub fn with_interrupt(self, interrupt: Interrupt) -> Self {
-        Self { interrupt: Some(interrupt), ..self }
+    /// Ends the scan when `cancel` says so.
+    pub fn with_cancel(self, cancel: Cancel) -> Self {
+        Self { cancel, ..self }
     }
 
     /// The schema of the batches.
     pub fn schema(&self) -> SchemaRef {
-        self.shown.schema(&self.plan)
+        self.projection.schema(&self.plan)
     }
 
     /// How far the scan has come.
@@ -161,39 +158,39 @@ impl Reader {
         let result = self
             .begin()
             .and_then(|()| self.try_next())
-            .and_then(|batch| batch.map(|batch| self.shown.of_batch(batch)).transpose());
+            .and_then(|batch| batch.map(|batch| self.projection.of_batch(batch)).transpose());
         if result.is_err() {
             self.opened = self.inputs.len();
-            // In a child that was forked they are left alone.
-            self.ahead = Kept::default();
-            self.runs = Kept::default();
-            // What follows an error is the end.
+            // In a forked child these are not dropped.
+            self.ahead = PerProcess::default();
+            self.runs = PerProcess::default();
+            // An error ends the scan.
             self.is_judged = true;
         }
         result
     }
 
-    /// Finds the threads for the first batch, in the process that asks for it.
+    /// Finds the threads at the first batch, in the process that takes it.
     fn begin(&mut self) -> Result<()> {
         if self.is_over() {
             return Ok(());
         }
         let is_first = self.opened == 0 && self.ahead.is_empty();
-        self.home.enter();
-        self.home.check()?;
+        self.owner.claim();
+        self.owner.check()?;
         if is_first {
-            // The caller is a thread as well.
+            // The calling thread works as well.
             let pool = if self.threads > 1 { Some(pool::with_threads(self.threads - 1)?) } else { None };
-            self.pool = Kept::new(pool);
+            self.pool = PerProcess::new(pool);
             (self.ahead, self.runs) = Default::default();
         }
         Ok(())
     }
 
-    /// Where it was begun, for those who have to know before they have it in hand.
+    /// The owner, for checks before the reader is locked.
     #[cfg(feature = "python")]
-    pub(crate) fn home(&self) -> Arc<Home> {
-        self.home.clone()
+    pub(crate) fn owner(&self) -> Arc<OwnerProcess> {
+        self.owner.clone()
     }
 
     fn is_over(&self) -> bool {
@@ -208,9 +205,9 @@ impl Reader {
                 }
                 return Ok(None);
             }
-            self.check_interrupt()?;
-            // Who was asked may have forked, and have come back here in the child.
-            self.home.check()?;
+            self.cancel.check()?;
+            // The check may fork, so this can run in the child process.
+            self.owner.check()?;
             self.plan_lanes()?;
             let Some(run) = self.runs.front_mut() else { return Ok(None) };
             let Some(slot) = run.front() else {
@@ -221,7 +218,7 @@ impl Reader {
                 continue;
             };
             let Some(step) = slot.next(self.pool.as_deref()) else {
-                // Another thread is at it. Rather than wait, this one takes a lane that nobody has begun.
+                // Another thread decodes this lane. The calling thread decodes one that has not begun.
                 let waiting = slot.clone();
                 if !self.runs.iter().flat_map(Run::slots).any(|slot| slot.help()) {
                     waiting.wait();
@@ -252,7 +249,7 @@ impl Reader {
         }
     }
 
-    /// Plans lanes, in input order, until as many are on their way as may be.
+    /// Plans lanes in input order, up to the limit.
     fn plan_lanes(&mut self) -> Result<()> {
         let mut lanes: usize = self.runs.iter().map(Run::lanes).sum();
         let mut at = 0;
@@ -265,7 +262,7 @@ impl Reader {
                 self.runs.push_back(Run::open(input, &self.plan, &self.buffers)?);
             }
             let run = &mut self.runs[at];
-            // The run whose batches come next may always go on.
+            // The run whose batches come next always has a lane.
             while lanes < self.lanes || (at == 0 && run.lanes() == 0) {
                 let Some(slot) = run.plan_lane()? else { break };
                 if let Some(pool) = self.pool.as_ref() {
@@ -280,38 +277,20 @@ impl Reader {
         }
     }
 
-    /// The next input. Where inputs have to be fetched, some of those behind it are on their way then.
+    /// The next input. Begins to fetch some of those behind it.
     fn next_input(&mut self) -> Option<Input> {
         let mut bytes: u64 = self.ahead.iter().map(|(_, bytes)| bytes).sum();
         while let Some(input) = self.inputs.get(self.opened + self.ahead.len())
             && (self.ahead.is_empty() || (bytes < BYTES_AHEAD && self.ahead.len() < INPUTS_AHEAD))
         {
-            let (mut input, fetched) = input.begin();
-            if let Some(interrupt) = &self.interrupt {
-                input = input.or_check(|| check_of(interrupt.clone()));
-            }
-            self.ahead.push_back((input, fetched));
+            let (input, fetched) = input.begin();
+            self.ahead.push_back((input.or_cancel(&self.cancel), fetched));
             bytes = bytes.saturating_add(fetched);
         }
         let (input, _) = self.ahead.pop_front()?;
         self.opened += 1;
         Some(input)
     }
-
-    fn check_interrupt(&self) -> Result<()> {
-        match &self.interrupt {
-            Some(interrupt) if interrupt() => Err(ErrorKind::Interrupted.into()),
-            _ => Ok(()),
-        }
-    }
-}
-
-/// What ends the wait for a server when `interrupt` says so.
-fn check_of(interrupt: Interrupt) -> Check {
-    Arc::new(move || match interrupt() {
-        true => Err(io::Error::other(Error::from(ErrorKind::Interrupted))),
-        false => Ok(()),
-    })
 }
 
 impl Iterator for Reader {
@@ -324,7 +303,7 @@ impl Iterator for Reader {
 
 impl RecordBatchReader for Reader {
     fn schema(&self) -> SchemaRef {
-        self.shown.schema(&self.plan)
+        self.projection.schema(&self.plan)
     }
 }
 

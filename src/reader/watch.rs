@@ -1,30 +1,29 @@
-//! Who follows a piece of work, and may end it.
+//! Progress and cancellation of a piece of work.
 
 use arrow::array::RecordBatch;
 
-use super::{Interrupt, Progress, Reader};
-use crate::error::{ErrorKind, Result};
+use super::{Progress, Reader};
+use crate::cancel::Cancel;
+use crate::error::Result;
 
-/// Who follows a piece of work, and may end it.
+/// How a piece of work reports its progress, and how it is cancelled.
 #[derive(Default)]
 pub struct Watch<'a> {
-    /// Told how far the work is, after every batch; an error ends it.
+    /// Called after every batch with the progress so far. An error ends the work.
     pub progress: Option<&'a mut dyn FnMut(Progress) -> Result<()>>,
-    /// Asked a few times a second; true ends the work with [`ErrorKind::Interrupted`].
-    pub interrupt: Option<Interrupt>,
+    /// Ends the work early.
+    pub cancel: Cancel,
 }
 
 impl Watch<'_> {
-    /// Reads all of `reader` while somebody watches. `before` is the progress of what went before, and the sum is returned.
+    /// Reads all of `reader` and reports the progress on top of `before`. Returns the sum.
     pub(crate) fn follow(
         &mut self,
-        mut reader: Reader,
+        reader: Reader,
         before: Progress,
         mut take: impl FnMut(RecordBatch) -> Result<()>,
     ) -> Result<Progress> {
-        if let Some(interrupt) = self.interrupt.clone() {
-            reader = reader.with_interrupt(interrupt);
-        }
+        let mut reader = reader.with_cancel(self.cancel.clone());
         while let Some(batch) = reader.next_batch()? {
             take(batch)?;
             self.tell(before + reader.progress())?;
@@ -34,13 +33,6 @@ impl Watch<'_> {
 
     pub(crate) fn tell(&mut self, progress: Progress) -> Result<()> {
         self.progress.as_mut().map_or(Ok(()), |tell| tell(progress))
-    }
-
-    pub(crate) fn check_interrupt(&self) -> Result<()> {
-        match &self.interrupt {
-            Some(interrupt) if interrupt() => Err(ErrorKind::Interrupted.into()),
-            _ => Ok(()),
-        }
     }
 }
 

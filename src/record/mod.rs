@@ -15,8 +15,8 @@ pub(crate) use self::findings::{Column, Findings, Layout, Role, Step};
 pub(crate) use self::infer::{Inference, Inferred};
 pub(crate) use self::start::RecordStart;
 use crate::error::{Error, ErrorKind, Result};
-use crate::options::{FailAfter, Framing, OnError, ReadOptions};
-use crate::reject::Rejects;
+use crate::options::{Framing, OnError, ReadOptions};
+use crate::reject::{FailAfter, Rejects};
 use crate::values::Keys;
 use crate::vector::{Dtype, RawDtype, VectorBuilder};
 

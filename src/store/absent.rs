@@ -3,7 +3,7 @@
 use std::io::{self, Read, Write};
 
 use super::url::Url;
-use crate::pool::Check;
+use crate::cancel::Cancel;
 
 fn absent() -> io::Error {
     let text = "this build of vecpack knows no URLs: build it with the feature `object-store`";
@@ -50,7 +50,7 @@ impl Object {
 }
 
 impl Begun {
-    pub(crate) fn finish(self, _: Option<Check>) -> io::Result<Result<Object, Whole>> {
+    pub(crate) fn finish(self, _: Cancel) -> io::Result<Result<Object, Whole>> {
         match self {}
     }
 }
@@ -62,7 +62,7 @@ impl Read for Whole {
 }
 
 impl Upload {
-    pub(crate) fn begin(_: &Url, _: bool, _: Option<Check>) -> io::Result<Self> {
+    pub(crate) fn begin(_: &Url, _: bool, _: Cancel) -> io::Result<Self> {
         Err(absent())
     }
 
@@ -81,18 +81,18 @@ impl Write for Upload {
     }
 }
 
-pub(crate) fn list(_: &Url, _: Option<&Check>) -> io::Result<Vec<(Url, u64)>> {
+pub(crate) fn list(_: &Url, _: &Cancel) -> io::Result<Vec<(Url, u64)>> {
     Err(absent())
 }
 
-pub(crate) fn sizes(_: Vec<Url>, _: Option<&Check>) -> io::Result<Vec<io::Result<Option<u64>>>> {
+pub(crate) fn sizes(_: Vec<Url>, _: &Cancel) -> io::Result<Vec<io::Result<Option<u64>>>> {
     Err(absent())
 }
 
-pub(crate) fn is_there(_: &Url, _: Option<&Check>) -> io::Result<bool> {
+pub(crate) fn is_there(_: &Url, _: &Cancel) -> io::Result<bool> {
     Err(absent())
 }
 
-pub(crate) fn remove(_: &Url, _: Option<&Check>) -> io::Result<()> {
+pub(crate) fn remove(_: &Url, _: &Cancel) -> io::Result<()> {
     Err(absent())
 }

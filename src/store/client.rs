@@ -24,7 +24,8 @@ use tokio::runtime::{Builder, Runtime};
 use super::connector::Connector;
 use super::failure::{explain, not_usable};
 use super::url::{Kind, Url};
-use crate::pool::{Check, Home, PATIENCE, lock};
+use crate::cancel::Cancel;
+use crate::pool::{OwnerProcess, PATIENCE, lock};
 
 /// How long the search for credentials may take: where there are none, the crate asks for the instance's own again and again.
 const SEARCH: Duration = Duration::from_secs(10);
@@ -40,7 +41,7 @@ const THREADS: usize = 2;
 pub(super) type Store = Arc<dyn ObjectStore>;
 
 pub(super) struct Client {
-    home: Home,
+    owner: OwnerProcess,
     runtime: Runtime,
     /// By bucket and environment.
     stores: Mutex<HashMap<(String, u64), Store>>,
@@ -81,7 +82,7 @@ impl Client {
             .enable_all()
             .build()?;
         let (stores, http) = Default::default();
-        Ok(Box::leak(Box::new(Self { home: Home::here(), runtime, stores, http })))
+        Ok(Box::leak(Box::new(Self { owner: OwnerProcess::current(), runtime, stores, http })))
     }
 
     /// The connections of all plain HTTP URLs.
@@ -104,12 +105,12 @@ impl Client {
 
     /// True in the process that made it.
     pub(super) fn is_alive(&self) -> bool {
-        self.home.is_here()
+        self.owner.is_current()
     }
 
     /// Fails in a child that was forked: nobody would do what it asks for.
     pub(super) fn check(&self) -> io::Result<()> {
-        self.home.check_io()
+        self.owner.check_io()
     }
 
     pub(super) fn spawn(
@@ -119,10 +120,10 @@ impl Client {
         self.runtime.spawn(work)
     }
 
-    /// Waits for `work`, with an eye on `check`, whose error ends it.
+    /// Waits for `work`, unless `cancel` ends it.
     pub(super) fn wait<T: Send + 'static>(
         &self,
-        check: Option<&Check>,
+        cancel: &Cancel,
         work: impl Future<Output = io::Result<T>> + Send + 'static,
     ) -> io::Result<T> {
         self.check()?;
@@ -132,7 +133,7 @@ impl Client {
             match receiver.recv_timeout(PATIENCE) {
                 Ok(result) => return result,
                 Err(RecvTimeoutError::Timeout) => {
-                    if let Some(Err(error)) = check.map(|check| check()) {
+                    if let Err(error) = cancel.check_io() {
                         task.abort();
                         return Err(error);
                     }

@@ -9,20 +9,20 @@ use object_store::{GetOptions, ObjectMeta};
 use super::client::client;
 use super::failure::explain;
 use super::url::{Kind, Url};
-use crate::pool::Check;
+use crate::cancel::Cancel;
 
 /// How many sizes are asked for at once.
 const AT_ONCE: usize = 16;
 
 /// The objects whose keys begin with the directory that `url` names, with their sizes, sorted by key.
-pub(crate) fn list(url: &Url, check: Option<&Check>) -> io::Result<Vec<(Url, u64)>> {
+pub(crate) fn list(url: &Url, cancel: &Cancel) -> io::Result<Vec<(Url, u64)>> {
     if url.kind() == Kind::Http {
         let text = "an HTTP server does not tell which files it has: name each of them";
         return Err(io::Error::new(ErrorKind::Unsupported, text));
     }
     let client = client()?;
     let prefix = url.clone();
-    let mut objects = client.wait(check, async move {
+    let mut objects = client.wait(cancel, async move {
         let (store, path) = client.find(&prefix).await?;
         let path = Some(path).filter(|path| *path != Path::ROOT);
         let listed: object_store::Result<Vec<ObjectMeta>> = store.list(path.as_ref()).try_collect().await;
@@ -35,12 +35,9 @@ pub(crate) fn list(url: &Url, check: Option<&Check>) -> io::Result<Vec<(Url, u64
 }
 
 /// The sizes of objects; `None` where a server does not tell.
-pub(crate) fn sizes(
-    urls: Vec<Url>,
-    check: Option<&Check>,
-) -> io::Result<Vec<Result<Option<u64>, io::Error>>> {
+pub(crate) fn sizes(urls: Vec<Url>, cancel: &Cancel) -> io::Result<Vec<Result<Option<u64>, io::Error>>> {
     let client = client()?;
-    client.wait(check, async move {
+    client.wait(cancel, async move {
         let heads = stream::iter(urls).map(|url| async move {
             let (store, path) = client.find(&url).await?;
             let options = GetOptions { head: true, ..GetOptions::default() };

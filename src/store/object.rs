@@ -18,7 +18,8 @@ use super::client::{Client, Store, client};
 use super::failure::{explain, is_changed, is_unsatisfiable};
 use super::pieces::{PIECE, Pieces};
 use super::url::{Kind, Url};
-use crate::pool::{Check, PATIENCE, lock};
+use crate::cancel::Cancel;
+use crate::pool::{PATIENCE, lock};
 
 /// How often a range is asked for again whose bytes ended too early, beyond what the crate does.
 const TRIES: u32 = 4;
@@ -37,7 +38,7 @@ pub(crate) struct Object {
     pieces: Arc<Pieces>,
     /// Requests under way.
     tasks: Mutex<Vec<AbortHandle>>,
-    check: Option<Check>,
+    cancel: Cancel,
     /// Whether all of it will be read.
     wanted: AtomicBool,
     closed: AtomicBool,
@@ -107,7 +108,7 @@ pub(crate) struct Whole {
     url: Url,
     rest: Rest,
     bytes: Bytes,
-    check: Option<Check>,
+    cancel: Cancel,
 }
 
 /// What is left of a stream.
@@ -150,7 +151,7 @@ impl Object {
         self.closed.store(true, Ordering::Relaxed);
     }
 
-    /// Reads until `out` is full. An error of `check` ends the wait.
+    /// Reads until `out` is full. `cancel` ends the wait.
     pub(crate) fn read_exact_at(&self, mut out: &mut [u8], mut offset: u64) -> io::Result<()> {
         let count = (self.end - self.start).div_ceil(PIECE);
         while !out.is_empty() {
@@ -174,7 +175,7 @@ impl Object {
                     if self.closed.load(Ordering::Relaxed) {
                         return Err(io::Error::other("the scan has ended"));
                     }
-                    self.check.as_ref().map_or(Ok(()), |check| check())?;
+                    self.cancel.check_io()?;
                     self.pieces.wait(number);
                 }
             }
@@ -208,12 +209,12 @@ impl Drop for Object {
 
 impl Begun {
     /// Waits for the object.
-    pub(crate) fn finish(self, check: Option<Check>) -> io::Result<Result<Object, Whole>> {
+    pub(crate) fn finish(self, cancel: Cancel) -> io::Result<Result<Object, Whole>> {
         let found = loop {
             self.client.check()?;
             match self.found.recv_timeout(PATIENCE) {
                 Ok(found) => break found?,
-                Err(RecvTimeoutError::Timeout) => check.as_ref().map_or(Ok(()), |check| check())?,
+                Err(RecvTimeoutError::Timeout) => cancel.check_io()?,
                 Err(RecvTimeoutError::Disconnected) => return Err(io::Error::other("a request died")),
             }
         };
@@ -222,7 +223,7 @@ impl Begun {
             Found::Whole(whole) => {
                 let rest = Rest::There(whole.into_stream());
                 let (client, url) = (self.client, self.url.clone());
-                return Ok(Err(Whole { client, url, rest, bytes: Bytes::new(), check }));
+                return Ok(Err(Whole { client, url, rest, bytes: Bytes::new(), cancel }));
             }
         };
         let end = self.end.unwrap_or(version.size).min(version.size).max(self.start);
@@ -232,7 +233,7 @@ impl Begun {
         }
         let (client, start) = (self.client, self.start);
         let (tasks, wanted, closed) = Default::default();
-        Ok(Ok(Object { client, target, version, start, end, pieces, tasks, check, wanted, closed }))
+        Ok(Ok(Object { client, target, version, start, end, pieces, tasks, cancel, wanted, closed }))
     }
 }
 
@@ -242,7 +243,7 @@ impl Read for Whole {
             match std::mem::replace(&mut self.rest, Rest::Failed) {
                 Rest::There(stream) => {
                     let work = gulp(stream, self.url.clone());
-                    (self.rest, self.bytes) = self.client.wait(self.check.as_ref(), work)?;
+                    (self.rest, self.bytes) = self.client.wait(&self.cancel, work)?;
                 }
                 Rest::Ended => self.rest = Rest::Ended,
                 Rest::Failed => return Err(io::Error::other("it could not be read")),

@@ -16,7 +16,8 @@ use tokio::task::AbortHandle;
 use super::client::{Client, Store, client};
 use super::failure::explain;
 use super::url::{Kind, Url};
-use crate::pool::{Check, PATIENCE};
+use crate::cancel::Cancel;
+use crate::pool::PATIENCE;
 
 /// Bytes of a part. Stores ask for 5 MiB at the least and for 10,000 parts at the most.
 const PART: usize = 8 << 20;
@@ -34,7 +35,7 @@ pub(crate) struct Upload {
     store: Store,
     path: Path,
     overwrite: bool,
-    check: Option<Check>,
+    cancel: Cancel,
     /// What does not make a part yet.
     part: Vec<u8>,
     parts: usize,
@@ -52,21 +53,21 @@ struct Sent {
 
 impl Upload {
     /// Begins to write what will be the object at `url`. Fails where there is one that must not be replaced.
-    pub(crate) fn begin(url: &Url, overwrite: bool, check: Option<Check>) -> io::Result<Self> {
+    pub(crate) fn begin(url: &Url, overwrite: bool, cancel: Cancel) -> io::Result<Self> {
         check_kind(url)?;
         let client = client()?;
-        if !overwrite && is_there(url, check.as_ref())? {
+        if !overwrite && is_there(url, &cancel)? {
             return Err(exists());
         }
         let target = url.clone();
-        let (store, path) = client.wait(check.as_ref(), async move { client.find(&target).await })?;
+        let (store, path) = client.wait(&cancel, async move { client.find(&target).await })?;
         Ok(Self {
             client,
             url: url.clone(),
             store,
             path,
             overwrite,
-            check,
+            cancel,
             part: Vec::new(),
             parts: 0,
             upload: None,
@@ -77,7 +78,7 @@ impl Upload {
 
     /// Refuses an object that is there and must not be replaced.
     fn check_absent(&self) -> io::Result<()> {
-        if self.overwrite || !is_there(&self.url, self.check.as_ref())? { Ok(()) } else { Err(exists()) }
+        if self.overwrite || !is_there(&self.url, &self.cancel)? { Ok(()) } else { Err(exists()) }
     }
 
     /// Sends the part, when there is room for one on its way.
@@ -86,7 +87,7 @@ impl Upload {
             Some(upload) => upload,
             None => {
                 let (store, path, url) = (self.store.clone(), self.path.clone(), self.url.clone());
-                let begun = self.client.wait(self.check.as_ref(), async move {
+                let begun = self.client.wait(&self.cancel, async move {
                     let begun = store.put_multipart_opts(&path, PutMultipartOptions::default()).await;
                     begun.map_err(|error| explain(&url, &error))
                 })?;
@@ -115,7 +116,7 @@ impl Upload {
                     self.under_way.pop_front();
                     sent?;
                 }
-                Err(RecvTimeoutError::Timeout) => self.check.as_ref().map_or(Ok(()), |check| check())?,
+                Err(RecvTimeoutError::Timeout) => self.cancel.check_io()?,
                 Err(RecvTimeoutError::Disconnected) => return Err(io::Error::other("a request died")),
             }
         }
@@ -136,7 +137,7 @@ impl Upload {
         self.check_absent()?;
         if let Some(mut upload) = self.upload.take() {
             let url = self.url.clone();
-            self.client.wait(self.check.as_ref(), async move {
+            self.client.wait(&self.cancel, async move {
                 match upload.complete().await {
                     Ok(_) => Ok(()),
                     Err(error) => {
@@ -154,7 +155,7 @@ impl Upload {
         let bytes = Bytes::from(std::mem::take(&mut self.part));
         let (store, path, url) = (self.store.clone(), self.path.clone(), self.url.clone());
         let mode = if self.overwrite { PutMode::Overwrite } else { PutMode::Create };
-        self.client.wait(self.check.as_ref(), async move {
+        self.client.wait(&self.cancel, async move {
             let put = |mode| {
                 let options = PutOptions { mode, ..PutOptions::default() };
                 store.put_opts(&path, bytes.clone().into(), options)
@@ -204,7 +205,7 @@ impl Drop for Upload {
         // A part that came behind the end of it all would stay.
         self.under_way.iter().for_each(|part| part.task.abort());
         // That it fails is the smaller of two errors.
-        drop(self.client.wait(None, async move {
+        drop(self.client.wait(&Cancel::never(), async move {
             let forgotten = tokio::time::timeout(FORGETTING, upload.abort()).await;
             forgotten.map(drop).map_err(io::Error::from)
         }));
@@ -212,10 +213,10 @@ impl Drop for Upload {
 }
 
 /// True if there is an object at `url`. Fails where none can be written.
-pub(crate) fn is_there(url: &Url, check: Option<&Check>) -> io::Result<bool> {
+pub(crate) fn is_there(url: &Url, cancel: &Cancel) -> io::Result<bool> {
     check_kind(url)?;
     let (client, url) = (client()?, url.clone());
-    client.wait(check, async move {
+    client.wait(cancel, async move {
         let (store, path) = client.find(&url).await?;
         match store.get_opts(&path, GetOptions { head: true, ..GetOptions::default() }).await {
             Ok(_) => Ok(true),
@@ -226,10 +227,10 @@ pub(crate) fn is_there(url: &Url, check: Option<&Check>) -> io::Result<bool> {
 }
 
 /// Removes the object at `url`.
-pub(crate) fn remove(url: &Url, check: Option<&Check>) -> io::Result<()> {
+pub(crate) fn remove(url: &Url, cancel: &Cancel) -> io::Result<()> {
     check_kind(url)?;
     let (client, url) = (client()?, url.clone());
-    client.wait(check, async move {
+    client.wait(cancel, async move {
         let (store, path) = client.find(&url).await?;
         store.delete(&path).await.map_err(|error| explain(&url, &error))
     })

@@ -8,11 +8,7 @@
 //!
 //! `PROPTEST_CASES` sets the number of cases.
 
-#![allow(clippy::unwrap_used)]
-
 mod files;
-#[path = "../support/mod.rs"]
-mod support;
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::compute::concat_batches;
@@ -24,7 +20,7 @@ use proptest::test_runner::TestCaseError;
 use vecpack::{Framing, Input, OnError, ReadOptions, RejectKind, Source};
 
 use self::files::{Case, DIM, Layout, case, end_of};
-use self::support::{Note, Pieces, rejected, vector};
+use crate::support::{Note, Pieces, rejected, vector};
 
 // --- Reading ---------------------------------------------------------------------------------------
 

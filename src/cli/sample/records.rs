@@ -1,4 +1,4 @@
-//! Vectors to try things on: random, of length one, and the same for the same seed.
+//! Sample records: random vectors of length one, the same for the same seed.
 
 use std::io::{self, Write};
 
@@ -6,14 +6,13 @@ use rmp::encode;
 
 use crate::vector::Dtype;
 
-/// How sample records are written.
+/// The layout of sample records.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Like {
+pub(crate) enum Like {
     /// `msgpack.pack(vector.tobytes(), file)`: float32 as `bin`.
     #[default]
     Bytes,
-    /// The same from before MessagePack had `bin`: float32 as raw (`str`).
+    /// float32 as raw (`str`), as it was written before MessagePack had `bin`.
     Raw,
     /// An array of float32, as `use_single_float=True` writes it.
     Floats,
@@ -24,8 +23,8 @@ pub enum Like {
 }
 
 impl Like {
-    /// All of them, with the name that `vecpack sample --like` uses.
-    pub const NAMES: [(Self, &'static str); 5] = [
+    /// The layouts and their names in `vecpack sample --like`.
+    pub(crate) const NAMES: [(Self, &'static str); 5] = [
         (Self::Bytes, "bytes"),
         (Self::Raw, "raw"),
         (Self::Floats, "floats"),
@@ -34,47 +33,38 @@ impl Like {
     ];
 }
 
-/// What to write with [`write_sample`].
+/// The options of [`write_sample`].
 #[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
-pub struct Sample {
+pub(crate) struct Sample {
     /// Number of records.
-    pub rows: u64,
+    pub(crate) rows: u64,
     /// Elements a vector.
-    pub dim: u32,
-    /// How records are written.
-    pub like: Like,
+    pub(crate) dim: u32,
+    /// The layout of the records.
+    pub(crate) like: Like,
     /// The same seed gives the same vectors.
-    pub seed: u64,
+    pub(crate) seed: u64,
 }
 
 impl Sample {
     /// `rows` records of `dim` elements.
-    pub fn new(rows: u64, dim: u32) -> Self {
+    pub(crate) fn new(rows: u64, dim: u32) -> Self {
         Self { rows, dim, like: Like::default(), seed: 0 }
     }
 
     /// Sets [`like`](Self::like).
-    pub fn with_like(self, like: Like) -> Self {
+    pub(crate) fn with_like(self, like: Like) -> Self {
         Self { like, ..self }
     }
 
     /// Sets [`seed`](Self::seed).
-    pub fn with_seed(self, seed: u64) -> Self {
+    pub(crate) fn with_seed(self, seed: u64) -> Self {
         Self { seed, ..self }
     }
 }
 
 /// Writes sample records to `out`, which should be buffered.
-///
-/// ```
-/// # use vecpack::{Sample, write_sample};
-/// let mut bytes = Vec::new();
-/// write_sample(&mut bytes, &Sample::new(3, 2))?;
-/// assert_eq!(bytes.len(), 3 * (2 + 2 * 4)); // a head of two bytes, two float32
-/// # Ok::<(), std::io::Error>(())
-/// ```
-pub fn write_sample(out: &mut dyn Write, sample: &Sample) -> io::Result<()> {
+pub(crate) fn write_sample(out: &mut dyn Write, sample: &Sample) -> io::Result<()> {
     let mut random = fastrand::Rng::with_seed(sample.seed);
     let size = Dtype::Float32.size() as u32;
     let length =
@@ -92,7 +82,7 @@ pub fn write_sample(out: &mut dyn Write, sample: &Sample) -> io::Result<()> {
     Ok(())
 }
 
-/// One record; `length` is what the vector takes in bytes.
+/// Writes one record. `length` is the size of the vector in bytes.
 fn write_record(
     record: &mut Vec<u8>,
     like: Like,
@@ -144,3 +134,7 @@ fn fill_normal(vector: &mut [f32], random: &mut fastrand::Rng) {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "records_tests.rs"]
+mod tests;

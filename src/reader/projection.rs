@@ -1,4 +1,4 @@
-//! Some of the columns that are read: what a selection leaves of every batch.
+//! The projection of a scan: which of the plan's columns its batches have.
 
 use std::sync::Arc;
 
@@ -8,9 +8,9 @@ use arrow::datatypes::SchemaRef;
 use crate::error::Result;
 use crate::record::Plan;
 
-/// Which of a plan's columns are shown, and in which order. `None`: all of them, as they are.
+/// The columns of a batch, in order. `None` stands for all columns of the plan.
 #[derive(Debug, Clone)]
-pub(crate) struct Shown(Option<Selection>);
+pub(crate) struct Projection(Option<Selection>);
 
 #[derive(Debug, Clone)]
 struct Selection {
@@ -18,7 +18,7 @@ struct Selection {
     schema: SchemaRef,
 }
 
-impl Shown {
+impl Projection {
     pub(crate) fn all() -> Self {
         Self(None)
     }
@@ -34,12 +34,12 @@ impl Shown {
         Ok(Self(Some(Selection { columns: columns.into(), schema })))
     }
 
-    /// The schema of what is shown.
+    /// The schema of the projected columns.
     pub(crate) fn schema(&self, plan: &Plan) -> SchemaRef {
         self.0.as_ref().map_or(&plan.schema, |selection| &selection.schema).clone()
     }
 
-    /// What is shown of `batch`. No data is copied.
+    /// The projected columns of `batch`. No data is copied.
     pub(crate) fn of_batch(&self, batch: RecordBatch) -> Result<RecordBatch> {
         match &self.0 {
             None => Ok(batch),
