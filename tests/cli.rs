@@ -3,17 +3,19 @@
 #![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod support;
+
 use std::fs;
 use std::io::{Read, Write};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use self::support::Directory;
 use arrow::array::AsArray;
 use arrow::datatypes::Float32Type;
 use arrow::ipc::reader::{FileReader, StreamReader};
 use serde_json::Value;
-use tempfile::TempDir;
 
 /// Vectors of four float32, as `msgpack.pack(vector.tobytes(), file)` writes them: 18 bytes each.
 fn records(vectors: std::ops::Range<u32>) -> Vec<u8> {
@@ -32,14 +34,14 @@ fn broken() -> Vec<u8> {
 }
 
 /// A directory with `good.msgpack` (1000 vectors) and `broken.msgpack`.
-fn directory() -> TempDir {
-    let directory = tempfile::tempdir().unwrap();
+fn directory() -> Directory {
+    let directory = support::directory();
     fs::write(directory.path().join("good.msgpack"), records(0..1000)).unwrap();
     fs::write(directory.path().join("broken.msgpack"), broken()).unwrap();
     directory
 }
 
-fn vecpack(directory: &TempDir, arguments: &[&str]) -> Command {
+fn vecpack(directory: &Directory, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_vecpack"));
     // Help is as wide as this says where there is no terminal.
     command.current_dir(directory.path()).args(arguments).env_remove("COLUMNS");
@@ -76,11 +78,11 @@ impl Ended {
     }
 }
 
-fn run(directory: &TempDir, arguments: &[&str]) -> Ended {
+fn run(directory: &Directory, arguments: &[&str]) -> Ended {
     vecpack(directory, arguments).output().unwrap().into()
 }
 
-fn run_with_stdin(directory: &TempDir, arguments: &[&str], stdin: &[u8]) -> Ended {
+fn run_with_stdin(directory: &Directory, arguments: &[&str], stdin: &[u8]) -> Ended {
     let mut child = vecpack(directory, arguments).stdin(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(stdin).unwrap();
     child.wait_with_output().unwrap().into()
@@ -259,12 +261,12 @@ fn broken_records_are_skipped_or_become_nulls() {
 }
 
 /// The name of a directory.
-fn base(directory: &TempDir) -> String {
+fn base(directory: &Directory) -> String {
     directory.path().file_name().unwrap().to_str().unwrap().to_owned()
 }
 
 /// The lines of a file of rejects.
-fn lines_of(directory: &TempDir, name: &str) -> Vec<Value> {
+fn lines_of(directory: &Directory, name: &str) -> Vec<Value> {
     let text = fs::read_to_string(directory.path().join(name)).unwrap();
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
@@ -627,13 +629,13 @@ mod unix {
         assert!(status.success());
     }
 
-    fn make_fifo(directory: &TempDir, name: &str) {
+    fn make_fifo(directory: &Directory, name: &str) {
         let status = Command::new("mkfifo").arg(directory.path().join(name)).status().unwrap();
         assert!(status.success());
     }
 
     #[track_caller]
-    fn wait_for_temporary_file(directory: &TempDir) {
+    fn wait_for_temporary_file(directory: &Directory) {
         let deadline = Instant::now() + Duration::from_secs(10);
         while !names(directory.path()).iter().any(|name| name.ends_with(".vecpack-tmp")) {
             assert!(Instant::now() < deadline, "no temporary file");
@@ -643,7 +645,7 @@ mod unix {
 
     /// Sends a signal once a temporary file is there, and looks at what is left behind.
     #[track_caller]
-    fn interrupt(directory: &TempDir, child: Child, signal: &str) {
+    fn interrupt(directory: &Directory, child: Child, signal: &str) {
         let (code, said) = match signal {
             "-TERM" => (143, "terminated"),
             "-HUP" => (129, "hung up"),

@@ -91,7 +91,7 @@ fn the_counters_count() {
 #[test]
 fn a_few_hostile_bytes_cost_next_to_nothing() {
     let _turn = take_turn();
-    let directory = tempfile::tempdir().unwrap();
+    let directory = support::directory();
     for bomb in bombs() {
         // The dimensions that would make the claims good vectors, where there is one.
         for dim in [None, Some(1), Some(0x3fff_ffff), Some(0x03ff_fffc), Some(0x1fff_ffff)] {
@@ -135,7 +135,7 @@ fn a_decoder_that_is_fed_hostile_bytes_one_by_one_holds_none_of_them() {
 #[test]
 fn many_heads_that_claim_too_much_cost_no_more_than_what_was_read() {
     let _turn = take_turn();
-    let directory = tempfile::tempdir().unwrap();
+    let directory = support::directory();
     // Each head opens a million objects in the one before: one record, cut off.
     let nested = [0xdd, 0, 0x0f, 0xff, 0xff].repeat(200_000);
     // Each record is whole, and claims a little.
@@ -183,7 +183,7 @@ fn a_flood_of_nulls_takes_the_memory_of_a_few_batches() {
 #[test]
 fn a_record_too_large_is_not_held_in_memory() {
     let _turn = take_turn();
-    let directory = tempfile::tempdir().unwrap();
+    let directory = support::directory();
     let large = [vec![0xc6, 0x01, 0, 0, 0], vec![1; 16 * MIB]].concat();
     let bytes = [large, record(&[1.0, 2.0])].concat();
     for input in inputs(&bytes, directory.path()) {

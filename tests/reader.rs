@@ -348,7 +348,7 @@ fn behind_an_error_is_the_end() {
 
 #[test]
 fn a_reader_can_be_dropped_in_the_middle() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = support::directory();
     let path = directory.path().join("dropped.msgpack");
     std::fs::write(&path, records(200_000, 2)).unwrap();
     for threads in THREADS {

@@ -22,13 +22,13 @@ use self::support::record;
 const MANIFEST: &str = "_vecpack/manifest.parquet";
 
 struct Place {
-    directory: tempfile::TempDir,
+    directory: support::Directory,
 }
 
 impl Place {
     /// Inputs `0.msgpack` and so on, of so many rows: the vectors `[input, row]`.
     fn new(rows: &[usize]) -> Self {
-        let place = Self { directory: tempfile::tempdir().unwrap() };
+        let place = Self { directory: support::directory() };
         rows.iter().enumerate().for_each(|(input, rows)| place.write(input, *rows));
         place
     }

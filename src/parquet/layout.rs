@@ -10,7 +10,7 @@ use parquet::arrow::{ArrowSchemaConverter, encode_arrow_schema};
 use parquet::basic;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
-use parquet::schema::types::{ColumnPath, SchemaDescPtr};
+use parquet::schema::types::{ColumnPath, SchemaDescPtr, SchemaDescriptor};
 
 use super::chunk::{Chunk, Others, VectorColumn, internal};
 use super::codec::Codec;
@@ -74,7 +74,7 @@ impl Layout {
                 }
             }
         }
-        let properties = Arc::new(properties(schema, options));
+        let properties = Arc::new(properties(schema, &descriptor, options));
         Ok(Self {
             schema: given.clone(),
             descriptor,
@@ -253,7 +253,7 @@ fn row_bytes(data_type: &DataType) -> usize {
 }
 
 /// Settings for the columns that the `parquet` crate encodes.
-fn properties(schema: &Schema, options: &WriteOptions) -> WriterProperties {
+fn properties(schema: &Schema, descriptor: &SchemaDescriptor, options: &WriteOptions) -> WriterProperties {
     let mut builder = WriterProperties::builder().set_max_row_group_row_count(None).set_compression(
         match options.compression {
             Compression::None => basic::Compression::UNCOMPRESSED,
@@ -262,6 +262,11 @@ fn properties(schema: &Schema, options: &WriteOptions) -> WriterProperties {
             Compression::Snappy => basic::Compression::SNAPPY,
         },
     );
+    for leaf in descriptor.columns().iter().filter(|leaf| leaf.max_rep_level() > 0) {
+        // The crate says of a page of lists that it holds nothing but nulls where it has as many nulls as rows, which is not
+        // the same: such columns have no column index.
+        builder = builder.set_column_statistics_enabled(leaf.path().clone(), EnabledStatistics::Chunk);
+    }
     for field in schema.fields() {
         if let Some((element, dim)) = vector(field) {
             builder = vector_properties(builder, field, element, dim);
