@@ -36,7 +36,7 @@ pub use input::{Check, EXTENSIONS, Input, OpenStream, Span, discover};
 pub use inspect::{Column, Inspection, Norms, Vectors, inspect};
 pub use ipc::{write_arrow, write_arrow_stream};
 pub use item::{BatchBuilder, RowConverter};
-pub use options::{FailAfter, Framing, OnError, ReadOptions, parse_type};
+pub use options::{FailAfter, Framing, OnError, OutputColumn, ReadOptions, parse_type};
 pub use parquet::{
     Compression, Encoding, ListType, Report, VectorEncoding, WriteOptions, to_parquet, write_parquet,
 };

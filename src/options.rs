@@ -1,5 +1,6 @@
 //! The read options: one struct, the same in Rust, Python and on the command line.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -160,6 +161,97 @@ impl FromStr for Framing {
     }
 }
 
+/// A column to produce: the field that fills it, and its name.
+///
+/// ```
+/// # use vecpack::OutputColumn;
+/// assert_eq!(OutputColumn::from("id").field, "id");
+/// assert_eq!(OutputColumn::from(("embedding", "meta.embedding")).name, "embedding");
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(from = "OneOrTwo", into = "OneOrTwo")]
+pub struct OutputColumn {
+    /// The name of the column.
+    pub name: String,
+    /// The field: its key, its path in the input such as `meta.embedding`, or its position.
+    pub field: String,
+}
+
+impl OutputColumn {
+    /// True for a column that has another name than its field.
+    pub fn is_renamed(&self) -> bool {
+        self.name != self.field
+    }
+}
+
+impl From<String> for OutputColumn {
+    fn from(field: String) -> Self {
+        Self { name: field.clone(), field }
+    }
+}
+
+impl From<&String> for OutputColumn {
+    fn from(field: &String) -> Self {
+        field.clone().into()
+    }
+}
+
+impl From<&str> for OutputColumn {
+    fn from(field: &str) -> Self {
+        field.to_owned().into()
+    }
+}
+
+impl<N: Into<String>, F: Into<String>> From<(N, F)> for OutputColumn {
+    fn from((name, field): (N, F)) -> Self {
+        Self { name: name.into(), field: field.into() }
+    }
+}
+
+/// `embedding=meta.embedding`, or `id` alone.
+impl fmt::Display for OutputColumn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_renamed() { write!(f, "{}={}", self.name, self.field) } else { f.write_str(&self.name) }
+    }
+}
+
+/// A column in JSON: its field, or its name and its field.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum OneOrTwo {
+    Field(String),
+    Renamed(String, String),
+}
+
+impl From<OneOrTwo> for OutputColumn {
+    fn from(column: OneOrTwo) -> Self {
+        match column {
+            OneOrTwo::Field(field) => field.into(),
+            OneOrTwo::Renamed(name, field) => (name, field).into(),
+        }
+    }
+}
+
+impl From<OutputColumn> for OneOrTwo {
+    fn from(column: OutputColumn) -> Self {
+        if column.is_renamed() { Self::Renamed(column.name, column.field) } else { Self::Field(column.field) }
+    }
+}
+
+/// Refuses columns of which two have one name, and names that Arrow's C interface cannot carry.
+pub(crate) fn check_names(option: &str, columns: &[OutputColumn]) -> Result<()> {
+    let mut names = HashSet::new();
+    for OutputColumn { name, .. } in columns {
+        if name.contains('\0') {
+            return Err(Error::option(format!("{option}: the name of a column must not hold a NUL byte")));
+        }
+        if !names.insert(name) {
+            return Err(Error::option(format!("{option}: two columns have the name `{name}`")));
+        }
+    }
+    Ok(())
+}
+
 /// How to read a source.
 ///
 /// ```
@@ -182,9 +274,10 @@ pub struct ReadOptions {
     pub raw_dtype: RawDtype,
     /// How records lie in the inputs.
     pub framing: Framing,
-    /// Which columns to produce, in this order; the bytes of other fields are stepped over. All if not given.
-    pub columns: Option<Vec<String>>,
-    /// Types that override the inferred ones, by name of the column; fields that no record showed may be named as well.
+    /// Which columns to produce, in this order, each with the name of its field or with another one; the bytes of other fields
+    /// are stepped over. All if not given.
+    pub columns: Option<Vec<OutputColumn>>,
+    /// Types that override the inferred ones, by the path of the field; fields that no record showed may be named as well.
     pub schema: Schema,
     /// How many records inference may read; 0 reads all.
     pub infer_records: u64,
@@ -311,8 +404,15 @@ impl ReadOptions {
         Self { framing, ..self }
     }
 
-    /// Sets [`columns`](Self::columns).
-    pub fn with_columns<T: Into<String>>(self, columns: impl IntoIterator<Item = T>) -> Self {
+    /// Sets [`columns`](Self::columns): fields, or pairs of a new name and a field.
+    ///
+    /// ```
+    /// # use vecpack::ReadOptions;
+    /// let options = ReadOptions::new().with_columns(["id", "meta.embedding"]);
+    /// let renamed = ReadOptions::new().with_columns([("id", "id"), ("embedding", "meta.embedding")]);
+    /// # assert_ne!(options, renamed);
+    /// ```
+    pub fn with_columns<T: Into<OutputColumn>>(self, columns: impl IntoIterator<Item = T>) -> Self {
         Self { columns: Some(columns.into_iter().map(Into::into).collect()), ..self }
     }
 
@@ -415,8 +515,18 @@ impl ReadOptions {
             Self { columns: Some(columns), .. } if columns.is_empty() => {
                 Err(Error::option("columns must name at least one column"))
             }
-            _ => check_threads(self.threads),
+            _ => {
+                check_names("columns", self.columns.as_deref().unwrap_or_default())?;
+                check_threads(self.threads)
+            }
         }
+    }
+
+    /// The fields that [`columns`](Self::columns) asks for, each once.
+    pub(crate) fn fields(&self) -> Option<Vec<&String>> {
+        let mut known = HashSet::new();
+        let columns = self.columns.as_ref()?.iter().map(|column| &column.field);
+        Some(columns.filter(|field| known.insert(*field)).collect())
     }
 
     /// Threads that may decode at once, the caller's included.

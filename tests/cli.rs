@@ -453,6 +453,26 @@ fn read_options_reach_the_reader() {
 }
 
 #[test]
+fn columns_get_other_names() {
+    let directory = directory();
+    // {"id": 7, "meta": {"a=b": [1.0]}}
+    let record = b"\x82\xa2id\x07\xa4meta\x81\xa3a=b\x91\xcb\x3f\xf0\0\0\0\0\0\0";
+    fs::write(directory.path().join("nested.msgpack"), record.repeat(3)).unwrap();
+    let to_arrow = |columns: &str| {
+        let arguments = ["to-arrow", "nested.msgpack", "-o", "-", "--quiet", "--columns", columns];
+        run(
+            &directory,
+            &[&arguments[..], &["--vector", "meta.a=b", "--schema", "meta.a=b=float32[1]"]].concat(),
+        )
+    };
+    let stdout = to_arrow("v=meta.a=b,id").expect(0).stdout;
+    let schema = StreamReader::try_new(&*stdout, None).unwrap().schema();
+    assert_eq!(schema.fields().iter().map(|field| field.name().as_str()).collect::<Vec<_>>(), ["v", "id"]);
+    assert!(to_arrow("v=nope").expect(1).stderr.contains("columns: there is no column `nope`"));
+    assert!(to_arrow("v=id,v=meta.a=b").expect(2).stderr.contains("columns: two columns have the name `v`"));
+}
+
+#[test]
 fn inspect_prints_text_or_json() {
     let directory = directory();
     let ended = run(&directory, &["inspect", "good.msgpack", "broken.msgpack"]).expect(0);

@@ -130,7 +130,8 @@ def to_parquet(
     directory.mkdir(parents=True, exist_ok=True)
     targets = _targets(source.files, directory)
     read = {name: value for name, value in source.options.items() if name not in _MANNERS}
-    journal = Journal(directory, source.files, {"schema": repr(source.schema), "read": read, "write": write})
+    made = {"schema": repr(source.schema), "columns": source.columns, "read": read, "write": write}
+    journal = Journal(directory, source.files, made)
     for target in targets if not (overwrite or resume) else ():
         if target.exists():
             raise FileExistsError(

@@ -185,7 +185,12 @@ fn describe(source: &Source, options: &WriteOptions) -> Map<String, Value> {
     for name in ["threads", "batch_rows", "batch_bytes", "max_rejects", "fail_after", "infer_records"] {
         described.remove(name);
     }
-    let columns: Vec<String> = source.schema().fields().iter().map(|field| field.to_string()).collect();
+    let schema = source.schema();
+    let columns = schema.fields().iter().zip(source.columns()).map(|(field, column)| match column {
+        column if column.is_renamed() => format!("{field} from {}", column.field),
+        _ => field.to_string(),
+    });
+    let columns: Vec<String> = columns.collect();
     let found = [
         ("framing", json!(source.framing().as_str())),
         ("output_columns", json!(columns)),

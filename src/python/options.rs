@@ -7,13 +7,13 @@ use std::sync::Arc;
 use arrow::datatypes::{Field, Schema};
 use pyo3::exceptions::{PyOverflowError, PyTypeError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyDict, PyInt, PyString};
+use pyo3::types::{PyBool, PyDict, PyInt, PyList, PyMapping, PyString};
 
 use super::errors::to_python;
 use super::inputs::PyPath;
 use super::table::PySchema;
 use crate::error::Error;
-use crate::options::{FailAfter, ReadOptions, parse_type};
+use crate::options::{FailAfter, OutputColumn, ReadOptions, parse_type};
 use crate::parquet::WriteOptions;
 
 /// The read options among `keywords`; any other keyword is an error.
@@ -65,7 +65,7 @@ fn set_read_option(options: &mut ReadOptions, name: &str, value: &Bound<'_, PyAn
         "dtype" => options.dtype = parse_dtype(name, value, &["name", "__name__"])?,
         "raw_dtype" => options.raw_dtype = parse_dtype(name, value, &["str", "name", "__name__"])?,
         "framing" => options.framing = parse(name, value)?,
-        "columns" => options.columns = if value.is_none() { None } else { Some(column_names(value)?) },
+        "columns" => options.columns = if value.is_none() { None } else { Some(columns(value)?) },
         "schema" => options.schema = schema(value)?,
         "infer_records" => options.infer_records = number(name, value)?,
         "on_error" => options.on_error = parse(name, value)?,
@@ -131,6 +131,27 @@ pub(super) fn column_names(value: &Bound<'_, PyAny>) -> PyResult<Vec<String>> {
         return Err(names());
     }
     value.try_iter()?.map(|item| item?.extract().map_err(|_| names())).collect()
+}
+
+/// Names of fields, or a mapping of new names to fields.
+fn columns(value: &Bound<'_, PyAny>) -> PyResult<Vec<OutputColumn>> {
+    if !value.is_instance_of::<PyMapping>() {
+        let wrong =
+            || PyTypeError::new_err("columns must be a list of names, or a mapping of new names to fields");
+        if value.is_instance_of::<PyString>() {
+            return Err(wrong());
+        }
+        let names = value.try_iter().map_err(|_| wrong())?;
+        return names.map(|name| Ok(name?.extract::<String>().map_err(|_| wrong())?.into())).collect();
+    }
+    Ok(renames("columns", value)?.into_iter().map(OutputColumn::from).collect())
+}
+
+/// A mapping of names to names.
+pub(super) fn renames(what: &str, mapping: &Bound<'_, PyAny>) -> PyResult<Vec<(String, String)>> {
+    let wrong = || PyTypeError::new_err(format!("{what} must be a mapping of names to names"));
+    let items = mapping.cast::<PyMapping>().map_err(|_| wrong())?.items()?;
+    items.iter().map(|pair| pair.extract().map_err(|_| wrong())).collect()
 }
 
 /// An Arrow schema of any library, or a dictionary of types, each in text or of any library.
@@ -219,6 +240,21 @@ fn parse_dtype<T: FromStr<Err = Error>>(
     })
 }
 
+/// Columns as the option takes them: a list of names, or a dictionary where one of them has another name than its field.
+fn shown<'py>(py: Python<'py>, columns: &[OutputColumn]) -> PyResult<Bound<'py, PyAny>> {
+    if columns.iter().any(OutputColumn::is_renamed) {
+        return Ok(fields(py, columns)?.into_any());
+    }
+    Ok(PyList::new(py, columns.iter().map(|column| &column.name))?.into_any())
+}
+
+/// The names of columns with their fields.
+pub(super) fn fields<'py>(py: Python<'py>, columns: &[OutputColumn]) -> PyResult<Bound<'py, PyDict>> {
+    let dict = PyDict::new(py);
+    columns.iter().try_for_each(|column| dict.set_item(&column.name, &column.field))?;
+    Ok(dict)
+}
+
 /// The options as keywords, for `Source.options` and for pickling.
 pub(super) fn to_dict<'py>(py: Python<'py>, options: &ReadOptions) -> PyResult<Bound<'py, PyDict>> {
     fn text(value: impl Display) -> String {
@@ -230,7 +266,7 @@ pub(super) fn to_dict<'py>(py: Python<'py>, options: &ReadOptions) -> PyResult<B
     dict.set_item("dtype", text(options.dtype))?;
     dict.set_item("raw_dtype", text(options.raw_dtype))?;
     dict.set_item("framing", options.framing.as_str())?;
-    dict.set_item("columns", &options.columns)?;
+    dict.set_item("columns", options.columns.as_deref().map(|columns| shown(py, columns)).transpose()?)?;
     let schema = Some(&options.schema).filter(|schema| !schema.fields().is_empty());
     dict.set_item("schema", schema.map(|schema| PySchema(Arc::new(schema.clone()))))?;
     dict.set_item("infer_records", options.infer_records)?;
