@@ -1,5 +1,5 @@
 import builtins
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from os import PathLike
 from typing import Any, ClassVar, Literal, Protocol, TypeAlias, final, overload, type_check_only
 
@@ -143,6 +143,9 @@ def to_parquet(
     row_group_bytes: int = 4194304,
     max_file_bytes: int | None = None,
     list_type: Literal["fixed", "list"] | None = None,
+    coerce_timestamps: Literal["us", "ms"] | None = None,
+    allow_truncated_timestamps: bool = False,
+    metadata: Mapping[str, str] | Mapping[bytes, bytes] | None = None,
     rejects: _Path | None = None,
     overwrite: bool = False,
     resume: bool = False,
