@@ -134,7 +134,7 @@ fn timestamps_are_written_in_the_unit_that_was_asked_for_wherever_they_are() {
     let within = |array: ArrayRef| -> Vec<ArrayRef> {
         let list = ListArray::new(field(&array), OffsetBuffer::from_lengths([2, 3]), array.clone(), None);
         let deep = StructArray::new(vec![field(&array)].into(), vec![array.clone()], None);
-        let keys = Int32Array::from(vec![4, 0, 1, 2]);
+        let keys = Int32Array::from(vec![0, 1, 4, 2]);
         let words = DictionaryArray::<Int32Type>::new(keys, array.clone());
         vec![array, Arc::new(list), Arc::new(deep), Arc::new(words)]
     };

@@ -129,6 +129,8 @@ pub fn write_parquet(
     let mut progress = Progress::default();
     let threads = options.threads.unwrap_or_else(cores);
     let in_parts = options.max_file_bytes.is_some() && is_directory_of(path, options)?;
+    let decided = in_parts.then(|| options.clone().decided(&reader.schema()));
+    let options = decided.as_ref().unwrap_or(options);
     let output = if in_parts {
         if is_remote(path) {
             remote::check_parts(path, options, watch.interrupt.as_ref())?;

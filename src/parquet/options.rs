@@ -103,8 +103,9 @@ pub struct WriteOptions {
     pub row_group_bytes: usize,
     /// The most bytes of a file, about, where the output is a directory: its files then hold the rows of all inputs.
     pub max_file_bytes: Option<u64>,
-    /// The type of vector columns, the same in all files of a run. If not given, `list` where the schema of a source allows null
-    /// vectors, as it does with [`OnError::Null`](crate::OnError), and `fixed` otherwise.
+    /// The type of vector columns, the same in all files of a run. If not given, `list` where the schema allows null vectors, as
+    /// that of a source does with [`OnError::Null`](crate::OnError), and `fixed` otherwise; a stream of record batches that is
+    /// written to one file is `list` where a vector is null.
     pub list_type: Option<ListType>,
     /// The unit that timestamps are written in, for readers that do not know all; if not given, the one that they have.
     pub coerce_timestamps: Option<TimestampUnit>,
@@ -218,8 +219,8 @@ impl WriteOptions {
         Self { sync, ..self }
     }
 
-    /// The options for data that is decoded as `schema`: where null vectors may come, they are lists of any size, since readers
-    /// older than pyarrow 26 fail at null lists of a fixed size.
+    /// The options for files of `schema`: where null vectors may come, they are lists of any size, since readers fail at null lists
+    /// of a fixed size (pyarrow before 26, polars 2.1).
     pub(crate) fn decided(mut self, schema: &Schema) -> Self {
         let mut vectors =
             schema.fields().iter().filter(|field| matches!(field.data_type(), DataType::FixedSizeList(..)));

@@ -40,7 +40,8 @@ impl Pending {
             self.bytes = self.bytes.saturating_add(more);
             row += 1;
             let is_round = self.rows.is_multiple_of(ROUND_ROWS);
-            is_full = is_round && self.bytes.saturating_add(self.bytes / (self.rows / ROUND_ROWS)) > most;
+            let next = if is_round { self.bytes / (self.rows / ROUND_ROWS) } else { bytes.least() };
+            is_full = self.bytes.saturating_add(next) > most;
         }
         if self.rows > before {
             self.batches.push(batch.slice(start, row - start));
@@ -72,6 +73,14 @@ impl RowBytes {
         match self {
             Self::Same(bytes) => *bytes,
             Self::Each(bytes) => bytes[row],
+        }
+    }
+
+    /// The fewest bytes of a further row.
+    fn least(&self) -> usize {
+        match self {
+            Self::Same(bytes) => *bytes,
+            Self::Each(_) => 1,
         }
     }
 

@@ -250,12 +250,13 @@ impl Writing<'_> {
     fn unfit(self, count: i64, own: TimeUnit, unit: TimeUnit) -> Error {
         let why = match parts_of_second(own) > parts_of_second(unit) {
             true => {
-                "has digits below that: allow_truncated_timestamps cuts them off, and without coerce_timestamps all are written"
+                "has digits below that: allow_truncated_timestamps cuts them off, and without coerce_timestamps \
+                 all of them are written"
             }
-            false => "is too far from it",
+            false => "is too far away for that",
         };
-        let (name, own, to) = (self.name, DataType::Timestamp(own, None), DataType::Timestamp(unit, None));
-        Error::schema(format!("column `{name}` is written as {to}, and the {own} {count} since 1970 {why}"))
+        let (name, own, unit) = (self.name, unit_name(own), unit_name(unit));
+        Error::schema(format!("column `{name}` is written in {unit}, and {count} {own} since 1970 {why}"))
     }
 
     /// Values in another unit; one that it cannot hold is an error.
@@ -305,6 +306,15 @@ impl Writing<'_> {
 
 /// The milliseconds of a day.
 const DAY: i64 = 86_400_000;
+
+fn unit_name(unit: TimeUnit) -> &'static str {
+    match unit {
+        TimeUnit::Second => "s",
+        TimeUnit::Millisecond => "ms",
+        TimeUnit::Microsecond => "us",
+        TimeUnit::Nanosecond => "ns",
+    }
+}
 
 /// How many of a unit are a second.
 fn parts_of_second(unit: TimeUnit) -> i64 {

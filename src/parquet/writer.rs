@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use arrow::array::RecordBatch;
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::Schema;
 use parquet::file::metadata::{
     FileMetaData, ParquetMetaDataBuilder, ParquetMetaDataWriter, RowGroupMetaData,
@@ -36,6 +36,8 @@ pub(super) struct FileWriter {
     layout: Arc<Layout>,
     /// Rows that do not make a row group yet.
     pending: Pending,
+    /// Whether a vector was null.
+    has_nulls: bool,
     /// Rows of the latest row group.
     group_rows: usize,
     /// Row groups that have been begun, and how many there may be.
@@ -58,16 +60,16 @@ pub(super) struct Written {
 /// The end of a Parquet file that holds no rows of these columns.
 pub(super) fn end_of_nothing(schema: &Schema, options: &WriteOptions) -> Result<Vec<u8>> {
     let layout = Layout::new(schema, options)?;
-    let metadata = ParquetMetaDataBuilder::new(file_metadata(&layout, 0, options)).build();
+    let list_type = options.list_type.unwrap_or(ListType::Fixed);
+    let metadata = ParquetMetaDataBuilder::new(file_metadata(&layout, 0, list_type)).build();
     let mut end = Vec::new();
     ParquetMetaDataWriter::new(&mut end, &metadata).finish().map_err(internal)?;
     Ok(end)
 }
 
-fn file_metadata(layout: &Layout, rows: i64, options: &WriteOptions) -> FileMetaData {
+fn file_metadata(layout: &Layout, rows: i64, list_type: ListType) -> FileMetaData {
     let created_by = concat!("vecpack version ", env!("CARGO_PKG_VERSION")).to_owned();
-    // Streams of others keep the type that they come with.
-    let key_values = layout.key_values(options.list_type.unwrap_or(ListType::Fixed));
+    let key_values = layout.key_values(list_type);
     FileMetaData::new(1, rows, Some(created_by), Some(key_values), layout.descriptor.clone(), None)
 }
 
@@ -93,6 +95,7 @@ impl FileWriter {
             options: options.clone(),
             layout,
             pending: Pending::default(),
+            has_nulls: false,
             group_rows: 0,
             begun: 0,
             most: usize::MAX,
@@ -106,6 +109,9 @@ impl FileWriter {
     /// Writes rows of `batch` until the file is full; gives how many.
     pub(super) fn write(&mut self, batch: &RecordBatch) -> Result<usize> {
         let batch = self.layout.writable(batch)?;
+        let is_null =
+            |column: &ArrayRef| column.as_fixed_size_list_opt().is_some_and(|list| list.null_count() > 0);
+        self.has_nulls |= batch.columns().iter().any(is_null);
         let bytes = RowBytes::of_batch(&batch);
         let mut start = 0;
         while start < batch.num_rows() && self.begun < self.most {
@@ -205,7 +211,10 @@ impl FileWriter {
         while self.append_next()? {}
         let rows: i64 = self.groups.iter().map(RowGroupMetaData::num_rows).sum();
         let row_groups = self.groups.len() as u64;
-        let metadata = file_metadata(&self.layout, rows, &self.options);
+        // Decided here for streams of others in one file alone: their schemas allow nulls nearly always, and there seldom are any.
+        let list_type = if self.has_nulls { ListType::List } else { ListType::Fixed };
+        let list_type = self.options.list_type.unwrap_or(list_type);
+        let metadata = file_metadata(&self.layout, rows, list_type);
         let offset_indexes =
             self.offset_indexes.into_iter().map(|indexes| indexes.into_iter().collect()).collect();
         let metadata = ParquetMetaDataBuilder::new(metadata)
