@@ -230,6 +230,9 @@ impl fmt::Display for Inspection {
             if column.nulls > 0 {
                 write!(f, "\n         {} of the rows are null", percent(column.null_share))?;
             }
+            if column.data_type.contains("Timestamp(ns") {
+                write!(f, "\n         Spark and Iceberg read no nanoseconds: --coerce-timestamps us")?;
+            }
             let Some(vectors) = &column.vectors else { continue };
             if let Some(Norms { min, mean, max }) = vectors.norms {
                 write!(f, "\n         norms {min:.4} to {max:.4}, mean {mean:.4}")?;

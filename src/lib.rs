@@ -38,7 +38,8 @@ pub use ipc::{write_arrow, write_arrow_stream};
 pub use item::{BatchBuilder, RowConverter};
 pub use options::{FailAfter, Framing, OnError, OutputColumn, ReadOptions, parse_type};
 pub use parquet::{
-    Compression, Encoding, ListType, Report, VectorEncoding, WriteOptions, to_parquet, write_parquet,
+    Compression, Encoding, ListType, Report, TimestampUnit, VectorEncoding, WriteOptions, to_parquet,
+    write_parquet,
 };
 pub use reader::{Interrupt, Progress, Reader, Watch};
 pub use reject::{Reject, RejectKind, Rejects};

@@ -333,12 +333,17 @@ impl Default for ReadOptions {
 }
 
 /// The Arrow type that `name` stands for, as schemas given in text have it: `int64`, `uint64`, `float32`, `bool`, `string`,
-/// `large_string`, `binary`, `timestamp[ms]` (UTC), `list<int64>`, a vector such as `float32[512]`, or Arrow's own notation.
+/// `large_string`, `binary`, `timestamp[ms]` (UTC; `timestamp[ms, UTC]` and `timestamp[ms, tz=UTC]` as well), `list<int64>`, a
+/// vector such as `float32[512]`, or Arrow's own notation.
 ///
 /// ```
 /// # use vecpack::parse_type;
 /// assert!(parse_type("list<string>")?.to_string().starts_with("List(Utf8"));
 /// assert!(parse_type("float32[512]")?.to_string().starts_with("FixedSizeList"));
+/// let microseconds = parse_type("timestamp[us, tz=UTC]")?;
+/// for name in ["timestamp[us]", "timestamp[us, UTC]", "Timestamp(Microsecond, Some(\"UTC\"))", &microseconds.to_string()] {
+///     assert_eq!(parse_type(name)?, microseconds);
+/// }
 /// # Ok::<(), vecpack::Error>(())
 /// ```
 pub fn parse_type(name: &str) -> Result<DataType> {
@@ -360,7 +365,9 @@ pub fn parse_type(name: &str) -> Result<DataType> {
     {
         return Ok(VectorBuilder::data_type(dim, dtype));
     }
-    let timestamp = |unit| DataType::Timestamp(unit, Some("UTC".into()));
+    if let Some(inside) = plain.strip_prefix("timestamp[").and_then(|rest| rest.strip_suffix(']')) {
+        return timestamp(inside).ok_or_else(unknown);
+    }
     Ok(match plain {
         "null" => DataType::Null,
         "bool" | "boolean" => DataType::Boolean,
@@ -379,12 +386,24 @@ pub fn parse_type(name: &str) -> Result<DataType> {
         "large_string" | "large_utf8" => DataType::LargeUtf8,
         "binary" | "bytes" => DataType::Binary,
         "large_binary" => DataType::LargeBinary,
-        "timestamp" | "timestamp[ns]" => timestamp(TimeUnit::Nanosecond),
-        "timestamp[us]" => timestamp(TimeUnit::Microsecond),
-        "timestamp[ms]" => timestamp(TimeUnit::Millisecond),
-        "timestamp[s]" => timestamp(TimeUnit::Second),
+        "timestamp" => DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into())),
         other => other.parse().map_err(|_| unknown())?,
     })
+}
+
+/// The timestamps of a unit and a time zone, as `us`, `us, UTC` and `us, tz=UTC`.
+fn timestamp(inside: &str) -> Option<DataType> {
+    let (unit, zone) = inside.split_once(',').unwrap_or((inside, "UTC"));
+    let unit = match unit.trim() {
+        "s" => TimeUnit::Second,
+        "ms" => TimeUnit::Millisecond,
+        "us" => TimeUnit::Microsecond,
+        "ns" => TimeUnit::Nanosecond,
+        _ => return None,
+    };
+    let zone = zone.trim();
+    let zone = zone.strip_prefix("tz=").unwrap_or(zone).trim();
+    (!zone.is_empty()).then(|| DataType::Timestamp(unit, Some(zone.into())))
 }
 
 impl ReadOptions {

@@ -471,6 +471,7 @@ fn a_manifest_that_was_cut_anywhere_resumes() {
         }
         assert!(done.is_sorted() && done[0] == 0 && done.last() == Some(&3), "{done:?}");
         // Without its first line nothing is known, and nothing is guessed.
+        place.directory.is_damaged();
         for cut in [0, 3, 5, head - 1] {
             fs::write(&path, &whole[..cut]).unwrap();
             let error = place.run(&mode(resume())).unwrap_err();

@@ -177,7 +177,16 @@ def to_parquet(
 
 _MANNERS = {"batch_rows", "batch_bytes", "threads", "max_rejects", "schema"}
 """Options that do not change what is written, and the schema, of which there is more to say than what was told."""
-_WRITE_OPTIONS = {"compression", "encoding", "row_group_bytes", "list_type", "sync"}
+_WRITE_OPTIONS = {
+    "compression",
+    "encoding",
+    "row_group_bytes",
+    "list_type",
+    "coerce_timestamps",
+    "allow_truncated_timestamps",
+    "metadata",
+    "sync",
+}
 
 
 def _convert(part: Source, target: str, write: dict[str, Any]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 //! Keyword arguments become options, and options a dictionary.
 
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -7,7 +8,7 @@ use std::sync::Arc;
 use arrow::datatypes::{Field, Schema};
 use pyo3::exceptions::{PyOverflowError, PyTypeError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyDict, PyInt, PyList, PyMapping, PyString};
+use pyo3::types::{PyBool, PyBytes, PyDict, PyInt, PyList, PyMapping, PyString};
 
 use super::errors::to_python;
 use super::inputs::PyPath;
@@ -183,6 +184,17 @@ fn schema(value: &Bound<'_, PyAny>) -> PyResult<Schema> {
     Ok(Schema::new(types.iter().map(field).collect::<PyResult<Vec<_>>>()?))
 }
 
+/// Keys and values, each a string, or bytes of UTF-8 as pyarrow has them.
+fn metadata(value: &Bound<'_, PyAny>) -> PyResult<BTreeMap<String, String>> {
+    let wrong = || PyTypeError::new_err("metadata must be a dictionary of strings, or of bytes of UTF-8");
+    let text = |value: &Bound<'_, PyAny>| match value.cast::<PyBytes>() {
+        Ok(bytes) => String::from_utf8(bytes.as_bytes().to_vec()).map_err(|_| wrong()),
+        Err(_) => value.extract().map_err(|_| wrong()),
+    };
+    let pairs = value.cast::<PyDict>().map_err(|_| wrong())?;
+    pairs.iter().map(|(key, value)| Ok((text(&key)?, text(&value)?))).collect()
+}
+
 fn set_write_option(options: &mut WriteOptions, name: &str, value: &Bound<'_, PyAny>) -> PyResult<bool> {
     match name {
         "compression" => options.compression = parse(name, value)?,
@@ -191,6 +203,11 @@ fn set_write_option(options: &mut WriteOptions, name: &str, value: &Bound<'_, Py
         "list_type" => {
             options.list_type = if value.is_none() { None } else { Some(parse(name, value)?) };
         }
+        "coerce_timestamps" => {
+            options.coerce_timestamps = if value.is_none() { None } else { Some(parse(name, value)?) };
+        }
+        "allow_truncated_timestamps" => options.allow_truncated_timestamps = value.extract()?,
+        "metadata" => options.metadata = if value.is_none() { BTreeMap::new() } else { metadata(value)? },
         "max_file_bytes" => options.max_file_bytes = optional(name, value)?,
         "rejects" => options.rejects = value.extract::<Option<PyPath>>()?.map(|PyPath(path)| path),
         "overwrite" => options.overwrite = value.extract()?,

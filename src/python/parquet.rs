@@ -36,7 +36,8 @@ use crate::source::Source;
 #[pyo3(
     signature = (source, path, *, progress = None, **options),
     text_signature = "(source, path, *, progress=None, compression='auto', encoding='auto', row_group_bytes=4194304, \
-                      max_file_bytes=None, list_type=None, rejects=None, overwrite=False, resume=False, sync=True, \
+                      max_file_bytes=None, list_type=None, coerce_timestamps=None, allow_truncated_timestamps=False, \
+                      metadata=None, rejects=None, overwrite=False, resume=False, sync=True, \
                       vector=None, dim=None, dtype='float32', raw_dtype='<f4', framing='auto', columns=None, \
                       schema=None, infer_records=1000, on_error='raise', max_rejects=10000, fail_after=None, batch_rows=None, \
                       batch_bytes=2097152, threads=None, include_path=False, include_record=False, \

@@ -78,6 +78,8 @@ def walked(request, monkeypatch):
     Files of other writers, which say so, are left out, and tests that damage files themselves are marked `damages`.
     """
     convert = vecpack.to_parquet
+    # Asked for here, so that it is torn down later than this.
+    place = request.getfixturevalue("tmp_path") if "tmp_path" in request.fixturenames else None
 
     def to_parquet(*arguments, **options):
         report = convert(*arguments, **options)
@@ -88,8 +90,8 @@ def walked(request, monkeypatch):
 
     monkeypatch.setattr(vecpack, "to_parquet", to_parquet)
     yield
-    if "tmp_path" not in request.fixturenames or request.node.get_closest_marker("damages"):
+    if place is None or request.node.get_closest_marker("damages"):
         return
-    for path in request.getfixturevalue("tmp_path").rglob("*.parquet"):
+    for path in place.rglob("*.parquet"):
         if not path.name.startswith(".") and path.is_file() and b"vecpack version" in path.read_bytes():
             walk(path)

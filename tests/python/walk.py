@@ -237,7 +237,8 @@ def walk(path):
             name = b".".join(leaf.path).decode()
             counts.append((name, _walk_chunk(data, chunk, leaf, group[3], ranges, f"{what}, column {name}")))
         same(group[2], sum(chunk[3][6] for chunk in group[1]), what, "total_byte_size")
-        expected = {5: min(ranges[at][0] for at in firsts), 6: sum(chunk[3][7] for chunk in group[1]), 7: ordinal}
+        first = min((ranges[at][0] for at in firsts), default=group.get(5))
+        expected = {5: first, 6: sum(chunk[3][7] for chunk in group[1]), 7: ordinal}
         for field in expected.keys() & group.keys():
             same(group[field], expected[field], what, f"field {field}")
         rows += group[3]

@@ -11,6 +11,7 @@
 
 mod walk;
 
+use std::cell::Cell;
 use std::io::{self, Read};
 use std::ops::Deref;
 
@@ -21,10 +22,17 @@ use vecpack::{Error, ErrorKind, Input, OpenStream, Reader, Reject, RejectKind};
 pub(crate) use self::walk::{WalkedChunk, walk};
 
 /// A directory for a test. When the test ends well, every Parquet file in it is walked.
-pub(crate) struct Directory(tempfile::TempDir);
+pub(crate) struct Directory(tempfile::TempDir, Cell<bool>);
 
 pub(crate) fn directory() -> Directory {
-    Directory(tempfile::tempdir().unwrap())
+    Directory(tempfile::tempdir().unwrap(), Cell::new(true))
+}
+
+impl Directory {
+    /// For a test that leaves files which it has damaged itself.
+    pub(crate) fn is_damaged(&self) {
+        self.1.set(false);
+    }
 }
 
 impl Deref for Directory {
@@ -37,7 +45,7 @@ impl Deref for Directory {
 
 impl Drop for Directory {
     fn drop(&mut self) {
-        if !std::thread::panicking() {
+        if self.1.get() && !std::thread::panicking() {
             walk::walk_directory(self.0.path());
         }
     }
