@@ -18,10 +18,10 @@ import vecpack
 VECTORS, DIM = 5000, 64
 GROUP_BYTES = 1_300_000
 """A row group has 4,096 of these vectors, in two pages, and the file two row groups."""
-RECORDS, RECORD_BYTES = 27_000, 190
-"""A page of small values has 20,000 rows. The first row group is somewhat longer, so that its columns have two pages."""
-BETWEEN = (19_900, 20_700)
-"""Some rows on both sides of where the second page begins."""
+RECORDS, RECORD_BYTES = 56_000, 100
+"""A page of small values has 20,000 to 40,000 rows. The first row group has more, so that all its columns have two pages."""
+SOME_ROWS = [(30, 40), (19_000, 41_000), (45_000, 45_010), (RECORDS - 10, RECORDS)]
+"""Rows at the start of a row group, on both sides of where a page begins, in a page behind it, and at the end of the file."""
 
 VECTOR = pa.list_(pa.float64())
 TYPES = {
@@ -137,23 +137,32 @@ def record_file(directory, compression):
         list_type="list",
         encoding="plain",
         compression=compression,
-        row_group_bytes=24_000 * RECORD_BYTES,
+        row_group_bytes=48_000 * RECORD_BYTES,
     )
 
 
-def one_column_file(directory, feature, name, values, packed=None):
+def one_column_file(directory, feature, name, values, packed=None, **options):
     """A column that few engines have, beside the number of the row."""
     columns = {"id": list(range(len(values))), name: values}
     bytes_of = pack({**columns, name: packed or values})
     return convert(
-        directory / f"{feature}.parquet", bytes_of, columns, {feature}, columns=["id", name], compression="none"
+        directory / f"{feature}.parquet",
+        bytes_of,
+        columns,
+        {feature},
+        columns=["id", name],
+        compression="none",
+        **options,
     )
 
 
-def nanoseconds_file(directory):
-    values = [1_700_000_000_123_456_789 + n * 999_999_937 for n in range(3000)]
-    packed = [msgpack.Timestamp(ns // 10**9, ns % 10**9) for ns in values]
-    return one_column_file(directory, "nanoseconds", "when", values, packed)
+def times_file(directory, feature, **options):
+    """Times with digits down to nanoseconds, or cut to microseconds."""
+    times = [1_700_000_000_123_456_789 + n * 999_999_937 for n in range(3000)]
+    packed = [msgpack.Timestamp(ns // 10**9, ns % 10**9) for ns in times]
+    unit = 1000 if options else 1
+    values = [ns // unit * unit for ns in times]
+    return one_column_file(directory, feature, "when", values, packed, **options)
 
 
 def null_nested_file(directory):
@@ -207,11 +216,12 @@ FEATURES = {
     "int8": "int8-plain",
     "uint8": "uint8-plain",
     "records": "records-none",
-    "microseconds": "records-none",
+    "microseconds": "microseconds",
     "nanoseconds": "nanoseconds",
     "null nested": "null-nested",
     "uint64": "uint64",
     "rejects": "rejects",
+    "filters": "records-none",
 }
 """What a reader needs for some files, each with the file that needs nothing else of this list but lists."""
 
@@ -236,7 +246,10 @@ MAKERS = {
         ]
     },
     **{f"records-{codec}": partial(record_file, compression=codec) for codec in ["none", "zstd", "lz4", "snappy"]},
-    "nanoseconds": nanoseconds_file,
+    "nanoseconds": partial(times_file, feature="nanoseconds"),
+    "microseconds": partial(
+        times_file, feature="microseconds", coerce_timestamps="us", allow_truncated_timestamps=True
+    ),
     "uint64": partial(
         one_column_file, feature="uint64", name="number", values=[2**64 - 1 - n * n for n in range(3000)]
     ),

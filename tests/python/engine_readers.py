@@ -61,6 +61,19 @@ def old_pyarrow(path, types, between=None, *, python):
         return pa.ipc.open_file(out.name).read_all()
 
 
+def awswrangler(path, types, between=None, *, python):
+    """Read by pyarrow, if Athena has a type for each column."""
+    code = """if True:
+        import sys, awswrangler._data_types, pyarrow.parquet as pq
+        for field in pq.read_schema(sys.argv[1]):
+            awswrangler._data_types.pyarrow2athena(field.type)
+    """
+    done = subprocess.run([str(python), "-c", code, str(path)], capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(done.stderr.strip().splitlines()[-1])
+    return old_pyarrow(path, types, between, python=python)
+
+
 def polars(path, types, between=None):
     import polars as pl
 
@@ -123,7 +136,7 @@ def spark(path, types, between=None):
 def fastparquet(path, types, between=None):
     import fastparquet
 
-    filters = [("id", ">=", between[0]), ("id", "<=", between[1])] if between else None
+    filters = [[("id", ">=", between[0]), ("id", "<=", between[1])]] if between else []
     options = {"filters": filters, "row_filter": True} if between else {}
     file = fastparquet.ParquetFile(str(path))
     frame = file.to_pandas(index=False, **options)
@@ -204,7 +217,9 @@ class Engine:
         if self.package == "hyparquet":
             return json.loads((HYPARQUET / "node_modules/hyparquet/package.json").read_text())["version"]
         if self.package in OLD_PYARROWS:
-            return self.package.split()[1]
+            packages = OLD_PYARROWS[self.package].parents[1].glob("lib/*/site-packages")
+            found = importlib.metadata.distributions(name=self.name.split()[0], path=list(map(str, packages)))
+            return next(iter(found)).version
         return importlib.metadata.version(self.package)
 
     def skip_if_missing(self):
@@ -248,6 +263,11 @@ ENGINES = {
         Engine("Spark", spark, "pyspark", needs=no_java),
         Engine("pyiceberg", iceberg, "pyiceberg"),
         Engine("fastparquet", fastparquet, "fastparquet"),
+        *(
+            Engine("awswrangler", functools.partial(awswrangler, python=python), name)
+            for name, python in OLD_PYARROWS.items()
+            if any(python.parents[1].glob("lib/*/site-packages/awswrangler"))
+        ),
         Engine("hyparquet", hyparquet, "hyparquet", needs=no_node),
         Engine("Hugging Face datasets", datasets, "datasets"),
     ]
