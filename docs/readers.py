@@ -106,10 +106,10 @@ def table(results: dict[str, Any]) -> str:
 
 def rendered(page: str, results: dict[str, Any]) -> str:
     """The page with the tables of these results between its two marks."""
-    start, end = "<!-- tables -->\n", "\n<!-- end of tables -->"
+    start, end = "<!-- tables -->", "<!-- end of tables -->"
     return re.sub(
         f"{re.escape(start)}.*?{re.escape(end)}",
-        lambda _: f"{start}\n{table(results)}\n{end}",
+        lambda _: f"{start}\n\n{table(results)}\n\n{end}",
         page,
         flags=re.DOTALL,
     )

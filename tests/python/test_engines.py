@@ -89,9 +89,12 @@ def read(engine, file, between=None, path=None, **settings):
     if between:
         expected = expected.filter(pc.is_in(expected["id"], pa.array(range(between[0], between[1] + 1))))
     found = engine.read(path or file.path, {name: file.types[name] for name in file.columns}, between, **settings)
-    if isinstance(found, dict):
-        found = pa.table({name: pa.array(values, file.types[name]) for name, values in found.items()})
-    found = {name: same_type(found[name], file.types[name]) for name in file.columns}
+    try:
+        if isinstance(found, dict):
+            found = {name: pa.array(values, file.types[name]) for name, values in found.items()}
+        found = {name: same_type(found[name], file.types[name]) for name in file.columns}
+    except pa.ArrowException as error:
+        raise AssertionError(f"values of another type: {error}") from error
     order = pc.sort_indices(found[key])
     for name, column in found.items():
         assert_same(column.take(order), expected[name].combine_chunks())
