@@ -1,4 +1,5 @@
-//! What a run promises of all its files: one schema, row groups bounded by their bytes, timestamps in one unit, and metadata.
+//! What a run promises of all its files: one schema, row groups bounded by their bytes, timestamps
+//! in one unit, and metadata.
 
 #![allow(clippy::unwrap_used)]
 

@@ -239,7 +239,8 @@ fn records_of_any_size_are_converted_in_the_memory_of_a_few_row_groups() {
             let out = directory.path().join("records.parquet");
             let (peak, report) = peak(|| to_parquet(&source, &out, &options, Watch::default()).unwrap());
             assert_eq!(report.rows, rows as u64);
-            // A row group on its way is there in batches, in pages, and as the chunk that is written.
+            // A row group on its way is there in batches, in pages, and as the chunk that is
+            // written.
             assert!(peak < (48 + 16 * threads) * MIB, "{size} bytes, {threads} threads: {peak} bytes");
         }
     }

@@ -1,4 +1,5 @@
-//! What the footer and the page index say of records with columns of every kind is true, and every column is read back by it.
+//! What the footer and the page index say of records with columns of every kind is true, and every
+//! column is read back by it.
 
 #![allow(clippy::unwrap_used)]
 
@@ -23,7 +24,8 @@ use vecpack::{Compression, Encoding, ListType, Watch, WriteOptions, write_parque
 
 const ROWS: usize = 30_000;
 
-/// Columns of every kind that vecpack writes: words that repeat and words that do not, nulls, and rows of several values.
+/// Columns of every kind that vecpack writes: words that repeat and words that do not, nulls, and
+/// rows of several values.
 fn records() -> RecordBatch {
     let mut random = fastrand::Rng::with_seed(18);
     let nulls = |every: usize| Some(NullBuffer::from_iter((0..ROWS).map(|row| row % every != 0)));
@@ -108,7 +110,8 @@ fn every_page_of_every_column_is_where_the_footer_says() {
     }
 }
 
-/// Reads each column alone, all of it and rows here and there, by the page index, which must be there.
+/// Reads each column alone, all of it and rows here and there, by the page index, which must be
+/// there.
 fn read_column_by_column(path: &std::path::Path, expected: &RecordBatch) {
     let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Required);
     let builder = || {

@@ -97,7 +97,8 @@ struct WriteArgs {
     )]
     encoding: Encoding,
 
-    /// The most data in a row group, of all columns before encoding, as 8MiB, 64MB or a number of bytes.
+    /// The most data in a row group, of all columns before encoding, as 8MiB, 64MB or a number of
+    /// bytes.
     #[arg(long, value_name = "SIZE", default_value_t = ByteSize(WriteOptions::default().row_group_bytes as u64))]
     row_group_bytes: ByteSize,
 
@@ -123,7 +124,8 @@ struct WriteArgs {
     )]
     coerce_timestamps: Option<TimestampUnit>,
 
-    /// Cut off digits of timestamps that the unit of --coerce-timestamps does not have; otherwise they are an error.
+    /// Cut off digits of timestamps that the unit of --coerce-timestamps does not have; otherwise
+    /// they are an error.
     #[arg(long, requires = "coerce_timestamps")]
     allow_truncated_timestamps: bool,
 

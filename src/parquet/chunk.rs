@@ -359,8 +359,8 @@ impl Others {
                 }
             }
         }
-        // Chunks are appended to a row group in memory. The crate moves each dictionary in front of its pages on the way, so
-        // only the closed row group knows where pages are.
+        // Chunks are appended to a row group in memory. The crate moves each dictionary in front of
+        // its pages on the way, so only the closed row group knows where pages are.
         let (mut out, mut closed) = (TrackedWrite::new(Vec::new()), None);
         let keep: OnCloseRowGroup<'_, Vec<u8>> = Box::new(|_, group, _, column_indexes, offset_indexes| {
             closed = Some((group, column_indexes, offset_indexes));
@@ -374,7 +374,7 @@ impl Others {
         group.close()?;
         let bytes = Bytes::from(out.into_inner()?);
         let Some((group, column_indexes, offset_indexes)) = closed else {
-            return Err(ParquetError::General("a row group that was closed without a word".to_owned()));
+            return Err(ParquetError::General("a row group was closed without its metadata".to_owned()));
         };
         let indexes = column_indexes.into_iter().zip(offset_indexes);
         let chunks = group.columns().iter().zip(indexes).map(|(metadata, (column_index, offset_index))| {
@@ -406,7 +406,8 @@ impl Chunk {
         Ok(())
     }
 
-    /// What the file says of the chunk, which begins at `offset`: every place in it moves by the same distance.
+    /// What the file says of the chunk, which begins at `offset`: every place in it moves by the
+    /// same distance.
     pub(super) fn placed(mut self, offset: i64) -> Result<Placed> {
         let by = offset - self.start;
         for page in self.offset_index.iter_mut().flat_map(|index| &mut index.page_locations) {

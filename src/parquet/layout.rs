@@ -105,8 +105,8 @@ impl Layout {
         Ok(())
     }
 
-    /// What the footer holds beside the columns: the metadata of the schema by its keys, in order, and the schema itself for
-    /// readers that know Arrow.
+    /// What the footer holds beside the columns: the metadata of the schema by its keys, in order,
+    /// and the schema itself for readers that know Arrow.
     pub(super) fn key_values(&self, list_type: ListType) -> Vec<KeyValue> {
         let as_read = |field: &FieldRef| match field.data_type() {
             DataType::FixedSizeList(element, _) if list_type == ListType::List => {
@@ -251,8 +251,8 @@ fn properties(schema: &Schema, descriptor: &SchemaDescriptor, options: &WriteOpt
         },
     );
     for leaf in descriptor.columns().iter().filter(|leaf| leaf.max_rep_level() > 0) {
-        // The crate says of a page of lists that it holds nothing but nulls where it has as many nulls as rows, which is not
-        // the same: such columns have no column index.
+        // The crate says of a page of lists that it holds nothing but nulls where it has as many
+        // nulls as rows, which is not the same: such columns have no column index.
         builder = builder.set_column_statistics_enabled(leaf.path().clone(), EnabledStatistics::Chunk);
     }
     for field in schema.fields() {

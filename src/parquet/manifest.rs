@@ -22,8 +22,8 @@ use crate::reader::Interrupt;
 
 const DIRECTORY: &str = "_vecpack";
 const NAME: &str = "manifest.parquet";
-/// What the lines mean, and the files that they name. Another number is not read: files of format 1 have wrong page locations,
-/// and may have vectors of two types.
+/// What the lines mean, and the files that they name. Another number is not read: files of format 1
+/// have wrong page locations, and may have vectors of two types.
 const FORMAT: u64 = 2;
 /// What a Parquet file begins with, as a line.
 const HEAD: &[u8] = b"PAR1\n";

@@ -1,8 +1,10 @@
 //! Record batches become Parquet files. The only room that says `parquet`.
 //!
-//! Data goes one way: [`writer`] cuts batches into row groups by the bytes of their [`rows`], a [`layout`] makes [`chunk`]s of their columns, on any thread, and
-//! the writer puts them into the file in order. Pages of vectors are made here, from [`levels`] and values that are written from
-//! where the record batch has them, or go through a [`codec`]; the other columns, and the footer, are the `parquet` crate's.
+//! Data goes one way: [`writer`] cuts batches into row groups by the bytes of their [`rows`], a
+//! [`layout`] makes [`chunk`]s of their columns, on any thread, and the writer puts them into the
+//! file in order. Pages of vectors are made here, from [`levels`] and values that are written from
+//! where the record batch has them, or go through a [`codec`]; the other columns, and the footer,
+//! are the `parquet` crate's.
 
 mod arena;
 mod chunk;

@@ -99,20 +99,24 @@ pub struct WriteOptions {
     pub compression: Compression,
     /// How the elements of vectors are encoded.
     pub encoding: Encoding,
-    /// The most bytes of data in a row group, of all columns and before encoding (one row at least).
+    /// The most bytes of data in a row group, of all columns and before encoding (one row at
+    /// least).
     pub row_group_bytes: usize,
     /// The most bytes of a file, about, where the output is a directory: its files then hold the rows of all inputs.
     pub max_file_bytes: Option<u64>,
-    /// The type of vector columns, the same in all files of a run. If not given, `list` where the schema allows null vectors, as
-    /// that of a source does with [`OnError::Null`](crate::OnError), and `fixed` otherwise; a stream of record batches that is
-    /// written to one file is `list` where a vector is null.
+    /// The type of vector columns, the same in all files of a run. If not given, `list` where the
+    /// schema allows null vectors, as that of a source does with [`OnError::Null`](crate::OnError),
+    /// and `fixed` otherwise; a stream of record batches that is written to one file is `list`
+    /// where a vector is null.
     pub list_type: Option<ListType>,
-    /// The unit that timestamps are written in, for readers that do not know all; if not given, the one that they have.
+    /// The unit that timestamps are written in, for readers that do not know all; if not given, the
+    /// one that they have.
     pub coerce_timestamps: Option<TimestampUnit>,
-    /// With [`coerce_timestamps`](Self::coerce_timestamps), cut off digits that its unit does not have. If not set, such a
-    /// timestamp is an error.
+    /// With [`coerce_timestamps`](Self::coerce_timestamps), cut off digits that its unit does not
+    /// have. If not set, such a timestamp is an error.
     pub allow_truncated_timestamps: bool,
-    /// Metadata of the file, by key. It goes beside that of the schema, in place of values with the same keys.
+    /// Metadata of the file, by key. It goes beside that of the schema, in place of values with the
+    /// same keys.
     pub metadata: BTreeMap<String, String>,
     /// A file for what was rejected, `.jsonl` or `.parquet`. It is written also where the work fails. With `resume` it holds what
     /// this run rejected, and not what earlier ones did.
@@ -219,8 +223,8 @@ impl WriteOptions {
         Self { sync, ..self }
     }
 
-    /// The options for files of `schema`: where null vectors may come, they are lists of any size, since readers fail at null lists
-    /// of a fixed size (pyarrow before 26, polars 2.1).
+    /// The options for files of `schema`: where null vectors may come, they are lists of any size,
+    /// since readers fail at null lists of a fixed size (pyarrow before 26, polars 2.1).
     pub(crate) fn decided(mut self, schema: &Schema) -> Self {
         let mut vectors =
             schema.fields().iter().filter(|field| matches!(field.data_type(), DataType::FixedSizeList(..)));

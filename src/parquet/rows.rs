@@ -18,10 +18,11 @@ pub(super) struct Pending {
 }
 
 impl Pending {
-    /// Takes rows of `batch` from `start` on until the row group is full. Gives how many it took, and whether it is full.
+    /// Takes rows of `batch` from `start` on until the row group is full. Gives how many it took,
+    /// and whether it is full.
     ///
-    /// A row group is full where the next row would make it larger than `most` bytes, and before that at a round number of
-    /// rows, where as many again would.
+    /// A row group is full where the next row would make it larger than `most` bytes, and before
+    /// that at a round number of rows, where as many again would.
     pub(super) fn take(
         &mut self,
         batch: &RecordBatch,

@@ -169,7 +169,8 @@ struct Writing<'a> {
 }
 
 impl Writing<'_> {
-    /// The values of an array as they are written. Where `above` is null, so is what a value lies in, and it may be anything.
+    /// The values of an array as they are written. Where `above` is null, so is what a value lies
+    /// in, and it may be anything.
     fn array(self, array: &ArrayRef, written: &DataType, above: Option<&NullBuffer>) -> Result<ArrayRef> {
         if array.data_type() == written {
             return Ok(array.clone());

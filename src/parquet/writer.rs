@@ -125,7 +125,8 @@ impl FileWriter {
         Ok(start)
     }
 
-    /// How many more rows there is room for, by the rows of the latest row group; `None` as long as nothing limits that.
+    /// How many more rows there is room for, by the rows of the latest row group; `None` as long as
+    /// nothing limits that.
     pub(super) fn room(&self) -> Option<usize> {
         let groups = Some(self.most).filter(|most| *most < usize::MAX)?.saturating_sub(self.begun);
         Some(groups.saturating_mul(self.group_rows).saturating_sub(self.pending.rows))
@@ -211,7 +212,8 @@ impl FileWriter {
         while self.append_next()? {}
         let rows: i64 = self.groups.iter().map(RowGroupMetaData::num_rows).sum();
         let row_groups = self.groups.len() as u64;
-        // Decided here for streams of others in one file alone: their schemas allow nulls nearly always, and there seldom are any.
+        // Decided here for streams of others in one file alone: their schemas allow nulls nearly
+        // always, and there seldom are any.
         let list_type = if self.has_nulls { ListType::List } else { ListType::Fixed };
         let list_type = self.options.list_type.unwrap_or(list_type);
         let metadata = file_metadata(&self.layout, rows, list_type);

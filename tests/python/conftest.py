@@ -1,5 +1,6 @@
 """What the tests share: vectors, files of them, and a Python process to try things in."""
 
+import functools
 import subprocess
 import sys
 import textwrap
@@ -81,6 +82,7 @@ def walked(request, monkeypatch):
     # Asked for here, so that it is torn down later than this.
     place = request.getfixturevalue("tmp_path") if "tmp_path" in request.fixturenames else None
 
+    @functools.wraps(convert)
     def to_parquet(*arguments, **options):
         report = convert(*arguments, **options)
         for path in map(Path, report.outputs):

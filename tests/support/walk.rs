@@ -1,7 +1,8 @@
-//! Walks a Parquet file page by page and compares every number in its footer and its page index with the pages themselves.
+//! Walks a Parquet file page by page and compares every number in its footer and its page index
+//! with the pages themselves.
 //!
-//! Nothing here knows the `parquet` crate: page headers and the footer are read by [`Thrift`], levels and values by the loops in
-//! [`pages`](self::pages).
+//! Nothing here knows the `parquet` crate: page headers and the footer are read by [`Thrift`],
+//! levels and values by the loops in [`pages`](self::pages).
 
 mod pages;
 mod thrift;
@@ -71,7 +72,8 @@ pub(crate) fn walk_directory(directory: &Path) {
     }
 }
 
-/// Walks a file; panics at the first number in it that is not true. Gives its column chunks, row group by row group.
+/// Walks a file; panics at the first number in it that is not true. Gives its column chunks, row
+/// group by row group.
 pub(crate) fn walk(file: &[u8]) -> Vec<WalkedChunk> {
     assert!(file.starts_with(b"PAR1") && file.ends_with(b"PAR1"), "not a whole Parquet file");
     let end = file.len() - 8;

@@ -166,7 +166,8 @@ fn hybrid(mut bytes: &[u8], width: usize, count: usize) -> Vec<u32> {
     numbers
 }
 
-/// The smallest and the largest value, as they are written, and as numbers or bytes that can be compared.
+/// The smallest and the largest value, as they are written, and as numbers or bytes that can be
+/// compared.
 #[derive(Default, Clone)]
 pub(super) struct Bounds(Option<(Key, Key)>);
 
@@ -212,7 +213,8 @@ impl Bounds {
         }
     }
 
-    /// Bounds that are written must be those of the values; where they are not exact, values lie between them.
+    /// Bounds that are written must be those of the values; where they are not exact, values lie
+    /// between them.
     pub(super) fn check(&self, leaf: &Leaf, min: &[u8], max: &[u8], exact: [bool; 2], what: &str) {
         let Some((least, most)) = &self.0 else { return };
         let (Some(min), Some(max)) = (key(leaf, min), key(leaf, max)) else { return };
