@@ -57,9 +57,12 @@ test-python: $(VENV)/dev $(OLD)/tried ## Python tests, the stubs against the mod
 	$(OLD_PYARROW) $(PYTEST) -m "not slow"
 	$(BIN)/python -m mypy.stubtest vecpack --allowlist tests/stubtest-allowlist.txt --ignore-unused-allowlist
 
-test-engines: $(VENV)/dev ## tests with Lance, LanceDB and a local Ray cluster, which are installed for it
+test-engines: $(VENV)/dev $(OLD)/tried ## tests with the engines that read what is written, which are installed for it
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r tests/requirements-engines.txt
-	$(BIN)/python -m pytest tests/python/test_lance.py tests/python/test_ray.py tests/python/test_docs.py
+	$(call other-pyarrow,19,pyarrow==19.0.1 numpy==2.3.5)
+	$(call other-pyarrow,25,pyarrow==25.0.0 numpy==2.3.5 awswrangler==3.17.1)
+	-npm install --silent --prefix $(VENV)/hyparquet --no-save --no-package-lock hyparquet@1.33.0 hyparquet-compressors@1.1.2
+	VECPACK_ENGINES=1 $(BIN)/python -m pytest tests/python/test_engines.py tests/python/test_lance.py tests/python/test_ray.py tests/python/test_docs.py
 
 test-torch: $(VENV)/dev ## tests with PyTorch, which is installed for it (some gigabytes)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r tests/requirements-torch.txt
@@ -112,6 +115,12 @@ $(VENV)/installed: tests/requirements.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt
 	touch $@
+
+# Other versions of pyarrow, in environments of their own, where this Python has them.
+define other-pyarrow
+	test -e $(VENV)/pyarrow-$(1)/installed || { $(PYTHON) -m venv $(VENV)/pyarrow-$(1) && $(VENV)/pyarrow-$(1)/bin/pip install --quiet \
+		--disable-pip-version-check --only-binary :all: $(2) && touch $(VENV)/pyarrow-$(1)/installed || echo "No $(2) for this Python."; }
+endef
 
 # An old pyarrow reads what is written, where this Python has one.
 $(OLD)/tried: $(VENV)/installed tests/requirements-pyarrow-15.txt

@@ -102,8 +102,9 @@ pub fn inspect(inputs: Vec<Input>, options: ReadOptions, mut watch: Watch<'_>) -
     let progress =
         watch.follow(source.reader()?, Progress::default(), |batch| tally(&mut tallies, &batch))?;
     let (rejects, findings) = (source.rejects(), source.findings());
-    let columns = findings.columns.iter().zip(tallies).map(|(column, tally)| Column {
-        name: column.name().to_owned(),
+    let found = source.columns().iter().filter_map(|output| Some((output, findings.column(&output.field)?)));
+    let columns = found.zip(tallies).map(|((output, column), tally)| Column {
+        name: output.name.clone(),
         data_type: type_name(column.field.data_type()),
         nulls: tally.nulls,
         null_share: tally.nulls as f64 / progress.rows.max(1) as f64,
@@ -231,6 +232,9 @@ impl fmt::Display for Inspection {
             }
             if column.nulls > 0 {
                 write!(f, "\n         {} of the rows are null", percent(column.null_share))?;
+            }
+            if column.data_type.contains("Timestamp(ns") {
+                write!(f, "\n         Spark and Iceberg read no nanoseconds: --coerce-timestamps us")?;
             }
             let Some(vectors) = &column.vectors else { continue };
             if let Some(Norms { min, mean, max }) = vectors.norms {

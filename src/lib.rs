@@ -37,9 +37,10 @@ pub use input::{EXTENSIONS, Input, OpenStream, Span, discover};
 pub use inspect::{Column, Inspection, Norms, Vectors, inspect};
 pub use ipc::{write_arrow, write_arrow_stream};
 pub use item::{BatchBuilder, RowConverter};
-pub use options::{Framing, OnError, ReadOptions, parse_type};
+pub use options::{Framing, OnError, OutputColumn, ReadOptions, parse_type};
 pub use parquet::{
-    Compression, Encoding, ListType, Report, VectorEncoding, WriteOptions, to_parquet, write_parquet,
+    Compression, Encoding, ListType, Report, TimestampUnit, VectorEncoding, WriteOptions, to_parquet,
+    write_parquet,
 };
 pub use reader::{Progress, Reader, Watch};
 pub use reject::{FailAfter, Reject, RejectKind, Rejects};

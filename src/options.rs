@@ -1,5 +1,7 @@
 //! The read options: one struct, the same in Rust, Python and on the command line.
 
+use std::collections::HashSet;
+use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -118,6 +120,97 @@ impl FromStr for Framing {
     }
 }
 
+/// A column to produce: the field that fills it, and its name.
+///
+/// ```
+/// # use vecpack::OutputColumn;
+/// assert_eq!(OutputColumn::from("id").field, "id");
+/// assert_eq!(OutputColumn::from(("embedding", "meta.embedding")).name, "embedding");
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(from = "OneOrTwo", into = "OneOrTwo")]
+pub struct OutputColumn {
+    /// The name of the column.
+    pub name: String,
+    /// The field: its key, its path in the input such as `meta.embedding`, or its position.
+    pub field: String,
+}
+
+impl OutputColumn {
+    /// True for a column that has another name than its field.
+    pub fn is_renamed(&self) -> bool {
+        self.name != self.field
+    }
+}
+
+impl From<String> for OutputColumn {
+    fn from(field: String) -> Self {
+        Self { name: field.clone(), field }
+    }
+}
+
+impl From<&String> for OutputColumn {
+    fn from(field: &String) -> Self {
+        field.clone().into()
+    }
+}
+
+impl From<&str> for OutputColumn {
+    fn from(field: &str) -> Self {
+        field.to_owned().into()
+    }
+}
+
+impl<N: Into<String>, F: Into<String>> From<(N, F)> for OutputColumn {
+    fn from((name, field): (N, F)) -> Self {
+        Self { name: name.into(), field: field.into() }
+    }
+}
+
+/// `embedding=meta.embedding`, or `id` alone.
+impl fmt::Display for OutputColumn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_renamed() { write!(f, "{}={}", self.name, self.field) } else { f.write_str(&self.name) }
+    }
+}
+
+/// A column in JSON: its field, or its name and its field.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum OneOrTwo {
+    Field(String),
+    Renamed(String, String),
+}
+
+impl From<OneOrTwo> for OutputColumn {
+    fn from(column: OneOrTwo) -> Self {
+        match column {
+            OneOrTwo::Field(field) => field.into(),
+            OneOrTwo::Renamed(name, field) => (name, field).into(),
+        }
+    }
+}
+
+impl From<OutputColumn> for OneOrTwo {
+    fn from(column: OutputColumn) -> Self {
+        if column.is_renamed() { Self::Renamed(column.name, column.field) } else { Self::Field(column.field) }
+    }
+}
+
+/// Refuses columns of which two have one name, and names that Arrow's C interface cannot carry.
+pub(crate) fn check_names(option: &str, columns: &[OutputColumn]) -> Result<()> {
+    let mut names = HashSet::new();
+    for OutputColumn { name, .. } in columns {
+        if name.contains('\0') {
+            return Err(Error::option(format!("{option}: the name of a column must not hold a NUL byte")));
+        }
+        if !names.insert(name) {
+            return Err(Error::option(format!("{option}: two columns have the name `{name}`")));
+        }
+    }
+    Ok(())
+}
+
 /// How to read a source.
 ///
 /// ```
@@ -140,9 +233,10 @@ pub struct ReadOptions {
     pub raw_dtype: RawDtype,
     /// How records lie in the inputs.
     pub framing: Framing,
-    /// Which columns to produce, in this order; the bytes of other fields are stepped over. All if not given.
-    pub columns: Option<Vec<String>>,
-    /// Types that override the inferred ones, by name of the column; fields that no record showed may be named as well.
+    /// Which columns to produce, in this order, each with the name of its field or with another one; the bytes of other fields
+    /// are stepped over. All if not given.
+    pub columns: Option<Vec<OutputColumn>>,
+    /// Types that override the inferred ones, by the path of the field; fields that no record showed may be named as well.
     pub schema: Schema,
     /// How many records inference may read; 0 reads all.
     pub infer_records: u64,
@@ -197,13 +291,20 @@ impl Default for ReadOptions {
     }
 }
 
-/// The Arrow type that `name` stands for, as schemas given in text have it: `int64`, `uint64`, `float32`, `bool`, `string`,
-/// `large_string`, `binary`, `timestamp[ms]` (UTC), `list<int64>`, a vector such as `float32[512]`, or Arrow's own notation.
+/// The Arrow type that `name` stands for, as schemas given in text have it: `int64`, `uint64`,
+/// `float32`, `bool`, `string`, `large_string`, `binary`, `timestamp[ms]` (UTC; `timestamp[ms,
+/// UTC]` and `timestamp[ms, tz=UTC]` as well), `list<int64>`, a vector such as `float32[512]`, or
+/// Arrow's own notation.
 ///
 /// ```
 /// # use vecpack::parse_type;
 /// assert!(parse_type("list<string>")?.to_string().starts_with("List(Utf8"));
 /// assert!(parse_type("float32[512]")?.to_string().starts_with("FixedSizeList"));
+/// let microseconds = parse_type("timestamp[us, tz=UTC]")?;
+/// for name in ["timestamp[us]", "timestamp[us, UTC]", "Timestamp(Microsecond, Some(\"UTC\"))"] {
+///     assert_eq!(parse_type(name)?, microseconds);
+/// }
+/// assert_eq!(parse_type(&microseconds.to_string())?, microseconds);
 /// # Ok::<(), vecpack::Error>(())
 /// ```
 pub fn parse_type(name: &str) -> Result<DataType> {
@@ -225,7 +326,9 @@ pub fn parse_type(name: &str) -> Result<DataType> {
     {
         return Ok(VectorBuilder::data_type(dim, dtype));
     }
-    let timestamp = |unit| DataType::Timestamp(unit, Some("UTC".into()));
+    if let Some(inside) = plain.strip_prefix("timestamp[").and_then(|rest| rest.strip_suffix(']')) {
+        return timestamp(inside).ok_or_else(unknown);
+    }
     Ok(match plain {
         "null" => DataType::Null,
         "bool" | "boolean" => DataType::Boolean,
@@ -244,12 +347,24 @@ pub fn parse_type(name: &str) -> Result<DataType> {
         "large_string" | "large_utf8" => DataType::LargeUtf8,
         "binary" | "bytes" => DataType::Binary,
         "large_binary" => DataType::LargeBinary,
-        "timestamp" | "timestamp[ns]" => timestamp(TimeUnit::Nanosecond),
-        "timestamp[us]" => timestamp(TimeUnit::Microsecond),
-        "timestamp[ms]" => timestamp(TimeUnit::Millisecond),
-        "timestamp[s]" => timestamp(TimeUnit::Second),
+        "timestamp" => DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into())),
         other => other.parse().map_err(|_| unknown())?,
     })
+}
+
+/// The timestamps of a unit and a time zone, as `us`, `us, UTC` and `us, tz=UTC`.
+fn timestamp(inside: &str) -> Option<DataType> {
+    let (unit, zone) = inside.split_once(',').unwrap_or((inside, "UTC"));
+    let unit = match unit.trim() {
+        "s" => TimeUnit::Second,
+        "ms" => TimeUnit::Millisecond,
+        "us" => TimeUnit::Microsecond,
+        "ns" => TimeUnit::Nanosecond,
+        _ => return None,
+    };
+    let zone = zone.trim();
+    let zone = zone.strip_prefix("tz=").unwrap_or(zone).trim();
+    (!zone.is_empty()).then(|| DataType::Timestamp(unit, Some(zone.into())))
 }
 
 impl ReadOptions {
@@ -269,8 +384,15 @@ impl ReadOptions {
         Self { framing, ..self }
     }
 
-    /// Sets [`columns`](Self::columns).
-    pub fn with_columns<T: Into<String>>(self, columns: impl IntoIterator<Item = T>) -> Self {
+    /// Sets [`columns`](Self::columns): fields, or pairs of a new name and a field.
+    ///
+    /// ```
+    /// # use vecpack::ReadOptions;
+    /// let options = ReadOptions::new().with_columns(["id", "meta.embedding"]);
+    /// let renamed = ReadOptions::new().with_columns([("id", "id"), ("embedding", "meta.embedding")]);
+    /// # assert_ne!(options, renamed);
+    /// ```
+    pub fn with_columns<T: Into<OutputColumn>>(self, columns: impl IntoIterator<Item = T>) -> Self {
         Self { columns: Some(columns.into_iter().map(Into::into).collect()), ..self }
     }
 
@@ -373,8 +495,18 @@ impl ReadOptions {
             Self { columns: Some(columns), .. } if columns.is_empty() => {
                 Err(Error::option("columns must name at least one column"))
             }
-            _ => check_threads(self.threads),
+            _ => {
+                check_names("columns", self.columns.as_deref().unwrap_or_default())?;
+                check_threads(self.threads)
+            }
         }
+    }
+
+    /// The fields that [`columns`](Self::columns) asks for, each once.
+    pub(crate) fn fields(&self) -> Option<Vec<&String>> {
+        let mut known = HashSet::new();
+        let columns = self.columns.as_ref()?.iter().map(|column| &column.field);
+        Some(columns.filter(|field| known.insert(*field)).collect())
     }
 
     /// Threads that may decode at once, the caller's included.

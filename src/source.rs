@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::infer::infer;
 use crate::input::{Blocks, Input, Opened, Span, discover, learn_sizes};
 use crate::msgpack::{Cursor, Head, MAX_HEAD, Skipped, Skipper};
-use crate::options::{Framing, OnError, ReadOptions};
+use crate::options::{Framing, OnError, OutputColumn, ReadOptions, check_names};
 use crate::pool::lock;
 use crate::reader::{Projection, Reader};
 use crate::record::{Column, Findings, Plan};
@@ -35,8 +35,8 @@ pub struct Source {
     inputs: Arc<[Input]>,
     options: ReadOptions,
     findings: Findings,
-    /// What was selected of the columns that were found; all of them if not given.
-    selected: Option<Vec<String>>,
+    /// The columns of the batches, of those that were found.
+    outputs: Vec<OutputColumn>,
     plan: Arc<Plan>,
     /// Which of the plan's columns the batches have.
     projection: Projection,
@@ -59,35 +59,36 @@ impl Source {
         findings: Findings,
     ) -> Result<Self> {
         let dim = options.dim.or_else(|| findings.vector()?.dim()?.try_into().ok());
-        Self::build(inputs.into(), ReadOptions { dim, ..options }, findings, None)
+        let mut outputs = options.columns.clone().unwrap_or_default();
+        let is_new = |column: &&Column| !outputs.iter().any(|output| output.field == column.name());
+        // All columns where none are chosen, and in any case those that no field fills.
+        let others: Vec<OutputColumn> =
+            findings.columns.iter().filter(is_new).map(|column| column.name().into()).collect();
+        outputs.extend(others);
+        check_names("columns", &outputs)?;
+        Self::build(inputs.into(), ReadOptions { dim, ..options }, findings, outputs)
     }
 
     fn build(
         inputs: Arc<[Input]>,
         options: ReadOptions,
         findings: Findings,
-        selected: Option<Vec<String>>,
+        outputs: Vec<OutputColumn>,
     ) -> Result<Self> {
-        let (plan, projection) = match &selected {
-            None => (Plan::new(&findings, &options)?, Projection::all()),
-            Some(names) => {
-                let read = findings.needed(names, options.on_error);
-                let plan = Plan::new(&read, &options)?;
-                let projection = Projection::of(&plan, names)?;
-                (plan, projection)
-            }
-        };
+        let plan = Plan::new(&findings.needed(&outputs, options.on_error), &options)?;
+        let projection = Projection::of(&plan, &outputs)?;
         let rejects = Arc::new(Mutex::new(Arc::new(Mutex::new(Rejects::new(options.max_rejects)))));
-        Ok(Self { inputs, options, findings, selected, plan: Arc::new(plan), projection, rejects })
+        Ok(Self { inputs, options, findings, outputs, plan: Arc::new(plan), projection, rejects })
     }
 
     /// This source with other options, of those that say how the work is done and not what is read.
     pub(crate) fn rebuilt(&self, options: ReadOptions) -> Result<Self> {
-        self.with_selected(options, self.selected.clone())
+        self.with_outputs(options, self.outputs.clone())
     }
 
-    fn with_selected(&self, options: ReadOptions, selected: Option<Vec<String>>) -> Result<Self> {
-        let built = Self::build(self.inputs.clone(), options, self.findings.clone(), selected)?;
+    /// The same rows with these columns.
+    pub(crate) fn with_outputs(&self, options: ReadOptions, outputs: Vec<OutputColumn>) -> Result<Self> {
+        let built = Self::build(self.inputs.clone(), options, self.findings.clone(), outputs)?;
         Ok(Self { rejects: self.rejects.clone(), ..built })
     }
 
@@ -105,20 +106,50 @@ impl Source {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn select<T: Into<String>>(&self, columns: impl IntoIterator<Item = T>) -> Result<Self> {
-        let names: Vec<String> = columns.into_iter().map(Into::into).collect();
-        let schema = self.schema();
-        for (index, name) in names.iter().enumerate() {
-            if schema.index_of(name).is_err() {
-                let known: Vec<String> =
-                    schema.fields().iter().map(|field| format!("`{}`", field.name())).collect();
-                let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-                return Err(Error::schema(format!("select: there is no column `{name}`; there are {known}")));
+        let mut outputs: Vec<OutputColumn> = Vec::new();
+        for name in columns {
+            let output = &self.outputs[self.column_index("select", &name.into())?];
+            if outputs.contains(output) {
+                return Err(Error::schema(format!("select: the column `{}` is named twice", output.name)));
             }
-            if names[..index].contains(name) {
-                return Err(Error::schema(format!("select: the column `{name}` is named twice")));
-            }
+            outputs.push(output.clone());
         }
-        self.with_selected(self.options.clone(), Some(names))
+        self.with_outputs(self.options.clone(), outputs)
+    }
+
+    /// The same rows with other names for some of the columns, as pairs of an old and a new name. Nothing is found out anew, and
+    /// [rejects](Self::rejects) keep the paths that fields have in the input.
+    ///
+    /// ```
+    /// # use vecpack::{Input, ReadOptions, Source};
+    /// let record = b"\x81\xa4meta\x81\xa6vector\x91\xcb\x3f\xf0\0\0\0\0\0\0"; // {"meta": {"vector": [1.0]}}
+    /// let options = ReadOptions::new().with_vector("meta.vector");
+    /// let source = Source::new(vec![Input::bytes("one", record.to_vec())], options)?;
+    /// let renamed = source.rename([("meta.vector", "embedding")])?;
+    /// assert_eq!(renamed.schema().field(0).name(), "embedding");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn rename<O: Into<String>, N: Into<String>>(
+        &self,
+        names: impl IntoIterator<Item = (O, N)>,
+    ) -> Result<Self> {
+        let mut outputs = self.outputs.clone();
+        for (old, new) in names {
+            // Two columns may change names with each other.
+            let index = self.column_index("rename", &old.into())?;
+            outputs[index].name = new.into();
+        }
+        check_names("rename", &outputs)?;
+        self.with_outputs(self.options.clone(), outputs)
+    }
+
+    /// Where the column of this name is.
+    fn column_index(&self, what: &str, name: &str) -> Result<usize> {
+        self.outputs.iter().position(|output| output.name == name).ok_or_else(|| {
+            let known: Vec<String> = self.outputs.iter().map(|output| format!("`{}`", output.name)).collect();
+            let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+            Error::schema(format!("{what}: there is no column `{name}`; there are {known}"))
+        })
     }
 
     /// The same rows in batches of at most so many rows.
@@ -162,16 +193,13 @@ impl Source {
 
     /// Elements a vector, in the first vector column.
     pub fn dim(&self) -> Option<usize> {
-        match &self.selected {
-            None => self.findings.vector().and_then(Column::dim),
-            Some(names) => names.iter().filter_map(|name| self.findings.column(name)).find_map(Column::dim),
-        }
+        let columns = self.outputs.iter().filter_map(|output| self.findings.column(&output.field));
+        columns.filter_map(Column::dim).next()
     }
 
-    /// The columns that were selected; all if not given.
-    #[cfg(feature = "python")]
-    pub(crate) fn selected(&self) -> Option<&[String]> {
-        self.selected.as_deref()
+    /// The columns of the batches: their names, and the fields that fill them.
+    pub fn columns(&self) -> &[OutputColumn] {
+        &self.outputs
     }
 
     /// How records lie in the inputs: what was told, or found out.
@@ -230,7 +258,7 @@ impl Source {
 
     /// A source of other inputs that hold the same.
     fn part(&self, inputs: Vec<Input>) -> Result<Self> {
-        Self::build(inputs.into(), self.options.clone(), self.findings.clone(), self.selected.clone())
+        Self::build(inputs.into(), self.options.clone(), self.findings.clone(), self.outputs.clone())
     }
 
     /// `parts` sources that together are this one, in its order: whole inputs where there are enough of them, else parts of

@@ -369,7 +369,7 @@ proptest! {
     fn a_source_gives_what_the_naive_decoder_gives(case in case()) {
         let files = case.files();
         let expected = case.expected(&files);
-        let directory = tempfile::tempdir().unwrap();
+        let directory = crate::support::directory();
         for inputs in inputs(&case, &files, directory.path()) {
             for (threads, rows) in THREADS.into_iter().flat_map(|threads| BATCH_ROWS.map(|rows| (threads, rows))) {
                 let what = format!("{:?}, threads {threads}, batch_rows {rows:?}", inputs[0]);
@@ -408,7 +408,7 @@ proptest! {
     fn the_parts_of_a_source_are_together_the_source(case in case()) {
         let files = case.files();
         let Some(expected) = case.expected(&files) else { return Ok(()) };
-        let directory = tempfile::tempdir().unwrap();
+        let directory = crate::support::directory();
         for inputs in inputs(&case, &files, directory.path()) {
             let options = case.options().with_batch_rows(7).with_threads(2);
             let source = Source::new(inputs, options);

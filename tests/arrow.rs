@@ -19,7 +19,7 @@ fn rows(batches: impl Iterator<Item = RecordBatch>) -> Vec<Row> {
 
 #[test]
 fn an_ipc_file_and_a_stream_hold_what_the_scan_gave() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::directory();
     let bytes = [records(50, 2), vec![0xc0], records(50, 2)].concat();
     let options = ReadOptions::new().with_on_error(OnError::Null).with_batch_rows(7);
     let source = Source::new(vec![input(bytes)], options).unwrap();
@@ -42,7 +42,7 @@ fn an_ipc_file_and_a_stream_hold_what_the_scan_gave() {
 
 #[test]
 fn an_ipc_target_that_exists_is_refused() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::directory();
     let path = directory.path().join("file.arrow");
     let source = Source::new(vec![input(records(5, 2))], ReadOptions::new()).unwrap();
     write_arrow(&source, &path, false, false, Watch::default()).unwrap();

@@ -9,11 +9,11 @@ use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::support::Directory;
 use arrow::array::AsArray;
 use arrow::datatypes::Float32Type;
 use arrow::ipc::reader::{FileReader, StreamReader};
 use serde_json::Value;
-use tempfile::TempDir;
 
 /// Vectors of four float32, as `msgpack.pack(vector.tobytes(), file)` writes them: 18 bytes each.
 fn records(vectors: std::ops::Range<u32>) -> Vec<u8> {
@@ -32,14 +32,14 @@ fn broken() -> Vec<u8> {
 }
 
 /// A directory with `good.msgpack` (1000 vectors) and `broken.msgpack`.
-fn directory() -> TempDir {
-    let directory = tempfile::tempdir().unwrap();
+fn directory() -> Directory {
+    let directory = crate::support::directory();
     fs::write(directory.path().join("good.msgpack"), records(0..1000)).unwrap();
     fs::write(directory.path().join("broken.msgpack"), broken()).unwrap();
     directory
 }
 
-fn vecpack(directory: &TempDir, arguments: &[&str]) -> Command {
+fn vecpack(directory: &Directory, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_vecpack"));
     // Help is as wide as this says where there is no terminal.
     command.current_dir(directory.path()).args(arguments).env_remove("COLUMNS");
@@ -76,11 +76,11 @@ impl Ended {
     }
 }
 
-fn run(directory: &TempDir, arguments: &[&str]) -> Ended {
+fn run(directory: &Directory, arguments: &[&str]) -> Ended {
     vecpack(directory, arguments).output().unwrap().into()
 }
 
-fn run_with_stdin(directory: &TempDir, arguments: &[&str], stdin: &[u8]) -> Ended {
+fn run_with_stdin(directory: &Directory, arguments: &[&str], stdin: &[u8]) -> Ended {
     let mut child = vecpack(directory, arguments).stdin(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(stdin).unwrap();
     child.wait_with_output().unwrap().into()
@@ -259,12 +259,12 @@ fn broken_records_are_skipped_or_become_nulls() {
 }
 
 /// The name of a directory.
-fn base(directory: &TempDir) -> String {
+fn base(directory: &Directory) -> String {
     directory.path().file_name().unwrap().to_str().unwrap().to_owned()
 }
 
 /// The lines of a file of rejects.
-fn lines_of(directory: &TempDir, name: &str) -> Vec<Value> {
+fn lines_of(directory: &Directory, name: &str) -> Vec<Value> {
     let text = fs::read_to_string(directory.path().join(name)).unwrap();
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
@@ -451,6 +451,26 @@ fn read_options_reach_the_reader() {
 }
 
 #[test]
+fn columns_get_other_names() {
+    let directory = directory();
+    // {"id": 7, "meta": {"a=b": [1.0]}}
+    let record = b"\x82\xa2id\x07\xa4meta\x81\xa3a=b\x91\xcb\x3f\xf0\0\0\0\0\0\0";
+    fs::write(directory.path().join("nested.msgpack"), record.repeat(3)).unwrap();
+    let to_arrow = |columns: &str| {
+        let arguments = ["to-arrow", "nested.msgpack", "-o", "-", "--quiet", "--columns", columns];
+        run(
+            &directory,
+            &[&arguments[..], &["--vector", "meta.a=b", "--schema", "meta.a=b=float32[1]"]].concat(),
+        )
+    };
+    let stdout = to_arrow("v=meta.a=b,id").expect(0).stdout;
+    let schema = StreamReader::try_new(&*stdout, None).unwrap().schema();
+    assert_eq!(schema.fields().iter().map(|field| field.name().as_str()).collect::<Vec<_>>(), ["v", "id"]);
+    assert!(to_arrow("v=nope").expect(1).stderr.contains("columns: there is no column `nope`"));
+    assert!(to_arrow("v=id,v=meta.a=b").expect(2).stderr.contains("columns: two columns have the name `v`"));
+}
+
+#[test]
 fn inspect_prints_text_or_json() {
     let directory = directory();
     let ended = run(&directory, &["inspect", "good.msgpack", "broken.msgpack"]).expect(0);
@@ -627,13 +647,13 @@ mod unix {
         assert!(status.success());
     }
 
-    fn make_fifo(directory: &TempDir, name: &str) {
+    fn make_fifo(directory: &Directory, name: &str) {
         let status = Command::new("mkfifo").arg(directory.path().join(name)).status().unwrap();
         assert!(status.success());
     }
 
     #[track_caller]
-    fn wait_for_temporary_file(directory: &TempDir) {
+    fn wait_for_temporary_file(directory: &Directory) {
         let deadline = Instant::now() + Duration::from_secs(10);
         while !names(directory.path()).iter().any(|name| name.ends_with(".vecpack-tmp")) {
             assert!(Instant::now() < deadline, "no temporary file");
@@ -643,7 +663,7 @@ mod unix {
 
     /// Sends a signal once a temporary file is there, and looks at what is left behind.
     #[track_caller]
-    fn interrupt(directory: &TempDir, child: Child, signal: &str) {
+    fn interrupt(directory: &Directory, child: Child, signal: &str) {
         let (code, said) = match signal {
             "-TERM" => (143, "terminated"),
             "-HUP" => (129, "hung up"),

@@ -32,14 +32,14 @@ fn factor() -> usize {
 }
 
 struct Place {
-    directory: tempfile::TempDir,
+    directory: support::Directory,
     rows: Vec<usize>,
 }
 
 impl Place {
     /// Inputs of so many rows: the vectors `[input, row, 0, 0]`.
     fn new(rows: &[usize]) -> Self {
-        let place = Self { directory: tempfile::tempdir().unwrap(), rows: rows.to_vec() };
+        let place = Self { directory: crate::support::directory(), rows: rows.to_vec() };
         fs::create_dir(place.join("in")).unwrap();
         for (input, rows) in rows.iter().enumerate() {
             let bytes: Vec<u8> =

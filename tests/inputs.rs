@@ -26,7 +26,7 @@ fn io_error(error: &Error) -> &io::Error {
 
 #[test]
 fn a_directory_stands_for_its_messagepack_files_sorted() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::directory();
     let root = directory.path();
     fs::create_dir_all(root.join("sub/.hidden")).unwrap();
     for name in [
@@ -53,7 +53,7 @@ fn a_directory_stands_for_its_messagepack_files_sorted() {
 fn links_in_a_directory_that_lead_nowhere_or_back_cost_nothing_but_a_missing_input_is_named() {
     use std::os::unix::fs::symlink;
 
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::directory();
     let root = &directory.path().join("root");
     fs::create_dir_all(root.join("sub/.hidden")).unwrap();
     for name in ["a.msgpack", "sub/b.msgpack", "sub/.hidden/c.msgpack"] {
@@ -87,7 +87,7 @@ fn links_in_a_directory_that_lead_nowhere_or_back_cost_nothing_but_a_missing_inp
 fn links_give_no_file_twice() {
     use std::os::unix::fs::symlink;
 
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::directory();
     let root = directory.path();
     let data = &root.join("data");
     fs::create_dir_all(data.join("x/y")).unwrap();
@@ -150,7 +150,7 @@ fn links_give_no_file_twice() {
 
 #[test]
 fn a_pattern_stands_for_the_files_that_match_sorted() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::directory();
     let root = directory.path();
     fs::create_dir(root.join("x.d")).unwrap();
     for name in ["2.x", "1.x", "3.y", "x[1].z"] {
@@ -167,7 +167,7 @@ fn a_pattern_stands_for_the_files_that_match_sorted() {
 
 #[test]
 fn a_name_that_stands_for_nothing_is_an_error_that_says_so() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::directory();
     for name in ["missing.mp", "*.mp", ""] {
         let error = discover(&directory.path().join(name)).unwrap_err();
         assert_eq!(io_error(&error).kind(), io::ErrorKind::NotFound, "{error}");
@@ -179,7 +179,7 @@ fn a_name_that_stands_for_nothing_is_an_error_that_says_so() {
 
 #[test]
 fn a_file_that_is_gone_is_an_error_that_names_it() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::directory();
     let path = directory.path().join("gone.mp");
     fs::write(&path, records(1, 2)).unwrap();
     let source = Source::scan([&path], ReadOptions::new()).unwrap();
@@ -191,7 +191,7 @@ fn a_file_that_is_gone_is_an_error_that_names_it() {
 
 /// Reads a file of 1000 records, does `write` to it after the first batch, and gives the rows and the error.
 fn read_while(threads: usize, write: impl Fn(&Path)) -> (usize, Error) {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::directory();
     let path = directory.path().join("busy.mp");
     fs::write(&path, records(1000, 2)).unwrap();
     let options = ReadOptions::new().with_threads(threads).with_batch_rows(10).with_on_error(OnError::Skip);
@@ -355,7 +355,7 @@ fn a_panic_of_a_stream_is_an_error() {
 #[cfg(target_os = "linux")]
 #[test]
 fn waiting_for_a_fifo_that_nobody_writes_to_ends_when_the_check_says_so() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::directory();
     let path = directory.path().join("fifo");
     assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
     let asked = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
@@ -423,7 +423,7 @@ fn is_clean(text: &str) -> bool {
 #[cfg(unix)]
 #[test]
 fn no_error_text_holds_a_control_character() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::directory();
     let name = "new\nline \x1b[31mred\u{85}\u{7f}.mp";
     let path = directory.path().join(name);
     fs::write(&path, [records(1, 2), vec![0xc0]].concat()).unwrap();
@@ -445,7 +445,7 @@ fn no_error_text_holds_a_control_character() {
 
 #[test]
 fn an_error_that_passes_through_arrow_keeps_its_place() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::directory();
     let path = directory.path().join("gone.mp");
     fs::write(&path, records(1, 2)).unwrap();
     let source = Source::scan([&path], ReadOptions::new()).unwrap();
@@ -498,7 +498,7 @@ fn damage_at_the_start_of_the_only_compressed_input_is_named() {
 
 #[test]
 fn compressed_inputs_of_every_kind_are_read_as_what_is_in_them() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::directory();
     let plain = records(5000, 16);
     let expected = drain(source_of(Input::bytes("plain", plain.clone()), 1).reader().unwrap()).rows;
     for (number, bytes) in compressed(&plain).into_iter().enumerate() {
@@ -545,7 +545,7 @@ fn a_compressed_input_that_is_cut_off_is_an_error_that_names_it() {
 
 #[test]
 fn a_directory_stands_for_compressed_files_too() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::directory();
     let [gzip, zstd, lz4] = compressed(&records(3, 2));
     for (name, bytes) in
         [("a.msgpack.gz", &gzip), ("b.MP.ZST", &zstd), ("c.msg.lz4", &lz4), ("d.txt.gz", &gzip)]

@@ -10,7 +10,7 @@ mod support;
 
 use std::sync::Mutex;
 
-use vecpack::{Decoder, Input, OnError, ReadOptions, Source};
+use vecpack::{Decoder, Input, OnError, ReadOptions, Source, Watch, WriteOptions, to_parquet};
 
 use self::counting::Counting;
 use self::support::{Pieces, record};
@@ -91,7 +91,7 @@ fn the_counters_count() {
 #[test]
 fn a_few_hostile_bytes_cost_next_to_nothing() {
     let _turn = take_turn();
-    let directory = tempfile::tempdir().unwrap();
+    let directory = support::directory();
     for bomb in bombs() {
         // The dimensions that would make the claims good vectors, where there is one.
         for dim in [None, Some(1), Some(0x3fff_ffff), Some(0x03ff_fffc), Some(0x1fff_ffff)] {
@@ -135,7 +135,7 @@ fn a_decoder_that_is_fed_hostile_bytes_one_by_one_holds_none_of_them() {
 #[test]
 fn many_heads_that_claim_too_much_cost_no_more_than_what_was_read() {
     let _turn = take_turn();
-    let directory = tempfile::tempdir().unwrap();
+    let directory = support::directory();
     // Each head opens a million objects in the one before: one record, cut off.
     let nested = [0xdd, 0, 0x0f, 0xff, 0xff].repeat(200_000);
     // Each record is whole, and claims a little.
@@ -183,7 +183,7 @@ fn a_flood_of_nulls_takes_the_memory_of_a_few_batches() {
 #[test]
 fn a_record_too_large_is_not_held_in_memory() {
     let _turn = take_turn();
-    let directory = tempfile::tempdir().unwrap();
+    let directory = support::directory();
     let large = [vec![0xc6, 0x01, 0, 0, 0], vec![1; 16 * MIB]].concat();
     let bytes = [large, record(&[1.0, 2.0])].concat();
     for input in inputs(&bytes, directory.path()) {
@@ -213,4 +213,35 @@ fn a_large_object_in_a_stream_is_not_held_in_memory_to_find_the_dimension() {
     let options = ReadOptions::new().with_on_error(OnError::Skip).with_max_record_bytes(MIB as u64);
     let (peak, _) = peak(|| Source::new(vec![stream], options).and_then(|source| source.count_rows()));
     assert!(peak < 64 * MIB, "{peak} bytes");
+}
+
+#[test]
+fn records_of_any_size_are_converted_in_the_memory_of_a_few_row_groups() {
+    let _turn = take_turn();
+    let directory = support::directory();
+    let mut random = fastrand::Rng::with_seed(5);
+    let noise: String = (0..MIB).map(|_| random.alphanumeric()).collect();
+    for size in [MIB, 300_000, 2000] {
+        let path = directory.path().join("records.msgpack");
+        let record = |row: usize| {
+            let text = &noise[row % 97..size - 100 + row % 97];
+            let mut record = [&b"\x82\xa6vector\xc4\x10"[..], &[0; 16], b"\xa4text\xdb"].concat();
+            record.extend((text.len() as u32).to_be_bytes());
+            record.extend(text.as_bytes());
+            record
+        };
+        let rows = 64 * MIB / size;
+        std::fs::write(&path, (0..rows).flat_map(record).collect::<Vec<u8>>()).unwrap();
+        for threads in [1, 3] {
+            let options = ReadOptions::new().with_threads(threads).with_batch_bytes(MIB);
+            let source = Source::new(vec![Input::path(&path)], options).unwrap();
+            let options = WriteOptions::new().with_overwrite(true).with_sync(false);
+            let out = directory.path().join("records.parquet");
+            let (peak, report) = peak(|| to_parquet(&source, &out, &options, Watch::default()).unwrap());
+            assert_eq!(report.rows, rows as u64);
+            // A row group on its way is there in batches, in pages, and as the chunk that is
+            // written.
+            assert!(peak < (48 + 16 * threads) * MIB, "{size} bytes, {threads} threads: {peak} bytes");
+        }
+    }
 }

@@ -91,7 +91,7 @@ fn more_threads_than_make_sense_are_refused_by_all_that_takes_threads() {
         assert_eq!(error.to_string(), "threads must be at most 1024", "{threads}");
     };
     let source = Source::new(input(), ReadOptions::new().with_threads(1024)).unwrap();
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::directory();
     let out = directory.path().join("x.parquet");
     for threads in [1025, 1 << 31, usize::MAX] {
         let options = ReadOptions::new().with_threads(threads);

@@ -18,9 +18,9 @@ use arrow::datatypes::{
     DataType, Date32Type, Field, Fields, Float32Type, Int32Type, Int64Type, Schema, TimeUnit,
 };
 use arrow::error::ArrowError;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use parquet::basic;
-use parquet::file::metadata::ParquetMetaData;
+use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData};
 use vecpack::{
     Cancel, Compression, Dtype, Encoding, ErrorKind, Input, ListType, OnError, Progress, RawDtype,
     ReadOptions, Report, Source, Watch, WriteOptions, to_parquet, write_parquet,
@@ -32,8 +32,12 @@ fn write(source: &Source, path: &Path, options: &WriteOptions) -> Report {
     to_parquet(source, path, &options.clone().with_sync(false), Watch::default()).unwrap()
 }
 
+/// Reads a file by its page index, once every number in it has been compared with the pages.
 fn read(path: &Path) -> (Arc<ParquetMetaData>, Vec<RecordBatch>) {
-    let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(path).unwrap()).unwrap();
+    crate::support::walk(&std::fs::read(path).unwrap());
+    let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Required);
+    let file = File::open(path).unwrap();
+    let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options).unwrap();
     let metadata = builder.metadata().clone();
     (metadata, builder.build().unwrap().map(Result::unwrap).collect())
 }
@@ -64,7 +68,7 @@ fn source(bytes: Vec<u8>) -> Source {
 
 #[test]
 fn every_bit_of_every_type_comes_back_whatever_the_way_it_is_written() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::directory();
     let mut random = fastrand::Rng::with_seed(7);
     let raws = ["<f4", "<f8", "<f2", "|i1", "|u1"];
     for (dtype, raw) in Dtype::ALL.into_iter().zip(raws) {
@@ -107,7 +111,7 @@ fn every_bit_of_every_type_comes_back_whatever_the_way_it_is_written() {
 
 #[test]
 fn every_dimension_comes_back_over_pages_and_row_groups() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::directory();
     let path = directory.path().join("dimensions.parquet");
     let mut random = fastrand::Rng::with_seed(8);
     for dim in [1, 3, 8, 9, 15, 16, 384, 512, 768, 1536, 4096] {
@@ -140,7 +144,7 @@ fn every_dimension_comes_back_over_pages_and_row_groups() {
 
 #[test]
 fn a_row_group_has_no_more_bytes_than_told_and_a_round_number_of_rows() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::directory();
     let source = source(records(10_000, 4)); // rows of 16 bytes
     let path = directory.path().join("groups.parquet");
     for &list_type in ListType::ALL {
@@ -161,7 +165,7 @@ fn a_row_group_has_no_more_bytes_than_told_and_a_round_number_of_rows() {
 
 #[test]
 fn a_row_group_has_one_row_at_least() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::directory();
     let path = directory.path().join("rows.parquet");
     write(&source(records(20, 4)), &path, &WriteOptions::new().with_row_group_bytes(1));
     assert_eq!(row_groups(&read(&path).0), [1; 20]);
@@ -169,7 +173,7 @@ fn a_row_group_has_one_row_at_least() {
 
 #[test]
 fn a_batch_may_hold_any_number_of_row_groups() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::directory();
     let path = directory.path().join("many.parquet");
     let out = path.clone();
     let convert =
@@ -181,7 +185,7 @@ fn a_batch_may_hold_any_number_of_row_groups() {
 
 #[test]
 fn more_row_groups_than_a_file_can_have_are_made_larger() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::directory();
     let path = directory.path().join("many.parquet");
     let options = ReadOptions::new().with_batch_rows(10);
     let source = Source::new(vec![input(records(33_000, 1))], options).unwrap();
@@ -191,7 +195,7 @@ fn more_row_groups_than_a_file_can_have_are_made_larger() {
 
 #[test]
 fn floats_have_neither_dictionary_nor_statistics() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::directory();
     let path = directory.path().join("floats.parquet");
     let same = [vec![0xc4, 16], vec![0; 16]].concat().repeat(5000); // what a dictionary would make small
     for dtype in [Dtype::Float32, Dtype::Float64, Dtype::Float16] {
@@ -229,7 +233,7 @@ fn floats_have_neither_dictionary_nor_statistics() {
 
 #[test]
 fn pages_are_compressed_as_told() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::directory();
     let path = directory.path().join("compressed.parquet");
     let source = source([vec![0xc4, 16], vec![7; 16]].concat().repeat(5000));
     let (mut plain, mut sizes) = (0, Vec::new());
@@ -256,7 +260,7 @@ fn pages_are_compressed_as_told() {
 
 #[test]
 fn a_source_without_rows_is_a_file_with_a_schema() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::directory();
     let path = directory.path().join("empty.parquet");
     let source = Source::new(vec![], ReadOptions::new().with_dim(3)).unwrap();
     let report = write(&source, &path, &WriteOptions::new());
@@ -267,7 +271,7 @@ fn a_source_without_rows_is_a_file_with_a_schema() {
 
 #[test]
 fn the_report_says_what_was_done() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::directory();
     let path = directory.path().join("report.parquet");
     let inputs = vec![input([&[0xc0][..], &records(30, 2)].concat()), input(records(20, 2))];
     let options = ReadOptions::new().with_on_error(OnError::Skip).with_batch_rows(7);
@@ -293,7 +297,7 @@ fn the_report_says_what_was_done() {
 
 #[test]
 fn several_inputs_become_one_file_in_their_order() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::directory();
     let path = directory.path().join("several.parquet");
     let inputs = vec![input(records(100, 2)), input(vec![]), input(records(50, 2))];
     write(&Source::new(inputs, ReadOptions::new().with_threads(3)).unwrap(), &path, &WriteOptions::new());
@@ -323,7 +327,7 @@ fn foreign() -> RecordBatch {
 
 #[test]
 fn any_stream_of_batches_can_be_written() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::directory();
     let path = directory.path().join("foreign.parquet");
     let batch = foreign();
     let slices = [batch.slice(3, 9), batch.slice(0, 0), batch.slice(12, 8)];
@@ -360,7 +364,7 @@ fn maps_without_keys_are_nulls_in_a_file_as_it_cannot_hold_them() {
     let empty = DataType::Struct(Fields::empty());
     assert_eq!(source.schema().field_with_name("meta").unwrap().data_type(), &empty, "as Arrow it is one");
 
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::directory();
     for name in ["one.parquet", "several/"] {
         let path = directory.path().join(name);
         let report = write(&source, &path, &WriteOptions::new());
@@ -383,7 +387,7 @@ fn maps_without_keys_are_nulls_in_a_file_as_it_cannot_hold_them() {
 
 /// A column of one batch, as it comes back.
 fn column_through_a_file(column: &ArrayRef) -> vecpack::Result<ArrayRef> {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::directory();
     let path = directory.path().join("column.parquet");
     let batch = RecordBatch::try_from_iter_with_nullable([("when", column.clone(), true)]).unwrap();
     let mut stream = RecordBatchIterator::new([Ok(batch.clone())], batch.schema());
@@ -568,7 +572,7 @@ fn a_dictionary_of_views_is_written_as_one_of_text() {
 
 #[test]
 fn a_stream_with_a_struct_without_fields_is_refused_by_the_name_of_the_column() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::directory();
     let path = directory.path().join("x.parquet");
     let empty = || DataType::Struct(Fields::empty());
     let list = DataType::List(Field::new("item", empty(), true).into());
@@ -591,7 +595,7 @@ fn a_stream_with_a_struct_without_fields_is_refused_by_the_name_of_the_column() 
 
 #[test]
 fn an_error_of_the_stream_is_the_error_of_the_conversion_and_leaves_nothing() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::directory();
     let bad =
         Source::new(vec![Input::bytes("bad", [records(5, 2), vec![0xc0]].concat())], ReadOptions::new())
             .unwrap();
@@ -605,7 +609,7 @@ fn an_error_of_the_stream_is_the_error_of_the_conversion_and_leaves_nothing() {
 
 #[test]
 fn a_batch_of_other_columns_than_the_stream_says_is_an_error() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::directory();
     let schema = Arc::new(arrow::datatypes::Schema::new(vec![Field::new("n", DataType::Utf8, true)]));
     let options = WriteOptions::new().with_sync(false);
     let mut reader = RecordBatchIterator::new([Ok(foreign())], schema);
@@ -617,7 +621,7 @@ fn a_batch_of_other_columns_than_the_stream_says_is_an_error() {
 
 #[test]
 fn a_row_group_of_no_bytes_is_refused() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::directory();
     let path = directory.path().join("none.parquet");
     let options = WriteOptions::new().with_row_group_bytes(0);
     let error = to_parquet(&source(records(1, 2)), &path, &options, Watch::default()).unwrap_err();
@@ -627,7 +631,7 @@ fn a_row_group_of_no_bytes_is_refused() {
 
 #[test]
 fn nulls_of_every_row_come_back() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::directory();
     let path = directory.path().join("nulls.parquet");
     let options = ReadOptions::new().with_dim(3).with_on_error(OnError::Null);
     write(&Source::new(vec![input(vec![0xc0; 100])], options).unwrap(), &path, &WriteOptions::new());

@@ -346,7 +346,7 @@ fn behind_an_error_is_the_end() {
 
 #[test]
 fn a_reader_can_be_dropped_in_the_middle() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::directory();
     let path = directory.path().join("dropped.msgpack");
     std::fs::write(&path, records(200_000, 2)).unwrap();
     for threads in THREADS {

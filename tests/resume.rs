@@ -21,13 +21,13 @@ use crate::support::record;
 const MANIFEST: &str = "_vecpack/manifest.parquet";
 
 struct Place {
-    directory: tempfile::TempDir,
+    directory: support::Directory,
 }
 
 impl Place {
     /// Inputs `0.msgpack` and so on, of so many rows: the vectors `[input, row]`.
     fn new(rows: &[usize]) -> Self {
-        let place = Self { directory: tempfile::tempdir().unwrap() };
+        let place = Self { directory: crate::support::directory() };
         rows.iter().enumerate().for_each(|(input, rows)| place.write(input, *rows));
         place
     }
@@ -343,6 +343,17 @@ fn other_options_are_refused_and_options_of_the_work_are_not() {
     let same = read.with_threads(1).with_batch_rows(7).with_max_rejects(3).with_infer_records(2).with_dim(2);
     let report = to_parquet(&place.source_with(same), &place.out(), &resume(), Watch::default()).unwrap();
     assert_eq!(report.files_before, 6);
+    // The same columns, of other fields or under other names.
+    let columns = |name: &str| ReadOptions::new().with_columns([(name, "vector")]);
+    for (earlier, later) in [
+        (place.source_with(columns("a")), place.source_with(columns("b"))),
+        (place.source(), place.source().rename([("vector", "b")]).unwrap()),
+    ] {
+        let overwrite = options().with_overwrite(true);
+        to_parquet(&earlier, &place.out(), &overwrite, Watch::default()).unwrap();
+        assert_option(to_parquet(&later, &place.out(), &resume(), Watch::default()), "columns");
+        assert_eq!(to_parquet(&earlier, &place.out(), &resume(), Watch::default()).unwrap().files, 0);
+    }
     // Other columns, without any other option.
     place.write(0, 0);
     fs::write(place.input(0), record(&[1.0, 2.0, 3.0])).unwrap();
@@ -459,6 +470,7 @@ fn a_manifest_that_was_cut_anywhere_resumes() {
         }
         assert!(done.is_sorted() && done[0] == 0 && done.last() == Some(&3), "{done:?}");
         // Without its first line nothing is known, and nothing is guessed.
+        place.directory.is_damaged();
         for cut in [0, 3, 5, head - 1] {
             fs::write(&path, &whole[..cut]).unwrap();
             let error = place.run(&mode(resume())).unwrap_err();

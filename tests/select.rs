@@ -4,7 +4,7 @@
 
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::Int64Type;
-use vecpack::{ErrorKind, Input, OnError, ReadOptions, Source};
+use vecpack::{ErrorKind, Input, OnError, OutputColumn, ReadOptions, Source};
 
 use crate::support::floats;
 
@@ -99,4 +99,95 @@ fn names_that_are_not_there_are_refused() {
         assert!(matches!(error.kind(), ErrorKind::Schema(_)));
         assert_eq!(error.to_string(), text);
     }
+}
+
+fn names(source: &Source) -> Vec<String> {
+    source.schema().fields().iter().map(|field| field.name().clone()).collect()
+}
+
+#[test]
+fn columns_have_the_names_that_they_are_given() {
+    for threads in [1, 3] {
+        let whole = batches(&source(false, ReadOptions::new().with_threads(threads)));
+        let columns = [("embedding", "vector"), ("n", "id"), ("id", "id")];
+        let renamed = source(
+            false,
+            ReadOptions::new().with_threads(threads).with_columns(columns).with_include_record(true),
+        );
+        assert_eq!(names(&renamed), ["embedding", "n", "id", "record"]);
+        assert_eq!(renamed.dim(), Some(2));
+        let found = batches(&renamed);
+        assert_eq!(found.len(), whole.len());
+        for (found, whole) in found.iter().zip(&whole) {
+            assert_eq!(found.schema(), renamed.schema());
+            assert_eq!(found.columns()[..3], [1, 0, 0].map(|column: usize| whole.column(column).clone()));
+        }
+        // A rename reads nothing, and the names stay with parts, selections and other batches.
+        let again = renamed.rename([("embedding", "n"), ("n", "embedding")]).unwrap();
+        assert_eq!(names(&again), ["n", "embedding", "id", "record"]);
+        assert_eq!(again.columns()[0], OutputColumn::from(("n", "vector")));
+        for other in [again.with_batch_rows(7).unwrap(), again.with_threads(1).unwrap()] {
+            assert_eq!(names(&other), names(&again));
+        }
+        assert!(again.split(3).unwrap().iter().all(|part| names(part) == names(&again)));
+        let selected = again.select(["id", "n"]).unwrap();
+        assert_eq!(names(&selected), ["id", "n"]);
+        for (found, whole) in batches(&selected).iter().zip(&whole) {
+            assert_eq!(found.columns(), whole.columns());
+        }
+    }
+}
+
+#[test]
+fn rejects_name_the_field_and_not_its_column() {
+    let options = ReadOptions::new().with_on_error(OnError::Skip).with_columns([("embedding", "vector")]);
+    let renamed = source(true, options);
+    assert_eq!(renamed.count_rows().unwrap(), ROWS as u64 - 1);
+    assert_eq!(renamed.rejects().details()[0].field.as_deref(), Some("vector"));
+}
+
+#[test]
+fn two_columns_cannot_have_one_name() {
+    let bytes = || vec![Input::bytes("records", records(false))];
+    let told = |options: ReadOptions| Source::new(bytes(), options.with_vector("vector")).unwrap_err();
+    let source = source(false, ReadOptions::new());
+    let [id, vector, record] = [("a", "id"), ("a", "vector"), ("record", "id")];
+    for (error, text) in [
+        (told(ReadOptions::new().with_columns([id, vector])), "columns: two columns have the name `a`"),
+        (told(ReadOptions::new().with_columns(["id", "id"])), "columns: two columns have the name `id`"),
+        (
+            told(ReadOptions::new().with_columns([record]).with_include_record(true)),
+            "columns: two columns have the name `record`",
+        ),
+        (source.rename([("id", "vector")]).unwrap_err(), "rename: two columns have the name `vector`"),
+        (
+            source.rename([("id", "a\0")]).unwrap_err(),
+            "rename: the name of a column must not hold a NUL byte",
+        ),
+    ] {
+        assert!(matches!(error.kind(), ErrorKind::Option(_)), "{error}");
+        assert_eq!(error.to_string(), text);
+    }
+    for (error, text) in [
+        (
+            told(ReadOptions::new().with_columns([("a", "score")])),
+            "columns: there is no column `score`; there are `id`, `vector`",
+        ),
+        (
+            source.rename([("score", "a")]).unwrap_err(),
+            "rename: there is no column `score`; there are `id`, `vector`",
+        ),
+    ] {
+        assert!(matches!(error.kind(), ErrorKind::Schema(_)), "{error}");
+        assert_eq!(error.to_string(), text);
+    }
+}
+
+#[test]
+fn columns_in_json_are_what_they_were_before_they_had_names() {
+    let plain = ReadOptions::new().with_columns(["id", "vector"]);
+    assert_eq!(serde_json::to_value(&plain).unwrap()["columns"], serde_json::json!(["id", "vector"]));
+    let renamed = ReadOptions::new().with_columns([("a", "id"), ("vector", "vector")]);
+    let text = serde_json::to_string(&renamed).unwrap();
+    assert_eq!(serde_json::from_str::<ReadOptions>(&text).unwrap(), renamed);
 }

@@ -55,12 +55,12 @@ fn rows(path: &Path) -> i64 {
 }
 
 struct Place {
-    directory: tempfile::TempDir,
+    directory: support::Directory,
 }
 
 impl Place {
     fn new() -> Self {
-        Self { directory: tempfile::tempdir().unwrap() }
+        Self { directory: crate::support::directory() }
     }
 
     fn path(&self) -> &Path {

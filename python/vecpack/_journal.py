@@ -17,6 +17,8 @@ import pyarrow.parquet as pq  # type: ignore[import-not-found, import-untyped, u
 from vecpack import OptionError
 
 KEY = b"vecpack.ray"
+FORMAT = 2
+"""What files the journal names. Those of earlier versions, whose journals say no number, have wrong page locations."""
 INTERVAL = 1.0
 """Seconds between two writes at the least."""
 
@@ -28,7 +30,7 @@ class Journal:
         self.path = directory / "_vecpack" / "ray.parquet"
         if self.path.with_name("manifest.parquet").exists():
             raise OptionError(f"{directory} holds a run of one process: resume it there, or give another directory")
-        self._options = json.loads(json.dumps(options, default=repr))
+        self._options = json.loads(json.dumps({"format": FORMAT, **options}, default=repr))
         self._inputs: dict[str, dict[str, Any]] = {}
         for file in files:
             stat = os.stat(file)

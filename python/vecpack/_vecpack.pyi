@@ -1,5 +1,5 @@
 import builtins
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from os import PathLike
 from typing import Any, ClassVar, Literal, Protocol, TypeAlias, final, overload, type_check_only
 
@@ -60,6 +60,7 @@ _Dtype: TypeAlias = Literal["float32", "float64", "float16", "int8", "uint8"] | 
 _RawDtype: TypeAlias = str | type[Any] | _NumpyDtype
 _Vector: TypeAlias = str | int | Iterable[str | int]
 _Framing: TypeAlias = Literal["auto", "sequence", "array", "map"]
+_Columns: TypeAlias = Iterable[str] | Mapping[str, str]
 _Schema: TypeAlias = _ArrowSchemaExportable | dict[str, str | _ArrowSchemaExportable]
 _OnError: TypeAlias = Literal["raise", "skip", "null"]
 _Progress: TypeAlias = bool | Callable[[int, int | None, int], object] | None
@@ -72,7 +73,7 @@ def scan(
     dtype: _Dtype = "float32",
     raw_dtype: _RawDtype = "<f4",
     framing: _Framing = "auto",
-    columns: Iterable[str] | None = None,
+    columns: _Columns | None = None,
     schema: _Schema | None = None,
     infer_records: int = 1000,
     on_error: _OnError = "raise",
@@ -95,7 +96,7 @@ def read(
     dtype: _Dtype = "float32",
     raw_dtype: _RawDtype = "<f4",
     framing: _Framing = "auto",
-    columns: Iterable[str] | None = None,
+    columns: _Columns | None = None,
     schema: _Schema | None = None,
     infer_records: int = 1000,
     on_error: _OnError = "raise",
@@ -118,7 +119,7 @@ def inspect(
     dtype: _Dtype = "float32",
     raw_dtype: _RawDtype = "<f4",
     framing: _Framing = "auto",
-    columns: Iterable[str] | None = None,
+    columns: _Columns | None = None,
     schema: _Schema | None = None,
     infer_records: int = 1000,
     on_error: _OnError = "raise",
@@ -143,6 +144,9 @@ def to_parquet(
     row_group_bytes: int = 4194304,
     max_file_bytes: int | None = None,
     list_type: Literal["fixed", "list"] | None = None,
+    coerce_timestamps: Literal["us", "ms"] | None = None,
+    allow_truncated_timestamps: bool = False,
+    metadata: Mapping[str, str] | Mapping[bytes, bytes] | None = None,
     rejects: _Path | None = None,
     overwrite: bool = False,
     resume: bool = False,
@@ -152,7 +156,7 @@ def to_parquet(
     dtype: _Dtype = "float32",
     raw_dtype: _RawDtype = "<f4",
     framing: _Framing = "auto",
-    columns: Iterable[str] | None = None,
+    columns: _Columns | None = None,
     schema: _Schema | None = None,
     infer_records: int = 1000,
     on_error: _OnError = "raise",
@@ -183,7 +187,7 @@ def _restore_source(
     inputs: Sequence[tuple[str | bytes, tuple[int, int, int, bool] | None]],
     options: dict[str, Any],
     findings: str,
-    selected: Sequence[str] | None = None,
+    columns: Mapping[str, str],
 ) -> Source: ...
 
 @final
@@ -245,7 +249,10 @@ class Source:
     def reject_count(self) -> int: ...
     def count_rows(self) -> int: ...
     def size(self) -> int | None: ...
+    @property
+    def columns(self) -> dict[str, str]: ...
     def select(self, columns: Iterable[str]) -> Source: ...
+    def rename(self, names: Mapping[str, str]) -> Source: ...
     def with_options(
         self, *, batch_rows: int | None = None, batch_bytes: int | None = None, threads: int | None = None
     ) -> Source: ...

@@ -130,7 +130,8 @@ def to_parquet(
     directory.mkdir(parents=True, exist_ok=True)
     targets = _targets(source.files, directory)
     read = {name: value for name, value in source.options.items() if name not in _MANNERS}
-    journal = Journal(directory, source.files, {"schema": repr(source.schema), "read": read, "write": write})
+    made = {"schema": repr(source.schema), "columns": source.columns, "read": read, "write": write}
+    journal = Journal(directory, source.files, made)
     for target in targets if not (overwrite or resume) else ():
         if target.exists():
             raise FileExistsError(
@@ -176,7 +177,16 @@ def to_parquet(
 
 _MANNERS = {"batch_rows", "batch_bytes", "threads", "max_rejects", "schema"}
 """Options that do not change what is written, and the schema, of which there is more to say than what was told."""
-_WRITE_OPTIONS = {"compression", "encoding", "row_group_bytes", "list_type", "sync"}
+_WRITE_OPTIONS = {
+    "compression",
+    "encoding",
+    "row_group_bytes",
+    "list_type",
+    "coerce_timestamps",
+    "allow_truncated_timestamps",
+    "metadata",
+    "sync",
+}
 
 
 def _convert(part: Source, target: str, write: dict[str, Any]) -> dict[str, Any]:

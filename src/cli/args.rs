@@ -13,7 +13,7 @@ use super::size::ByteSize;
 use super::to_arrow::ToArrowArgs;
 use super::to_parquet::ToParquetArgs;
 use crate::error::Error;
-use crate::options::{Framing, OnError, ReadOptions, parse_type};
+use crate::options::{Framing, OnError, OutputColumn, ReadOptions, parse_type};
 use crate::reject::FailAfter;
 use crate::vector::{Dtype, RawDtype};
 
@@ -91,11 +91,12 @@ pub(super) struct ReadArgs {
     )]
     framing: Framing,
 
-    /// The columns to produce, separated by commas; other fields are stepped over [default: all].
-    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
-    columns: Vec<String>,
+    /// The columns to produce, separated by commas, as FIELD or NAME=FIELD: 'id,embedding=meta.embedding'; other fields are
+    /// stepped over [default: all].
+    #[arg(long, value_name = "COLUMNS", value_delimiter = ',', value_parser = output_column)]
+    columns: Vec<OutputColumn>,
 
-    /// Types that override what is inferred, separated by commas: 'id=uint64,score=float32'.
+    /// Types that override what is inferred, by field, separated by commas: 'id=uint64,score=float32'.
     #[arg(long, value_name = "NAME=TYPE", value_delimiter = ',', value_parser = field)]
     schema: Vec<Field>,
 
@@ -157,7 +158,7 @@ impl ReadArgs {
             .with_batch_bytes(self.batch_bytes.as_usize())
             .with_max_record_bytes(self.max_record_bytes.0);
         if !self.columns.is_empty() {
-            options = options.with_columns(&self.columns);
+            options = options.with_columns(self.columns.clone());
         }
         for name in &self.vector {
             options = options.with_vector(name);
@@ -173,6 +174,14 @@ impl ReadArgs {
         }
         options
     }
+}
+
+/// A column, as `field` or as `name=field`. The field is all that follows the first `=`.
+fn output_column(text: &str) -> Result<OutputColumn, Error> {
+    Ok(match text.split_once('=') {
+        Some((name, field)) => (name, field).into(),
+        None => text.into(),
+    })
 }
 
 /// A field of a schema, as `name=type`.

@@ -11,7 +11,9 @@ use super::outcome::Failure;
 use super::signals::Signals;
 use super::size::ByteSize;
 use super::{inputs, output};
-use crate::parquet::{Compression, Encoding, ListType, Report, WriteOptions, check_outputs, to_parquet};
+use crate::parquet::{
+    Compression, Encoding, ListType, Report, TimestampUnit, WriteOptions, check_outputs, to_parquet,
+};
 use crate::source::Source;
 
 /// Convert MessagePack files to Parquet.
@@ -95,7 +97,8 @@ struct WriteArgs {
     )]
     encoding: Encoding,
 
-    /// The most data in a row group before encoding, as 8MiB, 64MB or a number of bytes.
+    /// The most data in a row group, of all columns before encoding, as 8MiB, 64MB or a number of
+    /// bytes.
     #[arg(long, value_name = "SIZE", default_value_t = ByteSize(WriteOptions::default().row_group_bytes as u64))]
     row_group_bytes: ByteSize,
 
@@ -104,13 +107,38 @@ struct WriteArgs {
     max_file_bytes: Option<ByteSize>,
 
     /// The type of the vector column for readers that know Arrow's types; `list` is for those that stumble over `fixed`
-    /// [default: fixed, but list where a vector is null].
+    /// [default: fixed, but list with --on-error null].
     #[arg(
         long,
         value_name = "TYPE",
         value_parser = names(ListType::ALL.iter().map(|value| value.as_str()), str::parse::<ListType>),
     )]
     list_type: Option<ListType>,
+
+    /// Write timestamps in this unit, for readers that do not know all: Spark and Iceberg want `us`
+    /// [default: the unit that they have].
+    #[arg(
+        long,
+        value_name = "UNIT",
+        value_parser = names(TimestampUnit::ALL.iter().map(|value| value.as_str()), str::parse::<TimestampUnit>),
+    )]
+    coerce_timestamps: Option<TimestampUnit>,
+
+    /// Cut off digits of timestamps that the unit of --coerce-timestamps does not have; otherwise
+    /// they are an error.
+    #[arg(long, requires = "coerce_timestamps")]
+    allow_truncated_timestamps: bool,
+
+    /// Add this to the metadata of each file; may be given several times.
+    #[arg(long, value_name = "KEY=VALUE", value_parser = key_and_value)]
+    metadata: Vec<(String, String)>,
+}
+
+fn key_and_value(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("KEY=VALUE is expected".to_owned()),
+    }
 }
 
 impl ToParquetArgs {
@@ -123,6 +151,9 @@ impl ToParquetArgs {
             .with_resume(self.resume)
             .with_sync(!self.no_sync);
         options.list_type = self.write.list_type;
+        options.coerce_timestamps = self.write.coerce_timestamps;
+        options.allow_truncated_timestamps = self.write.allow_truncated_timestamps;
+        options.metadata = self.write.metadata.iter().cloned().collect();
         options.rejects.clone_from(&self.rejects);
         options.max_file_bytes = self.write.max_file_bytes.map(|size| size.0);
         options

@@ -18,7 +18,7 @@ use parquet::file::metadata::{ColumnChunkMetaData, OffsetIndexBuilder, PageEncod
 use parquet::file::page_index::column_index::ColumnIndexMetaData;
 use parquet::file::page_index::offset_index::OffsetIndexMetaData;
 use parquet::file::properties::WriterPropertiesPtr;
-use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter, TrackedWrite};
+use parquet::file::writer::{OnCloseRowGroup, SerializedFileWriter, SerializedRowGroupWriter, TrackedWrite};
 use parquet::schema::types::{ColumnDescPtr, SchemaDescPtr};
 
 use super::arena::Arena;
@@ -359,47 +359,37 @@ impl Others {
                 }
             }
         }
-        let mut out = TrackedWrite::new(Vec::new());
-        let mut group = SerializedRowGroupWriter::new(
-            self.descriptor.clone(),
-            self.properties.clone(),
-            &mut out,
-            0,
-            None,
-        );
-        let mut indexes = Vec::new();
+        // Chunks are appended to a row group in memory. The crate moves each dictionary in front of
+        // its pages on the way, so only the closed row group knows where pages are.
+        let (mut out, mut closed) = (TrackedWrite::new(Vec::new()), None);
+        let keep: OnCloseRowGroup<'_, Vec<u8>> = Box::new(|_, group, _, column_indexes, offset_indexes| {
+            closed = Some((group, column_indexes, offset_indexes));
+            Ok(())
+        });
+        let (descriptor, properties) = (self.descriptor.clone(), self.properties.clone());
+        let mut group = SerializedRowGroupWriter::new(descriptor, properties, &mut out, 0, Some(keep));
         for writer in writers {
-            let chunk = writer.close()?;
-            let close = chunk.close();
-            let offset = close.metadata.dictionary_page_offset().unwrap_or(close.metadata.data_page_offset());
-            indexes.push((close.column_index.clone(), close.offset_index.clone(), offset));
-            chunk.append_to_row_group(&mut group)?;
+            writer.close()?.append_to_row_group(&mut group)?;
         }
-        let group = group.close()?;
+        group.close()?;
         let bytes = Bytes::from(out.into_inner()?);
-        let chunks =
-            group.columns().iter().zip(indexes).map(|(metadata, (column_index, offset_index, offset))| {
-                let start = metadata.dictionary_page_offset().unwrap_or(metadata.data_page_offset());
-                let end = start + metadata.compressed_size();
-                let offset_index = offset_index.map(|index| moved(index, start - offset));
-                let pieces = vec![Piece::Bytes(bytes.slice(start as usize..end as usize))];
-                Chunk {
-                    pieces,
-                    encoded: Arena::default(),
-                    start,
-                    metadata: metadata.clone(),
-                    column_index,
-                    offset_index,
-                }
-            });
+        let Some((group, column_indexes, offset_indexes)) = closed else {
+            return Err(ParquetError::General("a row group was closed without its metadata".to_owned()));
+        };
+        let indexes = column_indexes.into_iter().zip(offset_indexes);
+        let chunks = group.columns().iter().zip(indexes).map(|(metadata, (column_index, offset_index))| {
+            let (start, length) = metadata.byte_range();
+            Chunk {
+                pieces: vec![Piece::Bytes(bytes.slice(start as usize..(start + length) as usize))],
+                encoded: Arena::default(),
+                start: start as i64,
+                metadata: metadata.clone(),
+                column_index,
+                offset_index,
+            }
+        });
         Ok(chunks.collect())
     }
-}
-
-/// The index of pages that stand `by` bytes further on.
-fn moved(mut index: OffsetIndexMetaData, by: i64) -> OffsetIndexMetaData {
-    index.page_locations.iter_mut().for_each(|page| page.offset += by);
-    index
 }
 
 impl Chunk {
@@ -416,9 +406,13 @@ impl Chunk {
         Ok(())
     }
 
-    /// What the file says of the chunk, which begins at `offset`.
-    pub(super) fn placed(self, offset: i64) -> Result<Placed> {
+    /// What the file says of the chunk, which begins at `offset`: every place in it moves by the
+    /// same distance.
+    pub(super) fn placed(mut self, offset: i64) -> Result<Placed> {
         let by = offset - self.start;
+        for page in self.offset_index.iter_mut().flat_map(|index| &mut index.page_locations) {
+            page.offset += by;
+        }
         let data = self.metadata.data_page_offset() + by;
         let dictionary = self.metadata.dictionary_page_offset().map(|offset| offset + by);
         let metadata =
@@ -426,7 +420,7 @@ impl Chunk {
         Ok(Placed {
             metadata: metadata.build().map_err(internal)?,
             column_index: self.column_index,
-            offset_index: self.offset_index.map(|index| moved(index, by)),
+            offset_index: self.offset_index,
         })
     }
 }

@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 use super::Conversion;
 use super::files::{Complete, Files, Output, part_name, part_number, parts, remove_parts};
 use super::manifest::{Done, DoneInput, DoneOutput, InputVersion, Manifest, to_text};
-use super::options::{ListType, WriteOptions};
+use super::options::{ListType, TimestampUnit, WriteOptions};
 use super::report::Report;
 use super::writer::end_of_nothing;
 use crate::cancel::Cancel;
@@ -116,7 +116,7 @@ pub(super) fn convert(conversion: Conversion<'_, '_>) -> Result<Progress> {
     let versions = versions(&inputs, watch)?;
     let schema = source.schema();
     let described = describe(source, options);
-    let end = end_of_nothing(&schema, options, options.list_type.unwrap_or(ListType::Fixed))?;
+    let end = end_of_nothing(&schema, options)?;
     let resumes = options.resume && Manifest::exists(out)?;
     let (mut manifest, earlier) = if resumes {
         Manifest::resume(out, &described, end)?
@@ -146,10 +146,8 @@ pub(super) fn convert(conversion: Conversion<'_, '_>) -> Result<Progress> {
         output = Output::File(out.join(&names[first]));
     }
     let files = Files::new(output, schema.clone(), &write_options, threads, watch.cancel.clone());
-    let lists = end_of_nothing(&schema, options, options.list_type.unwrap_or(ListType::List))?;
     let group = Done::default();
-    let mut run =
-        Run { out, names, versions, todo: &left.todo, at: 0, files, group, manifest, lists, report };
+    let mut run = Run { out, names, versions, todo: &left.todo, at: 0, files, group, manifest, report };
     while let Some(batch) = reader.next_batch()? {
         run.end_inputs(&mut reader)?;
         let complete = run.files.write(&batch, run.report)?;
@@ -177,7 +175,12 @@ fn describe(source: &Source, options: &WriteOptions) -> Map<String, Value> {
     for name in ["threads", "batch_rows", "batch_bytes", "max_rejects", "fail_after", "infer_records"] {
         described.remove(name);
     }
-    let columns: Vec<String> = source.schema().fields().iter().map(|field| field.to_string()).collect();
+    let schema = source.schema();
+    let columns = schema.fields().iter().zip(source.columns()).map(|(field, column)| match column {
+        column if column.is_renamed() => format!("{field} from {}", column.field),
+        _ => field.to_string(),
+    });
+    let columns: Vec<String> = columns.collect();
     let found = [
         ("framing", json!(source.framing().as_str())),
         ("output_columns", json!(columns)),
@@ -186,6 +189,9 @@ fn describe(source: &Source, options: &WriteOptions) -> Map<String, Value> {
         ("row_group_bytes", json!(options.row_group_bytes)),
         ("max_file_bytes", json!(options.max_file_bytes)),
         ("list_type", json!(options.list_type.map(ListType::as_str))),
+        ("coerce_timestamps", json!(options.coerce_timestamps.map(TimestampUnit::as_str))),
+        ("allow_truncated_timestamps", json!(options.allow_truncated_timestamps)),
+        ("metadata", json!(options.metadata)),
     ];
     described.extend(found.map(|(name, value)| (name.to_owned(), value)));
     described
@@ -323,17 +329,12 @@ struct Run<'a> {
     /// What the next line of the manifest will say.
     group: Done,
     manifest: Manifest,
-    /// What stands behind the lines of the manifest where vectors are lists of any size, in the files and so there.
-    lists: Vec<u8>,
     report: &'a mut Report,
 }
 
 impl Run<'_> {
     fn add(&mut self, complete: impl IntoIterator<Item = Complete>) {
-        for Complete { path, bytes, rows, list_type } in complete {
-            if list_type == ListType::List {
-                self.manifest.set_end(&self.lists);
-            }
+        for Complete { path, bytes, rows } in complete {
             let name = path.file_name().map(to_text).unwrap_or_default();
             self.group.outputs.push(DoneOutput { name, size: bytes, rows });
         }

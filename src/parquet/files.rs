@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
-use super::options::{ListType, WriteOptions};
+use super::options::WriteOptions;
 use super::report::Report;
 use super::writer::FileWriter;
 use crate::cancel::Cancel;
@@ -26,7 +26,6 @@ pub(super) struct Complete {
     pub(super) path: PathBuf,
     pub(super) bytes: u64,
     pub(super) rows: u64,
-    pub(super) list_type: ListType,
 }
 
 /// The files of one output, one after another. A file is begun when there is something to write to it.
@@ -84,7 +83,7 @@ impl<'a> Files<'a> {
         let Some((path, writer)) = self.writer.take() else { return Ok(None) };
         let written = writer.finish()?;
         report.add(path.clone(), &written);
-        Ok(Some(Complete { path, bytes: written.bytes, rows: written.rows, list_type: written.list_type }))
+        Ok(Some(Complete { path, bytes: written.bytes, rows: written.rows }))
     }
 
     /// How many more rows go into the file under way; `None` as long as nothing limits that.

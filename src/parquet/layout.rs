@@ -10,17 +10,15 @@ use parquet::arrow::{ArrowSchemaConverter, encode_arrow_schema};
 use parquet::basic;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
-use parquet::schema::types::{ColumnPath, SchemaDescPtr};
+use parquet::schema::types::{ColumnPath, SchemaDescPtr, SchemaDescriptor};
 
 use super::chunk::{Chunk, Others, VectorColumn, internal};
 use super::codec::Codec;
-use super::options::{Compression, Encoding, ListType, WriteOptions};
+use super::options::{ARROW_SCHEMA, Compression, Encoding, ListType, WriteOptions};
 use super::report::VectorEncoding;
-use super::types::{writable, writable_batch};
+use super::types::{Times, writable, writable_batch};
 use crate::error::Result;
 
-/// Row groups of a multiple of this many rows fill the vectors of the engines that read them.
-const ROUND_ROWS: usize = 2048;
 /// The encoder of the `parquet` crate looks at this many rows of vectors at a time.
 const ENCODE_ROWS: usize = 64;
 
@@ -30,8 +28,7 @@ pub(super) struct Layout {
     /// The types of the batches, and of what is written.
     schema: Schema,
     written: SchemaRef,
-    /// Rows a row group.
-    pub(super) group_rows: usize,
+    times: Times,
     vectors: Vec<(usize, String, VectorColumn)>,
     others: Others,
     /// For each leaf of the file, in order.
@@ -52,8 +49,10 @@ pub(super) struct Group {
 
 impl Layout {
     pub(super) fn new(schema: &Schema, options: &WriteOptions) -> Result<Self> {
-        let given = schema;
-        let written = Arc::new(writable(given));
+        let (given, times) = (schema, Times::new(options));
+        let mut written = writable(given, times);
+        written.metadata.extend(options.metadata.clone());
+        let written = Arc::new(written);
         let schema = &*written;
         let descriptor = Arc::new(ArrowSchemaConverter::new().convert(schema).map_err(internal)?);
         let (mut vectors, mut leaves, mut others) = (Vec::new(), Vec::new(), Vec::new());
@@ -74,11 +73,11 @@ impl Layout {
                 }
             }
         }
-        let properties = Arc::new(properties(schema, options));
+        let properties = Arc::new(properties(schema, &descriptor, options));
         Ok(Self {
             schema: given.clone(),
             descriptor,
-            group_rows: group_rows(schema, options),
+            times,
             vectors,
             others: Others::new(others, schema, properties)?,
             leaves,
@@ -89,7 +88,7 @@ impl Layout {
     /// A batch as it is written.
     pub(super) fn writable<'a>(&self, batch: &'a RecordBatch) -> Result<Cow<'a, RecordBatch>> {
         self.check(batch)?;
-        writable_batch(batch, &self.written)
+        writable_batch(batch, &self.written, self.times)
     }
 
     /// Streams from elsewhere may hold other batches than they say.
@@ -106,17 +105,24 @@ impl Layout {
         Ok(())
     }
 
-    /// What readers that know Arrow learn from the file.
-    pub(super) fn arrow_schema(&self, list_type: ListType) -> KeyValue {
+    /// What the footer holds beside the columns: the metadata of the schema by its keys, in order,
+    /// and the schema itself for readers that know Arrow.
+    pub(super) fn key_values(&self, list_type: ListType) -> Vec<KeyValue> {
         let as_read = |field: &FieldRef| match field.data_type() {
             DataType::FixedSizeList(element, _) if list_type == ListType::List => {
                 Arc::new(field.as_ref().clone().with_data_type(DataType::List(element.clone())))
             }
             _ => field.clone(),
         };
+        let mut metadata = self.written.metadata().clone();
+        metadata.remove(ARROW_SCHEMA);
+        let mut key_values: Vec<KeyValue> =
+            metadata.iter().map(|(key, value)| KeyValue::new(key.clone(), value.clone())).collect();
+        key_values.sort_unstable_by(|one, other| one.key.cmp(&other.key));
         let fields: Vec<FieldRef> = self.written.fields().iter().map(as_read).collect();
-        let schema = Schema::new_with_metadata(fields, self.written.metadata().clone());
-        KeyValue::new("ARROW:schema".to_owned(), encode_arrow_schema(&schema))
+        let schema = Schema::new_with_metadata(fields, metadata);
+        key_values.push(KeyValue::new(ARROW_SCHEMA.to_owned(), encode_arrow_schema(&schema)));
+        key_values
     }
 
     /// Chooses how each vector column is encoded, from the first rows.
@@ -234,26 +240,8 @@ fn vector(field: &Field) -> Option<(&Field, usize)> {
     element.data_type().is_numeric().then_some((element, usize::try_from(*dim).ok()?))
 }
 
-/// How many rows of `schema` make a row group.
-fn group_rows(schema: &Schema, options: &WriteOptions) -> usize {
-    let row_bytes: usize = schema.fields().iter().map(|field| row_bytes(field.data_type())).sum();
-    let rows = (options.row_group_bytes / row_bytes.max(1)).max(1);
-    if rows > ROUND_ROWS { rows - rows % ROUND_ROWS } else { rows }
-}
-
-/// About how many bytes a row of this type takes.
-fn row_bytes(data_type: &DataType) -> usize {
-    match data_type {
-        DataType::FixedSizeList(element, dim) => {
-            usize::try_from(*dim).unwrap_or(0).saturating_mul(row_bytes(element.data_type()))
-        }
-        // Unknown; a guess for the sake of small columns beside vectors.
-        other => other.primitive_width().unwrap_or(32),
-    }
-}
-
 /// Settings for the columns that the `parquet` crate encodes.
-fn properties(schema: &Schema, options: &WriteOptions) -> WriterProperties {
+fn properties(schema: &Schema, descriptor: &SchemaDescriptor, options: &WriteOptions) -> WriterProperties {
     let mut builder = WriterProperties::builder().set_max_row_group_row_count(None).set_compression(
         match options.compression {
             Compression::None => basic::Compression::UNCOMPRESSED,
@@ -262,6 +250,11 @@ fn properties(schema: &Schema, options: &WriteOptions) -> WriterProperties {
             Compression::Snappy => basic::Compression::SNAPPY,
         },
     );
+    for leaf in descriptor.columns().iter().filter(|leaf| leaf.max_rep_level() > 0) {
+        // The crate says of a page of lists that it holds nothing but nulls where it has as many
+        // nulls as rows, which is not the same: such columns have no column index.
+        builder = builder.set_column_statistics_enabled(leaf.path().clone(), EnabledStatistics::Chunk);
+    }
     for field in schema.fields() {
         if let Some((element, dim)) = vector(field) {
             builder = vector_properties(builder, field, element, dim);

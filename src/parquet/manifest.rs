@@ -22,8 +22,9 @@ use crate::output::{Held, Target, hold, sweep, sync_directory};
 
 const DIRECTORY: &str = "_vecpack";
 const NAME: &str = "manifest.parquet";
-/// What the lines mean. Another number is not read.
-const FORMAT: u64 = 1;
+/// What the lines mean, and the files that they name. Another number is not read: files of format 1
+/// have wrong page locations, and may have vectors of two types.
+const FORMAT: u64 = 2;
 /// What a Parquet file begins with, as a line.
 const HEAD: &[u8] = b"PAR1\n";
 
@@ -226,11 +227,6 @@ impl Manifest {
     /// Notes that lines hold no more, before what they name is touched.
     pub(super) fn dropped(&mut self, numbers: HashSet<usize>) -> Result<()> {
         if numbers.is_empty() { Ok(()) } else { self.append(&line(&Line::Dropped(numbers))?) }
-    }
-
-    /// What will stand behind the next lines.
-    pub(super) fn set_end(&mut self, end: &[u8]) {
-        self.end = end.to_owned();
     }
 
     fn append(&mut self, line: &[u8]) -> Result<()> {

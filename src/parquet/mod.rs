@@ -1,8 +1,10 @@
 //! Record batches become Parquet files. The only room that says `parquet`.
 //!
-//! Data goes one way: [`writer`] cuts batches into row groups, a [`layout`] makes [`chunk`]s of their columns, on any thread, and
-//! the writer puts them into the file in order. Pages of vectors are made here, from [`levels`] and values that are written from
-//! where the record batch has them, or go through a [`codec`]; the other columns, and the footer, are the `parquet` crate's.
+//! Data goes one way: [`writer`] cuts batches into row groups by the bytes of their [`rows`], a
+//! [`layout`] makes [`chunk`]s of their columns, on any thread, and the writer puts them into the
+//! file in order. Pages of vectors are made here, from [`levels`] and values that are written from
+//! where the record batch has them, or go through a [`codec`]; the other columns, and the footer,
+//! are the `parquet` crate's.
 
 mod arena;
 mod chunk;
@@ -17,6 +19,7 @@ mod options;
 mod rejects;
 mod remote;
 mod report;
+mod rows;
 mod types;
 mod writer;
 
@@ -26,7 +29,7 @@ use std::time::Instant;
 
 use arrow::array::{RecordBatch, RecordBatchReader};
 
-pub use options::{Compression, Encoding, ListType, WriteOptions};
+pub use options::{Compression, Encoding, ListType, TimestampUnit, WriteOptions};
 pub(crate) use rejects::RejectsFile;
 pub use report::{Report, VectorEncoding};
 
@@ -70,6 +73,7 @@ pub fn to_parquet(source: &Source, out: &Path, options: &WriteOptions, watch: Wa
 fn convert(source: &Source, out: &Path, options: &WriteOptions, mut watch: Watch<'_>) -> Result<Report> {
     let begin = Instant::now();
     options.check()?;
+    let options = &options.clone().decided(&source.schema());
     let mut report = Report::new();
     let threads = options.threads.unwrap_or_else(|| source.options().thread_count());
     let progress = if is_directory_of(out, options)? {
@@ -139,6 +143,8 @@ pub fn write_parquet(
     let mut progress = Progress::default();
     let threads = options.threads.unwrap_or_else(cores);
     let in_parts = options.max_file_bytes.is_some() && is_directory_of(path, options)?;
+    let decided = in_parts.then(|| options.clone().decided(&reader.schema()));
+    let options = decided.as_ref().unwrap_or(options);
     let output = if in_parts {
         if is_remote(path) {
             remote::check_parts(path, options, &watch.cancel)?;

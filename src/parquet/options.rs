@@ -1,7 +1,10 @@
 //! How Parquet is written.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::str::FromStr;
+
+use arrow::datatypes::{DataType, Schema};
 
 use crate::error::{Error, Result};
 use crate::options::check_threads;
@@ -75,6 +78,19 @@ named! {
     }
 }
 
+named! {
+    /// The unit that timestamps are written in.
+    TimestampUnit ("coerce_timestamps") {
+        /// Microseconds.
+        Microsecond = "us",
+        /// Milliseconds.
+        Millisecond = "ms",
+    }
+}
+
+/// The key of a file's metadata under which the Arrow schema is.
+pub(super) const ARROW_SCHEMA: &str = "ARROW:schema";
+
 /// How to write Parquet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -83,12 +99,25 @@ pub struct WriteOptions {
     pub compression: Compression,
     /// How the elements of vectors are encoded.
     pub encoding: Encoding,
-    /// The most bytes of data in a row group, before encoding (one row at least).
+    /// The most bytes of data in a row group, of all columns and before encoding (one row at
+    /// least).
     pub row_group_bytes: usize,
     /// The most bytes of a file, about, where the output is a directory: its files then hold the rows of all inputs.
     pub max_file_bytes: Option<u64>,
-    /// The type of vector columns. If not given, `fixed` where no vector is null.
+    /// The type of vector columns, the same in all files of a run. If not given, `list` where the
+    /// schema allows null vectors, as that of a source does with [`OnError::Null`](crate::OnError),
+    /// and `fixed` otherwise; a stream of record batches that is written to one file is `list`
+    /// where a vector is null.
     pub list_type: Option<ListType>,
+    /// The unit that timestamps are written in, for readers that do not know all; if not given, the
+    /// one that they have.
+    pub coerce_timestamps: Option<TimestampUnit>,
+    /// With [`coerce_timestamps`](Self::coerce_timestamps), cut off digits that its unit does not
+    /// have. If not set, such a timestamp is an error.
+    pub allow_truncated_timestamps: bool,
+    /// Metadata of the file, by key. It goes beside that of the schema, in place of values with the
+    /// same keys.
+    pub metadata: BTreeMap<String, String>,
     /// A file for what was rejected, `.jsonl` or `.parquet`. It is written also where the work fails. With `resume` it holds what
     /// this run rejected, and not what earlier ones did.
     pub rejects: Option<PathBuf>,
@@ -110,6 +139,9 @@ impl Default for WriteOptions {
             row_group_bytes: 4 << 20,
             max_file_bytes: None,
             list_type: None,
+            coerce_timestamps: None,
+            allow_truncated_timestamps: false,
+            metadata: BTreeMap::new(),
             rejects: None,
             threads: None,
             overwrite: false,
@@ -145,6 +177,22 @@ impl WriteOptions {
         Self { list_type: Some(list_type), ..self }
     }
 
+    /// Sets [`coerce_timestamps`](Self::coerce_timestamps).
+    pub fn with_coerce_timestamps(self, unit: TimestampUnit) -> Self {
+        Self { coerce_timestamps: Some(unit), ..self }
+    }
+
+    /// Sets [`allow_truncated_timestamps`](Self::allow_truncated_timestamps).
+    pub fn with_allow_truncated_timestamps(self, allow_truncated_timestamps: bool) -> Self {
+        Self { allow_truncated_timestamps, ..self }
+    }
+
+    /// Adds a key and its value to [`metadata`](Self::metadata).
+    pub fn with_metadata(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.metadata.insert(key.into(), value.into());
+        self
+    }
+
     /// Sets [`max_file_bytes`](Self::max_file_bytes).
     pub fn with_max_file_bytes(self, max_file_bytes: u64) -> Self {
         Self { max_file_bytes: Some(max_file_bytes), ..self }
@@ -175,6 +223,16 @@ impl WriteOptions {
         Self { sync, ..self }
     }
 
+    /// The options for files of `schema`: where null vectors may come, they are lists of any size,
+    /// since readers fail at null lists of a fixed size (pyarrow before 26, polars 2.1).
+    pub(crate) fn decided(mut self, schema: &Schema) -> Self {
+        let mut vectors =
+            schema.fields().iter().filter(|field| matches!(field.data_type(), DataType::FixedSizeList(..)));
+        let may_be_null = vectors.any(|field| field.is_nullable());
+        self.list_type.get_or_insert(if may_be_null { ListType::List } else { ListType::Fixed });
+        self
+    }
+
     pub(crate) fn check(&self) -> Result<()> {
         let zero = |name: &str| Err(Error::option(format!("{name} must be at least 1")));
         match self {
@@ -183,6 +241,12 @@ impl WriteOptions {
             Self { overwrite: true, resume: true, .. } => {
                 Err(Error::option("overwrite makes all anew, and resume what is missing: pass one of them"))
             }
+            Self { coerce_timestamps: None, allow_truncated_timestamps: true, .. } => Err(Error::option(
+                "allow_truncated_timestamps goes with coerce_timestamps, which is not given",
+            )),
+            Self { metadata, .. } if metadata.contains_key(ARROW_SCHEMA) => Err(Error::option(format!(
+                "metadata: the key `{ARROW_SCHEMA}` holds the Arrow schema, which is written as it is"
+            ))),
             _ => check_threads(self.threads),
         }
     }

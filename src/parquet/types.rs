@@ -1,5 +1,6 @@
 //! Types that Parquet does not have, and what is written for them: nulls for structs without fields, which is what maps without keys
 //! become and which say no more than nulls do; milliseconds for seconds, days for dates in milliseconds, as pyarrow writes them;
+//! timestamps in the unit that was asked for;
 //! dictionaries of text for those of views of text, which the `parquet` crate does not take.
 //!
 //! Only values that are in a row count, and cost anything: batches may be small pieces of what all of them lie in.
@@ -9,21 +10,50 @@ use std::sync::Arc;
 
 use arrow::array::{
     Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanBufferBuilder, FixedSizeListArray, GenericListArray,
-    MapArray, NullArray, OffsetSizeTrait, PrimitiveArray, RecordBatch, StructArray,
+    Int64Array, MapArray, NullArray, OffsetSizeTrait, PrimitiveArray, RecordBatch, StructArray,
 };
 use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::compute::cast;
 use arrow::datatypes::{
-    DataType, Date32Type, Date64Type, Field, FieldRef, Fields, Schema, SchemaRef, Time32MillisecondType,
-    Time32SecondType, TimeUnit, TimestampMillisecondType, TimestampSecondType,
+    DataType, Date32Type, Date64Type, Field, FieldRef, Fields, Int64Type, Schema, SchemaRef,
+    Time32MillisecondType, Time32SecondType, TimeUnit,
 };
 
+use super::options::{TimestampUnit, WriteOptions};
 use crate::error::{Error, Result};
 
+/// How timestamps are written.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Times {
+    /// The unit of all of them; if not given, their own one.
+    unit: Option<TimeUnit>,
+    /// Whether digits that the unit does not have are cut off.
+    truncates: bool,
+}
+
+impl Times {
+    pub(super) fn new(options: &WriteOptions) -> Self {
+        let unit = options.coerce_timestamps.map(|unit| match unit {
+            TimestampUnit::Microsecond => TimeUnit::Microsecond,
+            TimestampUnit::Millisecond => TimeUnit::Millisecond,
+        });
+        Self { unit, truncates: options.allow_truncated_timestamps }
+    }
+
+    /// The unit in which timestamps of `unit` are written.
+    fn written(self, unit: TimeUnit) -> TimeUnit {
+        match (self.unit, unit) {
+            (Some(asked), _) => asked,
+            (None, TimeUnit::Second) => TimeUnit::Millisecond,
+            (None, unit) => unit,
+        }
+    }
+}
+
 /// The types of what is written for batches of `schema`.
-pub(super) fn writable(schema: &Schema) -> Schema {
+pub(super) fn writable(schema: &Schema, times: Times) -> Schema {
     Schema::new_with_metadata(
-        schema.fields().iter().map(written_field).collect::<Fields>(),
+        schema.fields().iter().map(|field| written_field(field, times)).collect::<Fields>(),
         schema.metadata().clone(),
     )
 }
@@ -32,12 +62,14 @@ pub(super) fn writable(schema: &Schema) -> Schema {
 pub(super) fn writable_batch<'a>(
     batch: &'a RecordBatch,
     written: &SchemaRef,
+    times: Times,
 ) -> Result<Cow<'a, RecordBatch>> {
-    if batch.schema_ref().fields().iter().all(|field| written_type(field.data_type()).is_none()) {
+    if batch.schema_ref().fields().iter().all(|field| written_type(field.data_type(), times).is_none()) {
         return Ok(Cow::Borrowed(batch));
     }
     let columns = batch.columns().iter().zip(written.fields());
-    let columns = columns.map(|(column, field)| written_array(column, field.data_type(), field.name(), None));
+    let columns = columns
+        .map(|(column, field)| Writing { name: field.name(), times }.array(column, field.data_type(), None));
     let columns = columns.collect::<Result<_>>()?;
     Ok(Cow::Owned(RecordBatch::try_new(written.clone(), columns)?))
 }
@@ -69,8 +101,8 @@ fn way_to_empty(field: &Field) -> Option<String> {
     below.map(|below| format!("{}.{below}", field.name()))
 }
 
-fn written_field(field: &FieldRef) -> FieldRef {
-    match written_type(field.data_type()) {
+fn written_field(field: &FieldRef, times: Times) -> FieldRef {
+    match written_type(field.data_type(), times) {
         None => field.clone(),
         Some(data_type) => {
             let nullable = field.is_nullable() || data_type == DataType::Null;
@@ -80,19 +112,20 @@ fn written_field(field: &FieldRef) -> FieldRef {
 }
 
 /// What is written for a type that Parquet does not have, and for one with such a type in it.
-fn written_type(data_type: &DataType) -> Option<DataType> {
-    let below = |item: &FieldRef| written_type(item.data_type()).map(|_| written_field(item));
+fn written_type(data_type: &DataType, times: Times) -> Option<DataType> {
+    let field = |item: &FieldRef| written_field(item, times);
+    let below = |item: &FieldRef| written_type(item.data_type(), times).map(|_| field(item));
     Some(match data_type {
         DataType::Struct(fields) if fields.is_empty() => DataType::Null,
         DataType::Struct(fields) if fields.iter().any(|field| below(field).is_some()) => {
-            DataType::Struct(fields.iter().map(written_field).collect())
+            DataType::Struct(fields.iter().map(field).collect())
         }
         DataType::List(item) => DataType::List(below(item)?),
         DataType::LargeList(item) => DataType::LargeList(below(item)?),
         DataType::FixedSizeList(item, size) => DataType::FixedSizeList(below(item)?, *size),
         DataType::Map(entries, ordered) => DataType::Map(below(entries)?, *ordered),
-        DataType::Timestamp(TimeUnit::Second, zone) => {
-            DataType::Timestamp(TimeUnit::Millisecond, zone.clone())
+        DataType::Timestamp(unit, zone) if times.written(*unit) != *unit => {
+            DataType::Timestamp(times.written(*unit), zone.clone())
         }
         DataType::Time32(TimeUnit::Second) => DataType::Time32(TimeUnit::Millisecond),
         DataType::Date64 => DataType::Date32,
@@ -103,19 +136,22 @@ fn written_type(data_type: &DataType) -> Option<DataType> {
             DataType::Dictionary(keys.clone(), Box::new(DataType::Binary))
         }
         // Not all readers know views, and some fail at a file that says it holds some.
-        DataType::ListView(item) => DataType::List(written_field(item)),
-        DataType::LargeListView(item) => DataType::LargeList(written_field(item)),
-        other => return written_type(&plain_type(other)?),
+        DataType::ListView(item) => DataType::List(field(item)),
+        DataType::LargeListView(item) => DataType::LargeList(field(item)),
+        DataType::RunEndEncoded(_, values) => {
+            written_type(values.data_type(), times).unwrap_or_else(|| values.data_type().clone())
+        }
+        other => return written_type(&plain_type(other, times)?, times),
     })
 }
 
 /// The type that holds the same values one behind another, where they may be written as another one.
-fn plain_type(data_type: &DataType) -> Option<DataType> {
+fn plain_type(data_type: &DataType, times: Times) -> Option<DataType> {
     Some(match data_type {
         DataType::Dictionary(_, values) => match &**values {
-            time @ (DataType::Timestamp(TimeUnit::Second, _)
-            | DataType::Time32(TimeUnit::Second)
-            | DataType::Date64) => time.clone(),
+            time @ (DataType::Timestamp(..) | DataType::Time32(_) | DataType::Date64) => {
+                written_type(time, times).map(|_| time.clone())?
+            }
             _ => return None,
         },
         DataType::RunEndEncoded(_, values) => values.data_type().clone(),
@@ -125,114 +161,170 @@ fn plain_type(data_type: &DataType) -> Option<DataType> {
     })
 }
 
-/// The values of an array of the column `name` as they are written. Where `above` is null, so is what a value lies in, and it may
-/// be anything.
-fn written_array(
-    array: &ArrayRef,
-    written: &DataType,
-    name: &str,
-    above: Option<&NullBuffer>,
-) -> Result<ArrayRef> {
-    if array.data_type() == written {
-        return Ok(array.clone());
+/// A column that is written as another type.
+#[derive(Clone, Copy)]
+struct Writing<'a> {
+    name: &'a str,
+    times: Times,
+}
+
+impl Writing<'_> {
+    /// The values of an array as they are written. Where `above` is null, so is what a value lies
+    /// in, and it may be anything.
+    fn array(self, array: &ArrayRef, written: &DataType, above: Option<&NullBuffer>) -> Result<ArrayRef> {
+        if array.data_type() == written {
+            return Ok(array.clone());
+        }
+        if let Some(plain) = plain_type(array.data_type(), self.times) {
+            return self.array(&cast(array, &plain)?, written, above);
+        }
+        Ok(match written {
+            DataType::Null => Arc::new(NullArray::new(array.len())),
+            DataType::Struct(fields) => Arc::new(self.structs(array, fields, above)?),
+            DataType::List(item) => self.list::<i32>(array, item, above)?,
+            DataType::LargeList(item) => self.list::<i64>(array, item, above)?,
+            DataType::FixedSizeList(item, size) => {
+                let list = array.as_fixed_size_list();
+                let of_values = usize::try_from(*size).unwrap_or(0);
+                let above = NullBuffer::union(list.nulls(), above).map(|nulls| nulls.expand(of_values));
+                let values = self.array(list.values(), item.data_type(), above.as_ref())?;
+                let (nulls, len) = (list.nulls().cloned(), list.len());
+                Arc::new(FixedSizeListArray::try_new_with_length(item.clone(), *size, values, nulls, len)?)
+            }
+            DataType::Map(field, ordered) => {
+                let (_, offsets, entries, nulls, _) = array.as_map().clone().into_parts();
+                let rows = NullBuffer::union(nulls.as_ref(), above);
+                let (entries, offsets, above) = in_rows(&entries, offsets, rows.as_ref());
+                let entries = self.array(&entries, field.data_type(), above.as_ref())?;
+                let entries = entries.as_struct().clone();
+                Arc::new(MapArray::try_new(field.clone(), offsets, entries, nulls, *ordered)?)
+            }
+            DataType::Timestamp(unit, _) => self.timestamps(array, *unit, written, above)?,
+            DataType::Time32(_) => {
+                let times = array.as_primitive::<Time32SecondType>();
+                Arc::new(
+                    self.exactly::<_, Time32MillisecondType>(times, above, |seconds| {
+                        seconds.checked_mul(1000)
+                    })?,
+                )
+            }
+            DataType::Date32 => {
+                let dates = array.as_primitive::<Date64Type>();
+                let days = |time: i64| (time % DAY == 0).then_some(time / DAY);
+                Arc::new(self.exactly::<_, Date32Type>(dates, above, |time| i32::try_from(days(time)?).ok())?)
+            }
+            DataType::Dictionary(..) => written_dictionary(array, written)?,
+            other => return Err(Error::internal(format!("{} is not written as {other}", array.data_type()))),
+        })
     }
-    if let Some(plain) = plain_type(array.data_type()) {
-        return written_array(&cast(array, &plain)?, written, name, above);
+
+    /// Timestamps in another unit.
+    fn timestamps(
+        self,
+        array: &ArrayRef,
+        unit: TimeUnit,
+        written: &DataType,
+        above: Option<&NullBuffer>,
+    ) -> Result<ArrayRef> {
+        let DataType::Timestamp(own, _) = array.data_type() else {
+            return Err(Error::internal(format!("{} is not written as {written}", array.data_type())));
+        };
+        let (own_parts, parts) = (parts_of_second(*own), parts_of_second(unit));
+        let counts = cast(array, &DataType::Int64)?;
+        let there = NullBuffer::union(array.nulls(), above);
+        let counts = Int64Array::try_new(counts.as_primitive::<Int64Type>().values().clone(), there)?;
+        let converted: Int64Array = counts.try_unary(|count| {
+            let whole = if parts >= own_parts {
+                count.checked_mul(parts / own_parts)
+            } else {
+                let size = own_parts / parts;
+                (self.times.truncates || count % size == 0).then_some(count / size)
+            };
+            whole.ok_or_else(|| self.unfit(count, *own, unit))
+        })?;
+        // A field that is never null stays so, whatever is above it.
+        let (_, values, _) = converted.into_parts();
+        Ok(cast(&Int64Array::try_new(values, array.nulls().cloned())?, written)?)
     }
-    Ok(match written {
-        DataType::Null => Arc::new(NullArray::new(array.len())),
-        DataType::Struct(fields) => Arc::new(written_struct(array, fields, name, above)?),
-        DataType::List(item) => written_list::<i32>(array, item, name, above)?,
-        DataType::LargeList(item) => written_list::<i64>(array, item, name, above)?,
-        DataType::FixedSizeList(item, size) => {
-            let list = array.as_fixed_size_list();
-            let of_values = usize::try_from(*size).unwrap_or(0);
-            let above = NullBuffer::union(list.nulls(), above).map(|nulls| nulls.expand(of_values));
-            let values = written_array(list.values(), item.data_type(), name, above.as_ref())?;
-            let (nulls, len) = (list.nulls().cloned(), list.len());
-            Arc::new(FixedSizeListArray::try_new_with_length(item.clone(), *size, values, nulls, len)?)
-        }
-        DataType::Map(field, ordered) => {
-            let (_, offsets, entries, nulls, _) = array.as_map().clone().into_parts();
-            let rows = NullBuffer::union(nulls.as_ref(), above);
-            let (entries, offsets, above) = in_rows(&entries, offsets, rows.as_ref());
-            let entries = written_array(&entries, field.data_type(), name, above.as_ref())?;
-            let entries = entries.as_struct().clone();
-            Arc::new(MapArray::try_new(field.clone(), offsets, entries, nulls, *ordered)?)
-        }
-        DataType::Timestamp(_, zone) => {
-            let times = array.as_primitive::<TimestampSecondType>();
-            let times: PrimitiveArray<TimestampMillisecondType> =
-                exactly(times, name, above, |seconds| seconds.checked_mul(1000))?;
-            Arc::new(times.with_timezone_opt(zone.clone()))
-        }
-        DataType::Time32(_) => {
-            let times = array.as_primitive::<Time32SecondType>();
-            Arc::new(exactly::<_, Time32MillisecondType>(times, name, above, |seconds| {
-                seconds.checked_mul(1000)
-            })?)
-        }
-        DataType::Date32 => {
-            let dates = array.as_primitive::<Date64Type>();
-            let days = |time: i64| (time % DAY == 0).then_some(time / DAY);
-            Arc::new(exactly::<_, Date32Type>(dates, name, above, |time| i32::try_from(days(time)?).ok())?)
-        }
-        DataType::Dictionary(..) => written_dictionary(array, written)?,
-        other => return Err(Error::internal(format!("{} is not written as {other}", array.data_type()))),
-    })
+
+    /// The error of a timestamp that another unit cannot hold.
+    fn unfit(self, count: i64, own: TimeUnit, unit: TimeUnit) -> Error {
+        let why = match parts_of_second(own) > parts_of_second(unit) {
+            true => {
+                "has digits below that: allow_truncated_timestamps cuts them off, and without coerce_timestamps \
+                 all of them are written"
+            }
+            false => "is too far away for that",
+        };
+        let (name, own, unit) = (self.name, unit_name(own), unit_name(unit));
+        Error::schema(format!("column `{name}` is written in {unit}, and {count} {own} since 1970 {why}"))
+    }
+
+    /// Values in another unit; one that it cannot hold is an error.
+    fn exactly<From: ArrowPrimitiveType, To: ArrowPrimitiveType>(
+        self,
+        array: &PrimitiveArray<From>,
+        above: Option<&NullBuffer>,
+        convert: impl Fn(From::Native) -> Option<To::Native>,
+    ) -> Result<PrimitiveArray<To>> {
+        let there = NullBuffer::union(array.nulls(), above);
+        let converted: PrimitiveArray<To> = PrimitiveArray::<From>::try_new(array.values().clone(), there)?
+            .try_unary(|value| {
+                convert(value).ok_or_else(|| {
+                    let (name, from, to) = (self.name, array.data_type(), To::DATA_TYPE);
+                    Error::schema(format!(
+                        "column `{name}` is {from}, which Parquet does not have, and {value:?} of it is no {to}, which it has"
+                    ))
+                })
+            })?;
+        // A field that is never null stays so, whatever is above it.
+        let (_, values, _) = converted.into_parts();
+        Ok(PrimitiveArray::try_new(values, array.nulls().cloned())?)
+    }
+
+    fn structs(self, array: &ArrayRef, fields: &Fields, above: Option<&NullBuffer>) -> Result<StructArray> {
+        let array = array.as_struct();
+        let above = NullBuffer::union(array.nulls(), above);
+        let columns = array.columns().iter().zip(fields);
+        let columns = columns.map(|(column, field)| self.array(column, field.data_type(), above.as_ref()));
+        let (columns, nulls) = (columns.collect::<Result<_>>()?, array.nulls().cloned());
+        Ok(StructArray::try_new_with_length(fields.clone(), columns, nulls, array.len())?)
+    }
+
+    fn list<O: OffsetSizeTrait>(
+        self,
+        array: &ArrayRef,
+        item: &FieldRef,
+        above: Option<&NullBuffer>,
+    ) -> Result<ArrayRef> {
+        let list = array.as_list::<O>();
+        let rows = NullBuffer::union(list.nulls(), above);
+        let (values, offsets, above) = in_rows(list.values(), list.offsets().clone(), rows.as_ref());
+        let values = self.array(&values, item.data_type(), above.as_ref())?;
+        Ok(Arc::new(GenericListArray::<O>::try_new(item.clone(), offsets, values, list.nulls().cloned())?))
+    }
 }
 
 /// The milliseconds of a day.
 const DAY: i64 = 86_400_000;
 
-/// Values in another unit; one that it cannot hold is an error.
-fn exactly<From: ArrowPrimitiveType, To: ArrowPrimitiveType>(
-    array: &PrimitiveArray<From>,
-    name: &str,
-    above: Option<&NullBuffer>,
-    convert: impl Fn(From::Native) -> Option<To::Native>,
-) -> Result<PrimitiveArray<To>> {
-    let there = NullBuffer::union(array.nulls(), above);
-    let converted: PrimitiveArray<To> =
-        PrimitiveArray::<From>::try_new(array.values().clone(), there)?.try_unary(|value| {
-            convert(value).ok_or_else(|| {
-                let (from, to) = (array.data_type(), To::DATA_TYPE);
-                Error::schema(format!(
-                    "column `{name}` is {from}, which Parquet does not have, and {value:?} of it is no {to}, which it has"
-                ))
-            })
-        })?;
-    // A field that is never null stays so, whatever is above it.
-    let (_, values, _) = converted.into_parts();
-    Ok(PrimitiveArray::try_new(values, array.nulls().cloned())?)
+fn unit_name(unit: TimeUnit) -> &'static str {
+    match unit {
+        TimeUnit::Second => "s",
+        TimeUnit::Millisecond => "ms",
+        TimeUnit::Microsecond => "us",
+        TimeUnit::Nanosecond => "ns",
+    }
 }
 
-fn written_struct(
-    array: &ArrayRef,
-    fields: &Fields,
-    name: &str,
-    above: Option<&NullBuffer>,
-) -> Result<StructArray> {
-    let array = array.as_struct();
-    let above = NullBuffer::union(array.nulls(), above);
-    let columns = array.columns().iter().zip(fields);
-    let columns =
-        columns.map(|(column, field)| written_array(column, field.data_type(), name, above.as_ref()));
-    let (columns, nulls) = (columns.collect::<Result<_>>()?, array.nulls().cloned());
-    Ok(StructArray::try_new_with_length(fields.clone(), columns, nulls, array.len())?)
-}
-
-fn written_list<O: OffsetSizeTrait>(
-    array: &ArrayRef,
-    item: &FieldRef,
-    name: &str,
-    above: Option<&NullBuffer>,
-) -> Result<ArrayRef> {
-    let list = array.as_list::<O>();
-    let rows = NullBuffer::union(list.nulls(), above);
-    let (values, offsets, above) = in_rows(list.values(), list.offsets().clone(), rows.as_ref());
-    let values = written_array(&values, item.data_type(), name, above.as_ref())?;
-    Ok(Arc::new(GenericListArray::<O>::try_new(item.clone(), offsets, values, list.nulls().cloned())?))
+/// How many of a unit are a second.
+fn parts_of_second(unit: TimeUnit) -> i64 {
+    match unit {
+        TimeUnit::Second => 1,
+        TimeUnit::Millisecond => 1000,
+        TimeUnit::Microsecond => 1_000_000,
+        TimeUnit::Nanosecond => 1_000_000_000,
+    }
 }
 
 /// Those of the `values` of lists that are in a row, where the rows begin in them, and which of them are in a row that is null.

@@ -17,12 +17,13 @@ use super::chunk::internal;
 use super::layout::{Group, Layout};
 use super::options::{ListType, WriteOptions};
 use super::report::VectorEncoding;
+use super::rows::{Pending, RowBytes};
 use crate::cancel::Cancel;
 use crate::error::{Error, ErrorKind, Result};
 use crate::output::{Sink, Target};
 use crate::pool::{Ordered, OwnerProcess, lock};
 
-/// After so many row groups the next ones hold twice as many rows: a file can have 32,767.
+/// After so many row groups the next ones hold twice as many bytes: a file can have 32,767.
 const GROUPS_OF_A_SIZE: usize = 2048;
 
 /// A Parquet file on its way.
@@ -34,10 +35,11 @@ pub(super) struct FileWriter {
     options: WriteOptions,
     layout: Arc<Layout>,
     /// Rows that do not make a row group yet.
-    pending: Vec<RecordBatch>,
-    pending_rows: usize,
+    pending: Pending,
     /// Whether a vector was null.
     has_nulls: bool,
+    /// Rows of the latest row group.
+    group_rows: usize,
     /// Row groups that have been begun, and how many there may be.
     begun: usize,
     most: usize,
@@ -53,17 +55,12 @@ pub(super) struct Written {
     pub(super) row_groups: u64,
     pub(super) bytes: u64,
     pub(super) vectors: Vec<VectorEncoding>,
-    /// The type of vectors for readers that know Arrow's types.
-    pub(super) list_type: ListType,
 }
 
 /// The end of a Parquet file that holds no rows of these columns.
-pub(super) fn end_of_nothing(
-    schema: &Schema,
-    options: &WriteOptions,
-    list_type: ListType,
-) -> Result<Vec<u8>> {
+pub(super) fn end_of_nothing(schema: &Schema, options: &WriteOptions) -> Result<Vec<u8>> {
     let layout = Layout::new(schema, options)?;
+    let list_type = options.list_type.unwrap_or(ListType::Fixed);
     let metadata = ParquetMetaDataBuilder::new(file_metadata(&layout, 0, list_type)).build();
     let mut end = Vec::new();
     ParquetMetaDataWriter::new(&mut end, &metadata).finish().map_err(internal)?;
@@ -72,8 +69,8 @@ pub(super) fn end_of_nothing(
 
 fn file_metadata(layout: &Layout, rows: i64, list_type: ListType) -> FileMetaData {
     let created_by = concat!("vecpack version ", env!("CARGO_PKG_VERSION")).to_owned();
-    let known = Some(vec![layout.arrow_schema(list_type)]);
-    FileMetaData::new(1, rows, Some(created_by), known, layout.descriptor.clone(), None)
+    let key_values = layout.key_values(list_type);
+    FileMetaData::new(1, rows, Some(created_by), Some(key_values), layout.descriptor.clone(), None)
 }
 
 impl FileWriter {
@@ -100,9 +97,9 @@ impl FileWriter {
             target,
             options: options.clone(),
             layout,
-            pending: Vec::new(),
-            pending_rows: 0,
+            pending: Pending::default(),
             has_nulls: false,
+            group_rows: 0,
             begun: 0,
             most: usize::MAX,
             work: Ordered::new(threads)?,
@@ -118,35 +115,35 @@ impl FileWriter {
         let is_null =
             |column: &ArrayRef| column.as_fixed_size_list_opt().is_some_and(|list| list.null_count() > 0);
         self.has_nulls |= batch.columns().iter().any(is_null);
+        let bytes = RowBytes::of_batch(&batch);
         let mut start = 0;
         while start < batch.num_rows() && self.begun < self.most {
-            let room = self.group_rows() - self.pending_rows;
-            let taken = room.min(batch.num_rows() - start);
-            self.pending.push(batch.slice(start, taken));
-            self.pending_rows += taken;
+            let most = self.group_bytes();
+            let (taken, is_full) = self.pending.take(&batch, &bytes, start, most);
             start += taken;
-            if taken == room {
+            if is_full {
                 self.begin_group()?;
             }
         }
         Ok(start)
     }
 
-    /// How many more rows there is room for; `None` as long as nothing limits that.
+    /// How many more rows there is room for, by the rows of the latest row group; `None` as long as
+    /// nothing limits that.
     pub(super) fn room(&self) -> Option<usize> {
         let groups = Some(self.most).filter(|most| *most < usize::MAX)?.saturating_sub(self.begun);
-        Some(groups.saturating_mul(self.group_rows()).saturating_sub(self.pending_rows))
+        Some(groups.saturating_mul(self.group_rows).saturating_sub(self.pending.rows))
     }
 
-    /// Rows of the next row group.
-    fn group_rows(&self) -> usize {
-        self.layout.group_rows.saturating_mul(1 << (self.begun / GROUPS_OF_A_SIZE).min(31))
+    /// The most bytes of the next row group.
+    fn group_bytes(&self) -> usize {
+        self.options.row_group_bytes.saturating_mul(1 << (self.begun / GROUPS_OF_A_SIZE).min(31))
     }
 
     /// Begins a row group of the rows so far.
     fn begin_group(&mut self) -> Result<()> {
-        let batches = std::mem::take(&mut self.pending);
-        self.pending_rows = 0;
+        self.group_rows = self.pending.rows;
+        let batches = self.pending.finish();
         if self.begun == 0
             && let Some(layout) = Arc::get_mut(&mut self.layout)
         {
@@ -212,13 +209,14 @@ impl FileWriter {
 
     /// Completes the file and puts it in its place. Its name is on the disk when [`crate::output::sync_directory`] says so.
     pub(super) fn finish(mut self) -> Result<Written> {
-        if self.pending_rows > 0 {
+        if self.pending.rows > 0 {
             self.begin_group()?;
         }
         while self.append_next()? {}
         let rows: i64 = self.groups.iter().map(RowGroupMetaData::num_rows).sum();
         let row_groups = self.groups.len() as u64;
-        // Older versions of pyarrow fail at lists of fixed size that are null.
+        // Decided here for streams of others in one file alone: their schemas allow nulls nearly
+        // always, and there seldom are any.
         let list_type = if self.has_nulls { ListType::List } else { ListType::Fixed };
         let list_type = self.options.list_type.unwrap_or(list_type);
         let metadata = file_metadata(&self.layout, rows, list_type);
@@ -240,7 +238,7 @@ impl FileWriter {
             return Err(self.target.error(error));
         }
         let bytes = self.target.commit_file(self.options.sync)?;
-        Ok(Written { rows: rows as u64, row_groups, bytes, vectors: self.layout.encodings(), list_type })
+        Ok(Written { rows: rows as u64, row_groups, bytes, vectors: self.layout.encodings() })
     }
 }
 

@@ -1,18 +1,19 @@
 //! Keyword arguments become options, and options a dictionary.
 
+use std::collections::BTreeMap;
 use std::str::FromStr;
 use std::sync::Arc;
 
 use arrow::datatypes::{Field, Schema};
 use pyo3::exceptions::{PyOverflowError, PyTypeError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyDict, PyInt, PyString};
+use pyo3::types::{PyBool, PyBytes, PyDict, PyInt, PyList, PyMapping, PyString};
 
 use super::errors::to_python;
 use super::inputs::PyPath;
 use super::table::PySchema;
 use crate::error::Error;
-use crate::options::{Framing, OnError, ReadOptions, parse_type};
+use crate::options::{Framing, OnError, OutputColumn, ReadOptions, parse_type};
 use crate::parquet::WriteOptions;
 use crate::reject::FailAfter;
 
@@ -80,24 +81,24 @@ macro_rules! read_options {
         /// The options as keywords, for `Source.options` and for pickling.
         pub(super) fn to_dict<'py>(py: Python<'py>, options: &ReadOptions) -> PyResult<Bound<'py, PyDict>> {
             let dict = PyDict::new(py);
-            $(dict.set_item(stringify!($name), $get(&options.$name))?;)*
+            $(dict.set_item(stringify!($name), $get(py, &options.$name)?)?;)*
             Ok(dict)
         }
     };
 }
 
 read_options! {
-    vector = "None", vectors, Vec::clone;
+    vector = "None", vectors, cloned;
     dim = "None", optional, same;
-    dtype = "'float32'", |name, value| parse_dtype(name, value, &["name", "__name__"]), ToString::to_string;
-    raw_dtype = "'<f4'", |name, value| parse_dtype(name, value, &["str", "name", "__name__"]), ToString::to_string;
-    framing = "'auto'", parse, |framing: &Framing| framing.as_str();
-    columns = "None", columns, Option::clone;
+    dtype = "'float32'", |name, value| parse_dtype(name, value, &["name", "__name__"]), text;
+    raw_dtype = "'<f4'", |name, value| parse_dtype(name, value, &["str", "name", "__name__"]), text;
+    framing = "'auto'", parse, |_, framing: &Framing| PyResult::Ok(framing.as_str());
+    columns = "None", columns, columns_or_none;
     schema = "None", schema, schema_or_none;
     infer_records = "1000", number, same;
-    on_error = "'raise'", parse, |policy: &OnError| policy.as_str();
+    on_error = "'raise'", parse, |_, policy: &OnError| PyResult::Ok(policy.as_str());
     max_rejects = "10000", number, same;
-    fail_after = "None", fail_after, |limit: &Option<FailAfter>| limit.map(|limit| limit.to_string());
+    fail_after = "None", fail_after, |_, limit: &Option<FailAfter>| PyResult::Ok(limit.map(|limit| limit.to_string()));
     batch_rows = "None", optional, same;
     batch_bytes = "2097152", number, same;
     threads = "None", optional, same;
@@ -108,21 +109,35 @@ read_options! {
     max_depth = "128", number, same;
 }
 
-fn same<T: Copy>(value: &T) -> T {
-    *value
+fn same<T: Copy>(_: Python<'_>, value: &T) -> PyResult<T> {
+    Ok(*value)
+}
+
+fn cloned<T: Clone>(_: Python<'_>, value: &T) -> PyResult<T> {
+    Ok(value.clone())
+}
+
+fn text<T: ToString>(_: Python<'_>, value: &T) -> PyResult<String> {
+    Ok(value.to_string())
 }
 
 fn flag(_: &str, value: &Bound<'_, PyAny>) -> PyResult<bool> {
     value.extract()
 }
 
-fn columns(_: &str, value: &Bound<'_, PyAny>) -> PyResult<Option<Vec<String>>> {
-    if value.is_none() { Ok(None) } else { column_names(value).map(Some) }
+/// All columns are `None`.
+fn columns_or_none<'py>(
+    py: Python<'py>,
+    columns: &Option<Vec<OutputColumn>>,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
+    columns.as_deref().map(|columns| shown(py, columns)).transpose()
 }
 
 /// No schema is `None`.
-fn schema_or_none(schema: &Schema) -> Option<PySchema> {
-    Some(schema).filter(|schema| !schema.fields().is_empty()).map(|schema| PySchema(Arc::new(schema.clone())))
+fn schema_or_none(_: Python<'_>, schema: &Schema) -> PyResult<Option<PySchema>> {
+    Ok(Some(schema)
+        .filter(|schema| !schema.fields().is_empty())
+        .map(|schema| PySchema(Arc::new(schema.clone()))))
 }
 
 /// A number of records, or a share of them: `1000`, `"1000"`, `"1%"`.
@@ -177,6 +192,32 @@ pub(super) fn column_names(value: &Bound<'_, PyAny>) -> PyResult<Vec<String>> {
     value.try_iter()?.map(|item| item?.extract().map_err(|_| names())).collect()
 }
 
+/// Names of fields, or a mapping of new names to fields.
+fn columns(_: &str, value: &Bound<'_, PyAny>) -> PyResult<Option<Vec<OutputColumn>>> {
+    if value.is_none() {
+        return Ok(None);
+    }
+    if !value.is_instance_of::<PyMapping>() {
+        let wrong =
+            || PyTypeError::new_err("columns must be a list of names, or a mapping of new names to fields");
+        if value.is_instance_of::<PyString>() {
+            return Err(wrong());
+        }
+        let names = value.try_iter().map_err(|_| wrong())?;
+        let column =
+            |name: PyResult<Bound<'_, PyAny>>| Ok(name?.extract::<String>().map_err(|_| wrong())?.into());
+        return names.map(column).collect::<PyResult<_>>().map(Some);
+    }
+    Ok(Some(renames("columns", value)?.into_iter().map(OutputColumn::from).collect()))
+}
+
+/// A mapping of names to names.
+pub(super) fn renames(what: &str, mapping: &Bound<'_, PyAny>) -> PyResult<Vec<(String, String)>> {
+    let wrong = || PyTypeError::new_err(format!("{what} must be a mapping of names to names"));
+    let items = mapping.cast::<PyMapping>().map_err(|_| wrong())?.items()?;
+    items.iter().map(|pair| pair.extract().map_err(|_| wrong())).collect()
+}
+
 /// An Arrow schema of any library, or a dictionary of types, each in text or of any library.
 fn schema(_: &str, value: &Bound<'_, PyAny>) -> PyResult<Schema> {
     if value.is_none() {
@@ -206,6 +247,17 @@ fn schema(_: &str, value: &Bound<'_, PyAny>) -> PyResult<Schema> {
     Ok(Schema::new(types.iter().map(field).collect::<PyResult<Vec<_>>>()?))
 }
 
+/// Keys and values, each a string, or bytes of UTF-8 as pyarrow has them.
+fn metadata(value: &Bound<'_, PyAny>) -> PyResult<BTreeMap<String, String>> {
+    let wrong = || PyTypeError::new_err("metadata must be a dictionary of strings, or of bytes of UTF-8");
+    let text = |value: &Bound<'_, PyAny>| match value.cast::<PyBytes>() {
+        Ok(bytes) => String::from_utf8(bytes.as_bytes().to_vec()).map_err(|_| wrong()),
+        Err(_) => value.extract().map_err(|_| wrong()),
+    };
+    let pairs = value.cast::<PyDict>().map_err(|_| wrong())?;
+    pairs.iter().map(|(key, value)| Ok((text(&key)?, text(&value)?))).collect()
+}
+
 fn set_write_option(options: &mut WriteOptions, name: &str, value: &Bound<'_, PyAny>) -> PyResult<bool> {
     match name {
         "compression" => options.compression = parse(name, value)?,
@@ -214,6 +266,11 @@ fn set_write_option(options: &mut WriteOptions, name: &str, value: &Bound<'_, Py
         "list_type" => {
             options.list_type = if value.is_none() { None } else { Some(parse(name, value)?) };
         }
+        "coerce_timestamps" => {
+            options.coerce_timestamps = if value.is_none() { None } else { Some(parse(name, value)?) };
+        }
+        "allow_truncated_timestamps" => options.allow_truncated_timestamps = value.extract()?,
+        "metadata" => options.metadata = if value.is_none() { BTreeMap::new() } else { metadata(value)? },
         "max_file_bytes" => options.max_file_bytes = optional(name, value)?,
         "rejects" => options.rejects = value.extract::<Option<PyPath>>()?.map(|PyPath(path)| path),
         "overwrite" => options.overwrite = value.extract()?,
@@ -261,4 +318,19 @@ fn parse_dtype<T: FromStr<Err = Error>>(
     parsed.ok_or_else(|| {
         to_python(Error::option(format!("{option}: {value} is no element type that is known")))
     })
+}
+
+/// Columns as the option takes them: a list of names, or a dictionary where one of them has another name than its field.
+fn shown<'py>(py: Python<'py>, columns: &[OutputColumn]) -> PyResult<Bound<'py, PyAny>> {
+    if columns.iter().any(OutputColumn::is_renamed) {
+        return Ok(fields(py, columns)?.into_any());
+    }
+    Ok(PyList::new(py, columns.iter().map(|column| &column.name))?.into_any())
+}
+
+/// The names of columns with their fields.
+pub(super) fn fields<'py>(py: Python<'py>, columns: &[OutputColumn]) -> PyResult<Bound<'py, PyDict>> {
+    let dict = PyDict::new(py);
+    columns.iter().try_for_each(|column| dict.set_item(&column.name, &column.field))?;
+    Ok(dict)
 }

@@ -26,7 +26,8 @@ use crate::source::Source;
 
 #[doc = concat!(
     "to_parquet(source, path, *, progress=None, compression='auto', encoding='auto', row_group_bytes=4194304, \
-     max_file_bytes=None, list_type=None, rejects=None, overwrite=False, resume=False, sync=True",
+     max_file_bytes=None, list_type=None, coerce_timestamps=None, allow_truncated_timestamps=False, \
+     metadata=None, rejects=None, overwrite=False, resume=False, sync=True",
     read_signature!(),
     ")\n--\n"
 )]

@@ -13,13 +13,13 @@ use pyo3::types::{PyBytes, PyCapsule, PyDict, PyList, PyTuple};
 use super::array::{Gathered, VectorColumn, Vectors, to_numpy, to_torch};
 use super::errors::{is_interrupt, to_python};
 use super::export::{import, schema_capsule, stream_capsule};
-use super::options::{column_names, number, read_options, to_dict};
+use super::options::{column_names, fields, number, read_options, renames, to_dict};
 use super::signals::cancel;
 use super::table::{PyBatch, PySchema, PyTable, from_json, to_json};
 use super::{detached, options};
 use crate::error::ErrorKind;
 use crate::input::{Input, Span};
-use crate::options::ReadOptions;
+use crate::options::{OutputColumn, ReadOptions};
 use crate::pool::{OwnerProcess, lock};
 use crate::reader::Reader;
 use crate::reject::Rejects;
@@ -96,6 +96,12 @@ impl PySource {
         options::to_dict(py, self.0.options())
     }
 
+    /// The columns' names, each with the field that fills it: ``{"embedding": "meta.embedding", "id": "id"}``.
+    #[getter]
+    fn columns<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        fields(py, self.0.columns())
+    }
+
     /// Elements a vector, in the first vector column; ``None`` if there is none.
     #[getter]
     fn dim(&self) -> Option<usize> {
@@ -138,6 +144,12 @@ impl PySource {
     /// stepped over, unless ``on_error`` wants every value judged.
     fn select(&self, columns: &Bound<'_, PyAny>) -> PyResult<Self> {
         Self::made(self.0.select(column_names(columns)?))
+    }
+
+    /// The same rows with other names for some of the columns: a mapping of old names to new ones. Nothing is found out anew, and
+    /// rejects keep the paths that fields have in the input.
+    fn rename(&self, names: &Bound<'_, PyAny>) -> PyResult<Self> {
+        Self::made(self.0.rename(renames("rename", names)?))
     }
 
     /// The same rows in batches of other sizes, or decoded by another number of threads.
@@ -247,8 +259,8 @@ impl PySource {
         let restore = py.import("vecpack._vecpack")?.getattr("_restore_source")?;
         let findings = to_json(self.0.findings())?;
         let inputs = self.0.inputs().iter().map(|input| pickled(py, input)).collect::<PyResult<Vec<_>>>()?;
-        let (options, selected) = (to_dict(py, self.0.options())?, self.0.selected());
-        let state = (PyList::new(py, inputs)?, options, findings, selected).into_pyobject(py)?;
+        let (options, columns) = (to_dict(py, self.0.options())?, fields(py, self.0.columns())?);
+        let state = (PyList::new(py, inputs)?, options, findings, columns).into_pyobject(py)?;
         Ok((restore, state))
     }
 }
@@ -275,13 +287,12 @@ type Pickled<'py> = (Bound<'py, PyAny>, Option<(u64, u64, u64, bool)>);
 
 /// The other half of pickling.
 #[pyfunction(name = "_restore_source")]
-#[pyo3(signature = (inputs, options, findings, selected=None))]
 pub(super) fn restore_source(
     py: Python<'_>,
     inputs: Vec<Pickled<'_>>,
     options: &Bound<'_, PyDict>,
     findings: &str,
-    selected: Option<Vec<String>>,
+    columns: &Bound<'_, PyAny>,
 ) -> PyResult<PySource> {
     let cancel = cancel(py)?;
     let inputs = inputs.into_iter().map(|(what, span)| {
@@ -301,10 +312,8 @@ pub(super) fn restore_source(
     let (inputs, findings) = (inputs.collect::<PyResult<_>>()?, from_json(findings)?);
     let options = read_options("_restore_source", Some(options))?;
     let restored = Source::with_findings(inputs, options, findings).map_err(to_python)?;
-    PySource::made(match selected {
-        Some(columns) => restored.select(columns),
-        None => Ok(restored),
-    })
+    let columns = renames("columns", columns)?.into_iter().map(OutputColumn::from).collect();
+    PySource::made(restored.with_outputs(restored.options().clone(), columns))
 }
 
 /// A scan under way: an iterator of record batches.

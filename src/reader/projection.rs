@@ -1,14 +1,15 @@
-//! The projection of a scan: which of the plan's columns its batches have.
+//! The projection of a scan: the columns of its batches, in their order and with their names.
 
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
+use arrow::array::{RecordBatch, RecordBatchOptions};
+use arrow::datatypes::{Schema, SchemaRef};
 
 use crate::error::Result;
+use crate::options::OutputColumn;
 use crate::record::Plan;
 
-/// The columns of a batch, in order. `None` stands for all columns of the plan.
+/// The columns of a batch, in order, and their names. `None` stands for all columns of the plan.
 #[derive(Debug, Clone)]
 pub(crate) struct Projection(Option<Selection>);
 
@@ -23,14 +24,18 @@ impl Projection {
         Self(None)
     }
 
-    /// The columns of these `names`.
-    pub(crate) fn of(plan: &Plan, names: &[String]) -> Result<Self> {
-        let columns = names.iter().map(|name| plan.schema.index_of(name));
+    /// These columns.
+    pub(crate) fn of(plan: &Plan, outputs: &[OutputColumn]) -> Result<Self> {
+        let columns = outputs.iter().map(|output| plan.schema.index_of(&output.field));
         let columns: Vec<usize> = columns.collect::<std::result::Result<_, _>>()?;
-        if columns.iter().copied().eq(0..plan.columns.len()) {
+        if columns.iter().copied().eq(0..plan.columns.len()) && !outputs.iter().any(OutputColumn::is_renamed)
+        {
             return Ok(Self::all());
         }
-        let schema = Arc::new(plan.schema.project(&columns)?);
+        let fields = columns.iter().zip(outputs);
+        let fields =
+            fields.map(|(&column, output)| plan.schema.field(column).clone().with_name(&output.name));
+        let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
         Ok(Self(Some(Selection { columns: columns.into(), schema })))
     }
 
@@ -43,7 +48,12 @@ impl Projection {
     pub(crate) fn of_batch(&self, batch: RecordBatch) -> Result<RecordBatch> {
         match &self.0 {
             None => Ok(batch),
-            Some(selection) => Ok(batch.project(&selection.columns)?),
+            Some(selection) => {
+                let columns = selection.columns.iter().map(|&column| batch.column(column).clone());
+                let rows = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+                let schema = selection.schema.clone();
+                Ok(RecordBatch::try_new_with_options(schema, columns.collect(), &rows)?)
+            }
         }
     }
 }

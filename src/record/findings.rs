@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{RecordStart, VECTOR, vector_field, vector_type};
 use crate::error::{Error, Result};
-use crate::options::{Framing, OnError, ReadOptions};
+use crate::options::{Framing, OnError, OutputColumn, ReadOptions};
 
 /// How records lie in the inputs, what they are, and the columns that come of them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -176,14 +176,15 @@ impl Findings {
         self.columns.iter().find(|column| column.name() == name)
     }
 
-    /// What has to be read for the columns of these `names`, so that the rows are those of all columns: everything, where what
+    /// What has to be read for the columns of these `fields`, so that the rows are those of all columns: everything, where what
     /// does not fit may cost a row, or where a vector may be a matrix of several rows; and one field at the least.
-    pub(crate) fn needed(&self, names: &[String], on_error: OnError) -> Self {
+    pub(crate) fn needed(&self, fields: &[OutputColumn], on_error: OnError) -> Self {
         if self.layout == Layout::Vector || on_error != OnError::Raise {
             return self.clone();
         }
         let is_field = |column: &&Column| matches!(column.role, Role::Vector | Role::Value);
-        let mut columns: Vec<Column> = names.iter().filter_map(|name| self.column(name)).cloned().collect();
+        let is_needed = |column: &&Column| fields.iter().any(|output| output.field == column.name());
+        let mut columns: Vec<Column> = self.columns.iter().filter(is_needed).cloned().collect();
         if !columns.iter().any(|column| is_field(&column)) {
             let smallest = self.columns.iter().filter(is_field).min_by_key(|column| column.width());
             columns.extend(smallest.cloned());

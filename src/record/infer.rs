@@ -516,7 +516,7 @@ impl<'a> Inference<'a> {
 
     /// Leaves only the columns that were asked for, in the order in which they were.
     fn project(&self, columns: &mut Vec<Column>) -> Result<()> {
-        let Some(names) = &self.options.columns else { return Ok(()) };
+        let Some(names) = self.options.fields() else { return Ok(()) };
         let chosen = |name: &String| {
             if let Some(column) = columns.iter().find(|column| column.name() == name) {
                 return Ok(column.clone());
@@ -536,7 +536,7 @@ impl<'a> Inference<'a> {
             let field = Field::new(name, data_type, true);
             Ok(Column { path, field, role: Role::Value, stored: None })
         };
-        *columns = names.iter().map(chosen).collect::<Result<_>>()?;
+        *columns = names.into_iter().map(chosen).collect::<Result<_>>()?;
         Ok(())
     }
 

@@ -201,10 +201,12 @@ impl Slots {
                 slots.resize_with(place + 1, Slot::default);
                 inside.resize(place + 1, Vec::new());
             }
-            if rest.is_empty() {
-                slots[place].column = Some(*column);
-            } else {
+            if !rest.is_empty() {
                 inside[place].push((rest, *column));
+            } else if slots[place].column.replace(*column).is_some() {
+                return Err(Error::schema(format!(
+                    "two columns are the field `{first}`: write its name the same way each time"
+                )));
             }
         }
         for (slot, paths) in slots.iter_mut().zip(inside) {

@@ -70,7 +70,14 @@ impl Kind for Timestamps {
         };
         let whole = (nanoseconds % unit == 0).then_some(nanoseconds / unit);
         let Some(value) = whole.and_then(|value| i64::try_from(value).ok()) else {
-            let expected = format!("a timestamp that fits timestamp[{name}]");
+            let expected = match self.unit {
+                TimeUnit::Nanosecond => "a timestamp that fits timestamp[ns]".to_owned(),
+                // Digits are never cut off where data is read.
+                _ => format!(
+                    "a timestamp that fits timestamp[{name}] (timestamp[ns] holds all digits; coerce_timestamps and \
+                     allow_truncated_timestamps cut them off in Parquet)"
+                ),
+            };
             let (seconds, rest) = (nanoseconds.div_euclid(NANOS), nanoseconds.rem_euclid(NANOS));
             let found = format!("{seconds} s and {rest} ns since 1970");
             return Err(Failure::unfit(RejectKind::Value, expected, found));

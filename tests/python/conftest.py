@@ -1,13 +1,17 @@
 """What the tests share: vectors, files of them, and a Python process to try things in."""
 
+import functools
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import msgpack
 import numpy as np
 import pyarrow as pa
 import pytest
+import vecpack
+from walk import walk
 
 WATCHDOG = 30
 """Seconds after which a child process counts as hanging. Nothing takes that long."""
@@ -66,3 +70,30 @@ def write_file(tmp_path):
         return path
 
     return write
+
+
+@pytest.fixture(autouse=True)
+def walked(request, monkeypatch):
+    """Walks every Parquet file that a test writes: each that a conversion reports, and what the test leaves in `tmp_path`.
+
+    Files of other writers, which say so, are left out, and tests that damage files themselves are marked `damages`.
+    """
+    convert = vecpack.to_parquet
+    # Asked for here, so that it is torn down later than this.
+    place = request.getfixturevalue("tmp_path") if "tmp_path" in request.fixturenames else None
+
+    @functools.wraps(convert)
+    def to_parquet(*arguments, **options):
+        report = convert(*arguments, **options)
+        for path in map(Path, report.outputs):
+            if path.is_file():
+                walk(path)
+        return report
+
+    monkeypatch.setattr(vecpack, "to_parquet", to_parquet)
+    yield
+    if place is None or request.node.get_closest_marker("damages"):
+        return
+    for path in place.rglob("*.parquet"):
+        if not path.name.startswith(".") and path.is_file() and b"vecpack version" in path.read_bytes():
+            walk(path)

@@ -52,6 +52,22 @@ def test_fragments_that_were_written_apart_are_one_dataset(source, tmp_path):
     assert sorted(dataset.to_table(columns=["id"])["id"].to_pylist()) == list(range(ROWS))
 
 
+def test_a_nested_vector_under_a_name_that_lance_takes(write_file, expected, tmp_path):
+    records = [{"id": n, "meta": {"embedding": expected[n].tobytes(), "lang": "de"}} for n in range(ROWS)]
+    path = write_file("nested.msgpack", records)
+    with pytest.raises(Exception, match=r"meta\.embedding"):
+        lance.write_dataset(pa.RecordBatchReader.from_stream(vecpack.scan(path)), tmp_path / "dotted.lance")
+    by_mapping = vecpack.scan(path, columns={"embedding": "meta.embedding", "id": "id"})
+    by_rename = vecpack.scan(path).rename({"meta.embedding": "embedding"}).select(["embedding", "id"])
+    for number, source in enumerate([by_mapping, by_rename]):
+        dataset = lance.write_dataset(pa.RecordBatchReader.from_stream(source), tmp_path / f"{number}.lance")
+        found = dataset.to_table().sort_by("id")
+        assert_same_bits(found["embedding"].combine_chunks().flatten().to_numpy().reshape(-1, DIM), expected)
+        database = lancedb.connect(tmp_path / "db")
+        table = database.create_table(f"v{number}", data=pa.RecordBatchReader.from_stream(source))
+        assert table.search(expected[5]).limit(1).to_arrow()["id"].to_pylist() == [5]
+
+
 def test_a_table_of_lancedb(source, expected, tmp_path):
     table = lancedb.connect(tmp_path / "db").create_table("vectors", data=pa.RecordBatchReader.from_stream(source))
     assert table.count_rows() == source.count_rows() == ROWS

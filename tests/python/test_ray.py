@@ -201,6 +201,23 @@ def test_a_run_is_resumed_and_what_changed_is_done_again(files, tmp_path):
     assert done(vecpack.ray.to_parquet(files, out, overwrite=True, compression="lz4")) == [*everything]
 
 
+def test_columns_have_other_names_on_a_cluster(files, expected, tmp_path):
+    out, names = tmp_path / "out", {"embedding": "vector", "n": "id"}
+    renamed = vecpack.scan([str(file) for file in files]).rename({"vector": "embedding", "id": "n"})
+    for dataset in (vecpack.ray.read(files, columns=names), vecpack.ray.read(renamed)):
+        assert sorted(dataset.schema().names) == ["embedding", "n"]
+        assert sorted(row["n"] for row in dataset.select_columns(["n"]).take_all()) == expected["id"].to_pylist()
+    vecpack.ray.to_parquet(files, out, columns=names)
+    found = pq.read_table(out).sort_by("n")
+    assert found["n"].to_pylist() == expected["id"].to_pylist()
+    assert done(vecpack.ray.to_parquet(files, out, columns=names, resume=True)) == []
+    with pytest.raises(vecpack.OptionError, match="other options"):
+        vecpack.ray.to_parquet(files, out, columns={"embedding": "vector", "m": "id"}, resume=True)
+    with pytest.raises(vecpack.OptionError, match="other options"):
+        swapped = renamed.rename({"n": "embedding", "embedding": "n"})
+        vecpack.ray.to_parquet(swapped, out, resume=True)
+
+
 def test_what_the_journal_does_not_have_is_done_again(files, tmp_path):
     out = tmp_path / "out"
     vecpack.ray.to_parquet(files[:2], out)

@@ -382,6 +382,9 @@ def test_the_options_of_a_source_make_the_same_source_again():
     source = vecpack.scan(data, **given)
     assert source.options == {"dim": 2, "schema": None, **given}
     assert vecpack.scan(data, **source.options).options == source.options
+    renamed = vecpack.scan(data, **{**given, "columns": {"v": "vector"}})
+    assert renamed.options == {"dim": 2, "schema": None, **given, "columns": {"v": "vector"}}
+    assert vecpack.scan(data, **renamed.options).schema.names == ["v", "path", "record"]
 
 
 def test_the_repr_of_a_source_tells_what_it_gives():

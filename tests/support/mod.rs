@@ -1,12 +1,55 @@
 //! What the integration tests share: making records, and taking scans apart.
 
-#![allow(dead_code, clippy::unwrap_used)]
+#![allow(
+    dead_code,
+    unused_imports,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout
+)]
 
+mod walk;
+
+use std::cell::Cell;
 use std::io::{self, Read};
+use std::ops::Deref;
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use bytes::Bytes;
 use vecpack::{Error, ErrorKind, Input, OpenStream, Reader, Reject, RejectKind};
+
+pub(crate) use self::walk::{WalkedChunk, walk};
+
+/// A directory for a test. When the test ends well, every Parquet file in it is walked.
+pub(crate) struct Directory(tempfile::TempDir, Cell<bool>);
+
+pub(crate) fn directory() -> Directory {
+    Directory(tempfile::tempdir().unwrap(), Cell::new(true))
+}
+
+impl Directory {
+    /// For a test that leaves files which it has damaged itself.
+    pub(crate) fn is_damaged(&self) {
+        self.1.set(false);
+    }
+}
+
+impl Deref for Directory {
+    type Target = tempfile::TempDir;
+
+    fn deref(&self) -> &tempfile::TempDir {
+        &self.0
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        if self.1.get() && !std::thread::panicking() {
+            walk::walk_directory(self.0.path());
+        }
+    }
+}
 
 /// The bytes of a row's elements; `None` for a null.
 pub(crate) type Row = Option<Vec<u8>>;
