@@ -493,7 +493,7 @@ fn the_naive_decoder_itself_is_right_about_a_small_file() {
     let reading = Reading { raw: "<f4", dtype: Dtype::Float32 };
     let bytes = [&[0xc4, 4, 1, 2, 3, 4][..], &[0xc0], &[0xa4, 5, 6, 7, 8], &[0xc4, 4, 0]].concat();
     let files = [("f".to_owned(), bytes)];
-    assert_eq!(naive::infer(&files, &reading, 100), Some(1));
+    assert_eq!(crate::naive::infer(&files, &reading, 100), Some(1));
     let Naive { rows, notes, .. } = crate::naive::decode(&files, 1, &reading, OnError::Null, 100);
     let expected: [Row; 3] = [Some(vec![1, 2, 3, 4]), None, Some(vec![5, 6, 7, 8])];
     assert_eq!(rows, expected);

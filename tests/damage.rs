@@ -1,7 +1,7 @@
 //! Damaged files: the records that damage did not touch are rows, the lost bytes are rejects, and
 //! neither threads nor blocks nor parts change that.
 
-#![allow(clippy::panic)]
+#![allow(clippy::panic, clippy::ptr_arg)]
 
 use std::io::Write;
 

@@ -32,7 +32,7 @@ fn factor() -> usize {
 }
 
 struct Place {
-    directory: support::Directory,
+    directory: crate::support::Directory,
     rows: Vec<usize>,
 }
 

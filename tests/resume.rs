@@ -21,7 +21,7 @@ use crate::support::record;
 const MANIFEST: &str = "_vecpack/manifest.parquet";
 
 struct Place {
-    directory: support::Directory,
+    directory: crate::support::Directory,
 }
 
 impl Place {

@@ -55,7 +55,7 @@ fn rows(path: &Path) -> i64 {
 }
 
 struct Place {
-    directory: support::Directory,
+    directory: crate::support::Directory,
 }
 
 impl Place {

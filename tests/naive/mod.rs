@@ -14,8 +14,8 @@ pub(crate) struct Naive {
 #[derive(Debug)]
 enum Stop {
     Cut,
-    /// 0xc1, here.
-    Reserved(usize),
+    /// 0xc1.
+    Reserved,
 }
 
 /// The head at `at`: where the payload begins, its length, how many objects follow, and whether it is `bin` or `str`.
@@ -29,7 +29,7 @@ fn head(bytes: &[u8], at: usize) -> Result<(usize, usize, u64, bool), Stop> {
         0x80..=0x8f => (1, 0, 2 * u64::from(marker - 0x80)),
         0x90..=0x9f => (1, 0, u64::from(marker - 0x90)),
         0xa0..=0xbf => (1, u64::from(marker - 0xa0), 0),
-        0xc1 => return Err(Stop::Reserved(at)),
+        0xc1 => return Err(Stop::Reserved),
         0xc4 | 0xd9 => (2, number(1, 1)?, 0),
         0xc5 | 0xda => (3, number(1, 2)?, 0),
         0xc6 | 0xdb => (5, number(1, 4)?, 0),
@@ -171,7 +171,7 @@ enum Judged {
 fn judge(bytes: &[u8], at: usize, dim: usize, reading: &Reading, max_record_bytes: u64) -> Judged {
     let next = match end(bytes, at) {
         Ok(next) => next,
-        Err(Stop::Reserved(_)) => return Judged::Bad(bytes.len(), RejectKind::Invalid),
+        Err(Stop::Reserved) => return Judged::Bad(bytes.len(), RejectKind::Invalid),
         Err(Stop::Cut) => return Judged::Bad(bytes.len(), RejectKind::Truncated),
     };
     if (next - at) as u64 > max_record_bytes {
