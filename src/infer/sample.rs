@@ -92,19 +92,13 @@ impl<'a> Samples<'a> {
     }
 }
 
+/// Reads on until `read` has `size` bytes or the stream ends, in time that the bytes decide and not
+/// the pieces in which they come.
 fn read_up_to(stream: &mut dyn Read, read: &mut Vec<u8>, size: usize) -> io::Result<()> {
-    while read.len() < size {
-        let length = read.len();
-        read.resize(size, 0);
-        let more = stream.read(&mut read[length..]);
-        read.truncate(length + more.as_ref().unwrap_or(&0));
-        match more {
-            Ok(0) => break,
-            // The scan comes to the damage as well.
-            Err(error) if Damaged::of(&error).is_some() => break,
-            Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
-            _ => {}
-        }
+    let left = size.saturating_sub(read.len()) as u64;
+    match stream.take(left).read_to_end(read) {
+        // The scan comes to the damage as well.
+        Err(error) if Damaged::of(&error).is_some() => Ok(()),
+        result => result.map(drop),
     }
-    Ok(())
 }
