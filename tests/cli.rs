@@ -238,7 +238,8 @@ fn a_broken_record_ends_the_run_and_is_named() {
 fn broken_records_are_skipped_or_become_nulls() {
     let directory = directory();
     let mut nulls = numbers(0..3);
-    nulls.extend([None, None, None, Some(3.0)]);
+    // The number is no record, and gives no row.
+    nulls.extend([None, None, Some(3.0)]);
     for (policy, expected) in [("skip", numbers(0..4)), ("null", nulls)] {
         let ended =
             run(&directory, &["to-arrow", "broken.msgpack", "-o", "-", "--on-error", policy]).expect(0);

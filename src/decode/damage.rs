@@ -43,37 +43,10 @@ pub(super) enum Verdict {
     Right,
     /// An object, as far as can be told: no good records are near.
     Alone,
-    /// Damage, up to the good record at this place. The object at fault, and its fault.
-    Gap { end: usize, at: usize, why: Why },
+    /// Damage, up to the good record at `end`. The head of the object at `at` is wrong.
+    Gap { end: usize, at: usize },
     /// Damage, and no good record is near.
     Lost,
-}
-
-/// Why the head of an object is wrong.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Why {
-    Reserved(usize),
-    PastEnd,
-    TooLarge,
-    /// It ends inside of a good record.
-    EndsInside,
-    /// It takes a record for a key.
-    RecordAsKey,
-    /// It is a vector that takes a record for a number.
-    RecordAsNumber,
-}
-
-impl Why {
-    pub(super) fn describe(self, start: u64) -> String {
-        match self {
-            Self::Reserved(at) => format!("with the byte 0xc1 in it, at byte {}", start + at as u64),
-            Self::PastEnd => "that goes on behind the end of the input".to_owned(),
-            Self::TooLarge => "that is larger than max_record_bytes".to_owned(),
-            Self::EndsInside => "that ends inside of a record".to_owned(),
-            Self::RecordAsKey => "that has a record as a key".to_owned(),
-            Self::RecordAsNumber => "that has a record among its numbers".to_owned(),
-        }
-    }
 }
 
 /// What a search found.
@@ -168,10 +141,10 @@ impl Decoder {
         let start = self.position.offset;
         let (mut at, mut left) = (0, self.position.left);
         loop {
-            let object = self.end_of_object(bytes, at, ended, cost);
+            let object = self.end_of_object(bytes, at, (ended, damage.window), cost);
             let end = match object {
                 Ok(end) => end,
-                Err(Broken::Short(needed)) if !self.is_too_long(needed, at) && !ended => {
+                Err(Broken::Short(needed)) if !self.is_too_long(needed, at, damage.window) && !ended => {
                     return Verdict::More(needed as usize);
                 }
                 Err(_) => usize::MAX,
@@ -193,24 +166,18 @@ impl Decoder {
             match self.search(damage, bytes, ended, end.min(damage.window)) {
                 Search::More(needed) => return Verdict::More(needed),
                 Search::Found(place) => {
-                    let why = match object {
-                        Ok(end) => {
-                            match self.contradicts(bytes, (at, end), place, (ended, damage.window), cost) {
-                                Ok(why) => why,
-                                Err(needed) => return Verdict::More(needed),
-                            }
-                        }
-                        Err(Broken::Reserved(place)) => Some(Why::Reserved(place)),
-                        Err(Broken::Short(needed)) if self.is_too_long(needed, at) => Some(Why::TooLarge),
-                        Err(Broken::Short(_)) => Some(Why::PastEnd),
+                    let is_right = match object {
+                        Ok(end) => match self.agrees(bytes, (at, end), place, (ended, damage.window), cost) {
+                            Ok(is_right) => is_right,
+                            Err(needed) => return Verdict::More(needed),
+                        },
+                        Err(_) => false,
                     };
-                    return match why {
-                        Some(why) => Verdict::Gap { end: place, at, why },
-                        None => {
-                            damage.set_right(start + end as u64);
-                            Verdict::Right
-                        }
-                    };
+                    if !is_right {
+                        return Verdict::Gap { end: place, at };
+                    }
+                    damage.set_right(start + end as u64);
+                    return Verdict::Right;
                 }
                 Search::Nothing => {}
             }
@@ -220,7 +187,7 @@ impl Decoder {
                     damage.set_right(start + at as u64);
                     return Verdict::Alone;
                 }
-                Err(Broken::Short(needed)) if self.is_too_long(needed, at) => {
+                Err(Broken::Short(needed)) if self.is_too_long(needed, at, damage.window) => {
                     damage.set_right(start + 1);
                     return Verdict::Alone;
                 }
@@ -255,12 +222,20 @@ impl Decoder {
         }
     }
 
-    fn is_too_long(&self, needed: u64, at: usize) -> bool {
-        needed.saturating_sub(at as u64) > self.plan.max_record_bytes
+    /// True for an object that is not read to its end: it is longer than a record may be, and than the
+    /// window.
+    fn is_too_long(&self, needed: u64, at: usize, window: usize) -> bool {
+        needed.saturating_sub(at as u64) > self.plan.max_record_bytes.max(window as u64)
     }
 
     /// Where the object at `at` ends.
-    fn end_of_object(&self, bytes: &[u8], at: usize, ended: bool, cost: &mut u64) -> Result<usize, Broken> {
+    fn end_of_object(
+        &self,
+        bytes: &[u8],
+        at: usize,
+        (ended, window): (bool, usize),
+        cost: &mut u64,
+    ) -> Result<usize, Broken> {
         let mut cursor = Cursor::starting_at(bytes, at);
         let skipped = cursor.skip();
         let passed = match skipped {
@@ -272,7 +247,9 @@ impl Decoder {
         };
         *cost += passed as u64;
         match skipped {
-            Ok(()) if self.is_too_long(cursor.at() as u64, at) => Err(Broken::Short(cursor.at() as u64)),
+            Ok(()) if self.is_too_long(cursor.at() as u64, at, window) => {
+                Err(Broken::Short(cursor.at() as u64))
+            }
             Ok(()) => Ok(cursor.at()),
             Err(Broken::Short(needed)) if !ended && needed < 2 * bytes.len() as u64 => {
                 Err(Broken::Short(needed.max((2 * bytes.len() as u64).min(self.plan.max_record_bytes))))
@@ -281,18 +258,18 @@ impl Decoder {
         }
     }
 
-    /// Why the object at `at..end` cannot be what its head says, given the good records from `place`
-    /// on, which is inside of it. The error asks for more bytes.
-    fn contradicts(
+    /// Whether the object at `at..end` can be what its head says, given the good records from `place` on,
+    /// which is inside of it. The error asks for more bytes.
+    fn agrees(
         &mut self,
         bytes: &[u8],
         (at, end): (usize, usize),
         place: usize,
         (ended, window): (bool, usize),
         cost: &mut u64,
-    ) -> Result<Option<Why>, usize> {
-        if let Some(why) = self.misplaces(bytes, at, place, cost) {
-            return Ok(Some(why));
+    ) -> Result<bool, usize> {
+        if self.misplaces(bytes, at, place, cost) {
+            return Ok(false);
         }
         let plan = self.plan.clone();
         let most = FREE + COST * (end - at) as u64;
@@ -331,36 +308,36 @@ impl Decoder {
             }
             match run {
                 Some(run) => next = run,
-                None => return Ok(None),
+                None => return Ok(true),
             }
         }
         if next == end {
-            return Ok(None);
+            return Ok(true);
         }
         // The object ends inside of a record. Another one behind it shows that it is a record: bytes may
         // hold packed records, the last of them cut off.
         let is_followed = plan.start.as_ref().is_none_or(|start| start.matches(&bytes[next..]));
         if next == bytes.len() && ended {
-            return Ok(Some(Why::EndsInside));
+            return Ok(false);
         }
         match self.columns.look(&plan, bytes, next, cost) {
-            Place::Good(_) if is_followed => Ok(Some(Why::EndsInside)),
+            Place::Good(_) if is_followed => Ok(false),
             Place::Short(needed) if !ended => Err(needed as usize),
-            _ => Ok(None),
+            _ => Ok(true),
         }
     }
 
     /// Whether the object at `at`, which has the good record at `place` inside of it, takes records
     /// for keys or for numbers.
-    fn misplaces(&mut self, bytes: &[u8], at: usize, place: usize, cost: &mut u64) -> Option<Why> {
+    fn misplaces(&mut self, bytes: &[u8], at: usize, place: usize, cost: &mut u64) -> bool {
         let plan = self.plan.clone();
         let mut cursor = Cursor::starting_at(bytes, at);
         let mut is_record = true;
         loop {
-            let (items, is_map) = match cursor.head().ok()? {
-                Head::Array(items) => (items, false),
-                Head::Map(pairs) => (pairs, true),
-                _ => return None,
+            let (items, is_map) = match cursor.head() {
+                Ok(Head::Array(items)) => (items, false),
+                Ok(Head::Map(pairs)) => (pairs, true),
+                _ => return false,
             };
             // A list of as many items as a vector has elements that begins with a number is a vector.
             let may_be_vector = !is_record || matches!(plan.content, Content::Vector(_));
@@ -371,7 +348,7 @@ impl Decoder {
                 && plan.columns.iter().any(is_dim)
                 && cursor.peek().is_ok_and(super::start::is_number)
             {
-                return Some(Why::RecordAsNumber);
+                return true;
             }
             let mut around = None;
             for _ in 0..items {
@@ -379,12 +356,16 @@ impl Decoder {
                     let is_container = matches!(cursor.peek(), Ok(Head::Array(_) | Head::Map(_)));
                     let key = self.columns.look(&plan, bytes, cursor.at(), cost);
                     if is_record && is_container || matches!(key, Place::Good(_)) {
-                        return Some(Why::RecordAsKey);
+                        return true;
                     }
-                    cursor.skip().ok()?;
+                    if cursor.skip().is_err() {
+                        return false;
+                    }
                 }
                 let value = cursor.at();
-                cursor.skip().ok()?;
+                if cursor.skip().is_err() {
+                    return false;
+                }
                 if value < place && place < cursor.at() {
                     around = Some(value);
                     if !is_map {
@@ -392,7 +373,8 @@ impl Decoder {
                     }
                 }
             }
-            cursor = Cursor::starting_at(bytes, around?);
+            let Some(around) = around else { return false };
+            cursor = Cursor::starting_at(bytes, around);
             is_record = false;
         }
     }

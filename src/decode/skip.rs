@@ -1,6 +1,6 @@
 //! A bad record is skipped, or left out with the damage that it is part of.
 
-use super::damage::{Verdict, Why};
+use super::damage::Verdict;
 use super::fault::{Fault, Found, expected_record};
 use super::start::{Place, is_number};
 use super::{Decoder, Left, Run, State};
@@ -33,19 +33,30 @@ impl Decoder {
         match self.judge(bytes, ended) {
             Verdict::More(needed) => Some(Ok(self.ask(needed))),
             Verdict::Right | Verdict::Alone => None,
-            Verdict::Gap { end, at, why } => {
-                let offset = self.position.offset + at as u64;
-                let object = describe_head(&bytes[at..]);
-                let found = format!("{object} at byte {offset} {}", why.describe(self.position.offset));
-                let fault = Fault::of_input(RejectKind::Invalid, expected_record(&self.plan), found);
-                Some(self.close_gap(&fault, self.position.offset, end))
+            Verdict::Gap { end, at } => {
+                let start = self.position.offset;
+                let mut cursor = Cursor::new(&bytes[..end]);
+                let fault = loop {
+                    match cursor.skip() {
+                        Ok(()) => {}
+                        Err(Broken::Reserved(at)) => break Fault::reserved_byte(start + at as u64),
+                        Err(Broken::Short(_)) => {
+                            let object = describe_head(&bytes[at..]);
+                            let offset = start + at as u64;
+                            let found =
+                                format!("{object} at byte {offset} that the records behind contradict");
+                            break Fault::of_input(RejectKind::Invalid, expected_record(&self.plan), found);
+                        }
+                    }
+                };
+                Some(self.close_gap(&fault, start, end))
             }
             Verdict::Lost => {
                 let mut cursor = Cursor::new(bytes);
                 let fault = match cursor.skip() {
                     Err(Broken::Reserved(at)) => Fault::reserved_byte(self.position.offset + at as u64),
                     Err(Broken::Short(least)) => {
-                        let found = format!("{} {}", describe_head(bytes), Why::PastEnd.describe(0));
+                        let found = describe_head(bytes);
                         Fault::of_input(RejectKind::Truncated, &format!("{least} bytes"), found)
                     }
                     Ok(()) => Fault::of_type(None, Found::Text(describe_head(bytes))),
@@ -232,5 +243,5 @@ fn number(bytes: &[u8]) -> Option<(Head, usize)> {
 }
 
 fn describe_head(bytes: &[u8]) -> String {
-    Head::read(bytes).map_or_else(|_| "a byte".to_owned(), |(head, _)| head.to_string())
+    Head::read(bytes).map_or_else(|_| "a part of a head".to_owned(), |(head, _)| head.to_string())
 }

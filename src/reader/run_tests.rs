@@ -116,8 +116,13 @@ fn a_walk_ends_behind_a_good_record() {
     let bytes = [BAD.repeat(100), GOOD.repeat(30)].concat();
     let mut run = Run::open(Input::bytes("records", bytes), &plan, &Arc::default()).unwrap();
     let (rows, end) = decode_lane(&mut run);
-    assert_eq!(rows, 110);
-    assert!(matches!(end, End::Limit(position, _) if position == place(160, 110)), "{end:?}");
+    // The bytes behind the bad records pay for the search in them.
+    let good = rows as u64 - 100;
+    assert!((10..30).contains(&good), "{good}");
+    assert!(
+        matches!(end, End::Limit(position, _) if position == place(100 + 6 * good, 100 + good)),
+        "{end:?}"
+    );
 }
 
 /// Records of a number and a vector of one element, of different lengths.

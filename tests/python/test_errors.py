@@ -258,7 +258,7 @@ def test_read_options_do_not_go_with_what_has_been_read(tmp_path):
 def test_why_the_dimension_is_not_known_is_told():
     with pytest.raises(vecpack.SchemaError, match=r"(?s)<f4.*5 bytes"):
         vecpack.scan(pack([b"12345", b"123"]))
-    with pytest.raises(vecpack.SchemaError, match="a map without a vector"):
+    with pytest.raises(vecpack.SchemaError, match="the first one holds `id`: the integer 1"):
         vecpack.scan(pack([{"id": 1}]))
 
 

@@ -63,7 +63,9 @@ def test_a_record_of_another_type(name):
     before, after = vectors(3, 3, seed=1), vectors(4, 3, seed=2)
     data = pack([*before, item, *after])
     kind = "dimension" if name in ("list", "empty list", "long list") else "type"
-    check(data, [*before, None, *after], [(3, 42, len(msgpack.packb(item)), kind)])
+    # A number or a boolean is no record: it gives no row.
+    row = [] if isinstance(item, bool | int | float) else [None]
+    check(data, [*before, *row, *after], [(3, 42, len(msgpack.packb(item)), kind)])
     source = vecpack.scan(data, dim=3, on_error="skip")
     source.count_rows()
     assert found in rejects(source, "found")[0][0]
@@ -86,7 +88,7 @@ def test_a_vector_of_another_length(length, use_bin_type):
 
 def test_several_bad_records_in_a_row_at_the_start_and_at_the_end():
     good = vectors(4, 3)
-    records = [None, b"", good[0], good[1], "abc", {}, [], good[2], good[3], 1, 2]
+    records = [None, b"", good[0], good[1], "abc", {}, [], good[2], good[3], None, {}]
     expected = [None, None, good[0], good[1], None, None, None, good[2], good[3], None, None]
     kinds = ["type", "dimension", "dimension", "type", "dimension", "type", "type"]
     numbers = [n for n, row in enumerate(expected) if row is None]
@@ -96,7 +98,7 @@ def test_several_bad_records_in_a_row_at_the_start_and_at_the_end():
 
 
 def test_a_file_of_bad_records_only():
-    data = pack([None, b"x", 3])
+    data = pack([None, b"x", {}])
     source = vecpack.scan(data, dim=3, on_error="skip")
     assert (list(source), source.reject_count) == ([], 3)
     source = vecpack.scan(data, dim=3, on_error="null")
@@ -168,12 +170,21 @@ def test_every_first_byte_behind_a_vector(marker):
     # What the msgpack library takes the bytes for, object by object.
     unpacker = msgpack.Unpacker(raw=True, strict_map_key=False)
     unpacker.feed(bytes([marker]) + body)
-    lengths, end = [], 0
+    lengths, end, in_run = [], 0, False
     try:
         while end < 21:
+            start = end
             unpacker.skip()
-            lengths.append(unpacker.tell() - end)
             end = unpacker.tell()
+            # A run of numbers is one reject. All bytes behind the first object are zeros.
+            is_number = (
+                start > 0 or marker <= 0x7F or marker in (0xC2, 0xC3) or 0xCA <= marker <= 0xD3 or marker >= 0xE0
+            )
+            if in_run and is_number:
+                lengths[-1] += end - start
+            else:
+                lengths.append(end - start)
+            in_run = is_number
     except (msgpack.OutOfData, msgpack.FormatError):
         lengths.append(21 - end)
     # A string of four bytes, an array of one number, or of four that are bytes; a zero behind any other marker is a number.
