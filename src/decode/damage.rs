@@ -25,6 +25,8 @@ const FREE: u64 = 32 << 20;
 #[derive(Debug)]
 pub(super) struct Damage {
     window: usize,
+    /// The bytes end where another decoder goes on, not with the input.
+    is_part: bool,
     /// The heads of objects that begin before this offset are right.
     right: u64,
     /// No run of good records begins before this offset, from the last bad record on.
@@ -70,12 +72,16 @@ impl Damage {
         let most = usize::try_from(plan.max_record_bytes).unwrap_or(usize::MAX);
         let record = elements.saturating_mul(9).saturating_add(1 << 10).min(most);
         let window = WINDOW.max(record.saturating_mul(4));
-        Some(Self { window, right: 0, searched: 0, debt: 0, paid: 0 })
+        Some(Self { window, is_part: false, right: 0, searched: 0, debt: 0, paid: 0 })
+    }
+
+    pub(super) fn in_part(self) -> Self {
+        Self { is_part: true, ..self }
     }
 
     /// True if nothing that is remembered matters to a decoder that begins at `offset`.
     pub(super) fn is_over(&self, offset: u64) -> bool {
-        self.searched <= offset && self.debt_at(offset) == 0
+        self.right <= offset && self.searched <= offset && self.debt_at(offset) == 0
     }
 
     /// True if the object at `offset` is known to be what its head says.
@@ -167,7 +173,7 @@ impl Decoder {
                 Search::More(needed) => return Verdict::More(needed),
                 Search::Found(place) => {
                     let is_right = match object {
-                        Ok(end) => match self.agrees(bytes, (at, end), place, (ended, damage.window), cost) {
+                        Ok(end) => match self.agrees(bytes, (at, end), place, ended, damage, cost) {
                             Ok(is_right) => is_right,
                             Err(needed) => return Verdict::More(needed),
                         },
@@ -265,9 +271,11 @@ impl Decoder {
         bytes: &[u8],
         (at, end): (usize, usize),
         place: usize,
-        (ended, window): (bool, usize),
+        ended: bool,
+        damage: &Damage,
         cost: &mut u64,
     ) -> Result<bool, usize> {
+        let (window, is_at_end) = (damage.window, ended && !damage.is_part);
         if self.misplaces(bytes, at, place, cost) {
             return Ok(false);
         }
@@ -294,7 +302,7 @@ impl Decoder {
                 && let Some(found) = candidate(&plan, bytes, next, end)
             {
                 let view = &bytes[..bytes.len().min(found + window)];
-                let ends = ended && view.len() == bytes.len();
+                let ends = is_at_end && view.len() == bytes.len();
                 match self.columns.look_for_run(&plan, view, found, ends, cost) {
                     Place::Good(_) => {
                         run = Some(found);
@@ -317,7 +325,7 @@ impl Decoder {
         // The object ends inside of a record. Another one behind it shows that it is a record: bytes may
         // hold packed records, the last of them cut off.
         let is_followed = plan.start.as_ref().is_none_or(|start| start.matches(&bytes[next..]));
-        if next == bytes.len() && ended {
+        if next == bytes.len() && is_at_end {
             return Ok(false);
         }
         match self.columns.look(&plan, bytes, next, cost) {
@@ -407,7 +415,7 @@ impl Decoder {
             damage.searched = base + place as u64;
             let end = bytes.len().min(place + damage.window);
             let mut cost = 0;
-            let ends = ended && end == bytes.len();
+            let ends = ended && !damage.is_part && end == bytes.len();
             match self.columns.look_for_run(&plan, &bytes[..end], place, ends, &mut cost) {
                 Place::Good(_) => return Search::Found(place),
                 Place::Short(_) if !ended && end == bytes.len() && bytes.len() < place + damage.window => {

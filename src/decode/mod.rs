@@ -65,8 +65,8 @@ pub struct Decoder {
     records: u64,
     /// Numbers and booleans where records should stand, right in front of the position.
     run: Option<Run>,
-    /// The last record became a row without a fault.
-    is_settled: bool,
+    /// Records without a fault since the last reject.
+    good: u64,
     /// `None` where no records are looked for behind damage.
     damage: Option<Damage>,
 }
@@ -127,7 +127,7 @@ impl Decoder {
             rejects: Rejects::new(plan.max_rejects),
             records: 0,
             run: None,
-            is_settled: true,
+            good: u64::MAX,
             damage: Damage::new(&plan),
             plan,
         })
@@ -142,6 +142,11 @@ impl Decoder {
         self
     }
 
+    /// Begins in a part of an input, behind which others go on.
+    pub(crate) fn in_part(self) -> Self {
+        Self { damage: self.damage.map(Damage::in_part), ..self }
+    }
+
     /// Leaves records that begin at `stop` or later to another decoder.
     pub(crate) fn until(self, stop: u64) -> Self {
         Self { stop, end: self.end.map(|end| end.min(stop)), ..self }
@@ -152,11 +157,11 @@ impl Decoder {
         self.stop = stop;
     }
 
-    /// True where another decoder can go on from the position: behind a good record, with nothing
-    /// known of the bytes ahead that matters.
+    /// True where another decoder can go on from the position: behind as many good records as a run
+    /// has, with nothing known of the bytes ahead that matters.
     pub(crate) fn is_settled(&self) -> bool {
         let is_over = |damage: &Damage| damage.is_over(self.position.offset);
-        self.is_settled
+        self.good >= start::RUN as u64
             && matches!(self.state, State::Start { .. })
             && self.damage.as_ref().is_none_or(is_over)
     }
@@ -271,7 +276,7 @@ impl Decoder {
     fn settle(&mut self, records: u64) -> Result<()> {
         self.end_run()?;
         self.count(records);
-        self.is_settled = true;
+        self.good = self.good.saturating_add(records);
         Ok(())
     }
 
@@ -437,7 +442,7 @@ impl Decoder {
         // A run was counted when it began.
         self.records += self.rejects.count() - before - u64::from(is_run_open);
         self.position = Position::start(self.plan.framing);
-        (self.end, self.needed, self.is_settled) = (None, MAX_HEAD, true);
+        (self.end, self.needed, self.good) = (None, MAX_HEAD, u64::MAX);
         self.damage = self.damage.as_ref().and_then(|_| Damage::new(&self.plan));
         Ok(())
     }
@@ -510,7 +515,7 @@ impl Decoder {
             return Err(ErrorKind::Decode(reject).into());
         }
         self.rejects.push(fault.kind, reject);
-        self.is_settled = false;
+        self.good = 0;
         Ok(())
     }
 }

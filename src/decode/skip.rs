@@ -160,7 +160,7 @@ impl Decoder {
             }
         }
         self.position.left = self.position.left.minus(objects);
-        self.is_settled = false;
+        self.good = 0;
         taken
     }
 

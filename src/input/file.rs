@@ -37,7 +37,7 @@ impl OpenFile {
     }
 
     /// Where its bytes end; of an object of which a part was opened, that part's.
-    pub(super) fn length(&self) -> u64 {
+    pub(crate) fn length(&self) -> u64 {
         match self {
             Self::Local(_, version) => version.length,
             Self::Remote(object) => object.end(),

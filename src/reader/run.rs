@@ -55,6 +55,17 @@ enum Place {
     Compressed(Option<Opened>, Option<Arc<OpenFile>>),
 }
 
+impl Place {
+    /// True where the input goes on behind the bytes that are read of it.
+    fn is_part(&self) -> bool {
+        match self {
+            Self::Random(Opened::File(file, span), _) => span.end < file.length(),
+            Self::Random(Opened::Bytes(bytes, span), _) => span.end < bytes.len() as u64,
+            _ => false,
+        }
+    }
+}
+
 /// What the next lane will be.
 enum Next {
     Uniform(Position, Template),
@@ -225,6 +236,7 @@ impl Run {
         let cancelled = Arc::new(AtomicBool::new(false));
         let decoder = Decoder::with_plan(self.plan.clone())?;
         let decoder = decoder.at(self.input.name(), position, blocks.known_left()).until(stop);
+        let decoder = if self.opened.is_part() { decoder.in_part() } else { decoder };
         let lane = Lane::new(blocks, decoder, mode, cancelled.clone());
         self.lanes.push_back(Slot::new(lane, cancelled, inline));
         Ok(self.lanes.back())
