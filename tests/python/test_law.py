@@ -383,6 +383,8 @@ def check_damage(case, tmp_path):
             assert found.rejects == reference.rejects, f"{what}: rejects {difference(found.rejects, reference.rejects)}"
             assert found.rows == reference.rows, f"{what}: rows {difference(found.rows, reference.rows)}"
             assert found.numbers == reference.numbers, f"{what}: numbers"
+    if case.framing == "array":
+        return  # behind a gap the heads of arrays and the records cannot be told apart without the rule itself
     # What no reject tells of is a file of good records, and these are the rows.
     left, at = [], 0
     for _, offset, length, _ in first["skip"].rejects:
