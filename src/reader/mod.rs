@@ -63,7 +63,7 @@ pub(crate) struct Ended {
 /// A scan of a [`Source`](crate::Source): gives its record batches in input order.
 ///
 /// Dropping it ends the scan. An error ends it too: what follows is the end. In a child that is forked after the first batch was
-/// asked for, the next one is [`ErrorKind::OtherProcess`].
+/// asked for, the next one is [`ErrorKind::OtherProcess`](crate::ErrorKind::OtherProcess).
 pub struct Reader {
     plan: Arc<Plan>,
     projection: Projection,
