@@ -402,6 +402,7 @@ fn cut_by_decoding(
         _ => u64::MAX,
     };
     let mut stop = share(&spans);
+    let mut cut_place: Option<Position> = None;
     let cancel = input.cancel();
     loop {
         cancel.check_io().map_err(|error| input.error(error))?;
@@ -420,13 +421,17 @@ fn cut_by_decoding(
             decoder.flush()?;
         } else if decoder.is_stopped() {
             stop = place.offset + 1;
-            // The decoder stops behind good records only.
-            if place.offset < begin.end && place.rows == 0 {
+            // The decoder stops behind good records only. A cut has a good record behind it as well.
+            if let Some(cut) = cut_place.replace(place)
+                && place.record == cut.record + 1
+                && cut.rows == 0
+            {
                 if let Some(before) = spans.last_mut() {
-                    before.end = place.offset;
+                    before.end = cut.offset;
                 }
-                spans.push(Span { start: place.offset, end: begin.end, record: place.record, inside: true });
+                spans.push(Span { start: cut.offset, end: begin.end, record: cut.record, inside: true });
                 stop = stop.max(share(&spans));
+                cut_place = None;
             }
         } else if decoder.is_invalid() || (last && taken == 0) {
             return Ok((!is_array).then_some(spans));

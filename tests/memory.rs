@@ -201,7 +201,7 @@ fn a_record_too_large_is_not_held_in_memory() {
             // which good records are looked for has room for several long ones.
             let is_long = dim.is_some_and(|dim| dim > 2);
             let most = if is_long {
-                16
+                24
             } else if is_stream {
                 8
             } else {

@@ -325,7 +325,8 @@ impl Decoder {
         // The object ends inside of a record. Another one behind it shows that it is a record: bytes may
         // hold packed records, the last of them cut off.
         let is_followed = plan.start.as_ref().is_none_or(|start| start.matches(&bytes[next..]));
-        if next == bytes.len() && is_at_end {
+        // A good record follows a part of an input as well: it was cut there.
+        if next == bytes.len() && ended {
             return Ok(false);
         }
         match self.columns.look(&plan, bytes, next, cost) {

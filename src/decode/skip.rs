@@ -107,17 +107,17 @@ impl Decoder {
         let offset = self.position.offset + end as u64;
         let found = format!("{}; the next record begins at byte {offset}", fault.found);
         let fault = Fault::of_input(RejectKind::Invalid, &fault.expected(&self.plan), found);
-        // Numbers in front of the damage are part of it.
-        let run = self.run.take();
-        let (start, record) = match &run {
-            Some(run) if run.end == start => (run.start, run.record),
-            _ => (start, self.position.record),
+        // Numbers right in front of the damage are part of it.
+        let (start, record) = match self.run.take_if(|run| run.end == start) {
+            Some(run) => (run.start, run.record),
+            None => {
+                self.end_run()?;
+                self.position.record += 1;
+                self.records += 1;
+                (start, self.position.record - 1)
+            }
         };
         self.reject_at(&fault, record, start, offset - start)?;
-        if run.is_none() {
-            self.position.record += 1;
-            self.records += 1;
-        }
         self.position.rows = 0;
         if self.plan.framing != Framing::Sequence {
             self.position.left = Left::Unknown;
