@@ -77,6 +77,10 @@ def pieces(draw, whole):
     return [data[start:end] for start, end in zip([0, *cuts], [*cuts, len(data)], strict=True)]
 
 
+# The bytes of each input, and whether they are records as they were written.
+inputs_of_any_kind = st.tuples(pieces(records), st.just(True)) | st.tuples(pieces(damaged()), st.just(False))
+
+
 def as_inputs(parts, kinds, random, tmp_path):
     """Each part as an input of some kind."""
     for number, (part, kind) in enumerate(zip(parts, kinds, strict=False)):
@@ -93,9 +97,9 @@ def assert_same_numbers(found, expected):
     np.testing.assert_array_equal(found, expected)
 
 
-def alone(data, policy="skip"):
-    """What one thread makes of bytes that may be damaged: rows and rejects, as the naive decoder gives them."""
-    source = vecpack.scan(data, dim=DIM, vector="vector", on_error=policy, threads=1, max_rejects=10**6)
+def alone(parts, policy="skip"):
+    """What one thread makes of inputs that may be damaged: rows and rejects, as the naive decoder gives them."""
+    source = vecpack.scan(parts, dim=DIM, vector="vector", on_error=policy, threads=1, max_rejects=10**6)
     column = pa.table(source)["vector"]
     values = column.combine_chunks()
     rows = [None if row is None else np.array(row, np.float32).tobytes() for row in column.to_pylist()]
@@ -111,7 +115,7 @@ def alone(data, policy="skip"):
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(
-    parts=pieces(records | damaged()),
+    parts=inputs_of_any_kind,
     kinds=st.lists(st.sampled_from(["bytes", "file", "stream"]), min_size=4, max_size=4),
     random=st.randoms(use_true_random=False),
     threads=st.sampled_from([1, 2, 3, 8]),
@@ -119,7 +123,7 @@ def alone(data, policy="skip"):
     policy=st.sampled_from(["raise", "skip", "null"]),
 )
 @example(
-    parts=[b"\xc4\x08" + bytes(8) + b"\xc1" + bytes(1000)],
+    parts=([b"\xc4\x08" + bytes(8) + b"\xc1" + bytes(1000)], False),
     kinds=["stream"],
     random=Random(0),
     threads=1,
@@ -127,7 +131,7 @@ def alone(data, policy="skip"):
     policy="skip",
 )
 @example(
-    parts=[b"", b"\x93" + bytes(9) + FIRST + b"\xc0" + 3 * FIRST],
+    parts=([b"", b"\x93" + bytes(9) + FIRST + b"\xc0" + 3 * FIRST], False),
     kinds=["bytes", "bytes"],
     random=Random(0),
     threads=1,
@@ -137,9 +141,10 @@ def alone(data, policy="skip"):
 def test_the_rows_and_the_rejects_are_those_of_a_naive_decoder(
     tmp_path, parts, kinds, random, threads, batch_rows, policy
 ):
+    parts, is_written = parts
     parts = [FIRST + parts[0], *parts[1:]]
-    is_naive = policy == "raise" or all(map(is_legal, parts))
-    expected = [naive(part) if is_naive else alone(part, policy) for part in parts]
+    is_naive = policy == "raise" or (is_written and all(map(is_legal, parts)))
+    expected = [naive(part) for part in parts] if is_naive else [alone(parts, policy)]
     inputs = list(as_inputs(parts, kinds, random, tmp_path))
     # Bare vectors, whatever else there is more of.
     options = {"dim": DIM, "vector": "vector", "on_error": policy, "threads": threads, "batch_rows": batch_rows}
@@ -165,13 +170,15 @@ def test_the_rows_and_the_rejects_are_those_of_a_naive_decoder(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(
-    parts=pieces(records | damaged()),
+    parts=inputs_of_any_kind,
     number=st.integers(1, 9),
     kinds=st.lists(st.sampled_from(["bytes", "file"]), min_size=4, max_size=4),
 )
 def test_any_split_is_the_whole(tmp_path, parts, number, kinds):
+    parts, is_written = parts
     parts = [FIRST + parts[0], *parts[1:]]
-    expected = [naive(part) if is_legal(part) else alone(part) for part in parts]
+    is_naive = is_written and all(map(is_legal, parts))
+    expected = [naive(part) for part in parts] if is_naive else [alone(parts)]
     inputs = list(as_inputs(parts, kinds, None, tmp_path))
     source = vecpack.scan(inputs, dim=DIM, vector="vector", on_error="skip", max_rejects=10**6)
     split = source.split(number)
