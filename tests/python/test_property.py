@@ -78,7 +78,9 @@ def pieces(draw, whole):
 
 
 # The bytes of each input, and whether they are records as they were written.
-inputs_of_any_kind = st.tuples(pieces(records), st.just(True)) | st.tuples(pieces(damaged()), st.just(False))
+inputs_of_any_kind = st.tuples(st.tuples(records), st.just(True)) | st.tuples(
+    pieces(records | damaged()), st.just(False)
+)
 
 
 def as_inputs(parts, kinds, random, tmp_path):
