@@ -93,7 +93,7 @@ def _peak_of_child(task: str, samples: list[Sample]) -> int:
     return int(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
 
 
-def _own_peak() -> int:
+def own_peak() -> int:
     # On Linux `ru_maxrss` of a new process begins at what its parent held, which here is a benchmark with
     # arrays of 100 MB; so neither RUSAGE_CHILDREN nor RUSAGE_SELF will do. VmHWM begins with the program.
     status = Path("/proc/self/status")
@@ -111,7 +111,7 @@ def main() -> None:
     paths = [Path(name) for name in names]
     _, run, _ = TASKS[task]
     run([Sample(path, path.stat().st_size // RECORD_BYTES) for path in paths])
-    print(_own_peak())
+    print(own_peak())
 
 
 if __name__ == "__main__":

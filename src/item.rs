@@ -126,5 +126,6 @@ fn unfit(number: u64, raw: RawDtype, dtype: Dtype, elements: &[u8], index: usize
 
 fn reject(record: u64, kind: RejectKind, elements: &[u8], expected: String, found: String) -> Error {
     let (file, field, length) = ("".into(), Some(VECTOR.into()), elements.len() as u64);
+    let (expected, found) = (expected.into(), found.into());
     ErrorKind::Item(Reject { file, record, offset: 0, length, field, kind, expected, found }).into()
 }

@@ -85,9 +85,9 @@ pub struct Reject {
     /// Why it was rejected.
     pub kind: RejectKind,
     /// What would have been right.
-    pub expected: String,
+    pub expected: Arc<str>,
     /// What was there.
-    pub found: String,
+    pub found: Arc<str>,
 }
 
 impl Reject {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use arrow::datatypes::SchemaRef;
 
-use crate::decode::{Decoder, Left, Position};
+use crate::decode::{RUN, Decoder, Left, Position};
 use crate::error::{Error, Result};
 use crate::infer::infer;
 use crate::input::{Blocks, Input, Opened, Span, discover, learn_sizes};
@@ -420,10 +420,10 @@ fn cut_by_decoding(
         if decoder.is_full() {
             decoder.flush()?;
         } else if decoder.is_stopped() {
-            stop = place.offset + 1;
-            // The decoder stops behind good records only. A cut has a good record behind it as well.
+            stop = place.offset;
+            // The decoder stops behind a run of good records. A cut has one behind it as well.
             if let Some(cut) = cut_place.replace(place)
-                && place.record == cut.record + 1
+                && place.record == cut.record + RUN
                 && cut.rows == 0
             {
                 if let Some(before) = spans.last_mut() {

@@ -9,7 +9,7 @@
 //!
 //! All of this follows from the bytes behind the bad record, so neither threads nor blocks change it.
 
-use super::start::{Place, may_begin};
+use super::start::{Place, is_single, may_begin};
 use super::{Decoder, Left};
 use crate::msgpack::{Broken, Cursor, Head};
 use crate::options::{Framing, OnError};
@@ -206,6 +206,9 @@ impl Decoder {
                 return if is_last { Verdict::Right } else { Verdict::Alone };
             }
             (at, left) = (end, next_left);
+            let singles = count_singles(&bytes[at..bytes.len().min(damage.window)], left);
+            (at, left) = (at + singles, left.minus(singles as u64));
+            *cost += singles as u64;
             match self.goes_on(bytes, at, left, cost) {
                 Place::Good(_) => {
                     damage.set_right(start + at as u64);
@@ -451,6 +454,14 @@ impl Decoder {
             }
         }
     }
+}
+
+/// How many objects of one byte stand at the start of `bytes`, the last one of the bytes or of the
+/// array left out.
+fn count_singles(bytes: &[u8], left: Left) -> usize {
+    let most = if let Left::Known(left) = left { left.saturating_sub(1) } else { u64::MAX };
+    let most = usize::try_from(most).unwrap_or(usize::MAX).min(bytes.len().saturating_sub(1));
+    bytes[..most].iter().position(|&byte| !is_single(byte)).unwrap_or(most)
 }
 
 /// The first place in `from..until` at which a record may begin.

@@ -11,7 +11,7 @@ use crate::values::type_name;
 
 /// Why a record, or one of its values, fits no column. The text is formatted when a reject is kept:
 /// most are only counted.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Fault {
     pub(super) kind: RejectKind,
     pub(super) column: Option<usize>,
@@ -22,7 +22,7 @@ pub(super) struct Fault {
 }
 
 /// What stood where something else was expected.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) enum Found {
     Head(Head),
     /// Bytes for a vector, of another length.
@@ -149,5 +149,28 @@ pub(super) fn expected_record(plan: &Plan) -> &'static str {
         Content::Items(Slots { is_map: false, .. }) => "an array of fields",
         Content::Items(_) => "a map of fields",
         Content::Vector(_) => "a vector",
+    }
+}
+
+/// What a reject says of its fault.
+pub(super) struct Texts {
+    of: Fault,
+    pub(super) field: Option<Arc<str>>,
+    pub(super) expected: Arc<str>,
+    pub(super) found: Arc<str>,
+}
+
+impl Texts {
+    /// The texts of `fault`. Most bad records resemble the one before, whose texts they then share.
+    pub(super) fn of<'a>(latest: &'a mut Option<Self>, fault: &Fault, plan: &Plan) -> &'a Self {
+        if latest.as_ref().is_some_and(|latest| latest.of != *fault) {
+            *latest = None;
+        }
+        latest.get_or_insert_with(|| Self {
+            of: fault.clone(),
+            field: fault.field(plan),
+            expected: fault.expected(plan).into(),
+            found: fault.found.to_string().into(),
+        })
     }
 }

@@ -16,9 +16,10 @@ use arrow::datatypes::{SchemaRef, UInt64Type};
 
 use self::columns::Columns;
 use self::damage::Damage;
-use self::fault::Fault;
+use self::fault::{Fault, Texts};
 pub(crate) use self::position::{Left, Position};
 use self::record::{Pushed, Stop};
+pub(crate) use self::start::RUN;
 pub(crate) use self::stride::Stride;
 use crate::error::{ErrorKind, Result};
 use crate::msgpack::{Broken, Cursor, Head, MAX_HEAD, Skipper};
@@ -54,18 +55,16 @@ pub struct Decoder {
     position: Position,
     /// Where the input ends, if that is known. It bounds the rows of a batch.
     end: Option<u64>,
-    /// Records that begin here or later are for another decoder.
-    stop: u64,
+    /// The first records that begin here or later are the last ones for this decoder.
+    stop: Option<u64>,
     /// The form of the last record, which the next ones most likely have as well.
     template: Option<Template>,
     state: State,
     needed: usize,
-    rejects: Rejects,
+    rejected: Rejected,
     /// Records since the last call of `take_records`.
     records: u64,
-    /// Numbers and booleans where records should stand, right in front of the position.
-    run: Option<Run>,
-    /// Records without a fault since the last reject.
+    /// Records without a fault since the last reject. Where there is a stop, those behind it.
     good: u64,
     /// `None` where no records are looked for behind damage.
     damage: Option<Damage>,
@@ -86,6 +85,15 @@ enum State {
 
 impl State {
     const START: Self = Self::Start { least: 0 };
+}
+
+/// The rejects since the batch before.
+struct Rejected {
+    rejects: Rejects,
+    /// What the latest of them says.
+    texts: Option<Texts>,
+    /// Numbers and booleans where records should stand, right in front of the position.
+    run: Option<Run>,
 }
 
 /// A run of numbers and booleans where records should stand.
@@ -120,13 +128,12 @@ impl Decoder {
             columns: Columns::new(&plan)?,
             position: Position::start(plan.framing),
             end: None,
-            stop: u64::MAX,
+            stop: None,
             template: None,
             state: State::START,
             needed: MAX_HEAD,
-            rejects: Rejects::new(plan.max_rejects),
+            rejected: Rejected { rejects: Rejects::new(plan.max_rejects), texts: None, run: None },
             records: 0,
-            run: None,
             good: u64::MAX,
             damage: Damage::new(&plan),
             plan,
@@ -147,28 +154,31 @@ impl Decoder {
         Self { damage: self.damage.map(Damage::in_part), ..self }
     }
 
-    /// Leaves records that begin at `stop` or later to another decoder.
-    pub(crate) fn until(self, stop: u64) -> Self {
-        Self { stop, end: self.end.map(|end| end.min(stop)), ..self }
+    /// Ends behind the first run of good records that begins at `stop` or later. There the decoder
+    /// begins that [finds](Self::find) its first records behind `stop`.
+    pub(crate) fn until(self, stop: Option<u64>) -> Self {
+        let end = self.end.map(|end| stop.map_or(end, |stop| end.min(stop)));
+        let good = if stop.is_some() { 0 } else { self.good };
+        Self { stop, end, good, ..self }
     }
 
-    /// Leaves records that begin at `stop` or later to another decoder from now on.
+    /// Stops there instead.
     pub(crate) fn set_stop(&mut self, stop: u64) {
-        self.stop = stop;
+        (self.stop, self.good) = (Some(stop), 0);
     }
 
-    /// True where another decoder can go on from the position: behind as many good records as a run
-    /// has, with nothing known of the bytes ahead that matters.
+    /// True where another decoder can go on from the position: behind a run of good records, with
+    /// nothing known of the bytes ahead that matters.
     pub(crate) fn is_settled(&self) -> bool {
         let is_over = |damage: &Damage| damage.is_over(self.position.offset);
-        self.good >= start::RUN as u64
+        self.good >= RUN
             && matches!(self.state, State::Start { .. })
             && self.damage.as_ref().is_none_or(is_over)
     }
 
-    /// True when all records in front of the stop have been decoded.
+    /// True when all records in front of the stop have been decoded, and the run of good ones behind it.
     pub(crate) fn is_stopped(&self) -> bool {
-        self.position.offset >= self.stop && self.is_settled()
+        self.stop.is_some_and(|stop| self.position.offset >= stop) && self.is_settled()
     }
 
     /// True at a bad record that only the decoder in front of this one can deal with.
@@ -245,7 +255,8 @@ impl Decoder {
     fn decode_run(&mut self, template: &Template, bytes: &[u8]) -> Result<usize> {
         self.reserve(bytes);
         let stride = template.stride();
-        let in_front = self.stop.saturating_sub(self.position.offset).div_ceil(stride as u64);
+        let stop = self.stop.unwrap_or(u64::MAX);
+        let in_front = stop.saturating_sub(self.position.offset).div_ceil(stride as u64);
         let left = if let Left::Known(left) = self.position.left { left } else { u64::MAX };
         let most = usize::try_from(left.min(in_front)).unwrap_or(usize::MAX);
         let rows = (bytes.len() / stride).min(self.columns.room()).min(most);
@@ -276,7 +287,9 @@ impl Decoder {
     fn settle(&mut self, records: u64) -> Result<()> {
         self.end_run()?;
         self.count(records);
-        self.good = self.good.saturating_add(records);
+        if self.stop.is_none_or(|stop| self.position.offset >= stop) {
+            self.good = self.good.saturating_add(records);
+        }
         Ok(())
     }
 
@@ -357,7 +370,7 @@ impl Decoder {
                     };
                 }
                 for fault in faults {
-                    self.reject(fault, self.position.offset, length)?;
+                    self.reject(&fault, self.position.offset, length)?;
                 }
                 self.columns.commit();
                 self.count(1);
@@ -403,8 +416,8 @@ impl Decoder {
     pub fn finish(&mut self, rest: u64) -> Result<()> {
         let offset = self.position.offset;
         let end = offset + rest;
-        let before = self.rejects.count();
-        let is_run_open = self.run.is_some();
+        let before = self.rejected.rejects.count();
+        let is_run_open = self.rejected.run.is_some();
         self.end_run()?;
         let truncated =
             |expected: &str, found: String| Fault::of_input(RejectKind::Truncated, expected, found);
@@ -413,18 +426,18 @@ impl Decoder {
                 if let Left::Known(left @ 1..) = self.position.left {
                     let framing = self.plan.framing.as_str();
                     let expected = format!("{left} more of the records that the {framing} announces");
-                    self.reject(truncated(&expected, "none".to_owned()), offset, 0)?;
+                    self.reject(&truncated(&expected, "none".to_owned()), offset, 0)?;
                 }
             }
             State::Start { least: 0 } | State::Diverged => {
-                self.reject(truncated("a whole record", format!("{rest} bytes")), offset, rest)?;
+                self.reject(&truncated("a whole record", format!("{rest} bytes")), offset, rest)?;
             }
             State::Start { least } => {
-                self.reject(truncated(&format!("{least} bytes"), format!("{rest} bytes")), offset, rest)?;
+                self.reject(&truncated(&format!("{least} bytes"), format!("{rest} bytes")), offset, rest)?;
             }
             State::Skip { start, .. } => {
                 let found = format!("{} bytes", end - start);
-                self.reject(truncated("a whole record", found), start, end - start)?;
+                self.reject(&truncated("a whole record", found), start, end - start)?;
             }
             State::Lost { fault, start } => {
                 let found = match fault.kind {
@@ -432,15 +445,15 @@ impl Decoder {
                     _ => fault.found.to_string(),
                 };
                 let fault = Fault::of_input(fault.kind, &fault.expected(&self.plan), found);
-                self.reject(fault, start, end - start)?;
+                self.reject(&fault, start, end - start)?;
             }
             State::Invalid { start, found } => {
                 let fault = Fault::of_input(RejectKind::Invalid, "a MessagePack object", found);
-                self.reject(fault, start, end - start)?;
+                self.reject(&fault, start, end - start)?;
             }
         }
         // A run was counted when it began.
-        self.records += self.rejects.count() - before - u64::from(is_run_open);
+        self.records += self.rejected.rejects.count() - before - u64::from(is_run_open);
         self.position = Position::start(self.plan.framing);
         (self.end, self.needed, self.good) = (None, MAX_HEAD, u64::MAX);
         self.damage = self.damage.as_ref().and_then(|_| Damage::new(&self.plan));
@@ -458,7 +471,7 @@ impl Decoder {
             State::Start { .. } | State::Diverged => self.position.offset,
         };
         let fault = Fault::of_input(RejectKind::Invalid, "the rest of the input", reason.to_string());
-        self.reject(fault, start, self.position.offset + rest - start)?;
+        self.reject(&fault, start, self.position.offset + rest - start)?;
         self.records += 1;
         // The array is not cut off besides.
         self.position.left = Left::Unknown;
@@ -473,7 +486,7 @@ impl Decoder {
 
     /// The rejects since the batch before, without the rows.
     pub(crate) fn take_rejects(&mut self) -> Rejects {
-        std::mem::replace(&mut self.rejects, Rejects::new(self.plan.max_rejects))
+        std::mem::replace(&mut self.rejected.rejects, Rejects::new(self.plan.max_rejects))
     }
 
     /// The rows so far, with the rejects; `None` where there is neither.
@@ -488,33 +501,34 @@ impl Decoder {
 
     /// Rejects the run of numbers in front of the position, if there is one.
     fn end_run(&mut self) -> Result<()> {
-        match self.run.take() {
+        match self.rejected.run.take() {
             Some(run) => self.reject_at(&run.fault, run.record, run.start, run.end - run.start),
             None => Ok(()),
         }
     }
 
     /// Rejects the current record: an error, or a reject.
-    fn reject(&mut self, fault: Fault, offset: u64, length: u64) -> Result<()> {
+    fn reject(&mut self, fault: &Fault, offset: u64, length: u64) -> Result<()> {
         self.end_run()?;
-        self.reject_at(&fault, self.position.record, offset, length)
+        self.reject_at(fault, self.position.record, offset, length)
     }
 
     fn reject_at(&mut self, fault: &Fault, record: u64, offset: u64, length: u64) -> Result<()> {
-        let plan = &self.plan;
-        let reject = || {
-            let (kind, field) = (fault.kind, fault.field(plan));
-            let (expected, found) = (fault.expected(plan), fault.found.to_string());
-            Reject { file: "".into(), record, offset, length, field, kind, expected, found }
+        let (plan, kind) = (&self.plan, fault.kind);
+        let Rejected { rejects, texts, .. } = &mut self.rejected;
+        let mut reject = || {
+            let Texts { field, expected, found, .. } = Texts::of(texts, fault, plan);
+            let (field, expected, found) = (field.clone(), expected.clone(), found.clone());
+            Reject { file: Arc::default(), record, offset, length, field, kind, expected, found }
         };
         if plan.on_error == OnError::Raise {
             let mut reject = reject();
             if let Some(hint) = fault.hint(plan) {
-                reject.found = format!("{} ({hint})", reject.found);
+                reject.found = format!("{} ({hint})", reject.found).into();
             }
             return Err(ErrorKind::Decode(reject).into());
         }
-        self.rejects.push(fault.kind, reject);
+        rejects.push(kind, reject);
         self.good = 0;
         Ok(())
     }

@@ -140,7 +140,7 @@ impl Decoder {
                     OnError::Skip => {}
                     OnError::Null => self.columns.push_null(column)?,
                 }
-                self.reject(fault, self.position.offset, length)?;
+                self.reject(&fault, self.position.offset, length)?;
                 if plan.on_error == OnError::Skip {
                     self.position.rows += 1;
                     continue;

@@ -1,6 +1,6 @@
 //! A bad record is skipped, or left out with the damage that it is part of.
 
-use super::damage::Verdict;
+use super::damage::{Damage, Verdict};
 use super::fault::{Fault, Found, expected_record};
 use super::start::{Place, is_number};
 use super::{Decoder, Left, Run, State};
@@ -108,7 +108,7 @@ impl Decoder {
         let found = format!("{}; the next record begins at byte {offset}", fault.found);
         let fault = Fault::of_input(RejectKind::Invalid, &fault.expected(&self.plan), found);
         // Numbers right in front of the damage are part of it.
-        let (start, record) = match self.run.take_if(|run| run.end == start) {
+        let (start, record) = match self.rejected.run.take_if(|run| run.end == start) {
             Some(run) => (run.start, run.record),
             None => {
                 self.end_run()?;
@@ -132,9 +132,42 @@ impl Decoder {
             return Ok(self.add_to_run(fault, bytes, size));
         }
         let mut skipper = Skipper::of(objects);
-        let skipped = skipper.skip(bytes);
-        self.state = State::Skip { fault, skipper, start: self.position.offset };
+        let (skipped, start) = (skipper.skip(bytes), self.position.offset);
+        if let Skipped::Done(length) = skipped {
+            let mut taken = 0;
+            // A record that repeats the one before byte for byte is as bad, if its head is right.
+            loop {
+                self.leave_out(&fault, start + taken as u64, length as u64)?;
+                taken += length;
+                let is_repeated = bytes[taken..].starts_with(&bytes[..length]);
+                let is_right = |damage: &Damage| damage.is_right(start + taken as u64);
+                if !is_repeated
+                    || self.position.left == Left::Known(0)
+                    || self.is_full()
+                    || !self.damage.as_ref().is_none_or(is_right)
+                {
+                    return Ok(taken);
+                }
+            }
+        }
+        self.state = State::Skip { fault, skipper, start };
         self.skipped(skipped, bytes, ended)
+    }
+
+    /// Counts a bad record: a reject, and under `null` a row of nulls.
+    fn leave_out(&mut self, fault: &Fault, start: u64, length: u64) -> Result<()> {
+        if length > self.plan.max_record_bytes {
+            self.reject(&Fault::too_large(length), start, length)?;
+        } else {
+            self.reject(fault, start, length)?;
+        }
+        if self.plan.on_error == OnError::Null {
+            self.reserve(&[]);
+            self.columns.push_nulls(self.position.record)?;
+            self.columns.commit();
+        }
+        self.count(1);
+        Ok(())
     }
 
     /// Adds the number at the start of `bytes`, of this many bytes, and those right behind it to the
@@ -151,10 +184,10 @@ impl Decoder {
             (taken, objects) = (taken + size, objects + 1);
         }
         let end = start + taken as u64;
-        match &mut self.run {
+        match &mut self.rejected.run {
             Some(run) => run.end = end,
             None => {
-                self.run = Some(Run { fault, record: self.position.record, start, end });
+                self.rejected.run = Some(Run { fault, record: self.position.record, start, end });
                 self.position.record += 1;
                 self.records += 1;
             }
@@ -171,16 +204,7 @@ impl Decoder {
             Skipped::Reserved(taken) => self.leave_reserved(taken, bytes, ended),
             Skipped::Done(taken) => {
                 if let State::Skip { fault, start, .. } = std::mem::replace(&mut self.state, State::START) {
-                    let length = self.position.offset + taken as u64 - start;
-                    let is_too_large = length > self.plan.max_record_bytes;
-                    let fault = if is_too_large { Fault::too_large(length) } else { fault };
-                    self.reject(fault, start, length)?;
-                    if self.plan.on_error == OnError::Null {
-                        self.reserve(&[]);
-                        self.columns.push_nulls(self.position.record)?;
-                        self.columns.commit();
-                    }
-                    self.count(1);
+                    self.leave_out(&fault, start, self.position.offset + taken as u64 - start)?;
                 }
                 Ok(taken)
             }

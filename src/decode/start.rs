@@ -9,7 +9,7 @@ use crate::options::Framing;
 use crate::record::{Content, Plan, RecordStart};
 
 /// Good records that must follow one another where a record begins in the middle of an input.
-pub(super) const RUN: usize = 3;
+pub(crate) const RUN: u64 = 3;
 
 /// Places that a lane looks at. More would let it search for longer than it takes to decode.
 const TRIES: usize = 256;
@@ -27,9 +27,15 @@ pub(super) enum Place {
     Short(u64),
 }
 
-/// The first byte of a record may be this one. Numbers, booleans and nil are never good records.
+/// The first byte of a good record may be this one. Numbers, booleans, nil and the maps, arrays and
+/// texts that are empty never are good records.
 pub(super) fn may_begin(byte: u8) -> bool {
-    matches!(byte, 0x80..=0xbf | 0xc4..=0xc9 | 0xd4..=0xdf)
+    matches!(byte, 0x81..=0x8f | 0x91..=0x9f | 0xa1..=0xbf | 0xc4..=0xc9 | 0xd4..=0xdf)
+}
+
+/// True for an object of one byte, which never is a good record.
+pub(super) fn is_single(byte: u8) -> bool {
+    matches!(byte, 0x00..=0x80 | 0x90 | 0xa0 | 0xc0 | 0xc2 | 0xc3 | 0xe0..=0xff)
 }
 
 /// True for a number or a boolean, which is no record.
@@ -41,6 +47,10 @@ impl Columns {
     /// Whether a good record stands at `at`: one that becomes a row as it is. Adds the bytes that
     /// were read to `cost`.
     pub(super) fn look(&mut self, plan: &Plan, bytes: &[u8], at: usize, cost: &mut u64) -> Place {
+        if bytes.get(at).is_some_and(|&byte| !may_begin(byte)) {
+            *cost += LOOK_COST;
+            return Place::Other;
+        }
         let mut cursor = Cursor::starting_at(bytes, at);
         let result = match &plan.content {
             Content::Vector(Some(column)) => {
@@ -100,18 +110,14 @@ impl Columns {
 }
 
 impl Decoder {
-    /// The first place in `bytes` from which good records with this `start` follow one another.
+    /// The end of the first run of good records with this `start` in `bytes`.
     pub(crate) fn find(&mut self, start: &RecordStart, bytes: &[u8]) -> Option<usize> {
         self.reserve(bytes);
         let (plan, columns) = (self.plan.clone(), &mut self.columns);
-        start.places(bytes).take(TRIES).find(|&place| {
-            let mut end = place;
-            (0..RUN).all(|_| match columns.look(&plan, bytes, end, &mut 0) {
-                Place::Good(next) => {
-                    end = next;
-                    true
-                }
-                _ => false,
+        start.places(bytes).take(TRIES).find_map(|place| {
+            (0..RUN).try_fold(place, |at, _| match columns.look(&plan, bytes, at, &mut 0) {
+                Place::Good(end) => Some(end),
+                _ => None,
             })
         })
     }

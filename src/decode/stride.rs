@@ -9,8 +9,8 @@ use crate::vector::Template;
 
 /// What the first record of an input tells of where the others begin.
 pub(crate) enum Stride {
-    /// Records of this form may follow one another from this position on.
-    Uniform(Position, Template),
+    /// Records of this form may follow one another from this position on, or others that begin alike.
+    Uniform(Position, Template, Option<RecordStart>),
     /// Records of any length may begin like this.
     Varied(RecordStart),
     Unknown,
@@ -38,14 +38,18 @@ impl Stride {
             position.offset += cursor.at() as u64;
         }
         let record = cursor.rest();
-        match record::template(plan, &mut cursor) {
-            Ok(Some(template)) => return Ok(Self::Uniform(position, template)),
-            Ok(None) => {}
+        let template = match record::template(plan, &mut cursor) {
+            Ok(template) => template,
             Err(broken) => return short(broken),
-        }
-        match RecordStart::of(record) {
-            Ok(start) => Ok(start.or(plan.start.clone()).map_or(Self::Unknown, Self::Varied)),
-            Err(broken) => short(broken),
-        }
+        };
+        let start = match RecordStart::of(record) {
+            Ok(start) => start.or(plan.start.clone()),
+            Err(broken) => return short(broken),
+        };
+        Ok(match (template, start) {
+            (Some(template), start) => Self::Uniform(position, template, start),
+            (None, Some(start)) => Self::Varied(start),
+            (None, None) => Self::Unknown,
+        })
     }
 }

@@ -23,8 +23,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::output::{Sink, Target};
 use crate::pool::{Ordered, OwnerProcess, lock};
 
-/// After so many row groups the next ones hold twice as many bytes: a file can have 32,767.
-const GROUPS_OF_A_SIZE: usize = 2048;
+/// Parquet numbers the row groups of a file with 15 bits.
+const MAX_GROUPS: usize = 32_767;
 
 /// A Parquet file on its way.
 pub(super) struct FileWriter {
@@ -135,9 +135,10 @@ impl FileWriter {
         Some(groups.saturating_mul(self.group_rows).saturating_sub(self.pending.rows))
     }
 
-    /// The most bytes of the next row group.
+    /// The most bytes of the next row group. It grows as the numbers for row groups run out: twice
+    /// the limit when half of them are left, three times when a third is.
     fn group_bytes(&self) -> usize {
-        self.options.row_group_bytes.saturating_mul(1 << (self.begun / GROUPS_OF_A_SIZE).min(31))
+        self.options.row_group_bytes.saturating_mul(MAX_GROUPS / MAX_GROUPS.saturating_sub(self.begun).max(1))
     }
 
     /// Begins a row group of the rows so far.

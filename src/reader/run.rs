@@ -2,10 +2,11 @@
 //!
 //! Where the records of a file look like its first one, lane `k` can begin at `k` times their length, before the lanes in front
 //! of it have been decoded. Whether that was right is known only when all of those have verified every record: batches are
-//! taken in order, so it is known in time. Where records have fields, of any length, a lane looks for the first record behind a
-//! place, by what records have in common; that was right if the lane in front of it ends there. At the first record that differs,
-//! or a beginning that is none, the lanes behind are dropped and a lane walks from there; after some batches the guess is
-//! tried again, after ever more where it keeps failing. So the rows are those of a walk from the first byte, always.
+//! taken in order, so it is known in time. At the first record that differs the lanes behind are dropped. From there on, and where
+//! records have fields, a lane finds the first run of good records behind a place, by what records have in common, and begins behind
+//! it; that was right if the lane in front of it ends there. If it does not, the lanes behind are dropped and a lane walks
+//! from there; after some batches the guess is tried again, after ever more where it keeps failing. So the rows are those of a
+//! walk from the first byte, always.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -36,8 +37,10 @@ pub(super) struct Run {
     buffers: Arc<StepBuffers>,
     lanes: VecDeque<Arc<Slot>>,
     next: Next,
-    /// How records begin, where they are not uniform.
+    /// How records begin.
     start: Option<RecordStart>,
+    /// No record so far differs from the first one's form.
+    is_uniform: bool,
     /// Where what was taken so far ends.
     at: Position,
     /// Where the first lane began, if it had to find that out.
@@ -72,7 +75,7 @@ enum Next {
     Walk(Position),
     /// A walk over a stretch of the input, behind which others may begin at once.
     Stretch(Position),
-    /// Such a walk that begins with the first record behind this offset.
+    /// Such a walk that begins behind the first run of good records from this offset on.
     Find(u64),
     /// To be known when the lane that walks has ended.
     Unknown,
@@ -98,6 +101,7 @@ impl Run {
             lanes: VecDeque::new(),
             next: Next::Walk(start),
             start: None,
+            is_uniform: true,
             at: start,
             base: None,
             walk: 1,
@@ -111,7 +115,10 @@ impl Run {
             run.at = Position { offset: span.start, record: span.record, left, ..start };
             run.next = Next::Walk(run.at);
             match run.stride(span)? {
-                Stride::Uniform(position, template) => run.next = Next::Uniform(position, template),
+                Stride::Uniform(position, template, start) => {
+                    run.next = Next::Uniform(position, template);
+                    run.start = start;
+                }
                 Stride::Varied(start) => {
                     run.next = Next::Stretch(run.at);
                     run.start = Some(start);
@@ -184,7 +191,7 @@ impl Run {
                 // Nobody but the caller waits for what may never come.
                 let inline = matches!(opened, Opened::Stream(_));
                 let position = Position::start(self.plan.framing);
-                (Blocks::new(opened, &self.buffers), position, Mode::Walk(u32::MAX), u64::MAX, inline)
+                (Blocks::new(opened, &self.buffers), position, Mode::Walk(u32::MAX), None, inline)
             }
             Place::Random(_, span) => {
                 let file_end = span.end;
@@ -195,11 +202,11 @@ impl Run {
                         self.next = Next::Nothing;
                         return Ok(None);
                     }
-                    Next::Walk(position) => (position, file_end, Mode::Walk(self.walk), u64::MAX),
+                    Next::Walk(position) => (position, file_end, Mode::Walk(self.walk), None),
                     Next::Stretch(position) => {
                         let stop = position.offset.saturating_add(stretch);
                         self.next = if stop < file_end { Next::Find(stop) } else { Next::Nothing };
-                        (position, file_end, Mode::Walk(u32::MAX), stop)
+                        (position, file_end, Mode::Walk(u32::MAX), Some(stop))
                     }
                     Next::Find(offset) => {
                         let stop = offset.saturating_add(stretch);
@@ -212,8 +219,7 @@ impl Run {
                         self.next = if is_last { Next::Nothing } else { Next::Find(stop) };
                         let left = if is_array { Left::Elsewhere } else { Left::Unbounded };
                         let position = Position { offset, record: 0, left, rows: 0 };
-                        let stop = if is_last { u64::MAX } else { stop };
-                        (position, file_end, Mode::Find(start), stop)
+                        (position, file_end, Mode::Find(start), Some(stop).filter(|_| !is_last))
                     }
                     Next::Uniform(position, template) => {
                         let rows = self.plan.batch_rows as u64;
@@ -221,11 +227,11 @@ impl Run {
                         let is_more = !matches!(position.left, Left::Known(left) if left <= rows);
                         if after.offset < file_end && is_more {
                             self.next = Next::Uniform(after, template.clone());
-                            (position, after.offset, Mode::Uniform(template), u64::MAX)
+                            (position, after.offset, Mode::Uniform(template), None)
                         } else {
                             // The last lane sees the end of the file, and whatever is cut off there.
                             self.next = Next::Nothing;
-                            (position, file_end, Mode::Walk(u32::MAX), u64::MAX)
+                            (position, file_end, Mode::Walk(u32::MAX), None)
                         }
                     }
                 };
@@ -311,13 +317,18 @@ impl Run {
                 self.drop_lanes();
                 self.next = Next::Nothing;
             }
-            End::Limit(position, Some(template)) if position.rows == 0 => {
+            End::Limit(position, Some(template)) if position.rows == 0 && self.is_uniform => {
                 self.next = Next::Uniform(position, template)
             }
             End::Limit(position, _) if self.start.is_some() && position.left != Left::Unknown => {
                 self.next = Next::Stretch(position)
             }
             End::Limit(position, _) => self.next = Next::Walk(position),
+            End::Diverged if !found && self.start.is_some() => {
+                self.drop_lanes();
+                self.is_uniform = false;
+                self.next = Next::Stretch(self.at);
+            }
             End::Diverged => self.guess_again(),
         }
     }
