@@ -40,6 +40,7 @@ pub(crate) enum HeadError {
 
 impl Head {
     /// Reads the head at the start of `bytes`; gives it and its size in bytes.
+    #[inline]
     pub(crate) fn read(bytes: &[u8]) -> Result<(Self, usize), HeadError> {
         let (&marker, rest) = bytes.split_first().ok_or(HeadError::Incomplete)?;
         let head = match Marker::from_u8(marker) {
@@ -230,6 +231,7 @@ impl<'a> Cursor<'a> {
         &self.bytes[start..self.at]
     }
 
+    #[inline]
     pub(crate) fn head(&mut self) -> Result<Head, Broken> {
         match Head::read(self.rest()) {
             Ok((head, size)) => {
@@ -245,6 +247,16 @@ impl<'a> Cursor<'a> {
     pub(crate) fn peek(&self) -> Result<Head, Broken> {
         let mut ahead = *self;
         ahead.head()
+    }
+
+    /// Steps over `bytes` if they come next.
+    #[inline]
+    pub(crate) fn take_if_next(&mut self, bytes: &[u8]) -> bool {
+        let is_next = self.rest().starts_with(bytes);
+        if is_next {
+            self.at += bytes.len();
+        }
+        is_next
     }
 
     /// The next `length` bytes.

@@ -244,6 +244,12 @@ impl Source {
         lock(&latest).clone()
     }
 
+    /// How many records the latest scan rejected so far.
+    pub fn reject_count(&self) -> u64 {
+        let latest = lock(&self.rejects).clone();
+        lock(&latest).count()
+    }
+
     /// How many rows a scan gives. Costs a scan.
     pub fn count_rows(&self) -> Result<u64> {
         let mut reader = self.reader()?;

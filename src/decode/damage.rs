@@ -282,14 +282,14 @@ impl Decoder {
         if self.misplaces(bytes, at, place, cost) {
             return Ok(false);
         }
-        let plan = self.plan.clone();
+        let (plan, columns) = (&*self.plan, &mut self.columns);
         let most = FREE + COST * (end - at) as u64;
         let mut next = place;
         loop {
             while next < end
                 && (next == place || plan.start.as_ref().is_none_or(|start| start.matches(&bytes[next..])))
             {
-                match self.columns.look(&plan, bytes, next, cost) {
+                match columns.look(plan, bytes, next, cost) {
                     Place::Good(end) => next = end,
                     Place::Short(needed) if !ended => return Err(needed as usize),
                     _ => break,
@@ -302,11 +302,11 @@ impl Decoder {
             next += 1;
             let mut run = None;
             while *cost < most
-                && let Some(found) = candidate(&plan, bytes, next, end)
+                && let Some(found) = candidate(plan, bytes, next, end)
             {
                 let view = &bytes[..bytes.len().min(found + window)];
                 let ends = is_at_end && view.len() == bytes.len();
-                match self.columns.look_for_run(&plan, view, found, ends, cost) {
+                match columns.look_for_run(plan, view, found, ends, cost) {
                     Place::Good(_) => {
                         run = Some(found);
                         break;
@@ -332,7 +332,7 @@ impl Decoder {
         if next == bytes.len() && ended {
             return Ok(false);
         }
-        match self.columns.look(&plan, bytes, next, cost) {
+        match columns.look(plan, bytes, next, cost) {
             Place::Good(_) if is_followed => Ok(false),
             Place::Short(needed) if !ended => Err(needed as usize),
             _ => Ok(true),
@@ -342,7 +342,7 @@ impl Decoder {
     /// Whether the object at `at`, which has the good record at `place` inside of it, takes records
     /// for keys or for numbers.
     fn misplaces(&mut self, bytes: &[u8], at: usize, place: usize, cost: &mut u64) -> bool {
-        let plan = self.plan.clone();
+        let (plan, columns) = (&*self.plan, &mut self.columns);
         let mut cursor = Cursor::starting_at(bytes, at);
         let mut is_record = true;
         loop {
@@ -366,7 +366,7 @@ impl Decoder {
             for _ in 0..items {
                 if is_map {
                     let is_container = matches!(cursor.peek(), Ok(Head::Array(_) | Head::Map(_)));
-                    let key = self.columns.look(&plan, bytes, cursor.at(), cost);
+                    let key = columns.look(plan, bytes, cursor.at(), cost);
                     if is_record && is_container || matches!(key, Place::Good(_)) {
                         return true;
                     }
@@ -394,7 +394,7 @@ impl Decoder {
     /// The first run of good records that begins in front of `until`. Goes on where the search
     /// before ended.
     fn search(&mut self, damage: &mut Damage, bytes: &[u8], ended: bool, until: usize) -> Search {
-        let (plan, base) = (self.plan.clone(), self.position.offset);
+        let (plan, columns, base) = (&*self.plan, &mut self.columns, self.position.offset);
         let width = plan.start.as_ref().map_or(1, |start| start.len());
         loop {
             damage.pay(damage.searched);
@@ -407,7 +407,7 @@ impl Decoder {
             if from >= until {
                 return Search::Nothing;
             }
-            let Some(place) = candidate(&plan, bytes, from, until) else {
+            let Some(place) = candidate(plan, bytes, from, until) else {
                 if !ended && bytes.len() < until + width - 1 {
                     let seen = (bytes.len() + 1).saturating_sub(width).max(from);
                     damage.searched = base + seen as u64;
@@ -420,7 +420,7 @@ impl Decoder {
             let end = bytes.len().min(place + damage.window);
             let mut cost = 0;
             let ends = ended && !damage.is_part && end == bytes.len();
-            match self.columns.look_for_run(&plan, &bytes[..end], place, ends, &mut cost) {
+            match columns.look_for_run(plan, &bytes[..end], place, ends, &mut cost) {
                 Place::Good(_) => return Search::Found(place),
                 Place::Short(_) if !ended && end == bytes.len() && bytes.len() < place + damage.window => {
                     return Search::More(place + damage.window);

@@ -59,20 +59,20 @@ pub(super) fn template(plan: &Plan, cursor: &mut Cursor<'_>) -> Result<Option<Te
 impl Decoder {
     /// Adds the record at `cursor` to the columns, and steps over it.
     pub(super) fn push_record(&mut self, cursor: &mut Cursor<'_>) -> Result<Pushed, Stop> {
-        let plan = self.plan.clone();
+        let (plan, columns) = (&*self.plan, &mut self.columns);
         let key = *cursor;
         if plan.framing == Framing::Map {
             match plan.key {
-                Some(column) => self.columns.push_field(&plan, column, cursor)?,
+                Some(column) => columns.push_field(plan, column, cursor)?,
                 None => cursor.skip()?,
             }
         }
         match &plan.content {
-            Content::Vector(column) => self.push_bare(&plan, *column, key, cursor),
+            Content::Vector(column) => self.push_bare(*column, key, cursor),
             Content::Items(slots) => {
-                self.columns.push_fields(&plan, slots, cursor)?;
-                self.columns.push_missing(&plan)?;
-                self.columns.push_record(self.position.record);
+                columns.push_fields(plan, slots, cursor)?;
+                columns.push_missing(plan)?;
+                columns.push_record(self.position.record);
                 Ok(Pushed::Whole(None))
             }
         }
@@ -80,29 +80,29 @@ impl Decoder {
 
     fn push_bare<'a>(
         &mut self,
-        plan: &Plan,
         column: Option<usize>,
         key: Cursor<'a>,
         cursor: &mut Cursor<'a>,
     ) -> Result<Pushed, Stop> {
+        let (plan, columns) = (&*self.plan, &mut self.columns);
         let start = cursor.at();
         let encoded = match column {
             Some(column) => Some(read_vector(plan, column, cursor)?),
             None => skip_vector(plan, cursor)?,
         };
         if let Some(encoded) = encoded.as_ref().filter(|encoded| encoded.rows != 1) {
-            return self.push_rows(plan, column, encoded, key, cursor);
+            return self.push_rows(&self.plan.clone(), column, encoded, key, cursor);
         }
         let mut template = None;
         if let (Some(column), Some(encoded)) = (column, &encoded) {
-            self.columns
+            columns
                 .push_vector(column, &encoded.elements)?
                 .map_err(|index| Stop::Fault(unfit(plan, column, &encoded.elements, index)))?;
             if plan.framing != Framing::Map {
                 template = Template::of(cursor.since(start), encoded);
             }
         }
-        self.columns.push_record(self.position.record);
+        columns.push_record(self.position.record);
         Ok(Pushed::Whole(template))
     }
 
@@ -195,14 +195,15 @@ impl Columns {
         for position in 0..items as usize {
             let key = *cursor;
             let place = if slots.is_map { slots.keys.read(cursor, &mut next)? } else { Some(position) };
-            if place.is_none()
-                && is_record
-                && let head @ (Head::Map(_) | Head::Array(_)) = key.peek()?
-            {
-                let found = Found::Text(format!("{head} as a key"));
-                return Err(Stop::Fault(Fault::of_type(None, found).expecting("keys of a map")));
-            }
-            let slot = place.and_then(|place| slots.slots.get(place));
+            let Some(place) = place else {
+                if is_record && let head @ (Head::Map(_) | Head::Array(_)) = key.peek()? {
+                    let found = Found::Text(format!("{head} as a key"));
+                    return Err(Stop::Fault(Fault::of_type(None, found).expecting("keys of a map")));
+                }
+                cursor.skip()?;
+                continue;
+            };
+            let slot = slots.slots.get(place);
             if let Some(inside) = slot.and_then(|slot| slot.inside.as_ref()) {
                 let mut within = *cursor;
                 // A value of another type has no such fields: they are missing.

@@ -74,8 +74,7 @@ impl Decoder {
         }
         let mut cursor = Cursor::new(bytes);
         let Ok(Head::Array(items @ 1..)) = cursor.head() else { return None };
-        let plan = self.plan.clone();
-        match self.columns.look(&plan, bytes, cursor.at(), &mut 0) {
+        match self.columns.look(&self.plan, bytes, cursor.at(), &mut 0) {
             Place::Good(_) => {
                 self.position.left = Left::Known(items.into());
                 Some(Ok(cursor.at()))

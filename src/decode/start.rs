@@ -113,9 +113,9 @@ impl Decoder {
     /// The end of the first run of good records with this `start` in `bytes`.
     pub(crate) fn find(&mut self, start: &RecordStart, bytes: &[u8]) -> Option<usize> {
         self.reserve(bytes);
-        let (plan, columns) = (self.plan.clone(), &mut self.columns);
+        let (plan, columns) = (&*self.plan, &mut self.columns);
         start.places(bytes).take(TRIES).find_map(|place| {
-            (0..RUN).try_fold(place, |at, _| match columns.look(&plan, bytes, at, &mut 0) {
+            (0..RUN).try_fold(place, |at, _| match columns.look(plan, bytes, at, &mut 0) {
                 Place::Good(end) => Some(end),
                 _ => None,
             })
@@ -124,17 +124,17 @@ impl Decoder {
 
     /// Whether good records go on at `at`: with a record, or with the head of the next array.
     pub(super) fn goes_on(&mut self, bytes: &[u8], at: usize, left: super::Left, cost: &mut u64) -> Place {
-        let plan = self.plan.clone();
+        let (plan, columns) = (&*self.plan, &mut self.columns);
         let is_between_arrays = plan.framing == Framing::Array && left == super::Left::Known(0);
         if !is_between_arrays {
-            let place = self.columns.look(&plan, bytes, at, cost);
+            let place = columns.look(plan, bytes, at, cost);
             if place != Place::Other || left != super::Left::Unknown {
                 return place;
             }
         }
         match Head::read(&bytes[at..]) {
             Ok((Head::Array(0), size)) if is_between_arrays => Place::Good(at + size),
-            Ok((Head::Array(1..), size)) => self.columns.look(&plan, bytes, at + size, cost),
+            Ok((Head::Array(1..), size)) => columns.look(plan, bytes, at + size, cost),
             Ok(_) | Err(crate::msgpack::HeadError::Reserved) => Place::Other,
             Err(crate::msgpack::HeadError::Incomplete) => Place::Short(bytes.len() as u64 + 1),
         }

@@ -123,7 +123,7 @@ impl PySource {
     /// How many records the latest scan rejected so far; exact, also where `rejects` no longer has the details.
     #[getter]
     fn reject_count(&self) -> u64 {
-        self.0.rejects().count()
+        self.0.reject_count()
     }
 
     /// The number of rows. Costs a scan.

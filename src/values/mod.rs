@@ -141,12 +141,13 @@ impl ValueBuilder {
 
     /// Adds the next value.
     pub(crate) fn push(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Failure> {
-        if is_nil(*cursor)? {
+        let mut ahead = *cursor;
+        let head = ahead.head()?;
+        if matches!(head, Head::Nil | Head::Ext(0, 1)) && is_nil(*cursor)? {
             cursor.skip()?;
             self.push_null();
             return Ok(());
         }
-        let head = cursor.peek()?;
         // What libraries write for NumPy's scalars and arrays.
         if matches!(head, Head::Map(_) | Head::Ext(..) | Head::Array(3))
             && !matches!(self.data_type, DataType::Struct(_))
@@ -154,7 +155,7 @@ impl ValueBuilder {
         {
             return Ok(());
         }
-        cursor.head()?;
+        *cursor = ahead;
         self.kind.push(head, cursor)?;
         self.nulls.append_non_null();
         Ok(())

@@ -10,7 +10,7 @@ use arrow::datatypes::{DataType, Fields};
 
 use super::{Failure, Kind, ValueBuilder, is_nil};
 use crate::error::Result;
-use crate::msgpack::{Broken, Cursor, Head};
+use crate::msgpack::{Broken, Cursor, Head, MAX_HEAD};
 use crate::reject::RejectKind;
 
 pub(super) struct Structs {
@@ -93,7 +93,8 @@ impl Kind for Structs {
 /// followed the last time is tried first. Others are looked up in a table whose hashes no input can foresee.
 #[derive(Debug, Clone)]
 pub(crate) struct Keys {
-    keys: Vec<Box<[u8]>>,
+    /// The keys as most producers write them: the head of a string, and the string.
+    strings: Vec<Box<[u8]>>,
     places: HashMap<Box<[u8]>, usize>,
 }
 
@@ -102,23 +103,37 @@ const MOST_DIGITS: usize = 20;
 
 impl Keys {
     pub(crate) fn new<'a>(keys: impl Iterator<Item = &'a [u8]>) -> Self {
-        let keys: Vec<Box<[u8]>> = keys.map(Box::from).collect();
-        let places = keys.iter().cloned().zip(0..).collect();
-        Self { keys, places }
+        let keys: Vec<&[u8]> = keys.collect();
+        let places = keys.iter().map(|&key| Box::from(key)).zip(0..).collect();
+        Self { strings: keys.into_iter().map(string).collect(), places }
     }
 
     /// Reads the next key and gives its place; `None` if it has none. Strings, bytes and integers are keys; whatever else
     /// stands there is stepped over. `next` is where the last key was found, and one more.
+    #[inline]
     pub(crate) fn read(&self, cursor: &mut Cursor<'_>, next: &mut usize) -> Result<Option<usize>, Broken> {
+        if self.strings.get(*next).is_some_and(|expected| cursor.take_if_next(expected)) {
+            *next += 1;
+            return Ok(Some(*next - 1));
+        }
         let mut digits = [0; MOST_DIGITS];
         let Some(key) = key(cursor, &mut digits)? else { return Ok(None) };
-        let expected = self.keys.get(*next).is_some_and(|expected| **expected == *key);
-        let place = if expected { Some(*next) } else { self.places.get(key).copied() };
+        let place = self.places.get(key).copied();
         if let Some(place) = place {
             *next = place + 1;
         }
         Ok(place)
     }
+}
+
+/// A string in MessagePack, with the shortest head.
+fn string(text: &[u8]) -> Box<[u8]> {
+    let mut bytes = Vec::with_capacity(text.len() + MAX_HEAD);
+    let length = u32::try_from(text.len()).unwrap_or(u32::MAX);
+    // A vector takes all that is written to it.
+    let _written = rmp::encode::write_str_len(&mut bytes, length);
+    bytes.extend_from_slice(text);
+    bytes.into()
 }
 
 /// Reads a key: bytes, or an integer in decimal; `None` for anything else, which is stepped over.

@@ -38,7 +38,7 @@ impl Template {
             format: *format,
             is_untyped: matches!(encoded.encoding, Encoding::Bytes | Encoding::Raw),
         };
-        (template.elements_of(record)? == &**elements).then_some(template)
+        std::ptr::eq(template.elements_of(record)?, &**elements).then_some(template)
     }
 
     /// Bytes from the start of one record to the start of the next.
