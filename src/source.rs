@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use arrow::datatypes::SchemaRef;
 
-use crate::decode::{RUN, Decoder, Left, Position};
+use crate::decode::{Decoder, Left, Position, RUN};
 use crate::error::{Error, Result};
 use crate::infer::infer;
 use crate::input::{Blocks, Input, Opened, Span, discover, learn_sizes};

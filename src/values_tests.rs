@@ -397,7 +397,7 @@ fn check_ends<T: ArrowPrimitiveType<Native: Into<i128>>>(range: RangeInclusive<T
     for outside in [most.into() + 1, least.into() - if least.into() == 0 { 1 } else { step }] {
         let Unfit { kind, expected, .. } = unfit(&mut builder, &number(outside));
         assert_eq!(kind, RejectKind::Value, "{outside}");
-        assert!(expected.ends_with(&T::DATA_TYPE.to_string().to_lowercase()), "{expected}");
+        assert!(expected.to_string().ends_with(&T::DATA_TYPE.to_string().to_lowercase()), "{expected}");
         builder.truncate(1);
     }
     push(&mut builder, &integer(most.into())).unwrap();

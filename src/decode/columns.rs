@@ -7,11 +7,11 @@ use arrow::datatypes::SchemaRef;
 
 use super::fault::Fault;
 use crate::error::Result;
-use crate::msgpack::Cursor;
+use crate::msgpack::{Cursor, Head};
 use crate::options::OnError;
 use crate::record::{Plan, Role, vector_type};
 use crate::values::{Failure, MOST, ValueBuilder};
-use crate::vector::encoding::Elements;
+use crate::vector::encoding::{self, Elements};
 use crate::vector::{Template, VectorBuilder};
 
 /// Builders, one for each column. A record that is being added has its values in some of them; [`commit`](Self::commit) makes
@@ -160,6 +160,26 @@ impl Columns {
             }
             _ => Ok(()),
         })
+    }
+
+    /// Adds the array of numbers at `cursor` to a vector column, and steps over it: one pass for arrays
+    /// that hold what the column takes. False for anything else; then nothing was added.
+    pub(super) fn push_numbers(&mut self, column: usize, cursor: &mut Cursor<'_>) -> Result<bool> {
+        let Some(Builder::Vector(builder)) = self.builders.get_mut(column) else { return Ok(false) };
+        let mut ahead = *cursor;
+        match ahead.head() {
+            Ok(Head::Array(items)) if items as usize == builder.dim() => {}
+            _ => return Ok(false),
+        }
+        builder.reserve(self.capacity)?;
+        let added = match encoding::floats(&mut ahead, builder.dim()) {
+            Some(elements) => builder.push(&elements).is_ok(),
+            None => builder.push_numbers(ahead.rest()).is_some_and(|taken| ahead.take(taken).is_ok()),
+        };
+        if added {
+            *cursor = ahead;
+        }
+        Ok(added)
     }
 
     /// Adds the value at `cursor` to a column.

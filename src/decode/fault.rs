@@ -7,7 +7,7 @@ use crate::msgpack::Head;
 use crate::options::Framing;
 use crate::record::{Content, Plan, Role, Slots};
 use crate::reject::RejectKind;
-use crate::values::type_name;
+use crate::values::{Words, type_name};
 
 /// Why a record, or one of its values, fits no column. The text is formatted when a reject is kept:
 /// most are only counted.
@@ -17,7 +17,7 @@ pub(super) struct Fault {
     pub(super) column: Option<usize>,
     /// The way to the value inside of the column.
     pub(super) path: String,
-    pub(super) expected: Option<String>,
+    pub(super) expected: Option<Words>,
     pub(super) found: Found,
 }
 
@@ -69,12 +69,12 @@ impl Fault {
     /// An object that is no array or map of records, where one should begin.
     pub(super) fn of_framing(framing: Framing, head: Head) -> Self {
         let expected = format!("{} of records (framing `{0}`)", framing.as_str());
-        Self { expected: Some(expected), ..Self::of_type(None, Found::Head(head)) }
+        Self::of_type(None, Found::Head(head)).expecting(&expected)
     }
 
     /// A fault of the input, not of a field.
     pub(super) fn of_input(kind: RejectKind, expected: &str, found: String) -> Self {
-        Self { expected: Some(expected.to_owned()), ..Self::new(kind, None, Found::Text(found)) }
+        Self::new(kind, None, Found::Text(found)).expecting(expected)
     }
 
     /// 0xc1 at this byte of the input.
@@ -85,7 +85,7 @@ impl Fault {
 
     /// The same fault with other words for what was expected.
     pub(super) fn expecting(self, expected: &str) -> Self {
-        Self { expected: Some(expected.to_owned()), ..self }
+        Self { expected: Some(expected.into()), ..self }
     }
 
     /// The field at fault.
@@ -102,7 +102,7 @@ impl Fault {
     /// What the column takes.
     pub(super) fn expected(&self, plan: &Plan) -> String {
         if let Some(expected) = &self.expected {
-            return expected.clone();
+            return expected.to_string();
         }
         if self.kind == RejectKind::TooLarge {
             return format!("at most {} bytes (max_record_bytes)", plan.max_record_bytes);

@@ -8,7 +8,7 @@ use crate::msgpack::{Broken, Cursor, Head};
 use crate::options::{Framing, OnError};
 use crate::record::{Content, Plan, Role, Slots};
 use crate::reject::RejectKind;
-use crate::values::{Failure, is_nil};
+use crate::values::{Failure, Words, is_nil};
 use crate::vector::encoding::{self, Elements, Encoded, Encoding, Seen, is_npy_next, leaves_messagepack};
 use crate::vector::{Format, RawDtype, Template};
 
@@ -86,6 +86,14 @@ impl Decoder {
     ) -> Result<Pushed, Stop> {
         let (plan, columns) = (&*self.plan, &mut self.columns);
         let start = cursor.at();
+        // Floats of one type have a template.
+        if let Some(column) = column
+            && !encoding::are_floats(*cursor)
+            && columns.push_numbers(column, cursor)?
+        {
+            columns.push_record(self.position.record);
+            return Ok(Pushed::Whole(None));
+        }
         let encoded = match column {
             Some(column) => Some(read_vector(plan, column, cursor)?),
             None => skip_vector(plan, cursor)?,
@@ -239,7 +247,10 @@ impl Columns {
                     column: Some(column),
                     path: unfit.path,
                     expected: Some(unfit.expected),
-                    found: Found::Text(unfit.found),
+                    found: match unfit.found {
+                        Words::Head(head) => Found::Head(head),
+                        words => Found::Text(words.to_string()),
+                    },
                 }),
             })
         };
@@ -266,6 +277,9 @@ impl Columns {
     }
 
     fn push_vector_field(&mut self, plan: &Plan, column: usize, cursor: &mut Cursor<'_>) -> Result<(), Stop> {
+        if self.push_numbers(column, cursor)? {
+            return Ok(());
+        }
         let encoded = read_vector(plan, column, cursor)?;
         if encoded.rows != 1 {
             let found = Found::Text(encoded.describe());
@@ -374,5 +388,5 @@ fn unfit(plan: &Plan, column: usize, elements: &Elements<'_>, index: usize) -> F
     let dtype = crate::record::vector_type(plan.columns[column].field.data_type()).map(|(_, dtype)| dtype);
     let expected = format!("numbers that fit {}", dtype.unwrap_or_default());
     let fault = Fault::new(RejectKind::Value, Some(column), Found::Text(found));
-    Fault { expected: Some(expected), ..fault }
+    fault.expecting(&expected)
 }

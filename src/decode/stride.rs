@@ -11,8 +11,9 @@ use crate::vector::Template;
 pub(crate) enum Stride {
     /// Records of this form may follow one another from this position on, or others that begin alike.
     Uniform(Position, Template, Option<RecordStart>),
-    /// Records of any length may begin like this.
-    Varied(RecordStart),
+    /// Records of any length may begin like this. The first one has this length, if all of it is at
+    /// hand.
+    Varied(RecordStart, u64),
     Unknown,
 }
 
@@ -48,7 +49,11 @@ impl Stride {
         };
         Ok(match (template, start) {
             (Some(template), start) => Self::Uniform(position, template, start),
-            (None, Some(start)) => Self::Varied(start),
+            (None, Some(start)) => {
+                let mut cursor = Cursor::new(record);
+                let length = cursor.skip().map_or(u64::MAX, |()| cursor.at() as u64);
+                Self::Varied(start, length)
+            }
             (None, None) => Self::Unknown,
         })
     }

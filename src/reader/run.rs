@@ -39,6 +39,8 @@ pub(super) struct Run {
     next: Next,
     /// How records begin.
     start: Option<RecordStart>,
+    /// Bytes of a stretch: as many as make a batch, if the records are like the first one.
+    stretch: u64,
     /// No record so far differs from the first one's form.
     is_uniform: bool,
     /// Where what was taken so far ends.
@@ -101,6 +103,7 @@ impl Run {
             lanes: VecDeque::new(),
             next: Next::Walk(start),
             start: None,
+            stretch: (plan.batch_bytes as u64).max(SHORTEST),
             is_uniform: true,
             at: start,
             base: None,
@@ -116,10 +119,12 @@ impl Run {
             run.next = Next::Walk(run.at);
             match run.stride(span)? {
                 Stride::Uniform(position, template, start) => {
+                    run.stretch = run.batch_of(template.stride() as u64);
                     run.next = Next::Uniform(position, template);
                     run.start = start;
                 }
-                Stride::Varied(start) => {
+                Stride::Varied(start, length) => {
+                    run.stretch = run.batch_of(length);
                     run.next = Next::Stretch(run.at);
                     run.start = Some(start);
                 }
@@ -127,6 +132,12 @@ impl Run {
             }
         }
         Ok(run)
+    }
+
+    /// Bytes of the input that make a batch, if records have this length.
+    fn batch_of(&self, length: u64) -> u64 {
+        let rows = length.saturating_mul(self.plan.batch_rows as u64);
+        rows.min(self.plan.batch_bytes as u64).max(SHORTEST)
     }
 
     /// What the first record tells of the others.
@@ -195,7 +206,7 @@ impl Run {
             }
             Place::Random(_, span) => {
                 let file_end = span.end;
-                let stretch = (self.plan.batch_bytes as u64).max(SHORTEST);
+                let stretch = self.stretch;
                 let (position, end, mode, stop) = match std::mem::replace(&mut self.next, Next::Unknown) {
                     Next::Unknown => return Ok(None),
                     Next::Nothing => {

@@ -195,7 +195,7 @@ fn a_part_of_an_input_keeps_to_its_span_and_its_record_numbers() {
 #[test]
 fn an_error_says_in_which_input_it_occurred() {
     let run = run(&[&GOOD], 1);
-    let (kind, expected, found) = (RejectKind::Type, String::new(), String::new());
+    let (kind, expected, found) = (RejectKind::Type, Arc::default(), Arc::default());
     let reject =
         Reject { file: "".into(), record: 1, offset: 2, length: 3, field: None, kind, expected, found };
     assert!(run.name_error(ErrorKind::Decode(reject).into()).to_string().starts_with("records: record 1"));

@@ -69,8 +69,7 @@ impl Kind for Lists {
         for (index, element) in bytes.chunks_exact(format.size()).enumerate() {
             let scalar = format.scalar(element).unwrap_or(Scalar::UInt(0));
             if !self.items.push_scalar(scalar, format.is_bool()) {
-                let expected = super::type_name(self.item.data_type());
-                let unfit = Failure::unfit(RejectKind::Value, expected, scalar);
+                let unfit = Failure::unfit(RejectKind::Value, self.item.data_type(), scalar.to_string());
                 return Err(unfit.within(format_args!("[{index}]")));
             }
         }

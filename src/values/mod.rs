@@ -40,8 +40,51 @@ pub(crate) struct Unfit {
     pub(crate) kind: RejectKind,
     /// Where it is inside of the column: `.name` for a field, `[3]` for an item.
     pub(crate) path: String,
-    pub(crate) expected: String,
-    pub(crate) found: String,
+    pub(crate) expected: Words,
+    pub(crate) found: Words,
+}
+
+/// What a value should be, or what it is. Most faults are only counted, so the text is formatted
+/// when a reject is kept.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Words {
+    Text(String),
+    Type(DataType),
+    Head(Head),
+}
+
+impl fmt::Display for Words {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => f.write_str(text),
+            Self::Type(data_type) => f.write_str(&type_name(data_type)),
+            Self::Head(head) => write!(f, "{head}"),
+        }
+    }
+}
+
+impl From<&str> for Words {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl From<String> for Words {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<&DataType> for Words {
+    fn from(data_type: &DataType) -> Self {
+        Self::Type(data_type.clone())
+    }
+}
+
+impl From<Head> for Words {
+    fn from(head: Head) -> Self {
+        Self::Head(head)
+    }
 }
 
 impl From<Broken> for Failure {
@@ -51,14 +94,14 @@ impl From<Broken> for Failure {
 }
 
 impl Failure {
-    fn unfit(kind: RejectKind, expected: impl fmt::Display, found: impl fmt::Display) -> Self {
-        let (expected, found) = (expected.to_string(), found.to_string());
+    fn unfit(kind: RejectKind, expected: impl Into<Words>, found: impl Into<Words>) -> Self {
+        let (expected, found) = (expected.into(), found.into());
         Self::Unfit(Box::new(Unfit { kind, path: String::new(), expected, found }))
     }
 
     /// The value has another type than the column.
-    fn of_type(data_type: &DataType, found: impl fmt::Display) -> Self {
-        Self::unfit(RejectKind::Type, type_name(data_type), found)
+    fn of_type(data_type: &DataType, found: impl Into<Words>) -> Self {
+        Self::unfit(RejectKind::Type, data_type, found)
     }
 
     /// Says where the value was found, from the inside out.
@@ -166,14 +209,14 @@ impl ValueBuilder {
         let encoded = match encoding::read(&mut ahead, RawDtype::default())? {
             Seen::Vector(encoded) if encoded.encoding.is_typed() => encoded,
             Seen::Refused(what) => {
-                return Err(Failure::unfit(RejectKind::Unsupported, type_name(&self.data_type), what));
+                return Err(Failure::unfit(RejectKind::Unsupported, &self.data_type, what));
             }
             _ => return Ok(false),
         };
         let added = match scalar(&encoded) {
             Some((scalar, is_bool)) => {
                 if !self.kind.push_scalar(scalar, is_bool) {
-                    return Err(Failure::unfit(RejectKind::Value, type_name(&self.data_type), scalar));
+                    return Err(Failure::unfit(RejectKind::Value, &self.data_type, scalar.to_string()));
                 }
                 true
             }

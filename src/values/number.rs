@@ -121,7 +121,7 @@ impl<T: ArrowPrimitiveType> Kind for Numbers<T> {
         if self.push_scalar(scalar, false) {
             return Ok(());
         }
-        Err(Failure::unfit(RejectKind::Value, super::type_name(&T::DATA_TYPE), head))
+        Err(Failure::unfit(RejectKind::Value, &T::DATA_TYPE, head))
     }
 
     fn push_scalar(&mut self, scalar: Scalar, _is_bool: bool) -> bool {

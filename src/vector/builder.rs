@@ -7,6 +7,7 @@ use arrow::datatypes::{DataType, Field, FieldRef};
 
 use super::convert::{Converter, Format, Scalar};
 use super::encoding::Elements;
+use super::numbers;
 use super::template::Template;
 use super::{Dtype, Slab};
 use crate::error::{Error, Result};
@@ -52,6 +53,11 @@ impl VectorBuilder {
 
     pub(crate) fn rows(&self) -> usize {
         self.rows
+    }
+
+    /// Elements of a vector.
+    pub(crate) fn dim(&self) -> usize {
+        self.dim
     }
 
     /// Rows that still fit. None do before [`reserve`](Self::reserve).
@@ -104,6 +110,21 @@ impl VectorBuilder {
         self.nulls.append_non_null();
         self.rows += 1;
         Ok(())
+    }
+
+    /// Adds the vector of which the elements are the numbers at the start of `bytes`, of any types. The
+    /// result is how many bytes they take; `None` where they are no `dim` numbers that fit, and nothing
+    /// was added.
+    pub(crate) fn push_numbers(&mut self, bytes: &[u8]) -> Option<usize> {
+        let row_bytes = self.row_bytes();
+        let out = Self::next_rows(&mut self.slab, self.rows * row_bytes, row_bytes);
+        if out.len() < row_bytes {
+            return None;
+        }
+        let taken = numbers::convert(bytes, self.dtype, out)?;
+        self.nulls.append_non_null();
+        self.rows += 1;
+        Some(taken)
     }
 
     /// Adds a vector from each record as long as the records are like `template` and their elements fit.

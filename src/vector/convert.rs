@@ -5,6 +5,7 @@
 //! - a float becomes a float by rounding to nearest, ties to even; a finite number that would become infinite does not fit;
 //! - a conversion from or to integers must be exact, or the number does not fit.
 
+use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
 
 use super::dtype::{Dtype, Number, RawDtype};
@@ -146,6 +147,13 @@ fn to<S: Source<N>, const N: usize>(raw: RawDtype, dtype: Dtype) -> Kernel {
         return swap::<N>;
     }
     match dtype {
+        Dtype::Float32 if raw.number == Number::F16 => {
+            if raw.big_endian {
+                widen_f16::<true>
+            } else {
+                widen_f16::<false>
+            }
+        }
         Dtype::Float32 => by_order::<S, f32, N, 4>(raw),
         Dtype::Float64 => by_order::<S, f64, N, 8>(raw),
         Dtype::Float16 => by_order::<S, f16, N, 2>(raw),
@@ -178,6 +186,26 @@ fn convert<S: Source<N>, T: Target<M>, const N: usize, const M: usize, const BIG
     let read = |bytes: &[u8; N]| if BIG { S::from_be(*bytes) } else { S::from_le(*bytes) };
     convert_elements::<S, T, N, M, N>(raw, out, read)
 }
+
+/// Float16 to float32, which always fits. `half` has the processor's instruction for it, where the
+/// processor has one.
+fn widen_f16<const BIG: bool>(raw: &[u8], out: &mut [u8]) -> Result<(), usize> {
+    let (groups, rest) = raw.as_chunks::<2>().0.as_chunks::<WIDENED>();
+    let (out_groups, out_rest) = out.as_chunks_mut::<4>().0.as_chunks_mut::<WIDENED>();
+    let read = |bytes: [u8; 2]| if BIG { f16::from_be_bytes(bytes) } else { f16::from_le_bytes(bytes) };
+    let mut singles = [0.0; WIDENED];
+    for (group, out) in groups.iter().zip(out_groups) {
+        group.map(read).convert_to_f32_slice(&mut singles);
+        *out = singles.map(f32::to_ne_bytes);
+    }
+    for (element, out) in rest.iter().zip(out_rest) {
+        *out = read(*element).to_f32().to_ne_bytes();
+    }
+    Ok(())
+}
+
+/// Float16 elements that are widened by one call.
+const WIDENED: usize = 64;
 
 /// Elements that are converted together, step by step: so many numbers stay in registers, and each step is the same instruction
 /// for several of them.
@@ -319,7 +347,7 @@ impl Scalar {
         self.narrow::<f16, 2>()
     }
 
-    fn narrow<T: Target<N>, const N: usize>(self) -> Option<T> {
+    pub(super) fn narrow<T: Target<N>, const N: usize>(self) -> Option<T> {
         fn one<S: Source<N>, T: Target<M>, const N: usize, const M: usize>(number: S) -> Option<T> {
             let converted = T::narrow(number.wide());
             fits(number, converted).then_some(converted)
@@ -418,7 +446,7 @@ trait Source<const N: usize>: Copy + Default {
 }
 
 /// An element as the column holds it, of `M` bytes.
-trait Target<const M: usize>: Copy {
+pub(super) trait Target<const M: usize>: Copy {
     const FLOAT: bool;
     fn narrow(wide: f64) -> Self;
     fn wide(self) -> f64;

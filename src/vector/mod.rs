@@ -4,6 +4,7 @@ mod builder;
 mod convert;
 mod dtype;
 pub(crate) mod encoding;
+mod numbers;
 mod slab;
 mod template;
 

@@ -183,27 +183,33 @@ fn array<'a>(cursor: &mut Cursor<'a>, ahead: Cursor<'a>, items: u32) -> Result<S
     }
 }
 
+/// The elements of an array of `count` floats of one type, of which the head has been read.
+pub(crate) fn floats<'a>(cursor: &mut Cursor<'a>, count: usize) -> Option<Elements<'a>> {
+    let marker = *cursor.rest().first()?;
+    let format = match marker {
+        0xca => Format::Float32,
+        0xcb => Format::Float64,
+        _ => return None,
+    };
+    let bytes = cursor.rest().get(..count.checked_mul(format.size())?)?;
+    if !bytes.chunks_exact(format.size()).all(|item| item[0] == marker) {
+        return None;
+    }
+    cursor.take(bytes.len()).ok().map(|bytes| Elements::Alike(format, bytes.into()))
+}
+
+/// True for an array of floats of one type.
+pub(crate) fn are_floats(mut cursor: Cursor<'_>) -> bool {
+    matches!(cursor.head(), Ok(Head::Array(items)) if floats(&mut cursor, items as usize).is_some())
+}
+
 /// Steps over `count` numbers. The inner error is the index and the head of an item that is none.
 fn numbers<'a>(cursor: &mut Cursor<'a>, count: u32) -> Result<Result<Elements<'a>, (usize, Head)>, Broken> {
     let count = count as usize;
-    let rest = cursor.rest();
-    let alike = match rest.first() {
-        Some(0xca) => Format::Float32,
-        Some(0xcb) => Format::Float64,
-        _ => return mixed(cursor, count),
-    };
-    let size = alike.size();
-    let have = rest.len() / size;
-    if !rest.chunks_exact(size).take(count).all(|item| item[0] == rest[0]) {
-        return mixed(cursor, count);
+    match floats(cursor, count) {
+        Some(elements) => Ok(Ok(elements)),
+        None => mixed(cursor, count),
     }
-    if have >= count {
-        let bytes = cursor.take(count * size)?;
-        return Ok(Ok(Elements::Alike(alike, bytes.into())));
-    }
-    // Those that are not here yet may be of another type, but take a byte each.
-    let least = have * size + (count - have);
-    if least > rest.len() { Err(Broken::Short((cursor.at() + least) as u64)) } else { mixed(cursor, count) }
 }
 
 fn mixed<'a>(cursor: &mut Cursor<'a>, count: usize) -> Result<Result<Elements<'a>, (usize, Head)>, Broken> {

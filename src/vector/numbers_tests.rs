@@ -1,0 +1,78 @@
+//! Numbers by the kernel, and one by one.
+
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+
+const DTYPES: [Dtype; 5] = [Dtype::Float32, Dtype::Float64, Dtype::Float16, Dtype::Int8, Dtype::UInt8];
+
+/// What the numbers become one by one, and how many bytes they take.
+fn one_by_one(mut bytes: &[u8], dtype: Dtype, count: usize) -> Option<(Vec<u8>, usize)> {
+    let (mut out, length) = (Vec::new(), bytes.len());
+    for _ in 0..count {
+        let (head, size) = Head::read(bytes).ok()?;
+        let mut element = vec![0; dtype.size()];
+        if !Scalar::of(head)?.write(dtype, &mut element) {
+            return None;
+        }
+        out.extend(element);
+        bytes = &bytes[size..];
+    }
+    Some((out, length - bytes.len()))
+}
+
+fn check(bytes: &[u8], dtype: Dtype, count: usize) {
+    let mut out = vec![0; count * dtype.size()];
+    let taken = convert(bytes, dtype, &mut out);
+    let found = taken.map(|taken| (out, taken));
+    assert_eq!(found, one_by_one(bytes, dtype, count), "{dtype}: {count} of {bytes:02x?}");
+}
+
+/// The number written by a library, in the shortest form or in a wider one.
+fn write(value: i64, random: &mut fastrand::Rng, bytes: &mut Vec<u8>) {
+    use rmp::encode as mp;
+    match random.u8(0..4) {
+        0 => mp::write_i64(bytes, value).unwrap(),
+        1 => mp::write_i32(bytes, value as i32).unwrap(),
+        2 => mp::write_u64(bytes, value.unsigned_abs()).unwrap(),
+        _ => {
+            mp::write_sint(bytes, value).unwrap();
+        }
+    }
+}
+
+#[test]
+fn every_marker_with_every_byte_behind_it() {
+    for (marker, byte) in (0..=255).flat_map(|marker| (0..=255).map(move |byte| (marker, byte))) {
+        for filler in [0x00, 0xff] {
+            let bytes = [marker, byte, filler, filler, filler, filler, filler, filler, filler];
+            for dtype in DTYPES {
+                check(&bytes, dtype, 1);
+                check(&bytes[..2], dtype, 1);
+            }
+        }
+    }
+}
+
+#[test]
+fn arrays_of_any_numbers_with_any_end() {
+    let mut random = fastrand::Rng::with_seed(3);
+    for round in 0..3000 {
+        let count = random.usize(0..40);
+        let bits = random.u32(1..64);
+        let mut bytes = Vec::new();
+        for _ in 0..count {
+            let value = random.i64(..) >> (63 - bits);
+            match random.u8(0..if round % 2 == 0 { 8 } else { 200 }) {
+                0 => rmp::encode::write_f32(&mut bytes, value as f32).unwrap(),
+                1 => rmp::encode::write_f64(&mut bytes, value as f64 / 8.0).unwrap(),
+                2 if round % 5 == 0 => bytes.push(random.u8(..)),
+                _ => write(value, &mut random, &mut bytes),
+            }
+        }
+        bytes.extend([0xa1, b'x', 0, 1, 2, 3, 4, 5, 6, 7].iter().take(random.usize(0..11)));
+        for dtype in DTYPES {
+            check(&bytes, dtype, count);
+        }
+    }
+}
