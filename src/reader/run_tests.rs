@@ -65,7 +65,7 @@ fn a_record_that_differs_ends_the_lanes_behind_it() {
     let at = 23 * GOOD.len() as u64;
     assert_eq!(decode_lane(&mut run), (3, End::Diverged));
     assert_eq!(run.lanes(), 0);
-    assert!(matches!(run.next, Next::Walk(position) if position == place(at, 23)));
+    assert!(matches!(run.next, Next::Stretch(position) if position == place(at, 23)));
 }
 
 #[test]
