@@ -7,6 +7,8 @@
 
 mod ordered;
 mod process;
+#[cfg(feature = "python")]
+mod turns;
 
 use std::io;
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
@@ -17,6 +19,8 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 
 pub(crate) use self::ordered::Ordered;
 pub(crate) use self::process::{OwnerProcess, PerProcess, other_process};
+#[cfg(feature = "python")]
+pub(crate) use self::turns::Turn;
 
 use crate::cancel::Cancel;
 use crate::error::{Error, Result};
@@ -25,13 +29,7 @@ static POOLS: Mutex<Option<PerProcess<Vec<Arc<ThreadPool>>>>> = Mutex::new(None)
 
 /// A pool of this many threads.
 pub(crate) fn with_threads(threads: usize) -> Result<Arc<ThreadPool>> {
-    let mut pools = match POOLS.try_lock() {
-        Ok(pools) => pools,
-        Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-        // Another thread holds the lock for a moment. In a child forked in that moment it is held for
-        // ever.
-        Err(TryLockError::WouldBlock) => return new(threads),
-    };
+    let Some(mut pools) = lock_soon(&POOLS) else { return new(threads) };
     drop(pools.take_if(|inherited| !inherited.is_current()));
     let pools = pools.get_or_insert_default();
     if let Some(pool) = pools.iter().find(|pool| pool.current_num_threads() == threads) {
@@ -66,10 +64,28 @@ pub(crate) fn beside<T>(work: impl FnOnce() + Send + 'static, meanwhile: impl Fn
     result
 }
 
+/// Does `work` on a thread that nobody waits for. False without a thread from the system.
+pub(crate) fn in_background(name: &str, work: impl FnOnce() + Send + 'static) -> bool {
+    std::thread::Builder::new().name(name.to_owned()).stack_size(64 << 10).spawn(work).is_ok()
+}
+
 /// Locks a mutex, also after a panic of another holder: the guarded values are valid between any two
 /// statements.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Locks a mutex that is never held for long. `None` if it stays locked: in a child that was forked
+/// while another thread held it, it is locked for ever.
+pub(crate) fn lock_soon<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
+    (0..100).find_map(|_| match mutex.try_lock() {
+        Ok(guard) => Some(guard),
+        Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+        Err(TryLockError::WouldBlock) => {
+            std::thread::yield_now();
+            None
+        }
+    })
 }
 
 /// The time between two checks of a [`Cancel`] during a wait.

@@ -202,7 +202,7 @@ impl Source {
         &self.outputs
     }
 
-    /// How records lie in the inputs: what was told, or found out.
+    /// How records lie in the inputs: as options say or as inference found out.
     pub fn framing(&self) -> Framing {
         self.findings.framing
     }

@@ -21,7 +21,7 @@ const WINDOW: usize = 128 << 10;
 const COST: u64 = 16;
 const FREE: u64 = 32 << 20;
 
-/// What a decoder remembers of the bytes ahead of it.
+/// Facts about the bytes ahead of a decoder.
 #[derive(Debug)]
 pub(super) struct Damage {
     window: usize,
@@ -36,14 +36,14 @@ pub(super) struct Damage {
     paid: u64,
 }
 
-/// What a bad record is.
+/// The meaning of a bad record.
 #[derive(Debug)]
 pub(super) enum Verdict {
     /// At least this many bytes are needed to tell.
     More(usize),
     /// An object, as its head says. Good records or the end of the input are where the heads lead.
     Right,
-    /// An object, as far as can be told: no good records are near.
+    /// An object, as far as is known: no good records are near.
     Alone,
     /// Damage, up to the good record at `end`. The head of the object at `at` is wrong.
     Gap { end: usize, at: usize },
@@ -51,7 +51,7 @@ pub(super) enum Verdict {
     Lost,
 }
 
-/// What a search found.
+/// The result of a search.
 enum Search {
     Found(usize),
     Nothing,
@@ -59,7 +59,7 @@ enum Search {
 }
 
 impl Damage {
-    /// `None` where good records cannot be told from other bytes, or errors end the scan.
+    /// `None` where good records look like any other bytes, or errors end the scan.
     pub(super) fn new(plan: &Plan) -> Option<Self> {
         if plan.on_error == OnError::Raise
             || plan.framing == Framing::Map
@@ -119,8 +119,8 @@ impl Damage {
 }
 
 impl Decoder {
-    /// Decides what the bad record at the start of `bytes` is.
-    pub(super) fn judge(&mut self, bytes: &[u8], ended: bool) -> Verdict {
+    /// Classifies the bad record at the start of `bytes`.
+    pub(super) fn classify(&mut self, bytes: &[u8], ended: bool) -> Verdict {
         let Some(mut damage) = self.damage.take() else { return Verdict::Alone };
         let start = self.position.offset;
         damage.set_searched(start + 1);

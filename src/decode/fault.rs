@@ -21,7 +21,7 @@ pub(super) struct Fault {
     pub(super) found: Found,
 }
 
-/// What stood where something else was expected.
+/// The thing that stood in the place of an expected one.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Found {
     Head(Head),
@@ -99,7 +99,7 @@ impl Fault {
         Some(format!("{}{}", plan.columns.get(column)?.name(), self.path).into())
     }
 
-    /// What the column takes.
+    /// The values that the column takes.
     pub(super) fn expected(&self, plan: &Plan) -> String {
         if let Some(expected) = &self.expected {
             return expected.to_string();
@@ -130,7 +130,7 @@ impl Fault {
 impl Fault {
     /// How to read a value that does not fit the type that inference found for its column.
     pub(super) fn hint(&self, plan: &Plan) -> Option<String> {
-        let column = self.column.filter(|column| !plan.told.contains(column))?;
+        let column = self.column.filter(|column| !plan.given_types.contains(column))?;
         let is_value = plan.columns.get(column)?.role == Role::Value;
         let is_of_type = matches!(self.kind, RejectKind::Type | RejectKind::Value);
         (is_value && is_of_type && plan.infer_records > 0).then(|| {
@@ -143,7 +143,7 @@ impl Fault {
     }
 }
 
-/// What a record is by the plan.
+/// The form of a record by the plan.
 pub(super) fn expected_record(plan: &Plan) -> &'static str {
     match &plan.content {
         Content::Items(Slots { is_map: false, .. }) => "an array of fields",
@@ -152,7 +152,7 @@ pub(super) fn expected_record(plan: &Plan) -> &'static str {
     }
 }
 
-/// What a reject says of its fault.
+/// The texts of a reject.
 pub(super) struct Texts {
     of: Fault,
     pub(super) field: Option<Arc<str>>,

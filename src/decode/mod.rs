@@ -90,7 +90,7 @@ impl State {
 /// The rejects since the batch before.
 struct Rejected {
     rejects: Rejects,
-    /// What the latest of them says.
+    /// The texts of the latest reject.
     texts: Option<Texts>,
     /// Numbers and booleans where records should stand, right in front of the position.
     run: Option<Run>,
@@ -105,7 +105,7 @@ struct Run {
     end: u64,
 }
 
-/// What a [`Decoder`] made of the bytes so far.
+/// The rows and the rejects of a [`Decoder`] since the batch before.
 #[derive(Debug, Clone)]
 pub struct Decoded {
     /// The rows.

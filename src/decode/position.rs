@@ -28,7 +28,7 @@ pub(crate) enum Left {
 }
 
 impl Left {
-    /// What is left behind this many more objects of the array.
+    /// The count behind this many more objects of the array.
     pub(crate) fn minus(self, objects: u64) -> Self {
         match self {
             Self::Known(left) => Self::Known(left.saturating_sub(objects)),

@@ -30,7 +30,7 @@ impl Decoder {
         if let Some(taken) = self.enter_array(bytes, ended) {
             return Some(taken);
         }
-        match self.judge(bytes, ended) {
+        match self.classify(bytes, ended) {
             Verdict::More(needed) => Some(Ok(self.ask(needed))),
             Verdict::Right | Verdict::Alone => None,
             Verdict::Gap { end, at } => {

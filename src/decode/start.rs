@@ -17,7 +17,7 @@ const TRIES: usize = 256;
 /// The cost of a look at a place, besides the bytes that are read and the columns.
 const LOOK_COST: u64 = 8;
 
-/// What stands at a place.
+/// The content of a place.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Place {
     /// A good record, or a run of them, that ends here.
@@ -77,7 +77,7 @@ impl Columns {
     }
 
     /// Whether [`RUN`] good records that begin alike follow one another from `at` on, or fewer if the
-    /// input `ended` behind them. All of them lie within `bytes`.
+    /// input `ended` behind them. The whole run lies within `bytes`.
     pub(super) fn look_for_run(
         &mut self,
         plan: &Plan,

@@ -1,4 +1,4 @@
-//! What the first record of an input tells of where the others begin.
+//! The places of records, as far as the first record of an input shows them.
 
 use super::{Left, Position, record};
 use crate::error::Result;
@@ -7,7 +7,7 @@ use crate::options::Framing;
 use crate::record::{Plan, RecordStart};
 use crate::vector::Template;
 
-/// What the first record of an input tells of where the others begin.
+/// The places of the records behind the first one.
 pub(crate) enum Stride {
     /// Records of this form may follow one another from this position on, or others that begin alike.
     Uniform(Position, Template, Option<RecordStart>),

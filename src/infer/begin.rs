@@ -71,7 +71,7 @@ pub(super) fn place(samples: &[Sample], options: &ReadOptions) -> Option<Start> 
             Framing::Auto => Framing::Sequence,
             // A key of a map may begin anywhere.
             Framing::Map => return None,
-            told => told,
+            given => given,
         };
         let mut heads = HEADS * sample.bytes.len();
         (1..sample.bytes.len()).find_map(|offset| {

@@ -1,4 +1,4 @@
-//! What the inputs hold: the plan comes from the first record, under every policy.
+//! The content of the inputs: the plan comes from the first record, under every policy.
 //!
 //! The first record may be damaged where bad records are left out. So the start of the first input is
 //! decoded by the plan. If that gives more rejects than rows, inference begins at one other place, and
@@ -45,7 +45,7 @@ impl Start {
     }
 }
 
-/// What the inputs hold.
+/// The content of the inputs.
 pub(crate) fn infer(inputs: &[Input], options: &ReadOptions) -> Result<Findings> {
     let (found, opened) = infer_from(Start::default(), inputs, options)?;
     if options.on_error == OnError::Raise {
@@ -71,7 +71,7 @@ pub(crate) fn infer(inputs: &[Input], options: &ReadOptions) -> Result<Findings>
     let framings: &[Framing] = match options.framing {
         Framing::Auto if is_array => &[Framing::Array, Framing::Sequence],
         Framing::Auto => &[Framing::Sequence],
-        ref told => std::slice::from_ref(told),
+        ref given => std::slice::from_ref(given),
     };
     for &framing in framings {
         let start = Start { inside: Some(framing), ..start };
@@ -85,7 +85,7 @@ pub(crate) fn infer(inputs: &[Input], options: &ReadOptions) -> Result<Findings>
     best.map_or(found, Ok)
 }
 
-/// What inference finds from a place on, and the first input that it opened, if that can be read
+/// The findings of inference from a place on, and the first input that it opened, if that can be read
 /// again.
 fn infer_from(
     start: Start,

@@ -190,6 +190,12 @@ impl Input {
         }
     }
 
+    /// True for a path and a buffer, which no server and no other program keeps waiting as a rule.
+    #[cfg(feature = "python")]
+    pub(crate) fn is_local(&self) -> bool {
+        matches!(self.place, Place::Path(_) | Place::Bytes(_))
+    }
+
     /// The name of the file or the object, without its extension.
     pub(crate) fn file_stem(&self) -> Option<&OsStr> {
         match &self.place {

@@ -40,13 +40,13 @@ impl PySource {
     }
 
     pub(super) fn read(&self, py: Python<'_>) -> PyResult<PyTable> {
-        let mut reader = self.reader(py)?;
-        let batches = detached(py, || {
-            let mut batches = Vec::new();
-            while let Some(batch) = reader.next_batch()? {
+        let reader = self.reader(py)?;
+        let mut batches = Vec::new();
+        detached(py, || {
+            reader.collect_with(|batch, _| {
                 batches.push(batch);
-            }
-            Ok(batches)
+                Ok(())
+            })
         })?;
         Ok(PyTable { schema: self.0.schema(), batches })
     }
@@ -63,14 +63,11 @@ impl PySource {
     fn vectors(&self, py: Python<'_>, column: Option<&str>) -> PyResult<Vectors> {
         let column = VectorColumn::find(&self.0.schema(), column)?;
         let source = Self::made(self.0.select([column.name()]))?;
-        let mut reader = source.reader(py)?;
-        let gathered = detached(py, || {
+        let reader = source.reader(py)?;
+        let mut gathered = Gathered::default();
+        detached(py, || {
             let total = source.0.size()?;
-            let mut gathered = Gathered::default();
-            while let Some(batch) = reader.next_batch()? {
-                gathered.add(batch.column(0), reader.progress(), total)?;
-            }
-            Ok(gathered)
+            reader.collect_with(|batch, progress| gathered.add(batch.column(0), progress, total))
         })?;
         py.detach(|| gathered.finish(&column))
     }

@@ -30,10 +30,10 @@ pub(super) enum Mode {
     Find(RecordStart),
 }
 
-/// What a lane did in one go.
+/// The result of one step of a lane.
 pub(super) struct Step {
     pub(super) decoded: Option<Decoded>,
-    /// What was rejected, where the batch is not full yet.
+    /// The rejects, where the batch is not full yet.
     pub(super) rejects: Option<Rejects>,
     /// Records that were looked at, good or bad.
     pub(super) records: u64,

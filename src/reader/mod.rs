@@ -148,7 +148,7 @@ impl Reader {
         std::mem::take(&mut self.ended)
     }
 
-    /// What was rejected so far.
+    /// The rejects so far.
     pub fn rejects(&self) -> Rejects {
         lock(&self.rejects).clone()
     }
@@ -168,6 +168,21 @@ impl Reader {
             self.is_judged = true;
         }
         result
+    }
+
+    /// All further batches. Callers that read files or buffers into memory take turns, as many of them
+    /// at a time as there are cores.
+    #[cfg(feature = "python")]
+    pub(crate) fn collect_with(
+        mut self,
+        mut add: impl FnMut(RecordBatch, Progress) -> Result<()>,
+    ) -> Result<()> {
+        let is_local = self.inputs.iter().all(Input::is_local);
+        let _turn = if is_local { Some(pool::Turn::wait(&self.cancel)?) } else { None };
+        while let Some(batch) = self.next_batch()? {
+            add(batch, self.progress)?;
+        }
+        Ok(())
     }
 
     /// Finds the threads at the first batch, in the process that takes it.

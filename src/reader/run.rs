@@ -71,13 +71,13 @@ impl Place {
     }
 }
 
-/// What the next lane will be.
+/// The plan of the next lane.
 enum Next {
     Uniform(Position, Template),
     Walk(Position),
     /// A walk over a stretch of the input, behind which others may begin at once.
     Stretch(Position),
-    /// Such a walk that begins behind the first run of good records from this offset on.
+    /// A walk that begins behind the first run of good records from this offset on.
     Find(u64),
     /// To be known when the lane that walks has ended.
     Unknown,
@@ -140,7 +140,7 @@ impl Run {
         rows.min(self.plan.batch_bytes as u64).max(SHORTEST)
     }
 
-    /// What the first record tells of the others.
+    /// The places of the records behind the first one.
     fn stride(&self, span: Span) -> Result<Stride> {
         let Some(mut blocks) = self.blocks(span.start, span.end) else { return Ok(Stride::Unknown) };
         let mut needed = MAX_HEAD;
@@ -199,7 +199,7 @@ impl Run {
             Place::Stream(opened) | Place::Compressed(opened, _) => {
                 let Some(opened) = opened.take() else { return Ok(None) };
                 self.next = Next::Nothing;
-                // Nobody but the caller waits for what may never come.
+                // Only the calling thread waits for a stream.
                 let inline = matches!(opened, Opened::Stream(_));
                 let position = Position::start(self.plan.framing);
                 (Blocks::new(opened, &self.buffers), position, Mode::Walk(u32::MAX), None, inline)

@@ -1,4 +1,4 @@
-//! What a record holds, field by field, for the messages of inference.
+//! The content of a record, field by field, for the messages of inference.
 
 use crate::msgpack::{Broken, Cursor, Head};
 use crate::text::printable;
@@ -45,7 +45,7 @@ fn value(mut cursor: Cursor<'_>) -> Result<String, Broken> {
     })
 }
 
-/// What the items of an array are, of which the first one is at `cursor`.
+/// The items of an array in words. The first one is at `cursor`.
 fn items_of(cursor: Cursor<'_>, items: u32) -> Result<&'static str, Broken> {
     Ok(if items == 0 { "items" } else { plural(cursor.peek()?) })
 }

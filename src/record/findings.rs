@@ -1,4 +1,4 @@
-//! What inference found, or was told: enough to make a plan, small enough to travel to another process.
+//! The findings of inference, and those that options give: enough to make a plan, small enough to travel to another process.
 
 use std::fmt;
 
@@ -23,7 +23,7 @@ pub(crate) struct Findings {
     pub(crate) layout_from: String,
 }
 
-/// What a record is.
+/// The form of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Layout {
@@ -52,7 +52,7 @@ pub(crate) struct Column {
     pub(crate) stored: Option<String>,
 }
 
-/// What fills a column.
+/// The source of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Role {
@@ -166,8 +166,8 @@ impl Findings {
             layout: Layout::Vector,
             columns: vec![Column::vector(Vec::new(), field)],
             start: None,
-            framing_from: "as told".to_owned(),
-            layout_from: "as told".to_owned(),
+            framing_from: "as given".to_owned(),
+            layout_from: "as given".to_owned(),
         })
     }
 

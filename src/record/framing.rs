@@ -17,7 +17,7 @@ use crate::vector::encoding::{self, Encoding, Seen};
 /// How many items are looked at, and so many are too many for fields of one record.
 const FEW: u32 = 16;
 
-/// What an item is, as far as framing goes.
+/// The kind of an item, as far as framing goes.
 #[derive(PartialEq, Clone, Copy)]
 enum Item {
     Vector,
@@ -26,7 +26,7 @@ enum Item {
     Other,
 }
 
-/// What comes behind the bytes that are at hand.
+/// The bytes behind those at hand.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum End {
     /// More bytes, perhaps.

@@ -22,7 +22,7 @@ fn map(values: &[&[u8]]) -> Vec<u8> {
     [vec![0xde, 0, values.len() as u8], pairs].concat()
 }
 
-fn told(bytes: &[u8], ended: bool) -> Result<Framing, Broken> {
+fn detected(bytes: &[u8], ended: bool) -> Result<Framing, Broken> {
     let end = if ended { End::OfInput } else { End::Open };
     detect(bytes, end, RawDtype::default()).map(|(framing, _)| framing)
 }
@@ -30,7 +30,7 @@ fn told(bytes: &[u8], ended: bool) -> Result<Framing, Broken> {
 /// The framing of an input of `bytes`, of which `enough` tell.
 fn check(what: &str, bytes: &[u8], enough: usize, framing: Framing) {
     for length in 0..=bytes.len() {
-        let found = told(&bytes[..length], false);
+        let found = detected(&bytes[..length], false);
         if length >= enough {
             assert_eq!(found, Ok(framing), "{what}: {length} of {enough} bytes");
         } else {
@@ -38,17 +38,17 @@ fn check(what: &str, bytes: &[u8], enough: usize, framing: Framing) {
             assert!(is_right, "{what}: {length} of {enough} bytes: {found:?}");
         }
     }
-    assert_eq!(told(bytes, true), Ok(framing), "{what}, and no more");
+    assert_eq!(detected(bytes, true), Ok(framing), "{what}, and no more");
 }
 
 /// The same where only the end of the input tells.
 fn check_whole(what: &str, bytes: &[u8], framing: Framing) {
     for length in 0..=bytes.len() {
-        let found = told(&bytes[..length], false);
+        let found = detected(&bytes[..length], false);
         let is_right = matches!(found, Err(Broken::Short(needed)) if (length + 1..=bytes.len() + 1).contains(&(needed as usize)));
         assert!(is_right, "{what}: {length} bytes: {found:?}");
     }
-    assert_eq!(told(bytes, true), Ok(framing), "{what}");
+    assert_eq!(detected(bytes, true), Ok(framing), "{what}");
 }
 
 #[test]
@@ -120,11 +120,11 @@ fn many_records_of_which_the_first_are_there_are_many() {
     for (items, framing) in [(VECTOR, Framing::Array), (MAP, Framing::Array), (ARRAY, Framing::Array)] {
         let many = array(&[items; 17]);
         for length in 3 + items.len()..many.len() {
-            assert_eq!(told(&many[..length], true), Ok(framing), "{length} bytes of {items:?}");
+            assert_eq!(detected(&many[..length], true), Ok(framing), "{length} bytes of {items:?}");
         }
     }
     let few = array(&[VECTOR; 16]);
-    assert!(matches!(told(&few[..3 + 2 * VECTOR.len()], true), Err(Broken::Short(_))));
+    assert!(matches!(detected(&few[..3 + 2 * VECTOR.len()], true), Err(Broken::Short(_))));
 }
 
 #[test]
@@ -155,14 +155,15 @@ fn an_empty_array_alone_holds_no_records() {
 
 #[test]
 fn where_no_more_is_looked_at_the_first_items_tell() {
-    let told = |bytes: &[u8]| detect(bytes, End::OfLooking, RawDtype::default()).map(|(framing, _)| framing);
+    let detected =
+        |bytes: &[u8]| detect(bytes, End::OfLooking, RawDtype::default()).map(|(framing, _)| framing);
     let (few, map) = (array(&[VECTOR; 3]), map(&[VECTOR; 3]));
     for length in 3 + VECTOR.len()..=few.len() {
-        assert_eq!(told(&few[..length]), Ok(Framing::Array), "{length}");
+        assert_eq!(detected(&few[..length]), Ok(Framing::Array), "{length}");
     }
-    assert_eq!(told(&few[..2 + VECTOR.len()]), Err(Broken::Short(3 + VECTOR.len() as u64)));
+    assert_eq!(detected(&few[..2 + VECTOR.len()]), Err(Broken::Short(3 + VECTOR.len() as u64)));
     for length in 4 + VECTOR.len()..=map.len() {
-        assert_eq!(told(&map[..length]), Ok(Framing::Map), "{length}");
+        assert_eq!(detected(&map[..length]), Ok(Framing::Map), "{length}");
     }
 }
 
@@ -171,11 +172,11 @@ fn lengths_are_claims() {
     for head in [0xdd, 0xdf] {
         let claim = [head, 0xff, 0xff, 0xff, 0xff];
         let items = if head == 0xdd { 17 } else { 34 };
-        assert_eq!(told(&claim, true), Err(Broken::Short(5 + items)));
+        assert_eq!(detected(&claim, true), Err(Broken::Short(5 + items)));
     }
-    assert_eq!(told(&[], true), Err(Broken::Short(1)));
-    assert_eq!(told(&[0xc1], true), Err(Broken::Reserved(0)));
-    assert_eq!(told(&[0x92, 0xc1, 0], true), Err(Broken::Reserved(1)));
+    assert_eq!(detected(&[], true), Err(Broken::Short(1)));
+    assert_eq!(detected(&[0xc1], true), Err(Broken::Reserved(0)));
+    assert_eq!(detected(&[0x92, 0xc1, 0], true), Err(Broken::Reserved(1)));
 }
 
 fn object() -> impl Strategy<Value = Vec<u8>> {
@@ -203,10 +204,10 @@ proptest! {
     #[test]
     fn what_some_bytes_tell_more_bytes_tell_as_well(first in object(), second in object(), cut in any::<prop::sample::Index>()) {
         let bytes = [first, second].concat();
-        let whole = told(&bytes, true);
+        let whole = detected(&bytes, true);
         prop_assert!(whole.is_ok());
         let length = cut.index(bytes.len());
-        match told(&bytes[..length], false) {
+        match detected(&bytes[..length], false) {
             Err(Broken::Short(needed)) => prop_assert!((length + 1..=bytes.len()).contains(&(needed as usize))),
             found => prop_assert_eq!(found, whole),
         }

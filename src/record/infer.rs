@@ -39,16 +39,16 @@ pub(crate) struct Inference<'a> {
     fields: Observed,
     /// How the record begins from which the layout was found.
     start: Option<RecordStart>,
-    /// What stood where the first vector should be, for the error message.
+    /// The object in the place of the first vector, for the error message.
     first: Option<(String, Instead)>,
-    /// What the first record that has fields holds, and the input that it is in.
+    /// The content of the first record with fields, and its input.
     contents: Option<(Arc<str>, String)>,
     /// The name of the input that is looked at, and the first damage that ended one, for the same.
     input: Arc<str>,
     damage: Option<String>,
 }
 
-/// What a record is that tells nothing.
+/// A record that gives no layout, in words.
 enum Instead {
     /// A vector that cannot be read.
     Refused,
@@ -61,7 +61,7 @@ enum Instead {
 pub(crate) enum Inferred {
     /// All is known.
     Done,
-    /// So many bytes are done with; more are needed, so many at the least.
+    /// This many bytes are done with; more are needed, this many at the least.
     Consumed(usize, u64),
     /// Nothing further can be learned from this input.
     Unreadable,
@@ -87,7 +87,7 @@ impl<'a> Inference<'a> {
             options,
             rules: Rules::new(options.raw_dtype, options.max_depth),
             framing: options.framing,
-            framing_from: "as told".to_owned(),
+            framing_from: "as given".to_owned(),
             left: None,
             skipper: None,
             start: None,
@@ -212,7 +212,7 @@ impl<'a> Inference<'a> {
 
     fn record(&mut self, cursor: Cursor<'_>) -> Result<(), Broken> {
         let seen = encoding::read(&mut cursor.clone(), self.rules.raw)?;
-        let by_position = self.told_vectors().any(|path| matches!(path.first(), Some(Step::Position(_))));
+        let by_position = self.given_vectors().any(|path| matches!(path.first(), Some(Step::Position(_))));
         let found = match (&seen, cursor.peek()?) {
             (Seen::Vector(encoded), head) if !(by_position && matches!(head, Head::Array(_))) => {
                 self.bare(encoded, cursor.rest())?;
@@ -230,8 +230,8 @@ impl<'a> Inference<'a> {
         Ok(())
     }
 
-    /// The columns that are told to be vectors.
-    fn told_vectors(&self) -> impl Iterator<Item = Vec<Step>> {
+    /// The vector columns that options name.
+    fn given_vectors(&self) -> impl Iterator<Item = Vec<Step>> {
         self.options.vector.iter().map(|name| Step::parse(name))
     }
 
@@ -262,9 +262,9 @@ impl<'a> Inference<'a> {
                     Layout::Map => fields.pairs(&mut ahead, &self.rules, 0)?,
                     _ => fields.items(&mut ahead, &self.rules)?,
                 }
-                let told = self.options.columns.is_some() || !self.options.vector.is_empty();
+                let is_given = self.options.columns.is_some() || !self.options.vector.is_empty();
                 let what = if layout == Layout::Map { "a map" } else { "an array" };
-                if !told && !fields.holds_vector() {
+                if !is_given && !fields.holds_vector() {
                     self.note(&format!("{what} without a vector in it"), Instead::Fields);
                 } else {
                     self.layout = Some(layout);
@@ -318,7 +318,7 @@ impl<'a> Inference<'a> {
         self.first.get_or_insert_with(|| (found.to_owned(), instead));
     }
 
-    /// What was found.
+    /// The findings.
     pub(crate) fn findings(self) -> Result<Findings> {
         let framing = if self.framing == Framing::Auto { Framing::Sequence } else { self.framing };
         let mut columns = match (self.layout, self.options.dim) {
@@ -413,7 +413,7 @@ impl<'a> Inference<'a> {
         Ok(columns)
     }
 
-    /// The vector columns: those that are told, or else those that are clear, or else the likeliest one.
+    /// The vector columns: those that options name, or else those that are clear, or else the likeliest one.
     fn vectors(&self) -> Result<Vec<Column>> {
         let dim = self.options.dim.map(|dim| dim as usize);
         let mut found: Vec<(Vec<Step>, usize)> = Vec::new();
@@ -481,7 +481,7 @@ impl<'a> Inference<'a> {
         if names.is_empty() { "no fields".to_owned() } else { format!("{}{more}", names.join(", ")) }
     }
 
-    /// Lets the schema that was told override what was inferred.
+    /// Lets the given schema override the inferred one.
     fn apply_schema(&self, columns: &mut Vec<Column>) -> Result<()> {
         for field in self.options.schema.fields() {
             match columns.iter_mut().find(|column| column.name() == field.name()) {
@@ -540,7 +540,7 @@ impl<'a> Inference<'a> {
         Ok(())
     }
 
-    /// What the first record that has fields holds.
+    /// The content of the first record with fields.
     fn contents(&self) -> String {
         self.contents.as_ref().map_or_else(String::new, |(_, fields)| format!("the first one holds {fields}"))
     }

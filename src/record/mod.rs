@@ -36,8 +36,8 @@ pub(crate) struct Plan {
     pub(crate) columns: Vec<Column>,
     /// The column of keys, under `map` framing.
     pub(crate) key: Option<usize>,
-    /// Columns whose type was told by `schema`, and how many records inference looks at for the others.
-    pub(crate) told: Vec<usize>,
+    /// Columns whose type `schema` gives, and how many records inference looks at for the others.
+    pub(crate) given_types: Vec<usize>,
     pub(crate) infer_records: u64,
     pub(crate) raw: RawDtype,
     pub(crate) on_error: OnError,
@@ -53,7 +53,7 @@ pub(crate) struct Plan {
     pub(crate) schema: SchemaRef,
 }
 
-/// What a record holds.
+/// The content of a record.
 #[derive(Debug)]
 pub(crate) enum Content {
     /// A vector and nothing else, for this column; none where it is not wanted.
@@ -107,7 +107,7 @@ impl Plan {
             framing: findings.framing,
             content,
             key: columns.iter().position(|column| column.role == Role::Key),
-            told: (0..columns.len())
+            given_types: (0..columns.len())
                 .filter(|&column| options.schema.index_of(columns[column].name()).is_ok())
                 .collect(),
             infer_records: options.infer_records,
@@ -153,7 +153,7 @@ impl Plan {
         VectorBuilder::new(dim, dtype, self.on_error == OnError::Null)
     }
 
-    /// What a vector column should have been given.
+    /// The vectors that a column takes, in words.
     pub(crate) fn expected(&self, dim: usize) -> String {
         format!("{} bytes ({dim} x {})", dim * self.raw.size(), self.raw)
     }

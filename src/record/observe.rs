@@ -1,4 +1,4 @@
-//! What the values of a field were, over the records that inference looks at: enough to choose a type for its column, and to
+//! The values of a field, over the records that inference looks at: enough to choose a type for its column, and to
 //! tell whether it is a vector column.
 
 use std::cell::Cell;
@@ -16,7 +16,7 @@ use crate::vector::{RawDtype, Scalar};
 pub(super) struct Rules {
     pub(super) raw: RawDtype,
     pub(super) max_depth: u32,
-    /// How many fields of maps inside of records may still be told apart, in all places together.
+    /// How many fields of maps inside of records may still be kept apart, in all places together.
     room: Cell<usize>,
 }
 
@@ -26,12 +26,12 @@ impl Rules {
     }
 }
 
-/// The most keys that maps of one place are told apart by.
+/// The most keys that maps of one place are kept apart by.
 const MOST_KEYS: usize = 4096;
 /// The most keys of maps in all places: what is remembered of one takes a hundred times the bytes of the key.
 const MOST_FIELDS: usize = 1 << 16;
 
-/// What one field held.
+/// The values of one field.
 #[derive(Default)]
 pub(super) struct Observed {
     /// How often what was seen, in the order of the first ones.
@@ -93,7 +93,7 @@ enum Manner {
     Typed,
 }
 
-/// Dimensions that are told apart.
+/// Dimensions that are kept apart.
 const DIMS: usize = 16;
 /// Fewer floats, or bytes for fewer elements, are no vector where there is a longer one.
 const SHORT: usize = 16;
@@ -120,7 +120,7 @@ impl Vectors {
         }
     }
 
-    /// The dimension if this is told to be a vector column.
+    /// The dimension if options name this as a vector column.
     pub(super) fn dim(&self) -> Option<usize> {
         self.first.map(|(_, dim)| dim)
     }
@@ -361,7 +361,7 @@ impl Observed {
         self.fields.last_mut().map(|(_, field)| field)
     }
 
-    /// What was seen at the end of `path`.
+    /// The values at the end of `path`.
     pub(super) fn at(&self, path: &[Step]) -> Option<&Observed> {
         path.iter().try_fold(self, |at, step| Some(&at.fields[*at.places.get(step)?].1))
     }

@@ -2,25 +2,38 @@
 //!
 //! Fresh memory in 4 KiB pages costs more to touch than the copy into it. So large slabs are anonymous mappings, aligned to
 //! 2 MiB and advised to be huge pages, and a slab that its last user drops, on whatever thread and in whatever library, goes
-//! back to a bounded pool. Small slabs, and all slabs where mappings are refused, are ordinary allocations.
+//! back to a pool. Small slabs, and all slabs where mappings are refused, are ordinary allocations.
 
+use std::collections::VecDeque;
 use std::io;
-use std::sync::{Mutex, TryLockError};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
 use arrow::buffer::{Buffer, MutableBuffer};
 use bytes::Bytes;
 use memmap2::{MmapMut, MmapOptions};
 
 use crate::error::{Error, Result};
+use crate::pool::{in_background, lock_soon};
 
 /// Below this, the page faults that a huge page would save are fewer than what a mapping costs.
 const SMALL: usize = 1 << 20;
 /// A huge page, on the systems that matter.
 const HUGE: usize = 2 << 20;
-/// Idle mappings kept for the next slabs, in bytes.
-const POOL: usize = 128 << 20;
+/// The most bytes of idle mappings.
+const MOST_IDLE: usize = 1 << 30;
+/// A mapping that is idle for this long goes back to the system.
+const REST: Duration = Duration::from_millis(400);
 
-static IDLE: Mutex<Vec<Mapping>> = Mutex::new(Vec::new());
+static POOL: Mutex<Pool> = Mutex::new(Pool { idle: VecDeque::new(), tended_in: None });
+
+/// Mappings that wait for their next use.
+struct Pool {
+    /// In the order in which they became idle, and since when.
+    idle: VecDeque<(Instant, Mapping)>,
+    /// The process in which a thread [tends](tend) the pool. Not that of a forked child.
+    tended_in: Option<u32>,
+}
 
 /// A writable piece of memory, aligned to 64 bytes at least, that becomes an Arrow [`Buffer`] without a copy.
 pub(crate) struct Slab(Memory);
@@ -36,7 +49,7 @@ impl Slab {
         if capacity < SMALL {
             return Ok(Self(Memory::Heap(MutableBuffer::from_len_zeroed(capacity.next_multiple_of(64)))));
         }
-        let mapping = match take_idle(capacity) {
+        let mapping = match lock_soon(&POOL).and_then(|mut pool| pool.take(capacity)) {
             Some(mapping) => mapping,
             None => Mapping::new(capacity)?,
         };
@@ -134,33 +147,62 @@ impl AsRef<[u8]> for Pooled {
 impl Drop for Pooled {
     fn drop(&mut self) {
         let Some(mapping) = self.mapping.take() else { return };
-        with_idle(|idle| {
-            let kept: usize = idle.iter().map(|mapping| mapping.capacity).sum();
-            if kept + mapping.capacity <= POOL {
-                idle.push(mapping);
-            }
-        });
+        let Some(mut pool) = lock_soon(&POOL) else { return };
+        let is_untended = pool.give_back(mapping);
+        drop(pool);
+        if is_untended && !in_background("vecpack-memory", tend) {
+            // Without a thread there is no pool.
+            drop(lock_soon(&POOL).map(|mut pool| (std::mem::take(&mut pool.idle), pool.tended_in.take())));
+        }
     }
 }
 
-/// The idle mapping that was used last and is neither too small nor wasteful.
-fn take_idle(capacity: usize) -> Option<Mapping> {
-    with_idle(|idle| {
-        let fits = |mapping: &Mapping| {
+impl Pool {
+    /// The idle mapping that was used last and is neither too small nor wasteful.
+    fn take(&mut self, capacity: usize) -> Option<Mapping> {
+        let fits = |(_, mapping): &(Instant, Mapping)| {
             mapping.capacity >= capacity && mapping.capacity / 2 <= capacity.next_multiple_of(HUGE)
         };
-        idle.iter().rposition(fits).map(|at| idle.remove(at))
-    })
-    .flatten()
+        let at = self.idle.iter().rposition(fits)?;
+        self.idle.remove(at).map(|(_, mapping)| mapping)
+    }
+
+    /// Takes a mapping back, if there is room for it. True if a thread must be started that
+    /// [tends](tend) the pool.
+    fn give_back(&mut self, mapping: Mapping) -> bool {
+        let idle: usize = self.idle.iter().map(|(_, mapping)| mapping.capacity).sum();
+        if idle + mapping.capacity > MOST_IDLE {
+            return false;
+        }
+        self.idle.push_back((Instant::now(), mapping));
+        let here = Some(std::process::id());
+        std::mem::replace(&mut self.tended_in, here) != here
+    }
+
+    /// Takes the mappings out that became idle before `then`.
+    fn take_before(&mut self, then: Instant) -> VecDeque<(Instant, Mapping)> {
+        let rested = self.idle.partition_point(|(since, _)| *since < then);
+        let kept = self.idle.split_off(rested);
+        std::mem::replace(&mut self.idle, kept)
+    }
 }
 
-/// Never waits: a child that was forked while another thread held the lock would wait for ever. Without the lock there is
-/// simply no pool.
-fn with_idle<T>(use_idle: impl FnOnce(&mut Vec<Mapping>) -> T) -> Option<T> {
-    match IDLE.try_lock() {
-        Ok(mut idle) => Some(use_idle(&mut idle)),
-        Err(TryLockError::Poisoned(poisoned)) => Some(use_idle(&mut poisoned.into_inner())),
-        Err(TryLockError::WouldBlock) => None,
+/// Gives mappings that have been idle for a while back to the system, until there are none.
+fn tend() {
+    loop {
+        std::thread::sleep(REST);
+        let Some(mut pool) = lock_soon(&POOL) else { continue };
+        let rested = Instant::now().checked_sub(REST).map(|then| pool.take_before(then));
+        let is_last = pool.idle.is_empty();
+        if is_last {
+            pool.tended_in = None;
+        }
+        drop(pool);
+        // The lock is free while the system unmaps them.
+        drop(rested);
+        if is_last {
+            return;
+        }
     }
 }
 

@@ -13,11 +13,18 @@ fn is_mapped(slab: &Slab) -> bool {
 }
 
 fn idle_bytes() -> usize {
-    lock(&IDLE).iter().map(|mapping| mapping.capacity).sum()
+    lock(&POOL).idle.iter().map(|(_, mapping)| mapping.capacity).sum()
 }
 
+/// No thread tends the pool behind the back of a test.
 fn empty_the_pool() {
-    lock(&IDLE).clear();
+    let mut pool = lock(&POOL);
+    pool.tended_in = Some(std::process::id());
+    pool.idle.clear();
+}
+
+fn take_idle(capacity: usize) -> Option<Mapping> {
+    lock(&POOL).take(capacity)
 }
 
 #[test]
@@ -150,16 +157,30 @@ fn the_pool_is_bounded() {
     empty_the_pool();
     let slabs: Vec<_> = (0..20).map(|_| Slab::with_capacity(8 << 20).unwrap()).collect();
     drop(slabs);
-    assert!((1..=POOL).contains(&idle_bytes()), "{}", idle_bytes());
-    drop(Slab::with_capacity(POOL + 1).unwrap());
-    assert!(idle_bytes() <= POOL);
+    assert_eq!(idle_bytes(), 20 * (8 << 20));
+    let rest = MOST_IDLE - idle_bytes();
+    drop([rest, HUGE].map(|capacity| Slab::with_capacity(capacity).unwrap()));
+    assert_eq!(idle_bytes(), MOST_IDLE);
     empty_the_pool();
+}
+
+#[test]
+fn memory_that_is_idle_goes_back_to_the_system() {
+    let _turn = lock(&TURN);
+    empty_the_pool();
+    drop(Slab::with_capacity(HUGE).unwrap());
+    let between = Instant::now();
+    drop(Slab::with_capacity(8 * HUGE).unwrap());
+    assert_eq!(lock(&POOL).take_before(between).len(), 1);
+    assert_eq!(idle_bytes(), 8 * HUGE);
+    tend();
+    assert_eq!((idle_bytes(), lock(&POOL).tended_in), (0, None));
 }
 
 #[test]
 fn a_pool_in_use_elsewhere_is_not_waited_for() {
     let _turn = lock(&TURN);
-    let held = lock(&IDLE);
+    let held = lock(&POOL);
     let slab = Slab::with_capacity(HUGE).unwrap();
     drop(slab); // is unmapped instead
     drop(held);
