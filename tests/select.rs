@@ -81,9 +81,7 @@ fn what_is_not_selected_is_stepped_over_unless_it_may_cost_a_row() {
 #[test]
 fn batches_and_threads_can_be_others() {
     let whole = source(false, ReadOptions::new());
-    let small = batches(&whole.with_batch_rows(10).unwrap());
-    assert_eq!(rows(&small), ROWS);
-    assert!(small.iter().all(|batch| batch.num_rows() <= 10) && small.len() < ROWS / 8);
+    assert_eq!(batches(&whole.with_batch_rows(10).unwrap()).len(), ROWS / 10);
     assert_eq!(batches(&whole.with_batch_bytes(1).unwrap()).len(), ROWS);
     let selected = whole.select(["id"]).unwrap().with_threads(1).unwrap();
     assert_eq!((selected.schema().fields().len(), selected.options().threads), (1, Some(1)));

@@ -190,10 +190,14 @@ impl Input {
         }
     }
 
-    /// True for a path and a buffer, which no server and no other program keeps waiting as a rule.
+    /// True for a file and a buffer: no server and no other program keeps their readers waiting.
     #[cfg(feature = "python")]
     pub(crate) fn is_local(&self) -> bool {
-        matches!(self.place, Place::Path(_) | Place::Bytes(_))
+        match &self.place {
+            Place::Path(path) => path.metadata().is_ok_and(|metadata| metadata.is_file()),
+            Place::Bytes(_) => true,
+            Place::Stream(_) | Place::Remote(_) => false,
+        }
     }
 
     /// The name of the file or the object, without its extension.

@@ -70,7 +70,9 @@ fn read(
     options: Option<&Bound<'_, PyDict>>,
 ) -> PyResult<table::PyTable> {
     let options = read_options("read", options)?;
-    source::PySource::open(py, self::inputs(inputs)?, options)?.read(py)
+    let inputs = self::inputs(inputs)?;
+    let _turn = source::turn(py, &inputs)?;
+    source::PySource::open(py, inputs, options)?.read(py)
 }
 
 /// Runs the ``vecpack`` command; ``arguments`` begin with the name of the program. Returns the exit code.

@@ -20,6 +20,7 @@ use super::{detached, options};
 use crate::error::ErrorKind;
 use crate::input::{Input, Span};
 use crate::options::{OutputColumn, ReadOptions};
+use crate::pool::Turn;
 use crate::pool::{OwnerProcess, lock};
 use crate::reader::Reader;
 use crate::reject::Rejects;
@@ -30,6 +31,16 @@ use crate::text::count;
 #[pyclass(frozen, module = "vecpack", name = "Source")]
 pub(super) struct PySource(pub(super) Arc<Source>);
 
+/// Waits until it is the caller's turn to read these inputs into memory. No turn is taken for
+/// streams and servers, which keep a caller waiting.
+pub(super) fn turn(py: Python<'_>, inputs: &[Input]) -> PyResult<Option<Turn>> {
+    if !inputs.iter().all(Input::is_local) {
+        return Ok(None);
+    }
+    let cancel = cancel(py)?;
+    detached(py, || Turn::wait(&cancel)).map(Some)
+}
+
 impl PySource {
     pub(super) fn open(py: Python<'_>, inputs: Vec<Input>, options: ReadOptions) -> PyResult<Self> {
         detached(py, || Source::new(inputs, options)).map(|source| Self(Arc::new(source)))
@@ -39,19 +50,21 @@ impl PySource {
         Ok(detached(py, || self.0.reader())?.with_cancel(cancel(py)?))
     }
 
+    /// All batches. The caller has its [`turn`].
     pub(super) fn read(&self, py: Python<'_>) -> PyResult<PyTable> {
-        let reader = self.reader(py)?;
-        let mut batches = Vec::new();
-        detached(py, || {
-            reader.collect_with(|batch, _| {
+        let mut reader = self.reader(py)?;
+        let batches = detached(py, || {
+            let mut batches = Vec::new();
+            while let Some(batch) = reader.next_batch()? {
                 batches.push(batch);
-                Ok(())
-            })
+            }
+            Ok(batches)
         })?;
         Ok(PyTable { schema: self.0.schema(), batches })
     }
 
     fn read_bound<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTable>> {
+        let _turn = turn(py, self.0.inputs())?;
         Bound::new(py, self.read(py)?)
     }
 
@@ -63,11 +76,15 @@ impl PySource {
     fn vectors(&self, py: Python<'_>, column: Option<&str>) -> PyResult<Vectors> {
         let column = VectorColumn::find(&self.0.schema(), column)?;
         let source = Self::made(self.0.select([column.name()]))?;
-        let reader = source.reader(py)?;
-        let mut gathered = Gathered::default();
-        detached(py, || {
+        let _turn = turn(py, self.0.inputs())?;
+        let mut reader = source.reader(py)?;
+        let gathered = detached(py, || {
             let total = source.0.size()?;
-            reader.collect_with(|batch, progress| gathered.add(batch.column(0), progress, total))
+            let mut gathered = Gathered::default();
+            while let Some(batch) = reader.next_batch()? {
+                gathered.add(batch.column(0), reader.progress(), total)?;
+            }
+            Ok(gathered)
         })?;
         py.detach(|| gathered.finish(&column))
     }

@@ -170,21 +170,6 @@ impl Reader {
         result
     }
 
-    /// All further batches. Callers that read files or buffers into memory take turns, as many of them
-    /// at a time as there are cores.
-    #[cfg(feature = "python")]
-    pub(crate) fn collect_with(
-        mut self,
-        mut add: impl FnMut(RecordBatch, Progress) -> Result<()>,
-    ) -> Result<()> {
-        let is_local = self.inputs.iter().all(Input::is_local);
-        let _turn = if is_local { Some(pool::Turn::wait(&self.cancel)?) } else { None };
-        while let Some(batch) = self.next_batch()? {
-            add(batch, self.progress)?;
-        }
-        Ok(())
-    }
-
     /// Finds the threads at the first batch, in the process that takes it.
     fn begin(&mut self) -> Result<()> {
         if self.is_over() {

@@ -24,8 +24,10 @@ use crate::vector::Template;
 /// Records that are longer than so many bytes are walked.
 const LONGEST_LOOK: u64 = 1 << 20;
 
-/// The shortest stretch of a file that is a lane of its own.
+/// The shortest stretch of a file that is a lane of its own, and the shortest one where batches may
+/// be larger than that.
 const SHORTEST: u64 = 4 << 10;
+const SHORT: u64 = 512 << 10;
 
 /// The longest walk before the records are again guessed to be uniform, in batches.
 const LONGEST_WALK: u32 = 64;
@@ -39,7 +41,7 @@ pub(super) struct Run {
     next: Next,
     /// How records begin.
     start: Option<RecordStart>,
-    /// Bytes of a stretch: as many as make a batch, if the records are like the first one.
+    /// Bytes of a stretch: about as many as make a batch, if the records are like the first one.
     stretch: u64,
     /// No record so far differs from the first one's form.
     is_uniform: bool,
@@ -137,7 +139,7 @@ impl Run {
     /// Bytes of the input that make a batch, if records have this length.
     fn batch_of(&self, length: u64) -> u64 {
         let rows = length.saturating_mul(self.plan.batch_rows as u64);
-        rows.min(self.plan.batch_bytes as u64).max(SHORTEST)
+        rows.max(SHORT).min(self.plan.batch_bytes as u64).max(SHORTEST)
     }
 
     /// The places of the records behind the first one.

@@ -22,15 +22,19 @@ const SMALL: usize = 1 << 20;
 const HUGE: usize = 2 << 20;
 /// The most bytes of idle mappings.
 const MOST_IDLE: usize = 1 << 30;
-/// A mapping that is idle for this long goes back to the system.
-const REST: Duration = Duration::from_millis(400);
+/// A mapping that is idle for this long goes back to the system, and so do all of them when none was
+/// used for a shorter time.
+const LONG: Duration = Duration::from_secs(10);
+const SHORT: Duration = Duration::from_millis(400);
 
-static POOL: Mutex<Pool> = Mutex::new(Pool { idle: VecDeque::new(), tended_in: None });
+static POOL: Mutex<Pool> = Mutex::new(Pool { idle: VecDeque::new(), uses: 0, tended_in: None });
 
 /// Mappings that wait for their next use.
 struct Pool {
     /// In the order in which they became idle, and since when.
     idle: VecDeque<(Instant, Mapping)>,
+    /// How often a mapping was taken or given back.
+    uses: u64,
     /// The process in which a thread [tends](tend) the pool. Not that of a forked child.
     tended_in: Option<u32>,
 }
@@ -163,6 +167,7 @@ impl Pool {
         let fits = |(_, mapping): &(Instant, Mapping)| {
             mapping.capacity >= capacity && mapping.capacity / 2 <= capacity.next_multiple_of(HUGE)
         };
+        self.uses += 1;
         let at = self.idle.iter().rposition(fits)?;
         self.idle.remove(at).map(|(_, mapping)| mapping)
     }
@@ -170,6 +175,7 @@ impl Pool {
     /// Takes a mapping back, if there is room for it. True if a thread must be started that
     /// [tends](tend) the pool.
     fn give_back(&mut self, mapping: Mapping) -> bool {
+        self.uses += 1;
         let idle: usize = self.idle.iter().map(|(_, mapping)| mapping.capacity).sum();
         if idle + mapping.capacity > MOST_IDLE {
             return false;
@@ -187,12 +193,16 @@ impl Pool {
     }
 }
 
-/// Gives mappings that have been idle for a while back to the system, until there are none.
+/// Gives idle mappings back to the system, until there are none.
 fn tend() {
+    let mut uses = None;
     loop {
-        std::thread::sleep(REST);
+        std::thread::sleep(SHORT);
         let Some(mut pool) = lock_soon(&POOL) else { continue };
-        let rested = Instant::now().checked_sub(REST).map(|then| pool.take_before(then));
+        let is_unused = uses.replace(pool.uses) == Some(pool.uses);
+        let long_ago = Instant::now().checked_sub(LONG);
+        let then = if is_unused { Some(Instant::now()) } else { long_ago };
+        let rested = then.map(|then| pool.take_before(then));
         let is_last = pool.idle.is_empty();
         if is_last {
             pool.tended_in = None;
