@@ -475,7 +475,7 @@ fn compressed(bytes: &[u8]) -> [Vec<u8>; 3] {
 fn damage_at_the_start_of_the_only_compressed_input_is_named() {
     for bytes in compressed(&records(5000, 16)) {
         let mut damaged = bytes.clone();
-        damaged[12..].fill(0xff);
+        damaged[12..].fill(0);
         for bytes in [damaged, bytes[..16].to_vec()] {
             let pieces = Pieces { bytes: bytes.clone().into(), sizes: vec![7] };
             for input in [Input::bytes("ha\tlf", bytes), Input::stream("ha\tlf", pieces)] {
@@ -488,7 +488,6 @@ fn damage_at_the_start_of_the_only_compressed_input_is_named() {
                 let (_, reason) = raised.split_once(": ").unwrap();
                 for on_error in [OnError::Skip, OnError::Null] {
                     let error = told(on_error);
-                    assert!(error.contains("no record that can be read"), "{error}");
                     assert!(error.ends_with(&format!("; ha\\tlf: {reason}")), "{error}: not {reason}");
                 }
             }
