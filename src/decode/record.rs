@@ -9,7 +9,9 @@ use crate::options::{Framing, OnError};
 use crate::record::{Content, Plan, Role, Slots};
 use crate::reject::RejectKind;
 use crate::values::{Failure, Words, is_nil};
-use crate::vector::encoding::{self, Elements, Encoded, Encoding, Seen, is_npy_next, leaves_messagepack};
+use crate::vector::encoding::{
+    self, Elements, Encoded, Encoding, Seen, is_npy_next, leaves_messagepack, read_base64,
+};
 use crate::vector::{Format, RawDtype, Template};
 
 /// How much of a record was added to the columns.
@@ -317,6 +319,18 @@ pub(super) fn read_vector<'a>(
     let dim = plan.columns[column].dim().unwrap_or(0);
     let fault = |kind, found| Err(Stop::Fault(Fault::new(kind, Some(column), found)));
     let head = cursor.peek()?;
+    // Text of another length than the elements may be base64 of them.
+    if let Head::Str(length) = head
+        && (length as usize / 4 * 3).abs_diff(dim * plan.raw.size()) <= 3
+    {
+        let mut ahead = *cursor;
+        ahead.head()?;
+        let decoded = read_base64(ahead.take(length as usize)?, plan.raw);
+        if let Some(encoded) = decoded.filter(|encoded| encoded.dim == dim && encoded.is_whole()) {
+            *cursor = ahead;
+            return Ok(encoded);
+        }
+    }
     // Bytes of another length are no vector of this column, whatever they hold.
     if let Head::Bin(bytes) | Head::Str(bytes) = head
         && bytes as usize != dim * plan.raw.size()

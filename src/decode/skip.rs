@@ -246,6 +246,11 @@ impl Decoder {
         self.give_up(0, found.to_owned())
     }
 
+    /// Gives up an input of another format.
+    pub(crate) fn refuse(&mut self, format: &str) -> Result<()> {
+        self.give_up(0, format.to_owned()).map(|_| ())
+    }
+
     /// Gives up the input behind `taken` bytes of the current record.
     fn give_up(&mut self, taken: usize, found: String) -> Result<usize> {
         let start = match self.state {

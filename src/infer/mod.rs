@@ -98,7 +98,7 @@ fn infer_from(
     let raise = options.on_error == OnError::Raise;
     for (index, input) in inputs.iter().enumerate().skip(start.input) {
         let offset = if index == start.input { start.offset } else { 0 };
-        inference.begin(input.name());
+        inference.begin(input.name(), offset == 0);
         // A stream with the bytes that were read of it before, or an input of another kind.
         let opened = match input.take_back() {
             Some((read, stream)) => Err((read, stream)),

@@ -8,6 +8,8 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use flate2::bufread::GzDecoder;
+
 /// The number of bytes that tell the format.
 pub(super) const MAGIC: usize = 4;
 /// Any input may expand to this many bytes.
@@ -110,7 +112,7 @@ impl Decompressed {
         let buffered = |tap| BufReader::with_capacity(PIECE, tap);
         let content: Box<dyn Read + Send> = match codec {
             None => Box::new(tap),
-            Some(Codec::Gzip) => Box::new(flate2::bufread::MultiGzDecoder::new(buffered(tap))),
+            Some(Codec::Gzip) => Box::new(GzipMembers { member: Some(GzDecoder::new(buffered(tap))) }),
             Some(Codec::Zstd) => Box::new(zstd::Decoder::with_buffer(buffered(tap))?),
             Some(Codec::Lz4) => {
                 let frames = lz4_flex::frame::FrameDecoder::new(Unended(buffered(tap)));
@@ -161,6 +163,42 @@ impl Read for Decompressed {
                 }
                 None => Err(error),
             },
+        }
+    }
+}
+
+/// The members of a gzip file, one after another. Zeros behind a member are padding, as they are for
+/// Python's `gzip`.
+struct GzipMembers<R> {
+    /// `None` behind the last one.
+    member: Option<GzDecoder<R>>,
+}
+
+impl<R: BufRead> Read for GzipMembers<R> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        while let Some(member) = &mut self.member {
+            let bytes = member.read(out)?;
+            if bytes > 0 || out.is_empty() {
+                return Ok(bytes);
+            }
+            if pass_zeros(member.get_mut())? {
+                self.member = None;
+            } else {
+                self.member = self.member.take().map(|member| GzDecoder::new(member.into_inner()));
+            }
+        }
+        Ok(0)
+    }
+}
+
+/// Reads zeros up to another byte. True at the end of the input.
+fn pass_zeros(read: &mut impl BufRead) -> io::Result<bool> {
+    loop {
+        let bytes = read.fill_buf()?;
+        let (length, zeros) = (bytes.len(), bytes.iter().take_while(|byte| **byte == 0).count());
+        read.consume(zeros);
+        if zeros < length || length == 0 {
+            return Ok(length == 0);
         }
     }
 }

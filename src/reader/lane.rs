@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::decode::{Decoded, Decoder, Position};
 use crate::error::{ErrorKind, Result};
 use crate::input::Blocks;
-use crate::record::RecordStart;
+use crate::record::{self, Format, RecordStart};
 use crate::reject::Rejects;
 use crate::vector::Template;
 
@@ -151,9 +151,21 @@ impl Lane {
     /// Decodes records one after another until a batch is full or the input ends, or for a while.
     fn walk(&mut self, batches: u32) -> Result<Went> {
         let begin = self.blocks.position();
+        let mut needed = 0;
         while self.blocks.position() - begin < LONGEST_STEP {
             self.check_cancelled()?;
-            let (bytes, last) = self.blocks.fill_to_end(self.decoder.needed())?;
+            let is_at_start = self.blocks.position() == 0;
+            let (bytes, last) = self.blocks.fill_to_end(needed.max(self.decoder.needed()))?;
+            if is_at_start {
+                match record::format(bytes, last) {
+                    Format::Short(more) => {
+                        needed = more;
+                        continue;
+                    }
+                    Format::Foreign(name) => self.decoder.refuse(name)?,
+                    Format::MessagePack => {}
+                }
+            }
             let taken = self.decoder.decode_within(bytes, last)?;
             self.blocks.consume(taken);
             if self.decoder.is_stopped() {

@@ -3,6 +3,7 @@
 use crate::msgpack::{Broken, Cursor, Head};
 use crate::text::printable;
 use crate::values::key;
+use crate::vector::RawDtype;
 
 /// How many fields a message lists.
 const SHOWN: usize = 12;
@@ -32,6 +33,24 @@ pub(super) fn fields(mut cursor: Cursor<'_>) -> Result<String, Broken> {
         fields.push("...".to_owned());
     }
     Ok(if fields.is_empty() { "no fields".to_owned() } else { fields.join(", ") })
+}
+
+/// The field of the map at `cursor` that names a type of elements, and the type: `dtype` as a rule.
+pub(super) fn named_dtype(mut cursor: Cursor<'_>) -> Result<Option<(String, RawDtype)>, Broken> {
+    let Head::Map(pairs) = cursor.head()? else { return Ok(None) };
+    for _ in 0..pairs {
+        let mut digits = Default::default();
+        let name = key(&mut cursor, &mut digits)?.map(|name| String::from_utf8_lossy(name).into_owned());
+        let mut value = cursor;
+        cursor.skip()?;
+        if let Some(name) = name.filter(|name| matches!(name.as_str(), "dtype" | "type"))
+            && let Head::Str(length) = value.head()?
+            && let Some(raw) = RawDtype::named(&String::from_utf8_lossy(value.take(length as usize)?))
+        {
+            return Ok(Some((name, raw)));
+        }
+    }
+    Ok(None)
 }
 
 fn value(mut cursor: Cursor<'_>) -> Result<String, Broken> {

@@ -6,19 +6,19 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field};
 
-use super::describe;
 use super::findings::column_name;
 use super::framing::{End, detect};
 use super::observe::{Observed, Rules};
 use super::{
     Column, Findings, KEY, Layout, PATH, RECORD, RecordStart, Role, Step, VECTOR, vector_field, vector_type,
 };
+use super::{describe, foreign};
 use crate::error::{Error, Result};
 use crate::msgpack::{Broken, Cursor, Head, Skipped, Skipper};
 use crate::options::{Framing, ReadOptions};
 use crate::text::printable;
-use crate::vector::encoding::{self, Encoded, Encoding, Seen};
-use crate::vector::{Dtype, Format};
+use crate::vector::encoding::{self, Encoded, Encoding, Seen, read_base64};
+use crate::vector::{Dtype, Format, RawDtype};
 
 /// Looks at records until it knows enough.
 pub(crate) struct Inference<'a> {
@@ -46,6 +46,12 @@ pub(crate) struct Inference<'a> {
     /// The name of the input that is looked at, and the first damage that ended one, for the same.
     input: Arc<str>,
     damage: Option<String>,
+    /// No byte of the current input has been looked at.
+    is_at_start: bool,
+    /// The format that an input resembles.
+    looks_like: Option<&'static str>,
+    /// A field of the first record that names a type of elements, and that type.
+    named_dtype: Option<(String, RawDtype)>,
 }
 
 /// A record that gives no layout, in words.
@@ -54,6 +60,8 @@ enum Instead {
     Refused,
     /// A map or an array.
     Fields,
+    /// A file of another format.
+    Foreign,
     Other,
 }
 
@@ -101,6 +109,9 @@ impl<'a> Inference<'a> {
             contents: None,
             input: Arc::default(),
             damage: None,
+            is_at_start: false,
+            looks_like: None,
+            named_dtype: None,
         }
     }
 
@@ -118,6 +129,21 @@ impl<'a> Inference<'a> {
 
     /// Looks at the next bytes of an input, which `ended` with them or did not.
     pub(crate) fn infer(&mut self, bytes: &[u8], ended: bool) -> Inferred {
+        if self.is_at_start {
+            match foreign::format(bytes, ended) {
+                foreign::Format::Short(needed) => return Inferred::Consumed(0, needed as u64),
+                foreign::Format::Foreign(name) => {
+                    self.is_at_start = false;
+                    self.records += 1;
+                    self.note(name, Instead::Foreign);
+                    return Inferred::Unreadable;
+                }
+                foreign::Format::MessagePack => {
+                    self.is_at_start = false;
+                    self.looks_like = self.looks_like.or_else(|| foreign::looks_like(bytes));
+                }
+            }
+        }
         let mut at = 0;
         loop {
             if let Some(skipper) = &mut self.skipper {
@@ -214,8 +240,14 @@ impl<'a> Inference<'a> {
         let seen = encoding::read(&mut cursor.clone(), self.rules.raw)?;
         let by_position = self.given_vectors().any(|path| matches!(path.first(), Some(Step::Position(_))));
         let found = match (&seen, cursor.peek()?) {
+            (Seen::Vector(encoded), _) if encoded.is_scalar => "a number of NumPy".to_owned(),
             (Seen::Vector(encoded), head) if !(by_position && matches!(head, Head::Array(_))) => {
-                self.bare(encoded, cursor.rest())?;
+                let base64 = if encoded.encoding == Encoding::Raw {
+                    read_base64(encoded.bytes(), self.rules.raw)
+                } else {
+                    None
+                };
+                self.bare(base64.as_ref().unwrap_or(encoded), cursor.rest())?;
                 return Ok(());
             }
             (Seen::Refused(what), _) => {
@@ -271,6 +303,7 @@ impl<'a> Inference<'a> {
                     self.layout_from = format!("record {} is {what} of fields", self.records);
                     self.fields = fields;
                     self.start = RecordStart::of(cursor.rest())?;
+                    self.named_dtype = describe::named_dtype(cursor)?;
                 }
             }
             Some(chosen) if chosen == layout => match layout {
@@ -283,9 +316,10 @@ impl<'a> Inference<'a> {
         Ok(())
     }
 
-    /// Begins with the input of this name.
-    pub(crate) fn begin(&mut self, input: &Arc<str>) {
+    /// Begins with the input of this name, at its start or at another place.
+    pub(crate) fn begin(&mut self, input: &Arc<str>, is_at_start: bool) {
         self.input = input.clone();
+        self.is_at_start = is_at_start;
     }
 
     /// The input ends here, as what comes behind cannot be read.
@@ -323,7 +357,11 @@ impl<'a> Inference<'a> {
         let framing = if self.framing == Framing::Auto { Framing::Sequence } else { self.framing };
         let mut columns = match (self.layout, self.options.dim) {
             (Some(Layout::Vector), _) | (None, Some(_)) => self.bare_columns()?,
-            (Some(_), _) => self.field_columns()?,
+            (Some(_), _) => {
+                let columns = self.field_columns()?;
+                self.check_named_dtype(&columns)?;
+                columns
+            }
             (None, None) => return Err(self.failure()),
         };
         if framing == Framing::Map {
@@ -551,10 +589,30 @@ impl<'a> Inference<'a> {
         if input.is_empty() { String::new() } else { format!("{}: ", printable(input)) }
     }
 
+    /// Refuses bytes that a field beside them calls another type than the default, which nobody chose.
+    fn check_named_dtype(&self, columns: &[Column]) -> Result<()> {
+        let raw = self.options.raw_dtype;
+        let Some((name, named)) = self.named_dtype.as_ref().filter(|(_, named)| *named != raw) else {
+            return Ok(());
+        };
+        let is_raw = |column: &&Column| column.stored.as_deref() == Some(raw.to_string().as_str());
+        match columns.iter().find(is_raw).filter(|_| raw == RawDtype::default()) {
+            Some(column) => Err(Error::schema(format!(
+                "{}the field `{name}` of the first record says {named}, and the bytes of `{}` would be read as {raw}: pass \
+                 raw_dtype (--raw-dtype {named})",
+                self.input_prefix(),
+                column.name()
+            ))),
+            None => Ok(()),
+        }
+    }
+
     /// Why no plan can be made.
     fn failure(&self) -> Error {
         let (raw, records, input) = (self.options.raw_dtype, self.records, self.input_prefix());
         let damage = self.damage.as_deref().unwrap_or_default();
+        let looks_like = self.looks_like.map(|format| format!("; the input looks like {format}"));
+        let damage = format!("{damage}{}", looks_like.unwrap_or_default());
         Error::schema(match &self.first {
             None if damage.is_empty() => {
                 "the inputs hold no record, so the dimension is not known: pass `dim`".to_owned()
@@ -562,6 +620,9 @@ impl<'a> Inference<'a> {
             None => format!(
                 "the inputs hold no record that can be read, so the dimension is not known: pass `dim`{damage}"
             ),
+            Some((first, Instead::Foreign)) => {
+                format!("{input}the input is {first} and no MessagePack{damage}")
+            }
             Some((first, Instead::Refused)) => format!(
                 "{input}none of the first {records} records is a vector that can be read; the first one is {first}{damage}"
             ),

@@ -9,7 +9,7 @@ use arrow::datatypes::{DataType, Field, Fields, TimeUnit};
 use super::Step;
 use crate::msgpack::{Broken, Cursor, Head};
 use crate::values::{TIMESTAMP, is_nil, key, nanoseconds, scalar};
-use crate::vector::encoding::{self, Elements, Encoded, Encoding, Seen};
+use crate::vector::encoding::{self, Elements, Encoded, Encoding, Seen, read_base64};
 use crate::vector::{RawDtype, Scalar};
 
 /// How observing is to be done.
@@ -169,7 +169,7 @@ impl Observed {
         }
         self.vectors.values += 1;
         match seen {
-            Seen::Vector(encoded) => self.vector(&encoded),
+            Seen::Vector(encoded) => self.vector(&encoded, rules),
             Seen::NotNumbers { .. } => self.list(start, rules, depth),
             Seen::Other(head) => self.other(head, start, rules, depth),
             Seen::Refused(_) => {
@@ -233,7 +233,7 @@ impl Observed {
         }
     }
 
-    fn vector(&mut self, encoded: &Encoded<'_>) -> Result<(), Broken> {
+    fn vector(&mut self, encoded: &Encoded<'_>, rules: &Rules) -> Result<(), Broken> {
         if encoded.encoding == Encoding::Npy {
             self.kind(Kind::Bytes);
             self.vectors.add(Manner::Typed, encoded);
@@ -253,7 +253,8 @@ impl Observed {
                     encoded.encoding == Encoding::Raw && std::str::from_utf8(encoded.bytes()).is_ok();
                 self.kind(if is_text { Kind::Text } else { Kind::Bytes });
                 self.vectors.is_binary |= !is_text;
-                self.vectors.add(Manner::Bytes, encoded);
+                let base64 = if is_text { read_base64(encoded.bytes(), rules.raw) } else { None };
+                self.vectors.add(Manner::Bytes, base64.as_ref().unwrap_or(encoded));
                 Ok(())
             }
             Encoding::Aligned => {

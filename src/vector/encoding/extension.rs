@@ -84,10 +84,16 @@ fn whole(found: Result<Option<Encoded<'_>>, Trouble>) -> Result<Option<Encoded<'
     }
 }
 
-/// The first byte tells how many bytes of padding there are, itself included.
+/// No element is aligned to more bytes.
+const MOST_PADDING: usize = 16;
+
+/// The first byte tells how many bytes of padding there are, itself included. Whole elements follow.
 fn aligned(inside: &[u8], raw: RawDtype) -> Option<Encoded<'_>> {
     let padding = usize::from(*inside.first()?);
-    let elements = inside.get(padding..).filter(|_| padding > 0)?;
+    let elements = inside.get(padding..).filter(|_| (1..=MOST_PADDING).contains(&padding))?;
+    if !elements.len().is_multiple_of(raw.size()) {
+        return None;
+    }
     super::untyped(Encoding::Aligned, elements, raw)
 }
 

@@ -5,11 +5,13 @@
 //! | room | what it knows |
 //! |---|---|
 //! | this file | bytes, old raw, arrays of numbers |
+//! | [`base64`] | text, where options or the layout say that it is a vector |
 //! | [`ndarray`] | maps of a NumPy array's dtype, shape and data |
 //! | [`extension`] | extension types |
 //! | [`tuple`] | arrays of dtype, shape and data |
 //! | [`npy`] | bytes that are a `.npy` file |
 
+mod base64;
 mod extension;
 mod ndarray;
 mod npy;
@@ -18,6 +20,7 @@ mod tuple;
 use std::borrow::Cow;
 use std::fmt;
 
+pub(crate) use self::base64::read as read_base64;
 pub(crate) use self::extension::leaves_messagepack;
 pub(crate) use self::npy::{comes_next as is_npy_next, is_npy};
 
@@ -30,6 +33,7 @@ use crate::msgpack::{Broken, Cursor, Head};
 pub(crate) enum Encoding {
     Bytes,
     Raw,
+    Base64,
     Numbers,
     MsgpackNumpy,
     Ndarray,
@@ -48,6 +52,7 @@ impl Encoding {
         match self {
             Self::Bytes => "bytes",
             Self::Raw => "raw bytes (str)",
+            Self::Base64 => "base64 text",
             Self::Numbers => "array of numbers",
             Self::MsgpackNumpy => "msgpack-numpy",
             Self::Ndarray => "map with __ndarray__",
@@ -64,7 +69,7 @@ impl Encoding {
 
     /// True where the data says itself what its elements are.
     pub(crate) fn is_typed(self) -> bool {
-        !matches!(self, Self::Bytes | Self::Raw | Self::Numbers | Self::Aligned)
+        !matches!(self, Self::Bytes | Self::Raw | Self::Base64 | Self::Numbers | Self::Aligned)
     }
 }
 
@@ -312,7 +317,7 @@ impl<'a> Encoded<'a> {
     /// What it is, for a message that says why it does not fit.
     pub(crate) fn describe(&self) -> String {
         match (self.encoding, self.format()) {
-            (Encoding::Bytes | Encoding::Raw | Encoding::Aligned, _) => {
+            (Encoding::Bytes | Encoding::Raw | Encoding::Base64 | Encoding::Aligned, _) => {
                 format!("{} bytes", self.bytes().len())
             }
             (_, Some(Format::Packed(raw))) if self.rows == 1 => format!("{} x {raw}", self.dim),

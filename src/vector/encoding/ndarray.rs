@@ -81,7 +81,7 @@ impl<'a> Pairs<'a> {
                 Head::Bool(nd) => self.nd = Some(nd),
                 _ => return Ok(false),
             },
-            b"__ndarray__" | b"__nd__" => {
+            b"__ndarray__" | b"__nd__" | b"__type__" | b"numpy" => {
                 cursor.skip()?;
                 self.is_array = true;
             }
@@ -104,11 +104,11 @@ impl<'a> Pairs<'a> {
                 Some(kind) => self.kind = Some(kind),
                 None => return Ok(false),
             },
-            b"shape" => match Shape::read(cursor)? {
+            b"shape" | b"dims" => match Shape::read(cursor)? {
                 Some(shape) => self.shape = Some(shape),
                 None => return Ok(false),
             },
-            b"data" => {
+            b"data" | b"buffer" | b"bytes" | b"value" => {
                 self.data = Some(match text(cursor)? {
                     Some(bytes) => Data::Bytes(bytes),
                     None => match cursor.peek()? {
@@ -140,7 +140,7 @@ impl<'a> Pairs<'a> {
         let encoding = match (self.nd, self.is_array || self.is_generic) {
             (Some(_), _) => Encoding::MsgpackNumpy,
             (None, true) => Encoding::Ndarray,
-            (None, false) => return Ok(None),
+            (None, false) => return self.unmarked(),
         };
         let (Some(dtype_found), Some(data)) = (self.dtype, self.data) else { return Ok(None) };
         match self.kind {
@@ -161,6 +161,21 @@ impl<'a> Pairs<'a> {
                 Encoded::shaped(encoding, raw, &shape, bytes).map(Some)
             }
             (Data::Number(head), _) if is_scalar => Ok(Some(number(encoding, head))),
+            _ => Ok(None),
+        }
+    }
+}
+
+impl<'a> Pairs<'a> {
+    /// A map that has the name of a dtype, a shape and bytes, and no key that says what it is.
+    fn unmarked(self) -> Result<Option<Encoded<'a>>, Trouble> {
+        match (self.dtype, self.shape, self.data) {
+            (Some(Type::Name(name)), Some(shape), Some(Data::Bytes(bytes))) => {
+                match RawDtype::named(&String::from_utf8_lossy(name)) {
+                    Some(raw) => Encoded::shaped(Encoding::Ndarray, raw, &shape, bytes).map(Some),
+                    None => Ok(None),
+                }
+            }
             _ => Ok(None),
         }
     }

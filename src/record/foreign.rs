@@ -1,0 +1,48 @@
+//! Files of other formats, by their first bytes.
+
+/// The first bytes of files that are not MessagePack. As MessagePack they would be a few numbers and
+/// no vector, or not even that.
+const FORMATS: [(&[u8], &str); 8] = [
+    (b"PAR1", "a Parquet file"),
+    (b"ARROW1", "an Arrow file"),
+    (b"\x93NUMPY", "a .npy file (load it with `numpy.load`)"),
+    (b"BZh91AY&SY", "bzip2 data (read: gzip, zstd, lz4)"),
+    (b"\xfd7zXZ\x00", "xz data (read: gzip, zstd, lz4)"),
+    (b"SQLite format 3\x00", "an SQLite database"),
+    (b"\x89HDF\r\n\x1a\n", "an HDF5 file"),
+    (b"PK\x03\x04", "a zip archive, such as .npz"),
+];
+
+/// What the first bytes of an input say of its format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// As far as these bytes show.
+    MessagePack,
+    Foreign(&'static str),
+    /// At least this many bytes are needed to see.
+    Short(usize),
+}
+
+/// The format of an input that begins with `bytes`.
+pub(crate) fn format(bytes: &[u8], ended: bool) -> Format {
+    for (magic, name) in FORMATS {
+        if bytes.starts_with(magic) {
+            return Format::Foreign(name);
+        }
+        if !ended && magic.starts_with(bytes) {
+            return Format::Short(magic.len());
+        }
+    }
+    Format::MessagePack
+}
+
+/// The format that an input without a vector looks like: too few bytes to be sure, enough for a hint.
+pub(crate) fn looks_like(bytes: &[u8]) -> Option<&'static str> {
+    match bytes {
+        [b'{' | b'[', b'"' | b'{' | b'[' | b' ' | b'\n' | b'\r', ..] => Some("JSON"),
+        [0x78, 0x01 | 0x5e | 0x9c | 0xda, ..] => Some("zlib data"),
+        [0x80, 2..=5, b'c' | b'}' | b']' | b'X' | b'(' | 0x8c | 0x95, ..] => Some("a pickle"),
+        [_, _, _, _, _, 0, 0, 0, b'{', b'"', ..] => Some("a safetensors file"),
+        _ => None,
+    }
+}

@@ -1,0 +1,173 @@
+"""Bytes that say themselves what they are: a type beside the bytes, base64 text, files of other formats."""
+
+import base64
+import bz2
+import gzip
+import io
+import json
+import lzma
+import pickle
+import sqlite3
+import zipfile
+
+import msgpack
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import vecpack
+from conftest import pack
+
+RNG = np.random.default_rng(21)
+FLOATS = RNG.standard_normal((40, 64)).astype(np.float32)
+
+
+def file_of(write):
+    buffer = io.BytesIO()
+    write(buffer)
+    return buffer.getvalue()
+
+
+def records(make):
+    return b"".join(msgpack.packb(make(number, vector)) for number, vector in enumerate(FLOATS))
+
+
+def vectors_of(data, **options):
+    table = pa.table(vecpack.scan(data, **options))
+    (name,) = (field.name for field in table.schema if pa.types.is_fixed_size_list(field.type))
+    return np.stack(table[name].combine_chunks().to_numpy(zero_copy_only=False))
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "int16", ">f4"])
+@pytest.mark.parametrize(
+    "keys",
+    [("dtype", "shape", "data"), ("type", "dims", "buffer"), ("dtype", "shape", "bytes"), ("dtype", "shape", "value")],
+)
+def test_the_type_and_the_shape_beside_the_bytes_say_what_they_are(dtype, keys):
+    expected = (FLOATS * 100).astype(dtype)
+
+    def tensor(vector):
+        return dict(zip(keys, (np.dtype(dtype).str, list(vector.shape), vector.tobytes()), strict=True))
+
+    bare = b"".join(msgpack.packb(tensor(vector)) for vector in expected)
+    field = b"".join(msgpack.packb({"id": n, "v": tensor(vector)}) for n, vector in enumerate(expected))
+    marked = b"".join(msgpack.packb({"id": n, "v": {"__type__": "ndarray", **tensor(v)}}) for n, v in enumerate(expected))
+    for data in (bare, field, marked):
+        np.testing.assert_array_equal(vectors_of(data), expected.astype(np.float32))
+
+
+def test_a_shape_that_the_bytes_do_not_have_is_a_reject():
+    tensors = [{"dtype": "float64", "shape": [64], "data": vector.astype("f8").tobytes()} for vector in FLOATS]
+    tensors[7]["shape"] = [65]
+    source = vecpack.scan(pack(tensors), on_error="skip")
+    assert len(pa.table(source)) == 39
+    (reject,) = source.rejects.to_pyarrow().to_pylist()
+    assert (reject["record"], reject["kind"]) == (7, "unsupported")
+
+
+def test_a_map_with_such_keys_and_other_values_is_a_record():
+    data = records(lambda n, v: {"type": "cat", "shape": [n], "data": v.tobytes()})
+    assert vecpack.read(data).to_pyarrow().column_names == ["type", "shape", "data"]
+
+
+def test_a_type_in_a_field_of_the_record_is_not_ignored():
+    data = records(lambda n, v: {"id": n, "vector": v.astype("f2").tobytes(), "dtype": "float16"})
+    for policy in ("raise", "skip", "null"):
+        with pytest.raises(vecpack.SchemaError, match=r"`dtype` of the first record says <f2.*`vector`.*raw_dtype"):
+            vecpack.scan(data, on_error=policy)
+    np.testing.assert_array_equal(vectors_of(data, raw_dtype="float16"), FLOATS.astype("f2").astype("f4"))
+    same = records(lambda n, v: {"id": n, "vector": v.tobytes(), "dtype": "float32"})
+    np.testing.assert_array_equal(vectors_of(same), FLOATS)
+
+
+@pytest.mark.parametrize("encode", [base64.b64encode, base64.urlsafe_b64encode])
+@pytest.mark.parametrize("padding", [True, False])
+def test_base64_is_decoded_where_a_vector_is_asked_for(encode, padding):
+    def text(vector):
+        return encode(vector.tobytes()).decode().rstrip("=" * (not padding) or " ")
+
+    data = records(lambda n, v: {"id": n, "embedding": text(v)})
+    np.testing.assert_array_equal(vectors_of(data, vector="embedding"), FLOATS)
+    np.testing.assert_array_equal(vectors_of(data, vector="embedding", dim=64), FLOATS)
+    doubles = b"".join(msgpack.packb({"id": 1, "e": text(v.astype("f8"))}) for v in FLOATS)
+    np.testing.assert_array_equal(vectors_of(doubles, vector="e", raw_dtype="<f8"), FLOATS)
+
+
+def test_text_stays_text_without_that():
+    data = records(lambda n, v: {"v": v.tobytes(), "name": base64.b64encode(v.tobytes()).decode()})
+    assert vecpack.read(data).to_pyarrow().schema.field("name").type == pa.string()
+
+
+def database():
+    connection = sqlite3.connect(":memory:")
+    connection.execute("CREATE TABLE t (n)")
+    return connection.serialize()
+
+
+FOREIGN = {
+    "a Parquet file": file_of(lambda out: pq.write_table(pa.table({"v": FLOATS[:, 0]}), out)),
+    "an Arrow file": file_of(lambda out: pa.ipc.new_file(out, pa.schema([("a", pa.int64())])).close()),
+    "a .npy file": file_of(lambda out: np.save(out, FLOATS)),
+    "a zip archive": file_of(lambda out: zipfile.ZipFile(out, "w").writestr("a", "b")),
+    "bzip2 data": bz2.compress(pack(FLOATS)),
+    "xz data": lzma.compress(pack(FLOATS)),
+    "an SQLite database": database(),
+}
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+@pytest.mark.parametrize("policy", ["raise", "skip", "null"])
+def test_files_of_other_formats_are_named_and_give_no_rows(name, policy, tmp_path):
+    data = FOREIGN[name]
+    for given in (data, io.BytesIO(data)):
+        with pytest.raises(vecpack.SchemaError, match=f"the input is {name}.* and no MessagePack"):
+            vecpack.read(given, on_error=policy)
+    path = tmp_path / "b.msgpack"
+    path.write_bytes(data)
+    inputs = [pack(FLOATS), path]
+    if policy == "raise":
+        with pytest.raises(vecpack.DecodeError, match=rf"b\.msgpack: record 0 \(byte 0\): not MessagePack.*found {name}"):
+            vecpack.read(inputs, on_error=policy)
+        return
+    source = vecpack.scan(inputs, on_error=policy)
+    assert len(pa.table(source)) == len(FLOATS)
+    (reject,) = source.rejects.to_pyarrow().to_pylist()
+    assert (reject["offset"], reject["length"], reject["kind"]) == (0, len(data), "invalid")
+
+
+@pytest.mark.parametrize(
+    "name, data",
+    [
+        ("JSON", json.dumps([{"id": 1, "v": FLOATS[0].tolist()}]).encode()),
+        ("JSON", b'{"id": 1, "v": [0.1, 0.2]}\n' * 40),
+        ("a pickle", pickle.dumps(FLOATS)),
+        ("a pickle", pickle.dumps({"v": FLOATS}, protocol=2)),
+    ],
+)
+def test_what_an_input_without_a_vector_looks_like_is_said(name, data):
+    for policy in ("raise", "skip"):
+        with pytest.raises(vecpack.SchemaError, match=f"the input looks like {name}"):
+            vecpack.read(data, on_error=policy)
+
+
+def test_numbers_that_begin_like_a_format_are_numbers():
+    data = b"PAR" + pack(FLOATS)
+    source = vecpack.scan(data, on_error="skip", dim=64)
+    assert len(pa.table(source)) == 40
+    assert source.reject_count == 1
+
+
+def test_lists_of_numpy_scalars_are_no_vectors_under_any_policy():
+    scalars = [[{"nd": False, "type": "<f4", "data": number.tobytes()} for number in vector] for vector in FLOATS]
+    data = pack(scalars)  # as msgpack-numpy writes list(vector)
+    for policy in ("raise", "skip", "null"):
+        with pytest.raises(vecpack.SchemaError):
+            vecpack.read(data, on_error=policy)
+
+
+def test_zeros_behind_the_members_of_a_gzip_file_are_padding():
+    member = gzip.compress(pack(FLOATS))
+    for data in (member + bytes(1000), member + bytes(7) + member, member + member + bytes(70_000)):
+        assert len(vecpack.read(data).to_pyarrow()) == 40 * data.count(member)
+    with pytest.raises(OSError, match="cut off or damaged"):
+        vecpack.read(member + bytes(10) + b"\x01")
