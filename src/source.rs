@@ -13,7 +13,7 @@ use crate::msgpack::{Cursor, Head, MAX_HEAD, Skipped, Skipper};
 use crate::options::{Framing, OnError, OutputColumn, ReadOptions, check_names};
 use crate::pool::lock;
 use crate::reader::{Projection, Reader};
-use crate::record::{Column, Findings, Plan};
+use crate::record::{self, Column, Findings, Format, MAGIC, Plan};
 use crate::reject::Rejects;
 
 /// Paths or buffers plus read options: lazy, can be scanned again, counted and split.
@@ -315,6 +315,12 @@ fn cut(input: &Input, plan: &Arc<Plan>, size: u64, parts: usize) -> Result<Vec<(
         return Ok(whole());
     }
     let mut blocks = Blocks::new(opened, &Arc::default());
+    if blocks.position() == 0 {
+        let bytes = blocks.fill(MAGIC).map_err(|error| input.error(error))?;
+        if record::format(bytes, true) != Format::MessagePack {
+            return Ok(whole());
+        }
+    }
     let mut begin =
         input.span().unwrap_or(Span { start: 0, end: size, record: 0, inside: framing == Framing::Sequence });
     let mut left = None;

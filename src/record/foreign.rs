@@ -13,7 +13,10 @@ const FORMATS: [(&[u8], &str); 8] = [
     (b"PK\x03\x04", "a zip archive, such as .npz"),
 ];
 
-/// What the first bytes of an input say of its format.
+/// This many bytes show each of them.
+pub(crate) const MAGIC: usize = 16;
+
+/// The format of an input, as its first bytes show it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Format {
     /// As far as these bytes show.

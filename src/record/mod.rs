@@ -13,7 +13,7 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 pub(crate) use self::findings::{Column, Findings, Layout, Role, Step};
-pub(crate) use self::foreign::{Format, format};
+pub(crate) use self::foreign::{Format, MAGIC, format};
 pub(crate) use self::infer::{Inference, Inferred};
 pub(crate) use self::start::RecordStart;
 use crate::error::{Error, ErrorKind, Result};

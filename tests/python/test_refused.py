@@ -133,6 +133,8 @@ def test_files_of_other_formats_are_named_and_give_no_rows(name, policy, tmp_pat
     assert len(pa.table(source)) == len(FLOATS)
     (reject,) = source.rejects.to_pyarrow().to_pylist()
     assert (reject["offset"], reject["length"], reject["kind"]) == (0, len(data), "invalid")
+    parts = vecpack.scan(path, on_error=policy, dim=64).split(3)
+    assert sum(len(pa.table(part)) for part in parts) == 0
 
 
 @pytest.mark.parametrize(
