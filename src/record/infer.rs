@@ -46,6 +46,8 @@ pub(crate) struct Inference<'a> {
     /// The name of the input that is looked at, and the first damage that ended one, for the same.
     input: Arc<str>,
     damage: Option<String>,
+    /// Inference began in the middle of an input.
+    is_inside: bool,
     /// No byte of the current input has been looked at.
     is_at_start: bool,
     /// The format that an input resembles.
@@ -109,6 +111,7 @@ impl<'a> Inference<'a> {
             contents: None,
             input: Arc::default(),
             damage: None,
+            is_inside: false,
             is_at_start: false,
             looks_like: None,
             named_dtype: None,
@@ -118,7 +121,7 @@ impl<'a> Inference<'a> {
     /// Begins among the records, behind the head of the array or map that holds them, if one does.
     pub(crate) fn inside(framing: Framing, options: &'a ReadOptions) -> Self {
         let left = if framing == Framing::Sequence { None } else { Some(u64::MAX) };
-        Self { framing, left, ..Self::new(options) }
+        Self { framing, left, is_inside: true, ..Self::new(options) }
     }
 
     fn is_done(&self) -> bool {
@@ -240,7 +243,10 @@ impl<'a> Inference<'a> {
         let seen = encoding::read(&mut cursor.clone(), self.rules.raw)?;
         let by_position = self.given_vectors().any(|path| matches!(path.first(), Some(Step::Position(_))));
         let found = match (&seen, cursor.peek()?) {
-            (Seen::Vector(encoded), _) if encoded.is_scalar => "a number of NumPy".to_owned(),
+            // In the middle of an input this is most likely an item of a list.
+            (Seen::Vector(encoded), _) if encoded.is_scalar && self.is_inside => {
+                "a number of NumPy".to_owned()
+            }
             (Seen::Vector(encoded), head) if !(by_position && matches!(head, Head::Array(_))) => {
                 let base64 = if encoded.encoding == Encoding::Raw {
                     read_base64(encoded.bytes(), self.rules.raw)
