@@ -64,7 +64,7 @@ pub(crate) fn beside<T>(work: impl FnOnce() + Send + 'static, meanwhile: impl Fn
     result
 }
 
-/// Does `work` on a thread that nobody waits for. False without a thread from the system.
+/// Does `work` on a thread of its own and does not wait for it. False without a thread from the system.
 pub(crate) fn in_background(name: &str, work: impl FnOnce() + Send + 'static) -> bool {
     std::thread::Builder::new().name(name.to_owned()).stack_size(64 << 10).spawn(work).is_ok()
 }

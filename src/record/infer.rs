@@ -595,7 +595,7 @@ impl<'a> Inference<'a> {
         if input.is_empty() { String::new() } else { format!("{}: ", printable(input)) }
     }
 
-    /// Refuses bytes that a field beside them calls another type than the default, which nobody chose.
+    /// Refuses bytes that would be read as the default `raw_dtype` where a field beside them names another.
     fn check_named_dtype(&self, columns: &[Column]) -> Result<()> {
         let raw = self.options.raw_dtype;
         let Some((name, named)) = self.named_dtype.as_ref().filter(|(_, named)| *named != raw) else {
