@@ -14,9 +14,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import memory
 import msgpack
 import numpy as np
+
+import memory
 
 FOLDER = Path("data/record_memory")
 TOTAL = 1_800_000_000

@@ -6,9 +6,13 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+
+import msgpack
+import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent
 CACHE = ROOT / "data" / "bench"
@@ -67,6 +71,33 @@ def make_like(first: Sample, like: str) -> Sample:
     sample = Sample(CACHE / f"{first.rows}x{DIM}-{like}.msgpack", first.rows, like)
     if not sample.path.exists():
         _write(sample, seed=0)
+    _warm(sample)
+    return sample
+
+
+NUMBERS: dict[str, Callable[[np.random.Generator, int], list[list[float]]]] = {
+    "small-integers": lambda rng, rows: rng.integers(-128, 128, (rows, DIM)).tolist(),
+    "integers": lambda rng, rows: rng.integers(-100_000, 100_000, (rows, DIM)).tolist(),
+    "mixed": lambda rng, rows: [
+        [round(number) if whole else number for number, whole in zip(numbers, is_whole, strict=True)]
+        for numbers, is_whole in zip(
+            (10 * rng.standard_normal((rows, DIM))).tolist(), (rng.random((rows, DIM)) < 0.2).tolist(), strict=True
+        )
+    ],
+}
+"""Vectors as arrays of numbers: quantised ones, larger integers, and what JavaScript makes of floats of which some are whole."""
+
+
+def make_numbers(first: Sample, like: str) -> Sample:
+    """As many vectors as in `first`, as arrays of these numbers; in the page cache."""
+    sample = Sample(CACHE / f"{first.rows}x{DIM}-{like}.msgpack", first.rows, like)
+    if not sample.path.exists():
+        partial, rng = sample.path.with_suffix(".partial"), np.random.default_rng(0)
+        with partial.open("wb") as file:
+            for start in range(0, sample.rows, 1000):
+                for numbers in NUMBERS[like](rng, min(1000, sample.rows - start)):
+                    file.write(msgpack.packb(numbers))
+        partial.replace(sample.path)
     _warm(sample)
     return sample
 

@@ -24,7 +24,7 @@ from contents import Fingerprint, expect_equal, expect_same, fingerprint
 from goals import RUST_LOOP
 from measure import Contestant, Kind, Table
 from pool import WORKERS, read_in_pool
-from samples import CACHE, DIM, Sample, make_like
+from samples import CACHE, DIM, Sample, make_like, make_numbers
 
 COMMAND = Path(sys.executable).with_name("vecpack")
 
@@ -147,6 +147,27 @@ def floats(samples: list[Sample]) -> Table:
 
 def doubles(samples: list[Sample]) -> Table:
     return _arrays(make_like(samples[0], "doubles"), ">f8", "float64")
+
+
+def numbers(like: str) -> Callable[[list[Sample]], Table]:
+    """Arrays of numbers of which no NumPy dtype knows the size."""
+
+    def table(samples: list[Sample]) -> Table:
+        sample = make_numbers(samples[0], like)
+        expected = fingerprint([peers.unpacker_loop(sample)])
+
+        def reads(name: str, kind: Kind, run: Callable[[], object]) -> Contestant:
+            return Contestant(name, kind, run, check=lambda: expect_same([run()], expected))
+
+        contestants = [
+            reads("Unpacker loop", "peer", lambda: peers.unpacker_loop(sample)),
+            reads("vecpack.read, 1 thread", "vecpack", lambda: vecpack.read(sample.path, threads=1)),
+            reads("vecpack.read", "vecpack", lambda: vecpack.read(sample.path)),
+            _read_and_forget(sample),
+        ]
+        return Table(like, f"Arrays of numbers: {like}", _shape([sample]), sample.size, 1, 5, contestants)
+
+    return table
 
 
 def _arrays(sample: Sample, number: str, dtype: str) -> Table:
@@ -428,6 +449,9 @@ TABLES: dict[str, Callable[[list[Sample]], Table]] = {
     "iterators": iterators,
     "floats": floats,
     "doubles": doubles,
+    "small-integers": numbers("small-integers"),
+    "integers": numbers("integers"),
+    "mixed": numbers("mixed"),
     "records": records,
     "parquet": parquet,
     "parquet-zstd": parquet_zstd,

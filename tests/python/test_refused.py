@@ -51,7 +51,9 @@ def test_the_type_and_the_shape_beside_the_bytes_say_what_they_are(dtype, keys):
 
     bare = b"".join(msgpack.packb(tensor(vector)) for vector in expected)
     field = b"".join(msgpack.packb({"id": n, "v": tensor(vector)}) for n, vector in enumerate(expected))
-    marked = b"".join(msgpack.packb({"id": n, "v": {"__type__": "ndarray", **tensor(v)}}) for n, v in enumerate(expected))
+    marked = b"".join(
+        msgpack.packb({"id": n, "v": {"__type__": "ndarray", **tensor(v)}}) for n, v in enumerate(expected)
+    )
     for data in (bare, field, marked):
         np.testing.assert_array_equal(vectors_of(data), expected.astype(np.float32))
 
@@ -126,7 +128,9 @@ def test_files_of_other_formats_are_named_and_give_no_rows(name, policy, tmp_pat
     path.write_bytes(data)
     inputs = [pack(FLOATS), path]
     if policy == "raise":
-        with pytest.raises(vecpack.DecodeError, match=rf"b\.msgpack: record 0 \(byte 0\): not MessagePack.*found {name}"):
+        with pytest.raises(
+            vecpack.DecodeError, match=rf"b\.msgpack: record 0 \(byte 0\): not MessagePack.*found {name}"
+        ):
             vecpack.read(inputs, on_error=policy)
         return
     source = vecpack.scan(inputs, on_error=policy)
