@@ -66,7 +66,7 @@ pub(crate) fn beside<T>(work: impl FnOnce() + Send + 'static, meanwhile: impl Fn
 
 /// Does `work` on a thread of its own and does not wait for it. False without a thread from the system.
 pub(crate) fn in_background(name: &str, work: impl FnOnce() + Send + 'static) -> bool {
-    std::thread::Builder::new().name(name.to_owned()).stack_size(64 << 10).spawn(work).is_ok()
+    std::thread::Builder::new().name(name.to_owned()).spawn(work).is_ok()
 }
 
 /// Locks a mutex, also after a panic of another holder: the guarded values are valid between any two

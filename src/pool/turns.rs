@@ -30,7 +30,7 @@ struct Turns {
 #[derive(Default)]
 struct Callers {
     came: u64,
-    /// Those that wait or work.
+    /// The callers that wait or work.
     here: BTreeSet<u64>,
 }
 

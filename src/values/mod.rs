@@ -44,8 +44,8 @@ pub(crate) struct Unfit {
     pub(crate) found: Words,
 }
 
-/// What a value should be, or what it is. Most faults are only counted, so the text is formatted
-/// when a reject is kept.
+/// A value in words: the expected one, or the one that was found. Most faults are only counted, so
+/// the text is formatted when a reject is kept.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Words {
     Text(String),
