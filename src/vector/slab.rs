@@ -20,12 +20,12 @@ use crate::pool::{in_background, lock_soon};
 const SMALL: usize = 1 << 20;
 /// A huge page, on the systems that matter.
 const HUGE: usize = 2 << 20;
-/// The most bytes of idle mappings.
+/// The most bytes of idle mappings, and when none was used for a short time.
 const MOST_IDLE: usize = 1 << 30;
-/// A mapping that is idle for this long goes back to the system, and so do all of them when none was
-/// used for a shorter time.
-const LONG: Duration = Duration::from_secs(10);
+const MOST_UNUSED: usize = 128 << 20;
 const SHORT: Duration = Duration::from_millis(400);
+/// A mapping that is idle for this long goes back to the system.
+const LONG: Duration = Duration::from_secs(10);
 
 static POOL: Mutex<Pool> = Mutex::new(Pool { idle: VecDeque::new(), uses: 0, tended_in: None });
 
@@ -185,11 +185,19 @@ impl Pool {
         std::mem::replace(&mut self.tended_in, here) != here
     }
 
-    /// Takes the mappings out that became idle before `then`.
-    fn take_before(&mut self, then: Instant) -> VecDeque<(Instant, Mapping)> {
-        let rested = self.idle.partition_point(|(since, _)| *since < then);
-        let kept = self.idle.split_off(rested);
-        std::mem::replace(&mut self.idle, kept)
+    /// Takes the mappings out that became idle before `then`, and the oldest ones until no more than
+    /// `most` bytes are idle.
+    fn take_old(&mut self, then: Option<Instant>, most: usize) -> Vec<Mapping> {
+        let mut idle: usize = self.idle.iter().map(|(_, mapping)| mapping.capacity).sum();
+        let mut old = Vec::new();
+        while let Some((since, _)) = self.idle.front()
+            && (idle > most || then.is_some_and(|then| *since < then))
+            && let Some((_, mapping)) = self.idle.pop_front()
+        {
+            idle -= mapping.capacity;
+            old.push(mapping);
+        }
+        old
     }
 }
 
@@ -200,16 +208,15 @@ fn tend() {
         std::thread::sleep(SHORT);
         let Some(mut pool) = lock_soon(&POOL) else { continue };
         let is_unused = uses.replace(pool.uses) == Some(pool.uses);
-        let long_ago = Instant::now().checked_sub(LONG);
-        let then = if is_unused { Some(Instant::now()) } else { long_ago };
-        let rested = then.map(|then| pool.take_before(then));
+        let most = if is_unused { MOST_UNUSED } else { MOST_IDLE };
+        let old = pool.take_old(Instant::now().checked_sub(LONG), most);
         let is_last = pool.idle.is_empty();
         if is_last {
             pool.tended_in = None;
         }
         drop(pool);
         // The lock is free while the system unmaps them.
-        drop(rested);
+        drop(old);
         if is_last {
             return;
         }

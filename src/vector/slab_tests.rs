@@ -170,11 +170,12 @@ fn memory_that_is_idle_goes_back_to_the_system() {
     empty_the_pool();
     drop(Slab::with_capacity(HUGE).unwrap());
     let between = Instant::now();
-    drop(Slab::with_capacity(8 * HUGE).unwrap());
-    assert_eq!(lock(&POOL).take_before(between).len(), 1);
-    assert_eq!(idle_bytes(), 8 * HUGE);
-    tend();
-    assert_eq!((idle_bytes(), lock(&POOL).tended_in), (0, None));
+    drop([8 * HUGE, 4 * HUGE].map(|capacity| Slab::with_capacity(capacity).unwrap()));
+    assert_eq!(lock(&POOL).take_old(Some(between), MOST_IDLE).len(), 1);
+    assert_eq!(idle_bytes(), 12 * HUGE);
+    assert_eq!(lock(&POOL).take_old(None, 5 * HUGE).len(), 1, "the older one");
+    assert_eq!(idle_bytes(), 4 * HUGE);
+    empty_the_pool();
 }
 
 #[test]
