@@ -6,7 +6,7 @@ use super::*;
 
 const DTYPES: [Dtype; 5] = [Dtype::Float32, Dtype::Float64, Dtype::Float16, Dtype::Int8, Dtype::UInt8];
 
-/// What the numbers become one by one, and how many bytes they take.
+/// The elements that the numbers become one by one, and the bytes that they take.
 fn one_by_one(mut bytes: &[u8], dtype: Dtype, count: usize) -> Option<(Vec<u8>, usize)> {
     let (mut out, length) = (Vec::new(), bytes.len());
     for _ in 0..count {
