@@ -279,11 +279,11 @@ impl Decoder {
         cost: &mut u64,
     ) -> Result<bool, usize> {
         let (window, is_at_end) = (damage.window, ended && !damage.is_part);
-        if self.misplaces(bytes, at, place, cost) {
+        let most = FREE + COST * (end - at) as u64;
+        if self.misplaces(bytes, at, place, cost, most) {
             return Ok(false);
         }
         let (plan, columns) = (&*self.plan, &mut self.columns);
-        let most = FREE + COST * (end - at) as u64;
         let mut next = place;
         loop {
             while next < end
@@ -340,8 +340,8 @@ impl Decoder {
     }
 
     /// Whether the object at `at`, which has the good record at `place` inside of it, takes records
-    /// for keys or for numbers.
-    fn misplaces(&mut self, bytes: &[u8], at: usize, place: usize, cost: &mut u64) -> bool {
+    /// for keys or for numbers. False when `cost` exceeds `most`.
+    fn misplaces(&mut self, bytes: &[u8], at: usize, place: usize, cost: &mut u64, most: u64) -> bool {
         let (plan, columns) = (&*self.plan, &mut self.columns);
         let mut cursor = Cursor::starting_at(bytes, at);
         let mut is_record = true;
@@ -375,9 +375,10 @@ impl Decoder {
                     }
                 }
                 let value = cursor.at();
-                if cursor.skip().is_err() {
+                if cursor.skip().is_err() || *cost > most {
                     return false;
                 }
+                *cost += (cursor.at() - value) as u64;
                 if value < place && place < cursor.at() {
                     around = Some(value);
                     if !is_map {

@@ -66,7 +66,12 @@ impl Columns {
                 pushed.map(|()| is_good)
             }
         };
-        *cost += (cursor.at() - at + plan.columns.len()) as u64 + LOOK_COST;
+        let seen = match result {
+            Err(Stop::Broken(Broken::Short(_))) => bytes.len(),
+            Err(Stop::Broken(Broken::Reserved(place))) => place,
+            _ => cursor.at(),
+        };
+        *cost += (seen.saturating_sub(at) + plan.columns.len()) as u64 + LOOK_COST;
         match result {
             Ok(true) if (cursor.at() - at) as u64 <= plan.max_record_bytes => Place::Good(cursor.at()),
             Err(Stop::Broken(Broken::Short(needed))) if needed - at as u64 <= plan.max_record_bytes => {
