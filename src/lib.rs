@@ -45,4 +45,4 @@ pub use parquet::{
 pub use reader::{Progress, Reader, Watch};
 pub use reject::{FailAfter, Reject, RejectKind, Rejects};
 pub use source::Source;
-pub use vector::{Dtype, RawDtype};
+pub use vector::{Dtype, Extensions, Payload, RawDtype, RawDtypes, TimeFormat};

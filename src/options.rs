@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::reject::FailAfter;
-use crate::vector::{Dtype, RawDtype, VectorBuilder};
+use crate::vector::{Dtype, Extensions, RawDtypes, VectorBuilder};
 
 /// What to do with a record that cannot become a row.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -230,7 +230,9 @@ pub struct ReadOptions {
     /// Element type of the vector column.
     pub dtype: Dtype,
     /// How vectors stored as untyped bytes are to be read.
-    pub raw_dtype: RawDtype,
+    pub raw_dtype: RawDtypes,
+    /// What the payloads of extension types are, where it is not known by itself.
+    pub extensions: Extensions,
     /// How records lie in the inputs.
     pub framing: Framing,
     /// Which columns to produce, in this order, each with the name of its field or with another one; the bytes of other fields
@@ -270,7 +272,8 @@ impl Default for ReadOptions {
             vector: Vec::new(),
             dim: None,
             dtype: Dtype::default(),
-            raw_dtype: RawDtype::default(),
+            raw_dtype: RawDtypes::default(),
+            extensions: Extensions::default(),
             framing: Framing::default(),
             columns: None,
             schema: Schema::empty(),
@@ -432,8 +435,13 @@ impl ReadOptions {
     }
 
     /// Sets [`raw_dtype`](Self::raw_dtype).
-    pub fn with_raw_dtype(self, raw_dtype: RawDtype) -> Self {
-        Self { raw_dtype, ..self }
+    pub fn with_raw_dtype(self, raw_dtype: impl Into<RawDtypes>) -> Self {
+        Self { raw_dtype: raw_dtype.into(), ..self }
+    }
+
+    /// Sets [`extensions`](Self::extensions).
+    pub fn with_extensions(self, extensions: Extensions) -> Self {
+        Self { extensions, ..self }
     }
 
     /// Sets [`infer_records`](Self::infer_records).
@@ -496,6 +504,7 @@ impl ReadOptions {
                 Err(Error::option("columns must name at least one column"))
             }
             _ => {
+                self.extensions.check()?;
                 check_names("columns", self.columns.as_deref().unwrap_or_default())?;
                 check_threads(self.threads)
             }

@@ -15,7 +15,7 @@ use super::to_parquet::ToParquetArgs;
 use crate::error::Error;
 use crate::options::{Framing, OnError, OutputColumn, ReadOptions, parse_type};
 use crate::reject::FailAfter;
-use crate::vector::{Dtype, RawDtype};
+use crate::vector::{Dtype, Payload, RawDtype, RawDtypes};
 
 #[derive(Debug, Parser)]
 #[command(
@@ -78,9 +78,15 @@ pub(super) struct ReadArgs {
     )]
     dtype: Dtype,
 
-    /// How to read vectors stored as untyped bytes, in NumPy's notation: '<f4', '>f4', '<f2', '<f8', bf16, '|i1', '|u1', ...
-    #[arg(long, value_name = "TYPE", default_value_t = ReadOptions::default().raw_dtype)]
-    raw_dtype: RawDtype,
+    /// How to read vectors stored as untyped bytes, in NumPy's notation: '<f4', '>f4', '<f2', '<f8', bf16, '|i1', '|u1', ...;
+    /// for one column as COLUMN=TYPE; separated by commas.
+    #[arg(long, value_name = "TYPE", value_delimiter = ',', default_value = "<f4", value_parser = raw_dtype)]
+    raw_dtype: Vec<(Option<String>, RawDtype)>,
+
+    /// What the payload of an extension type is, as CODE=PAYLOAD: a type in NumPy's notation, msgpack, npy, or a timestamp
+    /// ('42=<f4', '0=timestamp-fluentd'); may be given several times.
+    #[arg(long, value_name = "CODE=PAYLOAD", value_delimiter = ',', value_parser = extension)]
+    extension: Vec<(i8, Payload)>,
 
     /// How records lie in an input: one after another, in one array, or as the values of one map.
     #[arg(
@@ -144,9 +150,17 @@ pub(super) struct ReadArgs {
 impl ReadArgs {
     /// The core's options. What values make sense is for the core to say.
     pub(super) fn options(&self) -> ReadOptions {
+        let mut raw_dtypes = RawDtypes::default();
+        for (column, raw) in &self.raw_dtype {
+            match column {
+                Some(column) => raw_dtypes = raw_dtypes.with_column(column, *raw),
+                None => raw_dtypes.default = *raw,
+            }
+        }
         let mut options = ReadOptions::new()
             .with_dtype(self.dtype)
-            .with_raw_dtype(self.raw_dtype)
+            .with_raw_dtype(raw_dtypes)
+            .with_extensions(self.extension.iter().copied().collect())
             .with_infer_records(self.infer_records)
             .with_framing(self.framing)
             .with_schema(Schema::new(self.schema.clone()))
@@ -182,6 +196,26 @@ fn output_column(text: &str) -> Result<OutputColumn, Error> {
         Some((name, field)) => (name, field).into(),
         None => text.into(),
     })
+}
+
+/// The type of untyped bytes, in all columns or as `column=type` in one.
+fn raw_dtype(text: &str) -> Result<(Option<String>, RawDtype), Error> {
+    Ok(match text.rsplit_once('=') {
+        // NumPy writes the machine's own byte order as `=f4`.
+        Some((column, raw)) if !column.is_empty() => (Some(column.to_owned()), raw.parse()?),
+        _ => (None, text.parse()?),
+    })
+}
+
+/// An extension type, as `code=payload`.
+fn extension(text: &str) -> Result<(i8, Payload), Error> {
+    let (code, payload) = text.split_once('=').ok_or_else(|| {
+        Error::option("write the code of the extension, `=`, and its payload, as in 42=<f4")
+    })?;
+    let code = code.trim().parse().map_err(|_| {
+        Error::option(format!("`{code}` is no code of an extension type: codes are numbers from 0 to 127"))
+    })?;
+    Ok((code, payload.parse()?))
 }
 
 /// A field of a schema, as `name=type`.

@@ -113,13 +113,11 @@ impl Fault {
         };
         match column.dim() {
             // A bare vector of another type was most likely meant to be bytes.
-            Some(dim)
-                if only.is_some() && matches!(self.kind, RejectKind::Type | RejectKind::Unsupported) =>
-            {
-                format!("a vector of {}", plan.expected(dim))
+            Some(_) if only.is_some() && matches!(self.kind, RejectKind::Type | RejectKind::Unsupported) => {
+                format!("a vector of {}", column.expected())
             }
             Some(dim) => match self.found {
-                Found::Bytes(_) => plan.expected(dim),
+                Found::Bytes(_) => column.expected(),
                 _ => format!("a vector of {dim} elements"),
             },
             None => type_name(column.field.data_type()),

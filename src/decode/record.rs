@@ -48,7 +48,7 @@ impl From<Broken> for Stop {
 pub(super) fn template(plan: &Plan, cursor: &mut Cursor<'_>) -> Result<Option<Template>, Broken> {
     let (Content::Vector(Some(column)), start) = (&plan.content, cursor.at()) else { return Ok(None) };
     let Some(dim) = plan.columns[*column].dim() else { return Ok(None) };
-    match encoding::read(cursor, plan.raw)? {
+    match encoding::read(cursor, plan.types(*column))? {
         Seen::Vector(encoded) if encoded.dim == dim && encoded.is_whole() => {
             let record = cursor.since(start);
             let fits = record.len() as u64 <= plan.max_record_bytes;
@@ -317,15 +317,16 @@ pub(super) fn read_vector<'a>(
     cursor: &mut Cursor<'a>,
 ) -> Result<Encoded<'a>, Stop> {
     let dim = plan.columns[column].dim().unwrap_or(0);
+    let raw = plan.columns[column].raw;
     let fault = |kind, found| Err(Stop::Fault(Fault::new(kind, Some(column), found)));
     let head = cursor.peek()?;
     // Text of another length than the elements may be base64 of them.
     if let Head::Str(length) = head
-        && (length as usize / 4 * 3).abs_diff(dim * plan.raw.size()) <= 3
+        && (length as usize / 4 * 3).abs_diff(dim * raw.size()) <= 3
     {
         let mut ahead = *cursor;
         ahead.head()?;
-        let decoded = read_base64(ahead.take(length as usize)?, plan.raw);
+        let decoded = read_base64(ahead.take(length as usize)?, raw);
         if let Some(encoded) = decoded.filter(|encoded| encoded.dim == dim && encoded.is_whole()) {
             *cursor = ahead;
             return Ok(encoded);
@@ -333,7 +334,7 @@ pub(super) fn read_vector<'a>(
     }
     // Bytes of another length are no vector of this column, whatever they hold.
     if let Head::Bin(bytes) | Head::Str(bytes) = head
-        && bytes as usize != dim * plan.raw.size()
+        && bytes as usize != dim * raw.size()
         && !is_npy_next(*cursor)?
     {
         if u64::from(bytes) > plan.max_record_bytes {
@@ -341,15 +342,15 @@ pub(super) fn read_vector<'a>(
         }
         return fault(RejectKind::Dimension, Found::Bytes(bytes as usize));
     }
-    match encoding::read(cursor, plan.raw)? {
+    match encoding::read(cursor, plan.types(column))? {
         Seen::Vector(encoded) if encoded.dim == dim && encoded.is_whole() => Ok(encoded),
         Seen::Vector(encoded) => {
             // Rust's `Vec<u8>` without serde_bytes is an array of the bytes.
             if encoded.encoding == Encoding::Numbers
-                && encoded.dim == dim * plan.raw.size()
+                && encoded.dim == dim * raw.size()
                 && let Some(bytes) = encoded.as_byte_values()
             {
-                let elements = Elements::Alike(Format::Packed(plan.raw), bytes.into());
+                let elements = Elements::Alike(Format::Packed(raw), bytes.into());
                 return Ok(Encoded { elements, dim, ..encoded });
             }
             let found = match encoded.encoding {
@@ -372,7 +373,7 @@ pub(super) fn read_vector<'a>(
 fn skip_vector<'a>(plan: &Plan, cursor: &mut Cursor<'a>) -> Result<Option<Encoded<'a>>, Broken> {
     let mut ahead = *cursor;
     cursor.skip()?;
-    Ok(match encoding::read(&mut ahead, plan.raw)? {
+    Ok(match encoding::read(&mut ahead, plan.types(usize::MAX))? {
         Seen::Vector(encoded) if encoded.rows > 1 && encoded.dim > 0 && encoded.is_whole() => Some(encoded),
         _ => None,
     })
@@ -380,7 +381,7 @@ fn skip_vector<'a>(plan: &Plan, cursor: &mut Cursor<'a>) -> Result<Option<Encode
 
 /// The fault of a record that has no fields.
 fn not_fields(cursor: &Cursor<'_>, head: Head) -> Result<Fault, Broken> {
-    Ok(match encoding::read(&mut cursor.clone(), RawDtype::default())? {
+    Ok(match encoding::read(&mut cursor.clone(), RawDtype::default().into())? {
         Seen::Refused(what) => Fault::new(RejectKind::Unsupported, None, Found::Text(what)),
         _ => Fault::of_type(None, Found::Head(head)),
     })

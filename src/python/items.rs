@@ -22,6 +22,7 @@ use crate::error::Error;
 use crate::item::BatchBuilder;
 use crate::options::ReadOptions;
 use crate::pool::{OwnerProcess, lock};
+use crate::record::VECTOR;
 use crate::vector::RawDtype;
 
 /// A stream of record batches from an iterable of vectors.
@@ -47,7 +48,8 @@ pub(super) fn from_iter(
         }
     }
     let options = read_options("from_iter", options)?;
-    let items = Items { iterator: iterable.try_iter()?.unbind(), raw: options.raw_dtype, count: 0 };
+    let items =
+        Items { iterator: iterable.try_iter()?.unbind(), raw: options.raw_dtype.of(VECTOR), count: 0 };
     let state = match options.dim {
         Some(dim) => State::Open(Box::new(Batcher::new(items, dim, &options)?)),
         None => State::Unread(items, Box::new(options)),
@@ -72,7 +74,11 @@ pub(super) fn take_iter(
         options.set_item("raw_dtype", raw_dtype)?;
     }
     let options = read_options("take_iter", Some(&options))?;
-    fill(py, &mut Items { iterator: iterable.try_iter()?.unbind(), raw: options.raw_dtype, count: 0 }, out)
+    fill(
+        py,
+        &mut Items { iterator: iterable.try_iter()?.unbind(), raw: options.raw_dtype.of(VECTOR), count: 0 },
+        out,
+    )
 }
 
 /// Items of a Python iterator.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arrow::datatypes::{Field, Schema};
 use pyo3::exceptions::{PyOverflowError, PyTypeError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyBytes, PyDict, PyInt, PyList, PyMapping, PyString};
+use pyo3::types::{IntoPyDict, PyBool, PyBytes, PyDict, PyInt, PyList, PyMapping, PyString};
 
 use super::errors::to_python;
 use super::inputs::PyPath;
@@ -16,6 +16,7 @@ use crate::error::Error;
 use crate::options::{Framing, OnError, OutputColumn, ReadOptions, parse_type};
 use crate::parquet::WriteOptions;
 use crate::reject::FailAfter;
+use crate::vector::{Extensions, RawDtype, RawDtypes};
 
 /// The read options among `keywords`; any other keyword is an error.
 pub(super) fn read_options(function: &str, keywords: Option<&Bound<'_, PyDict>>) -> PyResult<ReadOptions> {
@@ -91,7 +92,8 @@ read_options! {
     vector = "None", vectors, cloned;
     dim = "None", optional, same;
     dtype = "'float32'", |name, value| parse_dtype(name, value, &["name", "__name__"]), text;
-    raw_dtype = "'<f4'", |name, value| parse_dtype(name, value, &["str", "name", "__name__"]), text;
+    raw_dtype = "'<f4'", raw_dtypes, raw_dtypes_shown;
+    extensions = "None", extensions, extensions_shown;
     framing = "'auto'", parse, |_, framing: &Framing| PyResult::Ok(framing.as_str());
     columns = "None", columns, columns_or_none;
     schema = "None", schema, schema_or_none;
@@ -119,6 +121,43 @@ fn cloned<T: Clone>(_: Python<'_>, value: &T) -> PyResult<T> {
 
 fn text<T: ToString>(_: Python<'_>, value: &T) -> PyResult<String> {
     Ok(value.to_string())
+}
+
+/// A type for all columns, or a mapping of columns to types.
+fn raw_dtypes(name: &str, value: &Bound<'_, PyAny>) -> PyResult<RawDtypes> {
+    let one = |value: &Bound<'_, PyAny>| parse_dtype::<RawDtype>(name, value, &["str", "name", "__name__"]);
+    let Ok(columns) = value.cast::<PyDict>() else { return Ok(one(value)?.into()) };
+    columns.iter().try_fold(RawDtypes::default(), |types, (column, value)| {
+        let column: String = column
+            .extract()
+            .map_err(|_| PyTypeError::new_err("raw_dtype: the names of columns must be strings"))?;
+        Ok(types.with_column(column, one(&value)?))
+    })
+}
+
+fn raw_dtypes_shown<'py>(py: Python<'py>, types: &RawDtypes) -> PyResult<Bound<'py, PyAny>> {
+    if types.columns.is_empty() {
+        return Ok(types.default.to_string().into_pyobject(py)?.into_any());
+    }
+    let columns = types.columns.iter().map(|(name, raw)| (name, raw.to_string()));
+    Ok(columns.into_py_dict(py)?.into_any())
+}
+
+/// A mapping of the codes of extension types to payloads.
+fn extensions(name: &str, value: &Bound<'_, PyAny>) -> PyResult<Extensions> {
+    if value.is_none() {
+        return Ok(Extensions::default());
+    }
+    let wrong =
+        || PyTypeError::new_err("extensions must be a dictionary of codes and payloads, as {42: '<f4'}");
+    let pairs = value.cast::<PyDict>().map_err(|_| wrong())?;
+    pairs.iter().map(|(code, payload)| Ok((number(name, &code)?, parse(name, &payload)?))).collect()
+}
+
+/// No extensions are `None`.
+fn extensions_shown<'py>(py: Python<'py>, extensions: &Extensions) -> PyResult<Option<Bound<'py, PyDict>>> {
+    let mut pairs = extensions.iter().map(|(code, payload)| (code, payload.to_string())).peekable();
+    if pairs.peek().is_none() { Ok(None) } else { pairs.into_py_dict(py).map(Some) }
 }
 
 fn flag(_: &str, value: &Bound<'_, PyAny>) -> PyResult<bool> {

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{RecordStart, VECTOR, vector_field, vector_type};
 use crate::error::{Error, Result};
 use crate::options::{Framing, OnError, OutputColumn, ReadOptions};
+use crate::vector::RawDtype;
 
 /// How records lie in the inputs, what they are, and the columns that come of them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -50,6 +51,9 @@ pub(crate) struct Column {
     pub(crate) role: Role,
     /// How its first vector was written.
     pub(crate) stored: Option<String>,
+    /// The type of untyped bytes, in a vector column.
+    #[serde(default)]
+    pub(crate) raw: RawDtype,
 }
 
 /// The source of a column.
@@ -112,7 +116,18 @@ pub(crate) fn column_name(path: &[Step]) -> String {
 impl Column {
     /// A column of vectors.
     pub(crate) fn vector(path: Vec<Step>, field: Field) -> Self {
-        Self { path, field, role: Role::Vector, stored: None }
+        Self { path, ..Self::of(field, Role::Vector) }
+    }
+
+    /// A column that has no place in the records.
+    pub(crate) fn of(field: Field, role: Role) -> Self {
+        Self { path: Vec::new(), field, role, stored: None, raw: RawDtype::default() }
+    }
+
+    /// The vectors that the column takes, in words.
+    pub(crate) fn expected(&self) -> String {
+        let dim = self.dim().unwrap_or(0);
+        format!("{} bytes ({dim} x {})", dim * self.raw.size(), self.raw)
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -164,7 +179,7 @@ impl Findings {
         Ok(Self {
             framing: if options.framing == Framing::Auto { Framing::Sequence } else { options.framing },
             layout: Layout::Vector,
-            columns: vec![Column::vector(Vec::new(), field)],
+            columns: vec![Column { raw: options.raw_dtype.of(VECTOR), ..Column::vector(Vec::new(), field) }],
             start: None,
             framing_from: "as given".to_owned(),
             layout_from: "as given".to_owned(),

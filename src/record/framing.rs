@@ -11,8 +11,7 @@
 
 use crate::msgpack::{Broken, Cursor, Head};
 use crate::options::Framing;
-use crate::vector::RawDtype;
-use crate::vector::encoding::{self, Encoding, Seen};
+use crate::vector::encoding::{self, Encoding, Seen, Types};
 
 /// How many items are looked at, and so many are too many for fields of one record.
 const FEW: u32 = 16;
@@ -39,7 +38,7 @@ pub(super) enum End {
 
 /// The framing of an input that begins with `bytes`, and the reason. The error asks for more bytes, or tells that they are not
 /// MessagePack.
-pub(super) fn detect(bytes: &[u8], end: End, raw: RawDtype) -> Result<(Framing, &'static str), Broken> {
+pub(super) fn detect(bytes: &[u8], end: End, types: Types<'_>) -> Result<(Framing, &'static str), Broken> {
     let ended = end != End::Open;
     let cursor = Cursor::new(bytes);
     let (framing, items, values) = match cursor.peek()? {
@@ -47,7 +46,7 @@ pub(super) fn detect(bytes: &[u8], end: End, raw: RawDtype) -> Result<(Framing, 
         Head::Map(pairs) => (Framing::Map, pairs, 2),
         _ => return Ok((Framing::Sequence, "the first object is neither an array nor a map")),
     };
-    if framing == Framing::Map && !matches!(encoding::read(&mut cursor.clone(), raw)?, Seen::Other(_)) {
+    if framing == Framing::Map && !matches!(encoding::read(&mut cursor.clone(), types)?, Seen::Other(_)) {
         return Ok((Framing::Sequence, "the first object is a vector"));
     }
     let mut inside = cursor;
@@ -69,7 +68,7 @@ pub(super) fn detect(bytes: &[u8], end: End, raw: RawDtype) -> Result<(Framing, 
     let may_be_cut = framing == Framing::Array && items as usize <= bytes.len().max(usize::from(u16::MAX));
     for _ in 0..items.min(FEW + 1) {
         let key = if framing == Framing::Map { inside.skip() } else { Ok(()) };
-        let item = match key.and_then(|()| item(&mut inside, raw)) {
+        let item = match key.and_then(|()| item(&mut inside, types)) {
             // So are those of an array that is cut off, unless they are more than there can have been.
             Err(Broken::Short(_))
                 if first.is_some() && (end == End::OfLooking || ended && is_many && may_be_cut) =>
@@ -120,9 +119,9 @@ fn following(cursor: &Cursor<'_>, ended: bool) -> Result<Option<Head>, Broken> {
     }
 }
 
-fn item(cursor: &mut Cursor<'_>, raw: RawDtype) -> Result<Item, Broken> {
+fn item(cursor: &mut Cursor<'_>, types: Types<'_>) -> Result<Item, Broken> {
     let start = *cursor;
-    let item = match encoding::read(cursor, raw)? {
+    let item = match encoding::read(cursor, types)? {
         Seen::Vector(encoded) if encoded.is_scalar || encoded.dim == 0 => Item::Other,
         Seen::Vector(encoded) if encoded.encoding == Encoding::Raw => {
             if std::str::from_utf8(encoded.bytes()).is_ok() { Item::Other } else { Item::Vector }

@@ -24,7 +24,7 @@ fn map(values: &[&[u8]]) -> Vec<u8> {
 
 fn detected(bytes: &[u8], ended: bool) -> Result<Framing, Broken> {
     let end = if ended { End::OfInput } else { End::Open };
-    detect(bytes, end, RawDtype::default()).map(|(framing, _)| framing)
+    detect(bytes, end, RawDtype::default().into()).map(|(framing, _)| framing)
 }
 
 /// The framing of an input of `bytes`, of which `enough` tell.
@@ -156,7 +156,7 @@ fn an_empty_array_alone_holds_no_records() {
 #[test]
 fn where_no_more_is_looked_at_the_first_items_tell() {
     let detected =
-        |bytes: &[u8]| detect(bytes, End::OfLooking, RawDtype::default()).map(|(framing, _)| framing);
+        |bytes: &[u8]| detect(bytes, End::OfLooking, RawDtype::default().into()).map(|(framing, _)| framing);
     let (few, map) = (array(&[VECTOR; 3]), map(&[VECTOR; 3]));
     for length in 3 + VECTOR.len()..=few.len() {
         assert_eq!(detected(&few[..length]), Ok(Framing::Array), "{length}");

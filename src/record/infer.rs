@@ -8,7 +8,7 @@ use arrow::datatypes::{DataType, Field};
 
 use super::findings::column_name;
 use super::framing::{End, detect};
-use super::observe::{Observed, Rules};
+use super::observe::{Given, Observed, Rules};
 use super::{
     Column, Findings, KEY, Layout, PATH, RECORD, RecordStart, Role, Step, VECTOR, vector_field, vector_type,
 };
@@ -23,7 +23,7 @@ use crate::vector::{Dtype, Format, RawDtype};
 /// Looks at records until it knows enough.
 pub(crate) struct Inference<'a> {
     options: &'a ReadOptions,
-    rules: Rules,
+    rules: Rules<'a>,
     framing: Framing,
     framing_from: String,
     /// Records of the current document that are still to come; `None` where there is none.
@@ -34,8 +34,8 @@ pub(crate) struct Inference<'a> {
     key: Observed,
     layout: Option<Layout>,
     layout_from: String,
-    /// A bare vector's dimension, and how it was stored.
-    vector: Option<(u32, String)>,
+    /// A bare vector's dimension, how it was stored, and the type of its bytes.
+    vector: Option<(u32, String, RawDtype)>,
     fields: Observed,
     /// How the record begins from which the layout was found.
     start: Option<RecordStart>,
@@ -95,7 +95,7 @@ impl<'a> Inference<'a> {
     pub(crate) fn new(options: &'a ReadOptions) -> Self {
         Self {
             options,
-            rules: Rules::new(options.raw_dtype, options.max_depth),
+            rules: Rules::new(options),
             framing: options.framing,
             framing_from: "as given".to_owned(),
             left: None,
@@ -195,9 +195,10 @@ impl<'a> Inference<'a> {
         if self.framing == Framing::Auto {
             // Of so many bytes, however many there are: what is found must not depend on how they come.
             let most = usize::try_from(self.most()).unwrap_or(usize::MAX);
+            let types = self.rules.types(self.options.raw_dtype.of(VECTOR));
             let found = match bytes.get(..most) {
-                Some(bytes) => detect(bytes, End::OfLooking, self.rules.raw),
-                None => detect(bytes, if ended { End::OfInput } else { End::Open }, self.rules.raw),
+                Some(bytes) => detect(bytes, End::OfLooking, types),
+                None => detect(bytes, if ended { End::OfInput } else { End::Open }, types),
             };
             let (framing, why) = found.map_err(|broken| match broken {
                 Broken::Short(needed) if bytes.len() < most => Broken::Short(needed.min(self.most())),
@@ -240,7 +241,9 @@ impl<'a> Inference<'a> {
     }
 
     fn record(&mut self, cursor: Cursor<'_>) -> Result<(), Broken> {
-        let seen = encoding::read(&mut cursor.clone(), self.rules.raw)?;
+        let length = cursor.peek()?.payload() as usize;
+        let raw = Given::new(self.options).at(&Step::Name(VECTOR.to_owned())).raw(Some(length));
+        let seen = encoding::read(&mut cursor.clone(), self.rules.types(raw))?;
         let by_position = self.given_vectors().any(|path| matches!(path.first(), Some(Step::Position(_))));
         let found = match (&seen, cursor.peek()?) {
             // In the middle of an input this is most likely an item of a list.
@@ -248,12 +251,9 @@ impl<'a> Inference<'a> {
                 "a number of NumPy".to_owned()
             }
             (Seen::Vector(encoded), head) if !(by_position && matches!(head, Head::Array(_))) => {
-                let base64 = if encoded.encoding == Encoding::Raw {
-                    read_base64(encoded.bytes(), self.rules.raw)
-                } else {
-                    None
-                };
-                self.bare(base64.as_ref().unwrap_or(encoded), cursor.rest())?;
+                let base64 =
+                    if encoded.encoding == Encoding::Raw { read_base64(encoded.bytes(), raw) } else { None };
+                self.bare(base64.as_ref().unwrap_or(encoded), raw, cursor.rest())?;
                 return Ok(());
             }
             (Seen::Refused(what), _) => {
@@ -273,14 +273,14 @@ impl<'a> Inference<'a> {
         self.options.vector.iter().map(|name| Step::parse(name))
     }
 
-    fn bare(&mut self, encoded: &Encoded<'_>, record: &[u8]) -> Result<(), Broken> {
+    fn bare(&mut self, encoded: &Encoded<'_>, raw: RawDtype, record: &[u8]) -> Result<(), Broken> {
         self.records += 1;
         let dim = u32::try_from(encoded.dim).ok().filter(|&dim| dim > 0 && i32::try_from(dim).is_ok());
         match (dim, self.layout) {
             (Some(dim), None) if encoded.is_whole() || self.options.dim.is_some() => {
                 self.layout = Some(Layout::Vector);
                 self.layout_from = format!("record {} is a vector", self.records - 1);
-                self.vector = Some((self.options.dim.unwrap_or(dim), stored(encoded)));
+                self.vector = Some((self.options.dim.unwrap_or(dim), stored(encoded), raw));
                 self.start = RecordStart::of(record)?;
             }
             _ => self.note(&encoded.describe(), Instead::Other),
@@ -294,7 +294,7 @@ impl<'a> Inference<'a> {
         }
         match self.layout {
             None => {
-                let mut fields = Observed::default();
+                let mut fields = Observed::new(Given::new(self.options));
                 let mut ahead = cursor;
                 match layout {
                     Layout::Map => fields.pairs(&mut ahead, &self.rules, 0)?,
@@ -373,17 +373,17 @@ impl<'a> Inference<'a> {
         if framing == Framing::Map {
             let data_type = self.key.data_type(&mut Vec::new(), &|_| false).filter(|t| !t.is_nested());
             let field = Field::new(KEY, data_type.unwrap_or(DataType::Utf8), true);
-            columns.insert(0, Column { path: Vec::new(), field, role: Role::Key, stored: None });
+            columns.insert(0, Column::of(field, Role::Key));
         }
         self.apply_schema(&mut columns)?;
         self.project(&mut columns)?;
         if self.options.include_path {
             let field = Field::new(PATH, DataType::Utf8, false);
-            columns.push(Column { path: Vec::new(), field, role: Role::Path, stored: None });
+            columns.push(Column::of(field, Role::Path));
         }
         if self.options.include_record {
             let field = Field::new(RECORD, DataType::UInt64, false);
-            columns.push(Column { path: Vec::new(), field, role: Role::Record, stored: None });
+            columns.push(Column::of(field, Role::Record));
         }
         for (index, column) in columns.iter().enumerate() {
             // Names are C strings where Arrow data leaves.
@@ -418,12 +418,12 @@ impl<'a> Inference<'a> {
                 "vector: the records are bare vectors and have no field `{name}`: leave `vector` out"
             )));
         }
-        let (dim, stored) = match (&self.vector, self.options.dim) {
-            (Some((dim, stored)), _) => (*dim, Some(stored.clone())),
-            (None, dim) => (dim.unwrap_or(0), None),
+        let (dim, stored, raw) = match (&self.vector, self.options.dim) {
+            (Some((dim, stored, raw)), _) => (*dim, Some(stored.clone()), *raw),
+            (None, dim) => (dim.unwrap_or(0), None, self.options.raw_dtype.of(VECTOR)),
         };
         let field = vector_field(VECTOR, dim, self.options.dtype)?;
-        Ok(vec![Column { stored, ..Column::vector(Vec::new(), field) }])
+        Ok(vec![Column { stored, raw, ..Column::vector(Vec::new(), field) }])
     }
 
     /// The columns of records that have fields, in the order in which the fields were first seen.
@@ -447,11 +447,12 @@ impl<'a> Inference<'a> {
             let own = of_steps.get(step).map_or(&[][..], |own| own);
             let is_vector = |path: &[Step]| own.iter().any(|column| column.path == path);
             columns.extend(own.iter().copied().cloned());
+            let field_raw = field.raw();
             if !is_vector(&path)
                 && let Some(data_type) = field.data_type(&mut path, &is_vector)
             {
                 let field = Field::new(step.to_string(), data_type, true);
-                columns.push(Column { path, field, role: Role::Value, stored: None });
+                columns.push(Column { path, raw: field_raw, ..Column::of(field, Role::Value) });
             }
         }
         Ok(columns)
@@ -508,11 +509,13 @@ impl<'a> Inference<'a> {
             )));
         }
         let column = |(path, dim): (Vec<Step>, usize)| {
-            let stored = self.fields.at(&path).and_then(|field| field.vectors.stored.clone());
+            let found = self.fields.at(&path);
+            let stored = found.and_then(|field| field.vectors.stored.clone());
+            let raw = found.map_or(self.options.raw_dtype.default, Observed::raw);
             let length =
                 u32::try_from(dim).map_err(|_| Error::schema("a vector of more than 2^32 elements"))?;
             let field = vector_field(&column_name(&path), length, self.options.dtype)?;
-            Ok(Column { stored, ..Column::vector(path, field) })
+            Ok(Column { stored, raw, ..Column::vector(path, field) })
         };
         found.into_iter().map(column).collect()
     }
@@ -542,7 +545,8 @@ impl<'a> Inference<'a> {
                 None => {
                     let path = self.fields.resolve(field.name()).unwrap_or_else(|| self.way_to(field.name()));
                     let plain = Field::new(field.name(), DataType::Null, true);
-                    let column = Column { path, field: plain, role: Role::Value, stored: None };
+                    let raw = self.fields.at(&path).map_or(self.options.raw_dtype.default, Observed::raw);
+                    let column = Column { path, raw, ..Column::of(plain, Role::Value) };
                     columns.push(column.retyped(field)?);
                 }
             }
@@ -578,7 +582,7 @@ impl<'a> Inference<'a> {
                 )));
             };
             let field = Field::new(name, data_type, true);
-            Ok(Column { path, field, role: Role::Value, stored: None })
+            Ok(Column { path, ..Column::of(field, Role::Value) })
         };
         *columns = names.into_iter().map(chosen).collect::<Result<_>>()?;
         Ok(())
@@ -597,7 +601,7 @@ impl<'a> Inference<'a> {
 
     /// Refuses bytes that would be read as the default `raw_dtype` where a field beside them names another.
     fn check_named_dtype(&self, columns: &[Column]) -> Result<()> {
-        let raw = self.options.raw_dtype;
+        let raw = self.options.raw_dtype.default;
         let Some((name, named)) = self.named_dtype.as_ref().filter(|(_, named)| *named != raw) else {
             return Ok(());
         };
@@ -615,7 +619,7 @@ impl<'a> Inference<'a> {
 
     /// Why no plan can be made.
     fn failure(&self) -> Error {
-        let (raw, records, input) = (self.options.raw_dtype, self.records, self.input_prefix());
+        let (raw, records, input) = (self.options.raw_dtype.of(VECTOR), self.records, self.input_prefix());
         let damage = self.damage.as_deref().unwrap_or_default();
         let looks_like = self.looks_like.map(|format| format!("; the input looks like {format}"));
         let damage = format!("{damage}{}", looks_like.unwrap_or_default());

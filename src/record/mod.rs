@@ -20,7 +20,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::options::{Framing, OnError, ReadOptions};
 use crate::reject::{FailAfter, Rejects};
 use crate::values::Keys;
-use crate::vector::{Dtype, RawDtype, VectorBuilder};
+use crate::vector::encoding::Types;
+use crate::vector::{Dtype, Extensions, VectorBuilder};
 
 /// The name of a bare vector's column.
 pub(crate) const VECTOR: &str = "vector";
@@ -41,7 +42,7 @@ pub(crate) struct Plan {
     /// Columns whose type `schema` gives, and how many records inference looks at for the others.
     pub(crate) given_types: Vec<usize>,
     pub(crate) infer_records: u64,
-    pub(crate) raw: RawDtype,
+    pub(crate) extensions: Arc<Extensions>,
     pub(crate) on_error: OnError,
     pub(crate) max_rejects: usize,
     pub(crate) fail_after: Option<FailAfter>,
@@ -113,7 +114,7 @@ impl Plan {
                 .filter(|&column| options.schema.index_of(columns[column].name()).is_ok())
                 .collect(),
             infer_records: options.infer_records,
-            raw: options.raw_dtype,
+            extensions: Arc::new(options.extensions.clone()),
             on_error: options.on_error,
             max_rejects: options.max_rejects,
             fail_after: options.fail_after,
@@ -155,9 +156,10 @@ impl Plan {
         VectorBuilder::new(dim, dtype, self.on_error == OnError::Null)
     }
 
-    /// The vectors that a column takes, in words.
-    pub(crate) fn expected(&self, dim: usize) -> String {
-        format!("{} bytes ({dim} x {})", dim * self.raw.size(), self.raw)
+    /// The types of what names none, in the vectors of a column.
+    pub(crate) fn types(&self, column: usize) -> Types<'_> {
+        let raw = self.columns.get(column).map(|column| column.raw).unwrap_or_default();
+        Types { raw, extensions: &self.extensions }
     }
 }
 

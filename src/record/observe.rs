@@ -6,23 +6,89 @@ use std::collections::HashMap;
 
 use arrow::datatypes::{DataType, Field, Fields, TimeUnit};
 
-use super::Step;
+use super::{Step, vector_type};
 use crate::msgpack::{Broken, Cursor, Head};
+use crate::options::ReadOptions;
 use crate::values::{TIMESTAMP, is_nil, key, nanoseconds, scalar};
-use crate::vector::encoding::{self, Elements, Encoded, Encoding, Seen, read_base64};
-use crate::vector::{RawDtype, Scalar};
+use crate::vector::encoding::{self, Elements, Encoded, Encoding, Seen, Types, read_base64};
+use crate::vector::{Extensions, RawDtype, Scalar};
 
 /// How observing is to be done.
-pub(super) struct Rules {
-    pub(super) raw: RawDtype,
+pub(super) struct Rules<'a> {
+    extensions: &'a Extensions,
     pub(super) max_depth: u32,
     /// How many fields of maps inside of records may still be kept apart, in all places together.
     room: Cell<usize>,
 }
 
-impl Rules {
-    pub(super) fn new(raw: RawDtype, max_depth: u32) -> Self {
-        Self { raw, max_depth, room: Cell::new(MOST_FIELDS) }
+impl<'a> Rules<'a> {
+    pub(super) fn new(options: &'a ReadOptions) -> Self {
+        let (extensions, max_depth) = (&options.extensions, options.max_depth);
+        Self { extensions, max_depth, room: Cell::new(MOST_FIELDS) }
+    }
+
+    /// The types of what names none, where untyped bytes are of the type `raw`.
+    pub(super) fn types(&self, raw: RawDtype) -> Types<'a> {
+        Types { raw, extensions: self.extensions }
+    }
+}
+
+/// What options say of the fields at a place and further in: the rest of the way to each, and the type
+/// of its untyped bytes.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Given {
+    default: RawDtype,
+    columns: Vec<(Vec<Step>, RawDtype)>,
+    /// The vectors that `schema` gives to fields, and the type of bytes that are as many elements.
+    vectors: Vec<(Vec<Step>, usize, RawDtype)>,
+}
+
+impl Given {
+    /// What `options` say of records.
+    pub(super) fn new(options: &ReadOptions) -> Self {
+        // A name may be a key with dots in it, or a path.
+        let paths = |name: &str| {
+            let path = Step::parse(name);
+            let key = vec![Step::Name(name.to_owned())];
+            if path == key { vec![path] } else { vec![path, key] }
+        };
+        let columns = options.raw_dtype.columns.iter();
+        let columns =
+            columns.flat_map(|(name, &raw)| paths(name).into_iter().map(move |path| (path, raw))).collect();
+        let vectors = options.schema.fields().iter().filter_map(|field| {
+            let (dim, dtype) = vector_type(field.data_type())?;
+            let raw = RawDtype::named(dtype.as_str())?;
+            Some(paths(field.name()).into_iter().map(move |path| (path, dim, raw)))
+        });
+        Self { default: options.raw_dtype.default, columns, vectors: vectors.flatten().collect() }
+    }
+
+    /// What is said of the fields one step further in.
+    pub(super) fn at(&self, step: &Step) -> Self {
+        let inside = |path: &[Step]| {
+            path.split_first().filter(|(first, _)| *first == step).map(|(_, rest)| rest.to_vec())
+        };
+        let columns = self.columns.iter().filter_map(|(path, raw)| Some((inside(path)?, *raw))).collect();
+        let vectors = self.vectors.iter();
+        let vectors = vectors.filter_map(|(path, dim, raw)| Some((inside(path)?, *dim, *raw))).collect();
+        Self { default: self.default, columns, vectors }
+    }
+
+    /// The type of untyped bytes in the field itself, of which the first value has this many bytes.
+    /// Bytes that are a vector of the type that `schema` gives are of that type.
+    pub(super) fn raw(&self, length: Option<usize>) -> RawDtype {
+        if let Some((_, raw)) = self.columns.iter().find(|(path, _)| path.is_empty()) {
+            return *raw;
+        }
+        let vector = self.vectors.iter().find(|(path, ..)| path.is_empty());
+        match vector.zip(length) {
+            Some((&(_, dim, raw), length))
+                if length != dim * self.default.size() && length == dim * raw.size() =>
+            {
+                raw
+            }
+            _ => self.default,
+        }
     }
 }
 
@@ -45,6 +111,11 @@ pub(super) struct Observed {
     item: Option<Box<Observed>>,
     /// Maps here have more keys than columns can be made of.
     pub(super) too_many_keys: bool,
+    pub(super) given: Given,
+    /// The type of untyped bytes, from the first value that has some.
+    pub(super) raw: Option<RawDtype>,
+    /// The first value that no column can hold, in words.
+    pub(super) left_out: Option<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -158,9 +229,22 @@ impl Vectors {
 
 impl Observed {
     /// Looks at the value at `cursor`, and steps over it.
-    pub(super) fn value(&mut self, cursor: &mut Cursor<'_>, rules: &Rules, depth: u32) -> Result<(), Broken> {
+    pub(super) fn value(
+        &mut self,
+        cursor: &mut Cursor<'_>,
+        rules: &Rules<'_>,
+        depth: u32,
+    ) -> Result<(), Broken> {
         let start = *cursor;
-        let seen = encoding::read(cursor, rules.raw)?;
+        let length = match start.peek()? {
+            Head::Bin(length) | Head::Str(length) => Some(length as usize),
+            _ => None,
+        };
+        let raw = match length {
+            Some(_) => *self.raw.get_or_insert_with(|| self.given.raw(length)),
+            None => self.raw(),
+        };
+        let seen = encoding::read(cursor, rules.types(raw))?;
         let mut end = start;
         end.skip()?;
         *cursor = end;
@@ -169,17 +253,29 @@ impl Observed {
         }
         self.vectors.values += 1;
         match seen {
-            Seen::Vector(encoded) => self.vector(&encoded, rules),
+            Seen::Vector(encoded) => self.vector(&encoded, raw),
             Seen::NotNumbers { .. } => self.list(start, rules, depth),
             Seen::Other(head) => self.other(head, start, rules, depth),
-            Seen::Refused(_) => {
+            Seen::Refused(what) => {
                 // A file that is no vector is some bytes.
-                if matches!(start.peek()?, Head::Bin(_) | Head::Str(_)) {
+                if length.is_some() {
                     self.kind(Kind::Bytes);
+                } else {
+                    self.left_out.get_or_insert(what);
                 }
                 Ok(())
             }
         }
+    }
+
+    pub(super) fn new(given: Given) -> Self {
+        Self { given, ..Self::default() }
+    }
+
+    /// The items of lists.
+    fn item(&mut self) -> &mut Self {
+        let given = Given { default: self.given.default, ..Given::default() };
+        self.item.get_or_insert_with(|| Box::new(Self::new(given)))
     }
 
     fn kind(&mut self, kind: Kind) {
@@ -211,7 +307,7 @@ impl Observed {
     /// A list of numbers.
     fn numbers(&mut self, encoded: &Encoded<'_>) {
         self.kind(Kind::List);
-        let item = self.item.get_or_insert_default();
+        let item = self.item();
         match &encoded.elements {
             // One tells what all of them are, but for the range of integers.
             Elements::Alike(format, bytes) if format.is_float() || format.is_bool() => {
@@ -233,7 +329,7 @@ impl Observed {
         }
     }
 
-    fn vector(&mut self, encoded: &Encoded<'_>, rules: &Rules) -> Result<(), Broken> {
+    fn vector(&mut self, encoded: &Encoded<'_>, raw: RawDtype) -> Result<(), Broken> {
         if encoded.encoding == Encoding::Npy {
             self.kind(Kind::Bytes);
             self.vectors.add(Manner::Typed, encoded);
@@ -253,7 +349,7 @@ impl Observed {
                     encoded.encoding == Encoding::Raw && std::str::from_utf8(encoded.bytes()).is_ok();
                 self.kind(if is_text { Kind::Text } else { Kind::Bytes });
                 self.vectors.is_binary |= !is_text;
-                let base64 = if is_text { read_base64(encoded.bytes(), rules.raw) } else { None };
+                let base64 = if is_text { read_base64(encoded.bytes(), raw) } else { None };
                 self.vectors.add(Manner::Bytes, base64.as_ref().unwrap_or(encoded));
                 Ok(())
             }
@@ -271,6 +367,12 @@ impl Observed {
             _ => {
                 if encoded.rows == 1 {
                     self.numbers(encoded);
+                } else {
+                    self.kind(Kind::List);
+                    let item = self.item();
+                    encoded.rows_from(0).for_each(|row| {
+                        item.numbers(&Encoded::vector(encoded.encoding, row, encoded.dim));
+                    });
                 }
                 self.vectors.add(Manner::Typed, encoded);
                 Ok(())
@@ -278,15 +380,19 @@ impl Observed {
         }
     }
 
-    fn other(&mut self, head: Head, start: Cursor<'_>, rules: &Rules, depth: u32) -> Result<(), Broken> {
+    fn other(&mut self, head: Head, start: Cursor<'_>, rules: &Rules<'_>, depth: u32) -> Result<(), Broken> {
         match head {
             Head::Bool(_) => self.kind(Kind::Bool),
             Head::Map(_) => return self.map(start, rules, depth),
-            Head::Ext(TIMESTAMP, length) => {
+            Head::Ext(code, length) => {
                 let mut cursor = start;
                 cursor.head()?;
-                if nanoseconds(cursor.take(length as usize)?).is_some() {
-                    self.kind(Kind::Time);
+                let payload = cursor.take(length as usize)?;
+                match nanoseconds(code, payload, rules.extensions) {
+                    Some(_) => self.kind(Kind::Time),
+                    None if code == TIMESTAMP => {}
+                    // The payload of an extension that no column understands.
+                    None => self.kind(Kind::Bytes),
                 }
             }
             head => {
@@ -298,20 +404,20 @@ impl Observed {
         Ok(())
     }
 
-    fn list(&mut self, mut cursor: Cursor<'_>, rules: &Rules, depth: u32) -> Result<(), Broken> {
+    fn list(&mut self, mut cursor: Cursor<'_>, rules: &Rules<'_>, depth: u32) -> Result<(), Broken> {
         let Head::Array(items) = cursor.head()? else { return Ok(()) };
         if depth >= rules.max_depth {
             return Ok(());
         }
         self.kind(Kind::List);
-        let item = self.item.get_or_insert_default();
+        let item = self.item();
         for _ in 0..items {
             item.value(&mut cursor, rules, depth + 1)?;
         }
         Ok(())
     }
 
-    fn map(&mut self, mut cursor: Cursor<'_>, rules: &Rules, depth: u32) -> Result<(), Broken> {
+    fn map(&mut self, mut cursor: Cursor<'_>, rules: &Rules<'_>, depth: u32) -> Result<(), Broken> {
         if depth >= rules.max_depth {
             return Ok(());
         }
@@ -320,7 +426,12 @@ impl Observed {
     }
 
     /// Looks at the values of the map at `cursor`.
-    pub(super) fn pairs(&mut self, cursor: &mut Cursor<'_>, rules: &Rules, depth: u32) -> Result<(), Broken> {
+    pub(super) fn pairs(
+        &mut self,
+        cursor: &mut Cursor<'_>,
+        rules: &Rules<'_>,
+        depth: u32,
+    ) -> Result<(), Broken> {
         let Head::Map(pairs) = cursor.head()? else { return Ok(()) };
         for _ in 0..pairs {
             let mut digits = Default::default();
@@ -336,7 +447,7 @@ impl Observed {
     }
 
     /// Looks at the items of the array at `cursor`.
-    pub(super) fn items(&mut self, cursor: &mut Cursor<'_>, rules: &Rules) -> Result<(), Broken> {
+    pub(super) fn items(&mut self, cursor: &mut Cursor<'_>, rules: &Rules<'_>) -> Result<(), Broken> {
         let Head::Array(items) = cursor.head()? else { return Ok(()) };
         for position in 0..items {
             match self.field(Step::Position(position), rules, 0) {
@@ -347,7 +458,7 @@ impl Observed {
         Ok(())
     }
 
-    fn field(&mut self, step: Step, rules: &Rules, depth: u32) -> Option<&mut Observed> {
+    fn field(&mut self, step: Step, rules: &Rules<'_>, depth: u32) -> Option<&mut Observed> {
         if let Some(&place) = self.places.get(&step) {
             return self.fields.get_mut(place).map(|(_, field)| field);
         }
@@ -358,8 +469,14 @@ impl Observed {
         }
         rules.room.set(room.saturating_sub(1));
         self.places.insert(step.clone(), self.fields.len());
-        self.fields.push((step, Observed::default()));
+        let given = self.given.at(&step);
+        self.fields.push((step, Observed::new(given)));
         self.fields.last_mut().map(|(_, field)| field)
+    }
+
+    /// The type of untyped bytes.
+    pub(super) fn raw(&self) -> RawDtype {
+        self.raw.unwrap_or_else(|| self.given.raw(None))
     }
 
     /// The values at the end of `path`.
@@ -392,6 +509,7 @@ impl Observed {
         leave_out: &dyn Fn(&[Step]) -> bool,
     ) -> Option<DataType> {
         Some(match self.common_kind() {
+            None if self.left_out.is_some() => return None,
             None => DataType::Null,
             Some(Kind::Bool) => DataType::Boolean,
             Some(Kind::Integer) if self.huge && !self.negative => DataType::UInt64,

@@ -55,7 +55,8 @@ impl Kind for Strings {
     fn push(&mut self, head: Head, cursor: &mut Cursor<'_>) -> Result<(), Failure> {
         let bytes = match head {
             Head::Str(length) => cursor.take(length as usize)?,
-            Head::Bin(length) if !self.is_text() => cursor.take(length as usize)?,
+            // The payload stands for an extension that no column understands.
+            Head::Bin(length) | Head::Ext(_, length) if !self.is_text() => cursor.take(length as usize)?,
             _ => return Err(Failure::of_type(&self.data_type, head)),
         };
         if self.is_text()

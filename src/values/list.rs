@@ -11,8 +11,8 @@ use super::{Failure, Kind, ValueBuilder, is_nil};
 use crate::error::Result;
 use crate::msgpack::{Cursor, Head};
 use crate::reject::RejectKind;
-use crate::vector::Scalar;
 use crate::vector::encoding::{Elements, Encoded};
+use crate::vector::{Extensions, Scalar};
 
 /// The most bytes that the structs in the lists of a batch take.
 const MOST_OF_STRUCTS: usize = 1 << 28;
@@ -25,8 +25,8 @@ pub(super) struct Lists {
 }
 
 impl Lists {
-    pub(super) fn new(data_type: &DataType, item: &FieldRef) -> Result<Self> {
-        let items = ValueBuilder::new(item.data_type())?;
+    pub(super) fn new(data_type: &DataType, item: &FieldRef, extensions: &Arc<Extensions>) -> Result<Self> {
+        let items = ValueBuilder::with_extensions(item.data_type(), extensions)?;
         Ok(Self { data_type: data_type.clone(), item: item.clone(), offsets: vec![0], items })
     }
 
@@ -62,8 +62,19 @@ impl Kind for Lists {
 
     fn push_elements(&mut self, encoded: &Encoded<'_>) -> Result<bool, Failure> {
         let Elements::Alike(format, bytes) = &encoded.elements else { return Ok(false) };
-        if encoded.rows != 1 || !encoded.is_whole() {
+        if !encoded.is_whole() {
             return Ok(false);
+        }
+        if encoded.rows > 1 {
+            self.check_room(encoded.rows)?;
+            for elements in encoded.rows_from(0) {
+                let (encoding, dim) = (encoded.encoding, encoded.dim);
+                if !self.items.push_elements(&Encoded::vector(encoding, elements, dim))? {
+                    return Ok(false);
+                }
+            }
+            self.offsets.push(self.items.rows() as i64);
+            return Ok(true);
         }
         self.check_room(encoded.dim)?;
         for (index, element) in bytes.chunks_exact(format.size()).enumerate() {

@@ -10,6 +10,7 @@ mod structs;
 mod time;
 
 use std::fmt;
+use std::sync::Arc;
 
 use arrow::array::{ArrayRef, NullBufferBuilder};
 use arrow::buffer::NullBuffer;
@@ -18,8 +19,8 @@ use arrow::datatypes::DataType;
 use crate::error::{Error, Result};
 use crate::msgpack::{Broken, Cursor, Head};
 use crate::reject::RejectKind;
-use crate::vector::encoding::{self, Elements, Encoded, Seen};
-use crate::vector::{RawDtype, Scalar};
+use crate::vector::encoding::{self, Elements, Encoded, Seen, Types};
+use crate::vector::{Extensions, NO_EXTENSIONS, RawDtype, Scalar};
 
 pub(crate) use bytes::MOST;
 pub(crate) use structs::{Keys, key};
@@ -147,11 +148,17 @@ pub(crate) struct ValueBuilder {
     data_type: DataType,
     kind: Box<dyn Kind>,
     nulls: NullBufferBuilder,
+    extensions: Arc<Extensions>,
 }
 
 impl ValueBuilder {
     /// A column of `data_type`, an error if values cannot be read into such a one.
     pub(crate) fn new(data_type: &DataType) -> Result<Self> {
+        Self::with_extensions(data_type, &Arc::new(NO_EXTENSIONS.clone()))
+    }
+
+    /// The same, where options give the payloads of extension types.
+    pub(crate) fn with_extensions(data_type: &DataType, extensions: &Arc<Extensions>) -> Result<Self> {
         use DataType as D;
         let kind: Box<dyn Kind> = match data_type {
             D::Null => Box::new(number::Nothing::default()),
@@ -159,10 +166,10 @@ impl ValueBuilder {
             D::Int8 | D::Int16 | D::Int32 | D::Int64 => number::integers(data_type),
             D::UInt8 | D::UInt16 | D::UInt32 | D::UInt64 => number::integers(data_type),
             D::Float16 | D::Float32 | D::Float64 => number::floats(data_type),
-            D::Timestamp(unit, zone) => Box::new(time::Timestamps::new(*unit, zone.clone())),
+            D::Timestamp(unit, zone) => Box::new(time::Timestamps::new(*unit, zone.clone(), extensions)),
             D::Utf8 | D::LargeUtf8 | D::Binary | D::LargeBinary => Box::new(bytes::Strings::new(data_type)),
-            D::List(item) | D::LargeList(item) => Box::new(list::Lists::new(data_type, item)?),
-            D::Struct(fields) => Box::new(structs::Structs::new(fields)?),
+            D::List(item) | D::LargeList(item) => Box::new(list::Lists::new(data_type, item, extensions)?),
+            D::Struct(fields) => Box::new(structs::Structs::new(fields, extensions)?),
             other => {
                 return Err(Error::schema(format!(
                     "{other} is no type that records are read into: use null, bool, integers, floats, timestamps, \
@@ -170,7 +177,8 @@ impl ValueBuilder {
                 )));
             }
         };
-        Ok(Self { data_type: data_type.clone(), kind, nulls: NullBufferBuilder::new(0) })
+        let (data_type, nulls) = (data_type.clone(), NullBufferBuilder::new(0));
+        Ok(Self { data_type, kind, nulls, extensions: extensions.clone() })
     }
 
     pub(crate) fn rows(&self) -> usize {
@@ -206,7 +214,8 @@ impl ValueBuilder {
 
     fn push_array(&mut self, cursor: &mut Cursor<'_>) -> Result<bool, Failure> {
         let mut ahead = *cursor;
-        let encoded = match encoding::read(&mut ahead, RawDtype::default())? {
+        let types = Types { raw: RawDtype::default(), extensions: &self.extensions };
+        let encoded = match encoding::read(&mut ahead, types)? {
             Seen::Vector(encoded) if encoded.encoding.is_typed() => encoded,
             Seen::Refused(what) => {
                 return Err(Failure::unfit(RejectKind::Unsupported, &self.data_type, what));
@@ -235,6 +244,14 @@ impl ValueBuilder {
             self.nulls.append_non_null();
         }
         added
+    }
+
+    fn push_elements(&mut self, encoded: &Encoded<'_>) -> Result<bool, Failure> {
+        let added = self.kind.push_elements(encoded)?;
+        if added {
+            self.nulls.append_non_null();
+        }
+        Ok(added)
     }
 
     pub(crate) fn push_null(&mut self) {

@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, StructArray};
 use arrow::buffer::NullBuffer;
-use arrow::datatypes::{DataType, Fields};
+use arrow::datatypes::{DataType, FieldRef, Fields};
 
 use super::{Failure, Kind, ValueBuilder, is_nil};
 use crate::error::Result;
 use crate::msgpack::{Broken, Cursor, Head, MAX_HEAD};
 use crate::reject::RejectKind;
+use crate::vector::Extensions;
 
 pub(super) struct Structs {
     fields: Fields,
@@ -21,9 +22,9 @@ pub(super) struct Structs {
 }
 
 impl Structs {
-    pub(super) fn new(fields: &Fields) -> Result<Self> {
-        let columns =
-            fields.iter().map(|field| ValueBuilder::new(field.data_type())).collect::<Result<_>>()?;
+    pub(super) fn new(fields: &Fields, extensions: &Arc<Extensions>) -> Result<Self> {
+        let column = |field: &FieldRef| ValueBuilder::with_extensions(field.data_type(), extensions);
+        let columns = fields.iter().map(column).collect::<Result<_>>()?;
         let keys = Keys::new(fields.iter().map(|field| field.name().as_bytes()));
         Ok(Self { fields: fields.clone(), keys, columns, rows: 0 })
     }

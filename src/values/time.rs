@@ -13,20 +13,22 @@ use super::{Failure, Kind};
 use crate::error::Result;
 use crate::msgpack::{Cursor, Head};
 use crate::reject::RejectKind;
+use crate::vector::{Extensions, Payload, TimeFormat};
 
 /// The code of the timestamp extension.
 pub(crate) const TIMESTAMP: i8 = -1;
 const NANOS: i128 = 1_000_000_000;
 
 pub(super) struct Timestamps {
+    extensions: Arc<Extensions>,
     unit: TimeUnit,
     zone: Option<Arc<str>>,
     values: Vec<i64>,
 }
 
 impl Timestamps {
-    pub(super) fn new(unit: TimeUnit, zone: Option<Arc<str>>) -> Self {
-        Self { unit, zone, values: Vec::new() }
+    pub(super) fn new(unit: TimeUnit, zone: Option<Arc<str>>, extensions: &Arc<Extensions>) -> Self {
+        Self { extensions: extensions.clone(), unit, zone, values: Vec::new() }
     }
 
     fn array<T: ArrowTimestampType>(&mut self, nulls: Option<NullBuffer>) -> ArrayRef {
@@ -35,8 +37,47 @@ impl Timestamps {
     }
 }
 
-/// The nanoseconds since 1970 that the payload of the extension stands for; `None` if it is none that the specification has.
-pub(crate) fn nanoseconds(payload: &[u8]) -> Option<i128> {
+/// The nanoseconds since 1970 that the payload of the extension type `code` stands for; `None` if it is no time.
+pub(crate) fn nanoseconds(code: i8, payload: &[u8], extensions: &Extensions) -> Option<i128> {
+    match extensions.get(code) {
+        Some(Payload::Time(format)) => in_format(format, payload),
+        None if code == TIMESTAMP => in_format(TimeFormat::Timestamp, payload),
+        _ => None,
+    }
+}
+
+fn in_format(format: TimeFormat, payload: &[u8]) -> Option<i128> {
+    let nanoseconds = match (format, payload) {
+        (TimeFormat::Timestamp, _) => return timestamp(payload),
+        (TimeFormat::Fluentd, &[a, b, c, d, ref rest @ ..]) => {
+            let seconds = u32::from_be_bytes([a, b, c, d]);
+            i128::from(seconds) * NANOS + i128::from(u32::from_be_bytes(rest.try_into().ok()?))
+        }
+        (TimeFormat::Tinylib, _) => {
+            let (seconds, rest) = payload.split_first_chunk()?;
+            i128::from(i64::from_be_bytes(*seconds)) * NANOS
+                + i128::from(u32::from_be_bytes(rest.try_into().ok()?))
+        }
+        (TimeFormat::MsgpackLite, _) => {
+            let mut cursor = Cursor::new(payload);
+            let milliseconds = match cursor.head().ok()? {
+                Head::UInt(value) => value.into(),
+                Head::Int(value) => value.into(),
+                Head::Float64(value) if value.trunc() == value && value.abs() < 1e17 => value as i128,
+                _ => return None,
+            };
+            if !cursor.rest().is_empty() {
+                return None;
+            }
+            milliseconds * 1_000_000
+        }
+        _ => return None,
+    };
+    Some(nanoseconds)
+}
+
+/// MessagePack's own timestamps; `None` for a payload that the specification does not have.
+fn timestamp(payload: &[u8]) -> Option<i128> {
     let (seconds, nanoseconds) = match *payload {
         [a, b, c, d] => (i128::from(u32::from_be_bytes([a, b, c, d])), 0),
         [a, b, c, d, e, f, g, h] => {
@@ -55,11 +96,13 @@ pub(crate) fn nanoseconds(payload: &[u8]) -> Option<i128> {
 impl Kind for Timestamps {
     fn push(&mut self, head: Head, cursor: &mut Cursor<'_>) -> Result<(), Failure> {
         let data_type = DataType::Timestamp(self.unit, self.zone.clone());
-        let Head::Ext(TIMESTAMP, length) = head else { return Err(Failure::of_type(&data_type, head)) };
+        let Head::Ext(code, length) = head else { return Err(Failure::of_type(&data_type, head)) };
         let payload = cursor.take(length as usize)?;
-        let Some(nanoseconds) = nanoseconds(payload) else {
-            let found =
-                format!("a timestamp extension of {length} bytes that the specification does not have");
+        let Some(nanoseconds) = nanoseconds(code, payload, &self.extensions) else {
+            if code != TIMESTAMP && self.extensions.get(code).is_none() {
+                return Err(Failure::of_type(&data_type, head));
+            }
+            let found = format!("a timestamp extension of {length} bytes that its format does not have");
             return Err(Failure::of_type(&data_type, found));
         };
         let (unit, name) = match self.unit {

@@ -1,5 +1,6 @@
 //! Names of element types: what the input holds (`raw_dtype`) and what the column will hold (`dtype`).
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -217,5 +218,42 @@ impl TryFrom<String> for RawDtype {
 impl From<RawDtype> for String {
     fn from(raw: RawDtype) -> Self {
         raw.to_string()
+    }
+}
+
+/// How to read vectors stored as untyped bytes: one type for all columns, or another one for some.
+///
+/// ```
+/// # use vecpack::{RawDtype, RawDtypes};
+/// let raw = RawDtypes::from(RawDtype::default()).with_column("q", "|i1".parse()?);
+/// assert_eq!(raw.of("v").to_string(), "<f4");
+/// assert_eq!(raw.of("q").to_string(), "|i1");
+/// # Ok::<(), vecpack::Error>(())
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawDtypes {
+    /// The type in columns that `columns` does not name.
+    pub default: RawDtype,
+    /// The types in some columns, by the name of the column.
+    pub columns: BTreeMap<String, RawDtype>,
+}
+
+impl RawDtypes {
+    /// Sets the type in one column.
+    pub fn with_column(mut self, name: impl Into<String>, raw: RawDtype) -> Self {
+        self.columns.insert(name.into(), raw);
+        self
+    }
+
+    /// The type in the column `name`.
+    pub fn of(&self, name: &str) -> RawDtype {
+        self.columns.get(name).copied().unwrap_or(self.default)
+    }
+}
+
+impl From<RawDtype> for RawDtypes {
+    fn from(default: RawDtype) -> Self {
+        Self { default, columns: BTreeMap::new() }
     }
 }

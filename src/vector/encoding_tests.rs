@@ -265,7 +265,7 @@ fn read_between(record: &[u8], behind: &[u8]) -> (Result<Seen<'static>, Broken>,
     let bytes: &'static [u8] = [&[0xc0], record, behind].concat().leak();
     let mut cursor = Cursor::new(bytes);
     cursor.head().unwrap();
-    let seen = read(&mut cursor, RawDtype::default());
+    let seen = read(&mut cursor, RawDtype::default().into());
     (seen, cursor.at() - 1)
 }
 
@@ -312,7 +312,7 @@ fn bytes_are_what_they_are_told_to_be_and_those_over_show() {
     let record = bin(&[0; 15]);
     for (raw, dim, is_whole) in [("<f4", 3, false), (">f8", 1, false), ("|i1", 15, true)] {
         let raw = raw.parse().unwrap();
-        let Ok(Seen::Vector(encoded)) = read(&mut Cursor::new(&record), raw) else { unreachable!("bytes") };
+        let Ok(Seen::Vector(encoded)) = read(&mut Cursor::new(&record), raw.into()) else { unreachable!("bytes") };
         assert_eq!((encoded.dim, encoded.is_whole()), (dim, is_whole), "{raw}");
         assert_eq!(encoded.format(), Some(Format::Packed(raw)));
         assert_eq!(encoded.describe(), "15 bytes");
@@ -515,7 +515,7 @@ fn chunks_in_chunks_take_no_stack() {
     let level =
         [vec![0x82], string("__msgpack_chunked_array__"), yes(), string("chunks"), vec![0x81, 0xa0]].concat();
     let read = move || {
-        read(&mut Cursor::new(&level.repeat(100_000)), RawDtype::default())
+        read(&mut Cursor::new(&level.repeat(100_000)), RawDtype::default().into())
             .map(|seen| matches!(seen, Seen::Refused(_)))
     };
     let read = std::thread::Builder::new().stack_size(256 << 10).spawn(read).unwrap().join().unwrap();
@@ -544,7 +544,7 @@ proptest! {
     #[test]
     fn whatever_the_bytes_a_vector_is_one_object_and_nothing_else_is_stepped_over(bytes in almost_a_vector()) {
         let mut cursor = Cursor::new(&bytes);
-        let seen = read(&mut cursor, RawDtype::default());
+        let seen = read(&mut cursor, RawDtype::default().into());
         match (&seen, Skipper::new().skip(&bytes)) {
             (Ok(Seen::Vector(_)), Skipped::Done(end)) => prop_assert_eq!(cursor.at(), end),
             (Ok(Seen::Vector(_)), open) => prop_assert!(false, "a vector that is not all there: {:?}", open),
@@ -562,7 +562,7 @@ fn a_template_of_bytes_takes_no_file_for_elements() {
     let bytes = vec![1; file.len() - file.len() % 4];
     for wrap in [bin, raw] {
         let record = wrap(&bytes);
-        let Ok(Seen::Vector(encoded)) = read(&mut Cursor::new(&record), RawDtype::default()) else {
+        let Ok(Seen::Vector(encoded)) = read(&mut Cursor::new(&record), RawDtype::default().into()) else {
             unreachable!("bytes are a vector")
         };
         let template = Template::of(&record, &encoded).unwrap();
@@ -576,7 +576,7 @@ fn a_template_is_what_stands_around_the_elements() {
     for ((name, record, encoded), (_, next, expected)) in
         examples(NUMBERS).into_iter().zip(examples([9.0; 6]))
     {
-        let Ok(Seen::Vector(lying)) = read(&mut Cursor::new(&record), RawDtype::default()) else {
+        let Ok(Seen::Vector(lying)) = read(&mut Cursor::new(&record), RawDtype::default().into()) else {
             unreachable!("{name} is a vector")
         };
         let Some(template) = Template::of(&record, &lying) else {

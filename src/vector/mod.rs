@@ -4,12 +4,15 @@ mod builder;
 mod convert;
 mod dtype;
 pub(crate) mod encoding;
+mod extensions;
 mod numbers;
 mod slab;
 mod template;
 
 pub(crate) use builder::VectorBuilder;
 pub(crate) use convert::{Converter, Format, Scalar};
-pub use dtype::{Dtype, RawDtype};
+pub use dtype::{Dtype, RawDtype, RawDtypes};
+pub(crate) use extensions::NO_EXTENSIONS;
+pub use extensions::{Extensions, Payload, TimeFormat};
 pub(crate) use slab::Slab;
 pub(crate) use template::Template;

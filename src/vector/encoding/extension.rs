@@ -1,9 +1,10 @@
 //! Extension types that hold vectors. A code belongs to whoever uses it, so what is inside must fit as well.
 
-use super::{COMPLEX, Elements, Encoded, Encoding, Shape, Trouble, dtype, ndarray, text};
+use super::{COMPLEX, Elements, Encoded, Encoding, Seen, Shape, Trouble, Types, dtype, ndarray, npy, text};
 use crate::msgpack::{Broken, Cursor, Head};
 use crate::vector::convert::Format;
 use crate::vector::dtype::{Number, RawDtype};
+use crate::vector::extensions::Payload;
 
 const ALIGNED: i8 = 0;
 const FLAX_ARRAY: i8 = 1;
@@ -55,14 +56,17 @@ pub(super) fn read<'a>(
     cursor: &mut Cursor<'a>,
     code: i8,
     length: u32,
-    raw: RawDtype,
+    types: Types<'_>,
 ) -> Result<Option<Encoded<'a>>, Trouble> {
     if let Some(what) = leaves_messagepack(Head::Ext(code, length)) {
         return Err(Trouble::Refused(what.to_owned()));
     }
     let inside = cursor.take(length as usize)?;
+    if let Some(payload) = types.extensions.get(code) {
+        return whole(given(inside, payload, types.raw));
+    }
     match code {
-        ALIGNED => Ok(aligned(inside, raw)),
+        ALIGNED => Ok(aligned(inside, types.raw)),
         FLAX_ARRAY | FLAX_SCALAR => whole(flax(inside)),
         FLAX_COMPLEX => match Cursor::new(inside).peek() {
             Ok(Head::Array(2)) => Err(Trouble::Refused(COMPLEX.to_owned())),
@@ -73,6 +77,24 @@ pub(super) fn read<'a>(
         // The length of what was compressed, as an int32.
         LZ4_BLOCK | LZ4_BLOCKS if inside.first() == Some(&0xd2) => Err(Trouble::Refused(LZ4.to_owned())),
         _ => Ok(None),
+    }
+}
+
+/// Reads a payload that options describe.
+fn given(inside: &[u8], payload: Payload, raw: RawDtype) -> Result<Option<Encoded<'_>>, Trouble> {
+    match payload {
+        Payload::Elements(raw) => Ok(super::untyped(Encoding::Extension, inside, raw)),
+        Payload::Npy => npy::read(inside),
+        // An extension inside of the payload is not one of those that options describe, so this ends.
+        Payload::MessagePack => {
+            let mut cursor = Cursor::new(inside);
+            match super::read(&mut cursor, raw.into())? {
+                Seen::Vector(encoded) if cursor.rest().is_empty() => Ok(Some(encoded)),
+                Seen::Refused(what) => Err(Trouble::Refused(what)),
+                _ => Ok(None),
+            }
+        }
+        Payload::Time(_) => Ok(None),
     }
 }
 

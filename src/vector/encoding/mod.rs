@@ -26,6 +26,7 @@ pub(crate) use self::npy::{comes_next as is_npy_next, is_npy};
 
 use super::convert::Format;
 use super::dtype::RawDtype;
+use super::extensions::{Extensions, NO_EXTENSIONS};
 use crate::msgpack::{Broken, Cursor, Head};
 
 /// The library, or the manner, by which a vector was written.
@@ -45,6 +46,7 @@ pub(crate) enum Encoding {
     RustNdarray,
     Numcodecs,
     Npy,
+    Extension,
 }
 
 impl Encoding {
@@ -64,6 +66,7 @@ impl Encoding {
             Self::RustNdarray => "Rust ndarray",
             Self::Numcodecs => "numcodecs",
             Self::Npy => ".npy file",
+            Self::Extension => "extension as given",
         }
     }
 
@@ -122,10 +125,24 @@ impl From<Broken> for Trouble {
     }
 }
 
-/// Looks at the next object, and steps over it if it is a vector.
-///
-/// Bytes without a type are taken to be of the type `raw`. In the case of [`Seen::Other`] and all but vectors the cursor stays.
-pub(crate) fn read<'a>(cursor: &mut Cursor<'a>, raw: RawDtype) -> Result<Seen<'a>, Broken> {
+/// The types that options give to what does not name one.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Types<'t> {
+    /// The type of untyped bytes.
+    pub(crate) raw: RawDtype,
+    /// The payloads of extension types.
+    pub(crate) extensions: &'t Extensions,
+}
+
+impl From<RawDtype> for Types<'static> {
+    fn from(raw: RawDtype) -> Self {
+        Self { raw, extensions: &NO_EXTENSIONS }
+    }
+}
+
+/// Looks at the next object, and skips it if it is a vector. Otherwise the cursor stays.
+pub(crate) fn read<'a>(cursor: &mut Cursor<'a>, types: Types<'_>) -> Result<Seen<'a>, Broken> {
+    let raw = types.raw;
     let mut ahead = *cursor;
     let head = ahead.head()?;
     let found = match head {
@@ -136,7 +153,7 @@ pub(crate) fn read<'a>(cursor: &mut Cursor<'a>, raw: RawDtype) -> Result<Seen<'a
         }
         Head::Array(items) => return array(cursor, ahead, items),
         Head::Map(pairs) => ndarray::read(&mut ahead, pairs, raw),
-        Head::Ext(code, length) => extension::read(&mut ahead, code, length, raw),
+        Head::Ext(code, length) => extension::read(&mut ahead, code, length, types),
         _ => Ok(None),
     };
     match found {
@@ -241,7 +258,7 @@ fn untyped(encoding: Encoding, bytes: &[u8], raw: RawDtype) -> Option<Encoded<'_
 }
 
 impl<'a> Encoded<'a> {
-    fn vector(encoding: Encoding, elements: Elements<'a>, dim: usize) -> Self {
+    pub(crate) fn vector(encoding: Encoding, elements: Elements<'a>, dim: usize) -> Self {
         Self { encoding, elements, rows: 1, dim, is_scalar: false }
     }
 
@@ -386,6 +403,11 @@ impl Shape {
             (Ok(rows), Ok(dim)) if rows > 0 => Ok((rows, dim)),
             _ => Err(Trouble::Refused(format!("an array of shape {self}"))),
         }
+    }
+
+    /// True where C order and Fortran order are the same.
+    fn is_flat(&self) -> bool {
+        self.dims.iter().filter(|&&length| length != 1).count() <= 1
     }
 
     fn is_one_row_of(&self, length: u64) -> bool {

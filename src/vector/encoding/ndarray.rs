@@ -220,7 +220,7 @@ fn chunked<'a>(cursor: &mut Cursor<'a>, pairs: u32, raw: RawDtype) -> Result<Opt
                     let Head::Ext(..) = cursor.peek()? else {
                         return Err(Trouble::Refused(CHUNKS.to_owned()));
                     };
-                    let super::Seen::Vector(chunk) = super::read(cursor, raw)? else {
+                    let super::Seen::Vector(chunk) = super::read(cursor, raw.into())? else {
                         return Err(Trouble::Refused(CHUNKS.to_owned()));
                     };
                     let Elements::Alike(format, bytes) = chunk.elements else {

@@ -41,7 +41,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Option<Encoded<'_>>, Trouble> {
     };
     let Some(name) = quoted(name) else { return refused(REFUSED) };
     let raw = dtype(name.as_bytes())?;
-    if is_fortran.starts_with("True") && shape.dims.iter().filter(|&&length| length != 1).count() > 1 {
+    if is_fortran.starts_with("True") && !shape.is_flat() {
         return refused("a .npy file of a matrix in Fortran order: write it in C order");
     }
     Encoded::shaped(Encoding::Npy, raw, &shape, elements).map(Some)

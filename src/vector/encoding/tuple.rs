@@ -12,13 +12,13 @@ type Found<'a> = Result<(Encoded<'a>, Cursor<'a>), String>;
 
 /// Reads an array of which the head has been read; `None` where it is none of these.
 pub(super) fn read<'a>(cursor: Cursor<'a>, items: u32) -> Result<Option<Found<'a>>, Broken> {
-    if items != 3 {
+    if !matches!(items, 3 | 4) {
         return Ok(lz4(cursor, items)?.map(Err));
     }
     let mut end = cursor;
     let found = match end.peek()? {
-        Head::Str(_) => typed(&mut end),
-        Head::UInt(1) => rust_ndarray(&mut end),
+        Head::Str(_) => typed(&mut end, items == 4),
+        Head::UInt(1) if items == 3 => rust_ndarray(&mut end),
         _ => return Ok(lz4(cursor, items)?.map(Err)),
     };
     match found {
@@ -35,21 +35,32 @@ fn lz4(mut cursor: Cursor<'_>, items: u32) -> Result<Option<String>, Broken> {
     }
     let Head::Ext(code @ 98, length) = cursor.peek()? else { return Ok(None) };
     cursor.head()?;
-    match super::extension::read(&mut cursor, code, length, RawDtype::default()) {
+    match super::extension::read(&mut cursor, code, length, RawDtype::default().into()) {
         Err(Trouble::Refused(what)) => Ok(Some(what)),
         Err(Trouble::Broken(broken)) => Err(broken),
         Ok(_) => Ok(None),
     }
 }
 
-/// `[dtype, shape, data]`, as vLLM writes it.
-fn typed<'a>(cursor: &mut Cursor<'a>) -> Result<Option<Encoded<'a>>, Trouble> {
+/// `[dtype, shape, data]`, as vLLM writes it, or `[dtype, shape, order, data]`, as LangGraph does.
+fn typed<'a>(cursor: &mut Cursor<'a>, has_order: bool) -> Result<Option<Encoded<'a>>, Trouble> {
     let Some(name) = text(cursor)? else { return Ok(None) };
     // Any text can stand in front of a list: only the name of a type is one.
     if RawDtype::named(&String::from_utf8_lossy(name)).is_none() && !is_foreign_dtype(name) {
         return Ok(None);
     }
     let Some(shape) = Shape::read(cursor)? else { return Ok(None) };
+    if has_order {
+        match text(cursor)? {
+            Some(b"C") => {}
+            Some(b"F") if shape.is_flat() => {}
+            Some(b"F") => {
+                let what = "a matrix in Fortran order: write it in C order";
+                return Err(Trouble::Refused(what.to_owned()));
+            }
+            _ => return Ok(None),
+        }
+    }
     let data = match cursor.head()? {
         Head::Ext(RAW_VIEW, length) | Head::Bin(length) => cursor.take(length as usize)?,
         Head::UInt(_) => return Err(Trouble::Refused(SIDE_BUFFER.to_owned())),
