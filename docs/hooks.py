@@ -22,6 +22,9 @@ ELSEWHERE = {"docs/design": "how-it-works.md#decisions", "docs/cli/help.txt": "c
 """What has another form on the site."""
 FLAGS = re.compile(r"^(?P<fence> *```\w+) no-run$", re.MULTILINE)
 """What tells the tests, and nobody else, that a block is not to be run."""
+HELP = re.compile(r"^<!-- help: (?P<command>[\w-]+) (?P<group>\w+) -->$", re.MULTILINE)
+"""Where a page shows a group of options: from the checked text of `--help`, as a table."""
+OPTION = re.compile(r"^ {2,6}(?P<flags>(?:-\w, |    )?--[\w-]+(?: <[^>]+>)?)(?P<text>  .*)?$")
 FRONT = "crate/vecpack/index.html"
 FROM_FRONT = re.compile(r'(?P<what>href|src)="(?P<target>docs/[^"#]*|[A-Z]+\.md)"')
 LINK = re.compile(r"(?P<text>\[[^][]*\])\((?P<target>[^)#\s:]+)(?P<anchor>#[^)\s]*)?\)")
@@ -65,6 +68,51 @@ def _from_front(link: re.Match[str]) -> str:
     return f'{link["what"]}="../../{page}"'
 
 
+def _options() -> dict[tuple[str, str], dict[str, str]]:
+    """What `--help` says: the options of each group of each command, and their texts."""
+    groups: dict[tuple[str, str], dict[str, str]] = {}
+    command, group, flags = "", "", ""
+    for line in (DOCS / "cli/help.txt").read_text(encoding="utf-8").splitlines():
+        if line.startswith("$ vecpack"):
+            command, group = line.split()[-2], ""
+        elif line and line[0] != " ":
+            group, flags = line.rstrip(":"), ""
+        elif option := OPTION.match(line):
+            flags = option["flags"].strip()
+            groups.setdefault((command, group), {})[flags] = (option["text"] or "").strip()
+        elif flags:
+            groups[command, group][flags] += f" {line.strip()}"
+    return groups
+
+
+def _cell(text: str) -> str:
+    """Text of a terminal as a cell of a table; what is between backticks is code."""
+    parts = " ".join(text.split()).split("`")
+    parts[::2] = [re.sub(r"[<>*_\[\]|]", lambda found: f"&#{ord(found[0])};", part) for part in parts[::2]]
+    return "`".join(parts)
+
+
+def _with_options(markdown: str) -> str:
+    """The page of the command, with tables of its options. An option that no group on the page has is an error."""
+    groups = _options()
+    shown: set[str] = set()
+
+    def table(place: re.Match[str]) -> str:
+        options = groups.get((place["command"], place["group"]))
+        if options is None:
+            raise PluginError(f"command.md: {place['command']} has no options under {place['group']}")
+        shown.update(f"{flags} {text}" for flags, text in options.items())
+        rows = [f"| `{flags}` | {_cell(text)} |" for flags, text in options.items()]
+        return "\n".join(["| option | meaning |", "|---|---|", *rows])
+
+    page = HELP.sub(table, markdown)
+    for (command, group), options in groups.items():
+        missing = [flags for flags, text in options.items() if f"{flags} {text}" not in shown]
+        if missing and group != "Options":
+            raise PluginError(f"command.md: {missing[0]} of {command} is in no table: <!-- help: {command} {group} -->")
+    return page
+
+
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     """Makes text of the links that lead out of this directory, if there is something where they lead, and plain blocks of all."""
 
@@ -76,4 +124,6 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
             raise PluginError(f"{page.file.src_uri}: {link['target']} is not there")
         return link["text"][1:-1]
 
+    if page.file.src_uri == "command.md":
+        markdown = _with_options(markdown)
     return LINK.sub(plain, FLAGS.sub(r"\g<fence>", markdown))
