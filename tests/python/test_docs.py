@@ -127,6 +127,18 @@ def test_figures_of_the_recorded_run_are_its_own():
     assert planned == [str(round(1000 * speeds[name]["gigabytes_per_second"])) for name in contestants]
 
 
+def test_messages_that_troubleshooting_explains_are_messages():
+    sources = [path for top in ("src", "python") for path in (ROOT / top).rglob("*") if path.suffix in (".rs", ".py")]
+    text = " ".join(path.read_text(encoding="utf-8") for path in sources)
+    text = re.sub(r"\\\n\s*", "", text)  # a literal that goes on in the next line
+    page = (ROOT / "docs/troubleshooting.md").read_text(encoding="utf-8").split("## No message")[0]
+    messages = re.findall(r"^\| `([^`]+)` \|", page, re.MULTILINE)
+    assert len(messages) > 40
+    for message in messages:
+        for part in message.split("…"):
+            assert part.strip() in text, message
+
+
 def test_every_test_that_the_table_of_faults_names_exists():
     page = (ROOT / "docs/faults.md").read_text(encoding="utf-8")
     rows = [line for line in page.splitlines() if "`tests/" in line and line.startswith("| ")]
