@@ -80,7 +80,7 @@ def _options() -> dict[tuple[str, str], dict[str, str]]:
         elif option := OPTION.match(line):
             flags = option["flags"].strip()
             groups.setdefault((command, group), {})[flags] = (option["text"] or "").strip()
-        elif flags:
+        elif flags and line:
             groups[command, group][flags] += f" {line.strip()}"
     return groups
 
@@ -90,6 +90,12 @@ def _cell(text: str) -> str:
     parts = " ".join(text.split()).split("`")
     parts[::2] = [re.sub(r"[<>*_\[\]|]", lambda found: f"&#{ord(found[0])};", part) for part in parts[::2]]
     return "`".join(parts)
+
+
+def _flags(flags: str) -> str:
+    """The names of an option, which stay in one line, and its value, which may stand in the next one."""
+    names, _, value = flags.partition(" <")
+    return f"`{names}`{{ .flag }}" + (f" `{value.rstrip('>')}`" if value else "")
 
 
 def _with_options(markdown: str) -> str:
@@ -102,7 +108,7 @@ def _with_options(markdown: str) -> str:
         if options is None:
             raise PluginError(f"command.md: {place['command']} has no options under {place['group']}")
         shown.update(f"{flags} {text}" for flags, text in options.items())
-        rows = [f"| `{flags}` | {_cell(text)} |" for flags, text in options.items()]
+        rows = [f"| {_flags(flags)} | {_cell(text)} |" for flags, text in options.items()]
         return "\n".join(["| option | meaning |", "|---|---|", *rows])
 
     page = HELP.sub(table, markdown)
