@@ -163,6 +163,11 @@ impl Skipper {
         Self { objects, payload: 0 }
     }
 
+    /// Steps over so many bytes, whatever they are.
+    pub(crate) fn of_bytes(bytes: u64) -> Self {
+        Self { objects: 0, payload: bytes }
+    }
+
     /// Takes the next bytes. A head that is cut off at the end of `bytes` is left for the next call.
     pub(crate) fn skip(&mut self, bytes: &[u8]) -> Skipped {
         let mut at = 0;

@@ -81,10 +81,11 @@ impl TryFrom<String> for FailAfter {
 
 /// How records lie in an input.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum Framing {
     /// Found out from the first object of the first input: neither array nor map, or a record by what it holds, is a
-    /// `sequence`; an array of maps, of arrays or of vectors is an `array`; a map of many vectors or many maps is a `map`.
+    /// `sequence`; an array of maps, of arrays or of vectors is an `array`; a map of many vectors or many maps is a `map`; a map of parallel lists, one of them of vectors, is
+    /// `columns`; objects behind their lengths are `length-prefixed`.
     #[default]
     Auto,
     /// One record after another.
@@ -93,11 +94,16 @@ pub enum Framing {
     Array,
     /// A top-level map, of which each value is a record. Another one may follow it.
     Map,
+    /// Top-level maps of lists that are parallel: the items of one place are a record. Other values are repeated in each.
+    Columns,
+    /// One record after another, each behind its length: four bytes in either order, or a varint.
+    LengthPrefixed,
 }
 
 impl Framing {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Auto, Self::Sequence, Self::Array, Self::Map];
+    pub const ALL: [Self; 6] =
+        [Self::Auto, Self::Sequence, Self::Array, Self::Map, Self::Columns, Self::LengthPrefixed];
 
     /// The name that options use.
     pub fn as_str(self) -> &'static str {
@@ -106,6 +112,8 @@ impl Framing {
             Self::Sequence => "sequence",
             Self::Array => "array",
             Self::Map => "map",
+            Self::Columns => "columns",
+            Self::LengthPrefixed => "length-prefixed",
         }
     }
 }
@@ -115,7 +123,8 @@ impl FromStr for Framing {
 
     fn from_str(name: &str) -> Result<Self> {
         Self::ALL.into_iter().find(|framing| framing.as_str() == name).ok_or_else(|| {
-            Error::option(format!("framing `{name}` is not known: use auto, sequence, array or map"))
+            let known = Self::ALL.map(Self::as_str).join(", ");
+            Error::option(format!("framing `{name}` is not known: use one of {known}"))
         })
     }
 }
@@ -235,6 +244,9 @@ pub struct ReadOptions {
     pub extensions: Extensions,
     /// How records lie in the inputs.
     pub framing: Framing,
+    /// Where the records lie in each top-level object: a key or a dotted path to a list, a map or a matrix whose rows they are. The
+    /// top-level objects are the records, or hold them, if not given.
+    pub records: Option<String>,
     /// Which columns to produce, in this order, each with the name of its field or with another one; the bytes of other fields
     /// are stepped over. All if not given.
     pub columns: Option<Vec<OutputColumn>>,
@@ -275,6 +287,7 @@ impl Default for ReadOptions {
             raw_dtype: RawDtypes::default(),
             extensions: Extensions::default(),
             framing: Framing::default(),
+            records: None,
             columns: None,
             schema: Schema::empty(),
             infer_records: 1000,
@@ -385,6 +398,11 @@ impl ReadOptions {
     /// Sets [`framing`](Self::framing).
     pub fn with_framing(self, framing: Framing) -> Self {
         Self { framing, ..self }
+    }
+
+    /// Sets [`records`](Self::records).
+    pub fn with_records(self, records: impl Into<String>) -> Self {
+        Self { records: Some(records.into()), ..self }
     }
 
     /// Sets [`columns`](Self::columns): fields, or pairs of a new name and a field.

@@ -310,6 +310,9 @@ pub(crate) fn size(inputs: &[Input]) -> Result<Option<u64>> {
 fn cut(input: &Input, plan: &Arc<Plan>, size: u64, parts: usize) -> Result<Vec<(Input, u64)>> {
     let framing = plan.framing;
     let whole = || vec![(input.clone(), size)];
+    if !plan.way.is_empty() {
+        return Ok(whole());
+    }
     let opened = input.open(plan.max_expansion)?;
     if matches!(opened, Opened::Stream(_) | Opened::Compressed(..)) {
         return Ok(whole());
@@ -405,7 +408,7 @@ fn cut_by_decoding(
 ) -> Result<Option<Vec<Span>>> {
     let is_array = left.is_some();
     let left = left.map_or(Left::Unbounded, Left::Known);
-    let position = Position { offset: begin.start, record: begin.record, left, rows: 0 };
+    let position = Position { offset: begin.start, record: begin.record, left, tail: 0, rows: 0 };
     let size = begin.end - begin.start;
     let mut decoder = Decoder::with_plan(plan.clone())?.at(input.name(), position, blocks.known_left());
     let mut spans = vec![begin];

@@ -59,7 +59,7 @@ _Inputs: TypeAlias = _Input | Iterable[_Input]
 _Dtype: TypeAlias = Literal["float32", "float64", "float16", "int8", "uint8"] | type[Any] | _NumpyDtype
 _RawDtype: TypeAlias = str | type[Any] | _NumpyDtype
 _Vector: TypeAlias = str | int | Iterable[str | int]
-_Framing: TypeAlias = Literal["auto", "sequence", "array", "map"]
+_Framing: TypeAlias = Literal["auto", "sequence", "array", "map", "columns", "length-prefixed"]
 _Columns: TypeAlias = Iterable[str] | Mapping[str, str]
 _Schema: TypeAlias = _ArrowSchemaExportable | dict[str, str | _ArrowSchemaExportable]
 _OnError: TypeAlias = Literal["raise", "skip", "null"]
@@ -73,6 +73,7 @@ def scan(
     dtype: _Dtype = "float32",
     raw_dtype: _RawDtype | Mapping[str, _RawDtype] = "<f4",
     extensions: Mapping[int, str] | None = None,
+    records: str | None = None,
     framing: _Framing = "auto",
     columns: _Columns | None = None,
     schema: _Schema | None = None,
@@ -97,6 +98,7 @@ def read(
     dtype: _Dtype = "float32",
     raw_dtype: _RawDtype | Mapping[str, _RawDtype] = "<f4",
     extensions: Mapping[int, str] | None = None,
+    records: str | None = None,
     framing: _Framing = "auto",
     columns: _Columns | None = None,
     schema: _Schema | None = None,
@@ -121,6 +123,7 @@ def inspect(
     dtype: _Dtype = "float32",
     raw_dtype: _RawDtype | Mapping[str, _RawDtype] = "<f4",
     extensions: Mapping[int, str] | None = None,
+    records: str | None = None,
     framing: _Framing = "auto",
     columns: _Columns | None = None,
     schema: _Schema | None = None,
@@ -159,6 +162,7 @@ def to_parquet(
     dtype: _Dtype = "float32",
     raw_dtype: _RawDtype | Mapping[str, _RawDtype] = "<f4",
     extensions: Mapping[int, str] | None = None,
+    records: str | None = None,
     framing: _Framing = "auto",
     columns: _Columns | None = None,
     schema: _Schema | None = None,

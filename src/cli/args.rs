@@ -97,6 +97,10 @@ pub(super) struct ReadArgs {
     )]
     framing: Framing,
 
+    /// Where the records lie in each top-level object: a key or a dotted path to a list, a map or a matrix of them.
+    #[arg(long, value_name = "PATH")]
+    records: Option<String>,
+
     /// The columns to produce, separated by commas, as FIELD or NAME=FIELD: 'id,embedding=meta.embedding'; other fields are
     /// stepped over [default: all].
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',', value_parser = output_column)]
@@ -176,6 +180,9 @@ impl ReadArgs {
         }
         for name in &self.vector {
             options = options.with_vector(name);
+        }
+        if let Some(records) = &self.records {
+            options = options.with_records(records);
         }
         if let Some(dim) = self.dim {
             options = options.with_dim(dim);

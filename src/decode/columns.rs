@@ -11,7 +11,7 @@ use crate::msgpack::{Cursor, Head};
 use crate::options::OnError;
 use crate::record::{Plan, Role, vector_type};
 use crate::values::{Failure, MOST, ValueBuilder};
-use crate::vector::encoding::{self, Elements};
+use crate::vector::encoding::{self, Elements, Encoded};
 use crate::vector::{Template, VectorBuilder};
 
 /// Builders, one for each column. A record that is being added has its values in some of them; [`commit`](Self::commit) makes
@@ -189,6 +189,14 @@ impl Columns {
         match self.builders.get_mut(column) {
             Some(Builder::Value(builder)) => builder.push(cursor),
             _ => Ok(cursor.skip()?),
+        }
+    }
+
+    /// Adds an array of a library, or a number of one, to a column.
+    pub(super) fn push_typed(&mut self, column: usize, encoded: &Encoded<'_>) -> Result<(), Failure> {
+        match self.builders.get_mut(column) {
+            Some(Builder::Value(builder)) => builder.push_typed(encoded),
+            _ => Ok(()),
         }
     }
 

@@ -62,7 +62,8 @@ impl Damage {
     /// `None` where good records look like any other bytes, or errors end the scan.
     pub(super) fn new(plan: &Plan) -> Option<Self> {
         if plan.on_error == OnError::Raise
-            || plan.framing == Framing::Map
+            || !matches!(plan.framing, Framing::Sequence | Framing::Array)
+            || !plan.way.is_empty()
             || matches!(plan.content, Content::Vector(None))
         {
             return None;

@@ -3,11 +3,13 @@
 mod columns;
 mod damage;
 mod fault;
+mod framing;
 mod position;
 mod record;
 mod skip;
 mod start;
 mod stride;
+mod table;
 
 use std::sync::Arc;
 
@@ -17,14 +19,16 @@ use arrow::datatypes::{SchemaRef, UInt64Type};
 use self::columns::Columns;
 use self::damage::Damage;
 use self::fault::{Fault, Texts};
+use self::framing::{Framed, within_length};
 pub(crate) use self::position::{Left, Position};
 use self::record::{Pushed, Stop};
 pub(crate) use self::start::RUN;
 pub(crate) use self::stride::Stride;
+use self::table::Table;
 use crate::error::{ErrorKind, Result};
-use crate::msgpack::{Broken, Cursor, Head, MAX_HEAD, Skipper};
-use crate::options::{Framing, OnError, ReadOptions};
-use crate::record::{Plan, Role};
+use crate::msgpack::{Broken, Cursor, MAX_HEAD, Skipper};
+use crate::options::{OnError, ReadOptions};
+use crate::record::{Plan, Role, Way};
 use crate::reject::{Reject, RejectKind, Rejects};
 use crate::vector::Template;
 
@@ -57,6 +61,8 @@ pub struct Decoder {
     end: Option<u64>,
     /// The first records that begin here or later are the last ones for this decoder.
     stop: Option<u64>,
+    /// The map of lists at the position, of which some rows were taken.
+    table: Option<Table>,
     /// The form of the last record, which the next ones most likely have as well.
     template: Option<Template>,
     state: State,
@@ -73,6 +79,10 @@ pub struct Decoder {
 enum State {
     /// At the start of a record, of which at least this many bytes are needed as far as is known.
     Start { least: u64 },
+    /// On the way to the records of a document, which begins at `start`.
+    Way { way: Way, start: u64 },
+    /// Behind the records of a document.
+    Tail(Skipper),
     /// Inside of a bad record.
     Skip { fault: Fault, skipper: Skipper, start: u64 },
     /// Behind bytes that cannot be read, on the way to the next good record.
@@ -126,9 +136,10 @@ impl Decoder {
     pub(crate) fn with_plan(plan: Arc<Plan>) -> Result<Self> {
         Ok(Self {
             columns: Columns::new(&plan)?,
-            position: Position::start(plan.framing),
+            position: Position::start(&plan),
             end: None,
             stop: None,
+            table: None,
             template: None,
             state: State::START,
             needed: MAX_HEAD,
@@ -146,6 +157,7 @@ impl Decoder {
         self.end = remaining.map(|bytes| position.offset.saturating_add(bytes));
         self.columns.set_name(name);
         self.position = position;
+        self.table = None;
         self
     }
 
@@ -299,7 +311,9 @@ impl Decoder {
         // A bad record is tried on the columns as well.
         self.reserve(bytes);
         match &mut self.state {
-            State::Start { .. } if self.position.left == Left::Known(0) => self.decode_head(bytes, ended),
+            State::Start { .. } if self.position.left == Left::Known(0) => self.begin_document(bytes, ended),
+            State::Way { .. } => self.walk_on(bytes, ended),
+            State::Tail(_) => self.skip_tail(bytes, ended),
             State::Start { .. } => {
                 let is_run = |template: &mut Template| bytes.len() >= 2 * template.stride();
                 if let Some(template) = self.template.take_if(is_run) {
@@ -320,37 +334,30 @@ impl Decoder {
         }
     }
 
-    /// The head of the array or map that holds the records.
-    fn decode_head(&mut self, bytes: &[u8], ended: bool) -> Result<usize> {
-        let mut cursor = Cursor::new(bytes);
-        match (self.plan.framing, cursor.head()) {
-            (Framing::Array, Ok(Head::Array(records))) | (Framing::Map, Ok(Head::Map(records))) => {
-                self.position.left = Left::Known(records.into());
-                Ok(cursor.at())
-            }
-            (framing, Ok(head)) => {
-                let fault = Fault::of_framing(framing, head);
-                match self.leave_damage(bytes, ended) {
-                    Some(taken) => taken,
-                    None => self.skip(fault, 1, bytes, ended),
-                }
-            }
-            (_, Err(Broken::Short(least))) => {
-                self.state = State::Start { least };
-                Ok(0)
-            }
-            (_, Err(Broken::Reserved(at))) => self.leave_reserved(at, bytes, ended),
-        }
-    }
-
     fn decode_record(&mut self, bytes: &[u8], ended: bool) -> Result<usize> {
-        let mut cursor = Cursor::new(bytes);
-        let pushed = self.push_record(&mut cursor);
+        let input = bytes;
+        let (bytes, lead) = match self.frame(bytes) {
+            Framed::Record(record, lead) => (record, lead),
+            Framed::Short(needed) => {
+                self.state = State::Start { least: needed as u64 };
+                return Ok(self.ask(needed));
+            }
+            Framed::TooLong(length) => {
+                return self.skip(Fault::too_large(length), Skipper::of_bytes(length), bytes, ended);
+            }
+            Framed::NoLength => return self.give_up(0, "bytes that are no length".to_owned()),
+        };
+        let mut cursor = Cursor::starting_at(bytes, lead);
+        let mut pushed = self.push_record(&mut cursor);
+        if self.plan.prefix.is_some() {
+            pushed = within_length(pushed, &cursor);
+        }
         let length = cursor.at() as u64;
         if pushed.is_err() || length > self.plan.max_record_bytes {
             self.columns.roll_back();
         }
         match pushed {
+            Ok(Pushed::Rows) => Ok(cursor.at()),
             Ok(_) if length > self.plan.max_record_bytes => self.bad(Fault::too_large(length), bytes, ended),
             Ok(Pushed::Partly) => Ok(self.ask(cursor.at())),
             Ok(Pushed::Whole(template)) => {
@@ -380,6 +387,9 @@ impl Decoder {
             Err(Stop::Broken(Broken::Short(least))) => self.wait_for_record(least, bytes, ended),
             Err(Stop::Broken(Broken::Reserved(at))) => self.leave_reserved(at, bytes, ended),
             Err(Stop::NotMessagePack(found)) => self.leave_messagepack(found, bytes, ended),
+            Err(Stop::Fault(fault)) if self.plan.prefix.is_some() => {
+                self.skip(fault, Skipper::of_bytes(bytes.len() as u64), input, ended)
+            }
             Err(Stop::Fault(fault)) => self.bad(fault, bytes, ended),
         }
     }
@@ -422,7 +432,7 @@ impl Decoder {
         let truncated =
             |expected: &str, found: String| Fault::of_input(RejectKind::Truncated, expected, found);
         match std::mem::replace(&mut self.state, State::START) {
-            State::Start { .. } | State::Diverged if rest == 0 => {
+            State::Start { .. } | State::Diverged if rest == 0 && self.position.tail == 0 => {
                 if let Left::Known(left @ 1..) = self.position.left {
                     let framing = self.plan.framing.as_str();
                     let expected = format!("{left} more of the records that the {framing} announces");
@@ -434,6 +444,17 @@ impl Decoder {
             }
             State::Start { least } => {
                 self.reject(&truncated(&format!("{least} bytes"), format!("{rest} bytes")), offset, rest)?;
+            }
+            State::Way { start, .. } => {
+                let found = format!("{} bytes", end - start);
+                self.reject(&truncated("the records", found), start, end - start)?;
+            }
+            State::Tail(_) => {
+                self.reject(
+                    &truncated("the object that holds the records", "a part of it".to_owned()),
+                    offset,
+                    rest,
+                )?;
             }
             State::Skip { start, .. } => {
                 let found = format!("{} bytes", end - start);
@@ -454,8 +475,8 @@ impl Decoder {
         }
         // A run was counted when it began.
         self.records += self.rejected.rejects.count() - before - u64::from(is_run_open);
-        self.position = Position::start(self.plan.framing);
-        (self.end, self.needed, self.good) = (None, MAX_HEAD, u64::MAX);
+        self.position = Position::start(&self.plan);
+        (self.end, self.needed, self.good, self.table) = (None, MAX_HEAD, u64::MAX, None);
         self.damage = self.damage.as_ref().and_then(|_| Damage::new(&self.plan));
         Ok(())
     }
@@ -468,7 +489,8 @@ impl Decoder {
         }
         let start = match self.state {
             State::Skip { start, .. } | State::Lost { start, .. } | State::Invalid { start, .. } => start,
-            State::Start { .. } | State::Diverged => self.position.offset,
+            State::Way { start, .. } => start,
+            State::Start { .. } | State::Tail(_) | State::Diverged => self.position.offset,
         };
         let fault = Fault::of_input(RejectKind::Invalid, "the rest of the input", reason.to_string());
         self.reject(&fault, start, self.position.offset + rest - start)?;

@@ -1,6 +1,7 @@
 //! Places in an input.
 
 use crate::options::Framing;
+use crate::record::Plan;
 
 /// A place between two records, or between two rows of one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -10,6 +11,8 @@ pub(crate) struct Position {
     pub(crate) record: u64,
     /// How many records the array or map that holds them still has.
     pub(crate) left: Left,
+    /// Objects of the document that stand behind its records.
+    pub(crate) tail: u64,
     /// Rows of the next record that were taken already: a matrix may be spread over batches.
     pub(crate) rows: usize,
 }
@@ -39,14 +42,16 @@ impl Left {
 
 impl Position {
     /// The start of an input.
-    pub(crate) fn start(framing: Framing) -> Self {
-        let left = if framing == Framing::Sequence { Left::Unbounded } else { Left::Known(0) };
-        Self { offset: 0, record: 0, left, rows: 0 }
+    pub(crate) fn start(plan: &Plan) -> Self {
+        let is_held = matches!(plan.framing, Framing::Array | Framing::Map) || !plan.way.is_empty();
+        let left = if is_held { Left::Known(0) } else { Left::Unbounded };
+        Self { offset: 0, record: 0, left, tail: 0, rows: 0 }
     }
 
     /// This place counted from the start of the input, where `self` was counted from `base`.
     pub(crate) fn from(self, base: Self) -> Self {
-        Self { record: base.record + self.record, left: base.left.minus(self.record), ..self }
+        let left = base.left.minus(self.record);
+        Self { record: base.record + self.record, left, tail: base.tail, ..self }
     }
 
     /// The place `records` records of `stride` bytes further on.
@@ -56,6 +61,7 @@ impl Position {
             record: self.record + records,
             left: self.left.minus(records),
             rows: 0,
+            ..self
         }
     }
 }

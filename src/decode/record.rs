@@ -20,6 +20,8 @@ pub(super) enum Pushed {
     Whole(Option<Template>),
     /// The batch is full, and the record has more rows.
     Partly,
+    /// All of it: its rows are counted and committed.
+    Rows,
 }
 
 /// Why a record was not added.
@@ -46,7 +48,9 @@ impl From<Broken> for Stop {
 
 /// The template of the record at `cursor`, if it is a good vector and others can be like it.
 pub(super) fn template(plan: &Plan, cursor: &mut Cursor<'_>) -> Result<Option<Template>, Broken> {
-    let (Content::Vector(Some(column)), start) = (&plan.content, cursor.at()) else { return Ok(None) };
+    let Content::Vector(Some(column)) = &plan.content else { return Ok(None) };
+    // A length in front of the record is the same in records like it.
+    let start = if plan.prefix.is_some() { 0 } else { cursor.at() };
     let Some(dim) = plan.columns[*column].dim() else { return Ok(None) };
     match encoding::read(cursor, plan.types(*column))? {
         Seen::Vector(encoded) if encoded.dim == dim && encoded.is_whole() => {
@@ -63,6 +67,9 @@ impl Decoder {
     pub(super) fn push_record(&mut self, cursor: &mut Cursor<'_>) -> Result<Pushed, Stop> {
         let (plan, columns) = (&*self.plan, &mut self.columns);
         let key = *cursor;
+        if plan.framing == Framing::Columns {
+            return self.push_table(cursor);
+        }
         if plan.framing == Framing::Map {
             match plan.key {
                 Some(column) => columns.push_field(plan, column, cursor)?,
@@ -87,7 +94,7 @@ impl Decoder {
         cursor: &mut Cursor<'a>,
     ) -> Result<Pushed, Stop> {
         let (plan, columns) = (&*self.plan, &mut self.columns);
-        let start = cursor.at();
+        let start = if plan.prefix.is_some() { 0 } else { cursor.at() };
         // Floats of one type have a template.
         if let Some(column) = column
             && !encoding::are_floats(*cursor)
@@ -232,7 +239,12 @@ impl Columns {
 
     /// Adds the value at `cursor` to a column. Under `null`, a value that does not fit becomes a null
     /// and its fault is noted.
-    fn push_field(&mut self, plan: &Plan, column: usize, cursor: &mut Cursor<'_>) -> Result<(), Stop> {
+    pub(super) fn push_field(
+        &mut self,
+        plan: &Plan,
+        column: usize,
+        cursor: &mut Cursor<'_>,
+    ) -> Result<(), Stop> {
         let mut ahead = *cursor;
         let pushed = if self.has(column) {
             let twice = Found::Text("a key that comes twice".to_owned());
@@ -242,19 +254,7 @@ impl Columns {
         } else if !plan.columns[column].field.is_nullable() && is_nil(ahead)? {
             Err(Stop::Fault(Fault::of_type(Some(column), Found::Head(Head::Nil))))
         } else {
-            self.push_value(column, &mut ahead).map_err(|failure| match failure {
-                Failure::Broken(broken) => Stop::Broken(broken),
-                Failure::Unfit(unfit) => Stop::Fault(Fault {
-                    kind: unfit.kind,
-                    column: Some(column),
-                    path: unfit.path,
-                    expected: Some(unfit.expected),
-                    found: match unfit.found {
-                        Words::Head(head) => Found::Head(head),
-                        words => Found::Text(words.to_string()),
-                    },
-                }),
-            })
+            self.push_value(column, &mut ahead).map_err(|failure| stopped(failure, column))
         };
         match pushed {
             Ok(()) => *cursor = ahead,
@@ -267,6 +267,11 @@ impl Columns {
             Err(stop) => return Err(stop),
         }
         Ok(())
+    }
+
+    /// Adds an array of a library, or a number of one, to a column.
+    pub(super) fn push_encoded(&mut self, column: usize, encoded: &Encoded<'_>) -> Result<(), Stop> {
+        self.push_typed(column, encoded).map_err(|failure| stopped(failure, column))
     }
 
     /// Adds the key of a record to one more of its rows. A fault of the key was noted with the first.
@@ -307,6 +312,23 @@ impl Columns {
             self.push_null(index)?;
         }
         Ok(())
+    }
+}
+
+/// A value that does not fit a column, as the reason why its record is not added.
+fn stopped(failure: Failure, column: usize) -> Stop {
+    match failure {
+        Failure::Broken(broken) => Stop::Broken(broken),
+        Failure::Unfit(unfit) => Stop::Fault(Fault {
+            kind: unfit.kind,
+            column: Some(column),
+            path: unfit.path,
+            expected: Some(unfit.expected),
+            found: match unfit.found {
+                Words::Head(head) => Found::Head(head),
+                words => Found::Text(words.to_string()),
+            },
+        }),
     }
 }
 
@@ -388,7 +410,7 @@ fn not_fields(cursor: &Cursor<'_>, head: Head) -> Result<Fault, Broken> {
 }
 
 /// The fault of a vector of which element `index` does not fit.
-fn unfit(plan: &Plan, column: usize, elements: &Elements<'_>, index: usize) -> Fault {
+pub(super) fn unfit(plan: &Plan, column: usize, elements: &Elements<'_>, index: usize) -> Fault {
     let shown = match elements {
         Elements::Alike(format, bytes) => {
             bytes.chunks_exact(format.size()).nth(index).and_then(|bytes| format.scalar(bytes))

@@ -14,7 +14,7 @@ impl Decoder {
     pub(super) fn bad(&mut self, fault: Fault, bytes: &[u8], ended: bool) -> Result<usize> {
         match self.leave_damage(bytes, ended) {
             Some(taken) => taken,
-            None => self.skip(fault, self.plan.objects(), bytes, ended),
+            None => self.skip(fault, Skipper::of(self.plan.objects()), bytes, ended),
         }
     }
 
@@ -124,13 +124,19 @@ impl Decoder {
         Ok(end)
     }
 
-    /// Skips the bad record at the start of `bytes`, which is this many objects.
-    pub(super) fn skip(&mut self, fault: Fault, objects: u64, bytes: &[u8], ended: bool) -> Result<usize> {
-        let is_run = self.plan.framing != Framing::Map && self.plan.on_error != OnError::Raise;
+    /// Skips the bad record at the start of `bytes`, with a `skipper` that has not begun.
+    pub(super) fn skip(
+        &mut self,
+        fault: Fault,
+        mut skipper: Skipper,
+        bytes: &[u8],
+        ended: bool,
+    ) -> Result<usize> {
+        let is_run = !matches!(self.plan.framing, Framing::Map | Framing::LengthPrefixed)
+            && self.plan.on_error != OnError::Raise;
         if is_run && let Some((_, size)) = number(bytes) {
             return Ok(self.add_to_run(fault, bytes, size));
         }
-        let mut skipper = Skipper::of(objects);
         let (skipped, start) = (skipper.skip(bytes), self.position.offset);
         if let Skipped::Done(length) = skipped {
             let mut taken = 0;
@@ -241,7 +247,7 @@ impl Decoder {
             && let Place::Good(_) = self.goes_on(bytes, cursor.at(), self.position.left.minus(1), &mut 0)
         {
             let fault = Fault::of_input(RejectKind::Unsupported, "a MessagePack object", found.to_owned());
-            return self.skip(fault, self.plan.objects(), bytes, ended);
+            return self.skip(fault, Skipper::of(self.plan.objects()), bytes, ended);
         }
         self.give_up(0, found.to_owned())
     }
@@ -252,7 +258,7 @@ impl Decoder {
     }
 
     /// Gives up the input behind `taken` bytes of the current record.
-    fn give_up(&mut self, taken: usize, found: String) -> Result<usize> {
+    pub(super) fn give_up(&mut self, taken: usize, found: String) -> Result<usize> {
         let start = match self.state {
             State::Skip { start, .. } => start,
             _ => self.position.offset,

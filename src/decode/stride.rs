@@ -27,7 +27,9 @@ impl Stride {
             _ => Ok(Self::Unknown),
         };
         // Any byte of a map of records may begin a key, which is the start of a record.
-        if plan.framing == Framing::Map {
+        if matches!(plan.framing, Framing::Map | Framing::Columns)
+            || position.left == Left::Known(0) && !plan.way.is_empty()
+        {
             return Ok(Self::Unknown);
         }
         if position.left == Left::Known(0) {
@@ -38,12 +40,23 @@ impl Stride {
             }
             position.offset += cursor.at() as u64;
         }
+        if let Some(prefix) = plan.prefix {
+            match prefix.read(bytes) {
+                Ok(Some((size, length))) => match bytes.get(..size + length) {
+                    Some(record) => cursor = Cursor::starting_at(record, size),
+                    None => return short(Broken::Short((size + length) as u64)),
+                },
+                Ok(None) => return Ok(Self::Unknown),
+                Err(broken) => return short(broken),
+            }
+        }
         let record = cursor.rest();
         let template = match record::template(plan, &mut cursor) {
             Ok(template) => template,
             Err(broken) => return short(broken),
         };
         let start = match RecordStart::of(record) {
+            Ok(_) if plan.prefix.is_some() => None,
             Ok(start) => start.or(plan.start.clone()),
             Err(broken) => return short(broken),
         };

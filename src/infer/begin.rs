@@ -38,7 +38,7 @@ pub(super) fn tally(findings: &Findings, samples: &[Sample], options: &ReadOptio
     let plan = Arc::new(Plan::new(findings, &options)?);
     let mut tally = Tally::default();
     for sample in samples {
-        let position = Position::start(plan.framing);
+        let position = Position::start(&plan);
         let size = sample.bytes.len() as u64;
         let mut decoder = Decoder::with_plan(plan.clone())?.at(&sample.name, position, Some(size));
         let mut at = 0;
@@ -64,8 +64,12 @@ pub(super) fn tally(findings: &Findings, samples: &[Sample], options: &ReadOptio
 }
 
 /// The first place in the samples at which objects that begin alike follow one another, and by which
-/// inference finds a plan.
-pub(super) fn place(samples: &[Sample], options: &ReadOptions) -> Option<Start> {
+/// inference finds a plan. The first object, which ends at `first_end` if it is a whole record, has no
+/// records in it.
+pub(super) fn place(samples: &[Sample], first_end: usize, options: &ReadOptions) -> Option<Start> {
+    if options.records.is_some() {
+        return None;
+    }
     samples.iter().find_map(|sample| {
         let framing = match options.framing {
             Framing::Auto => Framing::Sequence,
@@ -74,7 +78,8 @@ pub(super) fn place(samples: &[Sample], options: &ReadOptions) -> Option<Start> 
             given => given,
         };
         let mut heads = HEADS * sample.bytes.len();
-        (1..sample.bytes.len()).find_map(|offset| {
+        let begin = if sample.input == 0 { first_end.max(1) } else { 1 };
+        (begin..sample.bytes.len()).find_map(|offset| {
             let start = Start { input: sample.input, offset, inside: Some(framing) };
             let is_place = begins_alike(&sample.bytes[offset..], &mut heads)
                 && finds_plan(sample, start, options, &mut heads);

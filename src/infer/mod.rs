@@ -47,7 +47,7 @@ impl Start {
 
 /// The content of the inputs.
 pub(crate) fn infer(inputs: &[Input], options: &ReadOptions) -> Result<Findings> {
-    let (found, opened) = infer_from(Start::default(), inputs, options)?;
+    let (found, first_end, opened) = infer_from(Start::default(), inputs, options)?;
     if options.on_error == OnError::Raise {
         return found;
     }
@@ -62,7 +62,7 @@ pub(crate) fn infer(inputs: &[Input], options: &ReadOptions) -> Result<Findings>
     while let Some(sample) = samples.next()? {
         taken.push(sample);
     }
-    let Some(start) = begin::place(&taken, options) else { return found };
+    let Some(start) = begin::place(&taken, first_end, options) else { return found };
     let tally = |findings: &Findings| begin::tally(findings, &taken, options).unwrap_or_default();
     let (mut best, mut best_rows) = (None, found.as_ref().map_or(Tally::default(), tally).rows);
     // The place may be inside of the array that the first input begins with.
@@ -85,13 +85,13 @@ pub(crate) fn infer(inputs: &[Input], options: &ReadOptions) -> Result<Findings>
     best.map_or(found, Ok)
 }
 
-/// The findings of inference from a place on, and the first input that it opened, if that can be read
-/// again.
+/// The findings of inference from a place on, the end of the first object if that is a whole record, and
+/// the first input, if that can be read again.
 fn infer_from(
     start: Start,
     inputs: &[Input],
     options: &ReadOptions,
-) -> Result<(Result<Findings>, Option<Opened>)> {
+) -> Result<(Result<Findings>, usize, Option<Opened>)> {
     let mut inference = start.inference(options);
     let mut first = None;
     let buffers = Arc::default();
@@ -129,7 +129,8 @@ fn infer_from(
             None => break,
         }
     }
-    Ok((inference.findings(), first))
+    let first_end = inference.first_end();
+    Ok((inference.findings(), first_end, first))
 }
 
 /// Looks at one input from `offset` on. The result is how many bytes at its end were not read, or

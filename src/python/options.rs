@@ -94,6 +94,7 @@ read_options! {
     dtype = "'float32'", |name, value| parse_dtype(name, value, &["name", "__name__"]), text;
     raw_dtype = "'<f4'", raw_dtypes, raw_dtypes_shown;
     extensions = "None", extensions, extensions_shown;
+    records = "None", optional_text, cloned;
     framing = "'auto'", parse, |_, framing: &Framing| PyResult::Ok(framing.as_str());
     columns = "None", columns, columns_or_none;
     schema = "None", schema, schema_or_none;
@@ -158,6 +159,10 @@ fn extensions(name: &str, value: &Bound<'_, PyAny>) -> PyResult<Extensions> {
 fn extensions_shown<'py>(py: Python<'py>, extensions: &Extensions) -> PyResult<Option<Bound<'py, PyDict>>> {
     let mut pairs = extensions.iter().map(|(code, payload)| (code, payload.to_string())).peekable();
     if pairs.peek().is_none() { Ok(None) } else { pairs.into_py_dict(py).map(Some) }
+}
+
+fn optional_text(_: &str, value: &Bound<'_, PyAny>) -> PyResult<Option<String>> {
+    value.extract()
 }
 
 fn flag(_: &str, value: &Bound<'_, PyAny>) -> PyResult<bool> {

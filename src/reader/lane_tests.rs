@@ -18,7 +18,7 @@ fn lane(bytes: &[u8], mode: Mode) -> Lane {
 }
 
 fn place(offset: u64, record: u64) -> Position {
-    Position { offset, record, left: Left::Unbounded, rows: 0 }
+    Position { offset, record, left: Left::Unbounded, tail: 0, rows: 0 }
 }
 
 fn uniform() -> Mode {

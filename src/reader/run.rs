@@ -18,6 +18,7 @@ use crate::decode::{Decoder, Left, Position, Stride};
 use crate::error::{Error, ErrorKind, Result};
 use crate::input::{Blocks, Input, OpenFile, Opened, Span, StepBuffers};
 use crate::msgpack::MAX_HEAD;
+use crate::options::Framing;
 use crate::record::{Plan, RecordStart};
 use crate::vector::Template;
 
@@ -96,7 +97,7 @@ impl Run {
             Opened::File(file, span) => Place::Random(Opened::File(file, span), span),
             Opened::Bytes(bytes, span) => Place::Random(Opened::Bytes(bytes, span), span),
         };
-        let start = Position::start(plan.framing);
+        let start = Position::start(plan);
         let mut run = Self {
             input,
             opened,
@@ -104,7 +105,8 @@ impl Run {
             buffers: buffers.clone(),
             lanes: VecDeque::new(),
             next: Next::Walk(start),
-            start: None,
+            // Of records that lie under keys the first one is not looked at before it is decoded.
+            start: plan.start.clone().filter(|_| !plan.way.is_empty() && plan.framing != Framing::Map),
             stretch: (plan.batch_bytes as u64).max(SHORTEST),
             is_uniform: true,
             at: start,
@@ -203,7 +205,7 @@ impl Run {
                 self.next = Next::Nothing;
                 // Only the calling thread waits for a stream.
                 let inline = matches!(opened, Opened::Stream(_));
-                let position = Position::start(self.plan.framing);
+                let position = Position::start(&self.plan);
                 (Blocks::new(opened, &self.buffers), position, Mode::Walk(u32::MAX), None, inline)
             }
             Place::Random(_, span) => {
@@ -231,7 +233,7 @@ impl Run {
                         };
                         self.next = if is_last { Next::Nothing } else { Next::Find(stop) };
                         let left = if is_array { Left::Elsewhere } else { Left::Unbounded };
-                        let position = Position { offset, record: 0, left, rows: 0 };
+                        let position = Position { offset, record: 0, left, tail: 0, rows: 0 };
                         (position, file_end, Mode::Find(start), Some(stop).filter(|_| !is_last))
                     }
                     Next::Uniform(position, template) => {

@@ -16,7 +16,7 @@ fn run(records: &[&[u8]], batch_rows: usize) -> Run {
 }
 
 fn place(offset: u64, record: u64) -> Position {
-    Position { offset, record, left: Left::Unbounded, rows: 0 }
+    Position { offset, record, left: Left::Unbounded, tail: 0, rows: 0 }
 }
 
 /// Plans one lane, decodes it to its end, and gives how many rows it had and how it ended.

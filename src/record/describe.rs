@@ -53,6 +53,40 @@ pub(super) fn named_dtype(mut cursor: Cursor<'_>) -> Result<Option<(String, RawD
     Ok(None)
 }
 
+/// How deep records are looked for in the first object.
+const DEEPEST: usize = 4;
+
+/// Where in the map at `cursor` the records seem to lie: the path to a list of maps or of vectors.
+pub(super) fn records_in(mut cursor: Cursor<'_>, depth: usize) -> Result<Option<String>, Broken> {
+    let Head::Map(pairs) = cursor.head()? else { return Ok(None) };
+    for _ in 0..pairs {
+        let mut digits = Default::default();
+        let name = key(&mut cursor, &mut digits)?.map(|name| String::from_utf8_lossy(name).into_owned());
+        let value = cursor;
+        cursor.skip()?;
+        let Some(name) = name else { continue };
+        let mut inside = value;
+        let is_list = match inside.head()? {
+            Head::Array(1..) => match inside.head()? {
+                Head::Map(1..) => true,
+                Head::Array(items @ 1..) => items_of(inside, items)? == "numbers",
+                _ => false,
+            },
+            Head::Map(_) if depth < DEEPEST => {
+                if let Some(path) = records_in(value, depth + 1)? {
+                    return Ok(Some(format!("{name}.{path}")));
+                }
+                false
+            }
+            _ => false,
+        };
+        if is_list {
+            return Ok(Some(name));
+        }
+    }
+    Ok(None)
+}
+
 fn value(mut cursor: Cursor<'_>) -> Result<String, Broken> {
     Ok(match cursor.head()? {
         Head::Array(items @ 1..) => match cursor.head()? {

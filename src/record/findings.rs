@@ -5,7 +5,7 @@ use std::fmt;
 use arrow::datatypes::{DataType, Field};
 use serde::{Deserialize, Serialize};
 
-use super::{RecordStart, VECTOR, vector_field, vector_type};
+use super::{Prefix, RecordStart, VECTOR, vector_field, vector_type};
 use crate::error::{Error, Result};
 use crate::options::{Framing, OnError, OutputColumn, ReadOptions};
 use crate::vector::RawDtype;
@@ -14,6 +14,9 @@ use crate::vector::RawDtype;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Findings {
     pub(crate) framing: Framing,
+    /// How lengths are written, under `length-prefixed` framing.
+    #[serde(default)]
+    pub(crate) prefix: Option<Prefix>,
     pub(crate) layout: Layout,
     pub(crate) columns: Vec<Column>,
     /// How the record begins from which the layout was found.
@@ -99,6 +102,16 @@ impl Step {
     }
 }
 
+impl Step {
+    /// The step as a key of a map: a position stands for an integer.
+    pub(crate) fn key(&self) -> std::borrow::Cow<'_, str> {
+        match self {
+            Self::Name(name) => name.into(),
+            Self::Position(position) => position.to_string().into(),
+        }
+    }
+}
+
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -178,6 +191,7 @@ impl Findings {
         let field = vector_field(VECTOR, dim, options.dtype)?;
         Ok(Self {
             framing: if options.framing == Framing::Auto { Framing::Sequence } else { options.framing },
+            prefix: None,
             layout: Layout::Vector,
             columns: vec![Column { raw: options.raw_dtype.of(VECTOR), ..Column::vector(Vec::new(), field) }],
             start: None,

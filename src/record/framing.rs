@@ -5,6 +5,7 @@
 //! - an array whose first items are all maps, or all arrays that are no vectors: an array of records;
 //! - an array whose first items are all vectors: an array of records if there are more than a few of them, only one, or nothing
 //!   like the array follows it; else a sequence of records with several vectors;
+//! - a map of lists of one length, some of vectors and some of other values: columns;
 //! - a map with two values or more, of which the first are all vectors, or all maps: a map of records if there are more than a
 //!   few of them, or nothing follows; else a sequence;
 //! - anything else: a sequence.
@@ -48,6 +49,13 @@ pub(super) fn detect(bytes: &[u8], end: End, types: Types<'_>) -> Result<(Framin
     };
     if framing == Framing::Map && !matches!(encoding::read(&mut cursor.clone(), types)?, Seen::Other(_)) {
         return Ok((Framing::Sequence, "the first object is a vector"));
+    }
+    if framing == Framing::Map {
+        match is_table(cursor, types) {
+            Ok(true) => return Ok((Framing::Columns, "the first object is a map of parallel lists")),
+            Err(Broken::Short(needed)) if !ended => return Err(Broken::Short(needed)),
+            _ => {}
+        }
     }
     let mut inside = cursor;
     inside.head()?;
@@ -105,6 +113,38 @@ pub(super) fn detect(bytes: &[u8], end: End, types: Types<'_>) -> Result<(Framin
         }
         _ => Ok((Framing::Sequence, "the first object is a record")),
     }
+}
+
+/// True for a map of lists of one length, some of vectors and some of other values. Nils may stand beside them.
+fn is_table(mut cursor: Cursor<'_>, types: Types<'_>) -> Result<bool, Broken> {
+    let Head::Map(pairs) = cursor.head()? else { return Ok(false) };
+    let (mut rows, mut has_vectors, mut has_others) = (None, false, false);
+    for _ in 0..pairs {
+        cursor.skip()?;
+        let mut inside = cursor;
+        let (items, is_vectors) = match (encoding::read(&mut inside, types)?, cursor.peek()?) {
+            (Seen::Other(Head::Nil), _) => {
+                cursor.skip()?;
+                continue;
+            }
+            (Seen::Vector(array), _) if array.encoding.is_typed() && array.rows > 1 => (array.rows, true),
+            (Seen::Vector(array), head) if array.encoding.is_typed() || matches!(head, Head::Array(_)) => {
+                (array.dim, false)
+            }
+            (_, Head::Array(items)) => {
+                let mut inside = cursor;
+                inside.head()?;
+                (items as usize, items > 0 && item(&mut inside, types)? == Item::Vector)
+            }
+            _ => return Ok(false),
+        };
+        if items == 0 || *rows.get_or_insert(items) != items {
+            return Ok(false);
+        }
+        (has_vectors, has_others) = (has_vectors | is_vectors, has_others | !is_vectors);
+        cursor.skip()?;
+    }
+    Ok(has_vectors && has_others)
 }
 
 /// The head of what follows; `None` at the end of the input.

@@ -10,7 +10,8 @@ use super::findings::column_name;
 use super::framing::{End, detect};
 use super::observe::{Given, Observed, Rules};
 use super::{
-    Column, Findings, KEY, Layout, PATH, RECORD, RecordStart, Role, Step, VECTOR, vector_field, vector_type,
+    Arrival, Column, Findings, KEY, Layout, PATH, Prefix, RECORD, RecordStart, Role, Step, VECTOR, Way,
+    vector_field, vector_type,
 };
 use super::{describe, foreign};
 use crate::error::{Error, Result};
@@ -26,9 +27,15 @@ pub(crate) struct Inference<'a> {
     rules: Rules<'a>,
     framing: Framing,
     framing_from: String,
+    prefix: Option<Prefix>,
     /// Records of the current document that are still to come; `None` where there is none.
     left: Option<u64>,
     skipper: Option<Skipper>,
+    /// The way to the records of a document, and the walk along it.
+    steps: Vec<Step>,
+    way: Option<Way>,
+    /// Objects of the current document behind its records.
+    tail: u64,
     /// Records looked at.
     records: u64,
     key: Observed,
@@ -39,6 +46,8 @@ pub(crate) struct Inference<'a> {
     fields: Observed,
     /// How the record begins from which the layout was found.
     start: Option<RecordStart>,
+    /// Where the first object ends, if that is a record and whole.
+    first_end: Option<usize>,
     /// The object in the place of the first vector, for the error message.
     first: Option<(String, Instead)>,
     /// The content of the first record with fields, and its input.
@@ -98,9 +107,14 @@ impl<'a> Inference<'a> {
             rules: Rules::new(options),
             framing: options.framing,
             framing_from: "as given".to_owned(),
+            prefix: None,
             left: None,
             skipper: None,
+            steps: options.records.as_deref().map(Step::parse).unwrap_or_default(),
+            way: None,
+            tail: 0,
             start: None,
+            first_end: None,
             records: 0,
             key: Observed::default(),
             layout: None,
@@ -192,6 +206,15 @@ impl<'a> Inference<'a> {
 
     /// Looks at the head of a document or at one record, and gives its length.
     fn next(&mut self, bytes: &[u8], ended: bool) -> Result<usize, Broken> {
+        if !self.steps.is_empty() && self.left.is_none_or(|left| left == 0) {
+            return self.walk(bytes);
+        }
+        if self.framing == Framing::Auto
+            && let Some(prefix) = Prefix::detect(bytes, ended, self.options.max_record_bytes)?
+        {
+            let from = format!("in front of each object stands its length ({})", prefix.as_str());
+            (self.framing, self.framing_from, self.prefix) = (Framing::LengthPrefixed, from, Some(prefix));
+        }
         if self.framing == Framing::Auto {
             // Of so many bytes, however many there are: what is found must not depend on how they come.
             let most = usize::try_from(self.most()).unwrap_or(usize::MAX);
@@ -206,8 +229,11 @@ impl<'a> Inference<'a> {
             })?;
             (self.framing, self.framing_from) = (framing, why.to_owned());
         }
+        if self.framing == Framing::LengthPrefixed {
+            return self.next_prefixed(bytes, ended);
+        }
         let mut cursor = Cursor::new(bytes);
-        if self.framing != Framing::Sequence && self.left.is_none_or(|left| left == 0) {
+        if matches!(self.framing, Framing::Array | Framing::Map) && self.left.is_none_or(|left| left == 0) {
             match (self.framing, cursor.head()?) {
                 (Framing::Array, Head::Array(records)) | (Framing::Map, Head::Map(records)) => {
                     self.left = Some(records.into());
@@ -235,9 +261,92 @@ impl<'a> Inference<'a> {
         if self.framing == Framing::Map {
             self.key.value(&mut cursor, &self.rules, 1)?;
         }
+        if self.records == 0 && self.framing == Framing::Sequence {
+            self.first_end = Some(end.at());
+        }
         self.record(cursor)?;
         self.left = self.left.map(|left| left - 1);
         Ok(end.at())
+    }
+
+    /// Looks at the record at the start of `bytes`, in front of which its length stands.
+    fn next_prefixed(&mut self, bytes: &[u8], ended: bool) -> Result<usize, Broken> {
+        let prefix = match self.prefix {
+            Some(prefix) => prefix,
+            None => match Prefix::detect(bytes, ended, self.options.max_record_bytes)? {
+                Some(prefix) => prefix,
+                None => {
+                    self.pass("bytes without a length in front of an object");
+                    return Err(Broken::Reserved(0));
+                }
+            },
+        };
+        self.prefix = Some(prefix);
+        let Some((size, length)) = prefix.read(bytes)? else { return Err(Broken::Reserved(0)) };
+        let end = size + length;
+        if length as u64 > self.options.max_record_bytes {
+            self.pass_too_large();
+            self.skipper = Some(Skipper::of_bytes(length as u64));
+            return Ok(size);
+        }
+        let record = bytes.get(size..end).ok_or(Broken::Short(end as u64))?;
+        let mut cursor = Cursor::new(record);
+        match cursor.skip() {
+            Ok(()) if cursor.rest().is_empty() => self.record(Cursor::new(record))?,
+            _ => self.pass(&format!("{length} bytes that are no whole object")),
+        }
+        Ok(end)
+    }
+
+    /// Walks on to the records of the next document.
+    fn walk(&mut self, bytes: &[u8]) -> Result<usize, Broken> {
+        if self.tail > 0 {
+            self.skipper = Some(Skipper::of(std::mem::take(&mut self.tail)));
+            return Ok(0);
+        }
+        let way = self.way.get_or_insert_with(Way::new);
+        match way.walk(&self.steps, bytes) {
+            Arrival::More(0, needed) => Err(Broken::Short(needed.max(bytes.len() as u64 + 1))),
+            Arrival::More(taken, _) => Ok(taken),
+            Arrival::Reserved(place) => Err(Broken::Reserved(place)),
+            Arrival::Nowhere { taken, left, expected, found } => {
+                self.way = None;
+                self.skipper = Some(Skipper::of(left));
+                self.pass(&format!("{found}, where {expected} was expected"));
+                Ok(taken)
+            }
+            Arrival::Here(taken, tail) => {
+                let mut cursor = Cursor::starting_at(bytes, taken);
+                if self.framing == Framing::Auto {
+                    let types = self.rules.types(self.options.raw_dtype.of(VECTOR));
+                    self.framing = match cursor.peek()? {
+                        Head::Array(_) => Framing::Array,
+                        Head::Map(_)
+                            if matches!(encoding::read(&mut cursor.clone(), types)?, Seen::Other(_)) =>
+                        {
+                            Framing::Map
+                        }
+                        _ => Framing::Sequence,
+                    };
+                    self.framing_from = "from what lies where `records` says".to_owned();
+                }
+                let records = match (self.framing, cursor.peek()?) {
+                    (Framing::Array, Head::Array(records)) | (Framing::Map, Head::Map(records)) => {
+                        cursor.head()?;
+                        records.into()
+                    }
+                    (Framing::Array | Framing::Map, head) => {
+                        self.way = None;
+                        self.skipper = Some(Skipper::of(tail + 1));
+                        self.pass(&head.to_string());
+                        return Ok(taken);
+                    }
+                    _ => 1,
+                };
+                (self.way, self.left, self.tail) = (None, Some(records), tail);
+                Ok(cursor.at())
+            }
+        }
     }
 
     fn record(&mut self, cursor: Cursor<'_>) -> Result<(), Broken> {
@@ -290,16 +399,26 @@ impl<'a> Inference<'a> {
 
     fn items(&mut self, mut cursor: Cursor<'_>, layout: Layout) -> Result<(), Broken> {
         if self.contents.is_none() {
-            self.contents = Some((self.input.clone(), describe::fields(cursor)?));
+            let mut fields = describe::fields(cursor)?;
+            if self.options.records.is_none()
+                && let Some(path) = describe::records_in(cursor, 1)?
+            {
+                let path = printable(&path);
+                fields.push_str(&format!(
+                    "; the records seem to lie in `{path}`: pass records (--records {path})"
+                ));
+            }
+            self.contents = Some((self.input.clone(), fields));
         }
         match self.layout {
             None => {
                 let mut fields = Observed::new(Given::new(self.options));
                 let mut ahead = cursor;
-                match layout {
-                    Layout::Map => fields.pairs(&mut ahead, &self.rules, 0)?,
-                    _ => fields.items(&mut ahead, &self.rules)?,
-                }
+                let rows = match layout {
+                    Layout::Map if self.framing == Framing::Columns => fields.table(ahead, &self.rules)?,
+                    Layout::Map => fields.pairs(&mut ahead, &self.rules, 0).map(|()| 1)?,
+                    _ => fields.items(&mut ahead, &self.rules).map(|()| 1)?,
+                };
                 let is_given = self.options.columns.is_some() || !self.options.vector.is_empty();
                 let what = if layout == Layout::Map { "a map" } else { "an array" };
                 if !is_given && !fields.holds_vector() {
@@ -308,11 +427,15 @@ impl<'a> Inference<'a> {
                     self.layout = Some(layout);
                     self.layout_from = format!("record {} is {what} of fields", self.records);
                     self.fields = fields;
+                    self.records += rows.saturating_sub(1);
                     self.start = RecordStart::of(cursor.rest())?;
                     self.named_dtype = describe::named_dtype(cursor)?;
                 }
             }
             Some(chosen) if chosen == layout => match layout {
+                _ if self.framing == Framing::Columns => {
+                    self.records += self.fields.table(cursor, &self.rules)?.saturating_sub(1);
+                }
                 Layout::Map => self.fields.pairs(&mut cursor, &self.rules, 0)?,
                 _ => self.fields.items(&mut cursor, &self.rules)?,
             },
@@ -339,7 +462,7 @@ impl<'a> Inference<'a> {
         if self.skipper.take().is_none() && rest > 0 {
             self.pass("cut off");
         }
-        self.left = None;
+        (self.left, self.way, self.tail) = (None, None, 0);
     }
 
     /// A record that the decoder will not read either.
@@ -356,6 +479,11 @@ impl<'a> Inference<'a> {
 
     fn note(&mut self, found: &str, instead: Instead) {
         self.first.get_or_insert_with(|| (found.to_owned(), instead));
+    }
+
+    /// Where the first object ends, if that is a record and whole.
+    pub(crate) fn first_end(&self) -> usize {
+        self.first_end.unwrap_or(0)
     }
 
     /// The findings.
@@ -400,6 +528,7 @@ impl<'a> Inference<'a> {
         }
         Ok(Findings {
             framing,
+            prefix: self.prefix,
             layout: self.layout.unwrap_or(Layout::Vector),
             columns,
             start: self.start,

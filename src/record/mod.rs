@@ -6,7 +6,9 @@ mod foreign;
 mod framing;
 mod infer;
 mod observe;
+mod prefix;
 mod start;
+mod way;
 
 use std::sync::Arc;
 
@@ -15,7 +17,9 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 pub(crate) use self::findings::{Column, Findings, Layout, Role, Step};
 pub(crate) use self::foreign::{Format, MAGIC, format};
 pub(crate) use self::infer::{Inference, Inferred};
+pub(crate) use self::prefix::Prefix;
 pub(crate) use self::start::RecordStart;
+pub(crate) use self::way::{Arrival, Way};
 use crate::error::{Error, ErrorKind, Result};
 use crate::options::{Framing, OnError, ReadOptions};
 use crate::reject::{FailAfter, Rejects};
@@ -35,6 +39,10 @@ pub(crate) const RECORD: &str = "record";
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) framing: Framing,
+    /// How the length of a record is written in front of it, under `length-prefixed` framing.
+    pub(crate) prefix: Option<Prefix>,
+    /// The way to the records of a document; empty where documents are records, or arrays or maps of them.
+    pub(crate) way: Box<[Step]>,
     pub(crate) content: Content,
     pub(crate) columns: Vec<Column>,
     /// The column of keys, under `map` framing.
@@ -108,6 +116,9 @@ impl Plan {
         };
         Ok(Self {
             framing: findings.framing,
+            prefix: (findings.framing == Framing::LengthPrefixed)
+                .then(|| findings.prefix.unwrap_or(Prefix::Le32)),
+            way: options.records.as_deref().map(Step::parse).unwrap_or_default().into(),
             content,
             key: columns.iter().position(|column| column.role == Role::Key),
             given_types: (0..columns.len())
@@ -120,7 +131,11 @@ impl Plan {
             fail_after: options.fail_after,
             max_record_bytes: options.max_record_bytes,
             max_expansion: options.max_expansion,
-            start: findings.start.clone(),
+            // Elsewhere records are not found by how they begin.
+            start: findings
+                .start
+                .clone()
+                .filter(|_| matches!(findings.framing, Framing::Sequence | Framing::Array)),
             batch_rows: if rows > ROUND_ROWS { rows - rows % ROUND_ROWS } else { rows },
             batch_bytes: options.batch_bytes,
             schema: Arc::new(Schema::new(

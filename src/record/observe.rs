@@ -446,6 +446,83 @@ impl Observed {
         Ok(())
     }
 
+    /// Looks at the rows of the map of lists at `cursor`, and gives how many there are.
+    pub(super) fn table(&mut self, mut cursor: Cursor<'_>, rules: &Rules<'_>) -> Result<u64, Broken> {
+        let Head::Map(pairs) = cursor.head()? else { return Ok(0) };
+        // Flat typed arrays tell it only if nothing else does: they may be vectors of one row.
+        let (mut rows, mut flat, mut ahead) = (None, Vec::new(), cursor);
+        let types = rules.types(self.given.default);
+        for _ in 0..pairs {
+            ahead.skip()?;
+            let (mut inside, head) = (ahead, ahead.peek()?);
+            ahead.skip()?;
+            match (encoding::read(&mut inside, types)?, head) {
+                (_, Head::Array(items)) => rows = rows.or(Some(items as usize)),
+                (Seen::Vector(array), _) if array.encoding.is_typed() && array.rows > 1 => {
+                    rows = rows.or(Some(array.rows));
+                }
+                (Seen::Vector(array), _) if array.encoding.is_typed() && !array.is_scalar => {
+                    flat.push(array.dim)
+                }
+                _ => {}
+            }
+        }
+        let is_alike = flat.iter().all(|dim| Some(dim) == flat.first());
+        let rows = rows.unwrap_or(if is_alike { flat.first().copied().unwrap_or(0) } else { 1 });
+        for _ in 0..pairs {
+            let mut digits = Default::default();
+            let name = key(&mut cursor, &mut digits)?.and_then(|key| std::str::from_utf8(key).ok());
+            let name = name.filter(|name| !name.contains('\0')).map(str::to_owned);
+            let mut value = cursor;
+            cursor.skip()?;
+            if let Some(field) = name.and_then(|name| self.field(Step::Name(name), rules, 0)) {
+                field.list_of_rows(&mut value, rows, rules)?;
+            }
+        }
+        Ok(rows as u64)
+    }
+
+    /// Looks at the values that a map of lists has in one of them, or at the one that it has for all rows.
+    fn list_of_rows(&mut self, value: &mut Cursor<'_>, rows: usize, rules: &Rules<'_>) -> Result<(), Broken> {
+        let head = value.peek()?;
+        let length = matches!(head, Head::Bin(_)).then(|| head.payload() as usize);
+        let raw = *self.raw.get_or_insert_with(|| self.given.raw(length.map(|length| length / rows.max(1))));
+        match encoding::read(&mut value.clone(), rules.types(raw))? {
+            Seen::Vector(array) if array.encoding.is_typed() && array.rows == 1 && array.dim == rows => {
+                let Elements::Alike(format, bytes) = &array.elements else { return Ok(()) };
+                for number in bytes.chunks_exact(format.size()).filter_map(|bytes| format.scalar(bytes)) {
+                    if format.is_bool() { self.kind(Kind::Bool) } else { self.number(number) }
+                }
+            }
+            Seen::Vector(array) if array.encoding.is_typed() && array.rows == rows => {
+                for row in array.rows_from(0) {
+                    self.vectors.values += 1;
+                    self.vector(&Encoded::vector(array.encoding, row, array.dim), raw)?;
+                }
+            }
+            // Bytes of all rows.
+            Seen::Vector(array)
+                if length.is_some() && rows > 1 && array.is_whole() && array.dim.is_multiple_of(rows) =>
+            {
+                self.kind(Kind::Bytes);
+                self.vectors.is_binary = true;
+                let matrix = Encoded { rows, dim: array.dim / rows, ..array };
+                for row in matrix.rows_from(0) {
+                    self.vectors.values += 1;
+                    self.vectors.add(Manner::Bytes, &Encoded::vector(matrix.encoding, row, matrix.dim));
+                }
+            }
+            _ => match head {
+                Head::Array(items) => {
+                    value.head()?;
+                    (0..items).try_for_each(|_| self.value(value, rules, 1))?;
+                }
+                _ => self.value(value, rules, 1)?,
+            },
+        }
+        Ok(())
+    }
+
     /// Looks at the items of the array at `cursor`.
     pub(super) fn items(&mut self, cursor: &mut Cursor<'_>, rules: &Rules<'_>) -> Result<(), Broken> {
         let Head::Array(items) = cursor.head()? else { return Ok(()) };

@@ -65,7 +65,7 @@ impl Kind for Lists {
         if !encoded.is_whole() {
             return Ok(false);
         }
-        if encoded.rows > 1 {
+        if encoded.rows > 1 || matches!(self.item.data_type(), DataType::List(_) | DataType::LargeList(_)) {
             self.check_room(encoded.rows)?;
             for elements in encoded.rows_from(0) {
                 let (encoding, dim) = (encoded.encoding, encoded.dim);

@@ -222,20 +222,30 @@ impl ValueBuilder {
             }
             _ => return Ok(false),
         };
-        let added = match scalar(&encoded) {
-            Some((scalar, is_bool)) => {
-                if !self.kind.push_scalar(scalar, is_bool) {
-                    return Err(Failure::unfit(RejectKind::Value, &self.data_type, scalar.to_string()));
-                }
-                true
-            }
-            None => self.kind.push_elements(&encoded)?,
-        };
+        let added = self.push_if_it_fits(&encoded)?;
         if added {
             *cursor = ahead;
-            self.nulls.append_non_null();
         }
         Ok(added)
+    }
+
+    /// Adds an array of a library, or a number of one.
+    pub(crate) fn push_typed(&mut self, encoded: &Encoded<'_>) -> Result<(), Failure> {
+        if self.push_if_it_fits(encoded)? {
+            return Ok(());
+        }
+        Err(Failure::of_type(&self.data_type, encoded.describe()))
+    }
+
+    /// The same; false where arrays have no place in the column.
+    fn push_if_it_fits(&mut self, encoded: &Encoded<'_>) -> Result<bool, Failure> {
+        match scalar(encoded) {
+            Some((scalar, is_bool)) if !self.push_scalar(scalar, is_bool) => {
+                Err(Failure::unfit(RejectKind::Value, &self.data_type, scalar.to_string()))
+            }
+            Some(_) => Ok(true),
+            None => self.push_elements(encoded),
+        }
     }
 
     fn push_scalar(&mut self, scalar: Scalar, is_bool: bool) -> bool {

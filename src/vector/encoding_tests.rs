@@ -312,7 +312,9 @@ fn bytes_are_what_they_are_told_to_be_and_those_over_show() {
     let record = bin(&[0; 15]);
     for (raw, dim, is_whole) in [("<f4", 3, false), (">f8", 1, false), ("|i1", 15, true)] {
         let raw = raw.parse().unwrap();
-        let Ok(Seen::Vector(encoded)) = read(&mut Cursor::new(&record), raw.into()) else { unreachable!("bytes") };
+        let Ok(Seen::Vector(encoded)) = read(&mut Cursor::new(&record), raw.into()) else {
+            unreachable!("bytes")
+        };
         assert_eq!((encoded.dim, encoded.is_whole()), (dim, is_whole), "{raw}");
         assert_eq!(encoded.format(), Some(Format::Packed(raw)));
         assert_eq!(encoded.describe(), "15 bytes");

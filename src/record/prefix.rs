@@ -1,0 +1,101 @@
+//! Lengths in front of objects: `length-prefixed` framing.
+
+use serde::{Deserialize, Serialize};
+
+use crate::msgpack::{Broken, Cursor, Head};
+
+/// How the length of an object is written in front of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Prefix {
+    /// Four bytes, the lowest one first.
+    Le32,
+    /// Four bytes, the highest one first.
+    Be32,
+    /// Seven bits a byte, the lowest ones first, as Protocol Buffers write it.
+    Varint,
+}
+
+/// This many objects, each as long as the bytes in front of it say, show that lengths stand there.
+const ENOUGH: usize = 3;
+
+impl Prefix {
+    const ALL: [Self; 3] = [Self::Le32, Self::Be32, Self::Varint];
+
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Le32 => "4 bytes, little-endian",
+            Self::Be32 => "4 bytes, big-endian",
+            Self::Varint => "a varint",
+        }
+    }
+
+    /// The size of the prefix at the start of `bytes`, and the length that it gives; `None` where it is
+    /// no length of 32 bits.
+    pub(crate) fn read(self, bytes: &[u8]) -> Result<Option<(usize, usize)>, Broken> {
+        let short = Broken::Short(bytes.len() as u64 + 1);
+        if self != Self::Varint {
+            let four = *bytes.first_chunk::<4>().ok_or(Broken::Short(4))?;
+            let length = if self == Self::Le32 { u32::from_le_bytes(four) } else { u32::from_be_bytes(four) };
+            return Ok(Some((4, length as usize)));
+        }
+        let mut length = 0u64;
+        for index in 0..5 {
+            let byte = *bytes.get(index).ok_or(short)?;
+            length |= u64::from(byte & 0x7f) << (7 * index);
+            if byte < 0x80 {
+                return Ok(u32::try_from(length).ok().map(|length| (index + 1, length as usize)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The lengths by which an input is framed that begins with `bytes`, of which records have at most
+    /// `most`. The error asks for more bytes.
+    pub(super) fn detect(bytes: &[u8], ended: bool, most: u64) -> Result<Option<Self>, Broken> {
+        let mut needed = None;
+        for prefix in Self::ALL {
+            match prefix.frames(bytes, ended, most) {
+                Ok(true) => return Ok(Some(prefix)),
+                Err(broken @ Broken::Short(_)) if !ended => needed = needed.or(Some(broken)),
+                _ => {}
+            }
+        }
+        needed.map_or(Ok(None), Err)
+    }
+
+    /// True where such lengths stand in front of the first objects, or of all up to the end.
+    fn frames(self, bytes: &[u8], ended: bool, most: u64) -> Result<bool, Broken> {
+        let mut at = 0;
+        for objects in 0..ENOUGH {
+            if objects > 0 && at == bytes.len() {
+                return if ended { Ok(true) } else { Err(Broken::Short(at as u64 + 1)) };
+            }
+            let read = self.read(&bytes[at..]).map_err(|_| Broken::Short(bytes.len() as u64 + 1))?;
+            let Some((size, length)) = read else { return Ok(false) };
+            if length as u64 > most {
+                return Ok(false);
+            }
+            let mut cursor = Cursor::starting_at(bytes, at + size);
+            match cursor.peek()? {
+                // Short ones are common in files that are framed in another way.
+                Head::Nil
+                | Head::Bool(_)
+                | Head::UInt(_)
+                | Head::Int(_)
+                | Head::Float32(_)
+                | Head::Float64(_) => {
+                    return Ok(false);
+                }
+                _ => {}
+            }
+            let end = at + size + length;
+            match cursor.skip() {
+                Ok(()) if cursor.at() == end => at = end,
+                Err(Broken::Short(needed)) if needed <= end as u64 => return Err(Broken::Short(end as u64)),
+                _ => return Ok(false),
+            }
+        }
+        Ok(true)
+    }
+}

@@ -1,0 +1,315 @@
+"""Records under keys, maps of parallel lists and lengths in front of objects, against the records that were written.
+
+Each file is read as a file, as bytes, as a stream and in parts, by one thread and by several, in batches of a few rows and of many:
+the rows and the rejects are those of a plain loop over the records.
+"""
+
+import io
+import itertools
+import struct
+from random import Random
+
+import msgpack
+import msgpack_numpy
+import numpy as np
+import pyarrow as pa
+import pytest
+import vecpack
+
+DIM = 16
+POLICIES = ("raise", "skip", "null")
+
+
+def pack(value):
+    return msgpack.packb(value, default=msgpack_numpy.encode)
+
+
+def varint(length):
+    out = bytearray()
+    while length > 0x7F:
+        out.append(length & 0x7F | 0x80)
+        length >>= 7
+    return bytes([*out, length])
+
+
+PREFIXES = {"<I": lambda n: struct.pack("<I", n), ">I": lambda n: struct.pack(">I", n), "varint": varint}
+
+
+class Pipe(io.RawIOBase):
+    """A stream that gives a few bytes at a time."""
+
+    def __init__(self, data, random):
+        self.rest, self.random = io.BytesIO(data), random
+
+    def readable(self):
+        return True
+
+    def read(self, size=-1):
+        return self.rest.read(min(size, self.random.choice((1, 7, 1000, 100_000))))
+
+
+def records_of(random, rows, share_bad, written=("bytes", "list")):
+    """Records as (what is written, the row or None)."""
+    numbers, kind = np.random.default_rng(random.randrange(2**32)), random.choice(written)
+    found = []
+    for number in range(rows):
+        vector = numbers.standard_normal(DIM).astype("f4")
+        value = {"bytes": vector.tobytes(), "list": vector.tolist(), "array": vector}[kind]
+        row = {"id": number, "text": random.choice(("", "some text", "x" * 40)), "vector": vector.tolist()}
+        if number > 0 and random.random() < share_bad:
+            bad = random.choice((None, vector.tolist()[1:], "text where numbers should stand", {"nested": row["id"]}))
+            found.append(({**row, "vector": bad}, None))
+        else:
+            found.append(({**row, "vector": value}, row))
+    return found
+
+
+def read(source):
+    """The rows, the numbers of the rejected records, and the number of the record at which `raise` stopped."""
+    rows, stopped = [], None
+    try:
+        for batch in source:
+            rows += pa.record_batch(batch).to_pylist()
+    except vecpack.DecodeError as error:
+        stopped = error.record
+    return rows, pa.table(source.rejects)["record"].to_pylist(), stopped
+
+
+def check(data, expected, tmp_path, random, **options):
+    """Reads `data` in some ways. `expected` is the row of each record, None for a bad one."""
+    path = tmp_path / "data.msgpack"
+    path.write_bytes(data)
+    bad = [number for number, row in enumerate(expected) if row is None]
+    nothing = dict.fromkeys(("id", "text", "vector"))
+    for policy in POLICIES:
+        rows = [row or nothing for row in expected if row or policy == "null"]
+        if policy == "raise":
+            rows = expected[: bad[0]] if bad else expected
+        ways = [
+            (path, {"threads": 1}),
+            (data, {"threads": 4, "batch_rows": random.randrange(1, 30)}),
+            (path, {"threads": 3, "batch_bytes": random.choice((1, 500, 5000))}),
+            (Pipe(data, random), {}),
+        ]
+        for source, way in ways:
+            scan = vecpack.scan(source, on_error=policy, **way, **options)
+            found, rejects, stopped = read(scan)
+            if policy == "raise":
+                # Rows in front of the error may be in a batch that is never given out.
+                assert stopped == (bad[0] if bad else None)
+                assert found == rows[: len(found)] and (bad or len(found) == len(rows))
+                continue
+            assert found == [
+                # A record whose vector alone is bad keeps its other values.
+                {**row, "id": there["id"], "text": there["text"]} if row == nothing else row
+                for row, there in zip(rows, found, strict=True)
+            ]
+            assert rejects == bad
+        parts = vecpack.scan(path, on_error=policy, **options).split(3)
+        if policy != "raise":
+            rows_of_parts = list(itertools.chain.from_iterable(read(part)[0] for part in parts))
+            assert [row["vector"] for row in rows_of_parts] == [row["vector"] for row in rows]
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("prefix", PREFIXES)
+def test_a_length_in_front_of_each_record_is_found_and_read(tmp_path, prefix, seed):
+    random = Random(f"{prefix} {seed}")
+    found = records_of(random, random.choice((1, 2, 3, 40, 900)), random.choice((0, 0, 0.1)), ("bytes", "list", "array"))
+    data = b"".join(PREFIXES[prefix](len(pack(value))) + pack(value) for value, _ in found)
+    check(data, [row for _, row in found], tmp_path, random)
+    given = vecpack.scan(data, framing="length-prefixed", on_error="skip")
+    assert given.framing == "length-prefixed"
+    assert read(given)[0] == [row for _, row in found if row]
+
+
+@pytest.mark.parametrize("prefix", PREFIXES)
+def test_bare_vectors_behind_their_lengths_are_read_by_several_threads(tmp_path, prefix):
+    vectors = np.random.default_rng(1).standard_normal((3000, 64)).astype("f4")
+    for rows in (vectors.tobytes, None):
+        packed = [msgpack.packb(row.tobytes() if rows else row.tolist(), use_single_float=True) for row in vectors]
+        data = b"".join(PREFIXES[prefix](len(record)) + record for record in packed)
+        for threads in (1, 4):
+            table = pa.table(vecpack.scan(data, threads=threads, batch_bytes=1 << 14))
+            np.testing.assert_array_equal(np.stack(table["vector"].to_numpy()), vectors)
+
+
+def test_an_object_that_is_not_as_long_as_its_length_is_one_reject():
+    record = msgpack.packb(np.zeros(DIM, "f4").tobytes())
+    good = struct.pack("<I", len(record)) + record
+    for bad in (
+        struct.pack("<I", len(record) + 2) + record + b"\xc0\xc0",
+        struct.pack("<I", len(record) - 2) + record[:-2],
+        struct.pack("<I", 3) + b"\xc1\xc1\xc1",
+        struct.pack("<I", 0),
+    ):
+        source = vecpack.scan(good * 5 + bad + good * 5, on_error="skip")
+        assert pa.table(source).num_rows == 10
+        assert pa.table(source.rejects).select(["record", "offset", "length"]).to_pylist() == [
+            {"record": 5, "offset": 5 * len(good), "length": len(bad)}
+        ]
+    cut = vecpack.scan(good * 5 + good[:-1], on_error="skip")
+    assert pa.table(cut).num_rows == 5
+    assert pa.table(cut.rejects)["kind"].to_pylist() == ["truncated"]
+
+
+def envelope(random, path, records):
+    """An object that holds `records` at the end of `path`, among other values."""
+    value = records
+    for key in reversed(path):
+        beside = {f"a{n}": random.choice((1, "x", [1, 2], {"data": [{"vector": []}]}, b"\0" * 50)) for n in range(3)}
+        pairs = [*beside.items(), (key, value)]
+        random.shuffle(pairs)
+        value = dict(pairs)
+    return value
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_records_lie_where_records_says(tmp_path, seed):
+    random = Random(seed)
+    found = records_of(random, random.choice((0, 1, 5, 300, 2000)), random.choice((0, 0, 0.1)), ("bytes", "list", "array"))
+    path = random.choice((["data"], ["a", "b"], ["params", "embed", "embedding"]))
+    documents = random.choice((1, 1, 3))
+    cuts = sorted(random.randrange(len(found) + 1) for _ in range(documents - 1))
+    parts = [found[start:end] for start, end in itertools.pairwise([0, *cuts, len(found)])]
+    values = [[value for value, _ in part] for part in parts]
+    data = b"".join(pack(envelope(random, path, part)) for part in values)
+    options = {"schema": {"id": "int64", "text": "string", "vector": f"float32[{DIM}]"}, "columns": ["id", "text", "vector"]}
+    if found:
+        check(data, [row for _, row in found], tmp_path, random, records=".".join(path), **options)
+
+
+def test_records_may_be_the_values_of_a_map_or_the_rows_of_a_matrix(tmp_path):
+    vectors = np.random.default_rng(2).standard_normal((50, 32)).astype("f4")
+    for value in (vectors.tolist(), vectors, [row.tobytes() for row in vectors], [{"v": row.tolist()} for row in vectors]):
+        data = pack({"model": "m", "vectors": value, "usage": {"tokens": 3}})
+        table = pa.table(vecpack.scan(data, records="vectors"))
+        np.testing.assert_array_equal(np.stack(table.column(0).to_numpy()), vectors)
+    keyed = pack({"model": "m", "vectors": {f"k{n}": row.tolist() for n, row in enumerate(vectors)}, "n": 50})
+    table = pa.table(vecpack.scan(keyed, records="vectors"))
+    assert table["key"].to_pylist() == [f"k{n}" for n in range(50)]
+    np.testing.assert_array_equal(np.stack(table["vector"].to_numpy()), vectors)
+
+
+def test_an_object_without_the_records_is_a_reject_that_says_what_is_missing():
+    good = pack({"data": [{"id": 1, "vector": [1.0] * DIM}], "n": 1})
+    for bad, expected in (
+        (pack({"n": 1, "dat": []}), "the key `data`"),
+        (pack([1, 2]), "a map with the key `data`"),
+        (pack({"data": 5, "n": 1}), "array of records"),
+    ):
+        source = vecpack.scan(good + bad + good, records="data", on_error="skip")
+        assert pa.table(source).num_rows == 2
+        (reject,) = pa.table(source.rejects).to_pylist()
+        assert (reject["record"], reject["offset"], reject["length"]) == (1, len(good), len(bad))
+        assert expected in reject["expected"]
+        with pytest.raises(vecpack.DecodeError, match="record 1"):
+            pa.table(vecpack.read(good + bad + good, records="data"))
+    for cut in range(1, len(good)):
+        source = vecpack.scan(good + good[:cut], records="data", on_error="skip")
+        rows = pa.table(source).num_rows
+        assert rows in (1, 2) and source.reject_count == 1
+
+
+@pytest.mark.parametrize("rows", [1, 2, 20, 1000])
+@pytest.mark.parametrize("policy", POLICIES)
+def test_a_file_whose_records_lie_under_a_key_says_so(rows, policy):
+    vector = np.random.default_rng(3).standard_normal(32).tolist()
+    data = [{"object": "embedding", "index": n, "embedding": vector} for n in range(rows)]
+    response = pack({"object": "list", "data": data, "model": "m", "usage": {"total_tokens": 3}})
+    with pytest.raises(vecpack.SchemaError, match=r"the records seem to lie in `data`: pass records"):
+        vecpack.scan(response, on_error=policy)
+    assert pa.table(vecpack.scan(response, on_error=policy, records="data")).num_rows == rows
+    nested = pack({"params": {"embed": {"embedding": [vector] * rows}}})
+    with pytest.raises(vecpack.SchemaError, match=r"the records seem to lie in `params\.embed\.embedding`"):
+        vecpack.scan(nested, on_error=policy)
+
+
+def table_of(random, values, names):
+    """A map of lists of these records, which may be typed arrays."""
+    lists = {name: [value[name] for value in values] for name in names}
+    if random.random() < 0.3 and all(isinstance(value["vector"], list) for value in values):
+        lists["vector"] = np.array(lists["vector"], "f4")
+    if random.random() < 0.3:
+        lists["id"] = np.array(lists["id"])
+    pairs = list(lists.items())
+    random.shuffle(pairs)
+    return dict(pairs)
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_parallel_lists_are_columns(tmp_path, seed):
+    random = Random(seed)
+    found = records_of(random, random.choice((1, 2, 40, 1500)), random.choice((0, 0, 0.1)))
+    documents = random.choice((1, 1, 3, 10))
+    cuts = sorted({random.randrange(1, len(found)) for _ in range(documents - 1)} if len(found) > 1 else [])
+    parts = [found[start:end] for start, end in itertools.pairwise([0, *cuts, len(found)])]
+    expected, data = [], b""
+    names = ("id", "text", "vector")
+    for number, part in enumerate(parts):
+        table = table_of(random, [value for value, _ in part], names)
+        if number > 0 and random.random() < 0.2:
+            # Lists of another length: the whole map is one reject.
+            table["text"] = [*table["text"], "one more"]
+            expected.append(None)
+        else:
+            expected += [row for _, row in part]
+        data += pack(table)
+    check(data, expected, tmp_path, random, framing="columns", columns=names)
+    if len(parts[0]) > 1 and not any(row is None for row in expected):
+        assert vecpack.scan(data).framing == "columns"
+
+
+def test_values_beside_the_lists_are_repeated():
+    vectors = np.random.default_rng(4).standard_normal((30, DIM)).astype("f4")
+    batch = {"model": "m", "ids": list(range(30)), "vectors": vectors.tolist(), "at": None}
+    data = pack(batch) + pack({**batch, "model": "n"})
+    table = pa.table(vecpack.scan(data, framing="columns"))
+    assert table["model"].to_pylist() == ["m"] * 30 + ["n"] * 30
+    assert table["ids"].to_pylist() == [*range(30)] * 2
+    np.testing.assert_array_equal(np.stack(table["vectors"].to_numpy()), np.concatenate([vectors] * 2))
+    whole = pack({"ids": list(range(30)), "vectors": vectors.tobytes()})
+    table = pa.table(vecpack.scan(whole, framing="columns"))
+    np.testing.assert_array_equal(np.stack(table["vectors"].to_numpy()), vectors)
+
+
+@pytest.mark.parametrize("batch_rows", [None, 1, 7, 100])
+def test_columns_are_numbered_by_their_rows(batch_rows):
+    vectors = np.random.default_rng(5).standard_normal((25, DIM)).astype("f4").tolist()
+    data = b"".join(pack({"ids": list(range(n)), "v": vectors[:n]}) for n in (10, 25, 1, 7))
+    for threads in (1, 4):
+        source = vecpack.scan(data, include_record=True, batch_rows=batch_rows, threads=threads)
+        table = pa.table(source)
+        assert table["record"].to_pylist() == list(range(43))
+        assert table["ids"].to_pylist() == [*range(10), *range(25), 0, *range(7)]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"id": 7, "tokens": ["a", "b"], "vectors": [[1.0] * 32, [2.0] * 32]},
+        {"a": [1.0] * 32, "b": [2.0] * 32},
+        {"a": [[1.0] * 32, [2.0] * 32], "b": [[1.0] * 32, [2.0] * 32]},
+        {"id": [1, 2, 3], "v": [1.0] * 32},
+        {"ids": [1, 2, 3], "v": [[1.0] * 32, [2.0] * 32]},
+    ],
+)
+def test_other_maps_are_not_taken_for_columns(value):
+    try:
+        assert vecpack.scan(pack(value) * 3).framing != "columns"
+    except vecpack.SchemaError as error:
+        assert "columns" not in str(error).split("choose `columns`")[0]
+
+
+def test_options_of_framing_travel(tmp_path):
+    import pickle
+
+    vectors = np.random.default_rng(6).standard_normal((30, DIM)).astype("f4")
+    data = pack({"a": {"b": [{"v": row.tolist()} for row in vectors]}})
+    path = tmp_path / "data.msgpack"
+    path.write_bytes(data)
+    source = pickle.loads(pickle.dumps(vecpack.scan(path, records="a.b", extensions={42: "<f4"})))
+    assert source.options["records"] == "a.b"
+    assert source.options["extensions"] == {42: "<f4"}
+    assert source.options["framing"] == "auto" and source.framing == "array"
+    assert pa.table(source).num_rows == 30
