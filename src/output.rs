@@ -157,6 +157,8 @@ pub(crate) fn sync_directory(directory: &Path, cancel: &Cancel) -> Result<()> {
     let synced = || -> io::Result<()> {
         #[cfg(unix)]
         wait(&Arc::new(File::open(directory)?), cancel, |file| file.sync_all(), |_| {})?;
+        #[cfg(not(unix))]
+        let _ = cancel;
         Ok(())
     };
     synced().map_err(|error| self::error(directory, error))

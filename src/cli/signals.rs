@@ -23,12 +23,12 @@ impl Signals {
     pub(super) fn register() -> io::Result<Self> {
         let code = Arc::new(AtomicUsize::new(0));
         let at_once = Arc::new(AtomicBool::new(true));
-        let mut signals = vec![(SIGINT, INTERRUPTED), (SIGTERM, TERMINATED)];
+        let signals = [(SIGINT, INTERRUPTED), (SIGTERM, TERMINATED)];
         #[cfg(unix)]
-        if !is_ignored(signal_hook::consts::SIGHUP) {
-            signals.push((signal_hook::consts::SIGHUP, HUNG_UP));
-        }
-        for (signal, exit) in signals {
+        let hung_up = Some(signal_hook::consts::SIGHUP).filter(|&signal| !is_ignored(signal));
+        #[cfg(not(unix))]
+        let hung_up = None;
+        for (signal, exit) in signals.into_iter().chain(hung_up.map(|signal| (signal, HUNG_UP))) {
             // In this order: a signal must not find the flag that it sets itself.
             flag::register_conditional_shutdown(signal, exit.into(), at_once.clone())?;
             if exit != HUNG_UP {

@@ -41,7 +41,7 @@ fn machine() -> String {
     #[cfg(unix)]
     let name = rustix::system::uname().nodename().to_bytes().to_vec();
     #[cfg(not(unix))]
-    let name = Vec::new();
+    let name: Vec<u8> = Vec::new();
     // FNV-1a: the same in every build.
     let hash =
         name.iter().fold(0x811c_9dc5_u32, |hash, &byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
