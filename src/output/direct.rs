@@ -17,6 +17,7 @@ const PIPE: usize = if cfg!(target_os = "linux") { 4096 } else { 512 };
 pub(crate) struct Direct {
     file: Arc<File>,
     bytes: Arc<AtomicU64>,
+    #[cfg_attr(not(unix), allow(dead_code))]
     is_pipe: bool,
     cancel: Cancel,
 }

@@ -55,6 +55,7 @@ pub(crate) struct Held {
     /// Whether there is a lock.
     locked: bool,
     pub(super) ahead: Ahead,
+    #[cfg_attr(not(unix), allow(dead_code))]
     owner: OwnerProcess,
 }
 
