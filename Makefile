@@ -5,17 +5,23 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 CARGO  ?= cargo
 OLD    := $(VENV)/pyarrow-15
+comma  := ,
 
 .DEFAULT_GOAL := build
-.PHONY: help build demo test test-all test-rust test-python test-engines test-torch lint format faults fuzz bench docs clean
+.PHONY: help build demo wheel check test test-all test-rust test-python test-engines test-torch lint format faults fuzz bench docs clean
+
+# One line for each step that takes a while.
+step = @printf '==> %s\n' '$(1)'
 
 help: ## show this list
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-build: $(BIN)/vecpack ## build the wheel and install it, with what the tests need, into .venv
+build: $(VENV)/installed $(BIN)/vecpack ## build the wheel and install it, with what examples and tests need, into .venv
+	$(call step,Ready: source .venv/bin/activate)
 
 demo: $(BIN)/vecpack ## sample vectors -> Parquet -> a DuckDB query, and what it cost
-	$(BIN)/python docs/demo.py
+	$(call step,The demo: docs/demo.py)
+	@$(BIN)/python docs/demo.py
 
 # Lints, tests, documentation and the extension of the Python tests share one set of build artefacts: all features, and the
 # profile `dev`. Nothing is linked to Python's library, which need not be there.
@@ -33,6 +39,11 @@ NEXTEST := $(shell $(CARGO) nextest --version >/dev/null 2>&1 && echo yes)
 RUST_TESTS := $(CARGO) $(if $(NEXTEST),nextest run --no-fail-fast $(ALL),test $(ALL) --lib --bins --tests)
 PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist worksteal --hypothesis-seed=$(SEED)
 
+# The loop of one change. BASE is the commit that the files are compared with.
+BASE ?= $(shell git merge-base HEAD '@{upstream}' 2>/dev/null || echo HEAD)
+check: lint ## formatting, lints, and the tests that belong to the changed files (rule: tests/changed.py)
+	@RUST_TESTS='$(CARGO) $(if $(NEXTEST),nextest run --no-fail-fast,test) $(ALL)' PYTEST='$(PYTEST)' $(PYTHON) tests/changed.py $(BASE)
+
 test: lint test-rust test-python docs ## what must pass before a change lands, and all that CI runs
 
 # Slow tests, the features one by one, and the wheel that users get.
@@ -48,14 +59,33 @@ test-rust: ## Rust tests, with the examples of the documentation
 	FUZZ_CHANGES=$(FUZZ_CHANGES) $(RUST_TESTS)
 	$(CARGO) test $(ALL) --doc
 
+# The oldest glibc that the wheel runs with, which zig links for, and the Python that it is built for: every one from 3.11 on, or,
+# if that is a free-threaded one, this one.
+GLIBC ?= 2_17
+WHEEL_PYTHON ?= $(BIN)/python
+WHEEL = target/wheels/manylinux-$(notdir $(WHEEL_PYTHON))
+wheel: $(VENV)/demo ## a wheel for Linux with an old glibc, checked by auditwheel and run in an environment of its own
+	$(call step,Installing zig and auditwheel: tests/requirements-wheel.txt)
+	@$(BIN)/$(PIP) -r tests/requirements-wheel.txt
+	$(call step,Building the wheel for glibc $(subst _,.,$(GLIBC)): some minutes)
+	@rm -rf $(WHEEL)
+	@PATH="$(CURDIR)/$(BIN):$$PATH" maturin build --locked --release --zig --compatibility manylinux_$(GLIBC) \
+		--interpreter $(WHEEL_PYTHON) --out $(WHEEL)
+	$(call step,Checking the wheel)
+	@$(BIN)/python -m auditwheel show $(WHEEL)/vecpack-*.whl | tee $(WHEEL)/audit.txt
+	@tr '\n' ' ' < $(WHEEL)/audit.txt | grep -q 'consistent with the following platform tag: *"manylinux_$(GLIBC)_'
+	@$(WHEEL_PYTHON) tests/wheel.py $(WHEEL)/vecpack-*.whl
+
 # How many changed inputs each fuzz target gets in `make test`.
 FUZZ_CHANGES ?= 300
 
 OLD_PYARROW = test ! -e $(OLD)/installed || export VECPACK_OLD_PYARROW=$(OLD)/bin/python;
 
-test-python: $(VENV)/dev $(OLD)/tried ## Python tests, the stubs against the module, the blocks of the docs
-	$(OLD_PYARROW) $(PYTEST) -m "not slow"
-	$(BIN)/python -m mypy.stubtest vecpack --allowlist tests/stubtest-allowlist.txt --ignore-unused-allowlist
+# K=expression runs the tests whose names match it.
+K ?=
+test-python: $(VENV)/dev $(OLD)/tried ## Python tests (K=names for some), the stubs against the module, the blocks of the docs
+	$(OLD_PYARROW) $(PYTEST) -m "not slow" $(if $(K),-k "$(K)")
+	$(if $(K),,$(BIN)/python -m mypy.stubtest vecpack --allowlist tests/stubtest-allowlist.txt --ignore-unused-allowlist)
 
 test-engines: $(VENV)/dev $(OLD)/tried ## tests with the engines that read what is written, which are installed for it
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r tests/requirements-engines.txt
@@ -71,7 +101,7 @@ test-torch: $(VENV)/dev ## tests with PyTorch, which is installed for it (some g
 faults: ## more rounds of what tests do with full disks, kill -9, Ctrl-C and calls that fail; wants strace
 	VECPACK_FAULTS=10 $(CARGO) test $(ALL) --test main faults:: -- --nocapture --test-threads 2
 
-lint: $(VENV)/installed ## formatting and lints of both languages, as the code is
+lint: $(VENV)/installed ## formatting and lints of both languages, as the code is; .pre-commit-config.yaml runs the same
 	$(CARGO) fmt --check
 	$(CARGO) clippy $(ALL) --all-targets -- -D warnings
 	$(CARGO) clippy --locked --no-default-features -- -D warnings
@@ -110,11 +140,25 @@ docs: $(VENV)/dev ## build the documentation's site into target/site; a warning 
 clean: ## remove what was built
 	rm -rf target $(VENV) data
 
-# The environment: made once, and again when the pins change.
-$(VENV)/installed: tests/requirements.txt
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt
-	touch $@
+# The environment, made once. Each list of packages is installed again when its pins change.
+$(BIN)/python:
+	$(call step,Making the environment $(VENV))
+	@$(PYTHON) -m venv $(VENV)
+
+PIP := python -m pip install --quiet --disable-pip-version-check
+
+# Of the demo: what builds the wheel, and DuckDB.
+$(VENV)/demo: tests/requirements-demo.txt | $(BIN)/python
+	$(call step,Installing what builds the wheel$(comma) and DuckDB: $<)
+	@$(BIN)/$(PIP) -r $<
+	@touch $@
+
+# Of the tests, and of the examples in the README. It includes that of the demo, whose stamp gets the time of its list.
+$(VENV)/installed: tests/requirements.txt tests/requirements-demo.txt | $(BIN)/python
+	$(call step,Installing what the tests need: $<)
+	@$(BIN)/$(PIP) -r $<
+	@touch -r tests/requirements-demo.txt $(VENV)/demo
+	@touch $@
 
 # Other versions of pyarrow, in environments of their own, where this Python has them.
 define other-pyarrow
@@ -130,19 +174,25 @@ $(OLD)/tried: $(VENV)/installed tests/requirements-pyarrow-15.txt
 	touch $@
 
 SOURCES := Cargo.toml Cargo.lock pyproject.toml README.md $(shell find src python -name '*.rs' -o -name '*.py' -o -name '*.pyi')
-WHEEL := $(BIN)/maturin build --quiet --locked --interpreter $(BIN)/python
-INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps
+
+# Builds a wheel into a folder of its own, with the options $(2), and installs it. `pip install .` puts its wheel beside that folder.
+# Cargo shows its progress where standard error is a terminal.
+define install-wheel
+	@rm -rf target/wheels/$(1)
+	@$(BIN)/maturin build --locked --interpreter $(BIN)/python --out target/wheels/$(1) $(2)
+	@$(BIN)/$(PIP) --force-reinstall --no-deps target/wheels/$(1)/vecpack-*.whl
+endef
 
 # The package as its users get it: a wheel, installed.
-$(BIN)/vecpack: $(VENV)/installed $(SOURCES)
-	$(WHEEL) --release --out target/wheels
-	$(INSTALL) target/wheels/vecpack-*.whl
-	rm -f $(VENV)/dev
-	touch $@
+$(BIN)/vecpack: $(VENV)/demo $(SOURCES)
+	$(call step,Building the wheel with all optimizations: some minutes)
+	$(call install-wheel,release,--release)
+	@rm -f $(VENV)/dev
+	@touch $@
 
 # The same wheel in the profile of the tests, which is built in a fraction of the time.
 $(VENV)/dev: $(VENV)/installed $(SOURCES)
-	$(WHEEL) --profile dev --out target/wheels/dev
-	$(INSTALL) target/wheels/dev/vecpack-*.whl
-	touch -t 200001010000 $(BIN)/vecpack
-	touch $@
+	$(call step,Building the wheel in the profile of the tests)
+	$(call install-wheel,dev,--profile dev)
+	@touch -t 200001010000 $(BIN)/vecpack
+	@touch $@
