@@ -6,7 +6,8 @@ use pyo3::buffer::{PyBuffer, PyUntypedBuffer};
 use pyo3::exceptions::{PyBufferError, PyTypeError};
 use pyo3::prelude::*;
 
-/// Gives `read` the bytes of an object with the buffer protocol. The object must be contiguous.
+/// Gives `read` the bytes of an object with the buffer protocol. The object must be contiguous. Another thread may write to it
+/// meanwhile where there is no GIL, so `read` may only copy and convert numbers, whose values decide nothing else.
 pub(in crate::python) fn with_bytes<T>(
     _py: Python<'_>,
     buffer: &PyUntypedBuffer,
@@ -22,6 +23,8 @@ pub(in crate::python) fn with_bytes<T>(
     // SAFETY: the exporter keeps the memory of `buffer` in place until it is released, which needs more than the borrow of it
     // that is held here. It is contiguous, so `length` bytes are there. `_py` shows that the interpreter is attached, and
     // `read` cannot run Python code in between that writes to it (it gets no token, and attached is where it already is).
+    // Without a GIL other threads run Python code. One that writes to an object while it is read breaks the rules of the
+    // buffer protocol, as with NumPy's functions: the numbers it writes are old, new or half of each.
     let bytes = unsafe { std::slice::from_raw_parts(buffer.buf_ptr().cast::<u8>(), length) };
     Ok(read(bytes))
 }

@@ -12,6 +12,7 @@ use arrow::ffi::{FFI_ArrowArray, FFI_ArrowSchema, from_ffi_and_data_type};
 use arrow::ffi_stream::FFI_ArrowArrayStream;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use pyo3::sync::critical_section::with_critical_section;
 use pyo3::types::PyCapsule;
 
 use crate::foreign::batch_of;
@@ -27,9 +28,12 @@ impl Imported {
     pub(in crate::python) fn new(object: &Bound<'_, PyAny>) -> PyResult<Self> {
         let capsule = object.call_method0("__arrow_c_stream__")?.cast_into::<PyCapsule>()?;
         let place = capsule.pointer_checked(Some(c"arrow_array_stream"))?.cast::<FFI_ArrowArrayStream>();
-        // SAFETY: a capsule of this name holds a stream, as the interface of capsules says, and keeps it in place while it is
-        // borrowed here. The stream is moved out of it and marked as released, so it has one owner, who releases it when dropped.
-        let mut stream = unsafe { FFI_ArrowArrayStream::from_raw(place.as_ptr()) };
+        let mut stream = with_critical_section(capsule.as_any(), || {
+            // SAFETY: a capsule of this name holds a stream, as the interface of capsules says, and keeps it in place while it is
+            // borrowed here. The stream is moved out of it and marked as released, so it has one owner, who releases it when
+            // dropped. The critical section keeps other threads that import the same capsule here away, where there is no GIL.
+            unsafe { FFI_ArrowArrayStream::from_raw(place.as_ptr()) }
+        });
         let schema = schema_of(&mut stream).map_err(|error| PyValueError::new_err(error.to_string()))?;
         Ok(Self { stream, schema })
     }
