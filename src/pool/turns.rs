@@ -55,8 +55,10 @@ impl Turn {
         };
         // A forked child begins with turns of its own.
         drop(turns.take_if(|inherited| !inherited.is_current()));
-        let turns: Arc<Turns> = Arc::clone(turns.get_or_insert_default());
-        turns.wait(cores(), Instant::now() + LONGEST_WAIT, cancel)
+        let shared: Arc<Turns> = Arc::clone(turns.get_or_insert_default());
+        // The lock must be free while this caller waits: without it the next caller takes no turn.
+        drop(turns);
+        shared.wait(cores(), Instant::now() + LONGEST_WAIT, cancel)
     }
 }
 

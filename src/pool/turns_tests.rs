@@ -63,3 +63,24 @@ fn a_caller_within_the_turn_of_another_goes_on() {
     let soon = Instant::now() + Duration::from_millis(10);
     let _inner = turns.wait(1, soon, &Cancel::never()).unwrap();
 }
+
+#[test]
+fn a_caller_takes_its_turn_behind_one_that_waits() {
+    let _working: Vec<_> = (0..cores()).map(|_| Turn::wait(&Cancel::never()).unwrap()).collect();
+    let (waiting, is_waiting) = std::sync::mpsc::channel();
+    std::thread::scope(|scope| {
+        // The check comes while the caller waits. It lets the caller go when the next one is done.
+        let done = Arc::new(AtomicUsize::new(0));
+        let is_done = done.clone();
+        let first = Cancel::when(move || {
+            let _ = waiting.send(());
+            is_done.load(Ordering::SeqCst) == 1
+        });
+        let first = scope.spawn(move || Turn::wait(&first).is_err());
+        is_waiting.recv().unwrap();
+        let next = Turn::wait(&Cancel::when(|| true));
+        done.store(1, Ordering::SeqCst);
+        assert!(next.is_err(), "the next caller began at once");
+        assert!(first.join().unwrap());
+    });
+}
