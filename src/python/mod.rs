@@ -26,7 +26,8 @@ use self::errors::to_python;
 use self::inputs::inputs;
 use self::options::read_options;
 
-/// The native half of the package `vecpack`. It runs without the GIL: docs/design/free-threading.md has the reasons.
+/// The native half of the package `vecpack`. It runs without the GIL: docs/design/free-threading.md
+/// has the reasons.
 #[pymodule(gil_used = false)]
 mod _vecpack {
     #[pymodule_export]
