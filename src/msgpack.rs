@@ -142,6 +142,25 @@ pub(crate) struct Skipper {
     payload: u64,
 }
 
+/// The markers of floats, of which vectors are long runs.
+const FLOAT32: u8 = 0xca;
+const FLOAT64: u8 = 0xcb;
+
+fn float_size(marker: u8) -> usize {
+    if marker == FLOAT32 { 5 } else { 9 }
+}
+
+/// How many floats with this marker stand one after another at the start of `bytes`, at most `most`.
+fn floats(bytes: &[u8], marker: u8, most: u64) -> usize {
+    let most = usize::try_from(most).unwrap_or(usize::MAX);
+    // Sizes that the compiler knows make the loops a few times faster.
+    if marker == FLOAT32 {
+        bytes.chunks_exact(5).take(most).take_while(|float| float[0] == FLOAT32).count()
+    } else {
+        bytes.chunks_exact(9).take(most).take_while(|float| float[0] == FLOAT64).count()
+    }
+}
+
 /// How far a [`Skipper`] came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Skipped {
@@ -181,6 +200,14 @@ impl Skipper {
             self.payload = 0;
             if self.objects == 0 {
                 return Skipped::Done(at);
+            }
+            if let Some(marker @ (FLOAT32 | FLOAT64)) = bytes.get(at).copied() {
+                let floats = floats(&bytes[at..], marker, self.objects);
+                self.objects -= floats as u64;
+                at += floats * float_size(marker);
+                if floats > 0 {
+                    continue;
+                }
             }
             match Head::read(&bytes[at..]) {
                 Ok((head, size)) => {

@@ -409,10 +409,12 @@ impl Decoder {
         if ended && let Some(taken) = self.leave_damage(bytes, ended) {
             return taken;
         }
+        let has_waited = matches!(self.state, State::Start { least: 1.. });
         self.state = State::Start { least };
         let least = usize::try_from(least).unwrap_or(usize::MAX);
-        // Twice as many bytes, so that looking again costs little where the end is not known.
-        Ok(self.ask(if least <= bytes.len() + MAX_HEAD { 2 * bytes.len() } else { least }))
+        // Twice as many bytes where the end is not known, so that looking again costs little.
+        let is_open = has_waited || least <= bytes.len() + MAX_HEAD;
+        Ok(self.ask(if is_open { least.max(2 * bytes.len()) } else { least }))
     }
 
     /// Asks for this many bytes.

@@ -44,17 +44,11 @@ enum Values<'a> {
 impl Table {
     /// Finds the lists in the map at `cursor`. The first `skipped` rows are not wanted.
     fn of(plan: &Plan, slots: &Slots, cursor: &mut Cursor<'_>, skipped: usize) -> Result<Self, Stop> {
-        let mut end = *cursor;
-        end.skip()?;
-        if end.at() as u64 > plan.max_record_bytes {
-            return Err(Stop::Fault(Fault::too_large(end.at() as u64)));
-        }
         let Head::Map(pairs) = cursor.head()? else {
             let expected = "a map of parallel lists (framing `columns`)";
             return Err(Stop::Fault(Fault::of_type(None, Found::Head(cursor.peek()?)).expecting(expected)));
         };
-        let mut table =
-            Self { rows: 0, length: end.at(), sources: vec![Source::Missing; plan.columns.len()] };
+        let mut table = Self { rows: 0, length: 0, sources: vec![Source::Missing; plan.columns.len()] };
         let (mut next, mut first, mut arrays) = (0, None, Vec::new());
         for _ in 0..pairs {
             let place = slots.keys.read(cursor, &mut next)?;
@@ -80,6 +74,10 @@ impl Table {
             {
                 table.sources[column] = Source::Array(value.at());
             }
+        }
+        table.length = cursor.at();
+        if table.length as u64 > plan.max_record_bytes {
+            return Err(Stop::Fault(Fault::too_large(table.length as u64)));
         }
         let Some((column, rows)) = first else {
             let found = Found::Text("a map without a list".to_owned());
@@ -203,15 +201,14 @@ impl Decoder {
                 Values::Array(encoded) => {
                     push_row_of(columns, plan, column, encoded, (rows, self.position.rows))
                 }
+                Values::Items(cursor) if fault.is_some() => Ok(cursor.skip()?),
                 Values::Items(cursor) => {
-                    let mut end = *cursor;
-                    end.skip()?;
-                    let item = (start + cursor.at() as u64, (end.at() - cursor.at()) as u64);
-                    let mut ahead = std::mem::replace(cursor, end);
-                    let pushed =
-                        if fault.is_none() { columns.push_field(plan, column, &mut ahead) } else { Ok(()) };
+                    let item = *cursor;
+                    let pushed = columns.push_field(plan, column, cursor);
                     if pushed.is_err() {
-                        place = item;
+                        *cursor = item;
+                        cursor.skip()?;
+                        place = (start + item.at() as u64, (cursor.at() - item.at()) as u64);
                     }
                     pushed
                 }

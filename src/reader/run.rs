@@ -111,7 +111,8 @@ impl Run {
             is_uniform: true,
             at: start,
             base: None,
-            walk: 1,
+            // A decoder that begins inside of a map of lists looks for them again.
+            walk: if plan.framing == Framing::Columns { u32::MAX } else { 1 },
         };
         if let Some(file) = run.file() {
             file.want_all();
