@@ -58,6 +58,7 @@ GOALS: list[Goal | Extra] = [
     Goal("integers", "vecpack.read", 20.0, "Unpacker loop"),
     Goal("mixed", "vecpack.read", 15.0, "Unpacker loop"),
     Goal("records", "vecpack.read", 5.0, "Unpacker loop, join, pa.table"),
+    *(Goal("framings", framing, within(1.15), "array") for framing in ("records", "columns", "length-prefixed")),
     Goal("iterators", "vecpack.from_iter", 2.5, RUST_LOOP),
     Goal("iterators", "vecpack.take_iter", 2.5, RUST_LOOP),
     Goal("pool", "vecpack.read", 10.0, "Python loop"),

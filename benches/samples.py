@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
+import struct
 import subprocess
 import sys
 from collections.abc import Callable
@@ -97,6 +99,38 @@ def make_numbers(first: Sample, like: str) -> Sample:
             for start in range(0, sample.rows, 1000):
                 for numbers in NUMBERS[like](rng, min(1000, sample.rows - start)):
                     file.write(msgpack.packb(numbers))
+        partial.replace(sample.path)
+    _warm(sample)
+    return sample
+
+
+FRAMINGS = ("array", "records", "columns", "length-prefixed")
+"""The same records as one array, as an array under a key, as maps of parallel lists, and behind their lengths."""
+BATCH = 500
+
+
+def make_framed(first: Sample, framing: str) -> Sample:
+    """The records of `make_like(first, "records")` in this framing; in the page cache."""
+    sample = Sample(CACHE / f"{first.rows}x{DIM}-{framing}.msgpack", first.rows, framing)
+    if not sample.path.exists():
+        partial = sample.path.with_suffix(".partial")
+        packer = msgpack.Packer()
+        with make_like(first, "records").path.open("rb") as source, partial.open("wb") as file:
+            records = msgpack.Unpacker(source)
+            if framing == "records":
+                file.write(packer.pack_map_header(2) + packer.pack("data"))
+            if framing in ("array", "records"):
+                file.write(packer.pack_array_header(first.rows))
+            while batch := list(itertools.islice(records, BATCH)):
+                if framing == "columns":
+                    file.write(packer.pack({name: [record[name] for record in batch] for name in batch[0]}))
+                    continue
+                for record in map(packer.pack, batch):
+                    if framing == "length-prefixed":
+                        file.write(struct.pack("<I", len(record)))
+                    file.write(record)
+            if framing == "records":
+                file.write(packer.pack("model") + packer.pack("m"))
         partial.replace(sample.path)
     _warm(sample)
     return sample

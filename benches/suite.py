@@ -24,7 +24,7 @@ from contents import Fingerprint, expect_equal, expect_same, fingerprint
 from goals import RUST_LOOP
 from measure import Contestant, Kind, Table
 from pool import WORKERS, read_in_pool
-from samples import CACHE, DIM, Sample, make_like, make_numbers
+from samples import CACHE, DIM, FRAMINGS, Sample, make_framed, make_like, make_numbers
 
 COMMAND = Path(sys.executable).with_name("vecpack")
 
@@ -201,6 +201,22 @@ def records(samples: list[Sample]) -> Table:
     ]
     title = "Records with id, url, score and vector"
     return Table("records", title, _shape([sample]), sample.size, 1, 7, contestants)
+
+
+def framings(samples: list[Sample]) -> Table:
+    array = make_framed(samples[0], "array")
+    expected = peers.records_loop(make_like(samples[0], "records"))
+
+    def reads(framing: str) -> Contestant:
+        sample, options = make_framed(samples[0], framing), {"records": "data"} if framing == "records" else {}
+
+        def run() -> object:
+            return vecpack.read(sample.path, **options)
+
+        return Contestant(framing, "vecpack", run, check=lambda: _expect_table(run(), expected))
+
+    title = "The same records in each framing"
+    return Table("framings", title, _shape([array]), array.size, 1, 7, [reads(framing) for framing in FRAMINGS])
 
 
 def _expect_table(found: object, expected: pa.Table) -> None:
@@ -453,6 +469,7 @@ TABLES: dict[str, Callable[[list[Sample]], Table]] = {
     "integers": numbers("integers"),
     "mixed": numbers("mixed"),
     "records": records,
+    "framings": framings,
     "parquet": parquet,
     "parquet-zstd": parquet_zstd,
     "parquet-records": parquet_records,

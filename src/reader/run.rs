@@ -354,7 +354,7 @@ impl Run {
         self.drop_lanes();
         self.base = None;
         self.next = Next::Walk(self.at);
-        self.walk = (2 * self.walk).min(LONGEST_WALK);
+        self.walk = self.walk.saturating_mul(2).min(LONGEST_WALK);
     }
 
     fn drop_lanes(&mut self) {
