@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use arrow::error::ArrowError;
 
 use crate::reject::{FailAfter, Reject};
-use crate::text::{count, grouped, printable, without_middle};
+use crate::text::{cause, count, grouped, printable, without_middle};
 
 /// `Result` with vecpack's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -134,19 +134,19 @@ impl fmt::Display for ErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Decode(reject) => {
-                write!(f, "{reject} (on_error `skip` leaves such records out and lists them)")
+                write!(f, "{reject} (option `on_error=skip` leaves such records out and lists them)")
             }
             Self::Item(reject) => write!(f, "{reject}"),
             Self::TooManyRejects { rejects, records, limit, first } => {
                 let (rejects, records) = (grouped(*rejects), count(*records, "record"));
                 write!(
                     f,
-                    "{rejects} of {records} rejected, fail_after allows {limit}; the first one: {first}"
+                    "{rejects} of {records} rejected, option `fail_after` allows {limit}; the first one: {first}"
                 )
             }
             Self::Schema(message) | Self::Option(message) | Self::Internal(message) => f.write_str(message),
-            Self::Io { path: Some(path), source } => write!(f, "{}: {source}", path.display()),
-            Self::Io { path: None, source } => write!(f, "{source}"),
+            Self::Io { path: Some(path), source } => write!(f, "{}: {}", path.display(), cause(source)),
+            Self::Io { path: None, source } => f.write_str(&cause(source)),
             Self::Interrupted => f.write_str("interrupted"),
             Self::OtherProcess => f.write_str(
                 "this was begun in another process, and its threads are there: begin it again in this one",

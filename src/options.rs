@@ -44,10 +44,9 @@ impl FromStr for OnError {
     type Err = Error;
 
     fn from_str(name: &str) -> Result<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|policy| policy.as_str() == name)
-            .ok_or_else(|| Error::option(format!("on_error `{name}` is not known: use raise, skip or null")))
+        Self::ALL.into_iter().find(|policy| policy.as_str() == name).ok_or_else(|| {
+            Error::option(format!("option `on_error`: `{name}` is not known: use raise, skip or null"))
+        })
     }
 }
 
@@ -58,7 +57,7 @@ impl FromStr for FailAfter {
         let text = text.trim();
         let unknown = || {
             Error::option(format!(
-                "fail_after `{text}` is not known: use a number of records, or a share as 1%"
+                "option `fail_after`: `{text}` is not known: use a number of records, or a share as 1%"
             ))
         };
         match text.strip_suffix('%') {
@@ -124,7 +123,7 @@ impl FromStr for Framing {
     fn from_str(name: &str) -> Result<Self> {
         Self::ALL.into_iter().find(|framing| framing.as_str() == name).ok_or_else(|| {
             let known = Self::ALL.map(Self::as_str).join(", ");
-            Error::option(format!("framing `{name}` is not known: use one of {known}"))
+            Error::option(format!("option `framing`: `{name}` is not known: use one of {known}"))
         })
     }
 }
@@ -270,6 +269,8 @@ pub struct ReadOptions {
     pub include_path: bool,
     /// Whether to add a column `record` with the number of the record in its input.
     pub include_record: bool,
+    /// The most rows to read, which are the first ones; all if not given.
+    pub limit: Option<u64>,
     /// The largest record that is read; a larger one is a reject, and is not held in memory.
     pub max_record_bytes: u64,
     /// How many times its size a compressed input may expand to, beyond 64 MiB; 0 is no limit.
@@ -300,6 +301,7 @@ impl Default for ReadOptions {
             threads: None,
             include_path: false,
             include_record: false,
+            limit: None,
             max_record_bytes: 256 << 20,
             max_expansion: 1000,
             max_depth: 128,
@@ -326,7 +328,7 @@ impl Default for ReadOptions {
 pub fn parse_type(name: &str) -> Result<DataType> {
     let unknown = || {
         Error::option(format!(
-            "schema: type `{name}` is not known: use for example int64, string, float32[512]"
+            "option `schema`: type `{name}` is not known: use for example int64, string, float32[512]"
         ))
     };
     let plain = name.trim();
@@ -432,6 +434,11 @@ impl ReadOptions {
         Self { include_record, ..self }
     }
 
+    /// Sets [`limit`](Self::limit).
+    pub fn with_limit(self, limit: u64) -> Self {
+        Self { limit: Some(limit), ..self }
+    }
+
     /// Sets [`max_expansion`](Self::max_expansion).
     pub fn with_max_expansion(self, max_expansion: u64) -> Self {
         Self { max_expansion, ..self }
@@ -504,26 +511,26 @@ impl ReadOptions {
 
     /// Refuses values that no scan could honour.
     pub(crate) fn check(&self) -> Result<()> {
-        let zero = |name: &str| Err(Error::option(format!("{name} must be at least 1")));
+        let zero = |name: &str| Err(Error::option(format!("option `{name}` must be at least 1")));
         match self {
             Self { dim: Some(0), .. } => zero("dim"),
             Self { dim: Some(dim), .. } if i32::try_from(*dim).is_err() => {
-                Err(Error::option(format!("dim {dim} is larger than 2^31 - 1")))
+                Err(Error::option(format!("option `dim`: {dim} is larger than 2^31 - 1")))
             }
             Self { batch_rows: Some(0), .. } => zero("batch_rows"),
             Self { batch_bytes: 0, .. } => zero("batch_bytes"),
             Self { max_record_bytes: 0, .. } => zero("max_record_bytes"),
             Self { max_depth: 0, .. } => zero("max_depth"),
-            Self { max_depth: 257.., .. } => Err(Error::option("max_depth must be at most 256")),
+            Self { max_depth: 257.., .. } => Err(Error::option("option `max_depth` must be at most 256")),
             Self { fail_after: Some(FailAfter::Share(share)), .. } if !(0.0..=1.0).contains(share) => {
-                Err(Error::option("fail_after must be a share from 0% to 100%"))
+                Err(Error::option("option `fail_after` must be a share from 0% to 100%"))
             }
             Self { columns: Some(columns), .. } if columns.is_empty() => {
-                Err(Error::option("columns must name at least one column"))
+                Err(Error::option("option `columns` must name at least one column"))
             }
             _ => {
                 self.extensions.check()?;
-                check_names("columns", self.columns.as_deref().unwrap_or_default())?;
+                check_names("option `columns`", self.columns.as_deref().unwrap_or_default())?;
                 check_threads(self.threads)
             }
         }
@@ -548,9 +555,9 @@ const MOST_THREADS: usize = 1024;
 /// Refuses numbers of threads that make no sense.
 pub(crate) fn check_threads(threads: Option<usize>) -> Result<()> {
     match threads {
-        Some(0) => Err(Error::option("threads must be at least 1")),
+        Some(0) => Err(Error::option("option `threads` must be at least 1")),
         Some(threads) if threads > MOST_THREADS => {
-            Err(Error::option(format!("threads must be at most {MOST_THREADS}")))
+            Err(Error::option(format!("option `threads` must be at most {MOST_THREADS}")))
         }
         _ => Ok(()),
     }

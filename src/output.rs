@@ -230,12 +230,13 @@ pub(crate) fn error(path: &Path, error: io::Error) -> Error {
     error.downcast::<Error>().unwrap_or_else(|error| Error::io(path, error))
 }
 
-/// Where `path` leads to, and a new temporary file beside that.
+/// Where `path` leads to, and a new temporary file beside that. Directories that are not there are made.
 fn begin_aside(path: &Path, permissions: Option<Permissions>) -> Result<(PathBuf, NamedTempFile<Arc<Held>>)> {
     let path = match path.is_symlink() {
         true => fs::canonicalize(path).map_err(|error| self::error(path, error))?,
         false => path.to_owned(),
     };
+    fs::create_dir_all(directory(&path)).map_err(|error| self::error(directory(&path), error))?;
     let file = aside(&path, permissions).map_err(|error| match error.kind() {
         // It is the directory that refuses.
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
@@ -314,7 +315,7 @@ fn check(path: &Path, overwrite: bool) -> io::Result<Existing> {
 }
 
 fn refused() -> io::Error {
-    io::Error::new(io::ErrorKind::AlreadyExists, "exists already; `overwrite` replaces it")
+    io::Error::new(io::ErrorKind::AlreadyExists, "exists already; option `overwrite` replaces it")
 }
 
 /// Like [`check`], to find out before any work is done. `cancel` ends the wait for a store.

@@ -272,7 +272,7 @@ pub(crate) fn summary(rejects: u64, kinds: &[(&str, u64)]) -> String {
 pub(crate) fn listed(rejects: u64, listed: u64, file: Option<&Path>) -> String {
     let Some(file) = file.map(Path::display) else { return String::new() };
     if listed < rejects {
-        return format!("; the first {} are in {file} (max_rejects)", grouped(listed));
+        return format!("; the first {} are in {file} (option `max_rejects`)", grouped(listed));
     }
     format!("; they are in {file}")
 }

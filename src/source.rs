@@ -8,7 +8,7 @@ use arrow::datatypes::SchemaRef;
 use crate::decode::{Decoder, Left, Position, RUN};
 use crate::error::{Error, Result};
 use crate::infer::infer;
-use crate::input::{Blocks, Input, Opened, Span, discover, learn_sizes};
+use crate::input::{Blocks, Input, Opened, Span, discover, learn_sizes, mirrored};
 use crate::msgpack::{Cursor, Head, MAX_HEAD, Skipped, Skipper};
 use crate::options::{Framing, OnError, OutputColumn, ReadOptions, check_names};
 use crate::pool::lock;
@@ -65,7 +65,7 @@ impl Source {
         let others: Vec<OutputColumn> =
             findings.columns.iter().filter(is_new).map(|column| column.name().into()).collect();
         outputs.extend(others);
-        check_names("columns", &outputs)?;
+        check_names("option `columns`", &outputs)?;
         Self::build(inputs.into(), ReadOptions { dim, ..options }, findings, outputs)
     }
 
@@ -167,13 +167,18 @@ impl Source {
         self.rebuilt(self.options.clone().with_threads(threads))
     }
 
+    /// The first rows, at most so many.
+    pub fn with_limit(&self, limit: u64) -> Result<Self> {
+        self.rebuilt(self.options.clone().with_limit(limit))
+    }
+
     /// A source of files, directories and patterns; see [`discover`](crate::discover).
     pub fn scan<P: AsRef<Path>>(names: impl IntoIterator<Item = P>, options: ReadOptions) -> Result<Self> {
         let mut inputs = Vec::new();
         for name in names {
             inputs.extend(discover(name.as_ref())?);
         }
-        Self::new(inputs, options)
+        Self::new(mirrored(inputs), options)
     }
 
     /// The inputs, in the order of their rows.
@@ -218,7 +223,7 @@ impl Source {
 
     /// A new scan, from the first row.
     pub fn reader(&self) -> Result<Reader> {
-        self.reader_of(self.inputs.clone(), self.begin_scan())
+        Ok(self.reader_of(self.inputs.clone(), self.begin_scan())?.limited(self.options.limit))
     }
 
     /// The list of rejects of a scan that begins now.
@@ -228,7 +233,7 @@ impl Source {
         rejects
     }
 
-    /// A scan of some of the inputs, which notes its rejects in `rejects`.
+    /// A scan of some of the inputs, which notes its rejects in `rejects`. The caller applies the limit.
     pub(crate) fn reader_of(&self, inputs: Arc<[Input]>, rejects: Arc<Mutex<Rejects>>) -> Result<Reader> {
         let reader = Reader::new(self.plan.clone(), inputs, self.options.thread_count(), rejects)?;
         Ok(reader.projecting(self.projection.clone()))
@@ -259,11 +264,20 @@ impl Source {
 
     /// A source for each input, in their order.
     pub fn split_inputs(&self) -> Result<Vec<Self>> {
+        self.check_split()?;
         self.inputs.iter().map(|input| self.part(vec![input.clone()])).collect()
     }
 
+    /// Refuses to split the first rows: where they end is known when they are read.
+    fn check_split(&self) -> Result<()> {
+        match self.options.limit {
+            Some(_) => Err(Error::option("option `limit`: a source of the first rows cannot be split")),
+            None => Ok(()),
+        }
+    }
+
     /// A source of other inputs that hold the same.
-    fn part(&self, inputs: Vec<Input>) -> Result<Self> {
+    pub(crate) fn part(&self, inputs: Vec<Input>) -> Result<Self> {
         Self::build(inputs.into(), self.options.clone(), self.findings.clone(), self.outputs.clone())
     }
 
@@ -273,6 +287,7 @@ impl Source {
         if parts == 0 {
             return Err(Error::option("a source cannot be split into 0"));
         }
+        self.check_split()?;
         learn_sizes(&self.inputs)?;
         let mut inputs = Vec::new();
         for input in self.inputs.iter() {

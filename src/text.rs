@@ -1,4 +1,4 @@
-//! Numbers as people read them.
+//! Numbers and texts as people read them.
 
 /// `1 row`, `50,000 rows`.
 pub(crate) fn count(number: u64, thing: &str) -> String {
@@ -28,6 +28,13 @@ pub(crate) fn size(bytes: u64) -> String {
         value /= 1000.0;
     }
     format!("{value:.2} TB")
+}
+
+/// An error of the system without its number, which says nothing to a person.
+pub(crate) fn cause(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    let number = error.raw_os_error().map(|number| format!(" (os error {number})"));
+    number.and_then(|number| text.strip_suffix(&number)).unwrap_or(&text).to_owned()
 }
 
 /// The text without its middle, where it is so long that nobody would read it: a value of an option may be of any length.

@@ -218,7 +218,7 @@ impl Case {
         let options = ReadOptions::new()
             .with_vector("vector")
             .with_framing(Framing::Sequence)
-            .with_raw_dtype(self.reading.raw.parse().unwrap())
+            .with_raw_dtype(self.reading.raw.parse::<vecpack::RawDtype>().unwrap())
             .with_dtype(self.reading.dtype)
             .with_on_error(self.on_error)
             .with_max_rejects(usize::MAX)

@@ -68,7 +68,7 @@ fn options_survive_being_written_and_read() {
     let options = ReadOptions::new()
         .with_dim(512)
         .with_dtype(Dtype::UInt8)
-        .with_raw_dtype(">u2".parse().unwrap())
+        .with_raw_dtype(">u2".parse::<vecpack::RawDtype>().unwrap())
         .with_on_error(OnError::Null)
         .with_batch_rows(7)
         .with_threads(3);
@@ -88,7 +88,7 @@ fn more_threads_than_make_sense_are_refused_by_all_that_takes_threads() {
     let refused = |result: Result<(), vecpack::Error>, threads: usize| {
         let error = result.unwrap_err();
         assert!(matches!(error.kind(), ErrorKind::Option(_)), "{threads}: {error}");
-        assert_eq!(error.to_string(), "threads must be at most 1024", "{threads}");
+        assert_eq!(error.to_string(), "option `threads` must be at most 1024", "{threads}");
     };
     let source = Source::new(input(), ReadOptions::new().with_threads(1024)).unwrap();
     let directory = crate::support::directory();
@@ -96,7 +96,7 @@ fn more_threads_than_make_sense_are_refused_by_all_that_takes_threads() {
     for threads in [1025, 1 << 31, usize::MAX] {
         let options = ReadOptions::new().with_threads(threads);
         refused(Source::new(input(), options.clone()).map(drop), threads);
-        refused(vecpack::inspect(input(), options, Watch::default()).map(drop), threads);
+        refused(vecpack::inspect(input(), options, false, Watch::default()).map(drop), threads);
         refused(source.with_threads(threads).map(drop), threads);
         let options = WriteOptions::new().with_threads(threads);
         refused(to_parquet(&source, &out, &options, Watch::default()).map(drop), threads);

@@ -323,16 +323,16 @@ fn other_options_are_refused_and_options_of_the_work_are_not() {
     place.run(&options()).unwrap();
     assert_option(
         place.run(&resume().with_compression(vecpack::Compression::Zstd)),
-        "compression was `none`",
+        "option `compression` was `none`",
     );
-    assert_option(place.run(&resume().with_row_group_bytes(800)), "row_group_bytes was `4194304`");
-    assert_option(place.run(&resume().with_max_file_bytes(1000)), "max_file_bytes was not given");
+    assert_option(place.run(&resume().with_row_group_bytes(800)), "option `row_group_bytes` was `4194304`");
+    assert_option(place.run(&resume().with_max_file_bytes(1000)), "option `max_file_bytes` was not given");
     let read = ReadOptions::new();
     let refused = [
-        (read.clone().with_dtype(vecpack::Dtype::Float64), "dtype was `float32`"),
+        (read.clone().with_dtype(vecpack::Dtype::Float64), "option `dtype` was `float32`"),
         (
             read.clone().with_on_error(OnError::Skip),
-            "on_error was `raise` in the earlier run and is `skip` now",
+            "option `on_error` was `raise` in the earlier run and is `skip` now",
         ),
         (read.clone().with_include_path(true), "include_path"),
     ];
@@ -372,7 +372,7 @@ fn a_directory_with_an_earlier_run_is_refused_or_made_anew() {
         let error = place.run(&mode(options())).unwrap_err();
         assert!(error.to_string().contains("holds an earlier run"), "{error}");
         assert!(
-            error.to_string().contains("`resume`") && error.to_string().contains("`overwrite`"),
+            error.to_string().contains("option `resume`") && error.to_string().contains("option `overwrite`"),
             "{error}"
         );
         place.write(0, 30);
@@ -474,7 +474,7 @@ fn a_manifest_that_was_cut_anywhere_resumes() {
         for cut in [0, 3, 5, head - 1] {
             fs::write(&path, &whole[..cut]).unwrap();
             let error = place.run(&mode(resume())).unwrap_err();
-            assert!(error.to_string().contains("nothing can be resumed, `overwrite`"), "{error}");
+            assert!(error.to_string().contains("nothing can be resumed, option `overwrite`"), "{error}");
         }
     });
 }

@@ -153,11 +153,17 @@ fn two_columns_cannot_have_one_name() {
     let source = source(false, ReadOptions::new());
     let [id, vector, record] = [("a", "id"), ("a", "vector"), ("record", "id")];
     for (error, text) in [
-        (told(ReadOptions::new().with_columns([id, vector])), "columns: two columns have the name `a`"),
-        (told(ReadOptions::new().with_columns(["id", "id"])), "columns: two columns have the name `id`"),
+        (
+            told(ReadOptions::new().with_columns([id, vector])),
+            "option `columns`: two columns have the name `a`",
+        ),
+        (
+            told(ReadOptions::new().with_columns(["id", "id"])),
+            "option `columns`: two columns have the name `id`",
+        ),
         (
             told(ReadOptions::new().with_columns([record]).with_include_record(true)),
-            "columns: two columns have the name `record`",
+            "option `columns`: two columns have the name `record`",
         ),
         (source.rename([("id", "vector")]).unwrap_err(), "rename: two columns have the name `vector`"),
         (
@@ -171,7 +177,7 @@ fn two_columns_cannot_have_one_name() {
     for (error, text) in [
         (
             told(ReadOptions::new().with_columns([("a", "score")])),
-            "columns: there is no column `score`; there are `id`, `vector`",
+            "option `columns`: there is no column `score`; there are `id`, `vector`",
         ),
         (
             source.rename([("score", "a")]).unwrap_err(),

@@ -297,14 +297,14 @@ fn a_target_with_an_extension_is_a_file() {
 #[test]
 fn two_inputs_for_one_file_of_a_directory_are_refused() {
     let place = Place::new();
-    for name in ["x/a.msgpack", "y/a.mp"] {
+    for name in ["x/a.msgpack", "x/a.mp"] {
         fs::create_dir_all(place.join(name).parent().unwrap()).unwrap();
         fs::write(place.join(name), records(10, 2)).unwrap();
     }
-    let source = Source::scan([place.join("x"), place.join("y")], ReadOptions::new()).unwrap();
+    let source = Source::scan([place.join("x")], ReadOptions::new()).unwrap();
     let error = convert(&source, &place.join("out"), true).unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::Option(_)));
-    assert!(error.to_string().contains("a.parquet") && error.to_string().contains("a.mp"), "{error}");
+    assert!(error.to_string().contains("a.parquet") && error.to_string().contains("a.msgpack"), "{error}");
     assert!(!place.join("out/a.parquet").exists());
 }
 
@@ -347,11 +347,10 @@ fn a_file_can_be_replaced_by_its_own_conversion() {
 }
 
 #[test]
-fn a_directory_that_does_not_exist_is_named() {
+fn a_directory_that_does_not_exist_is_made() {
     let place = Place::new();
-    let error = convert(&good(), &place.join("missing/out.parquet"), false).unwrap_err();
-    assert_eq!(io_kind(&error), io::ErrorKind::NotFound);
-    assert!(error.to_string().contains("missing"), "{error}");
+    convert(&good(), &place.join("missing/out.parquet"), false).unwrap();
+    assert!(place.join("missing/out.parquet").is_file());
 }
 
 #[test]

@@ -105,7 +105,7 @@ impl Fault {
             return expected.to_string();
         }
         if self.kind == RejectKind::TooLarge {
-            return format!("at most {} bytes (max_record_bytes)", plan.max_record_bytes);
+            return format!("at most {} bytes (option `max_record_bytes`)", plan.max_record_bytes);
         }
         let only = if let Content::Vector(column) = plan.content { column } else { None };
         let Some(column) = self.column.or(only).and_then(|column| plan.columns.get(column)) else {
@@ -133,7 +133,7 @@ impl Fault {
         let is_of_type = matches!(self.kind, RejectKind::Type | RejectKind::Value);
         (is_value && is_of_type && plan.infer_records > 0).then(|| {
             format!(
-                "the type is that of the first {} records: tell another with `schema`, or pass infer_records=0 to look \
+                "the type is that of the first {} records: give another with option `schema`, or pass option `infer_records=0` to look \
                  at all of them",
                 plan.infer_records
             )

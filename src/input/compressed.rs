@@ -133,7 +133,8 @@ impl Decompressed {
             return Ok(());
         };
         let (limit, codec) = (self.max_expansion, codec.name());
-        let text = format!("the {codec} data expands to more than {limit} times its size (max_expansion)");
+        let text =
+            format!("the {codec} data expands to more than {limit} times its size (option `max_expansion`)");
         Err(io::Error::new(io::ErrorKind::InvalidData, text))
     }
 }

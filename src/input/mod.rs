@@ -8,7 +8,6 @@ mod file;
 mod remote;
 mod walk;
 
-use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -22,6 +21,9 @@ use compressed::{Codec, MAGIC};
 pub(crate) use compressed::{Damaged, Decompressed};
 #[cfg(feature = "cli")]
 pub(crate) use discover::discover_until;
+#[cfg(feature = "cli")]
+pub(crate) use discover::local;
+pub(crate) use discover::mirrored;
 pub use discover::{EXTENSIONS, discover};
 use feed::Feed;
 use file::FileReader;
@@ -39,6 +41,10 @@ pub struct Input {
     name: Arc<str>,
     place: Place,
     span: Option<Span>,
+    /// How many components of its path were found by a search: below a directory, or by a pattern.
+    found: usize,
+    /// The path of its file in a directory of outputs, without the extension.
+    stem: Option<Arc<Path>>,
     cancel: Cancel,
 }
 
@@ -91,30 +97,24 @@ impl Input {
         }
     }
 
+    fn new(name: Arc<str>, place: Place) -> Self {
+        Self { name, place, span: None, found: 1, stem: None, cancel: Cancel::never() }
+    }
+
     /// A path of a file.
     fn file(path: PathBuf) -> Self {
-        Self {
-            name: path.display().to_string().into(),
-            place: Place::Path(path),
-            span: None,
-            cancel: Cancel::never(),
-        }
+        Self::new(path.display().to_string().into(), Place::Path(path))
     }
 
     /// A buffer in memory; `name` stands in messages and rejects.
     pub fn bytes(name: &str, bytes: impl Into<Bytes>) -> Self {
-        Self { name: name.into(), place: Place::Bytes(bytes.into()), span: None, cancel: Cancel::never() }
+        Self::new(name.into(), Place::Bytes(bytes.into()))
     }
 
     /// A stream; `name` stands in messages and rejects.
     pub fn stream(name: &str, opener: impl OpenStream + 'static) -> Self {
         let stream = Stream { opener: Box::new(opener), ahead: Mutex::new(None) };
-        Self {
-            name: name.into(),
-            place: Place::Stream(Arc::new(stream)),
-            span: None,
-            cancel: Cancel::never(),
-        }
+        Self::new(name.into(), Place::Stream(Arc::new(stream)))
     }
 
     /// The object at a URL: `s3://bucket/key`, `gs://bucket/key`, `az://container/key`, `https://host/path`.
@@ -132,12 +132,7 @@ impl Input {
     /// An object, with the size that a list gave.
     fn remote(url: Url, size: Option<u64>) -> Self {
         let name = url.name().clone();
-        Self {
-            name,
-            place: Place::Remote(Arc::new(Remote::new(url, size))),
-            span: None,
-            cancel: Cancel::never(),
-        }
+        Self::new(name, Place::Remote(Arc::new(Remote::new(url, size))))
     }
 
     /// Standard input, which can be read once.
@@ -200,13 +195,27 @@ impl Input {
         }
     }
 
-    /// The name of the file or the object, without its extension.
-    pub(crate) fn file_stem(&self) -> Option<&OsStr> {
-        match &self.place {
-            Place::Path(path) => path.file_stem(),
-            Place::Remote(remote) => Path::new(remote.url().key()).file_stem(),
+    /// The path of its file in a directory of outputs, without the extension: the name of the file or the object, or what
+    /// [`mirrored`] found. The extensions `.gz`, `.zst` and `.lz4` count as part of the one in front of them.
+    pub(crate) fn stem(&self) -> Option<PathBuf> {
+        match (&self.stem, &self.place) {
+            (Some(stem), _) => Some(stem.to_path_buf()),
+            (None, Place::Path(path)) => discover::stem(path.file_name()?),
+            (None, Place::Remote(remote)) => discover::stem(Path::new(remote.url().key()).file_name()?),
             _ => None,
         }
+    }
+
+    /// The same input, found by a search in `directory`.
+    fn found_in(self, directory: &Path) -> Self {
+        let below = self.as_path().and_then(|path| path.strip_prefix(directory).ok());
+        let found = below.map_or(1, |below| below.components().count());
+        Self { found, ..self }
+    }
+
+    /// The same input with another place in a directory of outputs.
+    pub(crate) fn with_stem(self, stem: &Path) -> Self {
+        Self { stem: Some(stem.into()), ..self }
     }
 
     /// The buffer, if the input is one.

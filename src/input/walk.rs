@@ -43,10 +43,8 @@ pub(super) fn matches(pattern: &str) -> Result<Vec<PathBuf>> {
         Pattern::new(text).map_err(|error| Error::option(format!("{pattern}: not a pattern: {error}")))
     };
     parse(pattern)?;
-    let special = pattern.find(is_special).unwrap_or(pattern.len());
-    let (base, rest) = pattern.split_at(pattern[..special].rfind(is_separator).map_or(0, |at| at + 1));
-    // Collected from its components, a path has no `.` and no doubled separators.
-    let base: PathBuf = Path::new(base).components().collect();
+    let (_, rest) = pattern.split_at(base_length(pattern));
+    let base = base(pattern);
     // No file stands behind a separator.
     if pattern.ends_with(is_separator) || !here(&base).is_dir() {
         return Ok(Vec::new());
@@ -77,6 +75,16 @@ pub(super) fn matches(pattern: &str) -> Result<Vec<PathBuf>> {
         names.extend(below(start, |_| true, |_| true)?.into_iter().filter(fits));
     }
     once(&base, names)
+}
+
+/// The directory in which a pattern is looked for. Collected from its components, it has no `.` and no doubled separators.
+pub(super) fn base(pattern: &str) -> PathBuf {
+    Path::new(&pattern[..base_length(pattern)]).components().collect()
+}
+
+fn base_length(pattern: &str) -> usize {
+    let special = pattern.find(is_special).unwrap_or(pattern.len());
+    pattern[..special].rfind(is_separator).map_or(0, |at| at + 1)
 }
 
 fn is_special(letter: char) -> bool {

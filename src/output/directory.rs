@@ -33,14 +33,14 @@ pub(crate) fn join(directory: &Path, name: &Path) -> PathBuf {
     }
 }
 
-/// The names of the files in it.
+/// The names of the files in it; of a store, also those of the objects below.
 pub(crate) fn names(directory: &Path, cancel: &Cancel) -> Result<Vec<String>> {
     let failure = |error| super::error(directory, error);
     if let Some(url) = as_url(directory) {
         let url = below(&url?);
         let objects = list(&url, cancel).map_err(failure)?;
         let names = objects.iter().filter_map(|(object, _)| object.key().strip_prefix(url.key()));
-        return Ok(names.filter(|name| !name.contains('/')).map(str::to_owned).collect());
+        return Ok(names.map(str::to_owned).collect());
     }
     let mut names = Vec::new();
     for entry in fs::read_dir(directory).map_err(failure)? {
@@ -63,9 +63,9 @@ pub(crate) fn check_targets(
         return Ok(());
     }
     let names: HashSet<String> = names(directory, cancel)?.into_iter().collect();
-    let taken = files.iter().find(|path| {
-        path.file_name().and_then(|name| name.to_str()).is_some_and(|name| names.contains(name))
-    });
+    let start = join(directory, Path::new(""));
+    let name = |path: &PathBuf| path.to_str()?.strip_prefix(start.to_str()?).map(str::to_owned);
+    let taken = files.iter().find(|path| name(path).is_some_and(|name| names.contains(&name)));
     taken.map_or(Ok(()), |path| Err(Error::io(path, refused())))
 }
 

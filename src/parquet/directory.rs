@@ -5,11 +5,12 @@
 //! such end to the next. When the files of a group are under their names, the [`Manifest`] gets a line; a run that resumes does
 //! the groups again that have none. See docs/design/resume.md.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
+use arrow::array::RecordBatch;
 use serde_json::{Map, Value, json};
 
 use super::Conversion;
@@ -21,7 +22,7 @@ use super::writer::end_of_nothing;
 use crate::cancel::Cancel;
 use crate::error::{Error, Result};
 use crate::input::Input;
-use crate::output::{check_target, sweep};
+use crate::output::{check_target, sweep, sync_directory};
 use crate::reader::{Ended, Progress, Reader, Watch};
 use crate::source::Source;
 
@@ -37,7 +38,7 @@ pub(super) fn check(inputs: &[Input], out: &Path, options: &WriteOptions) -> Res
         if let Some(input) = inputs.iter().find(|input| input.as_path().is_none()) {
             let name = input.name();
             return Err(Error::option(format!(
-                "resume: {name} is no file, and cannot be told from what an earlier run read"
+                "option `resume`: {name} is no file, and cannot be told from what an earlier run read"
             )));
         }
         if earlier {
@@ -79,14 +80,21 @@ pub(super) fn names(inputs: &[Input], out: &Path) -> Result<Vec<PathBuf>> {
 }
 
 fn file_name(input: &Input, number: usize) -> PathBuf {
-    match input.file_stem() {
+    match input.stem() {
         Some(stem) => {
-            let mut name = stem.to_owned();
+            let mut name = stem.into_os_string();
             name.push(".parquet");
             name.into()
         }
         None => part_name(number).into(),
     }
+}
+
+/// The directories below `out` that files of these names are in.
+fn directories(out: &Path, names: &[PathBuf]) -> Vec<PathBuf> {
+    let parents = names.iter().flat_map(|name| name.ancestors().skip(1));
+    let below: BTreeSet<&Path> = parents.filter(|parent| !parent.as_os_str().is_empty()).collect();
+    below.into_iter().map(|parent| out.join(parent)).collect()
 }
 
 /// An input would be replaced before it is read, or be taken for an output by the next run.
@@ -98,8 +106,8 @@ fn refuse_inputs_among_outputs(inputs: &[Input], out: &Path) -> Result<()> {
     let canonical = |path: &Path| std::fs::canonicalize(path).ok();
     let out_is = canonical(out);
     for input in inputs.iter().filter(looks_like_output) {
-        let parent = input.as_path().and_then(canonical).and_then(|path| path.parent().map(Path::to_owned));
-        if parent.is_some() && parent == out_is {
+        let place = input.as_path().and_then(canonical);
+        if place.zip(out_is.as_ref()).is_some_and(|(place, out)| place.starts_with(out)) {
             let (name, out) = (input.name(), out.display());
             return Err(Error::option(format!("{name}: an input must not lie where outputs go ({out})")));
         }
@@ -124,12 +132,18 @@ pub(super) fn convert(conversion: Conversion<'_, '_>) -> Result<Progress> {
         (Manifest::create(out, described, end, options, watch.cancel.clone())?, Vec::new())
     };
     let mut left = Left::new(out, &versions, earlier)?;
+    left.check_names(out, names.as_deref().unwrap_or_default())?;
     let mut output = Output::Parts(out.to_owned(), left.next_part);
     if resumes {
         manifest.dropped(std::mem::take(&mut left.dropped))?;
         if names.is_none() {
             remove_parts(out, &Cancel::never(), |number| left.parts.contains(&number))?;
         }
+    }
+    let directories = names.as_deref().map_or_else(Vec::new, |names| directories(out, names));
+    for directory in &directories {
+        std::fs::create_dir_all(directory).map_err(|error| Error::io(directory, error))?;
+        sweep(directory);
     }
     sweep(out);
     report.files_before = (inputs.len() - left.todo.len()) as u64;
@@ -141,26 +155,29 @@ pub(super) fn convert(conversion: Conversion<'_, '_>) -> Result<Progress> {
     let write_options =
         WriteOptions { overwrite: options.overwrite || resumes, resume: false, ..options.clone() };
     let todo: Vec<Input> = left.todo.iter().map(|&at| inputs[at].clone()).collect();
-    let mut reader = source.reader_of(todo.into(), rejects)?.with_cancel(watch.cancel.clone());
+    let limit = source.options().limit.map(|limit| limit.saturating_sub(left.rows));
+    let reader = source.reader_of(todo.into(), rejects)?.limited(limit);
+    let mut reader = reader.with_cancel(watch.cancel.clone());
     if let (Some(names), Some(&first)) = (&names, left.todo.first()) {
         output = Output::File(out.join(&names[first]));
     }
     let files = Files::new(output, schema.clone(), &write_options, threads, watch.cancel.clone());
     let group = Done::default();
-    let mut run = Run { out, names, versions, todo: &left.todo, at: 0, files, group, manifest, report };
-    while let Some(batch) = reader.next_batch()? {
-        run.end_inputs(&mut reader)?;
+    let todo = &left.todo;
+    let mut run =
+        Run { out, names, versions, todo, at: 0, files, group, done: before.files, manifest, report };
+    while let Some(batch) = run.next_batch(&mut reader, before, watch)? {
         let complete = run.files.write(&batch, run.report)?;
         run.add(complete);
-        watch.tell(before + reader.progress())?;
+        watch.tell(Progress { files: run.done, ..before + reader.progress() })?;
     }
-    run.end_inputs(&mut reader)?;
     run.finish(left.parts.is_empty())?;
     if options.overwrite && run.names.is_none() {
         let made = run.report.outputs.len();
         remove_parts(out, &Cancel::never(), |number| number < made)?;
     }
     if options.sync {
+        directories.iter().try_for_each(|directory| sync_directory(directory, &watch.cancel))?;
         run.manifest.sync(out, &watch.cancel)?;
     }
     Ok(reader.progress())
@@ -250,6 +267,8 @@ struct Left {
     /// Numbers of the parts that are done, and of the first one that may be made.
     parts: HashSet<usize>,
     next_part: usize,
+    /// Names of the files that stay.
+    outputs: HashSet<String>,
     /// Lines that hold no more.
     dropped: HashSet<usize>,
 }
@@ -275,7 +294,7 @@ impl Left {
             .collect();
         if let Some((_, input)) = known.values().flatten().next() {
             return Err(Error::option(format!(
-                "{} holds rows of {}, which is not among the inputs: resume takes all inputs of the earlier run",
+                "{} holds rows of {}, which is not among the inputs: option `resume` takes all inputs of the earlier run",
                 out.display(),
                 input.input.path.trim_start_matches('\0')
             )));
@@ -290,10 +309,25 @@ impl Left {
             left.rows += done.inputs.iter().map(|input| input.rows).sum::<u64>();
             left.rejects += done.inputs.iter().map(|input| input.rejects).sum::<u64>();
             left.bytes += done.inputs.iter().filter_map(|input| input.input.size).sum::<u64>();
+            left.outputs.extend(done.outputs.iter().map(|output| output.name.clone()));
             left.parts.extend(done.outputs.iter().filter_map(|output| part_number(&output.name)));
         }
         left.next_part = left.parts.iter().max().map_or(0, |last| last + 1);
         Ok(left)
+    }
+}
+
+impl Left {
+    /// Refuses inputs whose files would replace those that stay: with other inputs, names may change.
+    fn check_names(&self, out: &Path, names: &[PathBuf]) -> Result<()> {
+        let mut todo = self.todo.iter().filter_map(|&at| names.get(at));
+        match todo.find(|name| self.outputs.contains(&to_text(name.as_os_str()))) {
+            Some(name) => Err(Error::option(format!(
+                "{}: an earlier run made this file of another input",
+                out.join(name).display()
+            ))),
+            None => Ok(()),
+        }
     }
 }
 
@@ -328,6 +362,8 @@ struct Run<'a> {
     files: Files<'a>,
     /// What the next line of the manifest will say.
     group: Done,
+    /// How many inputs the manifest has.
+    done: u64,
     manifest: Manifest,
     report: &'a mut Report,
 }
@@ -335,9 +371,25 @@ struct Run<'a> {
 impl Run<'_> {
     fn add(&mut self, complete: impl IntoIterator<Item = Complete>) {
         for Complete { path, bytes, rows } in complete {
-            let name = path.file_name().map(to_text).unwrap_or_default();
+            let name = to_text(path.strip_prefix(self.out).unwrap_or(&path).as_os_str());
             self.group.outputs.push(DoneOutput { name, size: bytes, rows });
         }
+    }
+
+    /// The next batch. Inputs that end in front of it, or of an error, are done.
+    fn next_batch(
+        &mut self,
+        reader: &mut Reader,
+        before: Progress,
+        watch: &mut Watch<'_>,
+    ) -> Result<Option<RecordBatch>> {
+        let next = reader.next_batch();
+        let ended = self.end_inputs(reader);
+        if next.is_err() && ended.is_ok() {
+            let _ = watch.tell(Progress { files: self.done, ..before + reader.progress() });
+        }
+        let next = next?;
+        ended.map(|()| next)
     }
 
     /// Ends the inputs that the reader is done with.
@@ -386,6 +438,7 @@ impl Run<'_> {
         if self.group.inputs.is_empty() {
             return Ok(());
         }
+        self.done += self.group.inputs.len() as u64;
         self.manifest.done(std::mem::take(&mut self.group))
     }
 

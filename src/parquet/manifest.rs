@@ -108,7 +108,7 @@ impl Manifest {
 
     /// Refuses to begin in a directory that holds a run.
     pub(super) fn refuse(directory: &Path) -> Error {
-        let text = "holds an earlier run; `resume` finishes it, `overwrite` makes it anew";
+        let text = "holds an earlier run; option `resume` finishes it, option `overwrite` makes it anew";
         Error::io(directory, io::Error::new(io::ErrorKind::AlreadyExists, text))
     }
 
@@ -167,7 +167,7 @@ impl Manifest {
         let file = open(directory, &path)?;
         let bytes = fs::read(&path).map_err(failure)?;
         let unreadable = |text: &str| {
-            let text = format!("{text}: nothing can be resumed, `overwrite` makes all anew");
+            let text = format!("{text}: nothing can be resumed, option `overwrite` makes all anew");
             failure(io::Error::new(io::ErrorKind::InvalidData, text))
         };
         let Some(mut rest) = bytes.strip_prefix(HEAD) else { return Err(unreadable("no manifest of a run")) };
@@ -319,7 +319,7 @@ fn check_options(directory: &Path, before: Option<&Value>, now: &Map<String, Val
                 Some(value) => format!("`{value}`"),
             };
             return Err(Error::option(format!(
-                "{}: {name} was {} in the earlier run and is {} now; resume with the same options, or `overwrite`",
+                "{}: option `{name}` was {} in the earlier run and is {} now; resume with the same options, or pass option `overwrite`",
                 directory.display(),
                 show(old),
                 show(new)

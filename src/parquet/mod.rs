@@ -129,13 +129,13 @@ pub fn write_parquet(
     mut watch: Watch<'_>,
 ) -> Result<Report> {
     if options.rejects.is_some() {
-        return Err(Error::option("rejects: there are none where record batches are written"));
+        return Err(Error::option("option `rejects`: there are none where record batches are written"));
     }
     let begin = Instant::now();
     options.check()?;
     if options.resume {
         return Err(Error::option(
-            "resume: a stream of record batches has no inputs that could be done already",
+            "option `resume`: a stream of record batches has no inputs that could be done already",
         ));
     }
     types::refuse_empty_structs(&reader.schema())?;
@@ -203,11 +203,11 @@ fn is_directory_of(out: &Path, options: &WriteOptions) -> Result<bool> {
     match options {
         _ if is_directory => Ok(true),
         WriteOptions { max_file_bytes: Some(_), .. } => Err(Error::option(format!(
-            "max_file_bytes: {name} is one file, and cannot be several: give a directory"
+            "option `max_file_bytes`: {name} is one file, and cannot be several: give a directory"
         ))),
-        WriteOptions { resume: true, .. } => {
-            Err(Error::option(format!("resume: {name} is one file, which is there or not: give a directory")))
-        }
+        WriteOptions { resume: true, .. } => Err(Error::option(format!(
+            "option `resume`: {name} is one file, which is there or not: give a directory"
+        ))),
         _ => Ok(false),
     }
 }

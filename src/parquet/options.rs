@@ -33,7 +33,7 @@ macro_rules! named {
             fn from_str(name: &str) -> Result<Self> {
                 Self::ALL.iter().copied().find(|value| value.as_str() == name).ok_or_else(|| {
                     let names: Vec<&str> = Self::ALL.iter().map(|value| value.as_str()).collect();
-                    Error::option(format!("{} `{name}` is not known: use {}", $option, names.join(", ")))
+                    Error::option(format!("option `{}`: `{name}` is not known: use {}", $option, names.join(", ")))
                 })
             }
         }
@@ -234,18 +234,18 @@ impl WriteOptions {
     }
 
     pub(crate) fn check(&self) -> Result<()> {
-        let zero = |name: &str| Err(Error::option(format!("{name} must be at least 1")));
+        let zero = |name: &str| Err(Error::option(format!("option `{name}` must be at least 1")));
         match self {
             Self { row_group_bytes: 0, .. } => zero("row_group_bytes"),
             Self { max_file_bytes: Some(0), .. } => zero("max_file_bytes"),
-            Self { overwrite: true, resume: true, .. } => {
-                Err(Error::option("overwrite makes all anew, and resume what is missing: pass one of them"))
-            }
+            Self { overwrite: true, resume: true, .. } => Err(Error::option(
+                "option `overwrite` makes all anew, option `resume` makes what is missing: pass one of them",
+            )),
             Self { coerce_timestamps: None, allow_truncated_timestamps: true, .. } => Err(Error::option(
-                "allow_truncated_timestamps goes with coerce_timestamps, which is not given",
+                "option `allow_truncated_timestamps` goes with option `coerce_timestamps`, which is not given",
             )),
             Self { metadata, .. } if metadata.contains_key(ARROW_SCHEMA) => Err(Error::option(format!(
-                "metadata: the key `{ARROW_SCHEMA}` holds the Arrow schema, which is written as it is"
+                "option `metadata`: the key `{ARROW_SCHEMA}` holds the Arrow schema, which is written as it is"
             ))),
             _ => check_threads(self.threads),
         }

@@ -51,12 +51,14 @@ impl RejectsFile {
             Some("jsonl") => false,
             _ => {
                 let path = path.display();
-                return Err(Error::option(format!("rejects: {path} must end in .jsonl or .parquet")));
+                return Err(Error::option(format!(
+                    "option `rejects`: {path} must end in .jsonl or .parquet"
+                )));
             }
         };
         if place(path).starts_with(place(out)) {
             let path = path.display();
-            return Err(Error::option(format!("rejects: {path} is what is written to, or in it")));
+            return Err(Error::option(format!("option `rejects`: {path} is what is written to, or in it")));
         }
         check_late_target(path, overwrite)?;
         Ok(Self { path: path.to_owned(), overwrite, sync, is_parquet, owner: OwnerProcess::current() })

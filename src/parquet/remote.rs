@@ -22,7 +22,7 @@ pub(super) fn check(
 ) -> Result<Option<Vec<PathBuf>>> {
     if options.resume {
         return Err(Error::option(format!(
-            "resume: {} is in an object store, where no run keeps a manifest; name the inputs that are left, or `overwrite`",
+            "option `resume`: {} is in an object store, where no run keeps a manifest; name the inputs that are left, or pass option `overwrite`",
             out.display()
         )));
     }
@@ -56,10 +56,14 @@ pub(super) fn convert(conversion: Conversion<'_, '_>) -> Result<Progress> {
     let mut progress = Progress::default();
     let last = outputs.len().saturating_sub(1);
     for (number, (inputs, output)) in outputs.into_iter().enumerate() {
+        if number > 0 && source.options().limit.is_some_and(|limit| progress.rows >= limit) {
+            break;
+        }
         let mut files = Files::new(output, source.schema(), options, threads, watch.cancel.clone());
         // An input without rows has a file as well.
         files.begin()?;
-        let reader = source.reader_of(inputs, rejects.clone())?;
+        let left = source.options().limit.map(|limit| limit.saturating_sub(progress.rows));
+        let reader = source.reader_of(inputs, rejects.clone())?.limited(left);
         let reader = if number < last { reader.going_on() } else { reader };
         progress = watch.follow(reader, progress, |batch| files.write(&batch, report).map(drop))?;
         files.finish(report)?;

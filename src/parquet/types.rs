@@ -251,7 +251,7 @@ impl Writing<'_> {
     fn unfit(self, count: i64, own: TimeUnit, unit: TimeUnit) -> Error {
         let why = match parts_of_second(own) > parts_of_second(unit) {
             true => {
-                "has digits below that: allow_truncated_timestamps cuts them off, and without coerce_timestamps \
+                "has digits below that: option `allow_truncated_timestamps` cuts them off, and without option `coerce_timestamps` \
                  all of them are written"
             }
             false => "is too far away for that",

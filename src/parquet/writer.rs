@@ -191,8 +191,9 @@ impl FileWriter {
             column_indexes.push(placed.column_index.unwrap_or(ColumnIndexMetaData::NONE));
             offset_indexes.push(placed.offset_index);
         }
-        let ordinal = i16::try_from(self.groups.len())
-            .map_err(|_| Error::option("more than 32,767 row groups: pass a larger row_group_bytes"))?;
+        let ordinal = i16::try_from(self.groups.len()).map_err(|_| {
+            Error::option("more than 32,767 row groups: pass a larger option `row_group_bytes`")
+        })?;
         let bytes = columns.iter().map(|column| column.uncompressed_size()).sum();
         let metadata = RowGroupMetaData::builder(self.layout.descriptor.clone())
             .set_num_rows(group.rows as i64)

@@ -86,6 +86,9 @@ pub struct Reader {
     current: Ended,
     ended: Vec<Ended>,
     cancel: Cancel,
+    /// How many more rows are wanted, and about how many more records, rows or not; `None` for all.
+    left: Option<u64>,
+    records_left: Option<u64>,
     /// True once the final check of `fail_after` is done, or an error has ended the scan.
     is_judged: bool,
 }
@@ -114,6 +117,8 @@ impl Reader {
             current: Ended::default(),
             ended: Vec::new(),
             cancel: Cancel::never(),
+            left: None,
+            records_left: None,
             is_judged: false,
         })
     }
@@ -121,6 +126,16 @@ impl Reader {
     /// Leaves the final check of `fail_after` to a later reader.
     pub(crate) fn going_on(self) -> Self {
         Self { is_judged: true, ..self }
+    }
+
+    /// Ends behind the first `limit` rows.
+    pub(crate) fn limited(self, limit: Option<u64>) -> Self {
+        Self { left: limit, ..self }
+    }
+
+    /// Ends with the batch that has record number `records`, or the next one where records are rejected.
+    pub(crate) fn sampling(self, records: Option<u64>) -> Self {
+        Self { records_left: records, ..self }
     }
 
     /// Gives batches of some of the plan's columns.
@@ -160,14 +175,19 @@ impl Reader {
             .and_then(|()| self.try_next())
             .and_then(|batch| batch.map(|batch| self.projection.of_batch(batch)).transpose());
         if result.is_err() {
-            self.opened = self.inputs.len();
-            // In a forked child these are not dropped.
-            self.ahead = PerProcess::default();
-            self.runs = PerProcess::default();
+            self.end();
             // An error ends the scan.
             self.is_judged = true;
         }
         result
+    }
+
+    /// Leaves out what was not read so far.
+    fn end(&mut self) {
+        self.opened = self.inputs.len();
+        // In a forked child these are not dropped.
+        self.ahead = PerProcess::default();
+        self.runs = PerProcess::default();
     }
 
     /// Finds the threads at the first batch, in the process that takes it.
@@ -199,6 +219,9 @@ impl Reader {
 
     fn try_next(&mut self) -> Result<Option<RecordBatch>> {
         loop {
+            if self.left == Some(0) || self.records_left == Some(0) {
+                self.end();
+            }
             if self.is_over() {
                 if !std::mem::replace(&mut self.is_judged, true) {
                     self.plan.check_rejects(&lock(&self.rejects), true)?;
@@ -234,13 +257,19 @@ impl Reader {
             let (batch, found) = decoded.map(|decoded| (decoded.batch, decoded.rejects)).unzip();
             let mut known = lock(&self.rejects);
             known.saw(records);
+            self.records_left = self.records_left.map(|left| left.saturating_sub(records));
             if let Some(rejects) = found.or(rejects) {
                 self.current.rejects += rejects.count();
                 known.append(rejects, run.name());
                 self.plan.check_rejects(&known, false)?;
             }
             drop(known);
-            let Some(batch) = batch else { continue };
+            let Some(mut batch) = batch else { continue };
+            if let Some(left) = &mut self.left {
+                let rows = usize::try_from(*left).map_or(batch.num_rows(), |left| left.min(batch.num_rows()));
+                batch = batch.slice(0, rows);
+                *left -= rows as u64;
+            }
             self.current.rows += batch.num_rows() as u64;
             if batch.num_rows() > 0 {
                 self.progress.rows += batch.num_rows() as u64;

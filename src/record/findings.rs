@@ -167,7 +167,7 @@ impl Column {
             DataType::FixedSizeList(..) if self.role != Role::Key => {
                 let Some((dim, dtype)) = vector_type(field.data_type()) else {
                     return Err(Error::schema(format!(
-                        "schema: column `{}` is a fixed-size list, which is read as a vector of float32, float64, float16, \
+                        "option `schema`: column `{}` is a fixed-size list, which is read as a vector of float32, float64, float16, \
                          int8 or uint8, at least one of them; it is {}",
                         field.name(),
                         field.data_type()
@@ -176,8 +176,9 @@ impl Column {
                 Ok(Self { role: Role::Vector, field: vector_field(field.name(), dim as u32, dtype)?, ..self })
             }
             _ => {
-                crate::values::ValueBuilder::new(field.data_type())
-                    .map_err(|error| Error::schema(format!("schema: column `{}`: {error}", field.name())))?;
+                crate::values::ValueBuilder::new(field.data_type()).map_err(|error| {
+                    Error::schema(format!("option `schema`: column `{}`: {error}", field.name()))
+                })?;
                 let role = if self.role == Role::Key { Role::Key } else { Role::Value };
                 Ok(Self { role, field, stored: None, ..self })
             }

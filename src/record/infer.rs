@@ -328,7 +328,7 @@ impl<'a> Inference<'a> {
                         }
                         _ => Framing::Sequence,
                     };
-                    self.framing_from = "from what lies where `records` says".to_owned();
+                    self.framing_from = "from what lies where option `records` says".to_owned();
                 }
                 let records = match (self.framing, cursor.peek()?) {
                     (Framing::Array, Head::Array(records)) | (Framing::Map, Head::Map(records)) => {
@@ -405,7 +405,7 @@ impl<'a> Inference<'a> {
             {
                 let path = printable(&path);
                 fields.push_str(&format!(
-                    "; the records seem to lie in `{path}`: pass records (--records {path})"
+                    "; the records seem to lie in `{path}`: pass option `records={path}`"
                 ));
             }
             self.contents = Some((self.input.clone(), fields));
@@ -467,7 +467,7 @@ impl<'a> Inference<'a> {
 
     /// A record that the decoder will not read either.
     fn pass_too_large(&mut self) {
-        self.pass("a record that is larger than max_record_bytes");
+        self.pass("a record that is larger than option `max_record_bytes`");
         self.left = self.left.map(|left| left.saturating_sub(1));
     }
 
@@ -520,8 +520,8 @@ impl<'a> Inference<'a> {
             }
             if columns[..index].iter().any(|other| other.name() == column.name()) {
                 return Err(Error::schema(format!(
-                    "two columns have the name `{}`: leave one of them out (with `columns`, or without include_path and \
-                     include_record)",
+                    "two columns have the name `{}`: leave one of them out with option `columns`, or \
+                     leave out option `include_path` or option `include_record`",
                     column.name()
                 )));
             }
@@ -544,7 +544,7 @@ impl<'a> Inference<'a> {
     fn bare_columns(&self) -> Result<Vec<Column>> {
         if let Some(name) = self.options.vector.iter().find(|name| *name != VECTOR) {
             return Err(Error::schema(format!(
-                "vector: the records are bare vectors and have no field `{name}`: leave `vector` out"
+                "option `vector`: the records are bare vectors and have no field `{name}`: leave the option out"
             )));
         }
         let (dim, stored, raw) = match (&self.vector, self.options.dim) {
@@ -560,7 +560,7 @@ impl<'a> Inference<'a> {
         if self.fields.too_many_keys {
             return Err(Error::schema(
                 "the maps that are records have more keys than a table has columns: if each is the key of a vector, pass \
-                 framing `map`; else choose some with `columns`",
+                 option `framing=map`; else choose some with option `columns`",
             ));
         }
         let vectors = self.vectors()?;
@@ -596,14 +596,14 @@ impl<'a> Inference<'a> {
             let at = path.and_then(|path| Some((self.fields.at(&path)?, path)));
             let Some((field, path)) = at else {
                 return Err(Error::schema(format!(
-                    "vector: none of the first {} records has a field `{name}`; they have {}",
+                    "option `vector`: none of the first {} records has a field `{name}`; they have {}",
                     self.records,
                     self.names()
                 )));
             };
             let Some(dim) = dim.or(field.vectors.dim()) else {
                 return Err(Error::schema(format!(
-                    "vector: `{name}` holds no vector in the first {} records, so its dimension is not known: pass `dim`",
+                    "option `vector`: `{name}` holds no vector in the first {} records, so its dimension is not known: pass option `dim`",
                     self.records
                 )));
             };
@@ -629,8 +629,8 @@ impl<'a> Inference<'a> {
         }
         if found.is_empty() && self.options.columns.is_none() && self.options.schema.fields().is_empty() {
             return Err(Error::schema(format!(
-                "{}no field of the first {} records is a vector{}; {}: name the field that is one with `vector`, or choose \
-                 `columns`",
+                "{}no field of the first {} records is a vector{}; {}: name the field that is one with option `vector`, or choose \
+                 some with option `columns`",
                 self.input_prefix(),
                 self.records,
                 dim.map(|dim| format!(" of {dim} elements")).unwrap_or_default(),
@@ -667,7 +667,7 @@ impl<'a> Inference<'a> {
                 Some(column) => *column = column.clone().retyped(field)?,
                 None if self.layout == Some(Layout::Vector) || self.layout.is_none() => {
                     return Err(Error::schema(format!(
-                        "schema: the records are bare vectors and have no field `{}`",
+                        "option `schema`: the records are bare vectors and have no field `{}`",
                         field.name()
                     )));
                 }
@@ -706,7 +706,7 @@ impl<'a> Inference<'a> {
                 let known: Vec<String> =
                     columns.iter().map(|column| format!("`{}`", column.name())).collect();
                 return Err(Error::schema(format!(
-                    "columns: there is no column `{name}`; there are {}",
+                    "option `columns`: there is no column `{name}`; there are {}",
                     known.join(", ")
                 )));
             };
@@ -738,7 +738,7 @@ impl<'a> Inference<'a> {
         match columns.iter().find(is_raw).filter(|_| raw == RawDtype::default()) {
             Some(column) => Err(Error::schema(format!(
                 "{}the field `{name}` of the first record says {named}, and the bytes of `{}` would be read as {raw}: pass \
-                 raw_dtype (--raw-dtype {named})",
+                 option `raw_dtype={named}`",
                 self.input_prefix(),
                 column.name()
             ))),
@@ -754,10 +754,10 @@ impl<'a> Inference<'a> {
         let damage = format!("{damage}{}", looks_like.unwrap_or_default());
         Error::schema(match &self.first {
             None if damage.is_empty() => {
-                "the inputs hold no record, so the dimension is not known: pass `dim`".to_owned()
+                "the inputs hold no record, so the dimension is not known: pass option `dim`".to_owned()
             }
             None => format!(
-                "the inputs hold no record that can be read, so the dimension is not known: pass `dim`{damage}"
+                "the inputs hold no record that can be read, so the dimension is not known: pass option `dim`{damage}"
             ),
             Some((first, Instead::Foreign)) => {
                 format!("{input}the input is {first} and no MessagePack{damage}")
@@ -767,12 +767,12 @@ impl<'a> Inference<'a> {
             ),
             Some((_, Instead::Fields)) => format!(
                 "{input}none of the first {records} records is a vector or has a field that is one; {}: name the fields \
-                 that are vectors with `vector`, or choose `columns`{damage}",
+                 that are vectors with option `vector`, or choose some with option `columns`{damage}",
                 self.contents()
             ),
             Some((first, Instead::Other)) => format!(
                 "{input}none of the first {records} records is a vector, or bytes that are a multiple of {} ({raw}); the \
-                 first one is {first}: pass `dim`, or check `raw_dtype`{damage}",
+                 first one is {first}: pass option `dim`, or check option `raw_dtype`{damage}",
                 raw.size(),
             ),
         })
@@ -788,8 +788,8 @@ fn retyped_bare(column: &Column, field: &Field) -> Result<Column> {
             let element = Dtype::ALL.into_iter().find(|dtype| dtype.data_type() == *other);
             let element = element.unwrap_or(Dtype::Float32);
             Err(Error::schema(format!(
-                "schema: the records are bare vectors, so the column `{}` cannot be {other}: pass dtype (--dtype \
-                 {element}) for other elements, or a type of vectors such as {element}[{dim}]",
+                "option `schema`: the records are bare vectors, so the column `{}` cannot be {other}: pass option \
+                 `dtype={element}` for other elements, or a type of vectors such as {element}[{dim}]",
                 field.name()
             )))
         }

@@ -110,6 +110,10 @@ impl Plan {
         let row_bytes: usize = columns.iter().map(Column::width).sum();
         let rows = (options.batch_bytes / row_bytes.max(1)).max(1);
         let rows = rows.min(options.batch_rows.unwrap_or(usize::MAX));
+        // Of the first rows none need be decoded behind the last one.
+        let rows = rows.min(
+            options.limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX).max(1)),
+        );
         let content = match findings.layout {
             Layout::Vector => Content::Vector(columns.iter().position(|column| column.role == Role::Vector)),
             layout => Content::Items(Slots::new(&columns, layout)?),
@@ -247,9 +251,9 @@ pub(crate) fn vector_type(data_type: &DataType) -> Option<(usize, Dtype)> {
 /// The field of a vector column.
 pub(crate) fn vector_field(name: &str, dim: u32, dtype: Dtype) -> Result<Field> {
     if dim == 0 {
-        return Err(Error::option("dim must be at least 1"));
+        return Err(Error::option("option `dim` must be at least 1"));
     }
-    let length =
-        i32::try_from(dim).map_err(|_| Error::option(format!("dim {dim} is larger than 2^31 - 1")))?;
+    let length = i32::try_from(dim)
+        .map_err(|_| Error::option(format!("option `dim`: {dim} is larger than 2^31 - 1")))?;
     Ok(Field::new(name, VectorBuilder::data_type(length, dtype), false))
 }

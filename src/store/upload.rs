@@ -252,5 +252,5 @@ impl std::fmt::Debug for Upload {
 }
 
 fn exists() -> io::Error {
-    io::Error::new(ErrorKind::AlreadyExists, "exists already; `overwrite` replaces it")
+    io::Error::new(ErrorKind::AlreadyExists, "exists already; option `overwrite` replaces it")
 }

@@ -14,7 +14,7 @@ pub(crate) enum Kind {
     Http,
 }
 
-/// The schemes that are URLs here. Whatever else has `://` in it is a path.
+/// The schemes that are read and written. `file://` is a path, and other schemes are refused.
 const SCHEMES: [(&str, Kind); 10] = [
     ("s3", Kind::S3),
     ("s3a", Kind::S3),
@@ -43,8 +43,17 @@ impl Url {
     /// `None` where `text` is a path.
     pub(crate) fn parse(text: &str) -> Option<Result<Self>> {
         let (scheme, rest) = text.split_once("://")?;
-        let (_, kind) = SCHEMES.iter().find(|(known, _)| known.eq_ignore_ascii_case(scheme))?;
-        Some(Self::take_apart(text, *kind, text.len() - rest.len()))
+        let is_scheme = scheme.starts_with(|first: char| first.is_ascii_alphabetic())
+            && scheme.chars().all(|letter| letter.is_ascii_alphanumeric() || "+-.".contains(letter));
+        if !is_scheme || scheme.eq_ignore_ascii_case("file") {
+            return None;
+        }
+        match SCHEMES.iter().find(|(known, _)| known.eq_ignore_ascii_case(scheme)) {
+            Some((_, kind)) => Some(Self::take_apart(text, *kind, text.len() - rest.len())),
+            None => Some(Err(Error::option(format!(
+                "{text}: {scheme}:// is not supported; use s3://, gs://, az://, https:// or file://"
+            )))),
+        }
     }
 
     fn take_apart(text: &str, kind: Kind, host: usize) -> Result<Self> {

@@ -8,7 +8,8 @@ fn url(text: &str) -> Url {
 
 #[test]
 fn paths_are_no_urls() {
-    for path in ["vectors.msgpack", "/data/a.msgpack", "C:\\data", "s3:/bucket", "file:///a", "odd://b/c", ""]
+    for path in
+        ["vectors.msgpack", "/data/a.msgpack", "C:\\data", "s3:/bucket", "file:///a", "a b://c", "://", ""]
     {
         assert!(Url::parse(path).is_none(), "{path}");
     }
@@ -55,7 +56,11 @@ fn a_prefix_ends_in_a_slash() {
 
 #[test]
 fn a_url_without_a_bucket_is_refused() {
-    for (text, message) in [("s3://", "names no bucket"), ("http:///a", "names no host")] {
+    for (text, message) in [
+        ("s3://", "names no bucket"),
+        ("http:///a", "names no host"),
+        ("odd://b/c", "odd:// is not supported"),
+    ] {
         let error = Url::parse(text).unwrap().unwrap_err();
         assert!(error.to_string().contains(message), "{error}");
     }

@@ -67,7 +67,7 @@ impl Kind for Strings {
             return Err(Failure::unfit(RejectKind::Value, "text in UTF-8", found));
         }
         if !self.is_large() && self.bytes.len() + bytes.len() > MOST {
-            let expected = "less than 2 GiB of text or bytes (a large type in `schema` takes more)";
+            let expected = "less than 2 GiB of text or bytes (a large type in option `schema` takes more)";
             return Err(Failure::unfit(RejectKind::TooLarge, expected, head));
         }
         self.bytes.extend_from_slice(bytes);

@@ -32,7 +32,7 @@ impl Lists {
 
     fn check_room(&self, more: usize) -> Result<(), Failure> {
         if matches!(self.data_type, DataType::List(_)) && self.items.rows() + more > MOST {
-            let expected = "less than 2^31 items (a large type in `schema` takes more)";
+            let expected = "less than 2^31 items (a large type in option `schema` takes more)";
             return Err(Failure::unfit(RejectKind::TooLarge, expected, format!("{more} more")));
         }
         Ok(())

@@ -117,8 +117,8 @@ impl Kind for Timestamps {
                 TimeUnit::Nanosecond => "a timestamp that fits timestamp[ns]".to_owned(),
                 // Digits are never cut off where data is read.
                 _ => format!(
-                    "a timestamp that fits timestamp[{name}] (timestamp[ns] holds all digits; coerce_timestamps and \
-                     allow_truncated_timestamps cut them off in Parquet)"
+                    "a timestamp that fits timestamp[{name}] (timestamp[ns] holds all digits; option `coerce_timestamps` with \
+                     option `allow_truncated_timestamps` cuts them off in Parquet)"
                 ),
             };
             let (seconds, rest) = (nanoseconds.div_euclid(NANOS), nanoseconds.rem_euclid(NANOS));

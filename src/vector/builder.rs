@@ -73,8 +73,8 @@ impl VectorBuilder {
     pub(crate) fn reserve(&mut self, rows: usize) -> Result<()> {
         if self.slab.is_none() {
             let bytes = rows.checked_mul(self.row_bytes());
-            let bytes =
-                bytes.ok_or_else(|| Error::option("batch_rows: such a batch does not fit into memory"))?;
+            let bytes = bytes
+                .ok_or_else(|| Error::option("option `batch_rows`: such a batch does not fit into memory"))?;
             self.slab = Some(Slab::with_capacity(bytes)?);
             self.capacity = rows;
         }
@@ -175,7 +175,8 @@ impl VectorBuilder {
         };
         let values =
             ArrayData::builder(self.dtype.data_type()).len(rows * self.dim).add_buffer(values).build()?;
-        let dim = i32::try_from(self.dim).map_err(|_| Error::option("dim is larger than 2^31 - 1"))?;
+        let dim =
+            i32::try_from(self.dim).map_err(|_| Error::option("option `dim` is larger than 2^31 - 1"))?;
         let list = FixedSizeListArray::try_new(Self::element(self.dtype), dim, make_array(values), nulls)?;
         Ok(Arc::new(list))
     }

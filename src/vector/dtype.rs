@@ -75,7 +75,7 @@ impl FromStr for Dtype {
     fn from_str(name: &str) -> Result<Self, Error> {
         Self::ALL.into_iter().find(|dtype| dtype.as_str() == name).ok_or_else(|| {
             Error::option(format!(
-                "dtype `{name}` is not known: use float32, float64, float16, int8 or uint8"
+                "option `dtype`: `{name}` is not known: use float32, float64, float16, int8 or uint8"
             ))
         })
     }
@@ -190,7 +190,7 @@ impl FromStr for RawDtype {
             .map(|(number, ..)| Self { number, big_endian: big_endian && number.size() > 1 })
             .ok_or_else(|| {
                 Error::option(format!(
-                    "raw_dtype `{text}` is not known: use NumPy's notation, such as <f4, >f4, <f2, <f8, |i1, |u1, or bf16"
+                    "option `raw_dtype`: `{text}` is not known: use NumPy's notation, such as <f4, >f4, <f2, <f8, |i1, |u1, or bf16"
                 ))
             })
     }

@@ -78,7 +78,7 @@ impl FromStr for Payload {
             _ => text.parse().map(Self::Elements).map_err(|_| {
                 let times = TimeFormat::NAMES.map(|(_, name)| name).join(", ");
                 Error::option(format!(
-                    "extensions: the payload `{text}` is not known: use a type in NumPy's notation such as <f4, or \
+                    "option `extensions`: the payload `{text}` is not known: use a type in NumPy's notation such as <f4, or \
                      msgpack, npy, {times}"
                 ))
             }),
@@ -104,7 +104,7 @@ impl Extensions {
     pub(crate) fn check(&self) -> Result<()> {
         match self.0.keys().find(|code| **code < 0) {
             Some(code) => Err(Error::option(format!(
-                "extensions: the code {code} is MessagePack's own: codes from 0 to 127 can be given"
+                "option `extensions`: the code {code} is MessagePack's own: codes from 0 to 127 can be given"
             ))),
             None => Ok(()),
         }

@@ -474,7 +474,7 @@ def test_what_is_lost_behind_damage_is_one_reject_and_the_next_file_is_read():
 @pytest.mark.parametrize("limit", [2, "2", "5%"])
 def test_a_run_with_too_many_rejects_ends_with_an_error_that_names_the_first(tmp_path, limit):
     data = pack([*vectors(50, 3), None, *vectors(5, 3), None, None])
-    with pytest.raises(vecpack.DecodeError, match="3 of 58 records rejected, fail_after allows") as caught:
+    with pytest.raises(vecpack.DecodeError, match="3 of 58 records rejected, option `fail_after` allows") as caught:
         vecpack.to_parquet(
             data, tmp_path / "out.parquet", on_error="skip", fail_after=limit, rejects=tmp_path / "bad.jsonl"
         )

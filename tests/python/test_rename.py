@@ -102,15 +102,15 @@ def test_a_resumed_run_must_have_the_same_names(write_file, tmp_path):
         {"columns": {"x": "meta.embedding", "a": "id", "b": "t"}},
         {"columns": list(names.values())},
     ):
-        with pytest.raises(vecpack.OptionError, match="columns was"):
+        with pytest.raises(vecpack.OptionError, match="columns` was"):
             vecpack.to_parquet(path, f"{out}/", resume=True, **other)
-    with pytest.raises(vecpack.OptionError, match="columns was"):
+    with pytest.raises(vecpack.OptionError, match="columns` was"):
         vecpack.to_parquet(source.rename({"a": "c"}), f"{out}/", resume=True)
     # The same names and types, but each from the field of the other one.
     twice = tmp_path / "twice"
     meta = vecpack.scan(path, columns={"a": "t", "b": "meta.lang"})
     vecpack.to_parquet(meta, f"{twice}/")
-    with pytest.raises(vecpack.OptionError, match="columns was"):
+    with pytest.raises(vecpack.OptionError, match="columns` was"):
         vecpack.to_parquet(meta.rename({"a": "b", "b": "a"}).select(["a", "b"]), f"{twice}/", resume=True)
 
 
@@ -118,12 +118,12 @@ def test_names_that_cannot_be_are_refused():
     data = pack(records(3))
     source = vecpack.scan(data)
     for names in (["id", "id"], {"record": "id"}):
-        with pytest.raises(vecpack.OptionError, match="columns: two columns have the name"):
+        with pytest.raises(vecpack.OptionError, match="option `columns`: two columns have the name"):
             vecpack.scan(data, columns=names, include_record=True)
     with pytest.raises(vecpack.OptionError, match="rename: two columns have the name `t`"):
         source.rename({"id": "t"})
     for error, option in ((vecpack.OptionError, {"a\0": "id"}), (vecpack.SchemaError, {"a": "nope"})):
-        with pytest.raises(error, match="columns: "):
+        with pytest.raises(error, match="columns"):
             vecpack.scan(data, columns=option)
     with pytest.raises(vecpack.SchemaError, match="rename: there is no column `nope`; there are `id`"):
         source.rename({"nope": "a"})

@@ -78,7 +78,9 @@ def test_resume_does_what_is_missing(inputs, tmp_path, mode):
     report = vecpack.to_parquet(inputs, out, resume=True, **mode)
     assert report.rows > 0 and report.rows + report.rows_before == 1010
     assert pq.read_table(out).num_rows == 1010
-    with pytest.raises(vecpack.OptionError, match=r"dtype was `float32` in the earlier run and is `float16` now"):
+    with pytest.raises(
+        vecpack.OptionError, match=r"option `dtype` was `float32` in the earlier run and is `float16` now"
+    ):
         vecpack.to_parquet(inputs, out, resume=True, dtype="float16", **mode)
     with pytest.raises(vecpack.OptionError, match="one file"):
         vecpack.to_parquet(inputs, tmp_path / "one.parquet", resume=True)

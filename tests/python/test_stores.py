@@ -461,7 +461,7 @@ def test_a_run_with_too_many_rejects_leaves_nothing_half_written(bucket, write_f
     write_file("in/c.msgpack", LARGE[:10])
     out, options, complete = LIMITED[shape]
     options = {"on_error": "skip", "fail_after": limit, "compression": "none", **options}
-    with pytest.raises(vecpack.DecodeError, match=f"records rejected, fail_after allows {limit}") as raised:
+    with pytest.raises(vecpack.DecodeError, match=f"records rejected, option `fail_after` allows {limit}") as raised:
         vecpack.to_parquet(tmp_path / "in", bucket.url(out), rejects=tmp_path / "bad.jsonl", **options)
     assert (raised.value.path, raised.value.record) == (str(bad), 5500)
     assert bucket.uploads() == 0
@@ -477,7 +477,7 @@ def test_a_run_with_too_many_rejects_leaves_nothing_half_written(bucket, write_f
 
 def test_rejects_of_a_run_that_fails_go_to_an_object(bucket, write_file):
     path, rejects = write_file("bad.msgpack", pack(SMALL) + pack([None] * 20)), bucket.url("bad.jsonl")
-    with pytest.raises(vecpack.DecodeError, match="fail_after allows 10%"):
+    with pytest.raises(vecpack.DecodeError, match="option `fail_after` allows 10%"):
         vecpack.to_parquet(path, bucket.url("out/"), on_error="skip", fail_after="10%", rejects=rejects)
     assert bucket.keys() == ["bad.jsonl"]
     assert len(bucket.get("bad.jsonl").splitlines()) == 20
