@@ -1,31 +1,41 @@
-//! What is in there: a scan that looks at everything and keeps nothing.
+//! What the inputs hold, and what a conversion makes of it: a scan that keeps no rows.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type};
 use serde::Serialize;
 
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::infer::infer;
 use crate::input::Input;
 use crate::options::{OnError, ReadOptions};
-use crate::reader::{Progress, Watch};
-use crate::record::vector_type;
-use crate::source::Source;
-use crate::text::{count, grouped, printable, size};
+use crate::pool::lock;
+use crate::reader::{Ended, Progress, Watch};
+use crate::record::{Findings, vector_type};
+use crate::reject::Rejects;
+use crate::source::{Source, size};
+use crate::text::{count, grouped, printable, size as bytes_text};
 
 /// What [`inspect`] found. Its text is a few lines for a person.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Inspection {
-    /// Inputs read.
+    /// The number of inputs.
     pub files: u64,
+    /// Bytes of the inputs, where that is known without reading.
+    pub size: Option<u64>,
     /// Bytes read.
     pub bytes: u64,
-    /// Records that are rows.
+    /// True if the inputs were read to their end, and not only the first records of each.
+    pub complete: bool,
+    /// Records read that are rows.
     pub rows: u64,
+    /// How many rows there are in all, as far as the first records tell. `rows` if all was read.
+    pub rows_estimate: Option<u64>,
     /// How records lie in the inputs.
     pub framing: &'static str,
     /// How that was found out.
@@ -36,10 +46,20 @@ pub struct Inspection {
     pub layout_from: String,
     /// The columns.
     pub columns: Vec<Column>,
-    /// Records that are no rows.
+    /// How many inputs have vectors of each length.
+    pub dims: Vec<Dim>,
+    /// Fields of the records that fill no column.
+    pub left_out: Vec<LeftOut>,
+    /// Records read that are no rows.
     pub rejects: u64,
+    /// How many of each kind.
+    pub reject_kinds: BTreeMap<&'static str, u64>,
     /// The first of them.
     pub first_rejects: Vec<String>,
+    /// The error that a conversion with these options ends with; `None` if it does not fail.
+    pub error: Option<String>,
+    /// Each input, in order.
+    pub inputs: Vec<InputFound>,
 }
 
 /// A column that [`inspect`] found.
@@ -90,50 +110,286 @@ pub struct Norms {
     pub max: f64,
 }
 
-/// How many rejects [`Inspection`] shows.
+/// How many inputs have vectors of one length.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Dim {
+    /// The field that holds the vectors.
+    pub field: String,
+    /// Elements a vector.
+    pub dim: usize,
+    /// The number of inputs.
+    pub files: u64,
+}
+
+/// A field that fills no column.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct LeftOut {
+    /// The field.
+    pub field: String,
+    /// In how many inputs it is.
+    pub files: u64,
+    /// Why it fills no column.
+    pub why: String,
+}
+
+/// One of the inputs.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct InputFound {
+    /// Its name.
+    pub file: String,
+    /// Its size in bytes, where that is known without reading.
+    pub size: Option<u64>,
+    /// Records read that are rows.
+    pub rows: u64,
+    /// Records read that are no rows.
+    pub rejects: u64,
+    /// What the input holds by itself, where it is not what all inputs are read as; or why that is not known.
+    pub holds: Option<String>,
+}
+
+/// How many rejects and inputs the text shows.
 const SHOWN: usize = 5;
 
-/// Reads `inputs` through and tells what is in them. Records that cannot become rows are counted, whatever the policy.
-pub fn inspect(inputs: Vec<Input>, options: ReadOptions, mut watch: Watch<'_>) -> Result<Inspection> {
-    // The plan is that of a conversion with these options.
-    let findings = infer(&inputs, &options)?;
-    let source = Source::with_findings(inputs, options.with_on_error(OnError::Skip), findings)?;
-    let mut tallies = vec![Tally::default(); source.schema().fields().len()];
-    let progress =
-        watch.follow(source.reader()?, Progress::default(), |batch| tally(&mut tallies, &batch))?;
-    let (rejects, findings) = (source.rejects(), source.findings());
-    let found = source.columns().iter().filter_map(|output| Some((output, findings.column(&output.field)?)));
-    let columns = found.zip(tallies).map(|((output, column), tally)| Column {
-        name: output.name.clone(),
-        data_type: type_name(column.field.data_type()),
-        nulls: tally.nulls,
-        null_share: tally.nulls as f64 / progress.rows.max(1) as f64,
-        vectors: vector_type(column.field.data_type()).map(|(dim, dtype)| Vectors {
-            dim,
-            dtype: dtype.as_str(),
-            stored: column.stored.clone(),
-            norms: tally.norms(),
-            nan: tally.nan,
-            infinite: tally.infinite,
-        }),
-    });
-    Ok(Inspection {
-        files: progress.files,
-        bytes: progress.bytes,
-        rows: progress.rows,
-        framing: findings.framing.as_str(),
-        framing_from: findings.framing_from.clone(),
-        layout: findings.layout.as_str(),
-        layout_from: findings.layout_from.clone(),
-        columns: columns.collect(),
-        rejects: rejects.count(),
-        first_rejects: rejects
-            .details()
-            .iter()
-            .take(SHOWN)
-            .map(|reject| printable(&reject.to_string()))
-            .collect(),
-    })
+/// Finds out what is in `inputs`, and what a conversion with these options makes of them: the same code decodes them.
+///
+/// Reads the first [`infer_records`](ReadOptions::infer_records) records of each input, or all where `full` is true. Records that
+/// cannot become rows are counted under every policy.
+pub fn inspect(
+    inputs: Vec<Input>,
+    options: ReadOptions,
+    full: bool,
+    mut watch: Watch<'_>,
+) -> Result<Inspection> {
+    options.check()?;
+    let mut found = Inspection { files: inputs.len() as u64, size: size(&inputs)?, ..Inspection::default() };
+    let sample = Some(options.infer_records).filter(|&records| records > 0 && !full);
+    // The plan is that of a conversion. A policy that ends it at the first reject would leave nothing to count.
+    let mut scanned = ReadOptions { fail_after: None, max_rejects: SHOWN, ..options.clone() };
+    if options.on_error == OnError::Raise {
+        scanned.on_error = OnError::Skip;
+    }
+    if let Some(records) = sample {
+        let rows = usize::try_from(records).unwrap_or(usize::MAX);
+        scanned.batch_rows = Some(scanned.batch_rows.map_or(rows, |least| least.min(rows)));
+        scanned.threads = Some(1);
+    }
+    let findings = infer(&inputs, &options);
+    let own: Vec<Option<Result<Findings>>> = match (inputs.as_slice(), &findings) {
+        ([_], Ok(_)) if options.columns.is_none() => vec![None],
+        ([_], Err(_)) => vec![None],
+        _ => {
+            let alone = ReadOptions { columns: None, dim: None, ..options.clone() };
+            let own = |input: &Input| {
+                watch.cancel.check()?;
+                match infer(std::slice::from_ref(input), &alone) {
+                    Err(error) if !matches!(error.kind(), ErrorKind::Schema(_)) => Err(error),
+                    found => Ok(Some(found)),
+                }
+            };
+            inputs.iter().map(own).collect::<Result<_>>()?
+        }
+    };
+    found.inputs =
+        inputs.iter().zip(&own).map(|(input, own)| InputFound::new(input, own)).collect::<Result<_>>()?;
+    let source = findings.and_then(|findings| Source::with_findings(inputs.clone(), scanned, findings));
+    let source = match source {
+        Ok(source) => source,
+        Err(error) if matches!(error.kind(), ErrorKind::Schema(_)) => {
+            found.error = Some(error.to_string());
+            return Ok(found);
+        }
+        Err(error) => return Err(error),
+    };
+    let findings = source.findings();
+    for (input, own) in found.inputs.iter_mut().zip(&own) {
+        input.compare(findings, own);
+    }
+    found.add_dims(findings, &own);
+    found.add_left_out(findings, &own, options.columns.is_some());
+    found.scan(&source, sample, &mut watch)?;
+    let rejects = source.rejects();
+    found.add_rejects(&rejects, &options);
+    Ok(found)
+}
+
+impl Inspection {
+    /// Reads the inputs, each to the end or `sample` records of it.
+    fn scan(&mut self, source: &Source, sample: Option<u64>, watch: &mut Watch<'_>) -> Result<()> {
+        let mut tallies = vec![Tally::default(); source.schema().fields().len()];
+        let rejects = source.begin_scan();
+        let groups: Vec<Arc<[Input]>> = match sample {
+            None => vec![source.shared_inputs()],
+            Some(_) => source.inputs().iter().map(|input| Arc::from([input.clone()])).collect(),
+        };
+        let (mut progress, mut ended) = (Progress::default(), Vec::new());
+        for group in groups {
+            let left = source.options().limit.map(|limit| limit.saturating_sub(progress.rows));
+            let reader = source.reader_of(group, rejects.clone())?.going_on();
+            let mut reader = reader.limited(left).sampling(sample).with_cancel(watch.cancel.clone());
+            let rejected = lock(&rejects).count();
+            while let Some(batch) = reader.next_batch()? {
+                tally(&mut tallies, &batch)?;
+                watch.tell(progress + reader.progress())?;
+            }
+            let done = reader.take_ended();
+            let counts = |done: &[Ended]| {
+                let sum = |of: fn(&Ended) -> u64| done.iter().map(of).sum::<u64>();
+                (sum(|ended| ended.rows), sum(|ended| ended.rejects))
+            };
+            let (rows, rejected) = (reader.progress().rows, lock(&rejects).count() - rejected);
+            match sample {
+                Some(_) => ended.push(Ended { rows, rejects: rejected }),
+                None => {
+                    // The input in which the first rows end.
+                    let (known_rows, known_rejects) = counts(&done);
+                    let rest = Ended { rows: rows - known_rows, rejects: rejected - known_rejects };
+                    ended.extend(done);
+                    ended.push(rest);
+                }
+            }
+            progress = progress + reader.progress();
+        }
+        for (input, ended) in self.inputs.iter_mut().zip(ended) {
+            (input.rows, input.rejects) = (ended.rows, ended.rejects);
+        }
+        (self.bytes, self.rows) = (progress.bytes, progress.rows);
+        self.complete = progress.files == self.files || self.size == Some(progress.bytes);
+        self.rows_estimate = match self.size {
+            _ if self.complete => Some(self.rows),
+            Some(size) if self.bytes > 0 => {
+                Some((self.rows as f64 * size as f64 / self.bytes as f64).round() as u64)
+            }
+            _ => None,
+        };
+        self.describe(source, &tallies);
+        Ok(())
+    }
+
+    fn describe(&mut self, source: &Source, tallies: &[Tally]) {
+        let findings = source.findings();
+        self.framing = findings.framing.as_str();
+        self.framing_from.clone_from(&findings.framing_from);
+        self.layout = findings.layout.as_str();
+        self.layout_from.clone_from(&findings.layout_from);
+        let rows = self.rows;
+        let outputs = source.columns().iter();
+        let columns = outputs.filter_map(|output| Some((output, findings.column(&output.field)?)));
+        let column =
+            |((output, column), tally): ((&crate::OutputColumn, &crate::record::Column), &Tally)| Column {
+                name: output.name.clone(),
+                data_type: type_name(column.field.data_type()),
+                nulls: tally.nulls,
+                null_share: tally.nulls as f64 / rows.max(1) as f64,
+                vectors: vector_type(column.field.data_type()).map(|(dim, dtype)| Vectors {
+                    dim,
+                    dtype: dtype.as_str(),
+                    stored: column.stored.clone(),
+                    norms: tally.norms(),
+                    nan: tally.nan,
+                    infinite: tally.infinite,
+                }),
+            };
+        self.columns = columns.zip(tallies).map(column).collect();
+    }
+
+    /// Counts the inputs by the lengths of their vectors.
+    fn add_dims(&mut self, findings: &Findings, own: &[Option<Result<Findings>>]) {
+        let mut dims: BTreeMap<(&str, usize), u64> = BTreeMap::new();
+        for own in own {
+            let found = own.as_ref().map_or(Some(findings), |own| own.as_ref().ok());
+            for column in found.into_iter().flat_map(|found| &found.columns) {
+                if let Some(dim) = column.dim() {
+                    *dims.entry((column.name(), dim)).or_default() += 1;
+                }
+            }
+        }
+        let dim = |((field, dim), files): ((&str, usize), u64)| Dim { field: field.to_owned(), dim, files };
+        self.dims = dims.into_iter().map(dim).collect();
+    }
+
+    /// Lists the fields of inputs that fill no column.
+    fn add_left_out(&mut self, findings: &Findings, own: &[Option<Result<Findings>>], chosen: bool) {
+        let why = match chosen {
+            true => "it is not among the columns that were chosen",
+            false => "the records that decide about the columns do not have it: name it with option `schema`",
+        };
+        let mut fields: BTreeMap<&str, u64> = BTreeMap::new();
+        let own = own.iter().filter_map(|own| own.as_ref()?.as_ref().ok());
+        let own = own.filter(|own| own.layout == findings.layout);
+        for column in own.flat_map(|own| &own.columns) {
+            // A path inside of a field is a column of its own, or part of a struct.
+            let is_read = |known: &crate::record::Column| {
+                known.path.starts_with(&column.path) || column.path.starts_with(&known.path)
+            };
+            if column.role.is_read() && !column.path.is_empty() && !findings.columns.iter().any(is_read) {
+                *fields.entry(column.name()).or_default() += 1;
+            }
+        }
+        let left_out =
+            |(field, files): (&str, u64)| LeftOut { field: field.to_owned(), files, why: why.to_owned() };
+        self.left_out = fields.into_iter().map(left_out).collect();
+    }
+
+    fn add_rejects(&mut self, rejects: &Rejects, options: &ReadOptions) {
+        self.rejects = rejects.count();
+        self.reject_kinds = rejects.kinds().map(|(kind, count)| (kind.as_str(), count)).collect();
+        self.first_rejects =
+            rejects.details().iter().take(SHOWN).map(|reject| printable(&reject.to_string())).collect();
+        let (count, records) = (rejects.count(), rejects.records());
+        let error = match (rejects.first(), options.fail_after) {
+            (Some(first), _) if options.on_error == OnError::Raise => ErrorKind::Decode(first.clone()),
+            (Some(first), Some(limit)) if limit.is_exceeded(count, records, true) => {
+                ErrorKind::TooManyRejects { rejects: count, records, limit, first: first.clone() }
+            }
+            _ => return,
+        };
+        self.error = Some(Error::from(error).to_string());
+    }
+}
+
+impl InputFound {
+    fn new(input: &Input, own: &Option<Result<Findings>>) -> Result<Self> {
+        let error = own.as_ref().and_then(|own| own.as_ref().err()).map(Error::to_string);
+        let start = format!("{}: ", printable(input.name()));
+        let holds = error.map(|text| text.strip_prefix(&start).unwrap_or(&text).to_owned());
+        Ok(Self { file: input.name().to_string(), size: input.size()?, holds, ..Self::default() })
+    }
+
+    /// Says what the input holds, where that is something else than all inputs are read as.
+    fn compare(&mut self, findings: &Findings, own: &Option<Result<Findings>>) {
+        let Some(Ok(own)) = own else { return };
+        let is_read = |column: &crate::record::Column| {
+            let same = |known: &crate::record::Column| {
+                known.path == column.path && known.field.data_type() == column.field.data_type()
+            };
+            findings.columns.iter().any(same)
+        };
+        let is_same = own.framing == findings.framing
+            && own.layout == findings.layout
+            && findings
+                .columns
+                .iter()
+                .filter(|column| column.role.is_read())
+                .all(|column| own.columns.iter().any(|known| known.path == column.path))
+            && own.columns.iter().all(|column| is_read(column) || column.dim().is_none());
+        if !is_same {
+            let columns: Vec<String> = own
+                .columns
+                .iter()
+                .map(|column| format!("{}: {}", column.name(), type_name(column.field.data_type())))
+                .collect();
+            let holds = format!(
+                "it holds {} of {}, {}",
+                own.framing.as_str(),
+                own.layout.as_str(),
+                columns.join(", ")
+            );
+            self.holds = Some(printable(&holds));
+        }
+    }
 }
 
 /// What is counted of a column.
@@ -202,7 +458,7 @@ fn tally(tallies: &mut [Tally], batch: &RecordBatch) -> Result<()> {
 }
 
 /// A type as people write it.
-fn type_name(data_type: &DataType) -> String {
+pub(crate) fn type_name(data_type: &DataType) -> String {
     match (vector_type(data_type), data_type) {
         (Some((dim, dtype)), _) => format!("FixedSizeList<{dtype}, {dim}>"),
         (None, DataType::List(item) | DataType::LargeList(item)) => {
@@ -221,29 +477,31 @@ fn type_name(data_type: &DataType) -> String {
 
 impl fmt::Display for Inspection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "files    {}, {}", grouped(self.files), size(self.bytes))?;
-        writeln!(f, "rows     {}", grouped(self.rows))?;
-        writeln!(f, "framing  {} ({})", self.framing, self.framing_from)?;
-        write!(f, "layout   {} ({})", self.layout, self.layout_from)?;
+        write!(f, "files    {}", grouped(self.files))?;
+        if let Some(size) = self.size {
+            write!(f, ", {}", bytes_text(size))?;
+        }
+        if !self.complete && self.bytes > 0 {
+            let (rows, bytes) = (count(self.rows, "row"), bytes_text(self.bytes));
+            write!(
+                f,
+                "\nread     the first records of each: {rows}, {bytes}; option `full` reads everything"
+            )?;
+        }
+        match self.rows_estimate {
+            Some(rows) if self.complete => write!(f, "\nrows     {}", grouped(rows))?,
+            Some(rows) => write!(f, "\nrows     about {}", grouped(rows))?,
+            None => {}
+        }
+        if !self.framing.is_empty() {
+            write!(f, "\nframing  {} ({})", self.framing, self.framing_from)?;
+            write!(f, "\nlayout   {} ({})", self.layout, self.layout_from)?;
+        }
         for column in &self.columns {
-            write!(f, "\ncolumn   {}: {}", printable(&column.name), printable(&column.data_type))?;
-            if let Some(stored) = column.vectors.as_ref().and_then(|vectors| vectors.stored.as_ref()) {
-                write!(f, ", stored as {stored}")?;
-            }
-            if column.nulls > 0 {
-                write!(f, "\n         {} of the rows are null", percent(column.null_share))?;
-            }
-            if column.data_type.contains("Timestamp(ns") {
-                write!(f, "\n         Spark and Iceberg read no nanoseconds: --coerce-timestamps us")?;
-            }
-            let Some(vectors) = &column.vectors else { continue };
-            if let Some(Norms { min, mean, max }) = vectors.norms {
-                write!(f, "\n         norms {min:.4} to {max:.4}, mean {mean:.4}")?;
-            }
-            if vectors.nan + vectors.infinite > 0 {
-                let (nan, infinite) = (grouped(vectors.nan), grouped(vectors.infinite));
-                write!(f, "\n         {nan} elements are NaN, {infinite} are infinite")?;
-            }
+            self.fmt_column(f, column)?;
+        }
+        for LeftOut { field, files, why } in &self.left_out {
+            write!(f, "\nleft out {}, a field in {}: {why}", printable(field), count(*files, "file"))?;
         }
         if self.rejects > 0 {
             write!(f, "\nrejected {}", count(self.rejects, "record"))?;
@@ -255,7 +513,60 @@ impl fmt::Display for Inspection {
                 write!(f, "\n         and {} more", grouped(more))?;
             }
         }
+        let is_odd = |input: &&InputFound| self.files > 1 && (input.rejects > 0 || input.holds.is_some());
+        let odd: Vec<&InputFound> = self.inputs.iter().filter(is_odd).collect();
+        for input in odd.iter().take(SHOWN) {
+            let (file, rows) = (printable(&input.file), count(input.rows, "row"));
+            write!(f, "\nfile     {file}: {rows}, {} rejected", grouped(input.rejects))?;
+            if let Some(holds) = &input.holds {
+                write!(f, "; {holds}")?;
+            }
+        }
+        if odd.len() > SHOWN {
+            write!(f, "\n         and {} like these", count((odd.len() - SHOWN) as u64, "more file"))?;
+        }
+        if let Some(error) = &self.error {
+            write!(f, "\nerror    a conversion ends with: {error}")?;
+        }
         Ok(())
+    }
+}
+
+impl Inspection {
+    fn fmt_column(&self, f: &mut fmt::Formatter<'_>, column: &Column) -> fmt::Result {
+        write!(f, "\ncolumn   {}: {}", printable(&column.name), printable(&column.data_type))?;
+        if let Some(stored) = column.vectors.as_ref().and_then(|vectors| vectors.stored.as_ref()) {
+            write!(f, ", stored as {stored}")?;
+        }
+        if column.nulls > 0 {
+            write!(f, "\n         {} of the rows are null", percent(column.null_share))?;
+        }
+        if column.data_type.contains("Timestamp(ns") {
+            write!(f, "\n         Spark and Iceberg read no nanoseconds: option `coerce_timestamps=us`")?;
+        }
+        let Some(vectors) = &column.vectors else { return Ok(()) };
+        let dims = self.dims.iter().filter(|dim| dim.field == column.name);
+        let dims: Vec<String> =
+            dims.map(|dim| format!("{} elements in {}", dim.dim, count(dim.files, "file"))).collect();
+        if dims.len() > 1 {
+            write!(f, "\n         {}", dims.join(", "))?;
+        }
+        if let Some(Norms { min, mean, max }) = vectors.norms {
+            write!(f, "\n         norms {} to {}, mean {}", number(min), number(max), number(mean))?;
+        }
+        if vectors.nan + vectors.infinite > 0 {
+            let (nan, infinite) = (grouped(vectors.nan), grouped(vectors.infinite));
+            write!(f, "\n         {nan} elements are NaN, {infinite} are infinite")?;
+        }
+        Ok(())
+    }
+}
+
+/// A number in scientific notation where it would have many digits otherwise.
+fn number(value: f64) -> String {
+    match value.abs() {
+        0.001..1e6 | 0.0 => format!("{value:.4}"),
+        _ => format!("{value:.4e}"),
     }
 }
 

@@ -16,6 +16,8 @@ mod options;
 mod output;
 mod parquet;
 mod pool;
+#[cfg(feature = "cli")]
+mod preview;
 mod reader;
 mod record;
 mod reject;
@@ -34,7 +36,7 @@ pub use cancel::Cancel;
 pub use decode::{Decoded, Decoder};
 pub use error::{Error, ErrorKind, Result};
 pub use input::{EXTENSIONS, Input, OpenStream, Span, discover};
-pub use inspect::{Column, Inspection, Norms, Vectors, inspect};
+pub use inspect::{Column, Dim, InputFound, Inspection, LeftOut, Norms, Vectors, inspect};
 pub use ipc::{write_arrow, write_arrow_stream};
 pub use item::{BatchBuilder, RowConverter};
 pub use options::{Framing, OnError, OutputColumn, ReadOptions, parse_type};

@@ -116,7 +116,7 @@ fn vectors_are_converted_into_memory_of_the_caller() {
 #[test]
 fn inspection_counts_what_is_there() {
     let bytes = [vec![0xc0; 7], records(50, 3), vec![0xc4]].concat();
-    let found = inspect(vec![Input::bytes("x", bytes)], ReadOptions::new(), Watch::default()).unwrap();
+    let found = inspect(vec![Input::bytes("x", bytes)], ReadOptions::new(), false, Watch::default()).unwrap();
     assert_eq!((found.files, found.rows, found.rejects), (1, 50, 8));
     assert_eq!((found.columns[0].vectors.as_ref().unwrap().dim, found.first_rejects.len()), (3, 5));
     let text = found.to_string();
@@ -128,6 +128,6 @@ fn inspection_counts_what_is_there() {
 #[test]
 fn the_text_of_an_inspection_holds_no_control_character_of_a_name() {
     let input = Input::bytes("a\u{1b}[31m", vec![0xc0]);
-    let found = inspect(vec![input], ReadOptions::new().with_dim(1), Watch::default()).unwrap();
+    let found = inspect(vec![input], ReadOptions::new().with_dim(1), false, Watch::default()).unwrap();
     assert!(!found.to_string().contains('\u{1b}'), "{found}");
 }

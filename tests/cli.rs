@@ -86,6 +86,11 @@ fn run_with_stdin(directory: &Directory, arguments: &[&str], stdin: &[u8]) -> En
     child.wait_with_output().unwrap().into()
 }
 
+/// A file that the command writes.
+fn out_of(command: &str) -> &'static str {
+    if command == "to-arrow" { "out.arrow" } else { "out.parquet" }
+}
+
 /// First element of every vector; `None` for a null.
 fn first_elements(
     batches: impl Iterator<Item = arrow::error::Result<arrow::array::RecordBatch>>,
@@ -219,7 +224,7 @@ fn a_target_that_exists_is_refused_and_left_alone() {
 fn a_broken_record_ends_the_run_and_is_named() {
     let directory = directory();
     for command in ["to-parquet", "to-arrow"] {
-        let ended = run(&directory, &[command, "broken.msgpack", "-o", "out.file"]).expect(1);
+        let ended = run(&directory, &[command, "broken.msgpack", "-o", out_of(command)]).expect(1);
         assert_eq!(ended.stderr.lines().count(), 1, "{}", ended.stderr);
         for part in [
             "vecpack: broken.msgpack: ",
@@ -291,8 +296,7 @@ fn rejects_are_written_to_a_file_whether_the_work_is_done_or_fails() {
         fs::remove_file(directory.path().join("bad.jsonl")).unwrap();
         let limit = ["--rejects", "bad.jsonl", "--fail-after", "2"];
         let ended = run(&directory, &[&arguments[..], &limit].concat()).expect(1);
-        let reason =
-            "3 of 7 records rejected, fail_after allows 2; the first one: broken.msgpack: record 3 (byte 54";
+        let reason = "3 of 7 records rejected, --fail-after allows 2; the first one: broken.msgpack: record 3 (byte 54";
         assert!(ended.stderr.contains(reason), "{}", ended.stderr);
         assert_eq!(lines_of(&directory, "bad.jsonl").len(), 3);
         assert_eq!(names(directory.path()), ["bad.jsonl", "broken.msgpack", "good.msgpack"]);
@@ -306,14 +310,15 @@ fn rejects_are_written_to_a_file_whether_the_work_is_done_or_fails() {
         fs::remove_file(directory.path().join("bad.jsonl")).unwrap();
         for name in ["bad.csv", "bad", arguments[3]] {
             let ended = run(&directory, &[&good[..], &["--rejects", name]].concat()).expect(2);
-            assert!(ended.stderr.contains("rejects: "), "{}", ended.stderr);
+            assert!(ended.stderr.contains("--rejects: "), "{}", ended.stderr);
         }
         fs::remove_file(directory.path().join(arguments[3])).unwrap();
 
         // Where it cannot be, nothing is begun. That some records are bad would come first.
-        let raised = [arguments[0], "broken.msgpack", "-o", arguments[3], "--rejects", "missing/bad.jsonl"];
+        let raised =
+            [arguments[0], "broken.msgpack", "-o", arguments[3], "--rejects", "good.msgpack/bad.jsonl"];
         let ended = run(&directory, &raised).expect(1);
-        assert!(ended.stderr.contains("missing/bad.jsonl: No such file"), "{}", ended.stderr);
+        assert!(ended.stderr.contains("good.msgpack/bad.jsonl: Not a directory"), "{}", ended.stderr);
         assert_eq!(names(directory.path()), ["broken.msgpack", "good.msgpack"]);
     }
 }
@@ -340,7 +345,7 @@ fn a_file_of_rejects_says_when_it_has_the_first_ones_only() {
         ["to-parquet", "broken.msgpack", "-o", "out.parquet", "--on-error", "skip", "--max-rejects", "1"];
     let more = ["--rejects", "bad.jsonl", "--overwrite"];
     let ended = run(&directory, &[&arguments[..], &more].concat()).expect(0);
-    assert!(ended.stderr.ends_with("; the first 1 are in bad.jsonl (max_rejects)\n"), "{}", ended.stderr);
+    assert!(ended.stderr.ends_with("; the first 1 are in bad.jsonl (--max-rejects)\n"), "{}", ended.stderr);
     let report = run(&directory, &[&arguments[..], &more, &["--json"]].concat()).expect(0).json();
     assert_eq!((&report["rejects"], &report["rejects_listed"]), (&3.into(), &1.into()));
     assert_eq!(report["reject_kinds"], serde_json::json!({"dimension": 2, "type": 1}));
@@ -358,7 +363,7 @@ fn a_share_of_bad_records_is_judged_at_the_end_and_once_there_are_enough() {
     };
     share("43%").expect(0);
     let ended = share("42%").expect(1);
-    assert!(ended.stderr.contains("3 of 7 records rejected, fail_after allows 42%"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("3 of 7 records rejected, --fail-after allows 42%"), "{}", ended.stderr);
     share("3").expect(0);
     for wrong in ["x", "101%", "-1", "%"] {
         share(wrong).expect(2);
@@ -562,7 +567,7 @@ fn wrong_usage_ends_with_2() {
         &["inspect", "good.msgpack", "--threads", "1025"],
         &["to-parquet", "good.msgpack", "-o", "o.parquet", "--row-group-bytes", "0"],
         &["to-arrow", "good.msgpack", "-o", "o.arrow", "--on-error", "ignore"],
-        &["inspect", "good.msgpack", "--on-error", "skip"],
+        &["inspect", "good.msgpack", "--on-error", "ignore"],
         &["sample", "s.msgpack", "--dim", "0"],
         &["sample", "s.msgpack", "--like", "poems"],
         &["completions", "fsh"],
@@ -581,6 +586,11 @@ fn version_and_completions() {
         run(&directory, &["--version"]).expect(0).text(),
         concat!("vecpack ", env!("CARGO_PKG_VERSION"), "\n")
     );
+    for (arguments, part) in [(&["man"][..], ".TH vecpack 1"), (&["man", "to-parquet"], "coerce")] {
+        let page = run(&directory, arguments).expect(0);
+        assert!(page.text().contains(part) && page.text().contains(".SH NAME"), "{}", page.text());
+    }
+    run(&directory, &["man", "nonsense"]).expect(2);
     for (shell, part) in
         [("bash", "_vecpack()"), ("zsh", "#compdef vecpack"), ("fish", "complete -c vecpack")]
     {
@@ -594,7 +604,16 @@ fn version_and_completions() {
 fn help_is_what_the_documentation_shows() {
     let directory = directory();
     let mut help = String::new();
-    for command in [&[][..], &["to-parquet"], &["to-arrow"], &["inspect"], &["sample"], &["completions"]] {
+    for command in [
+        &[][..],
+        &["to-parquet"],
+        &["to-arrow"],
+        &["inspect"],
+        &["head"],
+        &["sample"],
+        &["completions"],
+        &["man"],
+    ] {
         let ended = run(&directory, &[command, &["--help"]].concat()).expect(0);
         let title = ["vecpack", &command.join(" ")].join(" ");
         help += &format!("$ {} --help\n{}\n", title.trim_end(), ended.text());
@@ -608,6 +627,293 @@ fn help_is_what_the_documentation_shows() {
         documented == help,
         "docs/cli/help.txt is out of date: VECPACK_UPDATE=1 cargo test --test cli\n{help}"
     );
+}
+
+#[test]
+fn short_help_is_short_and_long_help_has_the_rest() {
+    let directory = directory();
+    for command in ["to-parquet", "to-arrow", "inspect", "head"] {
+        let short = run(&directory, &[command, "-h"]).expect(0).text().to_owned();
+        let long = run(&directory, &[command, "--help"]).expect(0).text().to_owned();
+        assert!(3 * short.len() < 2 * long.len(), "{command}: {} and {} bytes", short.len(), long.len());
+        for option in ["--max-depth", "--batch-bytes", "Examples:"] {
+            assert!(!short.contains(option) && long.contains(option), "{command}: {option}");
+        }
+        assert!(short.contains("--vector") && short.contains("--limit"), "{short}");
+    }
+}
+
+#[test]
+fn messages_name_flags_and_have_one_prefix() {
+    let directory = directory();
+    fs::write(directory.path().join("out.parquet"), "precious").unwrap();
+    run(&directory, &["to-parquet", "good.msgpack", "-o", "run/"]).expect(0);
+    for (arguments, message) in [
+        (&["to-parquet", "good.msgpack", "-o", "out.parquet"][..], "exists already; --overwrite replaces it"),
+        (&["to-parquet", "good.msgpack", "-o", "run/"], "--resume finishes it, --overwrite makes it anew"),
+        (
+            &["to-parquet", "good.msgpack", "-o", "run/", "--resume", "--dtype", "float64"],
+            "--dtype was `float32` in the earlier run",
+        ),
+        (&["to-parquet", "broken.msgpack", "-o", "o.parquet"], "(--on-error skip leaves such records out"),
+        (&["to-parquet", "good.msgpack", "-o", "o.parquet", "--dim", "0"], "--dim must be at least 1"),
+        (
+            &["to-parquet", "good.msgpack", "-o", "o.parquet", "--list-type", "fixed", "--nonsense"],
+            "unexpected argument",
+        ),
+        (&["to-parquet", "good.msgpack", "-o", "o.parquet", "--max-file-bytes", "1GB"], "--max-file-bytes: "),
+        (&["to-arrow", "missing.msgpack", "-o", "o.arrow"], "missing.msgpack: No such file or directory\n"),
+    ] {
+        let ended = run(&directory, arguments);
+        assert!(ended.stderr.starts_with("vecpack: ") && ended.stderr.contains(message), "{}", ended.stderr);
+        assert!(!ended.stderr.contains("option `"), "{}", ended.stderr);
+    }
+}
+
+#[test]
+fn outputs_that_cannot_be_are_refused_with_what_can_be() {
+    let directory = directory();
+    let refused = |arguments: &[&str], part: &str| {
+        let ended = run(&directory, arguments).expect(2);
+        assert!(ended.stderr.contains(part), "{}", ended.stderr);
+    };
+    refused(&["to-parquet", "good.msgpack", "-o", "-"], "`vecpack to-arrow --out -` writes a stream");
+    refused(&["to-parquet", "good.msgpack", "-o", "out.csv"], "name a file that ends in .parquet");
+    refused(&["to-arrow", "good.msgpack", "-o", "out.parquet"], "name a file that ends in .arrow");
+    refused(&["to-parquet", "good.msgpack", "-o", "hf://a/b.parquet"], "hf:// is not supported; use s3://");
+    assert_eq!(names(directory.path()), ["broken.msgpack", "good.msgpack"]);
+    fs::create_dir(directory.path().join("dir.ectory")).unwrap();
+    run(&directory, &["to-parquet", "good.msgpack", "-o", "dir.ectory"]).expect(0);
+}
+
+#[test]
+fn outputs_mirror_the_tree_of_the_inputs() {
+    let directory = directory();
+    let path = |name: &str| directory.path().join(name);
+    for name in ["in/a/x.msgpack", "in/b/x.msgpack", "in/b/c/y.msgpack", "in/z.msgpack"] {
+        fs::create_dir_all(path(name).parent().unwrap()).unwrap();
+        fs::write(path(name), records(0..5)).unwrap();
+    }
+    let files = |out: &str| -> Vec<String> {
+        let mut found = Vec::new();
+        let mut left = vec![path(out)];
+        while let Some(next) = left.pop() {
+            for entry in fs::read_dir(next).unwrap() {
+                let entry = entry.unwrap().path();
+                if entry.is_dir() { left.push(entry) } else { found.push(entry) }
+            }
+        }
+        let name = |path: &std::path::PathBuf| {
+            path.strip_prefix(directory.path().join(out)).unwrap().display().to_string()
+        };
+        let mut names: Vec<String> =
+            found.iter().map(name).filter(|name| !name.starts_with("_vecpack")).collect();
+        names.sort();
+        names
+    };
+    let to = |out: &str, inputs: &[&str]| {
+        run(&directory, &[&["to-parquet", "-o", out], inputs].concat()).expect(0);
+        files(out)
+    };
+    let tree = ["a/x.parquet", "b/c/y.parquet", "b/x.parquet", "z.parquet"];
+    assert_eq!(to("1/", &["in"]), tree);
+    assert_eq!(to("2/", &["./in/", "--no-sync"]), tree);
+    assert_eq!(to("3/", &["in/**/*.msgpack"]), tree);
+    assert_eq!(to("4/", &["in/a/x.msgpack", "in/b/x.msgpack"]), ["a/x.parquet", "b/x.parquet"]);
+    assert_eq!(
+        to("5/", &["in/b/c/y.msgpack", "in/b/../b/c/y.msgpack", "--max-file-bytes", "1GB"]),
+        ["part-00000.parquet"]
+    );
+    assert_eq!(to("6/", &["in/b/c/y.msgpack"]), ["y.parquet"]);
+    // Another run finds what is done, and makes what is missing.
+    fs::remove_file(path("1/b/x.parquet")).unwrap();
+    let json = run(&directory, &["to-parquet", "in", "-o", "1/", "--resume", "--json"]).expect(0).json();
+    assert_eq!((&json["files"], &json["files_before"]), (&1.into(), &3.into()));
+    assert_eq!(files("1/"), tree);
+    // With more inputs names change, and no file is replaced that has the rows of another input.
+    let again = ["to-parquet", "in/b/x.msgpack", "-o", "7/"];
+    run(&directory, &again).expect(0);
+    fs::write(path("in/x.msgpack"), records(0..3)).unwrap();
+    let ended = run(&directory, &[&again[..], &["in/x.msgpack", "--resume"]].concat()).expect(2);
+    assert!(ended.stderr.contains("an earlier run made this file of another input"), "{}", ended.stderr);
+    // An input in the directory of outputs might be replaced.
+    fs::write(path("1/b/bad.parquet"), records(0..5)).unwrap();
+    let ended =
+        run(&directory, &["to-parquet", "in", "1/b/bad.parquet", "-o", "1/", "--overwrite"]).expect(2);
+    assert!(ended.stderr.contains("an input must not lie where outputs go"), "{}", ended.stderr);
+}
+
+#[test]
+fn compressed_files_have_names_without_both_extensions() {
+    let directory = directory();
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(&records(0..5)).unwrap();
+    fs::write(directory.path().join("x.msgpack.gz"), gzip.finish().unwrap()).unwrap();
+    run(&directory, &["to-parquet", "x.msgpack.gz", "good.msgpack", "-o", "out/"]).expect(0);
+    assert_eq!(names(&directory.path().join("out")), ["_vecpack", "good.parquet", "x.parquet"]);
+}
+
+#[test]
+fn directories_that_are_missing_are_made_for_files_as_well() {
+    let directory = directory();
+    run(&directory, &["to-parquet", "good.msgpack", "-o", "no/dir/x.parquet"]).expect(0);
+    run(&directory, &["to-parquet", "good.msgpack", "-o", "no/y/"]).expect(0);
+    run(&directory, &["to-arrow", "good.msgpack", "-o", "no/z/x.arrow"]).expect(0);
+    assert_eq!(names(&directory.path().join("no")), ["dir", "y", "z"]);
+}
+
+#[test]
+fn a_limit_gives_the_first_rows() {
+    let directory = directory();
+    let stdout = run(&directory, &["to-arrow", "good.msgpack", "-o", "-", "-n", "7"]).expect(0).stdout;
+    assert_eq!(arrow_stream(&stdout), numbers(0..7));
+    // Bad records behind them are not read.
+    let inputs = ["to-arrow", "broken.msgpack", "-o", "-", "--limit"];
+    let stdout = run(&directory, &[&inputs[..], &["3"]].concat()).expect(0).stdout;
+    assert_eq!(arrow_stream(&stdout), numbers(0..3));
+    run(&directory, &[&inputs[..], &["4"]].concat()).expect(1);
+    // The rows of all inputs are counted.
+    fs::write(directory.path().join("more.msgpack"), records(0..5)).unwrap();
+    let to_parquet =
+        ["to-parquet", "good.msgpack", "more.msgpack", "-o", "out/", "--json", "--limit", "1002"];
+    assert_eq!(run(&directory, &to_parquet).expect(0).json()["rows"], 1002);
+    let to_parquet = ["to-parquet", "good.msgpack", "more.msgpack", "-o", "few/", "--json", "--limit", "2"];
+    assert_eq!(run(&directory, &to_parquet).expect(0).json()["rows"], 2);
+    assert_eq!(names(&directory.path().join("few")), ["_vecpack", "good.parquet"]);
+}
+
+#[test]
+fn head_shows_the_first_rows() {
+    let directory = directory();
+    let ended = run(&directory, &["head", "good.msgpack"]).expect(0);
+    assert_eq!(ended.text().matches("row      ").count(), 5);
+    let last = "row      4\n         vector: [4.0, 0.5, -1.0, 2.0]\n";
+    assert!(ended.text().ends_with(last), "{}", ended.text());
+    let ended = run(&directory, &["head", "-n", "1", "broken.msgpack"]).expect(0);
+    assert_eq!(ended.text(), "row      0\n         vector: [0.0, 0.5, -1.0, 2.0]\n");
+    run(&directory, &["sample", "wide.msgpack", "--rows", "2", "--like", "records"]).expect(0);
+    let ended = run(&directory, &["head", "wide.msgpack"]).expect(0);
+    assert!(ended.text().contains(", ... 512 elements]\n"), "{}", ended.text());
+}
+
+#[test]
+fn inputs_may_be_listed_in_a_file() {
+    let directory = directory();
+    fs::write(directory.path().join("list"), "good.msgpack\r\n\nmore.msgpack\n").unwrap();
+    fs::write(directory.path().join("more.msgpack"), records(0..5)).unwrap();
+    let count = ["to-parquet", "-o", "out.parquet", "--json", "--overwrite", "--files-from"];
+    assert_eq!(run(&directory, &[&count[..], &["list"]].concat()).expect(0).json()["rows"], 1005);
+    let both = [&count[..], &["list", "more.msgpack"]].concat();
+    assert_eq!(run(&directory, &both).expect(0).json()["rows"], 1010);
+    let stdin = [&count[..], &["-"]].concat();
+    assert_eq!(run_with_stdin(&directory, &stdin, b"more.msgpack").expect(0).json()["rows"], 5);
+    fs::write(directory.path().join("empty"), "\n").unwrap();
+    let ended = run(&directory, &[&count[..], &["empty"]].concat()).expect(2);
+    assert!(ended.stderr.contains("--files-from: the list names no input"), "{}", ended.stderr);
+    run(&directory, &[&count[..], &["-", "-"]].concat()).expect(2);
+}
+
+#[test]
+fn inspect_reads_a_sample_and_all_with_full() {
+    let directory = directory();
+    let some = [records(0..1500), vec![0x2a], records(0..1500)].concat();
+    fs::write(directory.path().join("some.msgpack"), &some).unwrap();
+    let sample = run(&directory, &["inspect", "some.msgpack", "--json"]).expect(0).json();
+    assert_eq!(
+        (&sample["complete"], &sample["rows"], &sample["rejects"]),
+        (&false.into(), &1000.into(), &0.into())
+    );
+    assert_eq!((&sample["size"], &sample["rows_estimate"]), (&some.len().into(), &3000.into()));
+    assert!(sample["error"].is_null());
+    let full = run(&directory, &["inspect", "some.msgpack", "--json", "--full"]).expect(0).json();
+    assert_eq!((&full["complete"], &full["rows"], &full["rejects"]), (&true.into(), &3000.into(), &1.into()));
+    // The error is that of the conversion.
+    let error = full["error"].as_str().unwrap().replace("option `on_error=skip`", "--on-error skip");
+    let ended = run(&directory, &["to-parquet", "some.msgpack", "-o", "o.parquet"]).expect(1);
+    assert_eq!(ended.stderr, format!("vecpack: {error}\n"));
+    // The policy counts.
+    let with = |policy: &str, limit: &str| {
+        let more = ["--on-error", policy, "--fail-after", limit, "--json", "--full"];
+        run(&directory, &[&["inspect", "some.msgpack"][..], &more].concat()).expect(0).json()
+    };
+    assert!(with("skip", "1")["error"].is_null());
+    assert!(with("skip", "0")["error"].as_str().unwrap().contains("rejected"));
+}
+
+#[test]
+fn inspect_counts_each_file_and_each_dimension() {
+    let directory = directory();
+    let path = |name: &str| directory.path().join("in").join(name);
+    fs::create_dir(directory.path().join("in")).unwrap();
+    fs::write(path("1.msgpack"), records(0..3)).unwrap();
+    fs::write(path("2.msgpack"), records(0..2)).unwrap();
+    fs::write(path("3.msgpack"), record(&[1.0; 5]).repeat(4)).unwrap();
+    fs::write(path("4.msgpack"), b"\x81\xa2id\x07").unwrap();
+    for more in [&[][..], &["--full"]] {
+        let found = run(&directory, &[&["inspect", "in", "--json"], more].concat()).expect(0).json();
+        let counts: Vec<_> = found["inputs"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|input| (&input["rows"], &input["rejects"]))
+            .collect();
+        let counts: Vec<(u64, u64)> = counts
+            .iter()
+            .map(|(rows, rejects)| (rows.as_u64().unwrap(), rejects.as_u64().unwrap()))
+            .collect();
+        assert_eq!(counts, [(3, 0), (2, 0), (0, 4), (0, 1)]);
+        assert_eq!(
+            found["dims"],
+            serde_json::json!([
+                {"field": "vector", "dim": 4, "files": 2},
+                {"field": "vector", "dim": 5, "files": 1},
+            ])
+        );
+        let holds = |at: usize| found["inputs"][at]["holds"].as_str().map(str::to_owned);
+        assert_eq!((holds(0), holds(1)), (None, None));
+        assert!(holds(2).unwrap().contains("FixedSizeList<float32, 5>"));
+        assert!(holds(3).unwrap().contains("`id`: the integer 7"));
+    }
+}
+
+#[test]
+fn inspect_lists_fields_that_fill_no_column() {
+    let directory = directory();
+    // {"id": 7, "v": [1.0, 2.0]} with another field in the second file.
+    let record = |extra: &[u8]| {
+        let fields = 2 + u8::from(!extra.is_empty());
+        [&[0x80 | fields][..], b"\xa2id\x07\xa1v\x92\xcb\x3f\xf0\0\0\0\0\0\0\xcb\x40\0\0\0\0\0\0\0", extra]
+            .concat()
+    };
+    fs::write(directory.path().join("1.msgpack"), record(b"").repeat(1000)).unwrap();
+    fs::write(directory.path().join("2.msgpack"), record(b"\xa3new\x01").repeat(3)).unwrap();
+    let found = |more: &[&str]| {
+        let base = ["inspect", "1.msgpack", "2.msgpack", "--vector", "v", "--json"];
+        run(&directory, &[&base[..], more].concat()).expect(0).json()["left_out"].clone()
+    };
+    let left_out = found(&[]);
+    assert_eq!((&left_out[0]["field"], &left_out[0]["files"]), (&"new".into(), &1.into()));
+    assert_eq!(left_out.as_array().unwrap().len(), 1);
+    let left_out = found(&["--columns", "v,new", "--schema", "new=int64"]);
+    assert_eq!((&left_out[0]["field"], &left_out[0]["files"]), (&"id".into(), &2.into()));
+}
+
+#[test]
+fn an_error_in_a_directory_says_how_to_go_on() {
+    let directory = directory();
+    let run_all = |more: &[&str]| {
+        let base = ["to-parquet", "good.msgpack", "more.msgpack", "-o", "out/"];
+        run(&directory, &[&base[..], more].concat())
+    };
+    fs::write(directory.path().join("more.msgpack"), broken()).unwrap();
+    let ended = run_all(&[]).expect(1);
+    assert!(
+        ended.stderr.ends_with("\nvecpack: 1 of 2 files is done; --resume goes on\n"),
+        "{}",
+        ended.stderr
+    );
+    fs::write(directory.path().join("more.msgpack"), records(0..5)).unwrap();
+    run_all(&["--resume"]).expect(0);
 }
 
 /// Waits for the end, but not for ever.
@@ -695,7 +1001,7 @@ mod unix {
         for command in ["to-parquet", "to-arrow"] {
             for signal in ["-INT", "-TERM", "-HUP"] {
                 let directory = directory();
-                let arguments = [command, "-", "-o", "./out.file"];
+                let arguments = [command, "-", "-o", out_of(command)];
                 let mut child = vecpack(&directory, &arguments).stdin(Stdio::piped()).spawn().unwrap();
                 let mut stdin = child.stdin.take().unwrap();
                 stdin.write_all(&records(0..10)).unwrap();
@@ -724,7 +1030,7 @@ mod unix {
         let program = env!("CARGO_BIN_EXE_vecpack");
         // Without a terminal nohup leaves the files alone.
         let mut child = Command::new("nohup")
-            .args([program, "to-parquet", "-", "-o", "out.file"])
+            .args([program, "to-parquet", "-", "-o", "out.parquet"])
             .current_dir(directory.path())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -739,7 +1045,7 @@ mod unix {
         stdin.write_all(&records(10..20)).unwrap();
         drop(stdin);
         wait(child).expect(0);
-        assert!(directory.path().join("out.file").exists());
+        assert!(directory.path().join("out.parquet").exists());
     }
 
     #[test]
@@ -747,7 +1053,7 @@ mod unix {
         let directory = directory();
         make_fifo(&directory, "fifo");
         // Nobody ever opens the other end.
-        for arguments in [&["to-parquet", "fifo", "-o", "out.file"][..], &["inspect", "fifo"]] {
+        for arguments in [&["to-parquet", "fifo", "-o", "out.parquet"][..], &["inspect", "fifo"]] {
             let child = vecpack(&directory, arguments).spawn().unwrap();
             std::thread::sleep(Duration::from_millis(300));
             send("-INT", &child);
@@ -761,12 +1067,39 @@ mod unix {
     #[test]
     fn a_signal_ends_a_stream_of_nothing_but_rejects() {
         let directory = directory();
-        let arguments = ["to-parquet", "-", "--dim", "4", "--on-error", "skip", "-o", "out.file"];
+        let arguments = ["to-parquet", "-", "--dim", "4", "--on-error", "skip", "-o", "out.parquet"];
         let mut child = vecpack(&directory, &arguments).stdin(Stdio::piped()).spawn().unwrap();
         let mut stdin = child.stdin.take().unwrap();
         let writer = std::thread::spawn(move || while stdin.write_all(&[0xc0; 4096]).is_ok() {});
         interrupt(&directory, child, "-INT");
         writer.join().unwrap();
+    }
+
+    #[test]
+    fn an_interrupted_run_says_how_to_go_on() {
+        let directory = directory();
+        // The second input is large, so that the signal comes while it is read.
+        let large = [records(0..1000).repeat(2000), vec![0xc1]].concat();
+        fs::write(directory.path().join("large.msgpack"), large).unwrap();
+        let arguments = ["to-parquet", "good.msgpack", "large.msgpack", "-o", "out/", "--threads", "1"];
+        let child = vecpack(&directory, &arguments).spawn().unwrap();
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while !directory.path().join("out/good.parquet").exists() {
+            assert!(Instant::now() < deadline, "no file");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        send("-INT", &child);
+        let ended = wait(child);
+        if ended.code == Some(130) {
+            assert_eq!(ended.stderr, "vecpack: interrupted: 1 of 2 files is done; --resume goes on\n");
+        } else {
+            // The end came first.
+            assert!(
+                ended.stderr.ends_with("vecpack: 1 of 2 files is done; --resume goes on\n"),
+                "{}",
+                ended.stderr
+            );
+        }
     }
 
     #[test]

@@ -3,16 +3,19 @@
 use std::path::PathBuf;
 
 use arrow::datatypes::{Field, Schema};
-use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::builder::{PathBufValueParser, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueHint};
 
 use super::completions::CompletionsArgs;
+use super::head::HeadArgs;
 use super::inspect::InspectArgs;
+use super::man::ManArgs;
 use super::sample::SampleArgs;
 use super::size::ByteSize;
 use super::to_arrow::ToArrowArgs;
 use super::to_parquet::ToParquetArgs;
 use crate::error::Error;
+use crate::input::local;
 use crate::options::{Framing, OnError, OutputColumn, ReadOptions, parse_type};
 use crate::reject::FailAfter;
 use crate::vector::{Dtype, Payload, RawDtype, RawDtypes};
@@ -42,16 +45,25 @@ pub(super) enum Command {
     ToParquet(ToParquetArgs),
     ToArrow(ToArrowArgs),
     Inspect(InspectArgs),
+    Head(HeadArgs),
     Sample(SampleArgs),
     Completions(CompletionsArgs),
+    Man(ManArgs),
 }
 
 /// What is read, and how.
 #[derive(Debug, Args)]
 pub(super) struct InputArgs {
-    /// Files, directories, patterns such as 'vectors/*.msgpack', URLs (s3://, gs://, az://, https://), or `-` for standard input.
-    #[arg(value_name = "INPUT", required = true, value_hint = ValueHint::AnyPath)]
+    /// Files, directories, patterns, URLs, or `-` for standard input.
+    ///
+    /// A directory stands for the MessagePack files in it and below. A pattern such as 'vectors/*.msgpack' stands for the
+    /// files that match. URLs begin with s3://, gs://, az://, https:// or file://.
+    #[arg(value_name = "INPUT", required_unless_present = "files_from", value_hint = ValueHint::AnyPath)]
     pub(super) inputs: Vec<PathBuf>,
+
+    /// Read more inputs from a list, one a line; `-` is standard input.
+    #[arg(long, value_name = "LIST", value_hint = ValueHint::FilePath, help_heading = "Reading")]
+    pub(super) files_from: Option<PathBuf>,
 
     #[command(flatten)]
     pub(super) read: ReadArgs,
@@ -60,8 +72,9 @@ pub(super) struct InputArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Reading")]
 pub(super) struct ReadArgs {
-    /// A field that holds vectors: a key, a dotted path as in meta.embedding, or a position; may be given several times
-    /// [default: found out].
+    /// A field that holds vectors; may be given several times [default: found out].
+    ///
+    /// A key, a dotted path as in meta.embedding, or a position.
     #[arg(long, value_name = "FIELD")]
     vector: Vec<String>,
 
@@ -78,14 +91,16 @@ pub(super) struct ReadArgs {
     )]
     dtype: Dtype,
 
-    /// How to read vectors stored as untyped bytes, in NumPy's notation: '<f4', '>f4', '<f2', '<f8', bf16, '|i1', '|u1', ...;
-    /// for one column as COLUMN=TYPE; separated by commas.
+    /// How to read vectors stored as untyped bytes; for one column as COLUMN=TYPE; separated by commas.
+    ///
+    /// In NumPy's notation: '<f4', '>f4', '<f2', '<f8', bf16, '|i1', '|u1', ...
     #[arg(long, value_name = "TYPE", value_delimiter = ',', default_value = "<f4", value_parser = raw_dtype)]
     raw_dtype: Vec<(Option<String>, RawDtype)>,
 
-    /// What the payload of an extension type is, as CODE=PAYLOAD: a type in NumPy's notation, msgpack, npy, or a timestamp
-    /// ('42=<f4', '0=timestamp-fluentd'); may be given several times.
-    #[arg(long, value_name = "CODE=PAYLOAD", value_delimiter = ',', value_parser = extension)]
+    /// What the payload of an extension type is, as CODE=PAYLOAD; may be given several times.
+    ///
+    /// A type in NumPy's notation, msgpack, npy, or a timestamp: '42=<f4', '0=timestamp-fluentd'.
+    #[arg(long = "extensions", alias = "extension", value_name = "CODE=PAYLOAD", value_delimiter = ',', value_parser = extension)]
     extension: Vec<(i8, Payload)>,
 
     /// How records lie in an input: one after another, in one array, or as the values of one map.
@@ -101,29 +116,36 @@ pub(super) struct ReadArgs {
     #[arg(long, value_name = "PATH")]
     records: Option<String>,
 
-    /// The columns to produce, separated by commas, as FIELD or NAME=FIELD: 'id,embedding=meta.embedding'; other fields are
-    /// stepped over [default: all].
+    /// The columns to produce, separated by commas [default: all].
+    ///
+    /// Each is FIELD or NAME=FIELD, as in 'id,embedding=meta.embedding'. Other fields are skipped.
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',', value_parser = output_column)]
     columns: Vec<OutputColumn>,
 
-    /// Types that override what is inferred, by field, separated by commas: 'id=uint64,score=float32'.
+    /// Types of fields, separated by commas: 'id=uint64,score=float32'.
+    ///
+    /// They override the types that are inferred.
     #[arg(long, value_name = "NAME=TYPE", value_delimiter = ',', value_parser = field)]
     schema: Vec<Field>,
 
-    /// How many records may be read to find out what they are; 0 reads all.
-    #[arg(long, value_name = "N", default_value_t = ReadOptions::default().infer_records)]
+    /// Read the first N rows and no more.
+    #[arg(long, short = 'n', value_name = "N")]
+    limit: Option<u64>,
+
+    /// How many records are read to find out what they hold; 0 reads all.
+    #[arg(long, hide_short_help = true, value_name = "N", default_value_t = ReadOptions::default().infer_records)]
     infer_records: u64,
 
     /// How many rejected records keep their details; all are counted.
-    #[arg(long, value_name = "N", default_value_t = ReadOptions::default().max_rejects)]
+    #[arg(long, hide_short_help = true, value_name = "N", default_value_t = ReadOptions::default().max_rejects)]
     max_rejects: usize,
 
     /// The most rows in a batch [default: as many as --batch-bytes allows].
-    #[arg(long, value_name = "N")]
+    #[arg(long, hide_short_help = true, value_name = "N")]
     batch_rows: Option<usize>,
 
     /// The most data in a batch, as 8MiB, 64MB or a number of bytes.
-    #[arg(long, value_name = "SIZE", default_value_t = ByteSize(ReadOptions::default().batch_bytes as u64))]
+    #[arg(long, hide_short_help = true, value_name = "SIZE", default_value_t = ByteSize(ReadOptions::default().batch_bytes as u64))]
     batch_bytes: ByteSize,
 
     /// How many threads decode [default: one a core].
@@ -139,15 +161,15 @@ pub(super) struct ReadArgs {
     include_record: bool,
 
     /// How many times its size a compressed input may expand to, beyond 64 MiB; 0 is no limit.
-    #[arg(long, value_name = "N", default_value_t = ReadOptions::default().max_expansion)]
+    #[arg(long, hide_short_help = true, value_name = "N", default_value_t = ReadOptions::default().max_expansion)]
     max_expansion: u64,
 
     /// How deep types of columns may be nested.
-    #[arg(long, value_name = "N", default_value_t = ReadOptions::default().max_depth)]
+    #[arg(long, hide_short_help = true, value_name = "N", default_value_t = ReadOptions::default().max_depth)]
     max_depth: u32,
 
     /// The largest record that is read, as 8MiB, 64MB or a number of bytes; a larger one is rejected.
-    #[arg(long, value_name = "SIZE", default_value_t = ByteSize(ReadOptions::default().max_record_bytes))]
+    #[arg(long, hide_short_help = true, value_name = "SIZE", default_value_t = ByteSize(ReadOptions::default().max_record_bytes))]
     max_record_bytes: ByteSize,
 }
 
@@ -186,6 +208,9 @@ impl ReadArgs {
         }
         if let Some(dim) = self.dim {
             options = options.with_dim(dim);
+        }
+        if let Some(limit) = self.limit {
+            options = options.with_limit(limit);
         }
         if let Some(batch_rows) = self.batch_rows {
             options = options.with_batch_rows(batch_rows);
@@ -233,11 +258,13 @@ fn field(text: &str) -> Result<Field, Error> {
     Ok(Field::new(name, parse_type(data_type)?, true))
 }
 
-/// For commands that turn records into rows; the others look at all of them.
+/// What happens to records that cannot become rows.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Reading")]
 pub(super) struct PolicyArgs {
-    /// What to do with a record that cannot become a row: end with an error, leave it out, or put a null in its place.
+    /// What to do with a record that cannot become a row.
+    ///
+    /// `raise` ends with an error, `skip` leaves the record out, and `null` puts a null in its place.
     #[arg(
         long,
         value_name = "POLICY",
@@ -246,7 +273,7 @@ pub(super) struct PolicyArgs {
     )]
     on_error: OnError,
 
-    /// End with an error when more records than this are rejected, as 1000 or 1% [default: no limit].
+    /// End with an error when more records are rejected, as 1000 or 1% [default: no limit].
     #[arg(long, value_name = "LIMIT")]
     fail_after: Option<FailAfter>,
 }
@@ -256,6 +283,11 @@ impl PolicyArgs {
         let options = options.with_on_error(self.on_error);
         self.fail_after.map_or(options.clone(), |limit| options.with_fail_after(limit))
     }
+}
+
+/// A path of an output, which may be a `file://` URL.
+pub(super) fn output_path() -> impl TypedValueParser<Value = PathBuf> {
+    PathBufValueParser::new().map(|path| local(&path))
 }
 
 /// Takes one of the core's names, which help then lists.

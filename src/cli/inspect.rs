@@ -2,23 +2,34 @@
 
 use clap::Args;
 
-use super::args::InputArgs;
+use super::args::{InputArgs, PolicyArgs};
 use super::outcome::Failure;
 use super::progress::ProgressBar;
 use super::signals::Signals;
 use super::{inputs, output};
 use crate::source::size;
 
-/// Tell what is in MessagePack files: columns, rows, and records that cannot become rows.
+/// Show what is in MessagePack files, and what a conversion would make of it.
+///
+/// Shows columns, rows, records that cannot become rows, fields and files that are left out, and the error that a conversion with
+/// the same options would end with. Reads the first --infer-records records of each input.
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(after_long_help = "\
 Examples:
   vecpack inspect vectors.msgpack
+  vecpack inspect vectors/ --full
   vecpack inspect 'vectors/*.msgpack' --json | jq .rows
   zcat vectors.msgpack.gz | vecpack inspect -")]
 pub(super) struct InspectArgs {
     #[command(flatten)]
     input: InputArgs,
+
+    #[command(flatten)]
+    policy: PolicyArgs,
+
+    /// Read the inputs to their end, and not only the first records of each.
+    #[arg(long, help_heading = "Inspect")]
+    full: bool,
 
     /// Print one JSON object instead of text.
     #[arg(long, help_heading = "Output")]
@@ -28,15 +39,22 @@ pub(super) struct InspectArgs {
     #[arg(long, short, help_heading = "Output")]
     quiet: bool,
 
-    /// Show progress also where standard error is no terminal, as a line a second.
+    /// Show progress also where standard error is no terminal: a line a second.
     #[arg(long, help_heading = "Output", conflicts_with = "quiet")]
     progress: bool,
 }
 
 pub(super) fn run(args: &InspectArgs, signals: &Signals) -> Result<(), Failure> {
-    let inputs = inputs::inputs(&args.input.inputs, signals)?;
+    let inputs = inputs::inputs(&args.input, signals)?;
     // Nothing is written, so a signal ends the process at once.
-    let bar = if args.quiet { ProgressBar::none() } else { ProgressBar::new(size(&inputs)?, args.progress) };
-    let inspection = bar.show(signals, |watch| crate::inspect(inputs, args.input.read.options(), watch))?;
-    if args.json { output::json(&inspection) } else { output::text(&inspection.to_string()) }
+    let total = if args.full { size(&inputs)? } else { None };
+    let bar = match args.quiet {
+        true => ProgressBar::none(),
+        false => ProgressBar::new(total, inputs.len(), args.progress),
+    };
+    let options = args.policy.apply(args.input.read.options());
+    let inspection = bar.show(signals, |watch| crate::inspect(inputs, options, args.full, watch))?;
+    if args.json { output::json(&inspection) } else { output::text(&inspection.to_string()) }?;
+    // No conversion of these inputs can begin.
+    if inspection.columns.is_empty() && inspection.error.is_some() { Err(Failure::Shown) } else { Ok(()) }
 }

@@ -5,8 +5,10 @@
 
 mod args;
 mod completions;
+mod head;
 mod inputs;
 mod inspect;
+mod man;
 mod outcome;
 mod output;
 mod progress;
@@ -44,9 +46,12 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
     };
     let outcome = match cli {
         Ok(cli) => run_command(&cli.command, &signals),
-        // Usage errors go to standard error: nobody is left to be told that this failed.
+        // Usage errors go to standard error, in the style of all messages. Help that was not asked for has no such prefix.
         Err(message) if message.use_stderr() => {
-            let _ = message.print();
+            match message.render().to_string().strip_prefix("error: ") {
+                Some(text) => output::message(text.trim_end()),
+                None => drop(message.print()),
+            }
             return USAGE;
         }
         Err(help) => help.print().map_err(|error| Error::from(error).into()),
@@ -59,7 +64,9 @@ fn run_command(command: &Command, signals: &Signals) -> Result<(), Failure> {
         Command::ToParquet(args) => to_parquet::run(args, signals),
         Command::ToArrow(args) => to_arrow::run(args, signals),
         Command::Inspect(args) => inspect::run(args, signals),
+        Command::Head(args) => head::run(args, signals),
         Command::Sample(args) => sample::run(args, signals),
         Command::Completions(args) => completions::run(args),
+        Command::Man(args) => man::run(args),
     }
 }

@@ -7,6 +7,7 @@ use super::output;
 use super::signals::Signals;
 use crate::error::{Error, ErrorKind};
 use crate::output::directory::is_remote;
+use crate::text::cause;
 
 /// Exit code of a command that failed.
 pub(super) const FAILED: u8 = 1;
@@ -26,6 +27,10 @@ pub(super) enum Failure {
     Usage(String),
     /// Standard output takes no more.
     Stdout(io::Error),
+    /// A failure of a run that another one can go on with, and what to know for that.
+    Unfinished(Box<Failure>, String),
+    /// What the output of the command says.
+    Shown,
     /// Whoever reads what is written has had enough, as `head` does: no failure.
     Enough,
 }
@@ -59,16 +64,30 @@ impl From<Error> for Failure {
 
 /// Says what is to be said about a failure and gives the exit code.
 pub(super) fn conclude(outcome: Result<(), Failure>, signals: &Signals) -> u8 {
-    let Err(failure) = outcome else { return 0 };
+    let (failure, hint) = match outcome {
+        Ok(()) => return 0,
+        Err(Failure::Unfinished(failure, hint)) => (*failure, Some(hint)),
+        Err(failure) => (failure, None),
+    };
     // Whatever error comes after a signal comes from it.
     if let Some(code) = signals.exit_code() {
-        output::message(match code {
+        let what = match code {
             TERMINATED => "terminated",
             HUNG_UP => "hung up",
             _ => "interrupted",
-        });
+        };
+        output::message(&hint.map_or(what.to_owned(), |hint| format!("{what}: {hint}")));
         return code;
     }
+    let code = code_of(failure);
+    if let Some(hint) = hint {
+        output::message(&hint);
+    }
+    code
+}
+
+/// Says what a failure is and gives the exit code.
+fn code_of(failure: Failure) -> u8 {
     match failure {
         Failure::Core(error) => {
             output::message(&error.to_string());
@@ -82,9 +101,11 @@ pub(super) fn conclude(outcome: Result<(), Failure>, signals: &Signals) -> u8 {
             output::message(&text);
             USAGE
         }
+        Failure::Unfinished(failure, _) => code_of(*failure),
+        Failure::Shown => FAILED,
         Failure::Enough => 0,
         Failure::Stdout(error) => {
-            output::message(&format!("<stdout>: {error}"));
+            output::message(&format!("<stdout>: {}", cause(&error)));
             FAILED
         }
     }

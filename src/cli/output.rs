@@ -6,11 +6,14 @@ use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
 #[cfg(unix)]
 use std::os::fd::{AsFd, AsRawFd, IntoRawFd};
+use std::path::Path;
 
 use serde::Serialize;
+use terminal_size::{Height, Width, terminal_size_of};
 
 use super::outcome::Failure;
 use crate::error::Error;
+use crate::output::directory::is_directory;
 use crate::reject::{Reject, Rejects};
 use crate::text::grouped;
 
@@ -24,13 +27,15 @@ pub(super) fn message(text: &str) {
 
 /// Lines for a person, on standard error.
 pub(super) fn report(text: &str) {
+    let text = wrapped(&with_flags(&printable(text)), width(terminal_size_of(io::stderr())));
     // Whether anybody listens must not decide about the work.
-    let _ = writeln!(io::stderr().lock(), "{}", printable(text));
+    let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
 /// Lines for a person who asked for them, on standard output.
 pub(super) fn text(text: &str) -> Result<(), Failure> {
-    raw(format!("{}\n", printable(text)).as_bytes())
+    raw(format!("{}\n", wrapped(&with_flags(&printable(text)), width(terminal_size_of(io::stdout()))))
+        .as_bytes())
 }
 
 /// An object for a machine, in one line on standard output.
@@ -97,6 +102,82 @@ pub(super) fn reject_lines(rejects: &Rejects) -> String {
     lines
 }
 
+/// The options that the library names, as flags: ``option `on_error=skip` `` is `--on-error skip`. The library writes all
+/// options so.
+fn with_flags(text: &str) -> String {
+    const MARK: &str = "option `";
+    let mut flags = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, behind)) = rest.split_once(MARK) {
+        flags.push_str(before);
+        rest = behind;
+        let option = behind.split_once('`').map(|(option, _)| option).unwrap_or_default();
+        let (name, value) = option.split_once('=').unwrap_or((option, ""));
+        if name.is_empty() || !name.bytes().all(|letter| letter.is_ascii_lowercase() || letter == b'_') {
+            flags.push_str(MARK);
+            continue;
+        }
+        rest = &behind[option.len() + 1..];
+        flags.push_str(&format!("--{}", name.replace('_', "-")));
+        // In the notation of a shell.
+        let is_plain =
+            value.bytes().all(|letter| letter.is_ascii_alphanumeric() || b"-_.%".contains(&letter));
+        match (value, is_plain) {
+            ("", _) => {}
+            (_, true) => flags.push_str(&format!(" {value}")),
+            (_, false) => flags.push_str(&format!(" '{value}'")),
+        }
+    }
+    flags + rest
+}
+
+/// The columns of a terminal.
+fn width(size: Option<(Width, Height)>) -> Option<usize> {
+    size.map(|(width, _)| width.0.into())
+}
+
+/// Breaks lines that are longer than `width`, at spaces. What follows stands under the text behind the label of the line.
+fn wrapped(text: &str, width: Option<usize>) -> String {
+    const LABEL: &str = "         ";
+    let Some(width) = width.filter(|width| *width > 3 * LABEL.len()) else { return text.to_owned() };
+    let mut lines = String::with_capacity(text.len());
+    for (number, line) in text.split('\n').enumerate() {
+        if number > 0 {
+            lines.push('\n');
+        }
+        let mut column = 0;
+        for (at, word) in line.split(' ').enumerate() {
+            let length = word.chars().count();
+            if at > 0 && column + 1 + length > width && column > LABEL.len() {
+                lines.push('\n');
+                lines.push_str(LABEL);
+                column = LABEL.len();
+            } else if at > 0 {
+                lines.push(' ');
+                column += 1;
+            }
+            lines.push_str(word);
+            column += length;
+        }
+    }
+    lines
+}
+
+/// Refuses a name for a file of another kind than the command writes.
+pub(super) fn check_extension(out: &Path, kind: &str, known: &[&str]) -> Result<(), Failure> {
+    let extension = out.extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase());
+    let is_device = std::fs::metadata(out).is_ok_and(|metadata| !metadata.is_file());
+    match extension {
+        Some(found) if !known.contains(&&*found) && !is_device && !is_directory(out) => {
+            let (out, known) = (out.display(), known.join(", ."));
+            Err(Failure::Usage(format!(
+                "{out}: the command writes {kind}: name a file that ends in .{known}"
+            )))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Without control characters, which would do things to a terminal; names of files and keys come from outside.
 fn printable(text: &str) -> String {
     let mut clean = String::with_capacity(text.len());
@@ -109,3 +190,7 @@ fn printable(text: &str) -> String {
     }
     clean
 }
+
+#[cfg(test)]
+#[path = "output_tests.rs"]
+mod tests;

@@ -11,7 +11,8 @@ use super::signals::Signals;
 use crate::error::Result;
 use crate::pool::lock;
 use crate::reader::{Progress, Watch};
-use crate::text::{count, size};
+use crate::source::Source;
+use crate::text::{count, grouped, size};
 
 /// Work that is done within this time shows no bar, which would only flash up.
 const DELAY: Duration = Duration::from_millis(300);
@@ -24,6 +25,9 @@ const LINE: Duration = Duration::from_secs(1);
 pub(crate) struct ProgressBar {
     look: Look,
     begin: Instant,
+    /// How many inputs there are.
+    files: u64,
+    latest: Mutex<Option<Progress>>,
 }
 
 enum Look {
@@ -40,8 +44,8 @@ struct Lines {
 }
 
 impl ProgressBar {
-    /// A bar for `total` bytes of input. `force` shows progress where standard error is no terminal, too.
-    pub(crate) fn new(total: Option<u64>, force: bool) -> Self {
+    /// A bar for `total` bytes of so many `files`. `force` shows progress where standard error is no terminal, too.
+    pub(crate) fn new(total: Option<u64>, files: usize, force: bool) -> Self {
         let begin = Instant::now();
         let look = if io::stderr().is_terminal() {
             let bar = indicatif::ProgressBar::with_draw_target(total, ProgressDrawTarget::hidden());
@@ -52,16 +56,21 @@ impl ProgressBar {
         } else {
             Look::Nothing
         };
-        Self { look, begin }
+        Self { look, begin, files: files as u64, latest: Mutex::default() }
+    }
+
+    /// A bar for a scan of `source`.
+    pub(super) fn of(source: &Source, force: bool) -> Result<Self> {
+        Ok(Self::new(source.size()?, source.inputs().len(), force))
     }
 
     /// No bar at all.
     pub(super) fn none() -> Self {
-        Self { look: Look::Nothing, begin: Instant::now() }
+        Self { look: Look::Nothing, begin: Instant::now(), files: 0, latest: Mutex::default() }
     }
 
     /// Shows how far `work` is, until it is done or a signal ends it.
-    pub(super) fn show<T>(self, signals: &Signals, work: impl FnOnce(Watch<'_>) -> Result<T>) -> Result<T> {
+    pub(super) fn show<T>(&self, signals: &Signals, work: impl FnOnce(Watch<'_>) -> Result<T>) -> Result<T> {
         let mut tell = |progress| {
             self.update(progress);
             Ok(())
@@ -72,8 +81,14 @@ impl ProgressBar {
         result
     }
 
+    /// How far the work was when it said so last.
+    pub(super) fn latest(&self) -> Option<Progress> {
+        *lock(&self.latest)
+    }
+
     /// Tells how far the work is.
     pub(crate) fn update(&self, progress: Progress) {
+        *lock(&self.latest) = Some(progress);
         match &self.look {
             Look::Bar { bar, shown } => {
                 let mut shown = lock(shown);
@@ -83,7 +98,7 @@ impl ProgressBar {
                     *shown = true;
                 }
                 drop(shown);
-                bar.set_message(count(progress.rows, "row"));
+                bar.set_message(self.count(progress));
                 bar.set_position(progress.bytes);
             }
             Look::Lines { total, lines } => {
@@ -107,23 +122,36 @@ impl ProgressBar {
     }
 
     fn write_news(&self, total: Option<u64>, lines: &mut Lines) {
-        let Some(Progress { bytes, rows, .. }) = lines.news.take() else { return };
+        let Some(progress) = lines.news.take() else { return };
+        let bytes = progress.bytes;
         lines.written = Instant::now();
         let mut line = size(bytes);
         if let Some(total) = total {
             let percent = (100.0 * bytes as f64 / total.max(1) as f64) as u64;
             let _ = write!(line, " of {} ({percent} %)", size(total));
         }
-        let rate = size(rate(bytes, self.begin.elapsed()) as u64);
+        let rate = rate(bytes, self.begin.elapsed());
+        let _ = write!(line, ", {}, {}/s", self.count(progress), size(rate as u64));
+        if let Some(left) = total.and_then(|total| left(total, bytes, rate)) {
+            let _ = write!(line, ", {left}");
+        }
         // Whether anybody listens must not decide about the work.
-        let _ = writeln!(io::stderr().lock(), "{line}, {}, {rate}/s", count(rows, "row"));
+        let _ = writeln!(io::stderr().lock(), "{line}");
+    }
+
+    /// Files where there are several, and rows where there is one.
+    fn count(&self, progress: Progress) -> String {
+        match self.files {
+            0 | 1 => count(progress.rows, "row"),
+            files => format!("{} of {} files", grouped(progress.files), grouped(files)),
+        }
     }
 }
 
 /// Widths are fixed where numbers grow, so that the line stands still, and it fits into 80 columns.
 fn style(total_is_known: bool) -> ProgressStyle {
     let template = if total_is_known {
-        "{bar:14} {percent:>3} %  {done:>9} of {all}  {rate:>11}  {left}  {msg}"
+        "{bar:10} {percent:>3} %  {done:>9} of {all}  {rate:>11}  {left}  {msg}"
     } else {
         "{spinner} {done:>9}  {rate:>11}  {msg}"
     };
@@ -141,20 +169,27 @@ fn style(total_is_known: bool) -> ProgressStyle {
             let _ = write!(out, "{}/s", size(rate(state.pos(), state.elapsed()) as u64));
         })
         .with_key("left", |state: &ProgressState, out: &mut dyn Write| {
-            let left = state.len().unwrap_or(0).saturating_sub(state.pos());
-            let seconds = left as f64 / rate(state.pos(), state.elapsed());
-            let _ = match seconds.is_finite() {
-                // What was read is written, and waits to be on the disk.
-                _ if left == 0 => out.write_str("finishing"),
-                true => out.write_str(&duration(seconds as u64)),
-                false => Ok(()),
-            };
+            let rate = rate(state.pos(), state.elapsed());
+            let left = left(state.len().unwrap_or(0), state.pos(), rate);
+            let _ = out.write_str(&left.unwrap_or_default());
         })
 }
 
 /// Bytes a second, since the beginning: what a conversion does it does evenly, and this stands still.
 fn rate(bytes: u64, elapsed: Duration) -> f64 {
     bytes as f64 / elapsed.as_secs_f64().max(1e-9)
+}
+
+/// The time that is left, once there is a rate.
+fn left(total: u64, done: u64, rate: f64) -> Option<String> {
+    let bytes = total.saturating_sub(done);
+    let seconds = bytes as f64 / rate;
+    match seconds.is_finite() {
+        // What was read is written, and waits to be on the disk.
+        _ if bytes == 0 => Some("finishing".to_owned()),
+        true => Some(duration(seconds as u64)),
+        false => None,
+    }
 }
 
 fn duration(seconds: u64) -> String {

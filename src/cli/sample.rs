@@ -19,7 +19,7 @@ use crate::text::{count, size};
 
 /// Write random vectors of length one, to try things on.
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(after_long_help = "\
 Examples:
   vecpack sample vectors.msgpack
   vecpack sample --rows 1000000 --dim 768 --seed 7 large.msgpack
@@ -37,8 +37,10 @@ pub(super) struct SampleArgs {
     #[arg(long, value_name = "N", default_value_t = 512, value_parser = clap::value_parser!(u32).range(1..), help_heading = "Sample")]
     dim: u32,
 
-    /// How records are written: float32 as MessagePack `bin`, or as the older `raw`, which is today's `str`; as arrays of
-    /// float32 or of float64; or as maps with id, url, score and vector.
+    /// How records are written.
+    ///
+    /// `bytes`: float32 as MessagePack `bin`. `raw`: the same as the older `raw`, which is today's `str`. `floats` and `doubles`:
+    /// arrays of float32 or of float64. `records`: maps with id, url, score and vector.
     #[arg(
         long,
         value_name = "LAYOUT",

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use clap::{Args, ValueHint};
 
-use super::args::{InputArgs, PolicyArgs};
+use super::args::{InputArgs, PolicyArgs, output_path};
 use super::outcome::Failure;
 use super::progress::ProgressBar;
 use super::signals::Signals;
@@ -20,11 +20,11 @@ use crate::source::Source;
 use crate::text::{count, size};
 
 /// Convert MessagePack files to an Arrow IPC file or stream.
+///
+/// A file is written under a temporary name and renamed when it is complete: OUT is either what it was before, or the complete
+/// new file. Standard output gets a stream; a reader that closes it early is no failure.
 #[derive(Debug, Args)]
-#[command(after_help = "\
-A file is written under a temporary name and renamed when it is complete: OUT is either what it was \
-before, or the complete new file. Standard output gets a stream; a reader that closes it early is no failure.
-
+#[command(after_long_help = "\
 Examples:
   vecpack to-arrow vectors.msgpack -o vectors.arrow
   vecpack to-arrow 'vectors/*.msgpack' -o - | python consume.py")]
@@ -35,28 +35,33 @@ pub(super) struct ToArrowArgs {
     #[command(flatten)]
     policy: PolicyArgs,
 
-    /// The file to write (a stream if it ends in `.arrows`, else an IPC file), or `-` for a stream to standard output.
-    #[arg(short, long, value_name = "OUT", value_hint = ValueHint::FilePath, help_heading = "Output")]
+    /// The file to write, or `-` for a stream to standard output.
+    ///
+    /// A name that ends in `.arrows` gets a stream, and another one an IPC file.
+    #[arg(short, long, value_name = "OUT", value_parser = output_path(), value_hint = ValueHint::FilePath, help_heading = "Output")]
     out: PathBuf,
 
     /// Replace a file that exists.
     #[arg(long, help_heading = "Output")]
     overwrite: bool,
 
-    /// Write what was rejected to this file, JSON lines or Parquet by its extension (.jsonl, .parquet), whether the conversion
-    /// succeeds or fails.
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Output")]
+    /// Write what was rejected to this file, .jsonl or .parquet.
+    ///
+    /// The file is written whether the conversion succeeds or fails.
+    #[arg(long, value_name = "FILE", value_parser = output_path(), value_hint = ValueHint::FilePath, help_heading = "Output")]
     rejects: Option<PathBuf>,
 
-    /// Do not wait until the file is on the disk: faster, but a power failure may leave it incomplete.
-    #[arg(long, help_heading = "Output")]
+    /// Do not wait until the file is on the disk.
+    ///
+    /// Faster, but a power failure may leave it incomplete.
+    #[arg(long, hide_short_help = true, help_heading = "Output")]
     no_sync: bool,
 
     /// Say nothing but errors.
     #[arg(long, short, help_heading = "Output")]
     quiet: bool,
 
-    /// Show progress also where standard error is no terminal, as a line a second.
+    /// Show progress also where standard error is no terminal: a line a second.
     #[arg(long, help_heading = "Output", conflicts_with = "quiet")]
     progress: bool,
 }
@@ -64,6 +69,7 @@ pub(super) struct ToArrowArgs {
 pub(super) fn run(args: &ToArrowArgs, signals: &Signals) -> Result<(), Failure> {
     let begin = Instant::now();
     let to_stdout = args.out == Path::new("-");
+    output::check_extension(&args.out, "Arrow IPC", &["arrow", "arrows", "feather", "ipc"])?;
     let stdout = if to_stdout { Some(output::binary_stdout()?) } else { None };
     if !to_stdout {
         // Refused before any work is done.
@@ -72,9 +78,9 @@ pub(super) fn run(args: &ToArrowArgs, signals: &Signals) -> Result<(), Failure> 
     let listing = args.rejects.as_ref();
     let listing =
         listing.map(|path| RejectsFile::new(path, &args.out, args.overwrite, !args.no_sync)).transpose()?;
-    let inputs = inputs::inputs(&args.input.inputs, signals)?;
+    let inputs = inputs::inputs(&args.input, signals)?;
     let source = Source::new(inputs, args.policy.apply(args.input.read.options()))?;
-    let bar = if args.quiet { ProgressBar::none() } else { ProgressBar::new(source.size()?, args.progress) };
+    let bar = if args.quiet { ProgressBar::none() } else { ProgressBar::of(&source, args.progress)? };
     let mut lines = Vec::new();
     let rejects = if let Some(out) = stdout {
         if listing.is_some() {

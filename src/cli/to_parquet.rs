@@ -6,23 +6,24 @@ use clap::{Args, ValueHint};
 use serde::Serialize;
 
 use super::ProgressBar;
-use super::args::{InputArgs, PolicyArgs, names};
+use super::args::{InputArgs, PolicyArgs, names, output_path};
 use super::outcome::Failure;
 use super::signals::Signals;
 use super::size::ByteSize;
 use super::{inputs, output};
+use crate::output::directory::{is_directory, is_remote};
 use crate::parquet::{
     Compression, Encoding, ListType, Report, TimestampUnit, WriteOptions, check_outputs, to_parquet,
 };
 use crate::source::Source;
+use crate::text::{count, grouped};
 
 /// Convert MessagePack files to Parquet.
+///
+/// A file is written under a temporary name and renamed when it is complete: OUT is either what it was before, or the complete
+/// new file. A run into a directory that was interrupted goes on with --resume; OUT/_vecpack lists what is done.
 #[derive(Debug, Args)]
-#[command(after_help = "\
-A file is written under a temporary name and renamed when it is complete: OUT is either what it was \
-before, or the complete new file. A directory run that was interrupted goes on with --resume; what is done \
-stands in OUT/_vecpack.
-
+#[command(after_long_help = "\
 Examples:
   vecpack to-parquet vectors.msgpack -o vectors.parquet
   vecpack to-parquet 'vectors/*.msgpack' -o parquet/ --compression zstd --encoding byte-stream-split
@@ -40,30 +41,38 @@ pub(super) struct ToParquetArgs {
     #[command(flatten)]
     write: WriteArgs,
 
-    /// The file to write; or a directory (it exists, ends in `/` or has no extension), which gets a file for each input.
-    /// Either may be in an object store, as s3://bucket/out.parquet.
-    #[arg(short, long, value_name = "OUT", value_hint = ValueHint::AnyPath, help_heading = "Output")]
+    /// The file to write, or a directory that gets a file for each input.
+    ///
+    /// A name that ends in .parquet is a file. OUT is a directory if it exists as one, ends in `/` or has no extension. The files
+    /// in it have the names and the subdirectories of the inputs: x.msgpack.gz becomes x.parquet. Directories that are missing
+    /// are made. OUT may be in an object store, as s3://bucket/out.parquet.
+    #[arg(short, long, value_name = "OUT", value_parser = output_path(), value_hint = ValueHint::AnyPath, help_heading = "Output")]
     out: PathBuf,
 
     /// Replace files that exist.
     #[arg(long, help_heading = "Output")]
     overwrite: bool,
 
-    /// Finish what an earlier run into the directory OUT has left to do: inputs that are not done yet, that changed, or whose
-    /// files are gone.
+    /// Finish an earlier run into the directory OUT.
+    ///
+    /// Inputs are read that are not done yet, that have changed, or whose files are gone.
     #[arg(long, conflicts_with = "overwrite", help_heading = "Output")]
     resume: bool,
 
-    /// Write what was rejected to this file, JSON lines or Parquet by its extension (.jsonl, .parquet), whether the conversion
-    /// succeeds or fails; with --resume, what this run rejects, and not what earlier ones did.
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Output")]
+    /// Write what was rejected to this file, .jsonl or .parquet.
+    ///
+    /// The file is written whether the conversion succeeds or fails. With --resume it has what this run rejects, and not what
+    /// earlier ones did.
+    #[arg(long, value_name = "FILE", value_parser = output_path(), value_hint = ValueHint::FilePath, help_heading = "Output")]
     rejects: Option<PathBuf>,
 
-    /// Do not wait until the files are on the disk: faster, but a power failure may leave them incomplete.
-    #[arg(long, help_heading = "Output")]
+    /// Do not wait until the files are on the disk.
+    ///
+    /// Faster, but a power failure may leave them incomplete.
+    #[arg(long, hide_short_help = true, help_heading = "Output")]
     no_sync: bool,
 
-    /// Print what was done to standard output as one JSON object, instead of text to standard error.
+    /// Print the report as one JSON object on standard output.
     #[arg(long, help_heading = "Output")]
     json: bool,
 
@@ -71,7 +80,7 @@ pub(super) struct ToParquetArgs {
     #[arg(long, short, help_heading = "Output")]
     quiet: bool,
 
-    /// Show progress also where standard error is no terminal, as a line a second.
+    /// Show progress also where standard error is no terminal: a line a second.
     #[arg(long, conflicts_with = "quiet", help_heading = "Output")]
     progress: bool,
 }
@@ -79,7 +88,9 @@ pub(super) struct ToParquetArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Writing")]
 struct WriteArgs {
-    /// How pages are compressed; `auto` compresses vectors where that saves a quarter.
+    /// How pages are compressed.
+    ///
+    /// `auto` compresses vectors where that saves a quarter.
     #[arg(
         long,
         value_name = "CODEC",
@@ -88,7 +99,9 @@ struct WriteArgs {
     )]
     compression: Compression,
 
-    /// How the elements of vectors are encoded; `auto` is whatever gets smaller under the compression.
+    /// How the elements of vectors are encoded.
+    ///
+    /// `auto` is whatever gets smaller under the compression.
     #[arg(
         long,
         value_name = "ENCODING",
@@ -97,40 +110,48 @@ struct WriteArgs {
     )]
     encoding: Encoding,
 
-    /// The most data in a row group, of all columns before encoding, as 8MiB, 64MB or a number of
-    /// bytes.
-    #[arg(long, value_name = "SIZE", default_value_t = ByteSize(WriteOptions::default().row_group_bytes as u64))]
+    /// The most data in a row group, as 8MiB, 64MB or a number of bytes.
+    ///
+    /// Of all columns, before they are encoded.
+    #[arg(long, hide_short_help = true, value_name = "SIZE", default_value_t = ByteSize(WriteOptions::default().row_group_bytes as u64))]
     row_group_bytes: ByteSize,
 
-    /// The most data in a file, about, as 512MB or 1GiB: OUT is then a directory, whose files hold the rows of all inputs.
+    /// About the most data in a file, as 512MB or 1GiB.
+    ///
+    /// OUT is then a directory, whose files part-00000.parquet and so on hold the rows of all inputs.
     #[arg(long, value_name = "SIZE")]
     max_file_bytes: Option<ByteSize>,
 
-    /// The type of the vector column for readers that know Arrow's types; `list` is for those that stumble over `fixed`
-    /// [default: fixed, but list with --on-error null].
+    /// The type of vector columns [default: fixed, but list with --on-error null].
+    ///
+    /// `list` is for readers that do not know lists of a fixed size.
     #[arg(
         long,
+        hide_short_help = true,
         value_name = "TYPE",
         value_parser = names(ListType::ALL.iter().map(|value| value.as_str()), str::parse::<ListType>),
     )]
     list_type: Option<ListType>,
 
-    /// Write timestamps in this unit, for readers that do not know all: Spark and Iceberg want `us`
-    /// [default: the unit that they have].
+    /// Write timestamps in this unit [default: the unit that they have].
+    ///
+    /// Spark and Iceberg read `us`, and no nanoseconds.
     #[arg(
         long,
+        hide_short_help = true,
         value_name = "UNIT",
         value_parser = names(TimestampUnit::ALL.iter().map(|value| value.as_str()), str::parse::<TimestampUnit>),
     )]
     coerce_timestamps: Option<TimestampUnit>,
 
-    /// Cut off digits of timestamps that the unit of --coerce-timestamps does not have; otherwise
-    /// they are an error.
-    #[arg(long, requires = "coerce_timestamps")]
+    /// Cut off digits of timestamps that the unit of --coerce-timestamps does not have.
+    ///
+    /// Otherwise they are an error.
+    #[arg(long, hide_short_help = true, requires = "coerce_timestamps")]
     allow_truncated_timestamps: bool,
 
     /// Add this to the metadata of each file; may be given several times.
-    #[arg(long, value_name = "KEY=VALUE", value_parser = key_and_value)]
+    #[arg(long, hide_short_help = true, value_name = "KEY=VALUE", value_parser = key_and_value)]
     metadata: Vec<(String, String)>,
 }
 
@@ -172,13 +193,25 @@ pub(super) fn run(args: &ToParquetArgs, signals: &Signals) -> Result<(), Failure
     if args.json && ["/dev/stdout", "/dev/fd/1"].iter().any(|name| args.out == Path::new(name)) {
         return Err(Failure::Usage("--json goes to standard output, and so would the data".to_owned()));
     }
-    let inputs = inputs::inputs(&args.input.inputs, signals)?;
+    if args.out == Path::new("-") {
+        let text = "a Parquet file is not written to standard output: name a file or a directory with --out; \
+                    `vecpack to-arrow --out -` writes a stream of Arrow data";
+        return Err(Failure::Usage(text.to_owned()));
+    }
+    output::check_extension(&args.out, "Parquet", &["parquet", "parq", "pq"])?;
+    let inputs = inputs::inputs(&args.input, signals)?;
     check_outputs(&inputs, &args.out, &args.options())?;
     let source = Source::new(inputs, args.policy.apply(args.input.read.options()))?;
-    let bar = if args.quiet { ProgressBar::none() } else { ProgressBar::new(source.size()?, args.progress) };
+    let bar = if args.quiet { ProgressBar::none() } else { ProgressBar::of(&source, args.progress)? };
     signals.defer();
     let report = bar.show(signals, |watch| to_parquet(&source, &args.out, &args.options(), watch));
-    let report = report.map_err(|error| Failure::of_output(error, &args.out))?;
+    let report = report.map_err(|error| {
+        let failure = Failure::of_output(error, &args.out);
+        match unfinished(&source, &args.out, &bar) {
+            Some(hint) => Failure::Unfinished(Box::new(failure), hint),
+            None => failure,
+        }
+    })?;
     let rejects = source.rejects();
     if args.json {
         return output::json(&JsonReport { report: &report, first_rejects: output::first_rejects(&rejects) });
@@ -187,4 +220,13 @@ pub(super) fn run(args: &ToParquetArgs, signals: &Signals) -> Result<(), Failure
         output::report(&format!("{}{report}", output::reject_lines(&rejects)));
     }
     Ok(())
+}
+
+/// What is done of a run that another one can go on with.
+fn unfinished(source: &Source, out: &Path, bar: &ProgressBar) -> Option<String> {
+    let can_resume =
+        is_directory(out) && !is_remote(out) && source.inputs().iter().all(|input| input.as_path().is_some());
+    let done = bar.latest().filter(|_| can_resume)?.files;
+    let (files, are) = (count(source.inputs().len() as u64, "file"), if done == 1 { "is" } else { "are" });
+    Some(format!("{} of {files} {are} done; --resume goes on", grouped(done)))
 }

@@ -1,0 +1,38 @@
+//! `vecpack man`
+
+use clap::{Args, CommandFactory};
+use clap_mangen::Man;
+
+use super::args::Cli;
+use super::outcome::Failure;
+use super::output;
+use crate::error::Error;
+
+/// Print a page of the manual.
+///
+/// Prints the page of vecpack, or of one of its commands, in the format that man reads.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  vecpack man to-parquet | man -l -
+  vecpack man > vecpack.1")]
+pub(super) struct ManArgs {
+    /// The command [default: all of vecpack].
+    #[arg(value_name = "COMMAND")]
+    command: Option<String>,
+}
+
+pub(super) fn run(args: &ManArgs) -> Result<(), Failure> {
+    let mut all = Cli::command();
+    all.build();
+    let page = match &args.command {
+        None => all,
+        Some(name) => match all.find_subcommand(name) {
+            Some(command) => command.clone(),
+            None => return Err(Failure::Usage(format!("there is no command `{name}`"))),
+        },
+    };
+    let mut text = Vec::new();
+    Man::new(page).render(&mut text).map_err(Error::from)?;
+    output::raw(&text)
+}
