@@ -2,6 +2,7 @@
 
 from vecpack._errors import DecodeError, OptionError, SchemaError, VecpackError
 from vecpack._vecpack import (
+    Field,
     Inspection,
     RecordBatch,
     Report,
@@ -20,6 +21,7 @@ from vecpack._vecpack import (
 
 __all__ = [
     "DecodeError",
+    "Field",
     "Inspection",
     "OptionError",
     "RecordBatch",

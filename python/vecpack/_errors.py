@@ -10,11 +10,16 @@ class VecpackError(Exception):
 class DecodeError(VecpackError, ValueError):
     """A record could not become a row.
 
-    Attributes:
-        path: the file or buffer.
-        record: number of the record in its file, from 0.
-        offset: offset in bytes of the record in its file, from 0.
-        field: the field at fault.
+    Attributes
+    ----------
+    path : str or None
+        The file or buffer.
+    record : int or None
+        The number of the record in its file, from 0.
+    offset : int or None
+        The offset in bytes of the record in its file, from 0.
+    field : str or None
+        The field at fault.
     """
 
     def __init__(

@@ -81,4 +81,9 @@ class Journal:
         self._written = time.monotonic()
 
     def _entry(self, file: str, target: Path, rows: int) -> dict[str, Any]:
-        return {**self._inputs[file], "output": target.name, "bytes": target.stat().st_size, "rows": rows}
+        return {
+            **self._inputs[file],
+            "output": str(target.relative_to(self.path.parent.parent)),
+            "bytes": target.stat().st_size,
+            "rows": rows,
+        }

@@ -12,6 +12,7 @@ import torch  # type: ignore[import-not-found, unused-ignore]
 from typing_extensions import Buffer, CapsuleType
 
 __all__ = [
+    "Field",
     "Inspection",
     "RecordBatch",
     "Report",
@@ -86,10 +87,80 @@ def scan(
     threads: int | None = None,
     include_path: bool = False,
     include_record: bool = False,
+    limit: int | None = None,
     max_record_bytes: int = 268435456,
     max_expansion: int = 1000,
     max_depth: int = 128,
-) -> Source: ...
+) -> Source:
+    """Opens a source: inputs, and the options to read them with.
+
+    Reads only what it takes to find out what the inputs hold.
+
+    Parameters
+    ----------
+    inputs : path, bytes, file object or list of them
+        A path, a directory, a pattern such as ``'vectors/*.msgpack'``, a URL (``s3://``, ``gs://``, ``az://``, ``https://``,
+        ``file://``), ``'-'`` for standard input, a bytes-like object, a binary file object, or a list of these. ``~`` is the home
+        directory. Files that end in ``.gz``, ``.zst`` or ``.lz4`` are read as they are.
+    vector : str, int or list of them, optional
+        The fields that hold vectors: a key, a dotted path such as ``meta.embedding``, or a position. Found out by default.
+    dim : int, optional
+        Elements a vector. By default those of the first good record. Enforced on every record.
+    dtype : str or NumPy type, default 'float32'
+        Element type of the vector columns: ``float32``, ``float64``, ``float16``, ``int8`` or ``uint8``.
+    raw_dtype : str, NumPy type or dict, default '<f4'
+        How to read vectors stored as untyped bytes, in NumPy's notation: ``<f4``, ``>f4``, ``<f2``, ``<f8``, ``bf16``, ``|i1``, ...
+        A dictionary gives a type for each column.
+    extensions : dict, optional
+        What the payload of an extension type is, by its code: ``{42: '<f4'}``. Those of known producers need not be given.
+    records : str, optional
+        A key or a dotted path under which the records lie in each top-level object: a list, a map, or a matrix whose rows they are.
+    framing : str, default 'auto'
+        How records lie in a file: ``sequence`` (one after another), ``array`` (in one list), ``map`` (the values of one map),
+        ``columns`` (maps of parallel lists), or ``length-prefixed`` (a length in front of each).
+    columns : list of str or dict, optional
+        The columns to produce: names of fields, or a dictionary of new names and fields. All by default. Other fields are skipped.
+    schema : Arrow schema or dict, optional
+        Types that override those that are inferred: an Arrow schema of any library, or a dictionary of names and types.
+    infer_records : int, default 1000
+        How many records are read to find out what they hold; 0 reads all.
+    on_error : str, default 'raise'
+        What to do with a record that cannot become a row: ``raise`` an error, ``skip`` the record, or put a ``null`` in its place.
+        The last two note a reject.
+    max_rejects : int, default 10000
+        How many rejects keep their details. All are counted.
+    fail_after : int or str, optional
+        Raise an error when more records are rejected: a number, or a share such as ``'1%'``. No limit by default.
+    batch_rows : int, optional
+        The most rows in a batch. By default as many as ``batch_bytes`` allows.
+    batch_bytes : int, default 2097152
+        The most bytes of vectors in a batch.
+    threads : int, optional
+        How many threads decode. By default one for each core.
+    include_path : bool, default False
+        Add a column ``path`` with the name of the input.
+    include_record : bool, default False
+        Add a column ``record`` with the number of the record in its input.
+    limit : int, optional
+        The most rows to read, which are the first ones. All by default.
+    max_record_bytes : int, default 268435456
+        The largest record that is read. A larger one is rejected.
+    max_expansion : int, default 1000
+        How many times its size a compressed input may expand to, beyond 64 MiB; 0 is no limit.
+    max_depth : int, default 128
+        How deep the types of columns may be nested.
+
+    Returns
+    -------
+    Source
+        Lazy: every scan reads the inputs anew.
+
+    Examples
+    --------
+    >>> source = vecpack.scan("vectors/*.msgpack")
+    >>> table = pyarrow.table(source)
+    """
+
 def read(
     inputs: _Inputs,
     *,
@@ -111,13 +182,77 @@ def read(
     threads: int | None = None,
     include_path: bool = False,
     include_record: bool = False,
+    limit: int | None = None,
     max_record_bytes: int = 268435456,
     max_expansion: int = 1000,
     max_depth: int = 128,
-) -> Table: ...
+) -> Table:
+    """Reads all inputs into memory.
+
+    Parameters
+    ----------
+    inputs : path, bytes, file object or list of them
+        A path, a directory, a pattern such as ``'vectors/*.msgpack'``, a URL (``s3://``, ``gs://``, ``az://``, ``https://``,
+        ``file://``), ``'-'`` for standard input, a bytes-like object, a binary file object, or a list of these. ``~`` is the home
+        directory. Files that end in ``.gz``, ``.zst`` or ``.lz4`` are read as they are.
+    vector : str, int or list of them, optional
+        The fields that hold vectors: a key, a dotted path such as ``meta.embedding``, or a position. Found out by default.
+    dim : int, optional
+        Elements a vector. By default those of the first good record. Enforced on every record.
+    dtype : str or NumPy type, default 'float32'
+        Element type of the vector columns: ``float32``, ``float64``, ``float16``, ``int8`` or ``uint8``.
+    raw_dtype : str, NumPy type or dict, default '<f4'
+        How to read vectors stored as untyped bytes, in NumPy's notation: ``<f4``, ``>f4``, ``<f2``, ``<f8``, ``bf16``, ``|i1``, ...
+        A dictionary gives a type for each column.
+    extensions : dict, optional
+        What the payload of an extension type is, by its code: ``{42: '<f4'}``. Those of known producers need not be given.
+    records : str, optional
+        A key or a dotted path under which the records lie in each top-level object: a list, a map, or a matrix whose rows they are.
+    framing : str, default 'auto'
+        How records lie in a file: ``sequence`` (one after another), ``array`` (in one list), ``map`` (the values of one map),
+        ``columns`` (maps of parallel lists), or ``length-prefixed`` (a length in front of each).
+    columns : list of str or dict, optional
+        The columns to produce: names of fields, or a dictionary of new names and fields. All by default. Other fields are skipped.
+    schema : Arrow schema or dict, optional
+        Types that override those that are inferred: an Arrow schema of any library, or a dictionary of names and types.
+    infer_records : int, default 1000
+        How many records are read to find out what they hold; 0 reads all.
+    on_error : str, default 'raise'
+        What to do with a record that cannot become a row: ``raise`` an error, ``skip`` the record, or put a ``null`` in its place.
+        The last two note a reject.
+    max_rejects : int, default 10000
+        How many rejects keep their details. All are counted.
+    fail_after : int or str, optional
+        Raise an error when more records are rejected: a number, or a share such as ``'1%'``. No limit by default.
+    batch_rows : int, optional
+        The most rows in a batch. By default as many as ``batch_bytes`` allows.
+    batch_bytes : int, default 2097152
+        The most bytes of vectors in a batch.
+    threads : int, optional
+        How many threads decode. By default one for each core.
+    include_path : bool, default False
+        Add a column ``path`` with the name of the input.
+    include_record : bool, default False
+        Add a column ``record`` with the number of the record in its input.
+    limit : int, optional
+        The most rows to read, which are the first ones. All by default.
+    max_record_bytes : int, default 268435456
+        The largest record that is read. A larger one is rejected.
+    max_expansion : int, default 1000
+        How many times its size a compressed input may expand to, beyond 64 MiB; 0 is no limit.
+    max_depth : int, default 128
+        How deep the types of columns may be nested.
+
+    Returns
+    -------
+    Table
+        The rows of all inputs, in their order.
+    """
+
 def inspect(
     inputs: _Inputs,
     *,
+    full: bool = False,
     vector: _Vector | None = None,
     dim: int | None = None,
     dtype: _Dtype = "float32",
@@ -136,10 +271,77 @@ def inspect(
     threads: int | None = None,
     include_path: bool = False,
     include_record: bool = False,
+    limit: int | None = None,
     max_record_bytes: int = 268435456,
     max_expansion: int = 1000,
     max_depth: int = 128,
-) -> Inspection: ...
+) -> Inspection:
+    """Finds out what is in the inputs, and what a conversion with the same options makes of them.
+
+    Reads the first ``infer_records`` records of each input. Records that cannot become rows are counted under every policy.
+
+    Parameters
+    ----------
+    inputs : path, bytes, file object or list of them
+        A path, a directory, a pattern such as ``'vectors/*.msgpack'``, a URL (``s3://``, ``gs://``, ``az://``, ``https://``,
+        ``file://``), ``'-'`` for standard input, a bytes-like object, a binary file object, or a list of these. ``~`` is the home
+        directory. Files that end in ``.gz``, ``.zst`` or ``.lz4`` are read as they are.
+    full : bool, default False
+        Read the inputs to their end.
+    vector : str, int or list of them, optional
+        The fields that hold vectors: a key, a dotted path such as ``meta.embedding``, or a position. Found out by default.
+    dim : int, optional
+        Elements a vector. By default those of the first good record. Enforced on every record.
+    dtype : str or NumPy type, default 'float32'
+        Element type of the vector columns: ``float32``, ``float64``, ``float16``, ``int8`` or ``uint8``.
+    raw_dtype : str, NumPy type or dict, default '<f4'
+        How to read vectors stored as untyped bytes, in NumPy's notation: ``<f4``, ``>f4``, ``<f2``, ``<f8``, ``bf16``, ``|i1``, ...
+        A dictionary gives a type for each column.
+    extensions : dict, optional
+        What the payload of an extension type is, by its code: ``{42: '<f4'}``. Those of known producers need not be given.
+    records : str, optional
+        A key or a dotted path under which the records lie in each top-level object: a list, a map, or a matrix whose rows they are.
+    framing : str, default 'auto'
+        How records lie in a file: ``sequence`` (one after another), ``array`` (in one list), ``map`` (the values of one map),
+        ``columns`` (maps of parallel lists), or ``length-prefixed`` (a length in front of each).
+    columns : list of str or dict, optional
+        The columns to produce: names of fields, or a dictionary of new names and fields. All by default. Other fields are skipped.
+    schema : Arrow schema or dict, optional
+        Types that override those that are inferred: an Arrow schema of any library, or a dictionary of names and types.
+    infer_records : int, default 1000
+        How many records are read to find out what they hold; 0 reads all.
+    on_error : str, default 'raise'
+        What to do with a record that cannot become a row: ``raise`` an error, ``skip`` the record, or put a ``null`` in its place.
+        The last two note a reject.
+    max_rejects : int, default 10000
+        How many rejects keep their details. All are counted.
+    fail_after : int or str, optional
+        Raise an error when more records are rejected: a number, or a share such as ``'1%'``. No limit by default.
+    batch_rows : int, optional
+        The most rows in a batch. By default as many as ``batch_bytes`` allows.
+    batch_bytes : int, default 2097152
+        The most bytes of vectors in a batch.
+    threads : int, optional
+        How many threads decode. By default one for each core.
+    include_path : bool, default False
+        Add a column ``path`` with the name of the input.
+    include_record : bool, default False
+        Add a column ``record`` with the number of the record in its input.
+    limit : int, optional
+        The most rows to read, which are the first ones. All by default.
+    max_record_bytes : int, default 268435456
+        The largest record that is read. A larger one is rejected.
+    max_expansion : int, default 1000
+        How many times its size a compressed input may expand to, beyond 64 MiB; 0 is no limit.
+    max_depth : int, default 128
+        How deep the types of columns may be nested.
+
+    Returns
+    -------
+    Inspection
+        Its text is a few lines for a person; the attributes have all of it.
+    """
+
 def to_parquet(
     source: Source | Table | Stream | _ArrowStreamExportable | _Inputs,
     path: _Path,
@@ -175,10 +377,105 @@ def to_parquet(
     threads: int | None = None,
     include_path: bool = False,
     include_record: bool = False,
+    limit: int | None = None,
     max_record_bytes: int = 268435456,
     max_expansion: int = 1000,
     max_depth: int = 128,
-) -> Report: ...
+) -> Report:
+    """Converts to Parquet.
+
+    A file is there when it is complete, and not before. Directories on the way to it are made.
+
+    Parameters
+    ----------
+    source : Source, inputs or Arrow data
+        A ``Source``, inputs as ``scan`` takes them, or anything with ``__arrow_c_stream__``. Read options go with inputs.
+    path : path
+        One file; or a directory that gets a file for each input, with the names and the subdirectories of the inputs. It is a
+        directory if it exists as one, ends in ``/`` or has no extension.
+    progress : bool or callable, optional
+        True shows a bar on the terminal, and in notebooks one of ``tqdm.auto`` where that is installed. A callable gets the bytes
+        done, the bytes in all (or None) and the rows.
+    compression : str, default 'auto'
+        How pages are compressed: ``auto``, ``none``, ``zstd``, ``lz4`` or ``snappy``. ``auto`` compresses vectors where that saves a
+        quarter.
+    encoding : str, default 'auto'
+        How the elements of vectors are encoded: ``auto``, ``plain`` or ``byte-stream-split``. ``auto`` is whatever gets smaller.
+    row_group_bytes : int, default 4194304
+        The most bytes in a row group, of all columns before they are encoded.
+    max_file_bytes : int, optional
+        About the most bytes in a file. ``path`` is then a directory, whose files hold the rows of all inputs.
+    list_type : str, optional
+        The type of vector columns: ``fixed``, or ``list`` for readers that do not know lists of a fixed size. By default ``fixed``,
+        but ``list`` with ``on_error='null'``.
+    coerce_timestamps : str, optional
+        Write timestamps in this unit, ``us`` or ``ms``. By default in the unit that they have.
+    allow_truncated_timestamps : bool, default False
+        Cut off digits of timestamps that the unit of ``coerce_timestamps`` does not have. Otherwise they are an error.
+    metadata : dict, optional
+        Added to the metadata of each file.
+    rejects : path, optional
+        A file for what was rejected, ``.jsonl`` or ``.parquet``. With ``resume`` it has what this run rejected.
+    overwrite : bool, default False
+        Replace files that exist.
+    resume : bool, default False
+        Finish an earlier run into the directory ``path``: inputs are read that are not done, or that have changed.
+    sync : bool, default True
+        Wait until the files are on the disk. Without it a power failure may leave them incomplete.
+    vector : str, int or list of them, optional
+        The fields that hold vectors: a key, a dotted path such as ``meta.embedding``, or a position. Found out by default.
+    dim : int, optional
+        Elements a vector. By default those of the first good record. Enforced on every record.
+    dtype : str or NumPy type, default 'float32'
+        Element type of the vector columns: ``float32``, ``float64``, ``float16``, ``int8`` or ``uint8``.
+    raw_dtype : str, NumPy type or dict, default '<f4'
+        How to read vectors stored as untyped bytes, in NumPy's notation: ``<f4``, ``>f4``, ``<f2``, ``<f8``, ``bf16``, ``|i1``, ...
+        A dictionary gives a type for each column.
+    extensions : dict, optional
+        What the payload of an extension type is, by its code: ``{42: '<f4'}``. Those of known producers need not be given.
+    records : str, optional
+        A key or a dotted path under which the records lie in each top-level object: a list, a map, or a matrix whose rows they are.
+    framing : str, default 'auto'
+        How records lie in a file: ``sequence`` (one after another), ``array`` (in one list), ``map`` (the values of one map),
+        ``columns`` (maps of parallel lists), or ``length-prefixed`` (a length in front of each).
+    columns : list of str or dict, optional
+        The columns to produce: names of fields, or a dictionary of new names and fields. All by default. Other fields are skipped.
+    schema : Arrow schema or dict, optional
+        Types that override those that are inferred: an Arrow schema of any library, or a dictionary of names and types.
+    infer_records : int, default 1000
+        How many records are read to find out what they hold; 0 reads all.
+    on_error : str, default 'raise'
+        What to do with a record that cannot become a row: ``raise`` an error, ``skip`` the record, or put a ``null`` in its place.
+        The last two note a reject.
+    max_rejects : int, default 10000
+        How many rejects keep their details. All are counted.
+    fail_after : int or str, optional
+        Raise an error when more records are rejected: a number, or a share such as ``'1%'``. No limit by default.
+    batch_rows : int, optional
+        The most rows in a batch. By default as many as ``batch_bytes`` allows.
+    batch_bytes : int, default 2097152
+        The most bytes of vectors in a batch.
+    threads : int, optional
+        How many threads decode. By default one for each core.
+    include_path : bool, default False
+        Add a column ``path`` with the name of the input.
+    include_record : bool, default False
+        Add a column ``record`` with the number of the record in its input.
+    limit : int, optional
+        The most rows to read, which are the first ones. All by default.
+    max_record_bytes : int, default 268435456
+        The largest record that is read. A larger one is rejected.
+    max_expansion : int, default 1000
+        How many times its size a compressed input may expand to, beyond 64 MiB; 0 is no limit.
+    max_depth : int, default 128
+        How deep the types of columns may be nested.
+
+    Returns
+    -------
+    Report
+        What was read and written.
+    """
+
 def from_iter(
     iterable: Iterable[_Array],
     *,
@@ -187,167 +484,508 @@ def from_iter(
     raw_dtype: _RawDtype = "<f4",
     batch_rows: int | None = None,
     batch_bytes: int = 2097152,
-) -> Stream: ...
-def take_iter(iterable: Iterable[_Array], out: _Array, *, raw_dtype: _RawDtype = "<f4") -> int: ...
-def run_command(arguments: Sequence[str]) -> int: ...
-def _restore_schema(state: str) -> Schema: ...
+) -> Stream:
+    """Makes record batches of vectors in memory.
+
+    Parameters
+    ----------
+    iterable : iterable of arrays or bytes
+        One-dimensional arrays with the buffer protocol (NumPy's, the standard library's), whose own element type counts; or bytes,
+        bytearrays and memoryviews of bytes, which are read as ``raw_dtype``. A NumPy array of shape (rows, dim) is one as well.
+    dim : int, optional
+        Elements a vector. By default those of the first item.
+    dtype : str or NumPy type, default 'float32'
+        Element type of the vector column: ``float32``, ``float64``, ``float16``, ``int8`` or ``uint8``.
+    raw_dtype : str or NumPy type, default '<f4'
+        How to read items that are bytes, in NumPy's notation.
+    batch_rows : int, optional
+        The most rows in a batch. By default as many as ``batch_bytes`` allows.
+    batch_bytes : int, default 2097152
+        The most bytes of vectors in a batch.
+
+    Returns
+    -------
+    Stream
+        Record batches with a column ``vector``. It can be read once.
+    """
+
+def take_iter(iterable: Iterable[_Array], out: _Array, *, raw_dtype: _RawDtype = "<f4") -> int:
+    """Fills an array with vectors in memory.
+
+    Rows are there when it returns or raises: another thread copies them while the iterator goes on.
+
+    Parameters
+    ----------
+    iterable : iterable of arrays or bytes
+        Vectors as ``from_iter`` takes them. More of them than rows are an error.
+    out : array
+        A writable float32 array of shape (rows, dim).
+    raw_dtype : str or NumPy type, default '<f4'
+        How to read items that are bytes, in NumPy's notation.
+
+    Returns
+    -------
+    int
+        How many rows were filled.
+    """
+
+def run_command(arguments: Sequence[str]) -> int:
+    """Runs the ``vecpack`` command.
+
+    Parameters
+    ----------
+    arguments : list of str
+        The arguments. The first one is the name of the program.
+
+    Returns
+    -------
+    int
+        The exit code.
+    """
+
+def _restore_schema(state: str) -> Schema:
+    """The other half of pickling a schema."""
+
 def _restore_source(
-    inputs: Sequence[tuple[str | bytes, tuple[int, int, int, bool] | None]],
+    inputs: Sequence[tuple[str | bytes, tuple[int, int, int, bool] | None, str | None]],
     options: dict[str, Any],
     findings: str,
     columns: Mapping[str, str],
-) -> Source: ...
+) -> Source:
+    """The other half of pickling."""
+
+@final
+class Field:
+    """A column's name and type."""
+
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+    @property
+    def name(self) -> str:
+        """The name."""
+    @property
+    def type(self) -> str:
+        """The Arrow type, as text."""
+    @property
+    def nullable(self) -> bool:
+        """True if there may be nulls."""
+    @property
+    def dim(self) -> int | None:
+        """Elements a vector, of a vector column; None of another one."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __arrow_c_schema__(self) -> CapsuleType: ...
 
 @final
 class Schema:
+    """The columns' names and types."""
+
     __hash__: ClassVar[None]  # type: ignore[assignment]
     @property
-    def names(self) -> list[str]: ...
+    def names(self) -> list[str]:
+        """The columns' names."""
+    def field(self, key: str | int) -> Field:
+        """The field of a column.
+
+        Parameters
+        ----------
+        key : str or int
+            The name or the position of the column.
+        """
     def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[Field]: ...
+    def __contains__(self, name: object, /) -> bool: ...
+    def __getitem__(self, key: str | int, /) -> Field: ...
+    def _repr_html_(self) -> str: ...
     def __eq__(self, other: object, /) -> bool: ...
     def __arrow_c_schema__(self) -> CapsuleType: ...
 
 @final
 class RecordBatch:
+    """Rows in memory, one piece of it a column."""
+
     @property
-    def schema(self) -> Schema: ...
+    def schema(self) -> Schema:
+        """The columns' names and types."""
     @property
-    def num_rows(self) -> int: ...
+    def num_rows(self) -> int:
+        """The number of rows."""
     def __len__(self) -> int: ...
     def __arrow_c_schema__(self) -> CapsuleType: ...
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[tuple[int, int], Any]:
+        """The vectors of the first vector column, for ``numpy.asarray``.
+
+        Parameters
+        ----------
+        dtype : NumPy type, optional
+            The type of the elements. By default that of the column.
+        copy : bool, optional
+            True for a copy in any case; False for an error where one is needed.
+        """
+    def _repr_html_(self) -> str: ...
     def __arrow_c_array__(self, requested_schema: Any = None) -> tuple[CapsuleType, CapsuleType]: ...
-    def to_numpy(self, column: str | None = None) -> np.ndarray[tuple[int, int], Any]: ...
-    def to_torch(self, column: str | None = None) -> torch.Tensor: ...
+    def to_numpy(self, column: str | None = None) -> np.ndarray[tuple[int, int], Any]:
+        """The vectors of a column, the first one if none is named, as a NumPy array of shape (rows, dim): a read-only view.
+
+        Parameters
+        ----------
+        column : str, optional
+            The vector column. By default the first one.
+        """
+    def to_torch(self, column: str | None = None) -> torch.Tensor:
+        """The same as a ``torch.Tensor`` over the same memory, which is not to be written to.
+
+        Parameters
+        ----------
+        column : str, optional
+            The vector column. By default the first one.
+        """
 
 @final
 class Table:
+    """Record batches of one schema, in memory."""
+
     @property
-    def schema(self) -> Schema: ...
+    def schema(self) -> Schema:
+        """The columns' names and types."""
     @property
-    def num_rows(self) -> int: ...
+    def num_rows(self) -> int:
+        """The number of rows."""
     @property
-    def num_columns(self) -> int: ...
+    def num_columns(self) -> int:
+        """The number of columns."""
     @property
-    def batches(self) -> list[RecordBatch]: ...
+    def batches(self) -> list[RecordBatch]:
+        """The record batches."""
     def __len__(self) -> int: ...
     def __iter__(self) -> Iterator[RecordBatch]: ...
+    def __getitem__(self, key: slice | str | Sequence[str], /) -> Table: ...
+    def head(self, rows: int = 5) -> Table:
+        """The first rows.
+
+        Parameters
+        ----------
+        rows : int, default 5
+            How many.
+        """
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[tuple[int, int], Any]:
+        """The vectors of the first vector column, for ``numpy.asarray``.
+
+        Parameters
+        ----------
+        dtype : NumPy type, optional
+            The type of the elements. By default that of the column.
+        copy : bool, optional
+            True for a copy in any case; False for an error where one is needed.
+        """
+    def _repr_html_(self) -> str: ...
     def __arrow_c_schema__(self) -> CapsuleType: ...
     def __arrow_c_stream__(self, requested_schema: Any = None) -> CapsuleType: ...
-    def to_pyarrow(self) -> pa.Table: ...
-    def to_polars(self) -> pl.DataFrame: ...
-    def to_pandas(self) -> pd.DataFrame: ...
-    def to_numpy(self, column: str | None = None) -> np.ndarray[tuple[int, int], Any]: ...
-    def to_torch(self, column: str | None = None) -> torch.Tensor: ...
+    def to_pyarrow(self) -> pa.Table:
+        """As a ``pyarrow.Table``, without a copy."""
+    def to_polars(self) -> pl.DataFrame:
+        """As a ``polars.DataFrame``."""
+    def to_pandas(self) -> pd.DataFrame:
+        """As a ``pandas.DataFrame``; every vector is a NumPy array."""
+    def to_numpy(self, column: str | None = None) -> np.ndarray[tuple[int, int], Any]:
+        """The vectors of a column, the first one if none is named, as a NumPy array of shape (rows, dim): of one batch a read-only
+        view, of several a copy.
+
+        Parameters
+        ----------
+        column : str, optional
+            The vector column. By default the first one.
+        """
+    def to_torch(self, column: str | None = None) -> torch.Tensor:
+        """The same as a ``torch.Tensor``. Of one batch it is over the same memory, which is not to be written to.
+
+        Parameters
+        ----------
+        column : str, optional
+            The vector column. By default the first one.
+        """
 
 @final
 class Source:
+    """Paths or buffers plus read options. Lazy: every scan reads the inputs anew."""
+
     @property
-    def schema(self) -> Schema: ...
+    def schema(self) -> Schema:
+        """The columns' names and types."""
     @property
-    def files(self) -> list[str]: ...
+    def files(self) -> list[str]:
+        """The names of the inputs, in the order of their rows."""
     @property
-    def options(self) -> dict[str, Any]: ...
+    def options(self) -> dict[str, Any]:
+        """The read options, with the dimension that was found."""
     @property
-    def dim(self) -> int | None: ...
+    def dim(self) -> int | None:
+        """Elements a vector, in the first vector column; ``None`` if there is none."""
     @property
-    def framing(self) -> str: ...
+    def framing(self) -> str:
+        """How records lie in the inputs: ``sequence``, ``array`` or ``map``."""
     @property
-    def rejects(self) -> Table: ...
+    def rejects(self) -> Table:
+        """What the latest scan rejected so far, as a table."""
     @property
-    def reject_count(self) -> int: ...
-    def count_rows(self) -> int: ...
-    def size(self) -> int | None: ...
+    def reject_count(self) -> int:
+        """How many records the latest scan rejected so far; exact, also where `rejects` no longer has the details."""
+    def count_rows(self) -> int:
+        """The number of rows. Costs a scan."""
+    def size(self) -> int | None:
+        """How many bytes a scan reads; ``None`` if that cannot be known without reading."""
     @property
-    def columns(self) -> dict[str, str]: ...
-    def select(self, columns: Iterable[str]) -> Source: ...
-    def rename(self, names: Mapping[str, str]) -> Source: ...
+    def columns(self) -> dict[str, str]:
+        """The columns' names, each with the field that fills it: ``{"embedding": "meta.embedding", "id": "id"}``."""
+    def head(self, rows: int = 5) -> Table:
+        """The first rows, in memory.
+
+        Parameters
+        ----------
+        rows : int, default 5
+            How many.
+        """
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[tuple[int, int], Any]:
+        """The vectors of the first vector column, for ``numpy.asarray``. Reads everything.
+
+        Parameters
+        ----------
+        dtype : NumPy type, optional
+            The type of the elements. By default that of the column.
+        copy : bool, optional
+            True for a copy in any case; False for an error where one is needed.
+        """
+    def _repr_html_(self) -> str: ...
+    def select(self, columns: Iterable[str]) -> Source:
+        """The same rows with some of the columns, in this order.
+
+        Nothing is found out anew, and fields that no column needs are skipped, unless ``on_error`` wants every value judged.
+
+        Parameters
+        ----------
+        columns : list of str
+            The names of the columns.
+        """
+    def rename(self, names: Mapping[str, str]) -> Source:
+        """The same rows with other names for some of the columns.
+
+        Nothing is found out anew, and rejects keep the paths that fields have in the input.
+
+        Parameters
+        ----------
+        names : dict
+            Old names and new names.
+        """
     def with_options(
-        self, *, batch_rows: int | None = None, batch_bytes: int | None = None, threads: int | None = None
-    ) -> Source: ...
-    def split(self, parts: int) -> list[Source]: ...
-    def split_inputs(self) -> list[Source]: ...
+        self,
+        *,
+        batch_rows: int | None = None,
+        batch_bytes: int | None = None,
+        threads: int | None = None,
+        limit: int | None = None,
+    ) -> Source:
+        """The same rows in batches of other sizes, decoded by another number of threads, or only the first of them.
+
+        Parameters
+        ----------
+        batch_rows : int, optional
+            The most rows in a batch.
+        batch_bytes : int, optional
+            The most bytes of vectors in a batch.
+        threads : int, optional
+            How many threads decode.
+        limit : int, optional
+            The most rows to read, which are the first ones.
+        """
+    def split(self, parts: int) -> list[Source]:
+        """Sources that together are this one, in its order. Some may be empty.
+
+        Parameters
+        ----------
+        parts : int
+            How many.
+        """
+    def split_inputs(self) -> list[Source]:
+        """A source for each input, in their order."""
+    def _stems(self) -> list[str | None]:
+        """The path of each input's file in a directory of outputs, without the extension; None for what is no file."""
     def __iter__(self) -> _Batches: ...
     def __arrow_c_schema__(self) -> CapsuleType: ...
     def __arrow_c_stream__(self, requested_schema: Any = None) -> CapsuleType: ...
-    def to_pyarrow(self) -> pa.Table: ...
+    def to_pyarrow(self) -> pa.Table:
+        """Reads everything into a ``pyarrow.Table``, without a copy."""
     @overload
     def to_polars(self, *, lazy: Literal[False] = False) -> pl.DataFrame: ...
     @overload
     def to_polars(self, *, lazy: Literal[True]) -> pl.LazyFrame: ...
-    def to_pandas(self) -> pd.DataFrame: ...
-    def to_numpy(self, column: str | None = None) -> np.ndarray[tuple[int, int], Any]: ...
-    def to_torch(self, column: str | None = None) -> torch.Tensor: ...
+    def to_pandas(self) -> pd.DataFrame:
+        """Reads everything into a ``pandas.DataFrame``; every vector is a NumPy array."""
+    def to_numpy(self, column: str | None = None) -> np.ndarray[tuple[int, int], Any]:
+        """Reads the vectors of a column, the first one if none is named, into a NumPy array of shape (rows, dim).
+
+        Parameters
+        ----------
+        column : str, optional
+            The vector column. By default the first one.
+        """
+    def to_torch(self, column: str | None = None) -> torch.Tensor:
+        """Reads the vectors of a column, the first one if none is named, into a ``torch.Tensor`` of shape (rows, dim).
+
+        Parameters
+        ----------
+        column : str, optional
+            The vector column. By default the first one.
+        """
 
 @final
 class _Batches:
+    """A scan under way: an iterator of record batches."""
+
     def __iter__(self) -> _Batches: ...
     def __next__(self) -> RecordBatch: ...
 
 @final
 class Stream:
+    """Record batches made of a Python iterable. Can be read once."""
+
     @property
-    def schema(self) -> Schema: ...
+    def schema(self) -> Schema:
+        """The columns' names and types. Reads the first item if ``dim`` was not given."""
     def __iter__(self) -> Iterator[RecordBatch]: ...
     def __arrow_c_schema__(self) -> CapsuleType: ...
     def __arrow_c_stream__(self, requested_schema: Any = None) -> CapsuleType: ...
-    def to_pyarrow(self) -> pa.Table: ...
-    def to_polars(self) -> pl.DataFrame: ...
-    def to_pandas(self) -> pd.DataFrame: ...
-    def to_numpy(self, column: str | None = None) -> np.ndarray[tuple[int, int], Any]: ...
-    def to_torch(self, column: str | None = None) -> torch.Tensor: ...
+    def to_pyarrow(self) -> pa.Table:
+        """Reads everything into a ``pyarrow.Table``, without a copy."""
+    def to_polars(self) -> pl.DataFrame:
+        """Reads everything into a ``polars.DataFrame``."""
+    def to_pandas(self) -> pd.DataFrame:
+        """Reads everything into a ``pandas.DataFrame``; every vector is a NumPy array."""
+    def to_numpy(self, column: str | None = None) -> np.ndarray[tuple[int, int], Any]:
+        """Reads everything into a NumPy array of shape (rows, dim).
+
+        Parameters
+        ----------
+        column : str, optional
+            The vector column. By default the first one.
+        """
+    def to_torch(self, column: str | None = None) -> torch.Tensor:
+        """Reads everything into a ``torch.Tensor`` of shape (rows, dim).
+
+        Parameters
+        ----------
+        column : str, optional
+            The vector column. By default the first one.
+        """
 
 @final
 class Report:
+    """What a conversion did."""
+
     @property
-    def rows(self) -> int: ...
+    def rows(self) -> int:
+        """Rows written."""
     @property
-    def rejects(self) -> int: ...
+    def rejects(self) -> int:
+        """Records that became no row, or a null."""
     @property
-    def reject_kinds(self) -> dict[str, int]: ...
+    def reject_kinds(self) -> dict[str, int]:
+        """How many of each kind."""
     @property
-    def rejects_listed(self) -> int: ...
+    def rejects_listed(self) -> int:
+        """How many rejects kept their details."""
     @property
-    def rejects_file(self) -> str | None: ...
+    def rejects_file(self) -> str | None:
+        """The file that has the details, if one was asked for."""
     @property
-    def files(self) -> int: ...
+    def files(self) -> int:
+        """Inputs read."""
     @property
-    def bytes_in(self) -> int: ...
+    def bytes_in(self) -> int:
+        """Bytes read."""
     @property
-    def bytes_out(self) -> int: ...
+    def bytes_out(self) -> int:
+        """Bytes written."""
     @property
-    def seconds(self) -> float: ...
+    def seconds(self) -> float:
+        """Wall time in seconds."""
     @property
-    def row_groups(self) -> int: ...
+    def row_groups(self) -> int:
+        """Row groups written."""
     @property
-    def files_before(self) -> int: ...
+    def files_before(self) -> int:
+        """Inputs that an earlier run had done, which this one left as they were."""
     @property
-    def rows_before(self) -> int: ...
+    def rows_before(self) -> int:
+        """Rows of those inputs."""
     @property
-    def rejects_before(self) -> int: ...
+    def rejects_before(self) -> int:
+        """Rejects of those inputs."""
     @property
-    def outputs(self) -> list[str]: ...
+    def outputs(self) -> list[str]:
+        """The files written."""
     @property
-    def encodings(self) -> list[tuple[str, str, str]]: ...
-    def to_dict(self) -> dict[str, Any]: ...
+    def encodings(self) -> list[tuple[str, str, str]]:
+        """How vector columns are encoded: name, encoding and compression."""
+    def to_dict(self) -> dict[str, Any]:
+        """All of it as a dictionary."""
+    def _repr_html_(self) -> str: ...
 
 @final
 class Inspection:
+    """What `inspect` found."""
+
     @property
-    def files(self) -> int: ...
+    def files(self) -> int:
+        """Inputs read."""
     @property
-    def bytes(self) -> int: ...
+    def size(self) -> int | None:
+        """Bytes of the inputs; None where that is not known without reading."""
     @property
-    def rows(self) -> int: ...
+    def bytes(self) -> int:
+        """Bytes read."""
     @property
-    def framing(self) -> str: ...
+    def complete(self) -> bool:
+        """True if the inputs were read to their end, and not only the first records of each."""
     @property
-    def framing_from(self) -> str: ...
+    def rows(self) -> int:
+        """Records read that are rows."""
     @property
-    def layout(self) -> str: ...
+    def rows_estimate(self) -> int | None:
+        """How many rows there are in all, as far as the first records tell; None where that is not known."""
     @property
-    def layout_from(self) -> str: ...
+    def framing(self) -> str:
+        """How records lie in the inputs."""
     @property
-    def columns(self) -> list[dict[str, Any]]: ...
+    def framing_from(self) -> str:
+        """How the framing was found out."""
     @property
-    def rejects(self) -> int: ...
-    def to_dict(self) -> dict[str, Any]: ...
+    def layout(self) -> str:
+        """What a record is: ``vector``, ``positional`` or ``map``."""
+    @property
+    def layout_from(self) -> str:
+        """How the layout was found out."""
+    @property
+    def columns(self) -> list[dict[str, Any]]:
+        """The columns, each a dictionary: name, type, nulls, null_share, and of vectors dim, dtype, stored, norms, nan, infinite."""
+    @property
+    def dims(self) -> list[dict[str, Any]]:
+        """How many inputs have vectors of each length, as dictionaries: field, dim, files."""
+    @property
+    def left_out(self) -> list[dict[str, Any]]:
+        """Fields of the records that fill no column, as dictionaries: field, files, why."""
+    @property
+    def rejects(self) -> int:
+        """Records read that are no rows."""
+    @property
+    def reject_kinds(self) -> dict[str, int]:
+        """How many of each kind."""
+    @property
+    def first_rejects(self) -> list[str]:
+        """The first of them, in words."""
+    @property
+    def error(self) -> str | None:
+        """The error that a conversion with the same options ends with; None if it does not fail."""
+    @property
+    def inputs(self) -> list[dict[str, Any]]:
+        """Each input, as a dictionary: file, size, rows, rejects, and what it holds where that differs from the others."""
+    def to_dict(self) -> dict[str, Any]:
+        """All of it as a dictionary."""
+    def _repr_html_(self) -> str: ...

@@ -128,7 +128,7 @@ def to_parquet(
     source = _source(source, options)
     directory = Path(path).absolute()
     directory.mkdir(parents=True, exist_ok=True)
-    targets = _targets(source.files, directory)
+    targets = _targets(source, directory)
     read = {name: value for name, value in source.options.items() if name not in _MANNERS}
     made = {"schema": repr(source.schema), "columns": source.columns, "read": read, "write": write}
     journal = Journal(directory, source.files, made)
@@ -194,13 +194,13 @@ def _convert(part: Source, target: str, write: dict[str, Any]) -> dict[str, Any]
     return vecpack.to_parquet(_alone(part), target, overwrite=True, **write).to_dict()
 
 
-def _targets(files: list[str], directory: Path) -> list[Path]:
+def _targets(source: Source, directory: Path) -> list[Path]:
     """The file for each input, which must be another for each."""
     targets: dict[Path, str] = {}
-    for file in files:
+    for file, stem in zip(source.files, source._stems(), strict=True):
         if not os.path.isfile(file):
             raise OptionError(f"{file} is no file, which is what a cluster can convert")
-        target = directory / f"{Path(file).stem}.parquet"
+        target = directory / f"{stem}.parquet"
         if target in targets:
             raise OptionError(f"{target}: two inputs would be written to this file, one of them {file}")
         targets[target] = file

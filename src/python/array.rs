@@ -57,6 +57,25 @@ pub(super) fn to_numpy(py: Python<'_>, vectors: Vectors) -> PyResult<Bound<'_, P
     import(py, "numpy", "to_numpy()")?.call_method1("asarray", (vectors,))
 }
 
+/// The answer to `numpy.asarray`.
+pub(super) fn as_array<'py>(
+    array: &Bound<'py, PyAny>,
+    dtype: Option<&Bound<'py, PyAny>>,
+    copy: Option<bool>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = array.py();
+    let numpy = import(py, "numpy", "__array__()")?;
+    let keywords = PyDict::new(py);
+    keywords.set_item("dtype", dtype)?;
+    match copy {
+        None => numpy.call_method("asarray", (array,), Some(&keywords)),
+        Some(copy) => {
+            keywords.set_item("copy", copy)?;
+            numpy.call_method("array", (array,), Some(&keywords))
+        }
+    }
+}
+
 /// As a tensor of shape (rows, dim). PyTorch knows nothing that is read-only.
 pub(super) fn to_torch(py: Python<'_>, vectors: Vectors) -> PyResult<Bound<'_, PyAny>> {
     let (torch, numpy) = (import(py, "torch", "to_torch()")?, import(py, "numpy", "to_torch()")?);

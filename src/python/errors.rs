@@ -11,6 +11,7 @@ use super::signals::Raised;
 use crate::error::{Error, ErrorKind};
 use crate::reject::Reject;
 use crate::store::Url;
+use crate::text::cause;
 
 /// The exception for `error`.
 pub(super) fn to_python(error: Error) -> PyErr {
@@ -70,7 +71,7 @@ fn decode_error(py: Python<'_>, text: &str, reject: &Reject) -> PyResult<PyErr> 
 fn os_error(py: Python<'_>, path: Option<PathBuf>, source: std::io::Error) -> PyErr {
     let number = source.raw_os_error();
     let kind = source.kind();
-    let text = source.to_string();
+    let text = cause(&source);
     match source.into_inner().map(|inner| inner.downcast::<Raised>()) {
         Some(Ok(raised)) => return raised.0,
         Some(Err(inner)) => {
@@ -93,7 +94,7 @@ fn os_error(py: Python<'_>, path: Option<PathBuf>, source: std::io::Error) -> Py
             Some(url) => PyOSError::new_err((number, text, url.to_owned())),
             // A `Path` of nothing would be the current directory.
             None if path.as_os_str().is_empty() => PyOSError::new_err((number, text, "")),
-            None => PyOSError::new_err((number, text, path)),
+            None => PyOSError::new_err((number, text, path.into_os_string())),
         },
         (_, Some(path)) => PyOSError::new_err(format!("{}: {text}", path.display())),
         (_, None) => PyOSError::new_err(text),

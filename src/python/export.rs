@@ -18,6 +18,11 @@ pub(super) fn schema_capsule<'py>(py: Python<'py>, schema: &Schema) -> PyResult<
     Ok(to_schema_pycapsule(py, schema)?)
 }
 
+/// What `__arrow_c_schema__` of a field returns.
+pub(super) fn field_capsule<'py>(py: Python<'py>, field: &Field) -> PyResult<Bound<'py, PyCapsule>> {
+    Ok(to_schema_pycapsule(py, field)?)
+}
+
 /// What `__arrow_c_array__` returns.
 pub(super) fn array_capsules<'py>(
     py: Python<'py>,

@@ -9,18 +9,18 @@ use pyo3::buffer::PyUntypedBuffer;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
-use pyo3::types::{PyBytes, PyDict, PyString};
+use pyo3::types::{PyBytes, PyDict, PyFloat, PyList, PyString, PyTuple};
 
 use super::errors::to_python;
 use super::others::with_bytes;
 use super::signals;
-use crate::input::{Input, OpenStream, discover_until};
+use crate::input::{Input, OpenStream, discover_until, local, mirrored};
 use crate::pool::catch;
 
 /// Inputs: a path, a glob, a directory, a URL, `-`, something bytes-like, a binary file object, or an iterable of these.
 pub(super) fn inputs(object: &Bound<'_, PyAny>) -> PyResult<Vec<Input>> {
     if let Some(inputs) = one(object)? {
-        return Ok(inputs);
+        return Ok(mirrored(inputs));
     }
     // To take its keys for inputs would be a guess.
     if object.is_instance_of::<PyDict>() {
@@ -31,10 +31,11 @@ pub(super) fn inputs(object: &Bound<'_, PyAny>) -> PyResult<Vec<Input>> {
         let item = item?;
         all.extend(one(&item)?.ok_or_else(|| unknown(&item))?);
     }
-    Ok(all)
+    Ok(mirrored(all))
 }
 
-/// A path as Python's own functions take it: a string, bytes, or an object that stands for one of them.
+/// A path as Python's own functions take it: a string, bytes, or an object that stands for one of them. `~` is the home directory,
+/// and a `file://` URL is its path.
 pub(super) struct PyPath(pub(super) PathBuf);
 
 impl<'py> FromPyObject<'_, 'py> for PyPath {
@@ -42,15 +43,42 @@ impl<'py> FromPyObject<'_, 'py> for PyPath {
 
     fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
         let path = object.py().import("os")?.call_method1("fsdecode", (object,))?;
-        path.extract().map(Self)
+        let path: PathBuf = path.extract()?;
+        if !path.as_os_str().as_encoded_bytes().starts_with(b"~") {
+            return Ok(Self(local(&path)));
+        }
+        let expand = object.py().import("os.path")?.getattr("expanduser")?;
+        expand.call1((path.as_os_str(),))?.extract().map(Self)
     }
 }
 
 fn unknown(object: &Bound<'_, PyAny>) -> PyErr {
     let name = object.get_type().name().map_or_else(|_| "object".to_owned(), |name| name.to_string());
+    // A vector, or one of its elements.
+    let is_vector = object.is_instance_of::<PyFloat>() || object.is_instance_of::<PyList>();
+    let hint = if is_vector || object.is_instance_of::<PyTuple>() { VECTORS } else { "" };
     PyTypeError::new_err(format!(
-        "inputs must be paths, bytes-like objects, binary file objects, or a list of these, not {name}"
+        "inputs must be paths, bytes-like objects, binary file objects, or a list of these, not {name}{hint}"
     ))
+}
+
+/// Where vectors in memory go.
+const VECTORS: &str = ": from_iter() takes vectors in memory, as an iterable of arrays or bytes";
+
+/// Refuses what has rows already: a table of Arrow data, or an array of numbers. The bytes of an array are no MessagePack.
+fn refuse_rows(object: &Bound<'_, PyAny>) -> PyResult<()> {
+    let name = object.get_type().name()?;
+    if object.hasattr("__arrow_c_stream__")? && (object.hasattr("schema")? || object.hasattr("columns")?) {
+        return Err(PyTypeError::new_err(format!(
+            "inputs must be MessagePack, and {name} is Arrow data: to_parquet() takes that"
+        )));
+    }
+    if object.hasattr("__array_interface__")? {
+        return Err(PyTypeError::new_err(format!(
+            "inputs must be MessagePack, and {name} is an array{VECTORS}; memoryview(array) reads its bytes as MessagePack"
+        )));
+    }
+    Ok(())
 }
 
 fn one(object: &Bound<'_, PyAny>) -> PyResult<Option<Vec<Input>>> {
@@ -69,12 +97,18 @@ fn one(object: &Bound<'_, PyAny>) -> PyResult<Option<Vec<Input>>> {
         return PyFile::new(object).map(|(name, file)| Some(vec![Input::stream(&name, file)]));
     }
     if let Ok(buffer) = PyUntypedBuffer::get(object) {
-        // Its bytes would be addresses. Between colons are names of fields.
         let format = buffer.format().to_string_lossy();
+        // Its bytes would be addresses. Between colons are names of fields.
         if format.split(':').step_by(2).any(|types| types.contains('O')) {
             return Err(PyTypeError::new_err(
                 "an array of Python objects holds no bytes to read: pass a list of inputs",
             ));
+        }
+        refuse_rows(object)?;
+        if !matches!(format.trim_start_matches(['@', '=', '<', '>', '!']), "B" | "b" | "c") {
+            return Err(PyTypeError::new_err(format!(
+                "inputs must be MessagePack, and the items of this buffer are `{format}` and no bytes{VECTORS}"
+            )));
         }
         // Anything else may be written to while the interpreter is not held: a copy.
         let copy = if buffer.is_c_contiguous() {
@@ -84,6 +118,7 @@ fn one(object: &Bound<'_, PyAny>) -> PyResult<Option<Vec<Input>>> {
         };
         return Ok(Some(vec![Input::bytes("<bytes>", copy)]));
     }
+    refuse_rows(object)?;
     Ok(None)
 }
 

@@ -10,7 +10,7 @@ use pyo3::buffer::PyUntypedBuffer;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
-use pyo3::types::{PyByteArray, PyBytes, PyCapsule, PyDict, PyIterator, PyMemoryView};
+use pyo3::types::{PyByteArray, PyBytes, PyCapsule, PyDict, PyIterator, PyMemoryView, PyString};
 
 use super::errors::to_python;
 use super::export::{schema_capsule, stream_capsule};
@@ -25,10 +25,28 @@ use crate::pool::{OwnerProcess, lock};
 use crate::record::VECTOR;
 use crate::vector::RawDtype;
 
-/// A stream of record batches from an iterable of vectors.
+/// Makes record batches of vectors in memory.
 ///
-/// Items are bytes, bytearrays and memoryviews of bytes, which are read as ``raw_dtype``, or one-dimensional arrays with the
-/// buffer protocol (NumPy's, the standard library's), whose own element type counts.
+/// Parameters
+/// ----------
+/// iterable : iterable of arrays or bytes
+///     One-dimensional arrays with the buffer protocol (NumPy's, the standard library's), whose own element type counts; or bytes,
+///     bytearrays and memoryviews of bytes, which are read as ``raw_dtype``. A NumPy array of shape (rows, dim) is one as well.
+/// dim : int, optional
+///     Elements a vector. By default those of the first item.
+/// dtype : str or NumPy type, default 'float32'
+///     Element type of the vector column: ``float32``, ``float64``, ``float16``, ``int8`` or ``uint8``.
+/// raw_dtype : str or NumPy type, default '<f4'
+///     How to read items that are bytes, in NumPy's notation.
+/// batch_rows : int, optional
+///     The most rows in a batch. By default as many as ``batch_bytes`` allows.
+/// batch_bytes : int, default 2097152
+///     The most bytes of vectors in a batch.
+///
+/// Returns
+/// -------
+/// Stream
+///     Record batches with a column ``vector``. It can be read once.
 #[pyfunction]
 #[pyo3(
     signature = (iterable, **options),
@@ -47,6 +65,14 @@ pub(super) fn from_iter(
             )));
         }
     }
+    if iterable.is_instance_of::<PyString>()
+        || iterable.is_instance_of::<PyBytes>()
+        || iterable.hasattr("__fspath__")?
+    {
+        return Err(PyTypeError::new_err(
+            "from_iter() takes an iterable of vectors; scan() reads files and MessagePack bytes",
+        ));
+    }
     let options = read_options("from_iter", options)?;
     let items =
         Items { iterator: iterable.try_iter()?.unbind(), raw: options.raw_dtype.of(VECTOR), count: 0 };
@@ -57,9 +83,23 @@ pub(super) fn from_iter(
     Ok(Stream::new(state))
 }
 
-/// Fills the rows of ``out``, a writable float32 array of shape (rows, dim), from an iterable of vectors. Returns how many
-/// rows were filled. The items are those of ``from_iter``; more of them than rows are an error. Rows are there when it returns or
-/// raises: another thread copies them while the iterator goes on.
+/// Fills an array with vectors in memory.
+///
+/// Rows are there when it returns or raises: another thread copies them while the iterator goes on.
+///
+/// Parameters
+/// ----------
+/// iterable : iterable of arrays or bytes
+///     Vectors as ``from_iter`` takes them. More of them than rows are an error.
+/// out : array
+///     A writable float32 array of shape (rows, dim).
+/// raw_dtype : str or NumPy type, default '<f4'
+///     How to read items that are bytes, in NumPy's notation.
+///
+/// Returns
+/// -------
+/// int
+///     How many rows were filled.
 #[pyfunction]
 #[pyo3(signature = (iterable, out, *, raw_dtype = None), text_signature = "(iterable, out, *, raw_dtype='<f4')")]
 pub(super) fn take_iter(
@@ -242,13 +282,14 @@ impl Stream {
             State::Unread(mut items, options) => {
                 let first = items.next(py)?.ok_or_else(|| {
                     to_python(Error::schema(
-                        "the iterable is empty, so the dimension is not known: pass `dim`",
+                        "the iterable is empty, so the dimension is not known: pass option `dim`",
                     ))
                 })?;
                 let dim = first.with(py, |raw, bytes| bytes.len() / raw.size())?;
                 let dim = u32::try_from(dim).ok().filter(|&dim| dim > 0);
-                let dim =
-                    dim.ok_or_else(|| to_python(Error::schema("the first item is no vector: pass `dim`")))?;
+                let dim = dim.ok_or_else(|| {
+                    to_python(Error::schema("the first item is no vector: pass option `dim`"))
+                })?;
                 let mut batcher = Batcher::new(items, dim, &options)?;
                 batcher.push(py, &first)?;
                 Box::new(batcher)
@@ -352,12 +393,14 @@ impl Stream {
     }
 
     /// Reads everything into a NumPy array of shape (rows, dim).
+    #[doc = column_parameter!()]
     #[pyo3(signature = (column=None))]
     fn to_numpy<'py>(&self, py: Python<'py>, column: Option<&str>) -> PyResult<Bound<'py, PyAny>> {
         self.read(py)?.get().to_numpy(py, column)
     }
 
     /// Reads everything into a ``torch.Tensor`` of shape (rows, dim).
+    #[doc = column_parameter!()]
     #[pyo3(signature = (column=None))]
     fn to_torch<'py>(&self, py: Python<'py>, column: Option<&str>) -> PyResult<Bound<'py, PyAny>> {
         self.read(py)?.get().to_torch(py, column)

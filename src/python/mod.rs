@@ -4,13 +4,17 @@
 // First: its macros are for those behind it.
 #[macro_use]
 mod options;
+#[macro_use]
+mod docs;
 
 mod array;
 mod errors;
 mod export;
 mod fill;
+mod html;
 mod inputs;
 mod items;
+mod log;
 mod others;
 mod parquet;
 mod signals;
@@ -37,7 +41,7 @@ mod _vecpack {
     #[pymodule_export]
     use super::source::{Batches, PySource, restore_source};
     #[pymodule_export]
-    use super::table::{PyBatch, PySchema, PyTable, restore_schema};
+    use super::table::{PyBatch, PyField, PySchema, PyTable, restore_schema};
     #[pymodule_export]
     use super::{read, run_command, scan};
 
@@ -47,9 +51,23 @@ mod _vecpack {
 }
 
 #[doc = concat!("scan(inputs, *", read_signature!(), ")\n--\n")]
-/// Opens a source: files, globs, directories, ``-`` for standard input, bytes-like objects, binary file objects, or a list of these.
+/// Opens a source: inputs, and the options to read them with.
 ///
-/// Reads only what it takes to find out what is in them.
+/// Reads only what it takes to find out what the inputs hold.
+///
+/// Parameters
+/// ----------
+#[doc = inputs_parameter!()]
+#[doc = read_parameters!()]
+/// Returns
+/// -------
+/// Source
+///     Lazy: every scan reads the inputs anew.
+///
+/// Examples
+/// --------
+/// >>> source = vecpack.scan("vectors/*.msgpack")
+/// >>> table = pyarrow.table(source)
 #[pyfunction]
 #[pyo3(signature = (inputs, **options), text_signature = None)]
 fn scan(
@@ -62,7 +80,16 @@ fn scan(
 }
 
 #[doc = concat!("read(inputs, *", read_signature!(), ")\n--\n")]
-/// Reads everything into memory.
+/// Reads all inputs into memory.
+///
+/// Parameters
+/// ----------
+#[doc = inputs_parameter!()]
+#[doc = read_parameters!()]
+/// Returns
+/// -------
+/// Table
+///     The rows of all inputs, in their order.
 #[pyfunction]
 #[pyo3(signature = (inputs, **options), text_signature = None)]
 fn read(
@@ -73,10 +100,23 @@ fn read(
     let options = read_options("read", options)?;
     let inputs = self::inputs(inputs)?;
     let _turn = source::turn(py, &inputs)?;
-    source::PySource::open(py, inputs, options)?.read(py)
+    let source = source::PySource::open(py, inputs, options)?;
+    let table = source.read(py)?;
+    log::rejected(py, &source.0.rejects())?;
+    Ok(table)
 }
 
-/// Runs the ``vecpack`` command; ``arguments`` begin with the name of the program. Returns the exit code.
+/// Runs the ``vecpack`` command.
+///
+/// Parameters
+/// ----------
+/// arguments : list of str
+///     The arguments. The first one is the name of the program.
+///
+/// Returns
+/// -------
+/// int
+///     The exit code.
 #[pyfunction]
 fn run_command(py: Python<'_>, arguments: Vec<OsString>) -> u8 {
     py.detach(|| crate::cli::run(arguments))

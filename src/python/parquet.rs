@@ -10,13 +10,13 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
-use super::detached;
 use super::inputs::{PyPath, inputs};
 use super::items::Stream;
 use super::options::{read_and_write_options, read_options};
 use super::others::Imported;
 use super::signals::cancel;
 use super::source::PySource;
+use super::{detached, html, log};
 use crate::cli::ProgressBar;
 use crate::error::Result;
 use crate::inspect::Inspection;
@@ -33,12 +33,24 @@ use crate::source::Source;
 )]
 /// Converts to Parquet.
 ///
-/// ``source`` is a ``Source``, inputs as ``scan`` takes them (read options may follow), or anything with
-/// ``__arrow_c_stream__``. ``path`` is one file, or a directory that gets a file for each input, or, with ``max_file_bytes``,
-/// files of about that size: the latter if it is a directory, ends in ``/`` or has no extension. With ``resume`` a run into
-/// a directory does what an earlier one has left to do. ``progress`` is true for a bar on the terminal, or is called with
-/// (bytes done, bytes in total or None, rows). ``rejects`` is a file for what was rejected, ``.jsonl`` or ``.parquet``; with
-/// ``resume``, for what this run rejected, and not what earlier ones did.
+/// A file is there when it is complete, and not before. Directories on the way to it are made.
+///
+/// Parameters
+/// ----------
+/// source : Source, inputs or Arrow data
+///     A ``Source``, inputs as ``scan`` takes them, or anything with ``__arrow_c_stream__``. Read options go with inputs.
+/// path : path
+///     One file; or a directory that gets a file for each input, with the names and the subdirectories of the inputs. It is a
+///     directory if it exists as one, ends in ``/`` or has no extension.
+/// progress : bool or callable, optional
+///     True shows a bar on the terminal, and in notebooks one of ``tqdm.auto`` where that is installed. A callable gets the bytes
+///     done, the bytes in all (or None) and the rows.
+#[doc = write_parameters!()]
+#[doc = read_parameters!()]
+/// Returns
+/// -------
+/// Report
+///     What was read and written.
 #[pyfunction]
 #[pyo3(signature = (source, path, *, progress = None, **options), text_signature = None)]
 pub(super) fn to_parquet(
@@ -52,11 +64,18 @@ pub(super) fn to_parquet(
     let (read, any_read, write) = read_and_write_options("to_parquet", options)?;
     let cancel = cancel(py)?;
     let from = From::new(py, source, read, any_read)?;
-    let total = match &from {
-        From::Source(source) => detached(py, || source.size())?,
+    let (total, files) = match &from {
+        From::Source(source) => (detached(py, || source.size())?, source.inputs().len()),
+        From::Reader(_) => (None, 0),
+    };
+    let rejects = match &from {
+        From::Source(source) => Some({
+            let source = source.clone();
+            move || source.rejects()
+        }),
         From::Reader(_) => None,
     };
-    let follower = Follower::new(progress, total)?;
+    let follower = Follower::new(py, progress, total, files)?;
     let report = detached(py, || {
         let mut tell = |progress| follower.tell(progress);
         let watch = Watch { progress: Some(&mut tell), cancel };
@@ -65,8 +84,13 @@ pub(super) fn to_parquet(
             From::Reader(mut reader) => crate::parquet::write_parquet(&mut *reader, &path, &write, watch),
         }
     });
-    follower.finish();
-    report.map(PyReport)
+    follower.finish()?;
+    let report = report?;
+    log::info(py, &report.to_string().replace('\n', "; "))?;
+    if let Some(rejects) = rejects {
+        log::rejected(py, &rejects())?;
+    }
+    Ok(PyReport(report))
 }
 
 /// What is converted.
@@ -131,15 +155,28 @@ impl<F: FnMut() -> Result<Option<arrow::array::RecordBatch>>> RecordBatchReader 
 enum Follower {
     Nobody,
     Bar(ProgressBar),
+    /// A bar of a notebook, which is called as a function is.
+    Notebook(Py<PyAny>, Option<u64>),
     Function(Py<PyAny>, Option<u64>),
 }
 
 impl Follower {
-    fn new(progress: Option<Bound<'_, PyAny>>, total: Option<u64>) -> PyResult<Self> {
+    fn new(
+        py: Python<'_>,
+        progress: Option<Bound<'_, PyAny>>,
+        total: Option<u64>,
+        files: usize,
+    ) -> PyResult<Self> {
         match progress {
             None => Ok(Self::Nobody),
             Some(function) if function.is_callable() => Ok(Self::Function(function.unbind(), total)),
-            Some(flag) if flag.extract::<bool>()? => Ok(Self::Bar(ProgressBar::new(total, false))),
+            Some(flag) if flag.extract::<bool>()? => {
+                let bar = py.import("vecpack._progress")?.call_method1("notebook_bar", (total,))?;
+                match bar.is_none() {
+                    true => Ok(Self::Bar(ProgressBar::new(total, files, false))),
+                    false => Ok(Self::Notebook(bar.unbind(), total)),
+                }
+            }
             Some(_) => Ok(Self::Nobody),
         }
     }
@@ -151,7 +188,7 @@ impl Follower {
                 bar.update(progress);
                 Ok(())
             }
-            Self::Function(function, total) => {
+            Self::Function(function, total) | Self::Notebook(function, total) => {
                 let called = Python::try_attach(|py| {
                     function.call1(py, (progress.bytes, *total, progress.rows)).map(|_| ())
                 });
@@ -160,10 +197,15 @@ impl Follower {
         }
     }
 
-    fn finish(self) {
-        if let Self::Bar(bar) = self {
-            bar.finish();
+    fn finish(self) -> PyResult<()> {
+        match self {
+            Self::Bar(bar) => bar.finish(),
+            Self::Notebook(bar, _) => {
+                Python::try_attach(|py| bar.call_method0(py, "close").map(drop)).unwrap_or(Ok(()))?;
+            }
+            Self::Nobody | Self::Function(..) => {}
         }
+        Ok(())
     }
 }
 
@@ -277,15 +319,33 @@ impl PyReport {
     fn __repr__(&self) -> String {
         self.0.to_string()
     }
+
+    fn _repr_html_(&self) -> String {
+        html::text(&self.0.to_string())
+    }
 }
 
-#[doc = concat!("inspect(inputs, *", read_signature!(), ")\n--\n")]
-/// Tells what is in the inputs: framing, layout, columns, dimensions, types, counts and rejects.
+#[doc = concat!("inspect(inputs, *, full=False", read_signature!(), ")\n--\n")]
+/// Finds out what is in the inputs, and what a conversion with the same options makes of them.
+///
+/// Reads the first ``infer_records`` records of each input. Records that cannot become rows are counted under every policy.
+///
+/// Parameters
+/// ----------
+#[doc = inputs_parameter!()]
+/// full : bool, default False
+///     Read the inputs to their end.
+#[doc = read_parameters!()]
+/// Returns
+/// -------
+/// Inspection
+///     Its text is a few lines for a person; the attributes have all of it.
 #[pyfunction]
-#[pyo3(signature = (inputs, **options), text_signature = None)]
+#[pyo3(signature = (inputs, *, full = false, **options), text_signature = None)]
 pub(super) fn inspect(
     py: Python<'_>,
     inputs: &Bound<'_, PyAny>,
+    full: bool,
     options: Option<&Bound<'_, PyDict>>,
 ) -> PyResult<PyInspection> {
     let options = read_options("inspect", options)?;
@@ -293,7 +353,7 @@ pub(super) fn inspect(
     let cancel = cancel(py)?;
     detached(py, || {
         let watch = Watch { progress: None, cancel };
-        crate::inspect::inspect(inputs, options, watch)
+        crate::inspect::inspect(inputs, options, full, watch)
     })
     .map(PyInspection)
 }
@@ -310,16 +370,34 @@ impl PyInspection {
         self.0.files
     }
 
+    /// Bytes of the inputs; None where that is not known without reading.
+    #[getter]
+    fn size(&self) -> Option<u64> {
+        self.0.size
+    }
+
     /// Bytes read.
     #[getter]
     fn bytes(&self) -> u64 {
         self.0.bytes
     }
 
-    /// Records that are rows.
+    /// True if the inputs were read to their end, and not only the first records of each.
+    #[getter]
+    fn complete(&self) -> bool {
+        self.0.complete
+    }
+
+    /// Records read that are rows.
     #[getter]
     fn rows(&self) -> u64 {
         self.0.rows
+    }
+
+    /// How many rows there are in all, as far as the first records tell; None where that is not known.
+    #[getter]
+    fn rows_estimate(&self) -> Option<u64> {
+        self.0.rows_estimate
     }
 
     /// How records lie in the inputs.
@@ -352,10 +430,46 @@ impl PyInspection {
         from_json(py, &self.0.columns)
     }
 
-    /// Records that are no rows.
+    /// How many inputs have vectors of each length, as dictionaries: field, dim, files.
+    #[getter]
+    fn dims<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        from_json(py, &self.0.dims)
+    }
+
+    /// Fields of the records that fill no column, as dictionaries: field, files, why.
+    #[getter]
+    fn left_out<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        from_json(py, &self.0.left_out)
+    }
+
+    /// Records read that are no rows.
     #[getter]
     fn rejects(&self) -> u64 {
         self.0.rejects
+    }
+
+    /// How many of each kind.
+    #[getter]
+    fn reject_kinds<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        from_json(py, &self.0.reject_kinds)
+    }
+
+    /// The first of them, in words.
+    #[getter]
+    fn first_rejects(&self) -> Vec<String> {
+        self.0.first_rejects.clone()
+    }
+
+    /// The error that a conversion with the same options ends with; None if it does not fail.
+    #[getter]
+    fn error(&self) -> Option<&str> {
+        self.0.error.as_deref()
+    }
+
+    /// Each input, as a dictionary: file, size, rows, rejects, and what it holds where that differs from the others.
+    #[getter]
+    fn inputs<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        from_json(py, &self.0.inputs)
     }
 
     /// All of it as a dictionary.
@@ -364,8 +478,17 @@ impl PyInspection {
     }
 
     fn __repr__(&self) -> String {
-        self.0.to_string()
+        in_python(&self.0.to_string())
     }
+
+    fn _repr_html_(&self) -> String {
+        html::text(&in_python(&self.0.to_string()))
+    }
+}
+
+/// Options as keywords: ``option `full` `` is `full=True`.
+fn in_python(text: &str) -> String {
+    text.replace("option `full`", "full=True")
 }
 
 fn from_json<'py>(py: Python<'py>, value: &impl serde::Serialize) -> PyResult<Bound<'py, PyAny>> {

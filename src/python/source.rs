@@ -1,5 +1,6 @@
 //! `vecpack.Source`: lazy, can be scanned again, counted, split and pickled.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, TryLockError};
 
@@ -10,15 +11,16 @@ use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyCapsule, PyDict, PyList, PyTuple};
 
-use super::array::{Gathered, VectorColumn, Vectors, to_numpy, to_torch};
+use super::array::{Gathered, VectorColumn, Vectors, as_array, to_numpy, to_torch};
 use super::errors::{is_interrupt, to_python};
 use super::export::{import, schema_capsule, stream_capsule};
 use super::options::{column_names, fields, number, read_options, renames, to_dict};
 use super::signals::cancel;
 use super::table::{PyBatch, PySchema, PyTable, from_json, to_json};
-use super::{detached, options};
+use super::{detached, html, log, options};
 use crate::error::ErrorKind;
 use crate::input::{Input, Span};
+use crate::inspect::type_name;
 use crate::options::{OutputColumn, ReadOptions};
 use crate::pool::Turn;
 use crate::pool::{OwnerProcess, lock};
@@ -154,38 +156,114 @@ impl PySource {
         detached(py, || self.0.size())
     }
 
-    /// The same rows with some of the columns, in this order. Nothing is found out anew, and fields that no column needs are
-    /// stepped over, unless ``on_error`` wants every value judged.
+    /// The first rows, in memory.
+    ///
+    /// Parameters
+    /// ----------
+    /// rows : int, default 5
+    ///     How many.
+    #[pyo3(signature = (rows=5))]
+    fn head(&self, py: Python<'_>, rows: u64) -> PyResult<PyTable> {
+        let limit = self.0.options().limit.map_or(rows, |limit| limit.min(rows));
+        // One thread opens no file before it needs it.
+        let options = self.0.options().clone().with_limit(limit).with_threads(1);
+        let options = match usize::try_from(limit) {
+            Ok(rows @ 1..) => options.with_batch_rows(rows),
+            _ => options,
+        };
+        Self::made(self.0.rebuilt(options))?.read(py)
+    }
+
+    /// The vectors of the first vector column, for ``numpy.asarray``. Reads everything.
+    #[doc = array_parameters!()]
+    #[pyo3(signature = (dtype=None, copy=None))]
+    fn __array__<'py>(
+        &self,
+        py: Python<'py>,
+        dtype: Option<&Bound<'py, PyAny>>,
+        copy: Option<bool>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        as_array(&self.to_numpy(py, None)?, dtype, copy)
+    }
+
+    fn _repr_html_(&self) -> String {
+        let schema = self.0.schema();
+        let columns = schema.fields().iter().zip(self.0.columns());
+        let rows: Vec<Vec<String>> = columns
+            .map(|(field, output)| {
+                vec![field.name().clone(), type_name(field.data_type()), output.field.clone()]
+            })
+            .collect();
+        html::table(&self.__repr__(), &["column", "type", "field"].map(str::to_owned), &rows)
+    }
+
+    /// The same rows with some of the columns, in this order.
+    ///
+    /// Nothing is found out anew, and fields that no column needs are skipped, unless ``on_error`` wants every value judged.
+    ///
+    /// Parameters
+    /// ----------
+    /// columns : list of str
+    ///     The names of the columns.
     fn select(&self, columns: &Bound<'_, PyAny>) -> PyResult<Self> {
         Self::made(self.0.select(column_names(columns)?))
     }
 
-    /// The same rows with other names for some of the columns: a mapping of old names to new ones. Nothing is found out anew, and
-    /// rejects keep the paths that fields have in the input.
+    /// The same rows with other names for some of the columns.
+    ///
+    /// Nothing is found out anew, and rejects keep the paths that fields have in the input.
+    ///
+    /// Parameters
+    /// ----------
+    /// names : dict
+    ///     Old names and new names.
     fn rename(&self, names: &Bound<'_, PyAny>) -> PyResult<Self> {
         Self::made(self.0.rename(renames("rename", names)?))
     }
 
-    /// The same rows in batches of other sizes, or decoded by another number of threads.
-    #[pyo3(signature = (*, batch_rows=None, batch_bytes=None, threads=None))]
+    /// The same rows in batches of other sizes, decoded by another number of threads, or only the first of them.
+    ///
+    /// Parameters
+    /// ----------
+    /// batch_rows : int, optional
+    ///     The most rows in a batch.
+    /// batch_bytes : int, optional
+    ///     The most bytes of vectors in a batch.
+    /// threads : int, optional
+    ///     How many threads decode.
+    /// limit : int, optional
+    ///     The most rows to read, which are the first ones.
+    #[pyo3(signature = (*, batch_rows=None, batch_bytes=None, threads=None, limit=None))]
     fn with_options(
         &self,
         batch_rows: Option<usize>,
         batch_bytes: Option<usize>,
         threads: Option<usize>,
+        limit: Option<u64>,
     ) -> PyResult<Self> {
         let mut options = self.0.options().clone();
         options.batch_rows = batch_rows.or(options.batch_rows);
         options.batch_bytes = batch_bytes.unwrap_or(options.batch_bytes);
         options.threads = threads.or(options.threads);
+        options.limit = limit.or(options.limit);
         Self::made(self.0.rebuilt(options))
     }
 
-    /// ``parts`` sources that together are this one, in its order. Some may be empty.
+    /// Sources that together are this one, in its order. Some may be empty.
+    ///
+    /// Parameters
+    /// ----------
+    /// parts : int
+    ///     How many.
     fn split(&self, py: Python<'_>, parts: &Bound<'_, PyAny>) -> PyResult<Vec<Self>> {
         let parts = number("parts", parts)?;
         let split = detached(py, || self.0.split(parts))?;
         Ok(split.into_iter().map(|part| Self(Arc::new(part))).collect())
+    }
+
+    /// The path of each input's file in a directory of outputs, without the extension; None for what is no file.
+    fn _stems(&self) -> Vec<Option<OsString>> {
+        self.0.inputs().iter().map(|input| input.stem().map(PathBuf::into_os_string)).collect()
     }
 
     /// A source for each input, in their order.
@@ -230,8 +308,12 @@ impl PySource {
         PyTable::to_pyarrow(&self.read_bound(py)?)
     }
 
-    /// Reads everything into a ``polars.DataFrame``. Lazily: a ``polars.LazyFrame`` that reads what a query needs of it, when it
-    /// is collected.
+    /// Reads everything into a ``polars.DataFrame``.
+    ///
+    /// Parameters
+    /// ----------
+    /// lazy : bool, default False
+    ///     True for a ``polars.LazyFrame``, which reads what a query needs when it is collected.
     #[pyo3(signature = (*, lazy=false))]
     fn to_polars<'py>(slf: &Bound<'py, Self>, lazy: bool) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
@@ -248,6 +330,7 @@ impl PySource {
     }
 
     /// Reads the vectors of a column, the first one if none is named, into a NumPy array of shape (rows, dim).
+    #[doc = column_parameter!()]
     #[pyo3(signature = (column=None))]
     fn to_numpy<'py>(&self, py: Python<'py>, column: Option<&str>) -> PyResult<Bound<'py, PyAny>> {
         import(py, "numpy", "to_numpy()")?;
@@ -255,6 +338,7 @@ impl PySource {
     }
 
     /// Reads the vectors of a column, the first one if none is named, into a ``torch.Tensor`` of shape (rows, dim).
+    #[doc = column_parameter!()]
     #[pyo3(signature = (column=None))]
     fn to_torch<'py>(&self, py: Python<'py>, column: Option<&str>) -> PyResult<Bound<'py, PyAny>> {
         import(py, "torch", "to_torch()")?;
@@ -293,11 +377,12 @@ fn pickled<'py>(py: Python<'py>, input: &Input) -> PyResult<Bound<'py, PyTuple>>
         }
     };
     let span = input.span().map(|span| (span.start, span.end, span.record, span.inside));
-    (what, span).into_pyobject(py)
+    (what, span, input.stem().map(PathBuf::into_os_string)).into_pyobject(py)
 }
 
-/// A path or bytes; start, end and first record of the span, and whether it lies inside of an array or map.
-type Pickled<'py> = (Bound<'py, PyAny>, Option<(u64, u64, u64, bool)>);
+/// A path or bytes; start, end and first record of the span, and whether it lies inside of an array or map; the place in a
+/// directory of outputs.
+type Pickled<'py> = (Bound<'py, PyAny>, Option<(u64, u64, u64, bool)>, Option<PathBuf>);
 
 /// The other half of pickling.
 #[pyfunction(name = "_restore_source")]
@@ -309,7 +394,7 @@ pub(super) fn restore_source(
     columns: &Bound<'_, PyAny>,
 ) -> PyResult<PySource> {
     let cancel = cancel(py)?;
-    let inputs = inputs.into_iter().map(|(what, span)| {
+    let inputs = inputs.into_iter().map(|(what, span, stem)| {
         let input = match what.cast::<PyBytes>() {
             Ok(bytes) => Input::bytes("<bytes>", Bytes::from_owner(PyBackedBytes::from(bytes.clone()))),
             Err(_) => match what.extract::<(String,)>() {
@@ -317,6 +402,10 @@ pub(super) fn restore_source(
                 Err(_) => Input::path(what.extract::<PathBuf>()?),
             }
             .with_cancel(cancel.clone()),
+        };
+        let input = match &stem {
+            Some(stem) => input.with_stem(stem),
+            None => input,
         };
         Ok(match span {
             Some((start, end, record, inside)) => input.with_span(Span { start, end, record, inside }),
@@ -345,6 +434,9 @@ impl Batches {
 
     fn __next__(&self, py: Python<'_>) -> PyResult<Option<PyBatch>> {
         let next: Option<RecordBatch> = detached(py, || self.next_batch())?;
+        if next.is_none() && self.owner.is_current() {
+            log::rejected(py, &lock(&self.reader).rejects())?;
+        }
         Ok(next.map(PyBatch))
     }
 }

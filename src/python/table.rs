@@ -3,14 +3,59 @@
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::{Schema, SchemaRef};
-use pyo3::exceptions::PyValueError;
+use arrow::datatypes::{FieldRef, Schema, SchemaRef};
+use pyo3::exceptions::{PyIndexError, PyKeyError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyCapsule, PyIterator, PyList, PyTuple};
+use pyo3::types::{PyCapsule, PyInt, PyIterator, PyList, PySlice, PyString, PyTuple};
 
 use super::array::{self, Vectors};
-use super::export::{array_capsules, import, schema_capsule, stream_capsule};
+use super::errors::to_python;
+use super::export::{array_capsules, field_capsule, import, schema_capsule, stream_capsule};
+use super::html;
+use crate::inspect::type_name;
+use crate::record::vector_type;
 use crate::text::{count, grouped};
+
+/// A column's name and type.
+#[pyclass(frozen, eq, module = "vecpack", name = "Field")]
+#[derive(PartialEq)]
+pub(super) struct PyField(FieldRef);
+
+#[pymethods]
+impl PyField {
+    /// The name.
+    #[getter]
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+
+    /// The Arrow type, as text.
+    #[getter]
+    fn r#type(&self) -> String {
+        type_name(self.0.data_type())
+    }
+
+    /// True if there may be nulls.
+    #[getter]
+    fn nullable(&self) -> bool {
+        self.0.is_nullable()
+    }
+
+    /// Elements a vector, of a vector column; None of another one.
+    #[getter]
+    fn dim(&self) -> Option<usize> {
+        vector_type(self.0.data_type()).map(|(dim, _)| dim)
+    }
+
+    fn __repr__(&self) -> String {
+        let nullable = if self.nullable() { "" } else { " not null" };
+        format!("vecpack.Field({}: {}{nullable})", self.name(), self.r#type())
+    }
+
+    fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
+        field_capsule(py, &self.0)
+    }
+}
 
 /// The columns' names and types.
 #[pyclass(frozen, eq, module = "vecpack", name = "Schema")]
@@ -27,6 +72,54 @@ impl PySchema {
 
     fn __len__(&self) -> usize {
         self.0.fields().len()
+    }
+
+    fn __iter__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyIterator>> {
+        let fields: Vec<PyField> = self.0.fields().iter().cloned().map(PyField).collect();
+        PyList::new(py, fields)?.try_iter()
+    }
+
+    fn __contains__(&self, name: &Bound<'_, PyAny>) -> bool {
+        name.extract::<&str>().is_ok_and(|name| self.0.index_of(name).is_ok())
+    }
+
+    fn __getitem__(&self, key: &Bound<'_, PyAny>) -> PyResult<PyField> {
+        self.field(key)
+    }
+
+    /// The field of a column.
+    ///
+    /// Parameters
+    /// ----------
+    /// key : str or int
+    ///     The name or the position of the column.
+    fn field(&self, key: &Bound<'_, PyAny>) -> PyResult<PyField> {
+        let fields = self.0.fields();
+        let found = match key.extract::<isize>() {
+            Ok(position) => {
+                let from_end = if position < 0 { fields.len() } else { 0 };
+                from_end.checked_add_signed(position).and_then(|at| fields.get(at))
+            }
+            Err(_) => {
+                fields.iter().find(|field| key.extract::<&str>().is_ok_and(|name| name == field.name()))
+            }
+        };
+        found.cloned().map(PyField).ok_or_else(|| match key.is_instance_of::<PyInt>() {
+            true => PyIndexError::new_err(format!("there is no column {key}; there are {}", fields.len())),
+            false => PyKeyError::new_err(key.clone().unbind()),
+        })
+    }
+
+    fn _repr_html_(&self) -> String {
+        let rows: Vec<Vec<String>> = self
+            .0
+            .fields()
+            .iter()
+            .map(|field| {
+                vec![field.name().clone(), type_name(field.data_type()), field.is_nullable().to_string()]
+            })
+            .collect();
+        html::table("vecpack.Schema", &["column", "type", "nullable"].map(str::to_owned), &rows)
     }
 
     fn __repr__(&self) -> String {
@@ -91,6 +184,22 @@ impl PyBatch {
         format!("vecpack.RecordBatch({})", count(self.0.num_rows() as u64, "row"))
     }
 
+    fn _repr_html_(&self) -> PyResult<String> {
+        html::first_rows(&self.__repr__(), &self.0.schema(), std::slice::from_ref(&self.0))
+    }
+
+    /// The vectors of the first vector column, for ``numpy.asarray``.
+    #[doc = array_parameters!()]
+    #[pyo3(signature = (dtype=None, copy=None))]
+    fn __array__<'py>(
+        &self,
+        py: Python<'py>,
+        dtype: Option<&Bound<'py, PyAny>>,
+        copy: Option<bool>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        array::as_array(&self.to_numpy(py, None)?, dtype, copy)
+    }
+
     fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
         schema_capsule(py, &self.0.schema())
     }
@@ -105,12 +214,14 @@ impl PyBatch {
     }
 
     /// The vectors of a column, the first one if none is named, as a NumPy array of shape (rows, dim): a read-only view.
+    #[doc = column_parameter!()]
     #[pyo3(signature = (column=None))]
     fn to_numpy<'py>(&self, py: Python<'py>, column: Option<&str>) -> PyResult<Bound<'py, PyAny>> {
         array::to_numpy(py, Vectors::of_batches(py, &self.0.schema(), std::slice::from_ref(&self.0), column)?)
     }
 
     /// The same as a ``torch.Tensor`` over the same memory, which is not to be written to.
+    #[doc = column_parameter!()]
     #[pyo3(signature = (column=None))]
     fn to_torch<'py>(&self, py: Python<'py>, column: Option<&str>) -> PyResult<Bound<'py, PyAny>> {
         array::to_torch(py, Vectors::of_batches(py, &self.0.schema(), std::slice::from_ref(&self.0), column)?)
@@ -127,6 +238,32 @@ pub(super) struct PyTable {
 impl PyTable {
     pub(super) fn rows(&self) -> usize {
         self.batches.iter().map(RecordBatch::num_rows).sum()
+    }
+
+    /// The rows from `start` up to `end`, where they lie.
+    fn slice(&self, start: usize, end: usize) -> Self {
+        let mut batches = Vec::new();
+        let mut before = 0;
+        for batch in &self.batches {
+            let behind = before + batch.num_rows();
+            let (first, last) = (start.clamp(before, behind), end.clamp(before, behind));
+            if first < last {
+                batches.push(batch.slice(first - before, last - first));
+            }
+            before = behind;
+        }
+        Self { schema: self.schema.clone(), batches }
+    }
+
+    fn select(&self, names: &[String]) -> PyResult<Self> {
+        let index = |name: &String| self.schema.index_of(name).map_err(|_| PyKeyError::new_err(name.clone()));
+        let columns: Vec<usize> = names.iter().map(index).collect::<PyResult<_>>()?;
+        let project = |batch: &RecordBatch| batch.project(&columns).map_err(|error| to_python(error.into()));
+        let schema = self.schema.project(&columns).map_err(|error| to_python(error.into()))?;
+        Ok(Self {
+            schema: schema.into(),
+            batches: self.batches.iter().map(project).collect::<PyResult<_>>()?,
+        })
     }
 }
 
@@ -162,6 +299,59 @@ impl PyTable {
 
     fn __iter__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyIterator>> {
         PyList::new(py, self.batches())?.try_iter()
+    }
+
+    /// Some of the rows, as ``table[10:20]``, or some of the columns, as ``table["id"]`` and ``table[["id", "vector"]]``. Nothing
+    /// is copied.
+    fn __getitem__(&self, key: &Bound<'_, PyAny>) -> PyResult<Self> {
+        if let Ok(slice) = key.cast::<PySlice>() {
+            let indices = slice.indices(isize::try_from(self.rows()).unwrap_or(isize::MAX))?;
+            if indices.step != 1 {
+                return Err(PyValueError::new_err("a slice of a table has no step"));
+            }
+            let start = indices.start.unsigned_abs();
+            return Ok(self.slice(start, indices.stop.unsigned_abs().max(start)));
+        }
+        if let Ok(name) = key.cast::<PyString>() {
+            return self.select(&[name.extract()?]);
+        }
+        let names = key.extract::<Vec<String>>();
+        let names = names.map_err(|_| {
+            PyTypeError::new_err(
+                "a table takes a slice of its rows, the name of a column, or a list of names",
+            )
+        })?;
+        self.select(&names)
+    }
+
+    /// The first rows.
+    ///
+    /// Parameters
+    /// ----------
+    /// rows : int, default 5
+    ///     How many.
+    #[pyo3(signature = (rows=5))]
+    fn head(&self, rows: usize) -> Self {
+        self.slice(0, rows)
+    }
+
+    /// The vectors of the first vector column, for ``numpy.asarray``.
+    #[doc = array_parameters!()]
+    #[pyo3(signature = (dtype=None, copy=None))]
+    fn __array__<'py>(
+        &self,
+        py: Python<'py>,
+        dtype: Option<&Bound<'py, PyAny>>,
+        copy: Option<bool>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        if copy == Some(false) && self.batches.len() > 1 {
+            return Err(PyValueError::new_err("the vectors lie in several batches: they must be copied"));
+        }
+        array::as_array(&self.to_numpy(py, None)?, dtype, copy)
+    }
+
+    fn _repr_html_(&self) -> PyResult<String> {
+        html::first_rows(&self.__repr__(), &self.schema, &self.batches)
     }
 
     fn __repr__(&self) -> String {
@@ -205,12 +395,14 @@ impl PyTable {
 
     /// The vectors of a column, the first one if none is named, as a NumPy array of shape (rows, dim): of one batch a read-only
     /// view, of several a copy.
+    #[doc = column_parameter!()]
     #[pyo3(signature = (column=None))]
     pub(super) fn to_numpy<'py>(&self, py: Python<'py>, column: Option<&str>) -> PyResult<Bound<'py, PyAny>> {
         array::to_numpy(py, Vectors::of_batches(py, &self.schema, &self.batches, column)?)
     }
 
     /// The same as a ``torch.Tensor``. Of one batch it is over the same memory, which is not to be written to.
+    #[doc = column_parameter!()]
     #[pyo3(signature = (column=None))]
     pub(super) fn to_torch<'py>(&self, py: Python<'py>, column: Option<&str>) -> PyResult<Bound<'py, PyAny>> {
         array::to_torch(py, Vectors::of_batches(py, &self.schema, &self.batches, column)?)

@@ -264,10 +264,13 @@ def test_a_link_is_followed_and_stays_a_link(path, out, tmp_path):
     assert_same_bits(matrix(pq.read_table(out)), EXPECTED)
 
 
-def test_a_directory_that_is_not_there_is_an_error_of_python(path, tmp_path):
-    with pytest.raises(FileNotFoundError):
-        vecpack.to_parquet(path, tmp_path / "missing" / "v.parquet")
-    assert not (tmp_path / "missing").exists()
+def test_a_directory_that_is_not_there_is_made(path, tmp_path):
+    for name in ("missing/more/v.parquet", "missing/other/"):
+        vecpack.to_parquet(path, f"{tmp_path}/{name}")
+    assert (tmp_path / "missing/more/v.parquet").is_file()
+    assert (tmp_path / "missing/other" / f"{path.stem}.parquet").is_file()
+    with pytest.raises(NotADirectoryError):
+        vecpack.to_parquet(path, path / "v.parquet")
 
 
 def test_the_output_may_be_the_input(write_file):

@@ -6,6 +6,7 @@ import os
 import pickle
 import tempfile
 import threading
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -108,7 +109,7 @@ def test_a_list_of_all_kinds_keeps_its_order(write_file):
         bytes,
         bytearray,
         memoryview,
-        lambda data: np.frombuffer(data, np.uint8),
+        lambda data: memoryview(np.frombuffer(data, np.uint8)),
         lambda data: array.array("B", data),
     ],
 )
@@ -117,15 +118,53 @@ def test_anything_bytes_like(kind):
     assert_same_bits(matrix(vecpack.scan(kind(pack(expected)))), expected)
 
 
-def test_a_buffer_of_larger_items_is_its_bytes():
-    expected = vectors(4, 3)
-    assert_same_bits(matrix(vecpack.scan(np.frombuffer(pack(expected), np.int16))), expected)
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.ones((4, 3), np.float32),
+        np.frombuffer(pack(vectors(4, 3)), np.uint8),
+        array.array("f", [1, 2]),
+        memoryview(np.ones(4, np.int16)),
+        [np.ones(3, np.float32)],
+        [[1.0, 2.0]],
+        [1.0],
+    ],
+)
+@pytest.mark.parametrize("function", [vecpack.scan, vecpack.read, vecpack.inspect])
+def test_arrays_are_no_messagepack(function, array):
+    with pytest.raises(TypeError, match=r"from_iter\(\) takes vectors in memory"):
+        function(array)
+
+
+def test_arrow_data_is_no_messagepack():
+    table = vecpack.read(pack(vectors(4, 3)))
+    for data in (table, pa.table(table), table.to_pandas()):
+        with pytest.raises(TypeError, match=r"is Arrow data: to_parquet\(\) takes that"):
+            vecpack.scan(data)
+
+
+@pytest.mark.parametrize("files", ["v.msgpack", b"v.msgpack", Path("v.msgpack")])
+def test_files_are_for_scan(files):
+    with pytest.raises(TypeError, match=r"scan\(\) reads files"):
+        vecpack.from_iter(files)
+
+
+def test_paths_may_begin_with_the_home_directory_or_be_file_urls(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    expected = vectors(5, 3)
+    (tmp_path / "a b.msgpack").write_bytes(pack(expected))
+    for path in ("~/a b.msgpack", Path("~/a b.msgpack"), f"file://{tmp_path}/a%20b.msgpack", "~/*.msgpack"):
+        assert_same_bits(matrix(vecpack.scan(path)), expected)
+    for out in ("~/out.parquet", f"file://{tmp_path}/o%75t.parquet"):
+        assert vecpack.to_parquet("~/a b.msgpack", out, overwrite=True).outputs == [f"{tmp_path}/out.parquet"]
+    with pytest.raises(vecpack.OptionError, match="hf:// is not supported; use s3://"):
+        vecpack.scan("hf://datasets/a")
 
 
 def test_a_buffer_with_gaps_is_read_right():
     expected = vectors(10, 3)
-    gaps = np.repeat(np.frombuffer(pack(expected), np.uint8), 2)[::2]
-    assert not gaps.flags.c_contiguous
+    gaps = memoryview(np.repeat(np.frombuffer(pack(expected), np.uint8), 2)[::2])
+    assert not gaps.c_contiguous
     assert_same_bits(matrix(vecpack.scan(gaps)), expected)
 
 
@@ -380,7 +419,7 @@ def test_the_options_of_a_source_make_the_same_source_again():
     }
     data = pack(vectors(3, 2))
     source = vecpack.scan(data, **given)
-    assert source.options == {"dim": 2, "schema": None, **given}
+    assert source.options == {"dim": 2, "schema": None, "extensions": None, "records": None, "limit": None, **given}
     assert vecpack.scan(data, **source.options).options == source.options
     renamed = vecpack.scan(data, **{**given, "columns": {"v": "vector"}})
     assert renamed.options == {"dim": 2, "schema": None, **given, "columns": {"v": "vector"}}

@@ -72,9 +72,11 @@ def test_inspect_tells_what_is_in_there(write_file):
 def test_inspect_counts_bad_records_whatever_the_policy():
     for policy in ("raise", "skip", "null"):
         found = vecpack.inspect(pack([*vectors(3, 2), None]), on_error=policy)
-        assert (found.rows, found.rejects) == (3, 1)
+        assert (found.rows, found.rejects) == (4 if policy == "null" else 3, 1)
+        assert (found.error is not None) == (policy == "raise")
 
 
-def test_inspect_of_nothing_is_an_error():
-    with pytest.raises(vecpack.SchemaError):
-        vecpack.inspect(b"")
+def test_inspect_of_nothing_says_what_a_conversion_would_say():
+    with pytest.raises(vecpack.SchemaError) as raised:
+        vecpack.scan(b"")
+    assert vecpack.inspect(b"").error == str(raised.value)

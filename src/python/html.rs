@@ -1,0 +1,51 @@
+//! Objects as notebooks show them.
+
+use std::fmt::Write;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::Schema;
+use pyo3::prelude::*;
+
+use super::errors::to_python;
+use crate::preview;
+
+/// How many rows of a table are shown.
+const ROWS: usize = 10;
+
+/// Lines of text as they are.
+pub(super) fn text(text: &str) -> String {
+    format!("<pre>{}</pre>", escaped(text))
+}
+
+/// A table under a line of text.
+pub(super) fn table(caption: &str, head: &[String], rows: &[Vec<String>]) -> String {
+    let mut html = format!("<div>{}</div>\n<table>\n", escaped(caption));
+    let mut line = |tag: &str, cells: &[String]| {
+        html.push_str("<tr>");
+        for cell in cells {
+            let _ = write!(html, "<{tag}>{}</{tag}>", escaped(cell));
+        }
+        html.push_str("</tr>\n");
+    };
+    line("th", head);
+    rows.iter().for_each(|row| line("td", row));
+    html + "</table>"
+}
+
+/// The first rows of `batches`.
+pub(super) fn first_rows(caption: &str, schema: &Schema, batches: &[RecordBatch]) -> PyResult<String> {
+    let head: Vec<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
+    let mut rows = Vec::new();
+    for batch in batches {
+        let batch = batch.slice(0, batch.num_rows().min(ROWS - rows.len()));
+        rows.extend(preview::rows(&batch).map_err(to_python)?);
+        if rows.len() == ROWS {
+            break;
+        }
+    }
+    Ok(table(caption, &head, &rows))
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
