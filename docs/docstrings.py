@@ -1,4 +1,4 @@
-"""Gives the reference of Python the docstrings of the compiled module: the stub, which has the types, has none."""
+"""Gives the reference of Python the docstrings that the stub does not have: those of methods with several signatures."""
 
 from __future__ import annotations
 
