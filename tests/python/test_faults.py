@@ -27,7 +27,7 @@ ENDLESS = {
     "one thread": "vecpack.scan(files, threads=1).count_rows()",
     "to_parquet": "vecpack.to_parquet(files, 'out.parquet', compression='zstd')",
     "to_parquet, files": "vecpack.to_parquet(files, 'out/', max_file_bytes=1 << 40)",
-    "inspect": "vecpack.inspect(files)",
+    "inspect": "vecpack.inspect(files, full=True)",
     "rejects": "vecpack.scan(sparse, dim=4, framing='sequence', on_error='skip').count_rows()",
     "scan": "vecpack.scan(sparse, infer_records=0, framing='sequence')",
     "too large": "vecpack.scan(large, dim=4, framing='sequence', on_error='skip').count_rows()",
@@ -98,7 +98,7 @@ FORKED = {
     "read records": "vecpack.read(records, threads=4).num_rows == 60_000",
     "to_parquet": "vecpack.to_parquet(source, out, compression='zstd', encoding='byte-stream-split').rows == rows",
     "to_parquet of a table": "vecpack.to_parquet(table, out, compression='lz4').rows == rows",
-    "inspect": "vecpack.inspect(paths).rows == rows",
+    "inspect": "vecpack.inspect(paths, full=True).rows == rows",
     "from_iter": "sum(map(len, vecpack.from_iter([bytes(256)] * 100_000, dim=64))) == 100_000",
     "split": "sum(part.count_rows() for part in source.split(5)) == rows",
     "pyarrow": "pyarrow.table(source).num_rows == rows",
@@ -335,7 +335,7 @@ def test_sixteen_threads_do_everything_with_one_source(write_file):
             lambda: pyarrow.table(source).num_rows,
             lambda: sum(part.count_rows() for part in source.split(3)),
             lambda: pickle.loads(pickle.dumps(source)).count_rows(),
-            lambda: vecpack.inspect(sys.argv[1]).rows,
+            lambda: vecpack.inspect(sys.argv[1], full=True).rows,
             lambda: expected if len(source.rejects) <= 1 and source.schema is not None else 0,
         ]
         found, begin = [], threading.Barrier(16)
