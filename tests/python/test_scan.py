@@ -422,7 +422,15 @@ def test_the_options_of_a_source_make_the_same_source_again():
     assert source.options == {"dim": 2, "schema": None, "extensions": None, "records": None, "limit": None, **given}
     assert vecpack.scan(data, **source.options).options == source.options
     renamed = vecpack.scan(data, **{**given, "columns": {"v": "vector"}})
-    assert renamed.options == {"dim": 2, "schema": None, "extensions": None, "records": None, "limit": None, **given, "columns": {"v": "vector"}}
+    assert renamed.options == {
+        "dim": 2,
+        "schema": None,
+        "extensions": None,
+        "records": None,
+        "limit": None,
+        **given,
+        "columns": {"v": "vector"},
+    }
     assert vecpack.scan(data, **renamed.options).schema.names == ["v", "path", "record"]
 
 
