@@ -8,7 +8,7 @@ use glob::{MatchOptions, Pattern};
 use super::{Input, walk};
 use crate::cancel::Cancel;
 use crate::error::{Error, Result};
-use crate::store::{Kind, Url, list};
+use crate::store::{Kind, Stat, Url, list};
 
 /// The file name extensions that a directory is searched for.
 pub const EXTENSIONS: [&str; 5] = ["msgpack", "messagepack", "mpack", "msg", "mp"];
@@ -44,8 +44,8 @@ fn objects(url: &Url, cancel: &Cancel) -> Result<Vec<Input>> {
     let name = Path::new(&**url.name());
     let list = |directory: &Url| list(directory, cancel).map_err(|error| Error::io(name, error));
     let none = |message: String| Err(Error::io(name, io::Error::new(io::ErrorKind::NotFound, message)));
-    let all = |objects: Vec<(Url, u64)>| {
-        objects.into_iter().map(|(url, size)| Input::remote(url, Some(size))).collect()
+    let all = |objects: Vec<(Url, Stat)>| {
+        objects.into_iter().map(|(url, stat)| Input::remote(url, Some(stat))).collect()
     };
     let key = url.key();
     if url.kind() == Kind::Http && !key.ends_with('/') {
