@@ -262,8 +262,14 @@ impl Source {
         self.inputs.iter().map(|input| self.part(vec![input.clone()])).collect()
     }
 
+    /// Fails where more was rejected than `fail_after` allows.
+    #[cfg(feature = "python")]
+    pub(crate) fn check_rejects(&self, rejects: &Rejects, end: bool) -> Result<()> {
+        self.plan.check_rejects(rejects, end)
+    }
+
     /// A source of other inputs that hold the same.
-    fn part(&self, inputs: Vec<Input>) -> Result<Self> {
+    pub(crate) fn part(&self, inputs: Vec<Input>) -> Result<Self> {
         Self::build(inputs.into(), self.options.clone(), self.findings.clone(), self.outputs.clone())
     }
 
@@ -275,10 +281,13 @@ impl Source {
         }
         learn_sizes(&self.inputs)?;
         let mut inputs = Vec::new();
+        let all = size(&self.inputs)?.unwrap_or(u64::MAX).max(1);
         for input in self.inputs.iter() {
             match input.size()? {
                 Some(size) if self.inputs.len() < parts => {
-                    inputs.extend(cut(input, &self.plan, size, parts)?)
+                    // A quarter of a part is the unit: parts are of about equal size, and a small input is not opened.
+                    let quarters = (4 * u128::from(size) * parts as u128).div_ceil(u128::from(all)) as usize;
+                    inputs.extend(cut(input, &self.plan, size, quarters.min(parts))?)
                 }
                 size => inputs.push((input.clone(), size.unwrap_or(0))),
             }
@@ -290,10 +299,43 @@ impl Source {
             // The part in which the middle of the input falls.
             let middle = u128::from(2 * before + size.max(1));
             let part = (middle * parts as u128 / (2 * u128::from(total))) as usize;
-            split[part.min(parts - 1)].push(input);
+            let part = &mut split[part.min(parts - 1)];
+            match (part.last().and_then(Input::span), input.span()) {
+                (Some(last), Some(next)) if last.end == next.start && next.record > last.record => {
+                    part.pop();
+                    part.push(input.with_span(Span { end: next.end, ..last }));
+                }
+                _ => part.push(input),
+            }
             before += size.max(1);
         }
         split.into_iter().map(|inputs| self.part(inputs)).collect()
+    }
+
+    /// Sources of at most about `bytes` that together are this one, in its order. Nothing is read for that: small inputs are joined,
+    /// and a
+    /// larger one stands alone, with the number of parts into which [`split`](Self::split) should cut it.
+    pub fn tasks(&self, bytes: u64) -> Result<Vec<(Self, usize)>> {
+        let bytes = bytes.max(1);
+        learn_sizes(&self.inputs)?;
+        let mut groups: Vec<(Vec<Input>, u64)> = Vec::new();
+        for input in self.inputs.iter() {
+            // An input of unknown size stands alone.
+            let size = input.size()?.unwrap_or(bytes);
+            match groups.last_mut() {
+                Some((group, sum)) if sum.saturating_add(size) <= bytes => {
+                    group.push(input.clone());
+                    *sum += size;
+                }
+                _ => groups.push((vec![input.clone()], size)),
+            }
+        }
+        let tasks = groups.into_iter().map(|(inputs, sum)| {
+            // An input that is a little larger is not worth the walk that a cut costs.
+            let parts = sum.saturating_add(bytes / 2) / bytes;
+            Ok((self.part(inputs)?, parts.max(1) as usize))
+        });
+        tasks.collect()
     }
 }
 
@@ -305,12 +347,12 @@ pub(crate) fn size(inputs: &[Input]) -> Result<Option<u64>> {
     })
 }
 
-/// Cuts an input into `parts` of about equal size, between records. What cannot be cut stays in one piece: a stream, what is compressed, and an
+/// Cuts an input into at most `parts` of about equal size, between records. What cannot be cut stays in one piece: a stream, what is compressed, and an
 /// input of more than one array or map of records, or of one that is cut off.
 fn cut(input: &Input, plan: &Arc<Plan>, size: u64, parts: usize) -> Result<Vec<(Input, u64)>> {
     let framing = plan.framing;
     let whole = || vec![(input.clone(), size)];
-    if !plan.way.is_empty() {
+    if parts == 1 || !plan.way.is_empty() {
         return Ok(whole());
     }
     let opened = input.open(plan.max_expansion)?;
