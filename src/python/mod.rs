@@ -6,6 +6,7 @@
 mod options;
 
 mod array;
+mod cluster;
 mod errors;
 mod export;
 mod fill;
@@ -30,6 +31,8 @@ use self::options::read_options;
 /// has the reasons.
 #[pymodule(gil_used = false)]
 mod _vecpack {
+    #[pymodule_export]
+    use super::cluster::Run;
     #[pymodule_export]
     use super::items::{Stream, from_iter, take_iter};
     #[pymodule_export]

@@ -188,10 +188,21 @@ impl PySource {
         Ok(split.into_iter().map(|part| Self(Arc::new(part))).collect())
     }
 
+    /// Sources of about so many bytes, each with the number of parts into which to split it.
+    fn _tasks(&self, py: Python<'_>, bytes: u64) -> PyResult<Vec<(Self, usize)>> {
+        let tasks = detached(py, || self.0.tasks(bytes))?;
+        Ok(tasks.into_iter().map(|(part, parts)| (Self(Arc::new(part)), parts)).collect())
+    }
+
     /// A source for each input, in their order.
     fn split_inputs(&self) -> PyResult<Vec<Self>> {
         let split = self.0.split_inputs().map_err(to_python)?;
         Ok(split.into_iter().map(|part| Self(Arc::new(part))).collect())
+    }
+
+    /// What the latest scan rejected, for another process.
+    fn _rejects(&self) -> PyResult<String> {
+        to_json(&self.0.rejects())
     }
 
     fn __iter__(&self, py: Python<'_>) -> PyResult<Batches> {
