@@ -118,11 +118,6 @@ impl Reader {
         })
     }
 
-    /// Leaves the final check of `fail_after` to a later reader.
-    pub(crate) fn going_on(self) -> Self {
-        Self { is_judged: true, ..self }
-    }
-
     /// Gives batches of some of the plan's columns.
     pub(crate) fn projecting(self, projection: Projection) -> Self {
         Self { projection, ..self }
