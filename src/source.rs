@@ -270,7 +270,11 @@ impl Source {
 
     /// A source of other inputs that hold the same.
     pub(crate) fn part(&self, inputs: Vec<Input>) -> Result<Self> {
-        Self::build(inputs.into(), self.options.clone(), self.findings.clone(), self.outputs.clone())
+        let rejects = Arc::new(Mutex::new(Arc::new(Mutex::new(Rejects::new(self.options.max_rejects)))));
+        let (options, findings, outputs) =
+            (self.options.clone(), self.findings.clone(), self.outputs.clone());
+        let (inputs, plan, projection) = (inputs.into(), self.plan.clone(), self.projection.clone());
+        Ok(Self { inputs, options, findings, outputs, plan, projection, rejects })
     }
 
     /// `parts` sources that together are this one, in its order: whole inputs where there are enough of them, else parts of
@@ -280,41 +284,45 @@ impl Source {
             return Err(Error::option("a source cannot be split into 0"));
         }
         learn_sizes(&self.inputs)?;
-        let mut inputs = Vec::new();
-        let all = size(&self.inputs)?.unwrap_or(u64::MAX).max(1);
-        for input in self.inputs.iter() {
-            match input.size()? {
+        let sizes: Vec<Option<u64>> = self.inputs.iter().map(Input::size).collect::<Result<_>>()?;
+        let all: u128 = sizes.iter().flatten().map(|&size| u128::from(size)).sum();
+        // The pieces of each input, with its number.
+        let mut pieces = Vec::new();
+        for (number, (input, size)) in self.inputs.iter().zip(sizes).enumerate() {
+            let cut = match size {
                 Some(size) if self.inputs.len() < parts => {
                     // A quarter of a part is the unit: parts are of about equal size, and a small input is not opened.
-                    let quarters = (4 * u128::from(size) * parts as u128).div_ceil(u128::from(all)) as usize;
-                    inputs.extend(cut(input, &self.plan, size, quarters.min(parts))?)
+                    let quarters = (4 * u128::from(size) * parts as u128).div_ceil(all.max(1));
+                    cut(input, &self.plan, size, (quarters.max(1) as usize).min(parts))?
                 }
-                size => inputs.push((input.clone(), size.unwrap_or(0))),
-            }
+                size => vec![(input.clone(), size.unwrap_or(0))],
+            };
+            pieces.extend(cut.into_iter().map(|(input, size)| (number, input, size.max(1))));
         }
-        let total: u64 = inputs.iter().map(|(_, size)| size.max(&1)).sum();
+        let total: u64 = pieces.iter().map(|(.., size)| size).sum();
         let mut split: Vec<Vec<Input>> = vec![Vec::new(); parts];
-        let mut before = 0;
-        for (input, size) in inputs {
-            // The part in which the middle of the input falls.
-            let middle = u128::from(2 * before + size.max(1));
+        let (mut before, mut last) = (0, None);
+        for (number, input, size) in pieces {
+            // The part in which the middle of the piece falls.
+            let middle = u128::from(2 * before + size);
             let part = (middle * parts as u128 / (2 * u128::from(total))) as usize;
-            let part = &mut split[part.min(parts - 1)];
-            match (part.last().and_then(Input::span), input.span()) {
-                (Some(last), Some(next)) if last.end == next.start && next.record > last.record => {
-                    part.pop();
-                    part.push(input.with_span(Span { end: next.end, ..last }));
+            let part = part.min(parts - 1);
+            let is_next = last.replace((number, part)) == Some((number, part));
+            match (split[part].last().and_then(Input::span), input.span()) {
+                // The next piece of the same input.
+                (Some(begun), Some(span)) if is_next => {
+                    split[part].pop();
+                    split[part].push(input.with_span(Span { end: span.end, ..begun }));
                 }
-                _ => part.push(input),
+                _ => split[part].push(input),
             }
-            before += size.max(1);
+            before += size;
         }
         split.into_iter().map(|inputs| self.part(inputs)).collect()
     }
 
-    /// Sources of at most about `bytes` that together are this one, in its order. Nothing is read for that: small inputs are joined,
-    /// and a
-    /// larger one stands alone, with the number of parts into which [`split`](Self::split) should cut it.
+    /// Sources of about `bytes` at the most that together are this one, in its order. Nothing is read for that: small inputs are
+    /// joined, and a larger one stands alone, with the number of parts into which [`split`](Self::split) should cut it.
     pub fn tasks(&self, bytes: u64) -> Result<Vec<(Self, usize)>> {
         let bytes = bytes.max(1);
         learn_sizes(&self.inputs)?;
