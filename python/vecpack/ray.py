@@ -58,9 +58,7 @@ def read(
 class VecpackDatasource(Datasource):  # type: ignore[misc, unused-ignore]
     """The parts of a source as read tasks, for `ray.data.read_datasource`."""
 
-    def __init__(
-        self, source: Source, *, tensors: bool = True, ray_remote_args: dict[str, Any] | None = None
-    ) -> None:
+    def __init__(self, source: Source, *, tensors: bool = True, ray_remote_args: dict[str, Any] | None = None) -> None:
         super().__init__()  # type: ignore[no-untyped-call, unused-ignore]
         self.source = source
         self.tensors = tensors

@@ -170,11 +170,11 @@ def test_a_worker_that_dies_in_a_conversion_loses_and_doubles_nothing(many, tmp_
 
 
 def test_a_driver_that_dies_loses_and_doubles_nothing(many, tmp_path):
-    code = '''
+    code = """
         import sys, ray, vecpack.ray
         ray.init(address=sys.argv[1], log_to_driver=False)
         vecpack.ray.to_parquet(sys.argv[2], sys.argv[3], concurrency=1)
-    '''
+    """
     address = ray.get_runtime_context().gcs_address
     out = tmp_path / "out"
     command = [sys.executable, "-c", textwrap.dedent(code), address, str(many), str(out)]

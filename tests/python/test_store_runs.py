@@ -125,19 +125,20 @@ def test_killed_again_and_again_a_run_comes_to_its_end(bucket, tmp_path):  # noq
         bucket.put(f"in/{number}.msgpack", records(1000 * number, 100))
     code = "import sys, vecpack; vecpack.to_parquet(sys.argv[1], sys.argv[2], resume=True)"
     command = [sys.executable, "-c", code, bucket.url("in/"), bucket.url("out/")]
-    kills = 0
-    for request_number in range(6, 60, 4):
+    kills, running = 0, []
+    for last in range(1, 15):
         seen = [0]
 
-        def fault(request, last=request_number, seen=seen):
+        def fault(request, last=last, seen=seen):
             # The run is killed in the middle of a request.
             if request.command in ("PUT", "POST", "DELETE"):
                 seen[0] += 1
-                if seen[0] == last // 4:
-                    os.kill(child.pid, 9)
+                if seen[0] == last:
+                    os.kill(running[-1].pid, 9)
 
         bucket.proxy.fault = fault
         child = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE)
+        running.append(child)
         _, errors = child.communicate(timeout=WATCHDOG)
         kills += child.returncode == -9
         assert child.returncode in (0, -9), errors.decode()
@@ -208,6 +209,9 @@ def test_two_new_runs_into_a_directory_are_not_mixed(bucket, inputs):  # noqa: F
     bucket.proxy.fault = meanwhile
     with pytest.raises(FileExistsError, match="holds an earlier run"):
         vecpack.to_parquet(inputs, bucket.url("out/"))
-    assert ("out/_vecpack/manifest.parquet", []) == (bucket.keys(notes=True)[0], [k for k in bucket.keys() if "out/" in k])
+    assert ("out/_vecpack/manifest.parquet", []) == (
+        bucket.keys(notes=True)[0],
+        [k for k in bucket.keys() if "out/" in k],
+    )
     with pytest.raises(OSError, match="no manifest of a run"):
         vecpack.to_parquet(inputs, bucket.url("out/"), resume=True)
