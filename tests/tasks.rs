@@ -64,6 +64,9 @@ fn tasks_and_parts_are_together_the_source_whatever_payloads_hold() {
     }
 }
 
+/// Of a sparse file.
+const LARGE: u64 = 1_000_000_000_000;
+
 #[test]
 fn small_inputs_are_joined_and_planning_reads_nothing() {
     let directory = crate::support::directory();
@@ -74,10 +77,10 @@ fn small_inputs_are_joined_and_planning_reads_nothing() {
     for path in &paths {
         std::fs::File::create(path).unwrap().set_len(100).unwrap();
     }
-    std::fs::File::create(&paths[20]).unwrap().set_len(100 << 40).unwrap();
+    std::fs::File::create(&paths[20]).unwrap().set_len(LARGE).unwrap();
     let tasks = source.tasks(1000).unwrap();
     let shape: Vec<usize> = tasks.iter().map(|(task, _)| task.inputs().len()).collect();
     assert_eq!(shape, [10, 10, 1, 10, 10, 9]);
     let pieces: Vec<usize> = tasks.iter().map(|(_, pieces)| *pieces).collect();
-    assert_eq!(pieces, [1, 1, (100 << 40) / 1000, 1, 1, 1]);
+    assert_eq!(pieces, [1, 1, LARGE as usize / 1000, 1, 1, 1]);
 }
