@@ -10,6 +10,7 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::fs::{self, OpenOptions};
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::io::{self, BufRead, BufReader, BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -144,8 +145,15 @@ impl Manifest {
         let (path, head) = (path(directory), head(options)?);
         let mut _earlier = None;
         let stored = in_store(directory, cancel)?;
+        let clear = |notes: &Notes| {
+            let cleared = notes.find().and_then(|urls| notes.remove(urls));
+            cleared.map_err(|error| output::error(&path, error))
+        };
         if let Some((_, notes)) = &stored {
-            notes.find().and_then(|urls| notes.remove(urls)).map_err(|error| output::error(&path, error))?;
+            // The lines of an earlier run go first. Without one, they may be those of a run that came first.
+            if write.overwrite {
+                clear(notes)?;
+            }
         } else {
             let place = directory.join(DIRECTORY);
             match fs::create_dir(&place) {
@@ -165,6 +173,10 @@ impl Manifest {
             let taken = !write.overwrite && Self::exists(directory, cancel)?;
             Err(if taken { Self::refuse(directory) } else { error })
         })?;
+        if let Some((_, notes)) = stored.as_ref().filter(|_| !write.overwrite) {
+            // Of a run whose manifest was removed.
+            clear(notes)?;
+        }
         let place = written.or_else(|| stored.map(|(url, notes)| Place::Store(url, notes)));
         let place = place.ok_or_else(|| Error::internal("a manifest that is no file"))?;
         let (sync, cancel) = (write.sync, cancel.clone());
@@ -307,7 +319,7 @@ struct Found {
     options: Map<String, Value>,
     done: Vec<Done>,
     /// The lines that are known, of a manifest in a store: a run that died may have left a line in two places.
-    known: HashSet<u32>,
+    known: HashSet<u64>,
     /// Bytes of the lines, and what stands behind them, if it is short.
     length: u64,
     rest: Vec<u8>,
@@ -341,7 +353,7 @@ impl Found {
                 Ok(Line::Dropped(numbers)) if !is_first => dropped.extend(numbers),
                 _ => return Err(unreadable(OTHER)),
             }
-            found.known.insert(checksum(text));
+            found.known.insert(hash(text));
             found.length += bytes;
             found.rest.clear();
         }
@@ -370,7 +382,7 @@ impl Found {
     /// Adds a line that stands elsewhere.
     fn add(&mut self, mut line: Vec<u8>) -> io::Result<()> {
         let Some(text) = text(&mut line) else { return Ok(()) };
-        if self.known.insert(checksum(text)) {
+        if self.known.insert(hash(text)) {
             match serde_json::from_slice(text) {
                 Ok(Line::Done(done)) => self.done.push(compact(done)),
                 _ => return Err(unreadable(OTHER)),
@@ -477,6 +489,10 @@ fn text(line: &mut Vec<u8>) -> Option<&[u8]> {
     line.truncate(length);
     line.push(b'}');
     Some(line)
+}
+
+fn hash(bytes: &[u8]) -> u64 {
+    BuildHasherDefault::<DefaultHasher>::default().hash_one(bytes)
 }
 
 fn checksum(bytes: &[u8]) -> u32 {

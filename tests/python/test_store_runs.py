@@ -215,3 +215,17 @@ def test_two_new_runs_into_a_directory_are_not_mixed(bucket, inputs):  # noqa: F
     )
     with pytest.raises(OSError, match="no manifest of a run"):
         vecpack.to_parquet(inputs, bucket.url("out/"), resume=True)
+
+
+def test_lines_of_a_run_whose_manifest_was_removed_count_no_more(bucket, inputs):  # noqa: F811
+    source, out = vecpack.scan(inputs), bucket.url("out/")
+    for compression in ("none", "zstd"):
+        with pytest.raises(RuntimeError, match="enough"):
+            vecpack.to_parquet(source, out, progress=enough, compression=compression)
+        assert len([key for key in bucket.keys(notes=True) if "/lines/" in key]) == 4
+        if compression == "none":
+            for key in [key for key in bucket.keys() if key.startswith("out/")]:
+                bucket.direct("DELETE", key)
+            bucket.direct("DELETE", "out/_vecpack/manifest.parquet")
+    assert vecpack.to_parquet(source, out, compression="zstd", resume=True).files_before == 4
+    assert ids(bucket) == expected(ROWS)
