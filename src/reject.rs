@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::text::{count, grouped};
 
 /// Why a record could not become a row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum RejectKind {
     /// The input ends inside the record.
@@ -28,11 +28,13 @@ pub enum RejectKind {
     TooLarge,
     /// The record is written in a way that is known and cannot be read.
     Unsupported,
+    /// The input cannot be opened or read. Only a run of several processes goes on without it.
+    Unreadable,
 }
 
 impl RejectKind {
     /// All of them, in the order in which they are told.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Dimension,
         Self::Type,
         Self::Value,
@@ -40,6 +42,7 @@ impl RejectKind {
         Self::Invalid,
         Self::TooLarge,
         Self::Unsupported,
+        Self::Unreadable,
     ];
 
     /// The word that stands in the `kind` column.
@@ -52,6 +55,7 @@ impl RejectKind {
             Self::Invalid => "invalid",
             Self::TooLarge => "too_large",
             Self::Unsupported => "unsupported",
+            Self::Unreadable => "unreadable",
         }
     }
 
@@ -65,12 +69,14 @@ impl RejectKind {
             Self::Invalid => 4,
             Self::TooLarge => 5,
             Self::Unsupported => 6,
+            Self::Unreadable => 7,
         }
     }
 }
 
 /// One record that could not become a row: where it lies, what was expected and what was found.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "Row", from = "Row")]
 pub struct Reject {
     /// The file or buffer, as the user named it.
     pub file: Arc<str>,
@@ -88,6 +94,24 @@ pub struct Reject {
     pub expected: Arc<str>,
     /// What was there.
     pub found: Arc<str>,
+}
+
+/// A reject as it travels between processes.
+type Row = (String, u64, u64, u64, Option<String>, RejectKind, String, String);
+
+impl From<Reject> for Row {
+    fn from(reject: Reject) -> Self {
+        let Reject { file, record, offset, length, field, kind, expected, found } = reject;
+        let field = field.map(|field| field.to_string());
+        (file.to_string(), record, offset, length, field, kind, expected.to_string(), found.to_string())
+    }
+}
+
+impl From<Row> for Reject {
+    fn from((file, record, offset, length, field, kind, expected, found): Row) -> Self {
+        let (file, field) = (file.into(), field.map(Arc::from));
+        Self { file, record, offset, length, field, kind, expected: expected.into(), found: found.into() }
+    }
 }
 
 impl Reject {
@@ -121,7 +145,7 @@ impl fmt::Display for Reject {
 }
 
 /// What was rejected during a scan: exact counts, and the details of the first ones.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Rejects {
     details: Vec<Reject>,
     /// Of each kind, in the order of [`RejectKind::ALL`].
@@ -246,17 +270,24 @@ impl Rejects {
     }
 
     /// Adds what was rejected later in the input, in `file`.
-    pub(crate) fn append(&mut self, later: Rejects, file: &Arc<str>) {
-        for (count, more) in self.counts.iter_mut().zip(later.counts) {
+    pub(crate) fn append(&mut self, mut later: Rejects, file: &Arc<str>) {
+        later.details.iter_mut().chain(&mut later.first).for_each(|reject| reject.file = file.clone());
+        // These have been counted.
+        later.records = 0;
+        self.merge(later);
+    }
+
+    /// Adds what was rejected elsewhere.
+    pub(crate) fn merge(&mut self, other: Rejects) {
+        for (count, more) in self.counts.iter_mut().zip(other.counts) {
             *count += more;
         }
+        self.records += other.records;
         if self.first.is_none() {
-            self.first = later.first.map(|reject| Reject { file: file.clone(), ..reject });
+            self.first = other.first;
         }
         let room = self.keep.saturating_sub(self.details.len());
-        self.details.extend(
-            later.details.into_iter().take(room).map(|reject| Reject { file: file.clone(), ..reject }),
-        );
+        self.details.extend(other.details.into_iter().take(room));
     }
 }
 

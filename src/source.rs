@@ -276,9 +276,19 @@ impl Source {
         }
     }
 
+    /// Fails where more was rejected than `fail_after` allows.
+    #[cfg(feature = "python")]
+    pub(crate) fn check_rejects(&self, rejects: &Rejects, end: bool) -> Result<()> {
+        self.plan.check_rejects(rejects, end)
+    }
+
     /// A source of other inputs that hold the same.
     pub(crate) fn part(&self, inputs: Vec<Input>) -> Result<Self> {
-        Self::build(inputs.into(), self.options.clone(), self.findings.clone(), self.outputs.clone())
+        let rejects = Arc::new(Mutex::new(Arc::new(Mutex::new(Rejects::new(self.options.max_rejects)))));
+        let (options, findings, outputs) =
+            (self.options.clone(), self.findings.clone(), self.outputs.clone());
+        let (inputs, plan, projection) = (inputs.into(), self.plan.clone(), self.projection.clone());
+        Ok(Self { inputs, options, findings, outputs, plan, projection, rejects })
     }
 
     /// `parts` sources that together are this one, in its order: whole inputs where there are enough of them, else parts of
@@ -289,26 +299,67 @@ impl Source {
         }
         self.check_split()?;
         learn_sizes(&self.inputs)?;
-        let mut inputs = Vec::new();
-        for input in self.inputs.iter() {
-            match input.size()? {
+        let sizes: Vec<Option<u64>> = self.inputs.iter().map(Input::size).collect::<Result<_>>()?;
+        let all: u128 = sizes.iter().flatten().map(|&size| u128::from(size)).sum();
+        // The pieces of each input, with its number.
+        let mut pieces = Vec::new();
+        for (number, (input, size)) in self.inputs.iter().zip(sizes).enumerate() {
+            let cut = match size {
                 Some(size) if self.inputs.len() < parts => {
-                    inputs.extend(cut(input, &self.plan, size, parts)?)
+                    // A quarter of a part is the unit: parts are of about equal size, and a small input is not opened.
+                    let quarters = (4 * u128::from(size) * parts as u128).div_ceil(all.max(1));
+                    cut(input, &self.plan, size, (quarters.max(1) as usize).min(parts))?
                 }
-                size => inputs.push((input.clone(), size.unwrap_or(0))),
-            }
+                size => vec![(input.clone(), size.unwrap_or(0))],
+            };
+            pieces.extend(cut.into_iter().map(|(input, size)| (number, input, size.max(1))));
         }
-        let total: u64 = inputs.iter().map(|(_, size)| size.max(&1)).sum();
+        let total: u64 = pieces.iter().map(|(.., size)| size).sum();
         let mut split: Vec<Vec<Input>> = vec![Vec::new(); parts];
-        let mut before = 0;
-        for (input, size) in inputs {
-            // The part in which the middle of the input falls.
-            let middle = u128::from(2 * before + size.max(1));
+        let (mut before, mut last) = (0, None);
+        for (number, input, size) in pieces {
+            // The part in which the middle of the piece falls.
+            let middle = u128::from(2 * before + size);
             let part = (middle * parts as u128 / (2 * u128::from(total))) as usize;
-            split[part.min(parts - 1)].push(input);
-            before += size.max(1);
+            let part = part.min(parts - 1);
+            let is_next = last.replace((number, part)) == Some((number, part));
+            match (split[part].last().and_then(Input::span), input.span()) {
+                // The next piece of the same input.
+                (Some(begun), Some(span)) if is_next => {
+                    split[part].pop();
+                    split[part].push(input.with_span(Span { end: span.end, ..begun }));
+                }
+                _ => split[part].push(input),
+            }
+            before += size;
         }
         split.into_iter().map(|inputs| self.part(inputs)).collect()
+    }
+
+    /// Sources of about `bytes` at the most that together are this one, in its order. Nothing is read for that: small inputs are
+    /// joined, and a larger one stands alone, with the number of parts into which [`split`](Self::split) should cut it.
+    pub fn tasks(&self, bytes: u64) -> Result<Vec<(Self, usize)>> {
+        self.check_split()?;
+        let bytes = bytes.max(1);
+        learn_sizes(&self.inputs)?;
+        let mut groups: Vec<(Vec<Input>, u64)> = Vec::new();
+        for input in self.inputs.iter() {
+            // An input of unknown size stands alone.
+            let size = input.size()?.unwrap_or(bytes);
+            match groups.last_mut() {
+                Some((group, sum)) if sum.saturating_add(size) <= bytes => {
+                    group.push(input.clone());
+                    *sum += size;
+                }
+                _ => groups.push((vec![input.clone()], size)),
+            }
+        }
+        let tasks = groups.into_iter().map(|(inputs, sum)| {
+            // An input that is a little larger is not worth the walk that a cut costs.
+            let parts = sum.saturating_add(bytes / 2) / bytes;
+            Ok((self.part(inputs)?, parts.max(1) as usize))
+        });
+        tasks.collect()
     }
 }
 
@@ -320,12 +371,12 @@ pub(crate) fn size(inputs: &[Input]) -> Result<Option<u64>> {
     })
 }
 
-/// Cuts an input into `parts` of about equal size, between records. What cannot be cut stays in one piece: a stream, what is compressed, and an
+/// Cuts an input into at most `parts` of about equal size, between records. What cannot be cut stays in one piece: a stream, what is compressed, and an
 /// input of more than one array or map of records, or of one that is cut off.
 fn cut(input: &Input, plan: &Arc<Plan>, size: u64, parts: usize) -> Result<Vec<(Input, u64)>> {
     let framing = plan.framing;
     let whole = || vec![(input.clone(), size)];
-    if !plan.way.is_empty() {
+    if parts == 1 || !plan.way.is_empty() {
         return Ok(whole());
     }
     let opened = input.open(plan.max_expansion)?;

@@ -23,3 +23,4 @@ mod resume;
 mod select;
 mod stretches;
 mod target;
+mod tasks;

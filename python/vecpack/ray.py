@@ -9,12 +9,12 @@ import inspect
 import os
 from collections.abc import Callable, Iterator
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import vecpack
-from vecpack import OptionError, Source, scan
+from vecpack import Source, scan
 from vecpack._missing import missing
+from vecpack._vecpack import _Run
 
 try:
     import pyarrow as pa  # type: ignore[import-not-found, import-untyped, unused-ignore]
@@ -24,8 +24,6 @@ try:
     from ray.data.datasource import Datasource, ReadTask  # type: ignore[import-not-found, unused-ignore]
 except ImportError as error:
     raise missing("vecpack.ray", "ray[data]") from error
-
-from vecpack._journal import Journal  # of pyarrow's as well
 
 __all__ = ["VecpackDatasource", "read", "to_parquet"]
 
@@ -41,13 +39,17 @@ def read(
 ) -> ray.data.Dataset:
     """A Ray `Dataset` of the rows of `source`: a `Source`, or what `scan` takes, with its `options`.
 
-    Each read task reads a part of the source, and no row comes twice. Vectors are tensors, of shape (rows, dim) in batches of
-    NumPy and PyTorch; without `tensors`, or where they may be null, they are lists of a fixed size.
+    Each read task reads a part of the source, and no row comes twice. Small inputs are joined to tasks of up to 128 MiB, and larger ones
+    are cut, by tasks of their own; `override_num_blocks` is about how many tasks there are instead. Vectors are tensors, of
+    shape (rows, dim) in batches of NumPy and PyTorch; without `tensors`, or where they may be null, they are lists of a fixed size.
     """
+    datasource = VecpackDatasource(_source(source, options), tensors=tensors, ray_remote_args=ray_remote_args)
+    blocks = override_num_blocks or datasource._blocks()
     dataset: ray.data.Dataset = ray.data.read_datasource(
-        VecpackDatasource(_source(source, options), tensors=tensors),
+        datasource,
         concurrency=concurrency,
-        override_num_blocks=override_num_blocks,
+        # More of them would be cut out of the tasks' batches.
+        override_num_blocks=len(datasource._plan(blocks)),
         ray_remote_args=ray_remote_args,
     )
     return dataset
@@ -56,11 +58,14 @@ def read(
 class VecpackDatasource(Datasource):  # type: ignore[misc, unused-ignore]
     """The parts of a source as read tasks, for `ray.data.read_datasource`."""
 
-    def __init__(self, source: Source, *, tensors: bool = True) -> None:
+    def __init__(self, source: Source, *, tensors: bool = True, ray_remote_args: dict[str, Any] | None = None) -> None:
         super().__init__()  # type: ignore[no-untyped-call, unused-ignore]
         self.source = source
         self.tensors = tensors
         self._projection_map: dict[str, str] | None = None
+        self._remote_args = ray_remote_args or {}
+        self._size: int | None = None
+        self._parts: dict[int, list[Source]] = {}
 
     def supports_projection_pushdown(self) -> bool:
         """Columns that nobody asks for are not decoded."""
@@ -68,24 +73,48 @@ class VecpackDatasource(Datasource):  # type: ignore[misc, unused-ignore]
 
     def estimate_inmemory_data_size(self) -> int | None:
         """What the inputs hold, which is about what it is in memory."""
-        return self.source.size()
+        if self._size is None:
+            self._size = self.source.size()
+        return self._size
+
+    def _blocks(self) -> int:
+        """How many tasks: of 128 MiB each, but some for every processor as long as they are not tiny."""
+        size = self.estimate_inmemory_data_size() or 0
+        return max(-(-size // _TASK_BYTES), min(4 * _processors(), size // _SMALL_TASK_BYTES), 1)
+
+    def _plan(self, blocks: int) -> list[Source]:
+        """About `blocks` parts of the source, planned once: Ray asks several times. Inputs are cut where the workers are."""
+        # Ray asks for as many as there are.
+        for parts in self._parts.values():
+            if len(parts) == blocks:
+                return parts
+        if blocks not in self._parts:
+            tasks = self.source._tasks(-(-(self.estimate_inmemory_data_size() or 0) // blocks))
+            cut = ray.remote(_cut).options(**self._remote_args)
+            large = [cut.remote(part, pieces) for part, pieces in tasks if pieces > 1]
+            cuts = iter(ray.get(large))
+            planned = [next(cuts) if pieces > 1 else [part] for part, pieces in tasks]
+            self._parts[blocks] = [part for parts in planned for part in parts if part.files]
+        return self._parts[blocks]
 
     def get_read_tasks(
         self, parallelism: int, per_task_row_limit: int | None = None, *_: Any, **__: Any
     ) -> list[ReadTask]:
         """A task for each part that is not empty. Versions of Ray differ in what else they pass."""
-        source = self.source
+        parts = self._plan(max(parallelism, 1))
+        columns = None
         if self._projection_map is not None:
             # Ray takes blocks without columns for blocks without rows.
-            source = source.select(self._projection_map or [_narrowest(pa.schema(source.schema))])
-        schema = _with_tensors(pa.schema(source.schema)) if self.tensors else pa.schema(source.schema)
-        if per_task_row_limit:
-            rows = source.options["batch_rows"] or per_task_row_limit
-            source = source.with_options(batch_rows=min(rows, per_task_row_limit))
+            columns = list(self._projection_map) or [_narrowest(pa.schema(self.source.schema))]
+        selected = self.source if columns is None else self.source.select(columns)
+        schema = pa.schema(selected.schema)
+        schema = _with_tensors(schema) if self.tensors else schema
+        rows = per_task_row_limit and min(self.source.options["batch_rows"] or per_task_row_limit, per_task_row_limit)
+        read = partial(_tables, columns=columns, schema=schema, batch_rows=rows or None, rows=per_task_row_limit)
         return [
             _accepted(
                 ReadTask,
-                read_fn=partial(_tables, part, schema, per_task_row_limit),
+                read_fn=partial(read, part),
                 metadata=_accepted(
                     BlockMetadata,
                     num_rows=None,
@@ -97,8 +126,7 @@ class VecpackDatasource(Datasource):  # type: ignore[misc, unused-ignore]
                 schema=schema,
                 per_task_row_limit=per_task_row_limit,
             )
-            for part in source.split(max(parallelism, 1))
-            if part.files
+            for part in parts
         ]
 
 
@@ -108,58 +136,49 @@ def to_parquet(
     *,
     overwrite: bool = False,
     resume: bool = False,
+    rejects: str | os.PathLike[str] | None = None,
     concurrency: int | None = None,
     ray_remote_args: dict[str, Any] | None = None,
     **options: Any,
 ) -> list[dict[str, Any] | None]:
-    """Converts each file of `source` to one in the directory `path`, as `vecpack.to_parquet` does, on all of a cluster.
+    """Converts each input of `source` to a file in the directory `path`, as `vecpack.to_parquet` does, on all of a cluster.
 
-    `source` is a `Source`, or what `scan` takes, with its options among `options`; the others are write options. A file is
-    there when it is complete, and not before. A task whose worker dies is done again, and replaces what it had written. Targets
-    that exist are refused, unless `overwrite` replaces them or `resume` goes on with an earlier run in the same directory, which
-    had the same options: then inputs are left out that it has done, if neither they nor the files made of them have changed.
+    `source` is a `Source`, or what `scan` takes, with its options among `options`; the others are write options. Inputs and `path` may
+    be URLs of object stores. A file is there when it is complete, and not before. A task whose worker dies is done again, and
+    replaces what it had written. Targets that exist are refused, unless `overwrite` replaces them or `resume` goes on with an earlier
+    run in the same directory, of a cluster or of one process, which had the same options: then inputs are left out that it
+    has done, if neither they nor the files made of them have changed.
 
-    Returns the reports, as dictionaries, in the order of the inputs; `None` for those that were left out. At most `concurrency` tasks run at
-    once, a file each; `ray_remote_args` are those of Ray's tasks.
+    `rejects` is a file for what was rejected, `.jsonl` or `.parquet`, and `fail_after` is a limit for the whole run. An input that
+    cannot be read ends the run; with `on_error` "skip" or "null" it is listed among the rejects, and the run goes on.
+
+    Returns the reports, as dictionaries, in the order of the inputs; `None` for those that were left out and for those that cannot
+    be read. At most `concurrency` tasks run at once, a file each; `ray_remote_args` are those of Ray's tasks.
     """
-    if "max_file_bytes" in options:
-        raise OptionError("max_file_bytes: on a cluster each input becomes one file")
     write = {name: options.pop(name) for name in _WRITE_OPTIONS & options.keys()}
     source = _source(source, options)
-    directory = Path(path).absolute()
-    directory.mkdir(parents=True, exist_ok=True)
-    targets = _targets(source, directory)
-    read = {name: value for name, value in source.options.items() if name not in _MANNERS}
-    made = {"schema": repr(source.schema), "columns": source.columns, "read": read, "write": write}
-    journal = Journal(directory, source.files, made)
-    for target in targets if not (overwrite or resume) else ():
-        if target.exists():
-            raise FileExistsError(
-                f"{target}: exists already; `overwrite` replaces it, `resume` goes on with an earlier run"
-            )
-
-    if resume:
-        journal.resume()
-    else:
-        journal.path.unlink(missing_ok=True)
-    pairs = list(enumerate(zip(source.files, targets, strict=True)))
-    waiting = [number for number, pair in reversed(pairs) if not (resume and journal.is_done(*pair))]
-    parts = source.split_inputs()
+    run = _Run(source, _absolute(path), overwrite=overwrite, resume=resume, rejects=rejects, **write)
+    waiting = run.todo[::-1]
     task = ray.remote(_convert).options(**{"max_retries": 3, **(ray_remote_args or {})})
-    reports: list[dict[str, Any] | None] = [None] * len(parts)
+    reports: list[dict[str, Any] | None] = [None] * len(source.files)
     running: dict[Any, int] = {}
+    complete = False
     try:
         while waiting or running:
             while waiting and len(running) < (concurrency or 2 * _processors()):
                 number = waiting.pop()
-                running[task.remote(parts[number], str(targets[number]), write)] = number
+                running[task.remote(*run.task(number), write)] = number
             done, _ = ray.wait(list(running))
             for reference in done:
                 number = running[reference]
-                report: dict[str, Any] = ray.get(reference)
+                report, rejected = ray.get(reference)
                 del running[reference]
-                journal.add(source.files[number], targets[number], report["rows"])
+                if report is None:
+                    run.unreadable(number, rejected)
+                else:
+                    run.done(number, report["rows"], report["bytes_out"], rejected)
                 reports[number] = report
+        complete = True
     except Exception:
         # What runs ends first, so that nothing is written behind the caller's back. Ray 2.60 at times ends the whole driver where a
         # task is cancelled that is about to end.
@@ -171,16 +190,19 @@ def to_parquet(
             ray.cancel(reference)
         raise
     finally:
-        journal.write()
+        run.finish(complete)
     return reports
 
 
-_MANNERS = {"batch_rows", "batch_bytes", "threads", "max_rejects", "schema"}
-"""Options that do not change what is written, and the schema, of which there is more to say than what was told."""
+_TASK_BYTES = 128 << 20
+_SMALL_TASK_BYTES = 8 << 20
+_BLOCK_BYTES = 32 << 20
+"""Batches are joined until a block has so many bytes: an input of a few kilobytes makes no block of its own."""
 _WRITE_OPTIONS = {
     "compression",
     "encoding",
     "row_group_bytes",
+    "max_file_bytes",
     "list_type",
     "coerce_timestamps",
     "allow_truncated_timestamps",
@@ -189,22 +211,27 @@ _WRITE_OPTIONS = {
 }
 
 
-def _convert(part: Source, target: str, write: dict[str, Any]) -> dict[str, Any]:
-    """One file, in a worker. Whether an older one may be replaced has been decided, and a dead worker may have written it."""
-    return vecpack.to_parquet(_alone(part), target, overwrite=True, **write).to_dict()
+def _cut(part: Source, pieces: int) -> list[Source]:
+    """The parts of one large input, in a worker: it is walked once, over its objects."""
+    return part.split(pieces)
 
 
-def _targets(source: Source, directory: Path) -> list[Path]:
-    """The file for each input, which must be another for each."""
-    targets: dict[Path, str] = {}
-    for file, stem in zip(source.files, source._stems(), strict=True):
-        if not os.path.isfile(file):
-            raise OptionError(f"{file} is no file, which is what a cluster can convert")
-        target = directory / f"{stem}.parquet"
-        if target in targets:
-            raise OptionError(f"{target}: two inputs would be written to this file, one of them {file}")
-        targets[target] = file
-    return list(targets)
+def _convert(part: Source, target: str, write: dict[str, Any]) -> tuple[dict[str, Any] | None, str]:
+    """One file, in a worker: its report, and what was rejected; or none, and why the input cannot be read. Whether an older file may be
+    replaced has been decided, and a dead worker may have written it."""
+    try:
+        report = vecpack.to_parquet(part, target, overwrite=True, **write).to_dict()
+    except OSError as error:
+        if part.options["on_error"] == "raise" or os.fspath(error.filename or "") != part.files[0]:
+            raise
+        return None, str(error)
+    return report, part._rejects()
+
+
+def _absolute(path: str | os.PathLike[str]) -> str:
+    """The path as all workers know it."""
+    text = os.fspath(path)
+    return text if "://" in text else os.path.abspath(text)
 
 
 def _processors() -> int:
@@ -220,20 +247,26 @@ def _source(source: Any, options: dict[str, Any]) -> Source:
     return scan(source, **options)
 
 
-def _alone(part: Source) -> Source:
-    """Ray runs one task on each processor, so a task has one thread, if nothing else was told."""
-    return part if part.options["threads"] else part.with_options(threads=1)
-
-
-def _tables(part: Source, schema: pa.Schema, rows: int | None) -> Iterator[pa.Table]:
-    """The batches of a part, in a worker; no more than so many rows of it."""
-    for batch in _alone(part) if rows != 0 else ():
-        table = pa.Table.from_batches([pa.record_batch(batch)]).slice(0, rows)
-        yield table.cast(schema)
+def _tables(
+    part: Source, *, columns: list[str] | None, schema: pa.Schema, batch_rows: int | None, rows: int | None
+) -> Iterator[pa.Table]:
+    """The rows of a part, in a worker, in blocks of some megabytes; no more than `rows` of them."""
+    part = part if columns is None else part.select(columns)
+    # Ray runs one task on each processor.
+    part = part.with_options(batch_rows=batch_rows, threads=part.options["threads"] or 1)
+    waiting: list[pa.RecordBatch] = []
+    for batch in part if rows != 0 else ():
+        batch = pa.record_batch(batch)[:rows]
+        waiting.append(batch)
         if rows is not None:
-            rows -= table.num_rows
-            if rows == 0:
-                return
+            rows -= batch.num_rows
+        if rows == 0 or sum(each.nbytes for each in waiting) >= _BLOCK_BYTES:
+            yield pa.Table.from_batches(waiting).cast(schema)
+            waiting = []
+        if rows == 0:
+            return
+    if waiting:
+        yield pa.Table.from_batches(waiting).cast(schema)
 
 
 def _with_tensors(schema: pa.Schema) -> pa.Schema:

@@ -9,7 +9,7 @@ use glob::{MatchOptions, Pattern};
 use super::{Input, Place, walk};
 use crate::cancel::Cancel;
 use crate::error::{Error, Result};
-use crate::store::{Kind, Url, list};
+use crate::store::{Kind, Stat, Url, list};
 
 /// The file name extensions that a directory is searched for.
 pub const EXTENSIONS: [&str; 5] = ["msgpack", "messagepack", "mpack", "msg", "mp"];
@@ -47,11 +47,11 @@ fn objects(url: &Url, cancel: &Cancel) -> Result<Vec<Input>> {
     let none = |message: String| Err(Error::io(name, io::Error::new(io::ErrorKind::NotFound, message)));
     let key = url.key();
     // What a search in `directory` found.
-    let all = |objects: Vec<(Url, u64)>, directory: &str| {
+    let all = |objects: Vec<(Url, Stat)>, directory: &str| {
         let found = |key: &str| key.get(directory.len()..).unwrap_or_default().split('/').count();
-        let input = |(url, size): (Url, u64)| {
+        let input = |(url, stat): (Url, Stat)| {
             let found = found(url.key());
-            Input { found, ..Input::remote(url, Some(size)) }
+            Input { found, ..Input::remote(url, Some(stat)) }
         };
         objects.into_iter().map(input).collect()
     };

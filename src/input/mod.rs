@@ -13,6 +13,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::UNIX_EPOCH;
 
 use bytes::Bytes;
 
@@ -33,7 +34,7 @@ pub(crate) use remote::learn_sizes;
 
 use crate::cancel::Cancel;
 use crate::error::{Error, ErrorKind, Result};
-use crate::store::{Kind, Url};
+use crate::store::{Kind, Stat, Url};
 
 /// One input of a [`Source`](crate::Source): a file, a buffer, a stream, or an object at a URL.
 #[derive(Clone)]
@@ -67,6 +68,16 @@ pub struct Span {
     pub record: u64,
     /// True if the span lies inside of the array or map that holds the records.
     pub inside: bool,
+}
+
+/// What tells one version of an input from another; empty for a buffer or a stream.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Version {
+    pub(crate) size: Option<u64>,
+    /// When it was modified, in nanoseconds since 1970.
+    pub(crate) modified_ns: Option<i64>,
+    /// The tag that a store gave it.
+    pub(crate) tag: Option<String>,
 }
 
 /// Opens a stream from its start, at every call. A stream that can be read only once fails the second
@@ -129,10 +140,10 @@ impl Input {
         Ok(Self::remote(url, None))
     }
 
-    /// An object, with the size that a list gave.
-    fn remote(url: Url, size: Option<u64>) -> Self {
+    /// An object, with the version that a list gave.
+    fn remote(url: Url, stat: Option<Stat>) -> Self {
         let name = url.name().clone();
-        Self::new(name, Place::Remote(Arc::new(Remote::new(url, size))))
+        Self::new(name, Place::Remote(Arc::new(Remote::new(url, stat))))
     }
 
     /// Standard input, which can be read once.
@@ -245,6 +256,33 @@ impl Input {
             Place::Bytes(bytes) => Ok(Some(bytes.len() as u64)),
             Place::Stream(_) => Ok(None),
             Place::Remote(remote) => remote.size(&self.cancel).map_err(|error| self.error(error)),
+        }
+    }
+
+    /// What identifies the version of a file or an object. Of an object whose version is not known it is requested.
+    pub(crate) fn version(&self) -> Result<Version> {
+        match &self.place {
+            Place::Path(path) => {
+                let metadata = std::fs::metadata(path).map_err(|error| Error::io(path, error))?;
+                let modified_ns = metadata.modified().ok().and_then(|time| {
+                    let since = match time.duration_since(UNIX_EPOCH) {
+                        Ok(after) => i64::try_from(after.as_nanos()),
+                        Err(before) => i64::try_from(before.duration().as_nanos()).map(std::ops::Neg::neg),
+                    };
+                    since.ok()
+                });
+                Ok(Version { size: Some(metadata.len()), modified_ns, tag: None })
+            }
+            Place::Remote(remote) => {
+                let stat = remote.stat(&self.cancel).map_err(|error| self.error(error))?;
+                Ok(stat.map_or_else(Version::default, |Stat { size, tag, modified_ns }| Version {
+                    size: Some(size),
+                    // A tag says more than a time, and a copy of an object keeps it.
+                    modified_ns: if tag.is_none() { modified_ns } else { None },
+                    tag,
+                }))
+            }
+            Place::Bytes(_) | Place::Stream(_) => Ok(Version::default()),
         }
     }
 

@@ -7,12 +7,14 @@ use super::{Input, OpenFile, Place, Span};
 use crate::cancel::Cancel;
 use crate::error::Result;
 use crate::pool::lock;
-use crate::store::{Begun, FIRST, Object, Url, Whole, sizes};
+use crate::store::{Begun, FIRST, Object, Stat, Url, Whole, stats};
 
 /// An object of a store.
 pub(super) struct Remote {
     url: Url,
     size: Arc<Mutex<Size>>,
+    /// Its version, as a list or an answer to `HEAD` had it.
+    stat: Arc<Mutex<Option<Stat>>>,
     /// The request that was begun for the next [`open`](Self::open).
     begun: Mutex<Option<io::Result<Begun>>>,
 }
@@ -27,9 +29,10 @@ enum Size {
 }
 
 impl Remote {
-    pub(super) fn new(url: Url, size: Option<u64>) -> Self {
-        let size = size.map_or(Size::Unknown, Size::Known);
-        Self { url, size: Arc::new(Mutex::new(size)), begun: Mutex::default() }
+    pub(super) fn new(url: Url, stat: Option<Stat>) -> Self {
+        let size = stat.as_ref().map_or(Size::Unknown, |stat| Size::Known(stat.size));
+        let (size, stat) = (Arc::new(Mutex::new(size)), Arc::new(Mutex::new(stat)));
+        Self { url, size, stat, begun: Mutex::default() }
     }
 
     pub(super) fn url(&self) -> &Url {
@@ -44,12 +47,26 @@ impl Remote {
         *lock(&self.size) = size.map_or(Size::Untold, Size::Known);
     }
 
+    fn learn_stat(&self, stat: Option<Stat>) {
+        self.learn(stat.as_ref().map(|stat| stat.size));
+        *lock(&self.stat) = stat;
+    }
+
+    /// The version of the object, if the server gives it.
+    pub(super) fn stat(&self, cancel: &Cancel) -> io::Result<Option<Stat>> {
+        let known = lock(&self.stat).clone();
+        if known.is_some() || matches!(self.known_size(), Size::Untold) {
+            return Ok(known);
+        }
+        let stat = stats(vec![self.url.clone()], cancel)?.pop().transpose()?.flatten();
+        self.learn_stat(stat.clone());
+        Ok(stat)
+    }
+
     /// The size in bytes, if the server gives it.
     pub(super) fn size(&self, cancel: &Cancel) -> io::Result<Option<u64>> {
-        if let Size::Unknown = self.known_size()
-            && let Some(size) = sizes(vec![self.url.clone()], cancel)?.pop()
-        {
-            self.learn(size?);
+        if let Size::Unknown = self.known_size() {
+            self.stat(cancel)?;
         }
         Ok(match self.known_size() {
             Size::Known(size) => Some(size),
@@ -67,7 +84,10 @@ impl Remote {
             (None, _) => FIRST,
         };
         let begun = Mutex::new(Some(begun));
-        (Self { url: self.url.clone(), size: self.size.clone(), begun }, length.min(FIRST))
+        (
+            Self { url: self.url.clone(), size: self.size.clone(), stat: self.stat.clone(), begun },
+            length.min(FIRST),
+        )
     }
 
     fn try_begin(&self, span: Option<Span>) -> io::Result<Begun> {
@@ -103,9 +123,9 @@ pub(crate) fn learn_sizes(inputs: &[Input]) -> Result<()> {
         .collect();
     let Some((first, _)) = unknown.first() else { return Ok(()) };
     let urls = unknown.iter().map(|(_, remote)| remote.url.clone()).collect();
-    let found = sizes(urls, &first.cancel).map_err(|error| first.error(error))?;
-    for ((input, remote), size) in unknown.iter().zip(found) {
-        remote.learn(size.map_err(|error| input.error(error))?);
+    let found = stats(urls, &first.cancel).map_err(|error| first.error(error))?;
+    for ((input, remote), stat) in unknown.iter().zip(found) {
+        remote.learn_stat(stat.map_err(|error| input.error(error))?);
     }
     Ok(())
 }

@@ -3,12 +3,11 @@
 //! Rows go into *groups*: some inputs, and the files that hold all of their rows and nothing else. Without `max_file_bytes` a
 //! group is an input and its file. With it, a file ends with an input where the next one would not fit, and a group goes from one
 //! such end to the next. When the files of a group are under their names, the [`Manifest`] gets a line; a run that resumes does
-//! the groups again that have none. See docs/design/resume.md.
+//! the groups again that have none. A directory may be one of a store. See docs/design/resume.md.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
 
 use arrow::array::RecordBatch;
 use serde_json::{Map, Value, json};
@@ -21,8 +20,9 @@ use super::report::Report;
 use super::writer::end_of_nothing;
 use crate::cancel::Cancel;
 use crate::error::{Error, Result};
-use crate::input::Input;
-use crate::output::{check_target, sweep, sync_directory};
+use crate::input::{Input, Version, learn_sizes};
+use crate::output::directory::{self as into, Sizes};
+use crate::output::sync_directory;
 use crate::reader::{Ended, Progress, Reader, Watch};
 use crate::source::Source;
 
@@ -30,16 +30,14 @@ use crate::source::Source;
 type Names = Option<Vec<PathBuf>>;
 
 /// Refuses what cannot be done before anything is read, and makes the directory.
-pub(super) fn check(inputs: &[Input], out: &Path, options: &WriteOptions) -> Result<Names> {
-    std::fs::create_dir_all(out).map_err(|error| Error::io(out, error))?;
+pub(super) fn check(inputs: &[Input], out: &Path, options: &WriteOptions, cancel: &Cancel) -> Result<Names> {
+    into::create(out)?;
     let names = if options.max_file_bytes.is_some() { None } else { Some(names(inputs, out)?) };
-    let earlier = Manifest::exists(out)?;
+    let earlier = Manifest::exists(out, cancel)?;
     if options.resume {
-        if let Some(input) = inputs.iter().find(|input| input.as_path().is_none()) {
-            let name = input.name();
-            return Err(Error::option(format!(
-                "option `resume`: {name} is no file, and cannot be told from what an earlier run read"
-            )));
+        let has_name = |input: &&Input| input.as_path().is_some() || input.as_url().is_some();
+        if let Some(input) = inputs.iter().find(|input| !has_name(input)) {
+            return Err(no_version(input));
         }
         if earlier {
             return Ok(names);
@@ -47,22 +45,23 @@ pub(super) fn check(inputs: &[Input], out: &Path, options: &WriteOptions) -> Res
     } else if earlier && !options.overwrite {
         return Err(Manifest::refuse(out));
     }
-    match &names {
-        Some(names) => {
-            names
-                .iter()
-                .try_for_each(|name| check_target(&out.join(name), options.overwrite, &Cancel::never()))?;
-        }
-        None => {
-            if let Some((_, part)) = parts(out, &Cancel::never())?.first() {
-                check_target(part, options.overwrite, &Cancel::never())?;
-            }
-        }
-    }
+    let targets: Vec<PathBuf> = match &names {
+        Some(names) => names.iter().map(|name| into::join(out, name)).collect(),
+        None => parts(out, cancel)?.into_iter().take(1).map(|(_, part)| part).collect(),
+    };
+    into::check_targets(out, &targets, options.overwrite, cancel)?;
     Ok(names)
 }
 
-pub(super) fn names(inputs: &[Input], out: &Path) -> Result<Vec<PathBuf>> {
+fn no_version(input: &Input) -> Error {
+    let name = input.name();
+    Error::option(format!(
+        "option `resume`: {name} is no file or object with a version, and cannot be told from what an earlier run \
+         read"
+    ))
+}
+
+fn names(inputs: &[Input], out: &Path) -> Result<Vec<PathBuf>> {
     let mut taken = HashSet::new();
     let mut names = Vec::with_capacity(inputs.len());
     for (number, input) in inputs.iter().enumerate() {
@@ -94,7 +93,7 @@ fn file_name(input: &Input, number: usize) -> PathBuf {
 fn directories(out: &Path, names: &[PathBuf]) -> Vec<PathBuf> {
     let parents = names.iter().flat_map(|name| name.ancestors().skip(1));
     let below: BTreeSet<&Path> = parents.filter(|parent| !parent.as_os_str().is_empty()).collect();
-    below.into_iter().map(|parent| out.join(parent)).collect()
+    below.into_iter().map(|parent| into::join(out, parent)).collect()
 }
 
 /// An input would be replaced before it is read, or be taken for an output by the next run.
@@ -115,37 +114,71 @@ fn refuse_inputs_among_outputs(inputs: &[Input], out: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Converts each input, and gives what was read.
-pub(super) fn convert(conversion: Conversion<'_, '_>) -> Result<Progress> {
-    let Conversion { source, out, options, threads, rejects, watch, report } = conversion;
-    let inputs = source.shared_inputs();
-    let names = check(&inputs, out, options)?;
-    refuse_inputs_among_outputs(&inputs, out)?;
-    let versions = versions(&inputs, watch)?;
-    let schema = source.schema();
+/// A run before anything is read: what is there, and what is left to do.
+pub(super) struct Begun {
+    pub(super) names: Names,
+    /// The directories below, of files with such names.
+    pub(super) directories: Vec<PathBuf>,
+    pub(super) versions: Vec<InputVersion>,
+    pub(super) manifest: Manifest,
+    pub(super) left: Left,
+    /// True for a run that goes on where an earlier one ended.
+    resumes: bool,
+}
+
+/// Begins a run: checks targets, begins or takes up the manifest, and removes what it does not name. With `lenient`, an input
+/// without a version is left to its reader.
+pub(super) fn begin(
+    source: &Source,
+    out: &Path,
+    options: &WriteOptions,
+    cancel: &Cancel,
+    lenient: bool,
+) -> Result<Begun> {
+    let inputs = source.inputs();
+    let names = check(inputs, out, options, cancel)?;
+    refuse_inputs_among_outputs(inputs, out)?;
+    let versions = versions(inputs, cancel, lenient)?;
+    let unknown = |version: &InputVersion| version.modified_ns.is_none() && version.tag.is_none();
+    if options.resume
+        && !lenient
+        && let Some(at) = versions.iter().position(unknown)
+    {
+        return Err(no_version(&inputs[at]));
+    }
     let described = describe(source, options);
-    let end = end_of_nothing(&schema, options)?;
-    let resumes = options.resume && Manifest::exists(out)?;
+    let end = end_of_nothing(&source.schema(), options)?;
+    let resumes = options.resume && Manifest::exists(out, cancel)?;
     let (mut manifest, earlier) = if resumes {
-        Manifest::resume(out, &described, end)?
+        Manifest::resume(out, described, end, options, cancel)?
     } else {
-        (Manifest::create(out, described, end, options, watch.cancel.clone())?, Vec::new())
+        (Manifest::create(out, described, end, options, cancel)?, Vec::new())
     };
-    let mut left = Left::new(out, &versions, earlier)?;
+    let left = Left::new(out, &versions, &earlier, cancel)?;
     left.check_names(out, names.as_deref().unwrap_or_default())?;
-    let mut output = Output::Parts(out.to_owned(), left.next_part);
     if resumes {
-        manifest.dropped(std::mem::take(&mut left.dropped))?;
+        manifest.keep(&earlier, &left.good)?;
         if names.is_none() {
-            remove_parts(out, &Cancel::never(), |number| left.parts.contains(&number))?;
+            remove_parts(out, cancel, |number| left.parts.contains(&number))?;
         }
     }
     let directories = names.as_deref().map_or_else(Vec::new, |names| directories(out, names));
-    for directory in &directories {
-        std::fs::create_dir_all(directory).map_err(|error| Error::io(directory, error))?;
-        sweep(directory);
+    if !into::is_remote(out) {
+        for directory in &directories {
+            into::create(directory)?;
+            into::sweep(directory, cancel)?;
+        }
     }
-    sweep(out);
+    into::sweep(out, cancel)?;
+    Ok(Begun { names, directories, versions, manifest, left, resumes })
+}
+
+/// Converts each input, and gives what was read.
+pub(super) fn convert(conversion: Conversion<'_, '_>) -> Result<Progress> {
+    let Conversion { source, out, options, threads, rejects, watch, report } = conversion;
+    let begun = begin(source, out, options, &watch.cancel, false)?;
+    let Begun { names, directories, versions, manifest, left, resumes } = begun;
+    let inputs = source.shared_inputs();
     report.files_before = (inputs.len() - left.todo.len()) as u64;
     (report.rows_before, report.rejects_before) = (left.rows, left.rejects);
     let before = Progress { bytes: left.bytes, rows: left.rows, files: report.files_before };
@@ -158,10 +191,11 @@ pub(super) fn convert(conversion: Conversion<'_, '_>) -> Result<Progress> {
     let limit = source.options().limit.map(|limit| limit.saturating_sub(left.rows));
     let reader = source.reader_of(todo.into(), rejects)?.limited(limit);
     let mut reader = reader.with_cancel(watch.cancel.clone());
-    if let (Some(names), Some(&first)) = (&names, left.todo.first()) {
-        output = Output::File(out.join(&names[first]));
-    }
-    let files = Files::new(output, schema.clone(), &write_options, threads, watch.cancel.clone());
+    let output = match (&names, left.todo.first()) {
+        (Some(names), Some(&first)) => Output::File(into::join(out, &names[first])),
+        _ => Output::Parts(out.to_owned(), left.next_part),
+    };
+    let files = Files::new(output, source.schema(), &write_options, threads, watch.cancel.clone());
     let group = Done::default();
     let todo = &left.todo;
     let mut run =
@@ -174,12 +208,12 @@ pub(super) fn convert(conversion: Conversion<'_, '_>) -> Result<Progress> {
     run.finish(left.parts.is_empty())?;
     if options.overwrite && run.names.is_none() {
         let made = run.report.outputs.len();
-        remove_parts(out, &Cancel::never(), |number| number < made)?;
+        remove_parts(out, &watch.cancel, |number| number < made)?;
     }
-    if options.sync {
+    if options.sync && !into::is_remote(out) {
         directories.iter().try_for_each(|directory| sync_directory(directory, &watch.cancel))?;
-        run.manifest.sync(out, &watch.cancel)?;
     }
+    run.manifest.finish(out)?;
     Ok(reader.progress())
 }
 
@@ -215,29 +249,29 @@ fn describe(source: &Source, options: &WriteOptions) -> Map<String, Value> {
 }
 
 /// The inputs as they are now.
-fn versions(inputs: &[Input], watch: &Watch<'_>) -> Result<Vec<InputVersion>> {
+fn versions(inputs: &[Input], cancel: &Cancel, lenient: bool) -> Result<Vec<InputVersion>> {
+    // Many requests at once. One that fails is made again for its input.
+    let learned = learn_sizes(inputs);
+    if !lenient {
+        learned?;
+    }
     let mut parents = HashMap::new();
     let mut versions = Vec::with_capacity(inputs.len());
     for (number, input) in inputs.iter().enumerate() {
         if number % 1024 == 0 {
-            watch.cancel.check()?;
+            cancel.check()?;
         }
         let span = input.span().map(|span| (span.start, span.end));
-        versions.push(match input.as_path() {
-            Some(path) => {
-                let metadata = std::fs::metadata(path).map_err(|error| Error::io(path, error))?;
-                let modified = metadata.modified().ok().and_then(|time| {
-                    let since = match time.duration_since(UNIX_EPOCH) {
-                        Ok(after) => i64::try_from(after.as_nanos()),
-                        Err(before) => i64::try_from(before.duration().as_nanos()).map(std::ops::Neg::neg),
-                    };
-                    since.ok()
-                });
-                let path = to_text(absolute(path, &mut parents).as_os_str());
-                InputVersion { path, span, size: Some(metadata.len()), modified_ns: modified }
-            }
-            None => InputVersion { path: input.name().to_string(), span, size: None, modified_ns: None },
-        });
+        let path = match input.as_path() {
+            Some(path) => to_text(absolute(path, &mut parents).as_os_str()),
+            None => input.name().to_string(),
+        };
+        let version = match input.version() {
+            Err(_) if lenient => Version::default(),
+            version => version?,
+        };
+        let Version { size, modified_ns, tag } = version;
+        versions.push(InputVersion { path, span, size, modified_ns, tag });
     }
     Ok(versions)
 }
@@ -257,9 +291,9 @@ fn absolute(path: &Path, parents: &mut HashMap<PathBuf, PathBuf>) -> PathBuf {
 
 /// What an earlier run has left to do.
 #[derive(Debug, Default)]
-struct Left {
+pub(super) struct Left {
     /// Inputs by number.
-    todo: Vec<usize>,
+    pub(super) todo: Vec<usize>,
     /// Of the inputs that are done.
     rows: u64,
     rejects: u64,
@@ -269,21 +303,24 @@ struct Left {
     next_part: usize,
     /// Names of the files that stay.
     outputs: HashSet<String>,
-    /// Lines that hold no more.
-    dropped: HashSet<usize>,
+    /// Which lines of the manifest still hold.
+    good: Vec<bool>,
 }
 
 impl Left {
-    fn new(out: &Path, versions: &[InputVersion], earlier: Vec<(usize, Done)>) -> Result<Self> {
+    fn new(out: &Path, versions: &[InputVersion], earlier: &[Done], cancel: &Cancel) -> Result<Self> {
         // An input that is named several times has been done as often.
         let mut known: HashMap<_, Vec<(usize, &DoneInput)>> = HashMap::new();
-        for (at, (_, done)) in earlier.iter().enumerate() {
+        for (at, done) in earlier.iter().enumerate() {
             for input in &done.inputs {
                 let version = &input.input;
                 known.entry((&version.path, version.span)).or_default().push((at, input));
             }
         }
-        let mut good: Vec<bool> = earlier.iter().map(|(_, done)| are_there(out, &done.outputs)).collect();
+        let sizes = if earlier.is_empty() { Sizes::Files(out) } else { Sizes::of(out, cancel)? };
+        // Whether the files are what they were when they were written.
+        let is_there = |output: &DoneOutput| sizes.get(&from_text(&output.name)) == Some(output.size);
+        let mut good: Vec<bool> = earlier.iter().map(|done| done.outputs.iter().all(is_there)).collect();
         let done_in: Vec<Option<usize>> = versions
             .iter()
             .map(|version| {
@@ -301,11 +338,7 @@ impl Left {
         }
         let is_left = |&input: &usize| !done_in[input].is_some_and(|at: usize| good[at]);
         let mut left = Self { todo: (0..versions.len()).filter(is_left).collect(), ..Self::default() };
-        for ((number, done), good) in earlier.iter().zip(good) {
-            if !good {
-                left.dropped.insert(*number);
-                continue;
-            }
+        for (done, _) in earlier.iter().zip(&good).filter(|(_, good)| **good) {
             left.rows += done.inputs.iter().map(|input| input.rows).sum::<u64>();
             left.rejects += done.inputs.iter().map(|input| input.rejects).sum::<u64>();
             left.bytes += done.inputs.iter().filter_map(|input| input.input.size).sum::<u64>();
@@ -313,30 +346,21 @@ impl Left {
             left.parts.extend(done.outputs.iter().filter_map(|output| part_number(&output.name)));
         }
         left.next_part = left.parts.iter().max().map_or(0, |last| last + 1);
+        left.good = good;
         Ok(left)
     }
-}
 
-impl Left {
     /// Refuses inputs whose files would replace those that stay: with other inputs, names may change.
     fn check_names(&self, out: &Path, names: &[PathBuf]) -> Result<()> {
         let mut todo = self.todo.iter().filter_map(|&at| names.get(at));
         match todo.find(|name| self.outputs.contains(&to_text(name.as_os_str()))) {
             Some(name) => Err(Error::option(format!(
                 "{}: an earlier run made this file of another input",
-                out.join(name).display()
+                into::join(out, name).display()
             ))),
             None => Ok(()),
         }
     }
-}
-
-/// Whether the files are what they were when they were written.
-fn are_there(out: &Path, outputs: &[DoneOutput]) -> bool {
-    outputs.iter().all(|output| {
-        let metadata = std::fs::metadata(out.join(from_text(&output.name)));
-        metadata.is_ok_and(|metadata| metadata.is_file() && metadata.len() == output.size)
-    })
 }
 
 /// The path that [`to_text`] was given.
@@ -409,7 +433,8 @@ impl Run<'_> {
             Some(names) => {
                 // Without rows, it has a file as well.
                 self.files.begin()?;
-                let next = self.todo.get(self.at).map(|&next| Output::File(self.out.join(&names[next])));
+                let next =
+                    self.todo.get(self.at).map(|&next| Output::File(into::join(self.out, &names[next])));
                 self.end_group()?;
                 next.into_iter().for_each(|next| self.files.set_output(next));
                 Ok(())
@@ -439,7 +464,7 @@ impl Run<'_> {
             return Ok(());
         }
         self.done += self.group.inputs.len() as u64;
-        self.manifest.done(std::mem::take(&mut self.group))
+        self.manifest.done(&std::mem::take(&mut self.group))
     }
 
     /// Ends the last group. Where there is no file yet, there will be one, without rows.

@@ -3,22 +3,28 @@
 //! `OUT/_vecpack/manifest.parquet` is a log, a JSON object a line, each with a checksum. A line is added when files are under
 //! their names; whatever stands behind the last line that is whole was never said. Behind the lines stands the end of a Parquet
 //! file without rows, written anew with each line: there are readers that take every file of a directory for Parquet, and to
-//! them it is some, of the right columns. See docs/design/resume.md.
+//! them it is some, of the right columns. In a store each line of a run under way is such a
+//! file of its own; they become one when the run ends or is resumed. See docs/design/resume.md.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::fs::{self, OpenOptions};
-use std::io::{self, Seek, SeekFrom, Write};
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
+use std::io::{self, BufRead, BufReader, BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::options::WriteOptions;
 use crate::cancel::Cancel;
 use crate::error::{Error, Result};
-use crate::output::{Held, Target, hold, sweep, sync_directory};
+use crate::output::directory::as_store;
+use crate::output::{self, Held, Sink, Target, hold, sweep, sync_directory};
+use crate::store::{Notes, Url, is_there};
 
 const DIRECTORY: &str = "_vecpack";
 const NAME: &str = "manifest.parquet";
@@ -55,6 +61,9 @@ pub(super) struct InputVersion {
     pub(super) size: Option<u64>,
     /// When it was modified, in nanoseconds since 1970.
     pub(super) modified_ns: Option<i64>,
+    /// The tag of an object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) tag: Option<String>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -68,33 +77,46 @@ pub(super) struct DoneOutput {
 /// A line.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum Line {
+enum Line<'a> {
     Run {
         format: u64,
         vecpack: String,
         options: Map<String, Value>,
     },
-    Done(Done),
-    /// Lines of this kind, by their number among those that say `done`, that hold no more.
+    Done(Cow<'a, Done>),
+    /// Numbers of the `done` lines that hold no more. Earlier versions wrote it.
     Dropped(HashSet<usize>),
 }
 
-/// The manifest of a run under way, which no other run writes meanwhile.
+/// The manifest of a run under way. In a directory of files no other run writes to it meanwhile.
 #[derive(Debug)]
 pub(super) struct Manifest {
     path: PathBuf,
-    file: Arc<Held>,
-    /// Bytes of the lines, and of the whole file.
-    length: u64,
-    size: u64,
-    /// What stands behind the lines.
+    place: Place,
+    /// The lines that it begins with, and what stands behind all of them.
+    head: Vec<u8>,
     end: Vec<u8>,
+    sync: bool,
+    cancel: Cancel,
+    /// True where lines hold no more, or do not stand in the manifest itself.
+    is_scattered: bool,
+}
+
+#[derive(Debug)]
+enum Place {
+    /// A file with so many bytes of lines, and in all.
+    File { file: Arc<Held>, length: u64, size: u64 },
+    /// An object, and the lines that are not in it yet.
+    Store(Url, Notes),
 }
 
 impl Manifest {
     /// Whether `directory` holds a run. Something else under that name is an error: to read a FIFO would be to wait for a writer.
-    pub(super) fn exists(directory: &Path) -> Result<bool> {
+    pub(super) fn exists(directory: &Path, cancel: &Cancel) -> Result<bool> {
         let path = path(directory);
+        if let Some((url, _)) = in_store(directory, cancel)? {
+            return is_there(&url, cancel).map_err(|error| output::error(&path, error));
+        }
         match fs::metadata(&path) {
             Ok(metadata) if metadata.is_file() => Ok(true),
             Ok(_) => {
@@ -118,100 +140,90 @@ impl Manifest {
         options: Map<String, Value>,
         end: Vec<u8>,
         write: &WriteOptions,
-        cancel: Cancel,
+        cancel: &Cancel,
     ) -> Result<Self> {
-        let (overwrite, sync) = (write.overwrite, write.sync);
-        let path = path(directory);
-        let failure = |error| Error::io(&path, error);
-        let place = directory.join(DIRECTORY);
-        match fs::create_dir(&place) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                return Err(Error::io(&place, error));
-            }
-            _ => {}
-        }
-        sweep(&place);
-        // Held until the new one is in its place.
-        let _earlier =
-            if overwrite && Self::exists(directory)? { Some(open(directory, &path)?) } else { None };
-        let vecpack = env!("CARGO_PKG_VERSION").to_owned();
-        let line = line(&Line::Run { format: FORMAT, vecpack, options })?;
-        let bytes = [HEAD, &line, &end].concat();
-        let target = Target::create(&path, overwrite, cancel)?;
-        let mut sink = target.sink();
-        sink.write_all(&bytes).map_err(failure)?;
-        let file = match target.commit_open(sync) {
-            Ok((_, crate::output::Sink::Aside(file))) => file,
-            Ok(_) => return Err(Error::internal("a manifest that is no file")),
-            // Another run came first.
-            Err(error) => {
-                return Err(if !overwrite && Self::exists(directory)? {
-                    Self::refuse(directory)
-                } else {
-                    error
-                });
-            }
+        let (path, head) = (path(directory), head(options)?);
+        let mut _earlier = None;
+        let stored = in_store(directory, cancel)?;
+        let clear = |notes: &Notes| {
+            let cleared = notes.find().and_then(|urls| notes.remove(urls));
+            cleared.map_err(|error| output::error(&path, error))
         };
-        let size = bytes.len() as u64;
-        Ok(Self { path, file, length: size - end.len() as u64, size, end })
+        if let Some((_, notes)) = &stored {
+            // The lines of an earlier run go first. Without one, they may be those of a run that came first.
+            if write.overwrite {
+                clear(notes)?;
+            }
+        } else {
+            let place = directory.join(DIRECTORY);
+            match fs::create_dir(&place) {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                    return Err(Error::io(&place, error));
+                }
+                _ => {}
+            }
+            sweep(&place);
+            if write.overwrite && Self::exists(directory, cancel)? {
+                // Held until the new one is in its place.
+                _earlier = Some(open(directory, &path)?);
+            }
+        }
+        let written = write_all(&path, (&head, &end), &[], write, cancel).or_else(|error| {
+            // Another run may have come first.
+            let taken = !write.overwrite && Self::exists(directory, cancel)?;
+            Err(if taken { Self::refuse(directory) } else { error })
+        })?;
+        if let Some((_, notes)) = stored.as_ref().filter(|_| !write.overwrite) {
+            // Of a run whose manifest was removed.
+            clear(notes)?;
+        }
+        let place = written.or_else(|| stored.map(|(url, notes)| Place::Store(url, notes)));
+        let place = place.ok_or_else(|| Error::internal("a manifest that is no file"))?;
+        let (sync, cancel) = (write.sync, cancel.clone());
+        Ok(Self { path, place, head, end, sync, cancel, is_scattered: false })
     }
 
     /// Takes the manifest of an earlier run up again, which must have had these options. Gives what it did.
     pub(super) fn resume(
         directory: &Path,
-        options: &Map<String, Value>,
+        options: Map<String, Value>,
         end: Vec<u8>,
-    ) -> Result<(Self, Vec<(usize, Done)>)> {
+        write: &WriteOptions,
+        cancel: &Cancel,
+    ) -> Result<(Self, Vec<Done>)> {
         let path = path(directory);
-        let failure = |error| Error::io(&path, error);
-        let file = open(directory, &path)?;
-        let bytes = fs::read(&path).map_err(failure)?;
-        let unreadable = |text: &str| {
-            let text = format!("{text}: nothing can be resumed, option `overwrite` makes all anew");
-            failure(io::Error::new(io::ErrorKind::InvalidData, text))
-        };
-        let Some(mut rest) = bytes.strip_prefix(HEAD) else { return Err(unreadable("no manifest of a run")) };
-        let mut length = HEAD.len();
-        let mut next = || {
-            let end = memchr::memchr(b'\n', rest)?;
-            let (line, behind) = rest.split_at(end + 1);
-            let line = parse(&line[..end])?;
-            rest = behind;
-            length += end + 1;
-            Some(line)
-        };
-        match next() {
-            Some(Value::Object(mut head)) => match head.remove("run") {
-                Some(Value::Object(run)) if run.get("format") == Some(&FORMAT.into()) => {
-                    check_options(directory, run.get("options"), options)?;
-                }
-                _ => return Err(unreadable("the manifest of another version of vecpack")),
-            },
-            _ => return Err(unreadable("no manifest of a run")),
-        }
-        let (mut all, mut dropped) = (Vec::new(), HashSet::new());
-        while let Some(line) = next() {
-            match serde_json::from_value(line) {
-                Ok(Line::Done(done)) => all.push(done),
-                Ok(Line::Dropped(numbers)) => dropped.extend(numbers),
-                Ok(Line::Run { .. }) | Err(_) => {
-                    return Err(unreadable("the manifest of another version of vecpack"));
-                }
+        let failure = |error| output::error(&path, error);
+        let (found, place, is_whole) = match in_store(directory, cancel)? {
+            Some((url, notes)) => {
+                let found = Found::in_store(&url, &notes).map_err(failure)?;
+                (found, Place::Store(url, notes), true)
             }
-        }
-        sweep(&directory.join(DIRECTORY));
-        let (length, size) = (length as u64, bytes.len() as u64);
-        let done = all.into_iter().enumerate().filter(|(number, _)| !dropped.contains(number)).collect();
-        let mut manifest = Self { path, file: Arc::new(file), length, size, end };
-        if bytes[length as usize..] != manifest.end {
+            None => {
+                let held = open(directory, &path)?;
+                let file: &fs::File = &held;
+                let found = Found::read(BufReader::with_capacity(1 << 20, file)).map_err(failure)?;
+                sweep(&directory.join(DIRECTORY));
+                let (length, size) = (found.length, held.metadata().map_err(failure)?.len());
+                let is_whole = found.rest == end;
+                (found, Place::File { file: Arc::new(held), length, size }, is_whole)
+            }
+        };
+        check_options(directory, &found.options, &options)?;
+        let (sync, cancel, is_scattered) = (write.sync, cancel.clone(), found.is_scattered);
+        let mut manifest = Self { path, place, head: head(options)?, end, sync, cancel, is_scattered };
+        if !is_whole {
             manifest.append(&[])?;
         }
-        Ok((manifest, done))
+        Ok((manifest, found.done))
     }
 
     /// Removes the manifest of an earlier run of which nothing will be left.
-    pub(super) fn remove(directory: &Path) -> Result<()> {
+    pub(super) fn remove(directory: &Path, cancel: &Cancel) -> Result<()> {
         let path = path(directory);
+        if let Some((_, notes)) = in_store(directory, cancel)? {
+            notes.find().and_then(|urls| notes.remove(urls)).map_err(|error| output::error(&path, error))?;
+            return output::directory::remove_file(&path, cancel);
+        }
         let _earlier = open(directory, &path)?;
         fs::remove_file(&path).map_err(|error| Error::io(&path, error))?;
         // Not if anybody has put something there.
@@ -220,47 +232,224 @@ impl Manifest {
     }
 
     /// Notes what is done.
-    pub(super) fn done(&mut self, done: Done) -> Result<()> {
-        self.append(&line(&Line::Done(done))?)
+    pub(super) fn done(&mut self, done: &Done) -> Result<()> {
+        self.append(&line(&Line::Done(Cow::Borrowed(done)))?)
     }
 
-    /// Notes that lines hold no more, before what they name is touched.
-    pub(super) fn dropped(&mut self, numbers: HashSet<usize>) -> Result<()> {
-        if numbers.is_empty() { Ok(()) } else { self.append(&line(&Line::Dropped(numbers))?) }
+    /// Writes the manifest anew with the lines that still hold, before what the others name is touched. Does nothing where all do.
+    pub(super) fn keep(&mut self, done: &[Done], good: &[bool]) -> Result<()> {
+        if !self.is_scattered && good.iter().all(|good| *good) {
+            return Ok(());
+        }
+        let kept: Vec<&Done> =
+            done.iter().zip(good).filter(|(_, good)| **good).map(|(done, _)| done).collect();
+        self.rewrite(&kept)
+    }
+
+    /// Writes the manifest anew, with these lines and no other.
+    fn rewrite(&mut self, done: &[&Done]) -> Result<()> {
+        let write = WriteOptions::new().with_overwrite(true).with_sync(self.sync);
+        let failure = |error| output::error(&self.path, error);
+        let urls = match &self.place {
+            Place::Store(_, notes) => notes.find().map_err(failure)?,
+            Place::File { .. } => Vec::new(),
+        };
+        if let Some(place) = write_all(&self.path, (&self.head, &self.end), done, &write, &self.cancel)? {
+            self.place = place;
+        }
+        if let Place::Store(_, notes) = &self.place {
+            notes.remove(urls).map_err(|error| output::error(&self.path, error))?;
+        }
+        self.is_scattered = false;
+        Ok(())
     }
 
     fn append(&mut self, line: &[u8]) -> Result<()> {
+        let (file, length, old_size) = match &mut self.place {
+            Place::Store(_, notes) => {
+                let content = [HEAD, line, &self.end].concat();
+                return notes.add(line, &content).map_err(|error| output::error(&self.path, error));
+            }
+            Place::File { file, length, size } => (file, length, size),
+        };
         let bytes = [line, &self.end].concat();
-        let size = self.length + bytes.len() as u64;
-        let mut file: &fs::File = &self.file;
+        let size = *length + bytes.len() as u64;
+        let mut file: &fs::File = file;
         let mut write = || {
-            file.seek(SeekFrom::Start(self.length))?;
+            file.seek(SeekFrom::Start(*length))?;
             file.write_all(&bytes)?;
-            if self.size > size { file.set_len(size) } else { Ok(()) }
+            if *old_size > size { file.set_len(size) } else { Ok(()) }
         };
         let written = write();
         if written.is_err() {
             // Half of a line would do no harm, but what was there is better.
-            let _ = file.set_len(self.length);
-            let _ = file.seek(SeekFrom::Start(self.length)).and_then(|_| file.write_all(&self.end));
+            let _ = file.set_len(*length);
+            let _ = file.seek(SeekFrom::Start(*length)).and_then(|_| file.write_all(&self.end));
         }
         written.map_err(|error| Error::io(&self.path, error))?;
-        self.length += line.len() as u64;
-        self.size = size;
+        *length += line.len() as u64;
+        *old_size = size;
         Ok(())
     }
 
-    /// Waits until it is on the disk, and the names in its directory.
-    pub(super) fn sync(&self, directory: &Path, cancel: &Cancel) -> Result<()> {
-        let file = crate::output::Sink::Aside(self.file.clone());
-        file.sync(cancel).map_err(|error| crate::output::error(&self.path, error))?;
-        sync_directory(&directory.join(DIRECTORY), cancel)?;
-        sync_directory(directory, cancel)
+    /// Ends a run that has done everything. In a store the lines become one object; elsewhere they are on the disk.
+    pub(super) fn finish(&mut self, directory: &Path) -> Result<()> {
+        match &self.place {
+            Place::File { file, .. } if self.sync => {
+                let file = output::Sink::Aside(file.clone());
+                file.sync(&self.cancel).map_err(|error| output::error(&self.path, error))?;
+                sync_directory(&directory.join(DIRECTORY), &self.cancel)?;
+                sync_directory(directory, &self.cancel)
+            }
+            Place::File { .. } => Ok(()),
+            Place::Store(url, notes) => {
+                let found = Found::in_store(url, notes).map_err(|error| output::error(&self.path, error))?;
+                if !found.is_scattered {
+                    return Ok(());
+                }
+                self.rewrite(&found.done.iter().collect::<Vec<_>>())
+            }
+        }
     }
 }
 
+/// What a manifest says.
+#[derive(Default)]
+struct Found {
+    options: Map<String, Value>,
+    done: Vec<Done>,
+    /// The lines that are known, of a manifest in a store: a run that died may have left a line in two places.
+    known: HashSet<u64>,
+    /// Bytes of the lines, and what stands behind them, if it is short.
+    length: u64,
+    rest: Vec<u8>,
+    is_scattered: bool,
+}
+
+impl Found {
+    fn read(mut file: impl BufRead) -> io::Result<Self> {
+        let mut found = Self::default();
+        let mut line = Vec::new();
+        file.read_until(b'\n', &mut line)?;
+        if line != HEAD {
+            return Err(unreadable("no manifest of a run"));
+        }
+        found.length = HEAD.len() as u64;
+        let mut dropped = HashSet::new();
+        loop {
+            line.clear();
+            let bytes = file.read_until(b'\n', &mut line)? as u64;
+            found.rest.extend(&line);
+            let is_first = found.length == HEAD.len() as u64;
+            let Some(text) = text(&mut line) else {
+                if is_first {
+                    return Err(unreadable("no manifest of a run"));
+                }
+                break;
+            };
+            match serde_json::from_slice(text) {
+                Ok(Line::Run { format: FORMAT, options, .. }) if is_first => found.options = options,
+                Ok(Line::Done(done)) if !is_first => found.done.push(compact(done)),
+                Ok(Line::Dropped(numbers)) if !is_first => dropped.extend(numbers),
+                _ => return Err(unreadable(OTHER)),
+            }
+            found.known.insert(hash(text));
+            found.length += bytes;
+            found.rest.clear();
+        }
+        file.read_to_end(&mut found.rest)?;
+        if !dropped.is_empty() {
+            found.is_scattered = true;
+            let mut number = 0..;
+            found.done.retain(|_| number.next().is_none_or(|number| !dropped.contains(&number)));
+        }
+        Ok(found)
+    }
+
+    /// What the manifest in a store says, and the lines beside it.
+    fn in_store(url: &Url, notes: &Notes) -> io::Result<Self> {
+        let mut found = Self::read(&*notes.get(url)?)?;
+        let (mut lines, long) = notes.lines(&notes.find()?)?;
+        let line = |content: &Bytes| {
+            content.strip_prefix(HEAD)?.split_inclusive(|&byte| byte == b'\n').next().map(<[u8]>::to_vec)
+        };
+        lines.extend(long.iter().filter_map(line));
+        found.is_scattered |= !lines.is_empty();
+        lines.into_iter().try_for_each(|line| found.add(line))?;
+        Ok(found)
+    }
+
+    /// Adds a line that stands elsewhere.
+    fn add(&mut self, mut line: Vec<u8>) -> io::Result<()> {
+        let Some(text) = text(&mut line) else { return Ok(()) };
+        if self.known.insert(hash(text)) {
+            match serde_json::from_slice(text) {
+                Ok(Line::Done(done)) => self.done.push(compact(done)),
+                _ => return Err(unreadable(OTHER)),
+            }
+        }
+        Ok(())
+    }
+}
+
+const OTHER: &str = "the manifest of another version of vecpack";
+
+fn unreadable(text: &str) -> io::Error {
+    let text = format!("{text}: nothing can be resumed, option `overwrite` makes all anew");
+    io::Error::new(io::ErrorKind::InvalidData, text)
+}
+
+/// A line in as little memory as it takes: there may be a million of them.
+fn compact(line: Cow<'_, Done>) -> Done {
+    let mut done = line.into_owned();
+    done.inputs.shrink_to_fit();
+    done.outputs.shrink_to_fit();
+    done
+}
+
+/// Writes all of a manifest at once. Gives its place, if that is a file.
+fn write_all(
+    path: &Path,
+    (head, end): (&[u8], &[u8]),
+    done: &[&Done],
+    write: &WriteOptions,
+    cancel: &Cancel,
+) -> Result<Option<Place>> {
+    let target = Target::create(path, write.overwrite, cancel.clone())?;
+    let mut sink = BufWriter::with_capacity(1 << 20, target.sink());
+    let failure = |error| target.error(error);
+    let mut length = head.len() as u64;
+    sink.write_all(head).map_err(failure)?;
+    for done in done {
+        let line = line(&Line::Done(Cow::Borrowed(done)))?;
+        sink.write_all(&line).map_err(failure)?;
+        length += line.len() as u64;
+    }
+    sink.write_all(end).and_then(|()| sink.flush()).map_err(failure)?;
+    drop(sink);
+    match target.commit_open(write.sync)? {
+        (size, Sink::Aside(file)) => Ok(Some(Place::File { file, length, size })),
+        _ => Ok(None),
+    }
+}
+
+/// The manifest in a directory of a store, and the lines beside it.
+fn in_store(directory: &Path, cancel: &Cancel) -> Result<Option<(Url, Notes)>> {
+    Ok(as_store(directory)?.map(|url| {
+        let below = |name: &str| url.with_key(&format!("{}{DIRECTORY}/{name}", url.key()));
+        (below(NAME), Notes::new(below("lines/"), ".parquet", cancel))
+    }))
+}
+
+/// The lines that a manifest begins with.
+fn head(options: Map<String, Value>) -> Result<Vec<u8>> {
+    let vecpack = env!("CARGO_PKG_VERSION").to_owned();
+    Ok([HEAD, &line(&Line::Run { format: FORMAT, vecpack, options })?].concat())
+}
+
 fn path(directory: &Path) -> PathBuf {
-    directory.join(DIRECTORY).join(NAME)
+    let name: PathBuf = [DIRECTORY, NAME].iter().collect();
+    output::directory::join(directory, &name)
 }
 
 /// Opens the manifest of a run that is over.
@@ -280,7 +469,7 @@ fn open(directory: &Path, path: &Path) -> Result<Held> {
 }
 
 /// A line with its checksum, which stands in the object as its last field.
-fn line(line: &Line) -> Result<Vec<u8>> {
+fn line(line: &Line<'_>) -> Result<Vec<u8>> {
     let mut text = serde_json::to_vec(line).map_err(io::Error::from)?;
     text.pop();
     let check = format!(",\"check\":\"{:08x}\"}}\n", checksum(&text));
@@ -289,15 +478,21 @@ fn line(line: &Line) -> Result<Vec<u8>> {
 }
 
 /// The object in a line, if it is whole.
-fn parse(line: &[u8]) -> Option<Value> {
-    let (text, check) = line.split_at_checked(line.len().checked_sub(",\"check\":\"01234567\"}".len())?)?;
+fn text(line: &mut Vec<u8>) -> Option<&[u8]> {
+    let rest = line.strip_suffix(b"\n")?;
+    let (text, check) = rest.split_at_checked(rest.len().checked_sub(",\"check\":\"01234567\"}".len())?)?;
     let check = check.strip_prefix(b",\"check\":\"")?.strip_suffix(b"\"}")?;
     if format!("{:08x}", checksum(text)).as_bytes() != check {
         return None;
     }
-    let mut object = text.to_vec();
-    object.push(b'}');
-    serde_json::from_slice(&object).ok()
+    let length = text.len();
+    line.truncate(length);
+    line.push(b'}');
+    Some(line)
+}
+
+fn hash(bytes: &[u8]) -> u64 {
+    BuildHasherDefault::<DefaultHasher>::default().hash_one(bytes)
 }
 
 fn checksum(bytes: &[u8]) -> u32 {
@@ -307,9 +502,7 @@ fn checksum(bytes: &[u8]) -> u32 {
 }
 
 /// Refuses options that would make something else than the earlier run made.
-fn check_options(directory: &Path, before: Option<&Value>, now: &Map<String, Value>) -> Result<()> {
-    let empty = Map::new();
-    let before = before.and_then(Value::as_object).unwrap_or(&empty);
+fn check_options(directory: &Path, before: &Map<String, Value>, now: &Map<String, Value>) -> Result<()> {
     for name in before.keys().chain(now.keys()) {
         let (old, new) = (before.get(name), now.get(name));
         if old != new {
@@ -339,3 +532,7 @@ pub(super) fn to_text(path: &OsStr) -> String {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "manifest_tests.rs"]
+mod tests;

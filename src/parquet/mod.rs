@@ -8,6 +8,8 @@
 
 mod arena;
 mod chunk;
+#[cfg(feature = "python")]
+mod cluster;
 mod codec;
 mod directory;
 mod files;
@@ -17,7 +19,6 @@ mod levels;
 mod manifest;
 mod options;
 mod rejects;
-mod remote;
 mod report;
 mod rows;
 mod types;
@@ -33,6 +34,9 @@ pub use options::{Compression, Encoding, ListType, TimestampUnit, WriteOptions};
 pub(crate) use rejects::RejectsFile;
 pub use report::{Report, VectorEncoding};
 
+#[cfg(feature = "python")]
+pub(crate) use cluster::ClusterRun;
+
 use self::files::{Files, Output, parts, remove_parts};
 use self::manifest::Manifest;
 use crate::cancel::Cancel;
@@ -40,8 +44,8 @@ use crate::error::{Error, Result};
 #[cfg(feature = "cli")]
 use crate::input::Input;
 use crate::options::cores;
-use crate::output::directory::{is_directory, is_remote};
-use crate::output::{check_target, sweep, sweep_beside, sync_directory};
+use crate::output::directory::{self as into, is_directory};
+use crate::output::{check_target, sweep_beside, sync_directory};
 use crate::reader::{Progress, Watch};
 use crate::reject::Rejects;
 use crate::source::Source;
@@ -80,7 +84,7 @@ fn convert(source: &Source, out: &Path, options: &WriteOptions, mut watch: Watch
         let rejects = source.begin_scan();
         let (watch, report) = (&mut watch, &mut report);
         let conversion = Conversion { source, out, options, threads, rejects, watch, report };
-        if is_remote(out) { remote::convert(conversion)? } else { directory::convert(conversion)? }
+        directory::convert(conversion)?
     } else {
         check_target(out, options.overwrite, &watch.cancel)?;
         sweep_beside(out);
@@ -146,11 +150,7 @@ pub fn write_parquet(
     let decided = in_parts.then(|| options.clone().decided(&reader.schema()));
     let options = decided.as_ref().unwrap_or(options);
     let output = if in_parts {
-        if is_remote(path) {
-            remote::check_parts(path, options, &watch.cancel)?;
-        } else {
-            begin_parts(path, options)?;
-        }
+        begin_parts(path, options, &watch.cancel)?;
         Output::Parts(path.to_owned(), 0)
     } else {
         check_target(path, options.overwrite, &watch.cancel)?;
@@ -190,8 +190,7 @@ pub(crate) fn check_outputs(inputs: &[Input], out: &Path, options: &WriteOptions
     }
     options.check()?;
     match is_directory_of(out, options)? {
-        true if is_remote(out) => remote::check(inputs, out, options, &Cancel::never()).map(drop),
-        true => directory::check(inputs, out, options).map(drop),
+        true => directory::check(inputs, out, options, &Cancel::never()).map(drop),
         false => check_target(out, options.overwrite, &Cancel::never()),
     }
 }
@@ -213,17 +212,15 @@ fn is_directory_of(out: &Path, options: &WriteOptions) -> Result<bool> {
 }
 
 /// Makes a directory for the parts of a stream.
-fn begin_parts(out: &Path, options: &WriteOptions) -> Result<()> {
-    std::fs::create_dir_all(out).map_err(|error| Error::io(out, error))?;
-    if Manifest::exists(out)? {
+fn begin_parts(out: &Path, options: &WriteOptions, cancel: &Cancel) -> Result<()> {
+    into::create(out)?;
+    if Manifest::exists(out, cancel)? {
         if !options.overwrite {
             return Err(Manifest::refuse(out));
         }
-        Manifest::remove(out)?;
+        Manifest::remove(out, cancel)?;
     }
-    if let Some((_, part)) = parts(out, &Cancel::never())?.first() {
-        check_target(part, options.overwrite, &Cancel::never())?;
-    }
-    sweep(out);
-    Ok(())
+    let first: Option<_> = parts(out, cancel)?.into_iter().next().map(|(_, path)| path);
+    into::check_targets(out, first.as_slice(), options.overwrite, cancel)?;
+    into::sweep(out, cancel)
 }

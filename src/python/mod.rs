@@ -8,6 +8,7 @@ mod options;
 mod docs;
 
 mod array;
+mod cluster;
 mod errors;
 mod export;
 mod fill;
@@ -34,6 +35,8 @@ use self::options::read_options;
 /// has the reasons.
 #[pymodule(gil_used = false)]
 mod _vecpack {
+    #[pymodule_export]
+    use super::cluster::Run;
     #[pymodule_export]
     use super::items::{Stream, from_iter, take_iter};
     #[pymodule_export]

@@ -1,6 +1,5 @@
 //! `vecpack.Source`: lazy, can be scanned again, counted, split and pickled.
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, TryLockError};
 
@@ -261,15 +260,21 @@ impl PySource {
         Ok(split.into_iter().map(|part| Self(Arc::new(part))).collect())
     }
 
-    /// The path of each input's file in a directory of outputs, without the extension; None for what is no file.
-    fn _stems(&self) -> Vec<Option<OsString>> {
-        self.0.inputs().iter().map(|input| input.stem().map(PathBuf::into_os_string)).collect()
+    /// Sources of about so many bytes, each with the number of parts into which to split it.
+    fn _tasks(&self, py: Python<'_>, bytes: u64) -> PyResult<Vec<(Self, usize)>> {
+        let tasks = detached(py, || self.0.tasks(bytes))?;
+        Ok(tasks.into_iter().map(|(part, parts)| (Self(Arc::new(part)), parts)).collect())
     }
 
     /// A source for each input, in their order.
     fn split_inputs(&self) -> PyResult<Vec<Self>> {
         let split = self.0.split_inputs().map_err(to_python)?;
         Ok(split.into_iter().map(|part| Self(Arc::new(part))).collect())
+    }
+
+    /// What the latest scan rejected, for another process.
+    fn _rejects(&self) -> PyResult<String> {
+        to_json(&self.0.rejects())
     }
 
     fn __iter__(&self, py: Python<'_>) -> PyResult<Batches> {

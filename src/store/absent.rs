@@ -2,6 +2,9 @@
 
 use std::io::{self, Read, Write};
 
+use bytes::Bytes;
+
+use super::Stat;
 use super::url::Url;
 use crate::cancel::Cancel;
 
@@ -81,11 +84,11 @@ impl Write for Upload {
     }
 }
 
-pub(crate) fn list(_: &Url, _: &Cancel) -> io::Result<Vec<(Url, u64)>> {
+pub(crate) fn list(_: &Url, _: &Cancel) -> io::Result<Vec<(Url, Stat)>> {
     Err(absent())
 }
 
-pub(crate) fn sizes(_: Vec<Url>, _: &Cancel) -> io::Result<Vec<io::Result<Option<u64>>>> {
+pub(crate) fn stats(_: Vec<Url>, _: &Cancel) -> io::Result<Vec<io::Result<Option<Stat>>>> {
     Err(absent())
 }
 
@@ -94,5 +97,17 @@ pub(crate) fn is_there(_: &Url, _: &Cancel) -> io::Result<bool> {
 }
 
 pub(crate) fn remove(_: &Url, _: &Cancel) -> io::Result<()> {
+    Err(absent())
+}
+
+pub(crate) fn get_all(_: Vec<Url>, _: &Cancel) -> io::Result<Vec<Bytes>> {
+    Err(absent())
+}
+
+pub(crate) fn remove_all(_: Vec<Url>, _: &Cancel) -> io::Result<()> {
+    Err(absent())
+}
+
+pub(crate) fn end_uploads(_: &Url, _: &Cancel) -> io::Result<()> {
     Err(absent())
 }

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, TryLockError};
 use std::thread;
 use std::time::Duration;
 
-use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
+use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
 use object_store::client::{ClientConfigKey, HttpClient, HttpConnector};
 use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
@@ -21,7 +21,7 @@ use object_store::path::Path;
 use object_store::{ClientOptions, ObjectStore};
 use tokio::runtime::{Builder, Runtime};
 
-use super::connector::Connector;
+use super::connector::{CONNECTOR, Connector};
 use super::failure::{explain, not_usable};
 use super::url::{Kind, Url};
 use crate::cancel::Cancel;
@@ -43,8 +43,8 @@ pub(super) type Store = Arc<dyn ObjectStore>;
 pub(super) struct Client {
     owner: OwnerProcess,
     runtime: Runtime,
-    /// By bucket and environment.
-    stores: Mutex<HashMap<(String, u64), Store>>,
+    /// By bucket, environment, and whether uploads only create.
+    stores: Mutex<HashMap<(String, u64, bool), Store>>,
     /// For plain HTTP, with the environment that it was made in.
     http: Mutex<Option<(u64, HttpClient)>>,
 }
@@ -86,7 +86,7 @@ impl Client {
     }
 
     /// The connections of all plain HTTP URLs.
-    fn http(&self) -> io::Result<HttpClient> {
+    pub(super) fn http(&self) -> io::Result<HttpClient> {
         let now = environment();
         let mut http = lock(&self.http);
         if let Some((environment, client)) = &*http
@@ -98,7 +98,7 @@ impl Client {
             .with_allow_http(true)
             .with_config(ClientConfigKey::Timeout, LONGEST)
             .with_config(ClientConfigKey::ReadTimeout, SILENCE);
-        let client = Connector.connect(&options).map_err(|error| not_usable(&error))?;
+        let client = CONNECTOR.connect(&options).map_err(|error| not_usable(&error))?;
         *http = Some((now, client.clone()));
         Ok(client)
     }
@@ -146,6 +146,11 @@ impl Client {
 
     /// The store that has `url`, and what it is called there.
     pub(super) async fn find(&self, url: &Url) -> io::Result<(Store, Path)> {
+        self.find_with(url, CONNECTOR).await
+    }
+
+    /// The same, reached through this connector.
+    pub(super) async fn find_with(&self, url: &Url, connector: Connector) -> io::Result<(Store, Path)> {
         if url.kind() == Kind::Http {
             let shared = Shared(self.http()?);
             let builder = HttpBuilder::new().with_url(without_fragment(url)).with_http_connector(shared);
@@ -154,11 +159,11 @@ impl Client {
         }
         let path = Path::parse(url.key())
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error.to_string()))?;
-        let key = (url.base().to_owned(), environment());
+        let key = (url.base().to_owned(), environment(), connector.creates);
         if let Some(store) = lock(&self.stores).get(&key) {
             return Ok((store.clone(), path));
         }
-        let store = make(url).await?;
+        let store = make(url, connector).await?;
         let mut stores = lock(&self.stores);
         if stores.len() >= STORES {
             stores.clear();
@@ -190,26 +195,18 @@ fn environment() -> u64 {
 }
 
 /// Connects to the bucket of `url` the way its environment tells, and makes sure that there are credentials.
-async fn make(url: &Url) -> io::Result<Store> {
-    let is_set = |name: &str| std::env::var_os(name).is_some();
+async fn make(url: &Url, connector: Connector) -> io::Result<Store> {
     match url.kind() {
         Kind::S3 => {
-            let mut builder = AmazonS3Builder::from_env().with_url(url.base()).with_http_connector(Connector);
-            for (name, key, value) in timeouts("AWS") {
-                if !is_set(&name) {
-                    builder = builder.with_config(AmazonS3ConfigKey::Client(key), value);
-                }
-            }
-            let unsigned = is_true(builder.get_config_value(&AmazonS3ConfigKey::SkipSignature));
-            let store = builder.build().map_err(|error| unusable(url, &error))?;
-            if !unsigned {
+            let (store, is_signed) = s3(url, connector)?;
+            if is_signed {
                 find_credentials(url, store.credentials().get_credential()).await?;
             }
             Ok(Arc::new(store))
         }
         Kind::Google => {
             let mut builder =
-                GoogleCloudStorageBuilder::from_env().with_url(url.base()).with_http_connector(Connector);
+                GoogleCloudStorageBuilder::from_env().with_url(url.base()).with_http_connector(connector);
             for (name, key, value) in timeouts("GOOGLE") {
                 if !is_set(&name) {
                     builder = builder.with_config(GoogleConfigKey::Client(key), value);
@@ -224,7 +221,7 @@ async fn make(url: &Url) -> io::Result<Store> {
         }
         Kind::Azure => {
             let mut builder =
-                MicrosoftAzureBuilder::from_env().with_url(url.base()).with_http_connector(Connector);
+                MicrosoftAzureBuilder::from_env().with_url(url.base()).with_http_connector(connector);
             for (name, key, value) in timeouts("AZURE") {
                 if !is_set(&name) {
                     builder = builder.with_config(AzureConfigKey::Client(key), value);
@@ -239,6 +236,33 @@ async fn make(url: &Url) -> io::Result<Store> {
         }
         Kind::Http => Err(io::ErrorKind::Unsupported.into()),
     }
+}
+
+/// The store of an S3 URL, and whether its requests are signed.
+fn s3(url: &Url, connector: Connector) -> io::Result<(AmazonS3, bool)> {
+    let mut builder = AmazonS3Builder::from_env().with_url(url.base()).with_http_connector(connector);
+    for (name, key, value) in timeouts("AWS") {
+        if !is_set(&name) {
+            builder = builder.with_config(AmazonS3ConfigKey::Client(key), value);
+        }
+    }
+    let is_signed = !is_true(builder.get_config_value(&AmazonS3ConfigKey::SkipSignature));
+    let store = builder.build().map_err(|error| unusable(url, &error))?;
+    Ok((store, is_signed))
+}
+
+/// A connection to the bucket of an S3 URL; `None` where requests are not signed.
+pub(super) async fn connect_s3(url: &Url) -> io::Result<Option<AmazonS3>> {
+    let (store, is_signed) = s3(url, CONNECTOR)?;
+    if !is_signed {
+        return Ok(None);
+    }
+    find_credentials(url, store.credentials().get_credential()).await?;
+    Ok(Some(store))
+}
+
+fn is_set(name: &str) -> bool {
+    std::env::var_os(name).is_some()
 }
 
 /// Variables of the environment, the options that they set, and what these are otherwise.

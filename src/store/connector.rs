@@ -22,18 +22,30 @@ const TRUST: &str = if cfg!(all(unix, not(target_vendor = "apple"))) {
 };
 
 /// Makes the clients of all stores.
-#[derive(Debug)]
-pub(super) struct Connector;
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Connector {
+    /// The request that completes an upload in parts asks for a name that no object has.
+    pub(super) creates: bool,
+}
+
+pub(super) const CONNECTOR: Connector = Connector { creates: false };
 
 impl HttpConnector for Connector {
     fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
-        ReqwestConnector::default().connect(options).map(|client| HttpClient::new(Telling(client)))
+        let client = ReqwestConnector::default().connect(options)?;
+        Ok(HttpClient::new(Telling { client, creates: self.creates }))
     }
 }
 
 /// A client whose errors tell their cause.
 #[derive(Debug)]
-pub(super) struct Telling(pub(super) HttpClient);
+pub(super) struct Telling {
+    client: HttpClient,
+    creates: bool,
+}
+
+/// What S3 answers to a condition that it does not know.
+const NOT_IMPLEMENTED: u16 = 501;
 
 // What the trait's `async fn` is when it is written out.
 impl HttpService for Telling {
@@ -45,7 +57,27 @@ impl HttpService for Telling {
         'a: 'b,
         Self: 'b,
     {
-        Box::pin(async { self.0.execute(request).await.map_err(|error| told(&error)) })
+        Box::pin(async { self.send(request).await.map_err(|error| told(&error)) })
+    }
+}
+
+impl Telling {
+    async fn send(&self, mut request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        let query = request.uri().query().unwrap_or_default();
+        let completes = request.method().as_str() == "POST" && query.contains("uploadId=");
+        if !(self.creates && completes) {
+            return self.client.execute(request).await;
+        }
+        let plain = request.clone();
+        // The signature covers no headers but those that it names.
+        if let Ok(any) = "*".parse() {
+            request.headers_mut().insert("if-none-match", any);
+        }
+        let answer = self.client.execute(request).await?;
+        match answer.status().as_u16() {
+            NOT_IMPLEMENTED => self.client.execute(plain).await,
+            _ => Ok(answer),
+        }
     }
 }
 

@@ -88,7 +88,7 @@ fn answer_text(answer: &str) -> String {
 }
 
 /// The text of an element of an XML document that is an error.
-fn element<'a>(body: &'a str, name: &str) -> Option<&'a str> {
+pub(super) fn element<'a>(body: &'a str, name: &str) -> Option<&'a str> {
     let (_, rest) = body.split_once(&format!("<{name}>"))?;
     let (text, _) = rest.split_once(&format!("</{name}>"))?;
     Some(text).filter(|text| !text.is_empty() && text.len() < 500)

@@ -1,21 +1,23 @@
-//! Which objects there are, and how large they are.
+//! Which objects there are, in which version, and their bytes where they are small.
 
 use std::io::{self, ErrorKind};
 
+use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use object_store::path::Path;
-use object_store::{GetOptions, ObjectMeta};
+use object_store::{GetOptions, ObjectMeta, ObjectStoreExt};
 
+use super::Stat;
 use super::client::client;
 use super::failure::explain;
 use super::url::{Kind, Url};
 use crate::cancel::Cancel;
 
-/// How many sizes are asked for at once.
+/// How many objects are asked for at once.
 const AT_ONCE: usize = 16;
 
-/// The objects whose keys begin with the directory that `url` names, with their sizes, sorted by key.
-pub(crate) fn list(url: &Url, cancel: &Cancel) -> io::Result<Vec<(Url, u64)>> {
+/// The objects whose keys begin with the directory that `url` names, sorted by key.
+pub(crate) fn list(url: &Url, cancel: &Cancel) -> io::Result<Vec<(Url, Stat)>> {
     if url.kind() == Kind::Http {
         let text = "an HTTP server does not tell which files it has: name each of them";
         return Err(io::Error::new(ErrorKind::Unsupported, text));
@@ -31,23 +33,58 @@ pub(crate) fn list(url: &Url, cancel: &Cancel) -> io::Result<Vec<(Url, u64)>> {
     // What stands for an empty directory has no content.
     objects.retain(|object| object.size > 0 || object.location.extension().is_some());
     objects.sort_by(|a, b| a.location.cmp(&b.location));
-    Ok(objects.into_iter().map(|object| (url.with_key(object.location.as_ref()), object.size)).collect())
+    Ok(objects.into_iter().map(|object| (url.with_key(object.location.as_ref()), stat(object))).collect())
 }
 
-/// The sizes of objects; `None` where a server does not tell.
-pub(crate) fn sizes(urls: Vec<Url>, cancel: &Cancel) -> io::Result<Vec<Result<Option<u64>, io::Error>>> {
+fn stat(object: ObjectMeta) -> Stat {
+    let modified_ns = object.last_modified.timestamp_nanos_opt();
+    Stat { size: object.size, tag: object.e_tag, modified_ns }
+}
+
+/// The sizes and versions of objects; `None` where a server does not give them.
+pub(crate) fn stats(urls: Vec<Url>, cancel: &Cancel) -> io::Result<Vec<io::Result<Option<Stat>>>> {
     let client = client()?;
     client.wait(cancel, async move {
         let heads = stream::iter(urls).map(|url| async move {
             let (store, path) = client.find(&url).await?;
             let options = GetOptions { head: true, ..GetOptions::default() };
             match store.get_opts(&path, options).await {
-                Ok(head) => Ok(Some(head.meta.size)),
+                Ok(head) => Ok(Some(stat(head.meta))),
                 // A signed URL is one for reading, and some servers tell no length.
                 Err(_) if url.kind() == Kind::Http => Ok(None),
                 Err(error) => Err(explain(&url, &error)),
             }
         });
         Ok(heads.buffered(AT_ONCE).collect().await)
+    })
+}
+
+/// The bytes of small objects, in the order of `urls`.
+pub(crate) fn get_all(urls: Vec<Url>, cancel: &Cancel) -> io::Result<Vec<Bytes>> {
+    let client = client()?;
+    client.wait(cancel, async move {
+        let bodies = stream::iter(urls).map(|url| async move {
+            let (store, path) = client.find(&url).await?;
+            let body = async { store.get(&path).await?.bytes().await };
+            body.await.map_err(|error| explain(&url, &error))
+        });
+        bodies.buffered(AT_ONCE).try_collect().await
+    })
+}
+
+/// Removes objects of one bucket, many with a request where the store has one for that.
+pub(crate) fn remove_all(urls: Vec<Url>, cancel: &Cancel) -> io::Result<()> {
+    let Some(first) = urls.first().cloned() else { return Ok(()) };
+    let client = client()?;
+    client.wait(cancel, async move {
+        let (store, _) = client.find(&first).await?;
+        let parse = |url: Url| Path::parse(url.key()).map_err(object_store::Error::from);
+        let removed = store.delete_stream(stream::iter(urls).map(parse).boxed());
+        let removed = removed.try_for_each(|_| async { Ok(()) }).await;
+        match removed {
+            // It is gone, which is what was asked for.
+            Err(object_store::Error::NotFound { .. }) | Ok(()) => Ok(()),
+            Err(error) => Err(explain(&first, &error)),
+        }
     })
 }

@@ -1,9 +1,10 @@
 //! Object stores: what is behind `s3://`, `gs://`, `az://` and `http(s)://`. The only room that knows `object_store` and `tokio`.
 //!
 //! [`client`] has the runtime and the stores, [`connector`] their connections, [`object`] reads an object in ranges, [`upload`] writes
-//! one, [`listing`] finds them, [`failure`] says what went wrong. Without the feature `object-store` all of them are [`absent`], and a
+//! one, [`listing`] finds them, [`leftovers`] ends uploads of runs that died, [`notes`] keeps a log, [`failure`] says what went wrong. Without the feature `object-store` all of them are [`absent`], and a
 //! URL is an error that says so.
 
+mod notes;
 mod url;
 
 #[cfg(feature = "object-store")]
@@ -12,6 +13,8 @@ mod client;
 mod connector;
 #[cfg(feature = "object-store")]
 mod failure;
+#[cfg(feature = "object-store")]
+mod leftovers;
 #[cfg(feature = "object-store")]
 mod listing;
 #[cfg(feature = "object-store")]
@@ -24,17 +27,29 @@ mod upload;
 #[cfg(not(feature = "object-store"))]
 mod absent;
 
+pub(crate) use self::notes::Notes;
 pub(crate) use self::url::{Kind, Url};
+
+/// The size of an object, and what identifies its version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Stat {
+    pub(crate) size: u64,
+    pub(crate) tag: Option<String>,
+    pub(crate) modified_ns: Option<i64>,
+}
 
 /// How many bytes of an object are asked for to open it.
 pub(crate) const FIRST: u64 = 4 << 20;
 
 #[cfg(feature = "object-store")]
 pub(crate) use self::{
-    listing::{list, sizes},
+    leftovers::end_uploads,
+    listing::{get_all, list, remove_all, stats},
     object::{Begun, Object, Whole},
     upload::{Upload, is_there, remove},
 };
 
 #[cfg(not(feature = "object-store"))]
-pub(crate) use self::absent::{Begun, Object, Upload, Whole, is_there, list, remove, sizes};
+pub(crate) use self::absent::{
+    Begun, Object, Upload, Whole, end_uploads, get_all, is_there, list, remove, remove_all, stats,
+};

@@ -14,7 +14,8 @@ use object_store::{GetOptions, MultipartUpload, ObjectStoreExt, PutMode, PutMult
 use tokio::task::AbortHandle;
 
 use super::client::{Client, Store, client};
-use super::failure::explain;
+use super::connector::Connector;
+use super::failure::{explain, is_changed};
 use super::url::{Kind, Url};
 use crate::cancel::Cancel;
 use crate::pool::PATIENCE;
@@ -60,7 +61,9 @@ impl Upload {
             return Err(exists());
         }
         let target = url.clone();
-        let (store, path) = client.wait(&cancel, async move { client.find(&target).await })?;
+        let connector = Connector { creates: !overwrite && url.kind() == Kind::S3 };
+        let found = async move { client.find_with(&target, connector).await };
+        let (store, path) = client.wait(&cancel, found)?;
         Ok(Self {
             client,
             url: url.clone(),
@@ -133,7 +136,7 @@ impl Upload {
             self.send()?;
         }
         self.wait_for(0)?;
-        // The parts are made one whether or not somebody else was faster: the time for that is short.
+        // S3 checks it again when it makes the parts one object. Other stores do not.
         self.check_absent()?;
         if let Some(mut upload) = self.upload.take() {
             let url = self.url.clone();
@@ -142,7 +145,7 @@ impl Upload {
                     Ok(_) => Ok(()),
                     Err(error) => {
                         drop(tokio::time::timeout(FORGETTING, upload.abort()).await);
-                        Err(explain(&url, &error))
+                        if is_changed(&error) { Err(exists()) } else { Err(explain(&url, &error)) }
                     }
                 }
             })?;

@@ -21,7 +21,7 @@ fn packed<'a>(raw: &str, bytes: &'a [u8]) -> Elements<'a> {
 fn template(head: [u8; 2], raw: &str) -> Template {
     let record = [&head[..], &[0; 8]].concat();
     let mut cursor = Cursor::new(&record);
-    let Seen::Vector(encoded) = encoding::read(&mut cursor, raw.parse::<RawDtype>().unwrap().into()).unwrap()
+    let Seen::Vector(encoded) = encoding::read(&mut cursor, raw.parse::<crate::RawDtype>().unwrap().into()).unwrap()
     else {
         unreachable!("a record with such a head is a vector")
     };

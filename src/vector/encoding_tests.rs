@@ -311,7 +311,7 @@ fn every_kind_of_typed_array_is_read() {
 fn bytes_are_what_they_are_told_to_be_and_those_over_show() {
     let record = bin(&[0; 15]);
     for (raw, dim, is_whole) in [("<f4", 3, false), (">f8", 1, false), ("|i1", 15, true)] {
-        let raw = raw.parse().unwrap();
+        let raw: RawDtype = raw.parse().unwrap();
         let Ok(Seen::Vector(encoded)) = read(&mut Cursor::new(&record), raw.into()) else {
             unreachable!("bytes")
         };

@@ -209,8 +209,10 @@ class Bucket:
     def get(self, key):
         return self.direct("GET", key)
 
-    def keys(self):
-        return re.findall(r"<Key>(.*?)</Key>", self.direct("GET", "").decode())
+    def keys(self, notes=False):
+        """The keys of all objects: of those that runs keep for themselves, or of the others."""
+        keys = re.findall(r"<Key>(.*?)</Key>", self.direct("GET", "").decode())
+        return [key for key in keys if ("_vecpack/" in key) == notes]
 
     def uploads(self):
         """How many uploads have been begun and not ended."""

@@ -2,6 +2,9 @@
 
 import os
 import signal
+import subprocess
+import sys
+import textwrap
 import threading
 import time
 from pathlib import Path
@@ -166,6 +169,28 @@ def test_a_worker_that_dies_in_a_conversion_loses_and_doubles_nothing(many, tmp_
     assert counted == [(240_001, 240_001, -1, 239_999)]
 
 
+def test_a_driver_that_dies_loses_and_doubles_nothing(many, tmp_path):
+    code = """
+        import sys, ray, vecpack.ray
+        ray.init(address=sys.argv[1], log_to_driver=False)
+        vecpack.ray.to_parquet(sys.argv[2], sys.argv[3], concurrency=1)
+    """
+    address = ray.get_runtime_context().gcs_address
+    out = tmp_path / "out"
+    command = [sys.executable, "-c", textwrap.dedent(code), address, str(many), str(out)]
+    driver = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while len(list(out.glob("*.parquet"))) < 4:
+        assert driver.poll() is None
+        time.sleep(0.005)
+    driver.kill()
+    driver.wait()
+    reports = vecpack.ray.to_parquet(str(many), out, resume=True)
+    assert 3 <= reports.count(None) < 13
+    counted = duckdb.sql(f"SELECT count(*), count(DISTINCT n) FROM '{out}/*.parquet'").fetchall()
+    assert counted == [(240_001, 240_001)]
+    assert done(vecpack.ray.to_parquet(str(many), out, resume=True)) == []
+
+
 def test_files_are_those_of_a_conversion_in_one_process(files, tmp_path):
     options = {"compression": "zstd", "columns": ["vector", "id"]}
     vecpack.to_parquet(str(files[0].parent), f"{tmp_path}/one/", **options)
@@ -194,9 +219,9 @@ def test_a_run_is_resumed_and_what_changed_is_done_again(files, tmp_path):
     assert done(vecpack.ray.to_parquet(files, out, resume=True)) == [0, 1, 2]
     assert done(vecpack.ray.to_parquet(files, out, resume=True)) == []
     assert pq.read_table(out, columns=["id"]).num_rows == 10_520
-    with pytest.raises(vecpack.OptionError, match="other options"):
+    with pytest.raises(vecpack.OptionError, match="compression was .* in the earlier run"):
         vecpack.ray.to_parquet(files, out, resume=True, compression="lz4")
-    with pytest.raises(vecpack.OptionError, match=r"0\.msgpack was an input"):
+    with pytest.raises(vecpack.OptionError, match=r"holds rows of .*0\.msgpack, which is not among the inputs"):
         vecpack.ray.to_parquet(files[1:], out, resume=True)
     assert done(vecpack.ray.to_parquet(files, out, overwrite=True, compression="lz4")) == [*everything]
 
@@ -211,39 +236,87 @@ def test_columns_have_other_names_on_a_cluster(files, expected, tmp_path):
     found = pq.read_table(out).sort_by("n")
     assert found["n"].to_pylist() == expected["id"].to_pylist()
     assert done(vecpack.ray.to_parquet(files, out, columns=names, resume=True)) == []
-    with pytest.raises(vecpack.OptionError, match="other options"):
+    with pytest.raises(vecpack.OptionError, match="resume with the same options"):
         vecpack.ray.to_parquet(files, out, columns={"embedding": "vector", "m": "id"}, resume=True)
-    with pytest.raises(vecpack.OptionError, match="other options"):
+    with pytest.raises(vecpack.OptionError, match="resume with the same options"):
         swapped = renamed.rename({"n": "embedding", "embedding": "n"})
         vecpack.ray.to_parquet(swapped, out, resume=True)
 
 
-def test_what_the_journal_does_not_have_is_done_again(files, tmp_path):
+def test_what_the_manifest_does_not_have_is_done_again(files, tmp_path):
     out = tmp_path / "out"
     vecpack.ray.to_parquet(files[:2], out)
-    journal = (out / "_vecpack" / "ray.parquet").read_bytes()
+    manifest = (out / "_vecpack" / "manifest.parquet").read_bytes()
     vecpack.ray.to_parquet(files, out, resume=True)
-    # As if the process had died before it wrote it again.
-    (out / "_vecpack" / "ray.parquet").write_bytes(journal)
+    # As if the process had died in the middle of the third line.
+    whole = (out / "_vecpack" / "manifest.parquet").read_bytes()
+    lines = whole.split(b"\n")
+    assert manifest.split(b"\n")[:4] == lines[:4]
+    (out / "_vecpack" / "manifest.parquet").write_bytes(b"\n".join(lines[:4]) + b"\n" + lines[4][:40])
     assert done(vecpack.ray.to_parquet(files, out, resume=True)) == [2, 3, 4, 5]
     assert pq.read_table(out, columns=["id"]).num_rows == 10_510
 
 
 @pytest.mark.parametrize("list_type", ["fixed", "list"])
-def test_readers_of_whole_directories_do_not_stumble_over_the_journal(files, tmp_path, list_type):
+def test_readers_of_whole_directories_do_not_stumble_over_the_manifest(files, tmp_path, list_type):
     out = tmp_path / "out"
     vecpack.ray.to_parquet(files, out, list_type=list_type)
-    assert (out / "_vecpack" / "ray.parquet").exists()
+    assert (out / "_vecpack" / "manifest.parquet").exists()
     assert pl.read_parquet(out).height == 10_510
     assert pq.read_table(out).num_rows == 10_510
     assert duckdb.sql(f"SELECT count(*) FROM '{out}/**/*.parquet'").fetchall() == [(10_510,)]
 
 
-def test_a_run_of_one_process_is_left_alone(files, tmp_path):
-    vecpack.to_parquet(files, f"{tmp_path}/out/")
-    for options in ({}, {"overwrite": True}, {"resume": True}):
-        with pytest.raises(vecpack.OptionError, match="a run of one process"):
-            vecpack.ray.to_parquet(files, tmp_path / "out", **options)
+def test_a_cluster_goes_on_with_the_run_of_one_process_and_the_other_way_round(files, tmp_path):
+    out = tmp_path / "out"
+    vecpack.to_parquet(files[:2], f"{out}/")
+    assert done(vecpack.ray.to_parquet(files[:4], out, resume=True)) == [2, 3]
+    report = vecpack.to_parquet(files, f"{out}/", resume=True)
+    assert (report.files, report.files_before) == (2, 4)
+    assert done(vecpack.ray.to_parquet(files, out, resume=True)) == []
+    assert pq.read_table(out, columns=["id"]).num_rows == 10_510
+
+
+def test_two_runs_into_a_directory_are_refused(files, tmp_path):
+    source = vecpack.scan([str(file) for file in files])
+    first = vecpack._vecpack._Run(source, tmp_path / "out")
+    with pytest.raises(OSError, match="another run writes to this directory"):
+        vecpack.ray.to_parquet(source, tmp_path / "out", overwrite=True)
+    del first
+
+
+def test_rejects_are_a_table_and_the_limit_is_one_of_the_run(files, tmp_path, write_file):
+    bad = [write_file(f"in/bad{n}.msgpack", [{"id": -n, "vector": bytes(63)}] * 10) for n in range(3)]
+    link = tmp_path / "in" / "gone.msgpack"
+    link.symlink_to(tmp_path / "nowhere")
+    inputs, rejects = str(tmp_path / "in" / "*.msgpack"), tmp_path / "rejects.parquet"
+    reports = vecpack.ray.to_parquet(inputs, tmp_path / "out", on_error="skip", rejects=rejects, fail_after="1%")
+    assert [report and report["rejects"] for report in reports] == [0] * 6 + [10] * 3 + [None]
+    table = pq.read_table(rejects).to_pylist()
+    places = sorted((reject["file"], reject["record"]) for reject in table)
+    assert places == sorted([(str(file), n) for file in bad for n in range(10)] + [(str(link), 0)])
+    (unreadable,) = [reject for reject in table if reject["kind"] == "unreadable"]
+    assert unreadable["file"] == str(link) and "No such file" in unreadable["found"]
+    # As one process writes it.
+    vecpack.to_parquet([*files, *bad], f"{tmp_path}/one/", on_error="skip", rejects=tmp_path / "one.parquet")
+    assert pq.read_schema(tmp_path / "one.parquet").equals(pq.read_schema(rejects))
+    # What could not be read is tried again.
+    link.unlink()
+    write_file("in/gone.msgpack", [{"id": 1, "vector": bytes(64)}])
+    assert done(vecpack.ray.to_parquet(inputs, tmp_path / "out", on_error="skip", resume=True)) == [9]
+
+    # Alone, each of the three is within the limit.
+    with pytest.raises(vecpack.DecodeError, match="rejected, fail_after allows 25; the first one: .*bad"):
+        options = {"fail_after": 25, "rejects": tmp_path / "some.jsonl"}
+        vecpack.ray.to_parquet(inputs, tmp_path / "limited", on_error="skip", **options)
+    assert len((tmp_path / "some.jsonl").read_text().splitlines()) == 30
+
+
+def test_an_input_that_cannot_be_read_ends_a_run_that_skips_nothing(files, tmp_path):
+    source = vecpack.scan([str(file) for file in files])
+    files[3].unlink()
+    with pytest.raises(FileNotFoundError, match=r"3\.msgpack"):
+        vecpack.ray.to_parquet(source, tmp_path / "out")
 
 
 def test_an_error_ends_the_run_and_names_the_record_and_a_repaired_run_goes_on(files, tmp_path, write_file):
@@ -267,3 +340,83 @@ def test_what_cannot_be_converted_is_refused_before_any_work(files, tmp_path, wr
         with pytest.raises(vecpack.OptionError):
             vecpack.ray.to_parquet(wrong, tmp_path / "out", **options)
         assert not list((tmp_path / "out").glob("*.parquet"))
+
+
+@pytest.fixture
+def bucket(monkeypatch):
+    """A bucket of a store, and the environment in which workers find it."""
+    stores = pytest.importorskip("stores", reason="the store of the tests is not installed")
+    with stores.object_store() as port, stores.serving(stores.Proxy, port=port, fault=lambda request: None) as proxy:
+        environment = {
+            "AWS_ENDPOINT": f"http://127.0.0.1:{proxy.server_port}",
+            "AWS_ALLOW_HTTP": "true",
+            "AWS_ACCESS_KEY_ID": stores.KEY_ID,
+            "AWS_SECRET_ACCESS_KEY": "secret",
+        }
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        yield stores.Bucket(proxy, "ray"), {"ray_remote_args": {"runtime_env": {"env_vars": environment}}}
+
+
+def test_urls_are_read_and_written(files, expected, bucket, tmp_path, monkeypatch):
+    bucket, on_workers = bucket
+    monkeypatch.chdir(tmp_path)
+    for file in files:
+        bucket.put(f"in/{file.name}", file.read_bytes())
+    inputs, out = bucket.url("in/"), bucket.url("out")
+    assert ids(vecpack.ray.read(inputs, **on_workers)) == expected["id"].to_pylist()
+
+    source = vecpack.scan(inputs)
+    content = bucket.get("in/3.msgpack")
+    bucket.put("in/3.msgpack", content + b"\xc1")
+    with pytest.raises(vecpack.DecodeError, match="3.msgpack"):
+        vecpack.ray.to_parquet(source, out, concurrency=1, **on_workers)
+    assert bucket.keys(notes=True) and "out/3.parquet" not in bucket.keys()
+    bucket.put("in/3.msgpack", content)
+    with pytest.raises(FileExistsError, match="resume"):
+        vecpack.ray.to_parquet(inputs, out, **on_workers)
+    reports = vecpack.ray.to_parquet(inputs, out, resume=True, **on_workers)
+    assert done(reports) == [3, 4, 5]
+    assert reports[3]["outputs"] == [f"{out}/3.parquet"]
+    tables = [pq.read_table(pa.BufferReader(bucket.get(f"out/{file.stem}.parquet"))) for file in files]
+    assert pa.concat_tables(tables)["id"].to_pylist() == expected["id"].to_pylist()
+    # One object has all that was done, also for a run of one process.
+    assert bucket.keys(notes=True) == ["out/_vecpack/manifest.parquet"]
+    assert vecpack.to_parquet(inputs, f"{out}/", resume=True).files_before == 6
+    # Nothing went to the local disk.
+    assert [path.name for path in tmp_path.iterdir()] == ["in"]
+
+
+def test_small_inputs_are_joined_and_large_ones_cut(write_file):
+    for number in range(300):
+        write_file(f"in/{number:03}.msgpack", [{"id": number * 10 + row, "vector": bytes(64)} for row in range(10)])
+    large = [{"id": 3000 + row, "vector": bytes(64)} for row in range(30_000)]
+    directory = str(write_file("in/300.msgpack", large).parent)
+    source = vecpack.scan(directory)
+    datasource = vecpack.ray.VecpackDatasource(source)
+    tasks = datasource.get_read_tasks(8)
+    assert 8 <= len(tasks) <= 10
+    blocks = [[table["id"].to_pylist() for table in task()] for task in tasks]
+    assert [n for task in blocks for block in task for n in block] == list(range(33_000))
+    # Batches reach over inputs.
+    assert [len(task) for task in blocks] == [1] * len(tasks)
+    # Planned once.
+    assert [task.metadata.input_files for task in datasource.get_read_tasks(len(tasks))] == [
+        task.metadata.input_files for task in tasks
+    ]
+    # By default there are no more tasks than the bytes are worth.
+    assert vecpack.ray.read(source).materialize().num_blocks() <= 2
+    assert ids(vecpack.ray.read(source, override_num_blocks=20)) == list(range(33_000))
+
+
+def test_the_planner_reads_nothing(write_file):
+    paths = [write_file(f"in/{n}.msgpack", [{"id": n, "vector": bytes(64)}] * 50) for n in range(20)]
+    source = vecpack.scan([str(path) for path in paths])
+    sizes = [path.stat().st_size for path in paths]
+    for path in paths:
+        # Whoever reads it knows.
+        path.write_bytes(b"\xc1" * path.stat().st_size)
+    tasks = source._tasks(3 * sizes[0])
+    assert [(len(part.files), pieces) for part, pieces in tasks][:6] == [(3, 1)] * 6
+    assert [name for part, _ in tasks for name in part.files] == source.files
+    assert [pieces for _, pieces in source._tasks(sizes[0] // 4)] == [4] * 20

@@ -424,6 +424,10 @@ def test_a_directory_gets_an_object_for_each_input(bucket):
     assert report.outputs == [f"{out}a.parquet", f"{out}b.parquet"]
     assert_same_bits(matrix(pq.read_table(io.BytesIO(bucket.get("out/b.parquet")))), SMALL)
     bucket.direct("DELETE", "out/a.parquet")
+    with pytest.raises(FileExistsError, match="holds an earlier run; `resume` finishes it"):
+        vecpack.to_parquet(bucket.url("in/"), bucket.url("out"))
+    assert bucket.keys(notes=True) == ["out/_vecpack/manifest.parquet"]
+    bucket.direct("DELETE", "out/_vecpack/manifest.parquet")
     with pytest.raises(FileExistsError) as raised:
         vecpack.to_parquet(bucket.url("in/"), bucket.url("out"))
     assert raised.value.filename == f"{out}b.parquet"
