@@ -115,7 +115,9 @@ def check(data, expected, tmp_path, random, **options):
 @pytest.mark.parametrize("prefix", PREFIXES)
 def test_a_length_in_front_of_each_record_is_found_and_read(tmp_path, prefix, seed):
     random = Random(f"{prefix} {seed}")
-    found = records_of(random, random.choice((1, 2, 3, 40, 900)), random.choice((0, 0, 0.1)), ("bytes", "list", "array"))
+    found = records_of(
+        random, random.choice((1, 2, 3, 40, 900)), random.choice((0, 0, 0.1)), ("bytes", "list", "array")
+    )
     data = b"".join(PREFIXES[prefix](len(pack(value))) + pack(value) for value, _ in found)
     check(data, [row for _, row in found], tmp_path, random)
     given = vecpack.scan(data, framing="length-prefixed", on_error="skip")
@@ -167,21 +169,31 @@ def envelope(random, path, records):
 @pytest.mark.parametrize("seed", range(24))
 def test_records_lie_where_records_says(tmp_path, seed):
     random = Random(seed)
-    found = records_of(random, random.choice((0, 1, 5, 300, 2000)), random.choice((0, 0, 0.1)), ("bytes", "list", "array"))
+    found = records_of(
+        random, random.choice((0, 1, 5, 300, 2000)), random.choice((0, 0, 0.1)), ("bytes", "list", "array")
+    )
     path = random.choice((["data"], ["a", "b"], ["params", "embed", "embedding"]))
     documents = random.choice((1, 1, 3))
     cuts = sorted(random.randrange(len(found) + 1) for _ in range(documents - 1))
     parts = [found[start:end] for start, end in itertools.pairwise([0, *cuts, len(found)])]
     values = [[value for value, _ in part] for part in parts]
     data = b"".join(pack(envelope(random, path, part)) for part in values)
-    options = {"schema": {"id": "int64", "text": "string", "vector": f"float32[{DIM}]"}, "columns": ["id", "text", "vector"]}
+    options = {
+        "schema": {"id": "int64", "text": "string", "vector": f"float32[{DIM}]"},
+        "columns": ["id", "text", "vector"],
+    }
     if found:
         check(data, [row for _, row in found], tmp_path, random, records=".".join(path), **options)
 
 
 def test_records_may_be_the_values_of_a_map_or_the_rows_of_a_matrix(tmp_path):
     vectors = np.random.default_rng(2).standard_normal((50, 32)).astype("f4")
-    for value in (vectors.tolist(), vectors, [row.tobytes() for row in vectors], [{"v": row.tolist()} for row in vectors]):
+    for value in (
+        vectors.tolist(),
+        vectors,
+        [row.tobytes() for row in vectors],
+        [{"v": row.tolist()} for row in vectors],
+    ):
         data = pack({"model": "m", "vectors": value, "usage": {"tokens": 3}})
         table = pa.table(vecpack.scan(data, records="vectors"))
         np.testing.assert_array_equal(np.stack(table.column(0).to_numpy()), vectors)
