@@ -6,6 +6,7 @@ use arrow::array::{Array, AsArray};
 use arrow::datatypes::Float32Type;
 
 use super::*;
+use crate::vector::RawDtype;
 use crate::vector::encoding::{self, Seen};
 
 fn builder(nullable: bool) -> VectorBuilder {
