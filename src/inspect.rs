@@ -36,6 +36,8 @@ pub struct Inspection {
     pub layout_from: String,
     /// The columns.
     pub columns: Vec<Column>,
+    /// What looks wrong, what is left out and why.
+    pub notes: Vec<String>,
     /// Records that are no rows.
     pub rejects: u64,
     /// The first of them.
@@ -111,7 +113,7 @@ pub fn inspect(inputs: Vec<Input>, options: ReadOptions, mut watch: Watch<'_>) -
         vectors: vector_type(column.field.data_type()).map(|(dim, dtype)| Vectors {
             dim,
             dtype: dtype.as_str(),
-            stored: column.stored.clone(),
+            stored: column.stored(),
             norms: tally.norms(),
             nan: tally.nan,
             infinite: tally.infinite,
@@ -126,6 +128,7 @@ pub fn inspect(inputs: Vec<Input>, options: ReadOptions, mut watch: Watch<'_>) -
         layout: findings.layout.as_str(),
         layout_from: findings.layout_from.clone(),
         columns: columns.collect(),
+        notes: [&*findings.notes.warnings, &findings.notes.left_out].concat(),
         rejects: rejects.count(),
         first_rejects: rejects
             .details()
@@ -244,6 +247,9 @@ impl fmt::Display for Inspection {
                 let (nan, infinite) = (grouped(vectors.nan), grouped(vectors.infinite));
                 write!(f, "\n         {nan} elements are NaN, {infinite} are infinite")?;
             }
+        }
+        for note in &self.notes {
+            write!(f, "\nnote     {}", printable(note))?;
         }
         if self.rejects > 0 {
             write!(f, "\nrejected {}", count(self.rejects, "record"))?;

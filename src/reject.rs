@@ -222,6 +222,12 @@ impl Rejects {
     }
 
     /// True while the details of a further reject would be kept.
+    /// Says that all records were rejected, where `rows` is how many others there are.
+    pub(crate) fn warning(&self, rows: u64) -> Option<String> {
+        let first = self.first.as_ref().filter(|_| rows == 0)?;
+        Some(format!("no record became a row: {}; the first one: {first}", self.summary()))
+    }
+
     pub(crate) fn has_room(&self) -> bool {
         self.details.len() < self.keep
     }

@@ -175,11 +175,16 @@ pub(super) fn run(args: &ToParquetArgs, signals: &Signals) -> Result<(), Failure
     let inputs = inputs::inputs(&args.input.inputs, signals)?;
     check_outputs(&inputs, &args.out, &args.options())?;
     let source = Source::new(inputs, args.policy.apply(args.input.read.options()))?;
+    if !args.quiet {
+        output::warnings(source.warnings());
+    }
     let bar = if args.quiet { ProgressBar::none() } else { ProgressBar::new(source.size()?, args.progress) };
     signals.defer();
     let report = bar.show(signals, |watch| to_parquet(&source, &args.out, &args.options(), watch));
     let report = report.map_err(|error| Failure::of_output(error, &args.out))?;
     let rejects = source.rejects();
+    // Nobody is to take the empty files for what was asked for.
+    output::warnings(rejects.warning(report.rows + report.rows_before));
     if args.json {
         return output::json(&JsonReport { report: &report, first_rejects: output::first_rejects(&rejects) });
     }

@@ -10,13 +10,13 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
-use super::detached;
 use super::inputs::{PyPath, inputs};
 use super::items::Stream;
 use super::options::{read_and_write_options, read_options};
 use super::others::Imported;
 use super::signals::cancel;
 use super::source::PySource;
+use super::{detached, warn};
 use crate::cli::ProgressBar;
 use crate::error::Result;
 use crate::inspect::Inspection;
@@ -56,6 +56,10 @@ pub(super) fn to_parquet(
         From::Source(source) => detached(py, || source.size())?,
         From::Reader(_) => None,
     };
+    let source_read = match &from {
+        From::Source(source) => Some(source.clone()),
+        From::Reader(_) => None,
+    };
     let follower = Follower::new(progress, total)?;
     let report = detached(py, || {
         let mut tell = |progress| follower.tell(progress);
@@ -66,7 +70,11 @@ pub(super) fn to_parquet(
         }
     });
     follower.finish();
-    report.map(PyReport)
+    let report = report?;
+    if report.rows + report.rows_before == 0 {
+        warn(py, source_read.and_then(|source| source.rejects().warning(0)))?;
+    }
+    Ok(PyReport(report))
 }
 
 /// What is converted.
@@ -350,6 +358,12 @@ impl PyInspection {
     #[getter]
     fn columns<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         from_json(py, &self.0.columns)
+    }
+
+    /// What looks wrong, what is left out and why: a sentence each.
+    #[getter]
+    fn notes(&self) -> Vec<String> {
+        self.0.notes.clone()
     }
 
     /// Records that are no rows.

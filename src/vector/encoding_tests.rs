@@ -68,11 +68,11 @@ fn packed<'a>(raw: &str, bytes: Vec<u8>) -> Elements<'a> {
 }
 
 fn vector<'a>(encoding: Encoding, dim: usize, elements: Elements<'a>) -> Encoded<'a> {
-    Encoded { encoding, elements, rows: 1, dim, is_scalar: false }
+    Encoded { encoding, elements, rows: 1, outer: Vec::new(), dim, is_scalar: false }
 }
 
 fn matrix<'a>(encoding: Encoding, elements: Elements<'a>) -> Encoded<'a> {
-    Encoded { rows: 2, ..vector(encoding, 3, elements) }
+    Encoded { rows: 2, outer: vec![2], ..vector(encoding, 3, elements) }
 }
 
 fn single_number<'a>(encoding: Encoding, elements: Elements<'a>) -> Encoded<'a> {
@@ -120,13 +120,13 @@ fn examples(numbers: [f32; 6]) -> Vec<(&'static str, Vec<u8>, Encoded<'static>)>
             [vec![0xdc, 0, 6], doubles(&numbers)].concat(),
             vector(E::Numbers, 6, Elements::Alike(Format::Float64, doubles(&numbers).into())),
         ),
-        ("mixed array", [&[0x96], mixed].concat(), vector(E::Numbers, 6, Elements::Mixed(mixed))),
+        ("mixed array", [&[0x96], mixed].concat(), vector(E::Numbers, 6, Elements::Mixed(mixed.into()))),
         (
             "small integers around a float",
             [&[0x96], whole].concat(),
-            vector(E::Numbers, 6, Elements::Mixed(whole)),
+            vector(E::Numbers, 6, Elements::Mixed(whole.into())),
         ),
-        ("no elements", vec![0x90], vector(E::Numbers, 0, Elements::Mixed(&[]))),
+        ("no elements", vec![0x90], vector(E::Numbers, 0, Elements::Mixed(b"".into()))),
         (
             "msgpack-numpy, keys of bytes",
             map_with(|key| bin(key.as_bytes()), &msgpack_numpy("<f4", &[6], bin(&f4))),
@@ -228,7 +228,7 @@ fn examples(numbers: [f32; 6]) -> Vec<(&'static str, Vec<u8>, Encoded<'static>)>
         (
             "Rust ndarray, a matrix",
             array(&[vec![1], shape(&[2, 3]), [&[0x96], mixed].concat()]),
-            matrix(E::RustNdarray, Elements::Mixed(mixed)),
+            matrix(E::RustNdarray, Elements::Mixed(mixed.into())),
         ),
         (
             "numcodecs",
@@ -311,7 +311,7 @@ fn every_kind_of_typed_array_is_read() {
 fn bytes_are_what_they_are_told_to_be_and_those_over_show() {
     let record = bin(&[0; 15]);
     for (raw, dim, is_whole) in [("<f4", 3, false), (">f8", 1, false), ("|i1", 15, true)] {
-        let raw = raw.parse().unwrap();
+        let raw: RawDtype = raw.parse().unwrap();
         let Ok(Seen::Vector(encoded)) = read(&mut Cursor::new(&record), raw.into()) else {
             unreachable!("bytes")
         };
