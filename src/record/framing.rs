@@ -137,14 +137,19 @@ fn is_table(mut cursor: Cursor<'_>, types: Types<'_>) -> Result<bool, Broken> {
                 cursor.skip()?;
                 continue;
             }
-            (Seen::Vector(array), _) if array.encoding.is_typed() && array.rows > 1 => (array.rows, true),
+            (Seen::Vector(array), _) if array.encoding.is_typed() && array.rows > 1 => {
+                (*array.outer.first().unwrap_or(&array.rows), true)
+            }
             (Seen::Vector(array), head) if array.encoding.is_typed() || matches!(head, Head::Array(_)) => {
                 (array.dim, false)
             }
             (_, Head::Array(items)) => {
                 let mut inside = cursor;
                 inside.head()?;
-                (items as usize, items > 0 && item(&mut inside, types)? == Item::Vector)
+                (
+                    items as usize,
+                    items > 0 && matches!(item(&mut inside, types)?, Item::Vector | Item::Ndarray),
+                )
             }
             _ => return Ok(false),
         };
