@@ -46,6 +46,8 @@ pub struct Inspection {
     pub layout_from: String,
     /// The columns.
     pub columns: Vec<Column>,
+    /// What looks wrong, what is left out and why.
+    pub notes: Vec<String>,
     /// How many inputs have vectors of each length.
     pub dims: Vec<Dim>,
     /// Fields of the records that fill no column.
@@ -270,6 +272,7 @@ impl Inspection {
 
     fn describe(&mut self, source: &Source, tallies: &[Tally]) {
         let findings = source.findings();
+        self.notes = [&*findings.notes.warnings, &findings.notes.left_out].concat();
         self.framing = findings.framing.as_str();
         self.framing_from.clone_from(&findings.framing_from);
         self.layout = findings.layout.as_str();
@@ -286,7 +289,7 @@ impl Inspection {
                 vectors: vector_type(column.field.data_type()).map(|(dim, dtype)| Vectors {
                     dim,
                     dtype: dtype.as_str(),
-                    stored: column.stored.clone(),
+                    stored: column.stored(),
                     norms: tally.norms(),
                     nan: tally.nan,
                     infinite: tally.infinite,
@@ -502,6 +505,9 @@ impl fmt::Display for Inspection {
         }
         for LeftOut { field, files, why } in &self.left_out {
             write!(f, "\nleft out {}, a field in {}: {why}", printable(field), count(*files, "file"))?;
+        }
+        for note in &self.notes {
+            write!(f, "\nnote     {}", printable(note))?;
         }
         if self.rejects > 0 {
             write!(f, "\nrejected {}", count(self.rejects, "record"))?;

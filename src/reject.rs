@@ -245,6 +245,12 @@ impl Rejects {
             .unwrap_or_else(|_| RecordBatch::new_empty(Self::schema()))
     }
 
+    /// Says that all records were rejected, where `rows` is how many others there are.
+    pub(crate) fn warning(&self, rows: u64) -> Option<String> {
+        let first = self.first.as_ref().filter(|_| rows == 0)?;
+        Some(format!("no record became a row: {}; the first one: {first}", self.summary()))
+    }
+
     /// True while the details of a further reject would be kept.
     pub(crate) fn has_room(&self) -> bool {
         self.details.len() < self.keep

@@ -92,6 +92,11 @@ impl Source {
         Ok(Self { rejects: self.rejects.clone(), ..built })
     }
 
+    /// What looks wrong in the inputs, a sentence each: bytes that seem to be of another type than they are read as.
+    pub fn warnings(&self) -> &[String] {
+        &self.findings.notes.warnings
+    }
+
     /// The same rows with some of the columns, in this order; none at all is fine. Nothing is found out anew, and fields that no
     /// column needs are stepped over, unless [`OnError::Skip`](crate::OnError::Skip) or `Null` want every value judged: the
     /// rows, and the [rejects](Self::rejects), are those of the whole source.

@@ -968,6 +968,9 @@ class Inspection:
     def framing_from(self) -> str:
         """How the framing was found out."""
     @property
+    def notes(self) -> list[str]:
+        """What looks wrong, what is left out and why: a sentence each."""
+    @property
     def layout(self) -> str:
         """What a record is: ``vector``, ``positional`` or ``map``."""
     @property

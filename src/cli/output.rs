@@ -25,6 +25,11 @@ pub(super) fn message(text: &str) {
     report(&format!("vecpack: {text}"));
 }
 
+/// Lines about what looks wrong, on standard error.
+pub(super) fn warnings<T: AsRef<str>>(texts: impl IntoIterator<Item = T>) {
+    texts.into_iter().for_each(|text| message(&format!("warning: {}", text.as_ref())));
+}
+
 /// Lines for a person, on standard error.
 pub(super) fn report(text: &str) {
     let text = wrapped(&with_flags(&printable(text)), width(terminal_size_of(io::stderr())));

@@ -80,14 +80,18 @@ pub(super) fn run(args: &ToArrowArgs, signals: &Signals) -> Result<(), Failure> 
         listing.map(|path| RejectsFile::new(path, &args.out, args.overwrite, !args.no_sync)).transpose()?;
     let inputs = inputs::inputs(&args.input, signals)?;
     let source = Source::new(inputs, args.policy.apply(args.input.read.options()))?;
+    if !args.quiet {
+        output::warnings(source.warnings());
+    }
     let bar = if args.quiet { ProgressBar::none() } else { ProgressBar::of(&source, args.progress)? };
     let mut lines = Vec::new();
-    let rejects = if let Some(out) = stdout {
+    let (rejects, rows) = if let Some(out) = stdout {
         if listing.is_some() {
             signals.defer();
         }
         let written = bar.show(signals, |watch| write_arrow_stream(&source, out, watch));
-        RejectsFile::conclude(listing.as_ref(), written, &source)?.1
+        let (read, rejects) = RejectsFile::conclude(listing.as_ref(), written, &source)?;
+        (rejects, read.rows)
     } else {
         signals.defer();
         let write = |watch: Watch<'_>| write_arrow(&source, &args.out, args.overwrite, !args.no_sync, watch);
@@ -98,8 +102,9 @@ pub(super) fn run(args: &ToArrowArgs, signals: &Signals) -> Result<(), Failure> 
         let seconds = begin.elapsed().as_secs_f64();
         lines.push(format!("wrote    {} to {}", size(bytes), args.out.display()));
         lines.push(format!("took     {seconds:.2} s, {}/s", size((bytes as f64 / seconds.max(1e-9)) as u64)));
-        rejects
+        (rejects, read.rows)
     };
+    output::warnings(rejects.warning(rows));
     if rejects.count() > 0 {
         let file = listing.as_ref().map(RejectsFile::path);
         let listed = listed(rejects.count(), rejects.details().len() as u64, file);

@@ -202,6 +202,9 @@ pub(super) fn run(args: &ToParquetArgs, signals: &Signals) -> Result<(), Failure
     let inputs = inputs::inputs(&args.input, signals)?;
     check_outputs(&inputs, &args.out, &args.options())?;
     let source = Source::new(inputs, args.policy.apply(args.input.read.options()))?;
+    if !args.quiet {
+        output::warnings(source.warnings());
+    }
     let bar = if args.quiet { ProgressBar::none() } else { ProgressBar::of(&source, args.progress)? };
     signals.defer();
     let report = bar.show(signals, |watch| to_parquet(&source, &args.out, &args.options(), watch));
@@ -213,6 +216,8 @@ pub(super) fn run(args: &ToParquetArgs, signals: &Signals) -> Result<(), Failure
         }
     })?;
     let rejects = source.rejects();
+    // Nobody is to take the empty files for what was asked for.
+    output::warnings(rejects.warning(report.rows + report.rows_before));
     if args.json {
         return output::json(&JsonReport { report: &report, first_rejects: output::first_rejects(&rejects) });
     }

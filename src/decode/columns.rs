@@ -61,9 +61,7 @@ impl Columns {
                 (Role::Vector, Some((dim, dtype))) => Builder::Vector(plan.vector_builder(dim, dtype)),
                 (Role::Path, _) => Builder::Path,
                 (Role::Record, _) => Builder::Record(Vec::new()),
-                _ => {
-                    Builder::Value(ValueBuilder::with_extensions(column.field.data_type(), &plan.extensions)?)
-                }
+                _ => Builder::Value(ValueBuilder::of_field(&column.field, &plan.extensions)?),
             })
         };
         let builders: Vec<Builder> = plan.columns.iter().map(builder).collect::<Result<_>>()?;

@@ -97,6 +97,7 @@ impl Decoder {
         let start = if plan.prefix.is_some() { 0 } else { cursor.at() };
         // Floats of one type have a template.
         if let Some(column) = column
+            && !plan.columns[column].is_bits
             && !encoding::are_floats(*cursor)
             && columns.push_numbers(column, cursor)?
         {
@@ -284,11 +285,18 @@ impl Columns {
     }
 
     fn push_vector_field(&mut self, plan: &Plan, column: usize, cursor: &mut Cursor<'_>) -> Result<(), Stop> {
-        if self.push_numbers(column, cursor)? {
+        if !plan.columns[column].is_bits && self.push_numbers(column, cursor)? {
             return Ok(());
         }
-        let encoded = read_vector(plan, column, cursor)?;
-        if encoded.rows != 1 {
+        let wrapped = match cursor.peek()? {
+            Head::Array(1) | Head::Map(_) => encoding::read_wrapped(cursor, plan.types(column))?,
+            _ => None,
+        };
+        let encoded = match wrapped {
+            Some(encoded) => encoded,
+            None => read_vector(plan, column, cursor)?,
+        };
+        if encoded.rows != 1 || Some(encoded.dim) != plan.columns[column].dim() || !encoded.is_whole() {
             let found = Found::Text(encoded.describe());
             return Err(Stop::Fault(Fault::new(RejectKind::Dimension, Some(column), found)));
         }
@@ -365,7 +373,18 @@ pub(super) fn read_vector<'a>(
         return fault(RejectKind::Dimension, Found::Bytes(bytes as usize));
     }
     match encoding::read(cursor, plan.types(column))? {
-        Seen::Vector(encoded) if encoded.dim == dim && encoded.is_whole() => Ok(encoded),
+        Seen::Vector(encoded) if encoded.outer.len() > 1 => {
+            fault(RejectKind::Unsupported, Found::Text(encoded.describe()))
+        }
+        Seen::Vector(encoded) if encoded.dim == dim && encoded.is_whole() => {
+            if !plan.columns[column].is_bits || encoded.format().is_some() {
+                return Ok(encoded);
+            }
+            let found = Found::Text("other numbers".to_owned());
+            let fault = Fault::new(RejectKind::Value, Some(column), found);
+            let expected = format!("integers from 0 to 65535, which are the bits of {raw}");
+            encoded.halves(raw).ok_or_else(|| Stop::Fault(fault.expecting(&expected)))
+        }
         Seen::Vector(encoded) => {
             // Rust's `Vec<u8>` without serde_bytes is an array of the bytes.
             if encoded.encoding == Encoding::Numbers
@@ -396,7 +415,9 @@ fn skip_vector<'a>(plan: &Plan, cursor: &mut Cursor<'a>) -> Result<Option<Encode
     let mut ahead = *cursor;
     cursor.skip()?;
     Ok(match encoding::read(&mut ahead, plan.types(usize::MAX))? {
-        Seen::Vector(encoded) if encoded.rows > 1 && encoded.dim > 0 && encoded.is_whole() => Some(encoded),
+        Seen::Vector(encoded) if encoded.outer.len() == 1 && encoded.dim > 0 && encoded.is_whole() => {
+            Some(encoded)
+        }
         _ => None,
     })
 }

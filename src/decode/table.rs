@@ -124,6 +124,9 @@ fn array<'a>(
 
 /// The rows of a typed array: those of a matrix, or else its numbers. A single row is a vector.
 fn rows_of(plan: &Plan, column: usize, encoded: &Encoded<'_>) -> usize {
+    if let [rows, _, ..] = encoded.outer[..] {
+        return rows;
+    }
     let is_row = plan.columns[column].dim() == Some(encoded.dim);
     if encoded.rows > 1 || is_row { encoded.rows } else { encoded.dim }
 }
@@ -259,7 +262,13 @@ fn push_row_of(
     let Some((elements, dim)) = row_of(encoded, rows, row) else { return Ok(()) };
     if plan.columns[column].role != Role::Vector {
         let is_scalar = encoded.rows == 1;
-        let value = Encoded { is_scalar, ..Encoded::vector(encoded.encoding, elements, dim) };
+        let mut value = Encoded { is_scalar, ..Encoded::vector(encoded.encoding, elements, dim) };
+        if let [_, inner @ ..] = &encoded.outer[..]
+            && !inner.is_empty()
+        {
+            let (rows, outer) = (encoded.rows / rows.max(1), inner.to_vec());
+            value = Encoded { rows, outer, dim: encoded.dim, ..value };
+        }
         return columns.push_encoded(column, &value);
     }
     if plan.columns[column].dim() != Some(dim) {

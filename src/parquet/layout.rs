@@ -18,6 +18,7 @@ use super::options::{ARROW_SCHEMA, Compression, Encoding, ListType, WriteOptions
 use super::report::VectorEncoding;
 use super::types::{Times, writable, writable_batch};
 use crate::error::Result;
+use crate::values::tensor_shape;
 
 /// The encoder of the `parquet` crate looks at this many rows of vectors at a time.
 const ENCODE_ROWS: usize = 64;
@@ -109,7 +110,9 @@ impl Layout {
     /// and the schema itself for readers that know Arrow.
     pub(super) fn key_values(&self, list_type: ListType) -> Vec<KeyValue> {
         let as_read = |field: &FieldRef| match field.data_type() {
-            DataType::FixedSizeList(element, _) if list_type == ListType::List => {
+            DataType::FixedSizeList(element, _)
+                if list_type == ListType::List && tensor_shape(field).is_none() =>
+            {
                 Arc::new(field.as_ref().clone().with_data_type(DataType::List(element.clone())))
             }
             _ => field.clone(),

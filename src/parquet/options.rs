@@ -8,6 +8,7 @@ use arrow::datatypes::{DataType, Schema};
 
 use crate::error::{Error, Result};
 use crate::options::check_threads;
+use crate::values::tensor_shape;
 
 /// An option with a few named values.
 macro_rules! named {
@@ -224,11 +225,12 @@ impl WriteOptions {
     }
 
     /// The options for files of `schema`: where null vectors may come, they are lists of any size,
-    /// since readers fail at null lists of a fixed size (pyarrow before 26, polars 2.1).
+    /// since readers fail at null lists of a fixed size (pyarrow before 26, polars 2.1). Tensors stay
+    /// what they are.
     pub(crate) fn decided(mut self, schema: &Schema) -> Self {
         let mut vectors =
             schema.fields().iter().filter(|field| matches!(field.data_type(), DataType::FixedSizeList(..)));
-        let may_be_null = vectors.any(|field| field.is_nullable());
+        let may_be_null = vectors.any(|field| field.is_nullable() && tensor_shape(field).is_none());
         self.list_type.get_or_insert(if may_be_null { ListType::List } else { ListType::Fixed });
         self
     }

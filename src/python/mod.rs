@@ -30,6 +30,7 @@ use pyo3::types::PyDict;
 use self::errors::to_python;
 use self::inputs::inputs;
 use self::options::read_options;
+use crate::text::printable;
 
 /// The native half of the package `vecpack`. It runs without the GIL: docs/design/free-threading.md
 /// has the reasons.
@@ -123,6 +124,15 @@ fn read(
 #[pyfunction]
 fn run_command(py: Python<'_>, arguments: Vec<OsString>) -> u8 {
     py.detach(|| crate::cli::run(arguments))
+}
+
+/// Warns whoever called the function that runs.
+fn warn<T: AsRef<str>>(py: Python<'_>, warnings: impl IntoIterator<Item = T>) -> PyResult<()> {
+    let category = py.get_type::<pyo3::exceptions::PyUserWarning>();
+    warnings.into_iter().try_for_each(|warning| {
+        let text = std::ffi::CString::new(printable(warning.as_ref())).unwrap_or_default();
+        PyErr::warn(py, &category, &text, 1)
+    })
 }
 
 /// Runs `work` detached from the interpreter; an error, or a panic, becomes an exception.

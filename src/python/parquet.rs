@@ -16,7 +16,7 @@ use super::options::{read_and_write_options, read_options};
 use super::others::Imported;
 use super::signals::cancel;
 use super::source::PySource;
-use super::{detached, html, log};
+use super::{detached, html, log, warn};
 use crate::cli::ProgressBar;
 use crate::error::Result;
 use crate::inspect::Inspection;
@@ -88,7 +88,9 @@ pub(super) fn to_parquet(
     let report = report?;
     log::info(py, &report.to_string().replace('\n', "; "))?;
     if let Some(rejects) = rejects {
-        log::rejected(py, &rejects())?;
+        let rejects = rejects();
+        log::rejected(py, &rejects)?;
+        warn(py, rejects.warning(report.rows + report.rows_before))?;
     }
     Ok(PyReport(report))
 }
@@ -428,6 +430,12 @@ impl PyInspection {
     #[getter]
     fn columns<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         from_json(py, &self.0.columns)
+    }
+
+    /// What looks wrong, what is left out and why: a sentence each.
+    #[getter]
+    fn notes(&self) -> Vec<String> {
+        self.0.notes.clone()
     }
 
     /// How many inputs have vectors of each length, as dictionaries: field, dim, files.

@@ -16,7 +16,7 @@ use super::export::{import, schema_capsule, stream_capsule};
 use super::options::{column_names, fields, number, read_options, renames, to_dict};
 use super::signals::cancel;
 use super::table::{PyBatch, PySchema, PyTable, from_json, to_json};
-use super::{detached, html, log, options};
+use super::{detached, html, log, options, warn};
 use crate::error::ErrorKind;
 use crate::input::{Input, Span};
 use crate::inspect::type_name;
@@ -44,7 +44,9 @@ pub(super) fn turn(py: Python<'_>, inputs: &[Input]) -> PyResult<Option<Turn>> {
 
 impl PySource {
     pub(super) fn open(py: Python<'_>, inputs: Vec<Input>, options: ReadOptions) -> PyResult<Self> {
-        detached(py, || Source::new(inputs, options)).map(|source| Self(Arc::new(source)))
+        let source = detached(py, || Source::new(inputs, options))?;
+        warn(py, source.warnings())?;
+        Ok(Self(Arc::new(source)))
     }
 
     fn reader(&self, py: Python<'_>) -> PyResult<Reader> {
@@ -61,6 +63,7 @@ impl PySource {
             }
             Ok(batches)
         })?;
+        warn(py, self.0.rejects().warning(reader.progress().rows))?;
         Ok(PyTable { schema: self.0.schema(), batches })
     }
 
@@ -87,6 +90,7 @@ impl PySource {
             }
             Ok(gathered)
         })?;
+        warn(py, source.0.rejects().warning(reader.progress().rows))?;
         py.detach(|| gathered.finish(&column))
     }
 }

@@ -5,9 +5,11 @@ use std::fmt;
 use arrow::datatypes::{DataType, Field};
 use serde::{Deserialize, Serialize};
 
+use super::notes::Notes;
 use super::{Prefix, RecordStart, VECTOR, vector_field, vector_type};
 use crate::error::{Error, Result};
 use crate::options::{Framing, OnError, OutputColumn, ReadOptions};
+use crate::values::{ValueBuilder, tensor_shape};
 use crate::vector::RawDtype;
 
 /// How records lie in the inputs, what they are, and the columns that come of them.
@@ -25,6 +27,9 @@ pub(crate) struct Findings {
     /// How framing and layout were found out.
     pub(crate) framing_from: String,
     pub(crate) layout_from: String,
+    /// What looks wrong, and what else there is to know.
+    #[serde(default)]
+    pub(crate) notes: Notes,
 }
 
 /// The form of a record.
@@ -57,6 +62,9 @@ pub(crate) struct Column {
     /// The type of untyped bytes, in a vector column.
     #[serde(default)]
     pub(crate) raw: RawDtype,
+    /// Arrays of integers hold the bits of halves of the type `raw`, in a vector column.
+    #[serde(default)]
+    pub(crate) is_bits: bool,
 }
 
 /// The source of a column.
@@ -134,13 +142,19 @@ impl Column {
 
     /// A column that has no place in the records.
     pub(crate) fn of(field: Field, role: Role) -> Self {
-        Self { path: Vec::new(), field, role, stored: None, raw: RawDtype::default() }
+        Self { path: Vec::new(), field, role, stored: None, raw: RawDtype::default(), is_bits: false }
     }
 
     /// The vectors that the column takes, in words.
     pub(crate) fn expected(&self) -> String {
         let dim = self.dim().unwrap_or(0);
         format!("{} bytes ({dim} x {})", dim * self.raw.size(), self.raw)
+    }
+
+    /// How the first vector was written, for people.
+    pub(crate) fn stored(&self) -> Option<String> {
+        let bits = format!("{} (array of integers that are the bits)", self.raw);
+        if self.is_bits { Some(bits) } else { self.stored.clone() }
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -164,7 +178,7 @@ impl Column {
     pub(crate) fn retyped(self, field: &Field) -> Result<Self> {
         let field = field.clone().with_name(self.field.name());
         match field.data_type() {
-            DataType::FixedSizeList(..) if self.role != Role::Key => {
+            DataType::FixedSizeList(..) if self.role != Role::Key && tensor_shape(&field).is_none() => {
                 let Some((dim, dtype)) = vector_type(field.data_type()) else {
                     return Err(Error::schema(format!(
                         "option `schema`: column `{}` is a fixed-size list, which is read as a vector of float32, float64, float16, \
@@ -176,7 +190,7 @@ impl Column {
                 Ok(Self { role: Role::Vector, field: vector_field(field.name(), dim as u32, dtype)?, ..self })
             }
             _ => {
-                crate::values::ValueBuilder::new(field.data_type()).map_err(|error| {
+                ValueBuilder::of_field(&field, &Default::default()).map_err(|error| {
                     Error::schema(format!("option `schema`: column `{}`: {error}", field.name()))
                 })?;
                 let role = if self.role == Role::Key { Role::Key } else { Role::Value };
@@ -198,6 +212,7 @@ impl Findings {
             start: None,
             framing_from: "as given".to_owned(),
             layout_from: "as given".to_owned(),
+            notes: Notes::default(),
         })
     }
 

@@ -39,6 +39,18 @@ pub(crate) fn format(bytes: &[u8], ended: bool) -> Format {
     Format::MessagePack
 }
 
+/// The format of a file in a field, which is no vector.
+pub(crate) fn inside(bytes: &[u8]) -> Option<&'static str> {
+    let known = FORMATS.iter().find(|(magic, _)| bytes.starts_with(magic)).map(|(_, name)| *name);
+    known.or(match bytes {
+        [0x1f, 0x8b, 8, ..] => Some("gzip data"),
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => Some("zstd data"),
+        // Too few bytes of zlib are known.
+        [0x78, ..] => None,
+        _ => looks_like(bytes),
+    })
+}
+
 /// The format that an input without a vector looks like: too few bytes to be sure, enough for a hint.
 pub(crate) fn looks_like(bytes: &[u8]) -> Option<&'static str> {
     match bytes {

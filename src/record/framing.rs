@@ -21,6 +21,8 @@ const FEW: u32 = 16;
 #[derive(PartialEq, Clone, Copy)]
 enum Item {
     Vector,
+    /// Rust's ndarray, or an array of fields that begins with the number 1.
+    Ndarray,
     Map,
     Array,
     Other,
@@ -86,6 +88,12 @@ pub(super) fn detect(bytes: &[u8], end: End, types: Types<'_>) -> Result<(Framin
             }
             found => found?,
         };
+        // A number that differs is that of a record.
+        let item = match (first, item) {
+            (Some(Item::Ndarray), Item::Array) => *first.insert(Item::Array),
+            (Some(Item::Array), Item::Ndarray) => Item::Array,
+            (_, item) => item,
+        };
         if item == Item::Other || *first.get_or_insert(item) != item {
             return Ok((
                 Framing::Sequence,
@@ -105,10 +113,12 @@ pub(super) fn detect(bytes: &[u8], end: End, types: Types<'_>) -> Result<(Framin
                 (Framing::Array, "the first object is an array of vectors, and none with as many follows")
             })
         }
-        (_, Some(Item::Vector | Item::Map)) if is_many => {
+        (_, Some(Item::Vector | Item::Ndarray | Item::Map)) if is_many => {
             Ok((Framing::Map, "the first object is a map of many values of one kind"))
         }
-        (_, Some(Item::Vector | Item::Map)) if items > 1 && following(&inside, ended)?.is_none() => {
+        (_, Some(Item::Vector | Item::Ndarray | Item::Map))
+            if items > 1 && following(&inside, ended)?.is_none() =>
+        {
             Ok((Framing::Map, "the only object is a map of values of one kind"))
         }
         _ => Ok((Framing::Sequence, "the first object is a record")),
@@ -127,14 +137,19 @@ fn is_table(mut cursor: Cursor<'_>, types: Types<'_>) -> Result<bool, Broken> {
                 cursor.skip()?;
                 continue;
             }
-            (Seen::Vector(array), _) if array.encoding.is_typed() && array.rows > 1 => (array.rows, true),
+            (Seen::Vector(array), _) if array.encoding.is_typed() && array.rows > 1 => {
+                (*array.outer.first().unwrap_or(&array.rows), true)
+            }
             (Seen::Vector(array), head) if array.encoding.is_typed() || matches!(head, Head::Array(_)) => {
                 (array.dim, false)
             }
             (_, Head::Array(items)) => {
                 let mut inside = cursor;
                 inside.head()?;
-                (items as usize, items > 0 && item(&mut inside, types)? == Item::Vector)
+                (
+                    items as usize,
+                    items > 0 && matches!(item(&mut inside, types)?, Item::Vector | Item::Ndarray),
+                )
             }
             _ => return Ok(false),
         };
@@ -164,8 +179,12 @@ fn item(cursor: &mut Cursor<'_>, types: Types<'_>) -> Result<Item, Broken> {
     let item = match encoding::read(cursor, types)? {
         Seen::Vector(encoded) if encoded.is_scalar || encoded.dim == 0 => Item::Other,
         Seen::Vector(encoded) if encoded.encoding == Encoding::Raw => {
-            if std::str::from_utf8(encoded.bytes()).is_ok() { Item::Other } else { Item::Vector }
+            // A vector of zeros is UTF-8 as well, but texts hold no NUL.
+            let bytes = encoded.bytes();
+            let is_text = std::str::from_utf8(bytes).is_ok() && !bytes.contains(&0);
+            if is_text { Item::Other } else { Item::Vector }
         }
+        Seen::Vector(encoded) if encoded.encoding == Encoding::RustNdarray => Item::Ndarray,
         Seen::Vector(_) => Item::Vector,
         Seen::Other(Head::Map(_)) => Item::Map,
         Seen::NotNumbers { .. } => Item::Array,

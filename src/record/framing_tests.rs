@@ -5,6 +5,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::vector::RawDtype;
 
 /// A vector, a map, an array that is no vector, and a number.
 const VECTOR: &[u8] = &[0xc4, 4, 0, 0, 0x80, 0x3f];

@@ -8,6 +8,8 @@ use arrow::datatypes::{DataType, Field};
 
 use super::findings::column_name;
 use super::framing::{End, detect};
+use super::looks::Looks;
+use super::notes::Notes;
 use super::observe::{Given, Observed, Rules};
 use super::{
     Arrival, Column, Findings, KEY, Layout, PATH, Prefix, RECORD, RecordStart, Role, Step, VECTOR, Way,
@@ -41,8 +43,11 @@ pub(crate) struct Inference<'a> {
     key: Observed,
     layout: Option<Layout>,
     layout_from: String,
-    /// A bare vector's dimension, how it was stored, and the type of its bytes.
-    vector: Option<(u32, String, RawDtype)>,
+    /// The column of bare vectors.
+    vector: Option<Column>,
+    /// All records so far are `[1, shape, elements]`: Rust's ndarray, or records with the number 1.
+    may_be_fields: bool,
+    looks: Looks,
     fields: Observed,
     /// How the record begins from which the layout was found.
     start: Option<RecordStart>,
@@ -120,6 +125,8 @@ impl<'a> Inference<'a> {
             layout: None,
             layout_from: String::new(),
             vector: None,
+            may_be_fields: false,
+            looks: Looks::default(),
             fields: Observed::default(),
             first: None,
             contents: None,
@@ -140,7 +147,7 @@ impl<'a> Inference<'a> {
 
     fn is_done(&self) -> bool {
         let limit = self.options.infer_records;
-        self.layout == Some(Layout::Vector) && self.framing != Framing::Map
+        self.layout == Some(Layout::Vector) && self.framing != Framing::Map && !self.may_be_fields
             || limit != 0 && self.records >= limit
     }
 
@@ -353,16 +360,49 @@ impl<'a> Inference<'a> {
         let length = cursor.peek()?.payload() as usize;
         let raw = Given::new(self.options).at(&Step::Name(VECTOR.to_owned())).raw(Some(length));
         let seen = encoding::read(&mut cursor.clone(), self.rules.types(raw))?;
-        let by_position = self.given_vectors().any(|path| matches!(path.first(), Some(Step::Position(_))));
+        let named = self.options.vector.iter().chain(self.options.fields().into_iter().flatten());
+        let by_position =
+            named.map(|name| Step::parse(name)).any(|path| matches!(path[..], [Step::Position(_), ..]));
+        // The number differs where it is one of records.
+        let mut inside = cursor;
+        if self.may_be_fields
+            && let (Seen::NotNumbers { .. }, Head::Array(3)) = (&seen, inside.head()?)
+            && let Head::UInt(_) | Head::Int(_) = inside.head()?
+        {
+            self.may_be_fields = false;
+            self.layout = Some(Layout::Positional);
+            self.layout_from = "records are arrays of fields: their first items differ".to_owned();
+        }
+        let is_ndarray = matches!(&seen, Seen::Vector(vector) if vector.encoding == Encoding::RustNdarray);
         let found = match (&seen, cursor.peek()?) {
+            (..) if is_ndarray && self.layout == Some(Layout::Positional) => {
+                return self.items(cursor, Layout::Positional);
+            }
             // In the middle of an input this is most likely an item of a list.
+            (Seen::Vector(encoded), _) if encoded.outer.len() > 1 => {
+                let what = encoded.describe();
+                self.note(&what, Instead::Refused);
+                what
+            }
             (Seen::Vector(encoded), _) if encoded.is_scalar && self.is_inside => {
                 "a number of NumPy".to_owned()
             }
             (Seen::Vector(encoded), head) if !(by_position && matches!(head, Head::Array(_))) => {
                 let base64 =
                     if encoded.encoding == Encoding::Raw { read_base64(encoded.bytes(), raw) } else { None };
+                let is_first = self.layout.is_none();
+                if is_first && !encoded.encoding.is_typed() {
+                    self.look(cursor);
+                }
                 self.bare(base64.as_ref().unwrap_or(encoded), raw, cursor.rest())?;
+                if is_ndarray && is_first && self.layout.is_some() {
+                    self.may_be_fields = true;
+                    self.contents.get_or_insert((self.input.clone(), describe::fields(cursor)?));
+                    self.fields = Observed::new(Given::new(self.options));
+                }
+                if self.may_be_fields && is_ndarray {
+                    self.fields.items(&mut cursor.clone(), &self.rules)?;
+                }
                 return Ok(());
             }
             (Seen::Refused(what), _) => {
@@ -377,9 +417,12 @@ impl<'a> Inference<'a> {
         Ok(())
     }
 
-    /// The vector columns that options name.
-    fn given_vectors(&self) -> impl Iterator<Item = Vec<Step>> {
-        self.options.vector.iter().map(|name| Step::parse(name))
+    /// Looks at the bytes of the bare vector at `cursor`, and at those behind it that are at hand.
+    fn look(&mut self, mut cursor: Cursor<'_>) {
+        while let Ok(Head::Bin(length) | Head::Str(length)) = cursor.head()
+            && let Ok(bytes) = cursor.take(length as usize)
+            && self.looks.add_alike(bytes)
+        {}
     }
 
     fn bare(&mut self, encoded: &Encoded<'_>, raw: RawDtype, record: &[u8]) -> Result<(), Broken> {
@@ -389,7 +432,15 @@ impl<'a> Inference<'a> {
             (Some(dim), None) if encoded.is_whole() || self.options.dim.is_some() => {
                 self.layout = Some(Layout::Vector);
                 self.layout_from = format!("record {} is a vector", self.records - 1);
-                self.vector = Some((self.options.dim.unwrap_or(dim), stored(encoded), raw));
+                let field = vector_field(VECTOR, self.options.dim.unwrap_or(dim), self.options.dtype);
+                let is_bits = raw.is_half() && encoded.halves(raw).is_some();
+                let stored = Some(stored(encoded));
+                self.vector = field.ok().map(|field| Column {
+                    stored,
+                    raw,
+                    is_bits,
+                    ..Column::vector(Vec::new(), field)
+                });
                 self.start = RecordStart::of(record)?;
             }
             _ => self.note(&encoded.describe(), Instead::Other),
@@ -526,7 +577,12 @@ impl<'a> Inference<'a> {
                 )));
             }
         }
+        let notes = match self.vector.as_ref().filter(|_| self.layout == Some(Layout::Vector)) {
+            Some(vector) => Notes::of_vectors(&self.looks, vector.raw, self.options),
+            None => Notes::of_fields(&self.fields, &columns, self.options),
+        };
         Ok(Findings {
+            notes,
             framing,
             prefix: self.prefix,
             layout: self.layout.unwrap_or(Layout::Vector),
@@ -547,12 +603,11 @@ impl<'a> Inference<'a> {
                 "option `vector`: the records are bare vectors and have no field `{name}`: leave the option out"
             )));
         }
-        let (dim, stored, raw) = match (&self.vector, self.options.dim) {
-            (Some((dim, stored, raw)), _) => (*dim, Some(stored.clone()), *raw),
-            (None, dim) => (dim.unwrap_or(0), None, self.options.raw_dtype.of(VECTOR)),
-        };
-        let field = vector_field(VECTOR, dim, self.options.dtype)?;
-        Ok(vec![Column { stored, raw, ..Column::vector(Vec::new(), field) }])
+        let field = vector_field(VECTOR, self.options.dim.unwrap_or(0), self.options.dtype);
+        Ok(vec![match &self.vector {
+            Some(column) => column.clone(),
+            None => Column { raw: self.options.raw_dtype.of(VECTOR), ..Column::vector(Vec::new(), field?) },
+        }])
     }
 
     /// The columns of records that have fields, in the order in which the fields were first seen.
@@ -578,9 +633,8 @@ impl<'a> Inference<'a> {
             columns.extend(own.iter().copied().cloned());
             let field_raw = field.raw();
             if !is_vector(&path)
-                && let Some(data_type) = field.data_type(&mut path, &is_vector)
+                && let Some(field) = field.column(&step.to_string(), &mut path, &is_vector)
             {
-                let field = Field::new(step.to_string(), data_type, true);
                 columns.push(Column { path, raw: field_raw, ..Column::of(field, Role::Value) });
             }
         }
@@ -601,6 +655,10 @@ impl<'a> Inference<'a> {
                     self.names()
                 )));
             };
+            if let Some(format) = field.vectors.looks.format {
+                let text = format!("vector: `{name}` holds {format} and no vector: leave it out of `vector`");
+                return Err(Error::schema(text));
+            }
             let Some(dim) = dim.or(field.vectors.dim()) else {
                 return Err(Error::schema(format!(
                     "option `vector`: `{name}` holds no vector in the first {} records, so its dimension is not known: pass option `dim`",
@@ -611,7 +669,8 @@ impl<'a> Inference<'a> {
         }
         if self.options.vector.is_empty() {
             let mut clear = Vec::new();
-            self.fields.visit(&mut Vec::new(), &mut |path, vectors| {
+            self.fields.visit(&mut Vec::new(), &mut |path, field| {
+                let vectors = &field.vectors;
                 clear.extend(vectors.clear_dim(dim).map(|dim| (path.to_vec(), dim, vectors.values)));
             });
             // A few odd records must not make rejects of all others, which have no such field.
@@ -621,13 +680,15 @@ impl<'a> Inference<'a> {
         }
         if found.is_empty() {
             let mut best = 0.0;
-            self.fields.visit(&mut Vec::new(), &mut |path, vectors| {
-                if let Some((likely, dim)) = vectors.possible(dim).filter(|(likely, _)| *likely > best) {
+            self.fields.visit(&mut Vec::new(), &mut |path, field| {
+                if let Some((likely, dim)) = field.vectors.possible(dim).filter(|(likely, _)| *likely > best)
+                {
                     (best, found) = (likely, vec![(path.to_vec(), dim)]);
                 }
             });
         }
-        if found.is_empty() && self.options.columns.is_none() && self.options.schema.fields().is_empty() {
+        let is_free = self.options.columns.is_none() && self.options.schema.fields().is_empty();
+        if found.is_empty() && is_free && !self.fields.holds_numbers() {
             return Err(Error::schema(format!(
                 "{}no field of the first {} records is a vector{}; {}: name the field that is one with option `vector`, or choose \
                  some with option `columns`",
@@ -644,7 +705,8 @@ impl<'a> Inference<'a> {
             let length =
                 u32::try_from(dim).map_err(|_| Error::schema("a vector of more than 2^32 elements"))?;
             let field = vector_field(&column_name(&path), length, self.options.dtype)?;
-            Ok(Column { stored, raw, ..Column::vector(path, field) })
+            let is_bits = found.is_some_and(|field| field.vectors.is_bits == Some(true));
+            Ok(Column { stored, raw, is_bits, ..Column::vector(path, field) })
         };
         found.into_iter().map(column).collect()
     }
@@ -701,8 +763,8 @@ impl<'a> Inference<'a> {
             let path = self.fields.resolve(name);
             let field = path.and_then(|path| Some((self.fields.at(&path)?, path)));
             let inside =
-                field.and_then(|(field, mut path)| Some((field.data_type(&mut path, &|_| false)?, path)));
-            let Some((data_type, path)) = inside else {
+                field.and_then(|(field, mut path)| Some((field.column(name, &mut path, &|_| false)?, path)));
+            let Some((field, path)) = inside else {
                 let known: Vec<String> =
                     columns.iter().map(|column| format!("`{}`", column.name())).collect();
                 return Err(Error::schema(format!(
@@ -710,7 +772,6 @@ impl<'a> Inference<'a> {
                     known.join(", ")
                 )));
             };
-            let field = Field::new(name, data_type, true);
             Ok(Column { path, ..Column::of(field, Role::Value) })
         };
         *columns = names.into_iter().map(chosen).collect::<Result<_>>()?;

@@ -5,6 +5,8 @@ mod findings;
 mod foreign;
 mod framing;
 mod infer;
+mod looks;
+mod notes;
 mod observe;
 mod prefix;
 mod start;

@@ -6,12 +6,13 @@ use std::collections::HashMap;
 
 use arrow::datatypes::{DataType, Field, Fields, TimeUnit};
 
+use super::looks::Looks;
 use super::{Step, vector_type};
 use crate::msgpack::{Broken, Cursor, Head};
 use crate::options::ReadOptions;
-use crate::values::{TIMESTAMP, is_nil, key, nanoseconds, scalar};
+use crate::values::{TIMESTAMP, is_nil, key, nanoseconds, scalar, tensor_field};
 use crate::vector::encoding::{self, Elements, Encoded, Encoding, Seen, Types, read_base64};
-use crate::vector::{Extensions, RawDtype, Scalar};
+use crate::vector::{Extensions, Format, RawDtype, Scalar};
 
 /// How observing is to be done.
 pub(super) struct Rules<'a> {
@@ -74,6 +75,12 @@ impl Given {
         Self { default: self.default, columns, vectors }
     }
 
+    /// True where options give the type of untyped bytes in the field itself.
+    fn is_own(&self) -> bool {
+        self.columns.iter().any(|(path, _)| path.is_empty())
+            || self.vectors.iter().any(|(path, ..)| path.is_empty())
+    }
+
     /// The type of untyped bytes in the field itself, of which the first value has this many bytes.
     /// Bytes that are a vector of the type that `schema` gives are of that type.
     pub(super) fn raw(&self, length: Option<usize>) -> RawDtype {
@@ -109,13 +116,20 @@ pub(super) struct Observed {
     pub(super) fields: Vec<(Step, Observed)>,
     places: HashMap<Step, usize>,
     item: Option<Box<Observed>>,
+    /// A key that no column can have.
+    odd_key: bool,
+    /// The shape and the elements of the first typed array that is no vector, and how many are like it.
+    tensor: Option<(Vec<usize>, DataType)>,
+    tensors: u64,
+    /// The extension type of payloads that are kept as bytes.
+    payload: Option<i8>,
     /// Maps here have more keys than columns can be made of.
     pub(super) too_many_keys: bool,
     pub(super) given: Given,
     /// The type of untyped bytes, from the first value that has some.
     pub(super) raw: Option<RawDtype>,
     /// The first value that no column can hold, in words.
-    pub(super) left_out: Option<String>,
+    refused: Option<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -153,11 +167,18 @@ pub(super) struct Vectors {
     pub(super) values: u64,
     /// Raw bytes that are no text were among them.
     is_binary: bool,
+    /// The looks of bytes, and the type by which they are judged; none where options give theirs.
+    pub(super) looks: Looks,
+    judged_by: Option<RawDtype>,
+    /// Arrays are the bits of halves, of which the type is given: all of those that were seen.
+    pub(super) is_bits: Option<bool>,
 }
 
 /// How a possible vector was written, the likelier one last.
 #[derive(Clone, Copy, PartialEq, PartialOrd, Debug)]
 enum Manner {
+    /// In a list of one, or as a map of indices: a vector only where options say so.
+    Wrapped,
     Integers,
     Bytes,
     Floats,
@@ -182,6 +203,7 @@ impl Vectors {
             }
             // An array of integers may be one of floats that happen to be whole.
             Some((first, _)) if *first == Manner::Integers && manner == Manner::Floats => *first = manner,
+            Some(first) if first.0 == Manner::Wrapped && manner != Manner::Wrapped => *first = (manner, dim),
             _ => {}
         }
         if let Some((_, times)) = self.dims.iter_mut().find(|(known, _)| *known == dim) {
@@ -199,7 +221,7 @@ impl Vectors {
     /// The dimension if at least half of the values are vectors of one, long enough to be nothing else. The others are then
     /// rejects: a bad record must not make a column of bytes or lists of it.
     pub(super) fn clear_dim(&self, dim: Option<usize>) -> Option<usize> {
-        let (manner, first) = self.likely()?;
+        let (manner, first) = self.likely(dim.is_some())?;
         let times =
             |dim: usize| self.dims.iter().find(|(known, _)| *known == dim).map_or(0, |(_, times)| *times);
         let most = self.dims.iter().map(|(dim, _)| *dim).max_by_key(|&dim| times(dim))?;
@@ -207,14 +229,14 @@ impl Vectors {
         let is_long = match manner {
             Manner::Typed => true,
             Manner::Floats | Manner::Bytes => common >= SHORT,
-            Manner::Integers => false,
+            Manner::Integers | Manner::Wrapped => false,
         };
         (is_long && 2 * times(common) >= self.values && dim.is_none_or(|dim| dim == common)).then_some(common)
     }
 
     /// How likely a vector column this is where none is clear, and the dimension.
     pub(super) fn possible(&self, dim: Option<usize>) -> Option<(f64, usize)> {
-        let (manner, first) = self.likely()?;
+        let (manner, first) = self.likely(dim.is_some())?;
         let found = match dim {
             Some(dim) => self.dims.iter().map(|(known, _)| *known).find(|&known| known == dim)?,
             None => first,
@@ -222,8 +244,11 @@ impl Vectors {
         Some((f64::from(manner as u8) * 1e12 + found as f64, found))
     }
 
-    fn likely(&self) -> Option<(Manner, usize)> {
-        self.first.filter(|(manner, _)| *manner != Manner::Bytes || self.is_binary)
+    /// Bytes are judged by their looks, unless options say that they are a vector.
+    fn likely(&self, is_given: bool) -> Option<(Manner, usize)> {
+        let (manner, dim) = self.first.filter(|(manner, _)| *manner != Manner::Wrapped)?;
+        let is_alike = || is_given || self.judged_by.is_none_or(|raw| self.looks.are(raw));
+        (manner != Manner::Bytes || self.is_binary && is_alike()).then_some((manner, dim))
     }
 }
 
@@ -252,6 +277,11 @@ impl Observed {
             return Ok(());
         }
         self.vectors.values += 1;
+        if let Seen::NotNumbers { .. } | Seen::Other(Head::Map(_)) = seen
+            && let Some(encoded) = encoding::read_wrapped(&mut start.clone(), rules.types(raw))?
+        {
+            self.vectors.add(Manner::Wrapped, &encoded);
+        }
         match seen {
             Seen::Vector(encoded) => self.vector(&encoded, raw),
             Seen::NotNumbers { .. } => self.list(start, rules, depth),
@@ -261,7 +291,7 @@ impl Observed {
                 if length.is_some() {
                     self.kind(Kind::Bytes);
                 } else {
-                    self.left_out.get_or_insert(what);
+                    self.refused.get_or_insert(what);
                 }
                 Ok(())
             }
@@ -349,6 +379,7 @@ impl Observed {
                     encoded.encoding == Encoding::Raw && std::str::from_utf8(encoded.bytes()).is_ok();
                 self.kind(if is_text { Kind::Text } else { Kind::Bytes });
                 self.vectors.is_binary |= !is_text;
+                self.look(encoded, raw);
                 let base64 = if is_text { read_base64(encoded.bytes(), raw) } else { None };
                 self.vectors.add(Manner::Bytes, base64.as_ref().unwrap_or(encoded));
                 Ok(())
@@ -361,23 +392,42 @@ impl Observed {
             Encoding::Numbers => {
                 self.numbers(encoded);
                 let is_float = self.item.as_ref().is_some_and(|item| item.common_kind() == Some(Kind::Float));
+                let is_bits = raw.is_half() && encoded.halves(raw).is_some();
+                let known = self.vectors.is_bits.get_or_insert(is_bits);
+                *known &= is_bits;
+                let is_float = is_float || (is_bits && self.given.is_own());
                 self.vectors.add(if is_float { Manner::Floats } else { Manner::Integers }, encoded);
                 Ok(())
             }
             _ => {
-                if encoded.rows == 1 {
-                    self.numbers(encoded);
-                } else {
-                    self.kind(Kind::List);
-                    let item = self.item();
-                    encoded.rows_from(0).for_each(|row| {
-                        item.numbers(&Encoded::vector(encoded.encoding, row, encoded.dim));
-                    });
+                self.array(encoded);
+                if let Some(Format::Packed(raw)) = encoded.format().filter(|_| encoded.rows > 1)
+                    && let Some(element) = raw.data_type()
+                {
+                    let shape = encoded.outer.iter().copied().chain([encoded.dim]).collect();
+                    let tensor = (shape, element);
+                    self.tensors += u64::from(*self.tensor.get_or_insert_with(|| tensor.clone()) == tensor);
                 }
                 self.vectors.add(Manner::Typed, encoded);
                 Ok(())
             }
         }
+    }
+
+    /// Looks at bytes of the type `raw`, which judges them unless options give it for the field.
+    fn look(&mut self, encoded: &Encoded<'_>, raw: RawDtype) {
+        self.vectors.looks.add(encoded.bytes());
+        self.vectors.judged_by = (!self.given.is_own()).then_some(raw);
+    }
+
+    /// A typed array: lists of the arrays along its first dimension.
+    fn array(&mut self, encoded: &Encoded<'_>) {
+        if encoded.outer.is_empty() {
+            return self.numbers(encoded);
+        }
+        self.kind(Kind::List);
+        let item = self.item();
+        encoded.parts().for_each(|part| item.array(&part));
     }
 
     fn other(&mut self, head: Head, start: Cursor<'_>, rules: &Rules<'_>, depth: u32) -> Result<(), Broken> {
@@ -391,8 +441,10 @@ impl Observed {
                 match nanoseconds(code, payload, rules.extensions) {
                     Some(_) => self.kind(Kind::Time),
                     None if code == TIMESTAMP => {}
-                    // The payload of an extension that no column understands.
-                    None => self.kind(Kind::Bytes),
+                    None => {
+                        self.payload = Some(code);
+                        self.kind(Kind::Bytes);
+                    }
                 }
             }
             head => {
@@ -438,6 +490,7 @@ impl Observed {
             // Arrow's names are text, and end at a NUL where they cross to another language.
             let name = key(cursor, &mut digits)?.and_then(|key| std::str::from_utf8(key).ok());
             let step = name.filter(|name| !name.contains('\0')).map(|name| Step::Name(name.to_owned()));
+            self.odd_key |= step.is_none();
             match step.and_then(|step| self.field(step, rules, depth)) {
                 Some(field) => field.value(cursor, rules, depth + 1)?,
                 None => cursor.skip()?,
@@ -459,7 +512,7 @@ impl Observed {
             match (encoding::read(&mut inside, types)?, head) {
                 (_, Head::Array(items)) => rows = rows.or(Some(items as usize)),
                 (Seen::Vector(array), _) if array.encoding.is_typed() && array.rows > 1 => {
-                    rows = rows.or(Some(array.rows));
+                    rows = rows.or(array.outer.first().copied());
                 }
                 (Seen::Vector(array), _) if array.encoding.is_typed() && !array.is_scalar => {
                     flat.push(array.dim)
@@ -494,10 +547,12 @@ impl Observed {
                     if format.is_bool() { self.kind(Kind::Bool) } else { self.number(number) }
                 }
             }
-            Seen::Vector(array) if array.encoding.is_typed() && array.rows == rows => {
-                for row in array.rows_from(0) {
+            Seen::Vector(array)
+                if array.encoding.is_typed() && *array.outer.first().unwrap_or(&array.rows) == rows =>
+            {
+                for part in array.parts() {
                     self.vectors.values += 1;
-                    self.vector(&Encoded::vector(array.encoding, row, array.dim), raw)?;
+                    self.vector(&part, raw)?;
                 }
             }
             // Bytes of all rows.
@@ -508,8 +563,10 @@ impl Observed {
                 self.vectors.is_binary = true;
                 let matrix = Encoded { rows, dim: array.dim / rows, ..array };
                 for row in matrix.rows_from(0) {
+                    let row = Encoded::vector(matrix.encoding, row, matrix.dim);
                     self.vectors.values += 1;
-                    self.vectors.add(Manner::Bytes, &Encoded::vector(matrix.encoding, row, matrix.dim));
+                    self.look(&row, raw);
+                    self.vectors.add(Manner::Bytes, &row);
                 }
             }
             _ => match head {
@@ -578,6 +635,18 @@ impl Observed {
         Some(path)
     }
 
+    /// The field of a column of these values: of tensors, where all have one shape.
+    pub(super) fn column(
+        &self,
+        name: &str,
+        path: &mut Vec<Step>,
+        leave_out: &dyn Fn(&[Step]) -> bool,
+    ) -> Option<Field> {
+        let tensor = self.tensor.as_ref().filter(|_| self.tensors == self.vectors.values);
+        let tensor = tensor.and_then(|(shape, element)| tensor_field(name, shape, element.clone()));
+        tensor.or_else(|| Some(Field::new(name, self.data_type(path, leave_out)?, true)))
+    }
+
     /// The Arrow type of a column of these values. Fields that `leave_out` says are columns of their own; `None` if nothing is
     /// left.
     pub(super) fn data_type(
@@ -586,7 +655,7 @@ impl Observed {
         leave_out: &dyn Fn(&[Step]) -> bool,
     ) -> Option<DataType> {
         Some(match self.common_kind() {
-            None if self.left_out.is_some() => return None,
+            None if self.refused.is_some() => return None,
             None => DataType::Null,
             Some(Kind::Bool) => DataType::Boolean,
             Some(Kind::Integer) if self.huge && !self.negative => DataType::UInt64,
@@ -604,9 +673,9 @@ impl Observed {
                 for (step, field) in &self.fields {
                     path.push(step.clone());
                     if !leave_out(path)
-                        && let Some(data_type) = field.data_type(path, leave_out)
+                        && let Some(column) = field.column(&step.to_string(), path, leave_out)
                     {
-                        fields.push(Field::new(step.to_string(), data_type, true));
+                        fields.push(column);
                     }
                     path.pop();
                 }
@@ -618,11 +687,11 @@ impl Observed {
         })
     }
 
-    /// Calls `visit` for every field that could be a vector column, on the way `path` and further in.
-    pub(super) fn visit<'a>(&'a self, path: &mut Vec<Step>, visit: &mut impl FnMut(&[Step], &'a Vectors)) {
+    /// Calls `visit` for the field at the end of `path`, and for every field inside of it.
+    pub(super) fn visit<'a>(&'a self, path: &mut Vec<Step>, visit: &mut impl FnMut(&[Step], &'a Self)) {
+        visit(path, self);
         for (step, field) in &self.fields {
             path.push(step.clone());
-            visit(path, &field.vectors);
             field.visit(path, visit);
             path.pop();
         }
@@ -631,7 +700,38 @@ impl Observed {
     /// True if a map or array holds something that could be a vector.
     pub(super) fn holds_vector(&self) -> bool {
         let mut found = false;
-        self.visit(&mut Vec::new(), &mut |_, vectors| found |= vectors.likely().is_some());
+        self.visit(&mut Vec::new(), &mut |_, field| {
+            found |= field.vectors.likely(true).is_some() || field.tensors > 0
+        });
         found
+    }
+
+    /// Says that bytes look like numbers of another type than they are read as.
+    pub(super) fn warning(&self, name: &str) -> Option<String> {
+        if self.vectors.is_binary { self.vectors.looks.warning(name, self.raw()) } else { None }
+    }
+
+    /// True if there are tensors, or bytes that are no vector because their type is another one.
+    pub(super) fn holds_numbers(&self) -> bool {
+        let mut found = false;
+        self.visit(&mut Vec::new(), &mut |_, field| {
+            found |= field.tensors > 0 || field.warning("").is_some()
+        });
+        found
+    }
+
+    /// What no column holds of these values, or only as bytes.
+    pub(super) fn left_out(&self) -> Option<String> {
+        match (&self.refused, self.payload) {
+            (Some(what), _) if self.common_kind().is_none() => Some(format!("left out: {what}")),
+            (_, Some(code)) => Some(format!(
+                "extension {code} is of no known type and kept as bytes: `extensions` says what it is"
+            )),
+            _ if self.too_many_keys => {
+                Some(format!("keys of maps beyond the first {MOST_KEYS} are left out"))
+            }
+            _ if self.odd_key => Some("keys that are no UTF-8 text are left out".to_owned()),
+            _ => None,
+        }
     }
 }

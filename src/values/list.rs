@@ -65,11 +65,13 @@ impl Kind for Lists {
         if !encoded.is_whole() {
             return Ok(false);
         }
-        if encoded.rows > 1 || matches!(self.item.data_type(), DataType::List(_) | DataType::LargeList(_)) {
-            self.check_room(encoded.rows)?;
-            for elements in encoded.rows_from(0) {
-                let (encoding, dim) = (encoded.encoding, encoded.dim);
-                if !self.items.push_elements(&Encoded::vector(encoding, elements, dim))? {
+        // A matrix of one row has no more dimensions than a vector.
+        if !encoded.outer.is_empty()
+            || matches!(self.item.data_type(), DataType::List(_) | DataType::LargeList(_))
+        {
+            self.check_room(encoded.outer.first().copied().unwrap_or(1))?;
+            for part in encoded.parts() {
+                if !self.items.push_elements(&part)? {
                     return Ok(false);
                 }
             }

@@ -7,6 +7,7 @@ mod bytes;
 mod list;
 mod number;
 mod structs;
+mod tensor;
 mod time;
 
 use std::fmt;
@@ -14,7 +15,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, NullBufferBuilder};
 use arrow::buffer::NullBuffer;
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, Field};
 
 use crate::error::{Error, Result};
 use crate::msgpack::{Broken, Cursor, Head};
@@ -24,6 +25,7 @@ use crate::vector::{Extensions, NO_EXTENSIONS, RawDtype, Scalar};
 
 pub(crate) use bytes::MOST;
 pub(crate) use structs::{Keys, key};
+pub(crate) use tensor::{tensor_field, tensor_shape};
 pub(crate) use time::{TIMESTAMP, nanoseconds};
 
 /// Why a value could not be added to a column.
@@ -181,6 +183,16 @@ impl ValueBuilder {
         Ok(Self { data_type, kind, nulls, extensions: extensions.clone() })
     }
 
+    /// A column for `field`, which may be one of tensors.
+    pub(crate) fn of_field(field: &Field, extensions: &Arc<Extensions>) -> Result<Self> {
+        let tensors = tensor_shape(field).map(|shape| tensor::Tensors::new(field, shape)).transpose()?;
+        let Some(tensors) = tensors.flatten() else {
+            return Self::with_extensions(field.data_type(), extensions);
+        };
+        let (kind, nulls) = (Box::new(tensors), NullBufferBuilder::new(0));
+        Ok(Self { data_type: field.data_type().clone(), kind, nulls, extensions: extensions.clone() })
+    }
+
     pub(crate) fn rows(&self) -> usize {
         self.nulls.len()
     }
@@ -200,7 +212,7 @@ impl ValueBuilder {
             return Ok(());
         }
         // What libraries write for NumPy's scalars and arrays.
-        if matches!(head, Head::Map(_) | Head::Ext(..) | Head::Array(3))
+        if matches!(head, Head::Map(_) | Head::Ext(..) | Head::Array(3 | 4))
             && !matches!(self.data_type, DataType::Struct(_))
             && self.push_array(cursor)?
         {

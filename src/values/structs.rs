@@ -23,7 +23,7 @@ pub(super) struct Structs {
 
 impl Structs {
     pub(super) fn new(fields: &Fields, extensions: &Arc<Extensions>) -> Result<Self> {
-        let column = |field: &FieldRef| ValueBuilder::with_extensions(field.data_type(), extensions);
+        let column = |field: &FieldRef| ValueBuilder::of_field(field, extensions);
         let columns = fields.iter().map(column).collect::<Result<_>>()?;
         let keys = Keys::new(fields.iter().map(|field| field.name().as_bytes()));
         Ok(Self { fields: fields.clone(), keys, columns, rows: 0 })

@@ -6,6 +6,7 @@ use arrow::array::{Array, AsArray};
 use arrow::datatypes::Float32Type;
 
 use super::*;
+use crate::vector::RawDtype;
 use crate::vector::encoding::{self, Seen};
 
 fn builder(nullable: bool) -> VectorBuilder {
@@ -21,7 +22,8 @@ fn packed<'a>(raw: &str, bytes: &'a [u8]) -> Elements<'a> {
 fn template(head: [u8; 2], raw: &str) -> Template {
     let record = [&head[..], &[0; 8]].concat();
     let mut cursor = Cursor::new(&record);
-    let Seen::Vector(encoded) = encoding::read(&mut cursor, raw.parse::<crate::RawDtype>().unwrap().into()).unwrap()
+    let Seen::Vector(encoded) =
+        encoding::read(&mut cursor, raw.parse::<crate::RawDtype>().unwrap().into()).unwrap()
     else {
         unreachable!("a record with such a head is a vector")
     };

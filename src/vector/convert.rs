@@ -34,7 +34,7 @@ impl Format {
 
     pub(crate) fn is_float(self) -> bool {
         match self {
-            Self::Packed(raw) => matches!(raw.number, Number::F16 | Number::BF16 | Number::F32 | Number::F64),
+            Self::Packed(raw) => raw.exponent_bits() > 0,
             Self::Float32 | Self::Float64 => true,
         }
     }

@@ -202,6 +202,44 @@ impl RawDtype {
         name.strip_prefix("torch.").unwrap_or(name).parse().ok()
     }
 
+    /// NumPy's name, without the byte order.
+    pub(crate) fn name(self) -> &'static str {
+        Number::NAMES.into_iter().find(|(number, ..)| *number == self.number).map_or("", |(.., name)| name)
+    }
+
+    /// The Arrow type of an element that is kept as it is; `None` of booleans.
+    pub(crate) fn data_type(self) -> Option<DataType> {
+        Some(match self.number {
+            Number::F16 => DataType::Float16,
+            Number::BF16 | Number::F32 => DataType::Float32,
+            Number::F64 => DataType::Float64,
+            Number::I8 => DataType::Int8,
+            Number::U8 => DataType::UInt8,
+            Number::I16 => DataType::Int16,
+            Number::U16 => DataType::UInt16,
+            Number::I32 => DataType::Int32,
+            Number::U32 => DataType::UInt32,
+            Number::I64 => DataType::Int64,
+            Number::U64 => DataType::UInt64,
+            Number::Bool => return None,
+        })
+    }
+
+    /// Bits of the exponent; 0 of integers, which have none.
+    pub(crate) fn exponent_bits(self) -> u32 {
+        match self.number {
+            Number::F16 => 5,
+            Number::BF16 | Number::F32 => 8,
+            Number::F64 => 11,
+            _ => 0,
+        }
+    }
+
+    /// True for floats of 16 bits.
+    pub(crate) fn is_half(self) -> bool {
+        self.exponent_bits() > 0 && self.size() == 2
+    }
+
     pub(crate) const fn of(number: Number) -> Self {
         Self { number, big_endian: false }
     }

@@ -32,7 +32,7 @@ def typed(name, data, shape):
     name = name.decode() if isinstance(name, bytes) else name
     if isinstance(data, str):
         data = data.encode("utf-8", "surrogateescape")
-    if name == "bfloat16":  # which is the upper half of a float32
+    if name in ("bfloat16", "bf16"):  # which is the upper half of a float32
         wide = np.frombuffer(data, "<u2").astype("<u4") << 16
         return wide.view("<f4").reshape(shape)
     return np.frombuffer(data, np.dtype(name)).reshape(shape)
@@ -164,6 +164,8 @@ def rows_of(value, read):
     data = raw_bytes(value)
     if is_numbers(value) and "dim" in read and len(value) == 4 * read["dim"]:
         data = bytes(value)
+    if is_numbers(value) and read.get("raw_dtype") in ("<f2", "bf16"):
+        data = b"".join(bits.to_bytes(2, "little") for bits in value)  # as Rust's half writes them
     if data is not None:
         return [elements(typed(read.get("raw_dtype", "<f4"), data, -1))]
     if is_numbers(value):

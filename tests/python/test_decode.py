@@ -43,6 +43,7 @@ def specials(dtype):
     return np.array([sign << (bits - 1) | exp << mantissa | man for sign, exp, man in fields], f"u{bits // 8}")
 
 
+@pytest.mark.filterwarnings("ignore:.*these bytes look like")
 @pytest.mark.parametrize("order", "<>")
 @pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
 def test_the_same_type_is_moved_bit_for_bit(dtype, order):
@@ -54,6 +55,7 @@ def test_the_same_type_is_moved_bit_for_bit(dtype, order):
     assert_same_bits(matrix(source).view(rows.dtype), rows)
 
 
+@pytest.mark.filterwarnings("ignore:.*these bytes look like")
 def test_random_bits_are_moved_bit_for_bit():
     rows = np.random.default_rng(5).integers(0, 1 << 32, (2000, 129), np.uint32)
     assert_same_bits(matrix(vecpack.scan(pack(rows))).view(np.uint32), rows)
@@ -174,6 +176,7 @@ def test_every_conversion_is_that_of_numpy(raw, dtype):
     assert rejects(source, "record", "kind") == [(n, "value") for n in np.flatnonzero(unfit)]
 
 
+@pytest.mark.filterwarnings("ignore:.*these bytes look like")
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("raw", RAW_DTYPES)
 def test_long_vectors_are_converted_like_single_numbers(raw, dtype):

@@ -76,6 +76,7 @@ def test_an_encoding(write_file, name, threads):
     assert_same_bits(matrix(source), expected)
 
 
+@pytest.mark.filterwarnings("ignore:.*these bytes look like")
 @settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 @given(
     rows=st.lists(st.tuples(st.sampled_from(list(ENCODINGS)), vector, st.integers(1, 30)), min_size=1, max_size=12),

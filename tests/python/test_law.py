@@ -283,6 +283,7 @@ NAMED = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:.*these bytes look like")
 @pytest.mark.parametrize("framing", FRAMINGS)
 @pytest.mark.parametrize("name", NAMED)
 def test_files_that_people_write(name, framing, tmp_path):

@@ -163,9 +163,12 @@ def test_numbers_that_begin_like_a_format_are_numbers():
     assert source.reject_count == 1
 
 
-def test_lists_of_numpy_scalars_are_no_vectors_under_any_policy():
-    scalars = [[{"nd": False, "type": "<f4", "data": number.tobytes()} for number in vector] for vector in FLOATS]
-    data = pack(scalars)  # as msgpack-numpy writes list(vector)
+def test_numbers_of_lists_of_numpy_scalars_of_several_types_are_no_vectors_under_any_policy():
+    scalars = [
+        [{"nd": False, "type": f"<f{4 + 4 * (i % 2)}", "data": bytes(4 + 4 * (i % 2))} for i in range(len(vector))]
+        for vector in FLOATS
+    ]
+    data = pack(scalars)
     for policy in ("raise", "skip", "null"):
         with pytest.raises(vecpack.SchemaError):
             vecpack.read(data, on_error=policy)

@@ -9,6 +9,7 @@
 //! | [`ndarray`] | maps of a NumPy array's dtype, shape and data |
 //! | [`extension`] | extension types |
 //! | [`tuple`] | arrays of dtype, shape and data |
+//! | [`wrapped`] | vectors in a list of one, and maps of indices, in vector columns |
 //! | [`npy`] | bytes that are a `.npy` file |
 
 mod base64;
@@ -16,6 +17,7 @@ mod extension;
 mod ndarray;
 mod npy;
 mod tuple;
+mod wrapped;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -23,6 +25,7 @@ use std::fmt;
 pub(crate) use self::base64::read as read_base64;
 pub(crate) use self::extension::leaves_messagepack;
 pub(crate) use self::npy::{comes_next as is_npy_next, is_npy};
+pub(crate) use self::wrapped::read as read_wrapped;
 
 use super::convert::Format;
 use super::dtype::RawDtype;
@@ -82,7 +85,7 @@ pub(crate) enum Elements<'a> {
     /// All in the same format.
     Alike(Format, Cow<'a, [u8]>),
     /// MessagePack numbers of more than one type: floats of either size and integers.
-    Mixed(&'a [u8]),
+    Mixed(Cow<'a, [u8]>),
 }
 
 /// A vector, or rows of them.
@@ -92,6 +95,8 @@ pub(crate) struct Encoded<'a> {
     pub(crate) elements: Elements<'a>,
     /// 1 for a vector; a matrix has more.
     pub(crate) rows: usize,
+    /// The lengths of all dimensions but the last one, of an array of more rows than one.
+    pub(crate) outer: Vec<usize>,
     /// Elements a row.
     pub(crate) dim: usize,
     /// A single number, which a library wrote as an array without dimensions.
@@ -151,7 +156,7 @@ pub(crate) fn read<'a>(cursor: &mut Cursor<'a>, types: Types<'_>) -> Result<Seen
             let bytes = ahead.take(length as usize)?;
             npy::read(bytes).map(|found| found.or_else(|| untyped(encoding, bytes, raw)))
         }
-        Head::Array(items) => return array(cursor, ahead, items),
+        Head::Array(items) => return array(cursor, ahead, items, types),
         Head::Map(pairs) => ndarray::read(&mut ahead, pairs, raw),
         Head::Ext(code, length) => extension::read(&mut ahead, code, length, types),
         _ => Ok(None),
@@ -167,7 +172,12 @@ pub(crate) fn read<'a>(cursor: &mut Cursor<'a>, types: Types<'_>) -> Result<Seen
     }
 }
 
-fn array<'a>(cursor: &mut Cursor<'a>, ahead: Cursor<'a>, items: u32) -> Result<Seen<'a>, Broken> {
+fn array<'a>(
+    cursor: &mut Cursor<'a>,
+    ahead: Cursor<'a>,
+    items: u32,
+    types: Types<'_>,
+) -> Result<Seen<'a>, Broken> {
     ahead.require(items.into())?;
     if let Some(found) = tuple::read(ahead, items)? {
         return Ok(match found {
@@ -200,9 +210,42 @@ fn array<'a>(cursor: &mut Cursor<'a>, ahead: Cursor<'a>, items: u32) -> Result<S
                 }
                 return Ok(Seen::Refused(tail.refusal()));
             }
+            if index == 0
+                && let Some((encoded, behind)) = scalars(ahead, items, types)?
+            {
+                *cursor = behind;
+                return Ok(Seen::Vector(encoded));
+            }
             Ok(Seen::NotNumbers { index, head })
         }
     }
+}
+
+/// An array of NumPy's scalars, each as a library writes one by itself, and the cursor behind them;
+/// `None` where they are not all of one type.
+fn scalars<'a>(
+    mut cursor: Cursor<'a>,
+    items: u32,
+    types: Types<'_>,
+) -> Result<Option<(Encoded<'a>, Cursor<'a>)>, Broken> {
+    let mut whole: Option<(Format, Vec<u8>)> = None;
+    for _ in 0..items {
+        let (Head::Map(_) | Head::Ext(..)) = cursor.peek()? else { return Ok(None) };
+        let Seen::Vector(Encoded { is_scalar: true, elements: Elements::Alike(format, bytes), .. }) =
+            read(&mut cursor, types)?
+        else {
+            return Ok(None);
+        };
+        let (first, joined) = whole.get_or_insert_with(|| (format, Vec::new()));
+        if *first != format {
+            return Ok(None);
+        }
+        joined.extend_from_slice(&bytes);
+    }
+    Ok(whole.map(|(format, bytes)| {
+        let elements = Elements::Alike(format, bytes.into());
+        (Encoded::vector(Encoding::Numbers, elements, items as usize), cursor)
+    }))
 }
 
 /// The elements of an array of `count` floats of one type, of which the head has been read.
@@ -247,7 +290,7 @@ fn mixed<'a>(cursor: &mut Cursor<'a>, count: usize) -> Result<Result<Elements<'a
             return Ok(Err((index, head)));
         }
     }
-    Ok(Ok(Elements::Mixed(cursor.since(start))))
+    Ok(Ok(Elements::Mixed(cursor.since(start).into())))
 }
 
 /// Bytes without a type, as elements of the type `raw`. Bytes that are no multiple of an element are no vector of any
@@ -259,7 +302,7 @@ fn untyped(encoding: Encoding, bytes: &[u8], raw: RawDtype) -> Option<Encoded<'_
 
 impl<'a> Encoded<'a> {
     pub(crate) fn vector(encoding: Encoding, elements: Elements<'a>, dim: usize) -> Self {
-        Self { encoding, elements, rows: 1, dim, is_scalar: false }
+        Self { encoding, elements, rows: 1, outer: Vec::new(), dim, is_scalar: false }
     }
 
     /// Elements of a type and shape that the data names.
@@ -270,27 +313,44 @@ impl<'a> Encoded<'a> {
         bytes: impl Into<Cow<'a, [u8]>>,
     ) -> Result<Self, Trouble> {
         let bytes = bytes.into();
-        let (rows, dim) = shape.rows()?;
+        let (rows, outer, dim) = shape.rows()?;
         let expected = (rows as u64).checked_mul(dim as u64).and_then(|n| n.checked_mul(raw.size() as u64));
         if expected != Some(bytes.len() as u64) {
             let found = format!("{} bytes of data for an array of {shape} {raw}", bytes.len());
             return Err(Trouble::Refused(found));
         }
         let elements = Elements::Alike(Format::Packed(raw), bytes);
-        Ok(Self { encoding, elements, rows, dim, is_scalar: shape.dims.is_empty() })
+        Ok(Self { encoding, elements, rows, outer, dim, is_scalar: shape.dims.is_empty() })
     }
 
     /// The elements of the rows from `first` on, row by row.
     pub(crate) fn rows_from(&self, first: usize) -> impl Iterator<Item = Elements<'_>> {
+        self.pieces(first, 1)
+    }
+
+    /// The arrays of which one of more dimensions consists: those along its first one.
+    pub(crate) fn parts(&self) -> impl Iterator<Item = Encoded<'_>> {
+        let (&count, inner) = self.outer.split_first().unwrap_or((&1, &[]));
+        let rows = self.rows / count.max(1);
+        let part = Self {
+            rows,
+            outer: inner.to_vec(),
+            ..Self::vector(self.encoding, Elements::Mixed(b"".into()), self.dim)
+        };
+        self.pieces(0, rows.max(1)).map(move |elements| Encoded { elements, ..part.clone() })
+    }
+
+    /// The elements from the row `first` on, `step` rows at a time.
+    fn pieces(&self, first: usize, step: usize) -> impl Iterator<Item = Elements<'_>> {
         let mut ends = Ends { cursor: Cursor::new(self.bytes()), dim: self.dim, format: self.format() };
         let mut start = ends.after(first);
-        (first..self.rows).map(move |_| {
-            let end = ends.after(1);
+        (first..self.rows).step_by(step).map(move |_| {
+            let end = ends.after(step);
             let bytes = &self.bytes()[start..end];
             start = end;
             match self.format() {
                 Some(format) => Elements::Alike(format, bytes.into()),
-                None => Elements::Mixed(bytes),
+                None => Elements::Mixed(bytes.into()),
             }
         })
     }
@@ -321,7 +381,7 @@ impl<'a> Encoded<'a> {
 
     /// Numbers that are each a byte of something, as Rust writes a `Vec<u8>`: those bytes.
     pub(crate) fn as_byte_values(&self) -> Option<Vec<u8>> {
-        let Elements::Mixed(bytes) = self.elements else { return None };
+        let Elements::Mixed(bytes) = &self.elements else { return None };
         let mut cursor = Cursor::new(bytes);
         let byte = |_| match cursor.head() {
             Ok(Head::UInt(value)) => u8::try_from(value).ok(),
@@ -331,6 +391,21 @@ impl<'a> Encoded<'a> {
         (0..self.dim).map(byte).collect()
     }
 
+    /// Integers that are the bits of halves, as Rust's `half` writes them: those halves, of the type
+    /// `raw`. `None` where one is no integer of 16 bits.
+    pub(crate) fn halves(&self, raw: RawDtype) -> Option<Self> {
+        let Elements::Mixed(bytes) = &self.elements else { return None };
+        let mut cursor = Cursor::new(bytes);
+        let mut halves = Vec::with_capacity(2 * self.rows * self.dim);
+        while !cursor.rest().is_empty() {
+            let Ok(Head::UInt(bits)) = cursor.head() else { return None };
+            let bits = u16::try_from(bits).ok()?;
+            halves.extend(if raw.big_endian { bits.to_be_bytes() } else { bits.to_le_bytes() });
+        }
+        let elements = Elements::Alike(Format::Packed(raw), halves.into());
+        Some(Self { elements, outer: self.outer.clone(), ..*self })
+    }
+
     /// What it is, for a message that says why it does not fit.
     pub(crate) fn describe(&self) -> String {
         match (self.encoding, self.format()) {
@@ -338,6 +413,10 @@ impl<'a> Encoded<'a> {
                 format!("{} bytes", self.bytes().len())
             }
             (_, Some(Format::Packed(raw))) if self.rows == 1 => format!("{} x {raw}", self.dim),
+            _ if self.outer.len() > 1 => {
+                let dims = self.outer.iter().chain([&self.dim]).map(|&length| length as u64).collect();
+                format!("an array of shape {}", Shape { dims })
+            }
             (_, Some(Format::Packed(raw))) => format!("{} rows of {} x {raw}", self.rows, self.dim),
             _ => format!("an array of {}", self.dim),
         }
@@ -391,16 +470,16 @@ impl Shape {
         Ok(Some(Self { dims }))
     }
 
-    /// The number of rows and the elements a row.
-    fn rows(&self) -> Result<(usize, usize), Trouble> {
+    /// The number of rows, the lengths of their dimensions if they are more than one, and the elements a
+    /// row.
+    fn rows(&self) -> Result<(usize, Vec<usize>, usize), Trouble> {
         let (&dim, outer) = self.dims.split_last().unwrap_or((&1, &[]));
-        let rows = match outer {
-            [rows] => *rows,
-            outer if outer.iter().all(|&length| length == 1) => 1,
-            _ => 0,
-        };
-        match (usize::try_from(rows), usize::try_from(dim)) {
-            (Ok(rows), Ok(dim)) if rows > 0 => Ok((rows, dim)),
+        let lengths = || outer.iter().map(|&length| usize::try_from(length).ok()).collect::<Option<Vec<_>>>();
+        let lengths = if outer.iter().all(|&length| length == 1) { Some(Vec::new()) } else { lengths() };
+        let rows =
+            |outer: &Vec<usize>| outer.iter().try_fold(1usize, |rows, &length| rows.checked_mul(length));
+        match (lengths.as_ref().and_then(rows), lengths, usize::try_from(dim)) {
+            (Some(rows), Some(outer), Ok(dim)) if rows > 0 => Ok((rows, outer, dim)),
             _ => Err(Trouble::Refused(format!("an array of shape {self}"))),
         }
     }

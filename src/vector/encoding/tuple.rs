@@ -85,8 +85,8 @@ fn rust_ndarray<'a>(cursor: &mut Cursor<'a>) -> Result<Option<Encoded<'a>>, Trou
         return Ok(None);
     }
     let Ok(elements) = numbers(cursor, items)? else { return Ok(None) };
-    let (rows, dim) = shape.rows()?;
-    Ok(Some(Encoded { rows, ..Encoded::vector(Encoding::RustNdarray, elements, dim) }))
+    let (rows, outer, dim) = shape.rows()?;
+    Ok(Some(Encoded { rows, outer, ..Encoded::vector(Encoding::RustNdarray, elements, dim) }))
 }
 
 /// What numcodecs puts behind the elements.

@@ -114,7 +114,7 @@ fn vectors_agree_with_the_naive_decoder(file: &[u8], choices: &mut Choices<'_>) 
         .with_vector("vector")
         .with_framing(Framing::Sequence)
         .with_dim(dim as u32)
-        .with_raw_dtype(reading.raw.parse().expect("a type"))
+        .with_raw_dtype(reading.raw.parse::<vecpack::RawDtype>().expect("a type"))
         .with_dtype(reading.dtype)
         .with_on_error(on_error)
         .with_max_record_bytes(most);

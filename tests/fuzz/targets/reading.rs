@@ -33,7 +33,7 @@ pub fn options(choices: &mut Choices<'_>) -> ReadOptions {
         .with_framing(choices.one(&Framing::ALL))
         .with_on_error(choices.one(&[OnError::Skip, OnError::Null, OnError::Raise]))
         .with_dtype(choices.one(&Dtype::ALL))
-        .with_raw_dtype(choices.one(&raws).parse().expect("a type"))
+        .with_raw_dtype(choices.one(&raws).parse::<vecpack::RawDtype>().expect("a type"))
         .with_infer_records(choices.one(&[1000, 1, 2, 0]))
         .with_batch_bytes(choices.one(&[8 << 20, 1, 64, 1000]))
         .with_threads(choices.one(&[1, 2, 3, 5]))

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use half::{bf16, f16};
 use ndarray::{Array1, Array2};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-const VERSION: &str = "1.3.1 (serde 1.0.229, serde_bytes 0.11.19, ndarray 0.17.2)";
+const VERSION: &str = "1.3.1 (serde 1.0.229, serde_bytes 0.11.19, ndarray 0.17.2, half 2.7.1)";
 const DIM: usize = 16;
 
 #[derive(Serialize)]
@@ -112,6 +113,16 @@ fn main() {
     write!(
         "rmp-serde-ndarray-matrix.msgpack",
         stream([Array2::from_shape_vec((3, DIM), rows.concat()).unwrap()])
+    );
+    write!(
+        "rmp-serde-half-f16.msgpack",
+        stream(rows.iter().map(|row| row.iter().map(|&x| f16::from_f32(x)).collect::<Vec<_>>())),
+        json!({ "raw_dtype": "<f2" })
+    );
+    write!(
+        "rmp-serde-half-bf16.msgpack",
+        stream(rows.iter().map(|row| row.iter().map(|&x| bf16::from_f32(x)).collect::<Vec<_>>())),
+        json!({ "raw_dtype": "bf16" })
     );
     write!("rmp-serde-ndarray-named.msgpack", stream_named(rows.iter().map(|row| Array1::from(row.clone()))));
 

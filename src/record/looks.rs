@@ -1,0 +1,145 @@
+//! Whether bytes without a type look like numbers of one.
+//!
+//! The numbers of a vector are of about one size, so their exponents lie close together. Those of
+//! random, compressed or encrypted bytes lie anywhere, and so do those of some of the numbers where
+//! bytes are read as another type: of every second one where a float64 is read as two float32. So the
+//! numbers are looked at by their place in words of 8 bytes, all values of a field together.
+
+use super::foreign;
+use crate::vector::RawDtype;
+
+/// The most words that are kept of one value, and of all.
+const WORDS: (usize, usize) = (64, 1 << 13);
+/// Fewer different numbers say nothing about another type.
+const FEW: usize = 16;
+/// Half of the numbers in a vector are nearer to 1 than this power of 2 and its inverse.
+const FAR: i32 = 100;
+/// The powers of 2 that the middle eight tenths of normally distributed numbers take.
+const NORMAL: i32 = 4;
+
+/// The types that producers write without naming them, a likelier one first.
+const TYPES: [&str; 7] = ["<f4", "<f8", "<f2", "bf16", ">f4", ">f8", ">f2"];
+
+/// The bytes of a field's values.
+#[derive(Default)]
+pub(super) struct Looks {
+    words: Vec<[u8; 8]>,
+    /// Bytes of the first value.
+    length: usize,
+    /// Values that were added, and those of them that are text.
+    values: u64,
+    texts: u64,
+    /// The format of files that all values are.
+    pub(super) format: Option<&'static str>,
+}
+
+/// The numbers at one place in the words: the exponents of the tenth part from below, of the middle and
+/// of the tenth part from above, and how many sizes there are.
+struct Lane {
+    low: i32,
+    middle: i32,
+    high: i32,
+    distinct: usize,
+}
+
+impl Looks {
+    pub(super) fn add(&mut self, bytes: &[u8]) {
+        let format = foreign::inside(bytes);
+        if self.values == 0 {
+            (self.format, self.length) = (format, bytes.len());
+        }
+        self.format = self.format.filter(|_| self.format == format);
+        self.values += 1;
+        self.texts += u64::from(!bytes.contains(&0) && std::str::from_utf8(bytes).is_ok());
+        let room = WORDS.1.saturating_sub(self.words.len()).min(WORDS.0);
+        self.words.extend(bytes.as_chunks::<8>().0.iter().take(room));
+    }
+
+    /// Adds a value that is as long as the first one; false where it is not, or no more are needed.
+    pub(super) fn add_alike(&mut self, bytes: &[u8]) -> bool {
+        let is_alike = self.values == 0 || bytes.len() == self.length && self.words.len() < WORDS.1;
+        if is_alike {
+            self.add(bytes);
+        }
+        is_alike
+    }
+
+    /// True unless the values are texts, files, or bytes that are no numbers of the type `raw`.
+    pub(super) fn are(&self, raw: RawDtype) -> bool {
+        !self.are_other() && self.lanes(raw).iter().flatten().all(|lane| lane.is_even(raw))
+    }
+
+    /// True where enough bytes were seen to say that they are not.
+    pub(super) fn are_not(&self, raw: RawDtype) -> bool {
+        self.words.len() >= FEW && !self.are(raw)
+    }
+
+    fn are_other(&self) -> bool {
+        let are_texts = self.texts == self.values && self.words.iter().any(|word| *word != self.words[0]);
+        self.format.is_some() || are_texts
+    }
+
+    /// Says of the field `name` that `raw` looks wrong and another type right.
+    pub(super) fn warning(&self, name: &str, raw: RawDtype) -> Option<String> {
+        let other = self.other(raw)?;
+        let order = if other.to_string().starts_with('>') { "big-endian " } else { "" };
+        Some(format!("`{name}`: these bytes look like {order}{}: raw_dtype {other}", other.name()))
+    }
+
+    /// The type that looks right, where `raw` looks wrong.
+    fn other(&self, raw: RawDtype) -> Option<RawDtype> {
+        if raw.exponent_bits() == 0 || self.are_other() {
+            return None;
+        }
+        // Half of a float64 is zero where it is a whole number.
+        let lanes = self.lanes(raw);
+        let is_half_zero = lanes.iter().any(Option::is_none) && lanes.iter().any(Option::is_some);
+        let are = !is_half_zero && lanes.iter().flatten().all(|lane| lane.is_even(raw));
+        // Where a smaller type looks right as well, it is the one: halves of larger numbers look random.
+        let may_be = |other: &RawDtype| {
+            *other != raw && (!are || other.size() < raw.size()) && self.length.is_multiple_of(other.size())
+        };
+        let types = TYPES.iter().filter_map(|name| RawDtype::named(name)).filter(may_be);
+        let like = types.filter_map(|other| Some(((self.spread(other)? - NORMAL).abs(), other)));
+        like.min_by_key(|(distance, _)| *distance).map(|(_, other)| other)
+    }
+
+    /// The powers of 2 that the numbers take, where they surely are of the type `raw`: at all places
+    /// there are some, of about the same size, and not among the smallest of the type.
+    fn spread(&self, raw: RawDtype) -> Option<i32> {
+        let lanes: Vec<Lane> = self.lanes(raw).into_iter().collect::<Option<_>>()?;
+        let least = 3 - (1 << (raw.exponent_bits() - 1));
+        let is_like = |lane: &Lane| lane.is_even(raw) && lane.middle > least && lane.distinct >= FEW;
+        let near = |one: &Lane, other: &Lane| (one.low - 1..=one.high + 1).contains(&other.middle);
+        let are_near = lanes.iter().all(|one| lanes.iter().all(|other| near(one, other)));
+        let spread = lanes.iter().map(|lane| lane.high - lane.low).max();
+        spread.filter(|_| are_near && lanes.iter().all(is_like))
+    }
+
+    /// The exponents at each place in the words; `None` where all numbers are zero, infinite or NaN.
+    fn lanes(&self, raw: RawDtype) -> Vec<Option<Lane>> {
+        let places = if raw.exponent_bits() > 0 { 8 / raw.size() } else { 0 };
+        let lane = |place: usize| {
+            let numbers = self.words.iter().filter_map(|word| raw.scalar(&word[place * raw.size()..]));
+            let numbers = numbers.filter_map(|number| Some(number.to_f64()?.abs()));
+            let numbers = numbers.filter(|number| number.is_finite() && *number > 0.0);
+            let mut bits: Vec<u64> = numbers.map(f64::to_bits).collect();
+            bits.sort_unstable();
+            let (last, tenth) = (bits.len().checked_sub(1)?, bits.len() / 10);
+            // Subnormal numbers have the smallest exponent.
+            let least = 1 - (1 << (raw.exponent_bits() - 1));
+            let exponent = |index: usize| ((bits[index] >> 52) as i32 - 1023).max(least);
+            let (low, middle, high) = (exponent(tenth), exponent(last / 2), exponent(last - tenth));
+            bits.dedup();
+            Some(Lane { low, middle, high, distinct: bits.len() })
+        };
+        (0..places).map(lane).collect()
+    }
+}
+
+impl Lane {
+    /// True where exponents take less than half of all there are; those of random bits take eight tenths.
+    fn is_even(&self, raw: RawDtype) -> bool {
+        2 * (self.high - self.low) < 1 << raw.exponent_bits() && self.middle.abs() <= FAR
+    }
+}
