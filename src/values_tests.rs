@@ -180,8 +180,13 @@ fn cases() -> Vec<Case> {
     for data_type in [D::Binary, D::LargeBinary] {
         cases.push(Case {
             data_type,
-            good: vec![(bin(&[1, 0xff]), "01ff"), (string([0xff]), "ff"), (bin(&[]), "")],
-            bad: vec![integer(1), array(&[]), ext(5, &[0])],
+            good: vec![
+                (bin(&[1, 0xff]), "01ff"),
+                (string([0xff]), "ff"),
+                (bin(&[]), ""),
+                (ext(5, &[7]), "07"),
+            ],
+            bad: vec![integer(1), array(&[]), TRUE.into()],
         });
     }
     let small = Arc::new(Field::new("item", D::Int16, true));

@@ -5,7 +5,7 @@
 //! - an array whose first items are all maps, or all arrays that are no vectors: an array of records;
 //! - an array whose first items are all vectors: an array of records if there are more than a few of them, only one, or nothing
 //!   like the array follows it; else a sequence of records with several vectors;
-//! - a map of lists of one length, some of vectors and some of other values: columns;
+//! - a map of a few lists of one length, some of vectors and some of other values: columns;
 //! - a map with two values or more, of which the first are all vectors, or all maps: a map of records if there are more than a
 //!   few of them, or nothing follows; else a sequence;
 //! - anything else: a sequence.
@@ -127,7 +127,7 @@ pub(super) fn detect(bytes: &[u8], end: End, types: Types<'_>) -> Result<(Framin
 
 /// True for a map of lists of one length, some of vectors and some of other values. Nils may stand beside them.
 fn is_table(mut cursor: Cursor<'_>, types: Types<'_>) -> Result<bool, Broken> {
-    let Head::Map(pairs) = cursor.head()? else { return Ok(false) };
+    let Head::Map(pairs @ ..=FEW) = cursor.head()? else { return Ok(false) };
     let (mut rows, mut has_vectors, mut has_others) = (None, false, false);
     for _ in 0..pairs {
         cursor.skip()?;

@@ -6,7 +6,6 @@ use arrow::array::{Array, AsArray};
 use arrow::datatypes::Float32Type;
 
 use super::*;
-use crate::vector::RawDtype;
 use crate::vector::encoding::{self, Seen};
 
 fn builder(nullable: bool) -> VectorBuilder {

@@ -30,7 +30,7 @@ pub fn run(data: &[u8]) {
 }
 
 fn read(inputs: Vec<Input>, options: &ReadOptions) {
-    if let Err(error) = inspect(inputs.clone(), options.clone(), Watch::default()) {
+    if let Err(error) = inspect(inputs.clone(), options.clone(), true, Watch::default()) {
         text(&error);
     }
     let source = match Source::new(inputs, options.clone()) {
