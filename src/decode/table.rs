@@ -44,9 +44,9 @@ enum Values<'a> {
 impl Table {
     /// Finds the lists in the map at `cursor`. The first `skipped` rows are not wanted.
     fn of(plan: &Plan, slots: &Slots, cursor: &mut Cursor<'_>, skipped: usize) -> Result<Self, Stop> {
-        let Head::Map(pairs) = cursor.head()? else {
-            let expected = "a map of parallel lists (framing `columns`)";
-            return Err(Stop::Fault(Fault::of_type(None, Found::Head(cursor.peek()?)).expecting(expected)));
+        let pairs = match cursor.head()? {
+            Head::Map(pairs) => pairs,
+            head => return Err(no_table(head)),
         };
         let mut table = Self { rows: 0, length: 0, sources: vec![Source::Missing; plan.columns.len()] };
         let (mut next, mut first, mut arrays) = (0, None, Vec::new());
@@ -91,6 +91,12 @@ impl Table {
         }
         Ok(table)
     }
+}
+
+/// The fault of an object that is no map of lists.
+fn no_table(head: Head) -> Stop {
+    let expected = "a map of parallel lists (framing `columns`)";
+    Stop::Fault(Fault::of_type(None, Found::Head(head)).expecting(expected))
 }
 
 /// The array at `value`, if it is one that has no items in MessagePack: a typed one, or the bytes of
@@ -143,7 +149,7 @@ impl Decoder {
     /// Adds rows of the map of lists at `cursor`, which then is behind it.
     pub(super) fn push_table(&mut self, cursor: &mut Cursor<'_>) -> Result<Pushed, Stop> {
         let plan = self.plan.clone();
-        let Content::Items(slots) = &plan.content else { return Ok(Pushed::Whole(None)) };
+        let Content::Items(slots) = &plan.content else { return Err(no_table(cursor.peek()?)) };
         let mut table = match self.table.take() {
             Some(table) => table,
             None => Table::of(&plan, slots, &mut cursor.clone(), self.position.rows)?,

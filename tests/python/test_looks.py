@@ -8,6 +8,7 @@ import subprocess
 import sys
 import uuid
 import warnings
+from functools import partial
 
 import msgpack
 import numpy as np
@@ -120,7 +121,8 @@ def test_users_hear_where_the_default_type_looks_wrong(kind, raw, tmp_path):
         text = f"`{field}`: these bytes look like {name}: raw_dtype {raw}"
         assert vecpack.inspect(data).notes == [text]
         assert text in str(vecpack.inspect(data))
-        for read in (vecpack.scan, vecpack.read, lambda data: vecpack.to_parquet(data, tmp_path / f"{field}.parquet")):
+        out = tmp_path / f"{field}.parquet"
+        for read in (vecpack.scan, vecpack.read, partial(vecpack.to_parquet, path=out)):
             with pytest.warns(UserWarning) as caught:
                 read(data)
             assert [str(warning.message) for warning in caught] == [text]

@@ -111,8 +111,10 @@ def test_lists_of_numpy_scalars_are_vectors(dtype, policy):
     bare = packed((list(v) for v in vectors), default=msgpack_numpy.encode)
     source = vecpack.scan(bare, on_error=policy)
     assert_same_bits(source.to_numpy(), vectors.astype("f4"))
-    nested = packed(({"id": i, "v": list(v), "deep": {"w": [list(v[:3])]}} for i, v in enumerate(vectors)),
-                    default=msgpack_numpy.encode)
+    nested = packed(
+        ({"id": i, "v": list(v), "deep": {"w": [list(v[:3])]}} for i, v in enumerate(vectors)),
+        default=msgpack_numpy.encode,
+    )
     table = vecpack.read(nested, vector="v", on_error=policy).to_pyarrow()
     assert_same_bits(matrix(table["v"]), vectors.astype("f4"))
     assert table["deep"].to_pylist() == [{"w": [v[:3].tolist()]} for v in vectors]
@@ -192,8 +194,9 @@ def test_a_late_array_of_another_shape_costs_one_record():
     source = vecpack.scan(data, infer_records=10, on_error="skip")
     assert source.to_pyarrow().num_rows == 11 and source.reject_count == 1
     assert "shape" in source.rejects.to_pyarrow()["message"][0].as_py()
-    nulls = vecpack.read(data + packed([{"v": np.ones(16, "f4")}], default=msgpack_numpy.encode),
-                         infer_records=10, on_error="null").to_pyarrow()
+    nulls = vecpack.read(
+        data + packed([{"v": np.ones(16, "f4")}], default=msgpack_numpy.encode), infer_records=10, on_error="null"
+    ).to_pyarrow()
     assert nulls["m"].is_null().to_pylist() == [False] * 11 + [True, True]
 
 
