@@ -37,13 +37,13 @@ struct Place {
 }
 
 impl Place {
-    /// Inputs of so many rows: the vectors `[input, row, 0, 0]`.
+    /// Inputs of so many rows: the vectors `[input, row, 0.5, 0]`.
     fn new(rows: &[usize]) -> Self {
         let place = Self { directory: crate::support::directory(), rows: rows.to_vec() };
         fs::create_dir(place.join("in")).unwrap();
         for (input, rows) in rows.iter().enumerate() {
             let bytes: Vec<u8> =
-                (0..*rows).flat_map(|row| record(&[input as f32, row as f32, 0.0, 0.0])).collect();
+                (0..*rows).flat_map(|row| record(&[input as f32, row as f32, 0.5, 0.0])).collect();
             fs::write(place.join(&format!("in/{input:03}.msgpack")), bytes).unwrap();
         }
         place

@@ -363,7 +363,8 @@ fn maps_without_keys_are_nulls_in_a_file_as_it_cannot_hold_them() {
         [&parts.concat()[..], b"\xa4deep\x82\xa1a", &[number], b"\xa1b\x80"].concat()
     };
     let bytes: Vec<u8> = (0..100).flat_map(record).collect();
-    let source = Source::new(vec![input(bytes)], ReadOptions::new().with_batch_rows(7)).unwrap();
+    let source =
+        Source::new(vec![input(bytes)], ReadOptions::new().with_vector("e").with_batch_rows(7)).unwrap();
     let empty = DataType::Struct(Fields::empty());
     assert_eq!(source.schema().field_with_name("meta").unwrap().data_type(), &empty, "as Arrow it is one");
 
