@@ -93,7 +93,7 @@ fn value(mut cursor: Cursor<'_>) -> Result<String, Broken> {
             Head::Array(inner) => format!("lists of {inner} {}", items_of(cursor, inner)?),
             head => format!("a list of {items} {}", plural(head)),
         },
-        Head::Ext(code, length) => format!("extension {code} of {length} bytes"),
+        Head::Ext(code, length) => format!("extension {code} of {length} bytes (see option `extensions`)"),
         head => head.to_string(),
     })
 }
