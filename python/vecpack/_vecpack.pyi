@@ -806,8 +806,10 @@ class Source:
         """
     def split_inputs(self) -> list[Source]:
         """A source for each input, in their order."""
-    def _tasks(self, bytes: int) -> list[tuple[Source, int]]: ...
-    def _rejects(self) -> str: ...
+    def _tasks(self, bytes: int) -> list[tuple[Source, int]]:
+        """Sources of about so many bytes, each with the number of parts into which to split it."""
+    def _rejects(self) -> str:
+        """What the latest scan rejected, for another process."""
     def __iter__(self) -> _Batches: ...
     def __arrow_c_schema__(self) -> CapsuleType: ...
     def __arrow_c_stream__(self, requested_schema: Any = None) -> CapsuleType: ...
@@ -838,13 +840,20 @@ class Source:
 
 @final
 class _Run:
+    """A run into a directory whose files are made by other processes."""
+
     def __new__(cls, source: Source, path: str | bytes | PathLike[Any], **options: Any) -> _Run: ...
     @property
-    def todo(self) -> list[int]: ...
-    def task(self, number: int) -> tuple[Source, str]: ...
-    def done(self, number: int, rows: int, bytes: int, rejects: str) -> None: ...
-    def unreadable(self, number: int, error: str) -> None: ...
-    def finish(self, complete: bool) -> None: ...
+    def todo(self) -> list[int]:
+        """The numbers of the inputs that are left."""
+    def task(self, number: int) -> tuple[Source, str]:
+        """The input with this number, as a source, and the file that it becomes."""
+    def done(self, number: int, rows: int, bytes: int, rejects: str) -> None:
+        """Notes that the file of an input is complete."""
+    def unreadable(self, number: int, error: str) -> None:
+        """Notes that an input cannot be read."""
+    def finish(self, complete: bool) -> None:
+        """Ends the run, complete or not."""
 
 @final
 class _Batches:

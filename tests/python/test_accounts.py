@@ -67,6 +67,7 @@ def records_outside(rejects, data, framing):
     return count
 
 
+@pytest.mark.filterwarnings("ignore:no record became a row")
 @pytest.mark.parametrize("threads", [1, 4])
 @pytest.mark.parametrize("path, options, framing", FIXTURES)
 def test_every_record_is_a_row_or_a_reject(path, options, framing, threads, tmp_path):

@@ -24,7 +24,7 @@ def definitions(tree):
             yield node, found
         if isinstance(node, ast.ClassDef) and found is not None:
             yield node, found
-            for inner in node.body:
+            for inner in node.body if not node.name.startswith("_") else ():
                 if isinstance(inner, ast.FunctionDef) and not is_overload(inner):
                     member = inspect.getattr_static(found, inner.name, None)
                     if member is not None and (not inner.name.startswith("__") or inner.name == "__array__"):
@@ -83,7 +83,8 @@ def test_every_parameter_is_described():
             continue
         arguments = [*node.args.args, *node.args.kwonlyargs]
         names = [argument.arg for argument in arguments if argument.arg != "self"]
-        if node.name in ("__arrow_c_stream__", "__arrow_c_array__"):
+        is_private = node.name.startswith("_") and not node.name.startswith("__")
+        if is_private or node.name in ("__arrow_c_stream__", "__arrow_c_array__"):
             continue
         assert documented(inspect.getdoc(found) or "") == names, node.name
         described += len(names)
