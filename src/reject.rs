@@ -245,8 +245,8 @@ impl Rejects {
             .unwrap_or_else(|_| RecordBatch::new_empty(Self::schema()))
     }
 
-    /// Says that all records were rejected, where `rows` is how many others there are.
-    pub(crate) fn warning(&self, rows: u64) -> Option<String> {
+    /// A sentence that says that all records were rejected; `None` where some became `rows`.
+    pub fn warning(&self, rows: u64) -> Option<String> {
         let first = self.first.as_ref().filter(|_| rows == 0)?;
         Some(format!("no record became a row: {}; the first one: {first}", self.summary()))
     }
