@@ -55,6 +55,10 @@ impl Table {
             let value = *cursor;
             cursor.skip()?;
             let Some(column) = place.and_then(|place| slots.slots.get(place)?.column) else { continue };
+            if !matches!(table.sources[column], Source::Missing) {
+                let twice = Found::Text("a key that comes twice".to_owned());
+                return Err(Stop::Fault(Fault::of_type(Some(column), twice).expecting("every key once")));
+            }
             let (source, rows) = match (array(plan, column, value, None)?, value.peek()?) {
                 (Some(found), _) => (Source::Array(value.at()), Some(rows_of(plan, column, &found))),
                 (None, Head::Array(items)) => {

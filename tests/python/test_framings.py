@@ -285,6 +285,17 @@ def test_values_beside_the_lists_are_repeated():
     np.testing.assert_array_equal(np.stack(table["vectors"].to_numpy()), vectors)
 
 
+def test_a_key_that_comes_twice_makes_a_reject_of_the_map():
+    vectors = np.random.default_rng(8).standard_normal((5, DIM)).tolist()
+    good = pack({"ids": list(range(5)), "v": vectors})
+    twice = b"\x83" + pack("ids") + pack([0] * 5) + good[1:]
+    source = vecpack.scan(good + twice + good, on_error="skip")
+    assert pa.table(source)["ids"].to_pylist() == [*range(5)] * 2
+    assert pa.table(source.rejects).select(["record", "offset", "length", "found"]).to_pylist() == [
+        {"record": 5, "offset": len(good), "length": len(twice), "found": "a key that comes twice"}
+    ]
+
+
 @pytest.mark.parametrize("batch_rows", [None, 1, 7, 100])
 def test_columns_are_numbered_by_their_rows(batch_rows):
     vectors = np.random.default_rng(5).standard_normal((25, DIM)).astype("f4").tolist()
