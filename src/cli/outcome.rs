@@ -29,7 +29,7 @@ pub(super) enum Failure {
     Stdout(io::Error),
     /// A failure of a run that another one can go on with, and what to know for that.
     Unfinished(Box<Failure>, String),
-    /// What the output of the command says.
+    /// The failure that the output of the command explains already.
     Shown,
     /// Whoever reads what is written has had enough, as `head` does: no failure.
     Enough,

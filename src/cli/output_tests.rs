@@ -7,7 +7,7 @@ fn options_of_the_library_become_flags() {
         ("(option `on_error=skip` leaves)", "(--on-error skip leaves)"),
         ("pass option `raw_dtype=<f8`", "pass --raw-dtype '<f8'"),
         ("option `a`: option `b_c`", "--a: --b-c"),
-        // What looks alike, and what is cut off.
+        // Options that look like flags, and an option that is cut off.
         ("field `dim` of option `", "field `dim` of option `"),
         ("option `No Option` option `x`", "option `No Option` --x"),
         ("option ``", "option ``"),

@@ -185,7 +185,7 @@ fn left(total: u64, done: u64, rate: f64) -> Option<String> {
     let bytes = total.saturating_sub(done);
     let seconds = bytes as f64 / rate;
     match seconds.is_finite() {
-        // What was read is written, and waits to be on the disk.
+        // All batches are written. The run waits for the disk.
         _ if bytes == 0 => Some("finishing".to_owned()),
         true => Some(duration(seconds as u64)),
         false => None,

@@ -11,7 +11,7 @@ use super::outcome::Failure;
 use super::signals::Signals;
 use super::size::ByteSize;
 use super::{inputs, output};
-use crate::output::directory::{is_directory, is_remote};
+use crate::output::directory::is_directory;
 use crate::parquet::{
     Compression, Encoding, ListType, Report, TimestampUnit, WriteOptions, check_outputs, to_parquet,
 };
@@ -216,7 +216,7 @@ pub(super) fn run(args: &ToParquetArgs, signals: &Signals) -> Result<(), Failure
         }
     })?;
     let rejects = source.rejects();
-    // Nobody is to take the empty files for what was asked for.
+    // Also with --quiet: empty files look like a run that went well.
     output::warnings(rejects.warning(report.rows + report.rows_before));
     if args.json {
         return output::json(&JsonReport { report: &report, first_rejects: output::first_rejects(&rejects) });
@@ -227,10 +227,10 @@ pub(super) fn run(args: &ToParquetArgs, signals: &Signals) -> Result<(), Failure
     Ok(())
 }
 
-/// What is done of a run that another one can go on with.
+/// How much of the run is done, where another run can go on with it.
 fn unfinished(source: &Source, out: &Path, bar: &ProgressBar) -> Option<String> {
-    let can_resume =
-        is_directory(out) && !is_remote(out) && source.inputs().iter().all(|input| input.as_path().is_some());
+    let has_name = |input: &crate::Input| input.as_path().is_some() || input.as_url().is_some();
+    let can_resume = is_directory(out) && source.inputs().iter().all(has_name);
     let done = bar.latest().filter(|_| can_resume)?.files;
     let (files, are) = (count(source.inputs().len() as u64, "file"), if done == 1 { "is" } else { "are" });
     Some(format!("{} of {files} {are} done; --resume goes on", grouped(done)))

@@ -42,14 +42,14 @@ enum Values<'a> {
 }
 
 impl Table {
-    /// Finds the lists in the map at `cursor`. The first `skipped` rows are not wanted.
+    /// Finds the lists in the map at `cursor`. Items of the first `skipped` rows are skipped.
     fn of(plan: &Plan, slots: &Slots, cursor: &mut Cursor<'_>, skipped: usize) -> Result<Self, Stop> {
         let pairs = match cursor.head()? {
             Head::Map(pairs) => pairs,
             head => return Err(no_table(head)),
         };
         let mut table = Self { rows: 0, length: 0, sources: vec![Source::Missing; plan.columns.len()] };
-        let (mut next, mut first, mut arrays) = (0, None, Vec::new());
+        let (mut next, mut arrays) = (0, Vec::new());
         for _ in 0..pairs {
             let place = slots.keys.read(cursor, &mut next)?;
             let value = *cursor;
@@ -67,23 +67,20 @@ impl Table {
                     (0..skipped.min(items as usize)).try_for_each(|_| inside.skip())?;
                     (Source::Items(inside.at()), Some(items as usize))
                 }
+                // Bytes may be the vectors of all rows, of which the number is not known yet.
+                (None, Head::Bin(_) | Head::Str(_)) if plan.columns[column].dim().is_some() => {
+                    (Source::Array(value.at()), None)
+                }
                 _ => (Source::Repeated(value.at()), None),
             };
             table.sources[column] = source;
-            if let Some(rows) = rows {
-                arrays.push((column, rows));
-                first.get_or_insert((column, rows));
-            } else if plan.columns[column].dim().is_some()
-                && matches!(value.peek()?, Head::Bin(_) | Head::Str(_))
-            {
-                table.sources[column] = Source::Array(value.at());
-            }
+            arrays.extend(rows.map(|rows| (column, rows)));
         }
         table.length = cursor.at();
         if table.length as u64 > plan.max_record_bytes {
             return Err(Stop::Fault(Fault::too_large(table.length as u64)));
         }
-        let Some((column, rows)) = first else {
+        let Some(&(column, rows)) = arrays.first() else {
             let found = Found::Text("a map without a list".to_owned());
             return Err(Stop::Fault(Fault::of_type(None, found).expecting("a map of parallel lists")));
         };

@@ -8,9 +8,10 @@ use arrow::datatypes::{DataType, Field};
 
 use super::findings::column_name;
 use super::framing::{End, detect};
+use super::given::{Given, Rules};
 use super::looks::Looks;
 use super::notes::Notes;
-use super::observe::{Given, Observed, Rules};
+use super::observe::Observed;
 use super::{
     Arrival, Column, Findings, KEY, Layout, PATH, Prefix, RECORD, RecordStart, Role, Step, VECTOR, Way,
     vector_field, vector_type,

@@ -4,6 +4,7 @@ mod describe;
 mod findings;
 mod foreign;
 mod framing;
+mod given;
 mod infer;
 mod looks;
 mod notes;
