@@ -277,6 +277,9 @@ pub struct ReadOptions {
     pub max_expansion: u64,
     /// How deep the types of columns may be nested; 256 at the most. What lies deeper gets no type.
     pub max_depth: u32,
+    /// The most bytes of an object at a URL that are asked for before they are needed. Few are at first, and more where the
+    /// server makes the reader wait.
+    pub store_window: u64,
 }
 
 impl Default for ReadOptions {
@@ -305,6 +308,7 @@ impl Default for ReadOptions {
             max_record_bytes: 256 << 20,
             max_expansion: 1000,
             max_depth: 128,
+            store_window: 128 << 20,
         }
     }
 }
@@ -449,6 +453,11 @@ impl ReadOptions {
         Self { max_depth, ..self }
     }
 
+    /// Sets [`store_window`](Self::store_window).
+    pub fn with_store_window(self, store_window: u64) -> Self {
+        Self { store_window, ..self }
+    }
+
     /// Sets [`dim`](Self::dim).
     pub fn with_dim(self, dim: u32) -> Self {
         Self { dim: Some(dim), ..self }
@@ -520,6 +529,7 @@ impl ReadOptions {
             Self { batch_rows: Some(0), .. } => zero("batch_rows"),
             Self { batch_bytes: 0, .. } => zero("batch_bytes"),
             Self { max_record_bytes: 0, .. } => zero("max_record_bytes"),
+            Self { store_window: 0, .. } => zero("store_window"),
             Self { max_depth: 0, .. } => zero("max_depth"),
             Self { max_depth: 257.., .. } => Err(Error::option("option `max_depth` must be at most 256")),
             Self { fail_after: Some(FailAfter::Share(share)), .. } if !(0.0..=1.0).contains(share) => {

@@ -168,6 +168,11 @@ pub(super) struct ReadArgs {
     #[arg(long, hide_short_help = true, value_name = "N", default_value_t = ReadOptions::default().max_depth)]
     max_depth: u32,
 
+    /// The most bytes of an object at a URL that are asked for before they are needed, as 64MiB; few are at first, and more where
+    /// the server makes the reader wait.
+    #[arg(long, hide_short_help = true, value_name = "SIZE", default_value_t = ByteSize(ReadOptions::default().store_window))]
+    store_window: ByteSize,
+
     /// The largest record that is read, as 8MiB, 64MB or a number of bytes; a larger one is rejected.
     #[arg(long, hide_short_help = true, value_name = "SIZE", default_value_t = ByteSize(ReadOptions::default().max_record_bytes))]
     max_record_bytes: ByteSize,
@@ -194,6 +199,7 @@ impl ReadArgs {
             .with_include_record(self.include_record)
             .with_max_expansion(self.max_expansion)
             .with_max_depth(self.max_depth)
+            .with_store_window(self.store_window.0)
             .with_max_rejects(self.max_rejects)
             .with_batch_bytes(self.batch_bytes.as_usize())
             .with_max_record_bytes(self.max_record_bytes.0);

@@ -53,10 +53,10 @@ impl OpenFile {
         }
     }
 
-    /// Has bytes that must be fetched asked for before they are needed, since all of them will be.
-    pub(crate) fn want_all(&self) {
+    /// Has bytes that must be fetched asked for before they are needed, at most `window` of them, since all will be.
+    pub(crate) fn want_all(&self, window: u64) {
         if let Self::Remote(object) = self {
-            object.want_all();
+            object.want_all(window);
         }
     }
 

@@ -52,6 +52,9 @@ max_expansion : int, default 1000
     How many times its size a compressed input may expand to, beyond 64 MiB; 0 is no limit.
 max_depth : int, default 128
     How deep the types of columns may be nested.
+store_window : int, default 134217728
+    The most bytes of an object at a URL that are asked for before they are needed. Few are at first, and more where the server
+    makes the reader wait.
 "
     };
 }

@@ -111,6 +111,7 @@ read_options! {
     max_record_bytes = "268435456", number, same;
     max_expansion = "1000", number, same;
     max_depth = "128", number, same;
+    store_window = "134217728", number, same;
 }
 
 fn same<T: Copy>(_: Python<'_>, value: &T) -> PyResult<T> {

@@ -115,7 +115,7 @@ impl Run {
             walk: if plan.framing == Framing::Columns { u32::MAX } else { 1 },
         };
         if let Some(file) = run.file() {
-            file.want_all();
+            file.want_all(run.plan.store_window);
         }
         if let Place::Random(_, span) = run.opened {
             // Inside of an array or map one record follows another.

@@ -59,6 +59,7 @@ pub(crate) struct Plan {
     pub(crate) fail_after: Option<FailAfter>,
     pub(crate) max_record_bytes: u64,
     pub(crate) max_expansion: u64,
+    pub(crate) store_window: u64,
     /// How the first record that inference made the plan from begins.
     pub(crate) start: Option<RecordStart>,
     /// Upper bounds for the rows of a batch, and for the bytes of its values other than vectors.
@@ -138,6 +139,7 @@ impl Plan {
             fail_after: options.fail_after,
             max_record_bytes: options.max_record_bytes,
             max_expansion: options.max_expansion,
+            store_window: options.store_window,
             // Elsewhere records are not found by how they begin.
             start: findings
                 .start

@@ -35,7 +35,7 @@ impl Object {
         match *self {}
     }
 
-    pub(crate) fn want_all(&self) {
+    pub(crate) fn want_all(&self, _: u64) {
         match *self {}
     }
 

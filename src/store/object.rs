@@ -141,8 +141,9 @@ impl Object {
         self.end
     }
 
-    /// All of it will be read: what comes next is asked for from the start.
-    pub(crate) fn want_all(&self) {
+    /// All of it will be read: what comes next is asked for from the start, at most so many bytes at once.
+    pub(crate) fn want_all(&self, window: u64) {
+        self.pieces.set_window(window);
         self.wanted.store(true, Ordering::Relaxed);
     }
 

@@ -1,7 +1,11 @@
 //! Pieces of an object on their way: asked for, here, or done with.
 //!
 //! Who reads an object waits for the piece that it needs, and the pieces behind it are asked for meanwhile. Several threads read one
-//! object at several places. So many bytes are held as [`MOST`] tells, unless more threads than that wait at once.
+//! object at several places.
+//!
+//! The window, which is how many pieces are asked for before they are needed, begins small. It doubles each time a reader waits
+//! although a whole window is on its way: so it grows with the latency and the bandwidth of the server, up to the bound that
+//! options give. A piece that a reader waits for is never refused, so more threads than pieces hold more.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -13,10 +17,10 @@ use crate::pool::{PATIENCE, lock};
 
 /// How much of an object is asked for at once.
 pub(super) const PIECE: u64 = super::FIRST;
-/// How many pieces are on their way before anybody waits for them.
+/// The pieces of a window at first.
 const AHEAD: usize = 8;
-/// How many pieces are held, but for those that somebody waits for.
-const MOST: usize = 16;
+/// Pieces that are held besides those of the window: readers are at several places.
+const BEHIND: usize = 8;
 
 /// What is known of the pieces of one object.
 #[derive(Default)]
@@ -25,11 +29,21 @@ pub(super) struct Pieces {
     arrived: Condvar,
 }
 
-#[derive(Default)]
 struct State {
     pieces: BTreeMap<u64, Piece>,
+    /// The pieces of the window, and the most that it may have.
+    ahead: usize,
+    most: usize,
+    /// The window does not grow again before this piece: the ones in front were asked for by a smaller one.
+    grows_from: u64,
     /// Counts reads, to know which piece was read last.
     clock: u64,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self { pieces: BTreeMap::new(), ahead: AHEAD, most: AHEAD, grows_from: AHEAD as u64, clock: 0 }
+    }
 }
 
 struct Piece {
@@ -46,6 +60,13 @@ enum Content {
 }
 
 impl Pieces {
+    /// Bounds the window: so many bytes may be on their way or wait to be read.
+    pub(super) fn set_window(&self, bytes: u64) {
+        let mut state = lock(&self.state);
+        state.most = usize::try_from(bytes / PIECE).unwrap_or(usize::MAX).max(1);
+        state.ahead = state.ahead.min(state.most);
+    }
+
     /// What there is of piece `number`, from `start` of it on; and which pieces are to be asked for now, of those before `until` that
     /// come next.
     pub(super) fn read(
@@ -61,7 +82,10 @@ impl Pieces {
         let read = match state.pieces.get_mut(&number) {
             None => None,
             Some(piece) => match &piece.content {
-                Content::Awaited => None,
+                Content::Awaited => {
+                    state.grow(number);
+                    None
+                }
                 Content::Failed(kind, text) => Some(Err(io::Error::new(*kind, text.clone()))),
                 Content::Here(bytes) => {
                     let there = bytes.get(start..).unwrap_or_default();
@@ -98,19 +122,27 @@ impl Pieces {
 }
 
 impl State {
+    /// Doubles the window, as a reader has to wait for piece `number`.
+    fn grow(&mut self, number: u64) {
+        if number >= self.grows_from && self.ahead < self.most {
+            self.ahead = (2 * self.ahead).min(self.most);
+            self.grows_from = number + self.ahead as u64;
+        }
+    }
+
     /// Notes `number` and those behind it as asked for, as far as there is room, and gives those that were not before.
     fn plan(&mut self, number: u64, until: u64) -> Vec<u64> {
         let mut new = Vec::new();
-        for ahead in number..until.min(number + 1 + AHEAD as u64) {
+        for ahead in number..until.min(number + 1 + self.ahead as u64) {
             if self.pieces.contains_key(&ahead) {
                 continue;
             }
             let awaited = self.pieces.values().filter(|piece| matches!(piece.content, Content::Awaited));
             let is_needed = ahead == number;
-            if !is_needed && awaited.count() >= AHEAD {
+            if !is_needed && awaited.count() >= self.ahead {
                 break;
             }
-            if self.pieces.len() >= MOST && !self.drop_one(is_needed) && !is_needed {
+            if self.pieces.len() >= self.ahead + BEHIND && !self.drop_one(is_needed) && !is_needed {
                 break;
             }
             self.pieces.insert(ahead, Piece { content: Content::Awaited, read: 0, last: self.clock });

@@ -2,7 +2,10 @@
 
 use bytes::Bytes;
 
-use super::{AHEAD, Content, MOST, Pieces, lock};
+use super::{AHEAD, BEHIND, Content, PIECE, Pieces, lock};
+
+/// Pieces that are held before the window grows.
+const MOST: usize = AHEAD + BEHIND;
 
 /// A byte of piece `number`, and which pieces are to be asked for.
 fn read(pieces: &Pieces, number: u64, count: u64) -> (Option<u8>, Vec<u64>) {
@@ -80,4 +83,38 @@ fn a_piece_that_failed_fails_whoever_reads_it() {
         let error = read.unwrap().unwrap_err();
         assert_eq!((error.kind(), error.to_string()), (std::io::ErrorKind::NotFound, "gone".to_owned()));
     }
+}
+
+/// Reads 1,000 pieces, of which each arrives when `late` more have been asked for, and gives the largest window.
+fn largest_window(pieces: &Pieces, late: usize) -> usize {
+    let mut largest = 0;
+    for number in 0..1000 {
+        while read(pieces, number, 1000).0.is_none() {
+            largest = largest.max(awaited(pieces).len());
+            arrive(pieces, awaited(pieces)[0]);
+        }
+        while awaited(pieces).len() > late {
+            arrive(pieces, awaited(pieces)[0]);
+        }
+    }
+    largest
+}
+
+#[test]
+fn the_window_grows_while_readers_wait_up_to_its_bound() {
+    let pieces = Pieces::default();
+    pieces.set_window(100 * PIECE);
+    assert_eq!(largest_window(&pieces, usize::MAX), 100);
+    assert!(lock(&pieces.state).pieces.len() <= 100 + BEHIND);
+}
+
+#[test]
+fn the_window_stays_where_pieces_arrive_in_time_and_without_a_bound_that_allows_more() {
+    let pieces = Pieces::default();
+    pieces.set_window(100 * PIECE);
+    assert_eq!(largest_window(&pieces, 3), AHEAD);
+    assert_eq!(largest_window(&Pieces::default(), usize::MAX), AHEAD);
+    let small = Pieces::default();
+    small.set_window(PIECE);
+    assert!(largest_window(&small, usize::MAX) <= 2);
 }

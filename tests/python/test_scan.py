@@ -416,6 +416,7 @@ def test_the_options_of_a_source_make_the_same_source_again():
         "include_record": True,
         "max_depth": 12,
         "max_expansion": 13,
+        "store_window": 14_000_000,
     }
     data = pack(vectors(3, 2))
     source = vecpack.scan(data, **given)
