@@ -18,6 +18,8 @@ use crate::vector::{Template, VectorBuilder};
 /// it a row, [`roll_back`](Self::roll_back) takes it back.
 pub(super) struct Columns {
     builders: Vec<Builder>,
+    /// The columns of which the size depends on the values: text, bytes, lists, structs.
+    sized: Vec<usize>,
     /// The vector column of bare vectors.
     only: Option<usize>,
     /// Rows that are there in every column.
@@ -65,6 +67,8 @@ impl Columns {
             })
         };
         let builders: Vec<Builder> = plan.columns.iter().map(builder).collect::<Result<_>>()?;
+        let is_sized = |&column: &usize| plan.columns[column].field.data_type().primitive_width().is_none();
+        let sized = (0..builders.len()).filter(is_sized).collect();
         let only = match plan.content {
             crate::record::Content::Vector(column) => column,
             crate::record::Content::Items(_) => None,
@@ -74,6 +78,7 @@ impl Columns {
         let batch_bytes = plan.batch_bytes.min(MOST.saturating_sub(record).max(1));
         Ok(Self {
             builders,
+            sized,
             only,
             rows: 0,
             capacity: 0,
@@ -106,11 +111,11 @@ impl Columns {
     }
 
     fn value_bytes(&self) -> usize {
-        let size = |builder: &Builder| match builder {
-            Builder::Value(builder) => builder.size(),
+        let size = |&column: &usize| match self.builders.get(column) {
+            Some(Builder::Value(builder)) => builder.size(),
             _ => 0,
         };
-        self.builders.iter().map(size).sum()
+        self.sized.iter().map(size).sum()
     }
 
     /// Sets how many rows the batch is to hold, no more than so many bytes of input can, if that is not set yet. Memory is made
@@ -162,20 +167,40 @@ impl Columns {
         })
     }
 
+    /// Adds the value at `cursor` to a column, and steps over it, if it is the first one of the record and
+    /// written in a common way, or as the vector that [`set_template`](Self::set_template) noted. False for
+    /// anything else; then nothing was added.
+    #[inline]
+    pub(super) fn push_common(&mut self, column: usize, cursor: &mut Cursor<'_>) -> bool {
+        match self.builders.get_mut(column) {
+            Some(Builder::Value(builder)) if builder.rows() == self.rows => builder.push_common(cursor),
+            Some(Builder::Vector(builder)) if builder.rows() == self.rows => {
+                builder.push_like_last(cursor.rest()).is_some_and(|taken| cursor.take(taken).is_ok())
+            }
+            _ => false,
+        }
+    }
+
+    /// Notes how the vector is written that was added last to a vector column.
+    pub(super) fn set_template(&mut self, column: usize, template: Option<Template>) {
+        if let Some(Builder::Vector(builder)) = self.builders.get_mut(column) {
+            builder.set_template(template);
+        }
+    }
+
     /// Adds the array of numbers at `cursor` to a vector column, and steps over it: one pass for arrays
-    /// that hold what the column takes. False for anything else; then nothing was added.
+    /// that hold what the column takes. False for anything else, and for floats of one type, which have a
+    /// template; then nothing was added.
     pub(super) fn push_numbers(&mut self, column: usize, cursor: &mut Cursor<'_>) -> Result<bool> {
         let Some(Builder::Vector(builder)) = self.builders.get_mut(column) else { return Ok(false) };
         let mut ahead = *cursor;
         match ahead.head() {
-            Ok(Head::Array(items)) if items as usize == builder.dim() => {}
+            Ok(Head::Array(items))
+                if items as usize == builder.dim() && !encoding::are_floats(ahead, builder.dim()) => {}
             _ => return Ok(false),
         }
         builder.reserve(self.capacity)?;
-        let added = match encoding::floats(&mut ahead, builder.dim()) {
-            Some(elements) => builder.push(&elements).is_ok(),
-            None => builder.push_numbers(ahead.rest()).is_some_and(|taken| ahead.take(taken).is_ok()),
-        };
+        let added = builder.push_numbers(ahead.rest()).is_some_and(|taken| ahead.take(taken).is_ok());
         if added {
             *cursor = ahead;
         }
@@ -249,6 +274,10 @@ impl Columns {
     /// Notes a value that became a null.
     pub(super) fn note(&mut self, fault: Fault) {
         self.faults.push(fault);
+    }
+
+    pub(super) fn has_faults(&self) -> bool {
+        !self.faults.is_empty()
     }
 
     pub(super) fn take_faults(&mut self) -> Vec<Fault> {

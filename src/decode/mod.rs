@@ -360,14 +360,14 @@ impl Decoder {
             Ok(Pushed::Rows) => Ok(cursor.at()),
             Ok(_) if length > self.plan.max_record_bytes => self.bad(Fault::too_large(length), bytes, ended),
             Ok(Pushed::Partly) => Ok(self.ask(cursor.at())),
-            Ok(Pushed::Whole(template)) => {
+            Ok(Pushed::Whole(template)) if !self.columns.has_faults() => {
+                self.columns.commit();
+                self.template = template.or_else(|| self.template.take());
+                self.settle(1)?;
+                Ok(cursor.at())
+            }
+            Ok(Pushed::Whole(_)) => {
                 let faults = self.columns.take_faults();
-                if faults.is_empty() {
-                    self.columns.commit();
-                    self.template = template.or_else(|| self.template.take());
-                    self.settle(1)?;
-                    return Ok(cursor.at());
-                }
                 let is_right = |damage: &Damage| damage.is_right(self.position.offset);
                 if !self.damage.as_ref().is_none_or(is_right) {
                     self.columns.roll_back();
@@ -525,6 +525,10 @@ impl Decoder {
 
     /// Rejects the run of numbers in front of the position, if there is one.
     fn end_run(&mut self) -> Result<()> {
+        // Asked for each record: nothing is moved where there is no run.
+        if self.rejected.run.is_none() {
+            return Ok(());
+        }
         match self.rejected.run.take() {
             Some(run) => self.reject_at(&run.fault, run.record, run.start, run.end - run.start),
             None => Ok(()),

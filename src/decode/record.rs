@@ -8,7 +8,7 @@ use crate::msgpack::{Broken, Cursor, Head};
 use crate::options::{Framing, OnError};
 use crate::record::{Content, Plan, Role, Slots};
 use crate::reject::RejectKind;
-use crate::values::{Failure, Words, is_nil};
+use crate::values::{Failure, Words};
 use crate::vector::encoding::{
     self, Elements, Encoded, Encoding, Seen, is_npy_next, leaves_messagepack, read_base64,
 };
@@ -95,10 +95,8 @@ impl Decoder {
     ) -> Result<Pushed, Stop> {
         let (plan, columns) = (&*self.plan, &mut self.columns);
         let start = if plan.prefix.is_some() { 0 } else { cursor.at() };
-        // Floats of one type have a template.
         if let Some(column) = column
             && !plan.columns[column].is_bits
-            && !encoding::are_floats(*cursor)
             && columns.push_numbers(column, cursor)?
         {
             columns.push_record(self.position.record);
@@ -246,14 +244,15 @@ impl Columns {
         column: usize,
         cursor: &mut Cursor<'_>,
     ) -> Result<(), Stop> {
+        if self.push_common(column, cursor) {
+            return Ok(());
+        }
         let mut ahead = *cursor;
         let pushed = if self.has(column) {
             let twice = Found::Text("a key that comes twice".to_owned());
             Err(Stop::Fault(Fault::of_type(Some(column), twice).expecting("every key once")))
         } else if plan.columns[column].role == Role::Vector {
             self.push_vector_field(plan, column, &mut ahead)
-        } else if !plan.columns[column].field.is_nullable() && is_nil(ahead)? {
-            Err(Stop::Fault(Fault::of_type(Some(column), Found::Head(Head::Nil))))
         } else {
             self.push_value(column, &mut ahead).map_err(|failure| stopped(failure, column))
         };
@@ -288,6 +287,7 @@ impl Columns {
         if !plan.columns[column].is_bits && self.push_numbers(column, cursor)? {
             return Ok(());
         }
+        let start = cursor.at();
         let wrapped = match cursor.peek()? {
             Head::Array(1) | Head::Map(_) => encoding::read_wrapped(cursor, plan.types(column))?,
             _ => None,
@@ -301,13 +301,15 @@ impl Columns {
             return Err(Stop::Fault(Fault::new(RejectKind::Dimension, Some(column), found)));
         }
         self.push_vector(column, &encoded.elements)?
-            .map_err(|index| Stop::Fault(unfit(plan, column, &encoded.elements, index)))
+            .map_err(|index| Stop::Fault(unfit(plan, column, &encoded.elements, index)))?;
+        self.set_template(column, Template::of(cursor.since(start), &encoded));
+        Ok(())
     }
 
     /// Fills the columns for which the record has no value: with a null, or for a vector with a fault.
     pub(super) fn push_missing(&mut self, plan: &Plan) -> Result<(), Stop> {
         for (index, column) in plan.columns.iter().enumerate() {
-            if !matches!(column.role, Role::Vector | Role::Value) || self.has(index) {
+            if self.has(index) || !matches!(column.role, Role::Vector | Role::Value) {
                 continue;
             }
             if column.role == Role::Vector || !column.field.is_nullable() {

@@ -75,6 +75,21 @@ impl Kind for Strings {
         Ok(())
     }
 
+    fn push_common(&mut self, bytes: &[u8]) -> Option<usize> {
+        let (start, length) = match *bytes {
+            [marker @ 0xa0..=0xbf, ..] => (1, usize::from(marker & 0x1f)),
+            [0xd9, length, ..] => (2, length.into()),
+            _ => return None,
+        };
+        let text = bytes.get(start..start + length)?;
+        if self.bytes.len() + length > MOST || self.is_text() && std::str::from_utf8(text).is_err() {
+            return None;
+        }
+        self.bytes.extend_from_slice(text);
+        self.offsets.push(self.bytes.len() as i64);
+        Some(start + length)
+    }
+
     fn push_empty(&mut self) {
         self.offsets.push(self.bytes.len() as i64);
     }

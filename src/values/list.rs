@@ -7,7 +7,7 @@ use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, FieldRef};
 
 use super::bytes::{MOST, offsets};
-use super::{Failure, Kind, ValueBuilder, is_nil};
+use super::{Failure, Kind, ValueBuilder};
 use crate::error::Result;
 use crate::msgpack::{Cursor, Head};
 use crate::reject::RejectKind;
@@ -26,7 +26,7 @@ pub(super) struct Lists {
 
 impl Lists {
     pub(super) fn new(data_type: &DataType, item: &FieldRef, extensions: &Arc<Extensions>) -> Result<Self> {
-        let items = ValueBuilder::with_extensions(item.data_type(), extensions)?;
+        let items = ValueBuilder::of_field(item, extensions)?;
         Ok(Self { data_type: data_type.clone(), item: item.clone(), offsets: vec![0], items })
     }
 
@@ -45,10 +45,6 @@ impl Kind for Lists {
         cursor.require(count.into())?;
         self.check_room(count as usize)?;
         for index in 0..count {
-            if !self.item.is_nullable() && is_nil(*cursor)? {
-                let unfit = Failure::of_type(self.item.data_type(), Head::Nil);
-                return Err(unfit.within(format_args!("[{index}]")));
-            }
             self.items.push(cursor).map_err(|failure| failure.within(format_args!("[{index}]")))?;
             // An empty map takes a byte, and a value in the column of every field.
             if matches!(self.item.data_type(), DataType::Struct(_)) && self.items.size() > MOST_OF_STRUCTS {

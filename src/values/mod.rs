@@ -121,6 +121,12 @@ trait Kind: Send {
     /// Adds the value at `cursor`, which is not nil and of which `head` has been read.
     fn push(&mut self, head: Head, cursor: &mut Cursor<'_>) -> Result<(), Failure>;
 
+    /// Adds the value at the start of `bytes`, if it is one that the column takes, written in a way that is
+    /// common. The result is how many bytes it takes; `None` where nothing was added.
+    fn push_common(&mut self, _bytes: &[u8]) -> Option<usize> {
+        None
+    }
+
     /// Adds a number; false where it does not fit or numbers have no place here.
     fn push_scalar(&mut self, _scalar: Scalar, _is_bool: bool) -> bool {
         false
@@ -148,7 +154,10 @@ trait Kind: Send {
 /// Builds a column that is no vector column.
 pub(crate) struct ValueBuilder {
     data_type: DataType,
+    is_nullable: bool,
     kind: Box<dyn Kind>,
+    rows: usize,
+    /// The validity of the rows up to the last null. Values without nulls do not touch it.
     nulls: NullBufferBuilder,
     extensions: Arc<Extensions>,
 }
@@ -156,45 +165,47 @@ pub(crate) struct ValueBuilder {
 impl ValueBuilder {
     /// A column of `data_type`, an error if values cannot be read into such a one.
     pub(crate) fn new(data_type: &DataType) -> Result<Self> {
-        Self::with_extensions(data_type, &Arc::new(NO_EXTENSIONS.clone()))
+        Self::of_field(&Field::new("", data_type.clone(), true), &Arc::new(NO_EXTENSIONS.clone()))
     }
 
-    /// The same, where options give the payloads of extension types.
-    pub(crate) fn with_extensions(data_type: &DataType, extensions: &Arc<Extensions>) -> Result<Self> {
+    /// A column for `field`, which may be one of tensors, where options give the payloads of extension types.
+    pub(crate) fn of_field(field: &Field, extensions: &Arc<Extensions>) -> Result<Self> {
+        let tensors = tensor_shape(field).map(|shape| tensor::Tensors::new(field, shape)).transpose()?;
+        let kind = match tensors.flatten() {
+            Some(tensors) => Box::new(tensors),
+            None => Self::kind(field.data_type(), extensions)?,
+        };
+        Ok(Self {
+            data_type: field.data_type().clone(),
+            is_nullable: field.is_nullable(),
+            kind,
+            rows: 0,
+            nulls: NullBufferBuilder::new(0),
+            extensions: extensions.clone(),
+        })
+    }
+
+    fn kind(data_type: &DataType, extensions: &Arc<Extensions>) -> Result<Box<dyn Kind>> {
         use DataType as D;
-        let kind: Box<dyn Kind> = match data_type {
+        Ok(match data_type {
             D::Null => Box::new(number::Nothing::default()),
             D::Boolean => Box::new(number::Booleans::default()),
-            D::Int8 | D::Int16 | D::Int32 | D::Int64 => number::integers(data_type),
-            D::UInt8 | D::UInt16 | D::UInt32 | D::UInt64 => number::integers(data_type),
-            D::Float16 | D::Float32 | D::Float64 => number::floats(data_type),
             D::Timestamp(unit, zone) => Box::new(time::Timestamps::new(*unit, zone.clone(), extensions)),
             D::Utf8 | D::LargeUtf8 | D::Binary | D::LargeBinary => Box::new(bytes::Strings::new(data_type)),
             D::List(item) | D::LargeList(item) => Box::new(list::Lists::new(data_type, item, extensions)?),
             D::Struct(fields) => Box::new(structs::Structs::new(fields, extensions)?),
-            other => {
-                return Err(Error::schema(format!(
+            other => number::numbers(other).ok_or_else(|| {
+                Error::schema(format!(
                     "{other} is no type that records are read into: use null, bool, integers, floats, timestamps, \
                      string, binary, list or struct"
-                )));
-            }
-        };
-        let (data_type, nulls) = (data_type.clone(), NullBufferBuilder::new(0));
-        Ok(Self { data_type, kind, nulls, extensions: extensions.clone() })
+                ))
+            })?,
+        })
     }
 
-    /// A column for `field`, which may be one of tensors.
-    pub(crate) fn of_field(field: &Field, extensions: &Arc<Extensions>) -> Result<Self> {
-        let tensors = tensor_shape(field).map(|shape| tensor::Tensors::new(field, shape)).transpose()?;
-        let Some(tensors) = tensors.flatten() else {
-            return Self::with_extensions(field.data_type(), extensions);
-        };
-        let (kind, nulls) = (Box::new(tensors), NullBufferBuilder::new(0));
-        Ok(Self { data_type: field.data_type().clone(), kind, nulls, extensions: extensions.clone() })
-    }
-
+    #[inline]
     pub(crate) fn rows(&self) -> usize {
-        self.nulls.len()
+        self.rows
     }
 
     /// Bytes held, as far as they depend on the values.
@@ -202,11 +213,26 @@ impl ValueBuilder {
         self.kind.size()
     }
 
+    /// Adds the value at `cursor`, and steps over it, if it is written in a common way. False for anything
+    /// else; then nothing was added.
+    #[inline]
+    pub(crate) fn push_common(&mut self, cursor: &mut Cursor<'_>) -> bool {
+        let added = self.kind.push_common(cursor.rest()).is_some_and(|taken| cursor.take(taken).is_ok());
+        self.rows += usize::from(added);
+        added
+    }
+
     /// Adds the next value.
     pub(crate) fn push(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Failure> {
+        if self.push_common(cursor) {
+            return Ok(());
+        }
         let mut ahead = *cursor;
         let head = ahead.head()?;
         if matches!(head, Head::Nil | Head::Ext(0, 1)) && is_nil(*cursor)? {
+            if !self.is_nullable {
+                return Err(Failure::of_type(&self.data_type, Head::Nil));
+            }
             cursor.skip()?;
             self.push_null();
             return Ok(());
@@ -220,7 +246,7 @@ impl ValueBuilder {
         }
         *cursor = ahead;
         self.kind.push(head, cursor)?;
-        self.nulls.append_non_null();
+        self.rows += 1;
         Ok(())
     }
 
@@ -262,33 +288,33 @@ impl ValueBuilder {
 
     fn push_scalar(&mut self, scalar: Scalar, is_bool: bool) -> bool {
         let added = self.kind.push_scalar(scalar, is_bool);
-        if added {
-            self.nulls.append_non_null();
-        }
+        self.rows += usize::from(added);
         added
     }
 
     fn push_elements(&mut self, encoded: &Encoded<'_>) -> Result<bool, Failure> {
         let added = self.kind.push_elements(encoded)?;
-        if added {
-            self.nulls.append_non_null();
-        }
+        self.rows += usize::from(added);
         Ok(added)
     }
 
     pub(crate) fn push_null(&mut self) {
         self.kind.push_empty();
+        self.nulls.append_n_non_nulls(self.rows - self.nulls.len());
         self.nulls.append_null();
+        self.rows += 1;
     }
 
     /// Drops what stands behind the first `rows` rows, a row that is there in part included.
     pub(crate) fn truncate(&mut self, rows: usize) {
         self.kind.truncate(rows);
         self.nulls.truncate(rows);
+        self.rows = self.rows.min(rows);
     }
 
     /// The column; the builder is then empty.
     pub(crate) fn finish(&mut self) -> Result<ArrayRef> {
+        self.nulls.append_n_non_nulls(std::mem::take(&mut self.rows) - self.nulls.len());
         let nulls = self.nulls.finish();
         self.kind.finish(nulls)
     }

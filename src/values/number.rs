@@ -77,45 +77,65 @@ impl Kind for Booleans {
     }
 }
 
+/// A type of numbers, and the numbers of it that others are exactly, or by rounding of floats.
+trait Number: ArrowPrimitiveType {
+    fn of(scalar: Scalar) -> Option<Self::Native>;
+}
+
+macro_rules! integers {
+    ($($type:ident)*) => {$(
+        impl Number for types::$type {
+            #[inline]
+            fn of(scalar: Scalar) -> Option<Self::Native> {
+                match scalar {
+                    Scalar::UInt(value) => value.try_into().ok(),
+                    Scalar::Int(value) => value.try_into().ok(),
+                    float => float.to_integer()?.try_into().ok(),
+                }
+            }
+        }
+    )*};
+}
+
+macro_rules! floats {
+    ($($type:ident $convert:ident)*) => {$(
+        impl Number for types::$type {
+            #[inline]
+            fn of(scalar: Scalar) -> Option<Self::Native> {
+                scalar.$convert()
+            }
+        }
+    )*};
+}
+
+integers!(Int8Type Int16Type Int32Type Int64Type UInt8Type UInt16Type UInt32Type UInt64Type);
+floats!(Float16Type to_f16 Float32Type to_f32 Float64Type to_f64);
+
 /// A column of numbers of one type.
-struct Numbers<T: ArrowPrimitiveType> {
-    values: Vec<T::Native>,
-    convert: fn(Scalar) -> Option<T::Native>,
-}
+struct Numbers<T: Number>(Vec<T::Native>);
 
-impl<T: ArrowPrimitiveType> Numbers<T> {
-    fn boxed(convert: fn(Scalar) -> Option<T::Native>) -> Box<dyn Kind> {
-        Box::new(Self { values: Vec::new(), convert })
-    }
-}
-
-/// A column of `data_type`, which is an integer type.
-pub(super) fn integers(data_type: &DataType) -> Box<dyn Kind> {
-    fn exact<T: TryFrom<i128>>(scalar: Scalar) -> Option<T> {
-        T::try_from(scalar.to_integer()?).ok()
+/// A column of `data_type`, if that is an integer or a float type.
+pub(super) fn numbers(data_type: &DataType) -> Option<Box<dyn Kind>> {
+    fn boxed<T: Number>() -> Option<Box<dyn Kind>> {
+        Some(Box::new(Numbers::<T>(Vec::new())))
     }
     match data_type {
-        DataType::Int8 => Numbers::<types::Int8Type>::boxed(exact),
-        DataType::Int16 => Numbers::<types::Int16Type>::boxed(exact),
-        DataType::Int32 => Numbers::<types::Int32Type>::boxed(exact),
-        DataType::UInt8 => Numbers::<types::UInt8Type>::boxed(exact),
-        DataType::UInt16 => Numbers::<types::UInt16Type>::boxed(exact),
-        DataType::UInt32 => Numbers::<types::UInt32Type>::boxed(exact),
-        DataType::UInt64 => Numbers::<types::UInt64Type>::boxed(exact),
-        _ => Numbers::<types::Int64Type>::boxed(exact),
+        DataType::Int8 => boxed::<types::Int8Type>(),
+        DataType::Int16 => boxed::<types::Int16Type>(),
+        DataType::Int32 => boxed::<types::Int32Type>(),
+        DataType::Int64 => boxed::<types::Int64Type>(),
+        DataType::UInt8 => boxed::<types::UInt8Type>(),
+        DataType::UInt16 => boxed::<types::UInt16Type>(),
+        DataType::UInt32 => boxed::<types::UInt32Type>(),
+        DataType::UInt64 => boxed::<types::UInt64Type>(),
+        DataType::Float16 => boxed::<types::Float16Type>(),
+        DataType::Float32 => boxed::<types::Float32Type>(),
+        DataType::Float64 => boxed::<types::Float64Type>(),
+        _ => None,
     }
 }
 
-/// A column of `data_type`, which is a float type.
-pub(super) fn floats(data_type: &DataType) -> Box<dyn Kind> {
-    match data_type {
-        DataType::Float16 => Numbers::<types::Float16Type>::boxed(Scalar::to_f16),
-        DataType::Float32 => Numbers::<types::Float32Type>::boxed(Scalar::to_f32),
-        _ => Numbers::<types::Float64Type>::boxed(Scalar::to_f64),
-    }
-}
-
-impl<T: ArrowPrimitiveType> Kind for Numbers<T> {
+impl<T: Number> Kind for Numbers<T> {
     fn push(&mut self, head: Head, _cursor: &mut Cursor<'_>) -> Result<(), Failure> {
         let Some(scalar) = Scalar::of(head) else { return Err(Failure::of_type(&T::DATA_TYPE, head)) };
         if self.push_scalar(scalar, false) {
@@ -124,26 +144,32 @@ impl<T: ArrowPrimitiveType> Kind for Numbers<T> {
         Err(Failure::unfit(RejectKind::Value, &T::DATA_TYPE, head))
     }
 
+    fn push_common(&mut self, bytes: &[u8]) -> Option<usize> {
+        let (scalar, size) = Scalar::read(bytes)?;
+        self.0.push(T::of(scalar)?);
+        Some(size)
+    }
+
     fn push_scalar(&mut self, scalar: Scalar, _is_bool: bool) -> bool {
-        let value = (self.convert)(scalar);
-        self.values.extend(value);
+        let value = T::of(scalar);
+        self.0.extend(value);
         value.is_some()
     }
 
     fn push_empty(&mut self) {
-        self.values.push(T::Native::default());
+        self.0.push(T::Native::default());
     }
 
     fn truncate(&mut self, rows: usize) {
-        self.values.truncate(rows);
+        self.0.truncate(rows);
     }
 
     fn size(&self) -> usize {
-        size_of_val(&*self.values)
+        size_of_val(&*self.0)
     }
 
     fn finish(&mut self, nulls: Option<NullBuffer>) -> Result<ArrayRef> {
-        let values = std::mem::take(&mut self.values);
+        let values = std::mem::take(&mut self.0);
         let array = PrimitiveArray::<T>::new(values.into(), nulls);
         debug_assert_eq!(array.data_type(), &T::DATA_TYPE);
         Ok(Arc::new(array))

@@ -8,7 +8,7 @@ use arrow::array::{ArrayRef, StructArray};
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, FieldRef, Fields};
 
-use super::{Failure, Kind, ValueBuilder, is_nil};
+use super::{Failure, Kind, ValueBuilder};
 use crate::error::Result;
 use crate::msgpack::{Broken, Cursor, Head, MAX_HEAD};
 use crate::reject::RejectKind;
@@ -47,9 +47,6 @@ impl Kind for Structs {
             if column.rows() > self.rows {
                 let twice = Failure::unfit(RejectKind::Type, "every key once", "a key that comes twice");
                 return Err(within(twice));
-            }
-            if !field.is_nullable() && is_nil(*cursor)? {
-                return Err(within(Failure::of_type(field.data_type(), Head::Nil)));
             }
             column.push(cursor).map_err(within)?;
         }

@@ -19,11 +19,14 @@ pub(crate) struct VectorBuilder {
     dtype: Dtype,
     converter: Converter,
     nullable: bool,
+    /// How the last vector was written, where others can be like it.
+    template: Option<Template>,
     /// Taken with the first vector, so that a batch without any costs nothing.
     slab: Option<Slab>,
     /// Rows that the slab holds.
     capacity: usize,
     rows: usize,
+    /// The validity of the rows up to the last null.
     nulls: NullBufferBuilder,
 }
 
@@ -34,6 +37,7 @@ impl VectorBuilder {
             dtype,
             converter: Converter::new(Format::Packed(Default::default()), dtype),
             nullable,
+            template: None,
             slab: None,
             capacity: 0,
             rows: 0,
@@ -107,7 +111,6 @@ impl VectorBuilder {
                 }
             }
         }
-        self.nulls.append_non_null();
         self.rows += 1;
         Ok(())
     }
@@ -122,9 +125,29 @@ impl VectorBuilder {
             return None;
         }
         let taken = numbers::convert(bytes, self.dtype, out)?;
-        self.nulls.append_non_null();
         self.rows += 1;
         Some(taken)
+    }
+
+    /// Notes how the last vector was written.
+    pub(crate) fn set_template(&mut self, template: Option<Template>) {
+        self.template = template;
+    }
+
+    /// Adds the vector at the start of `bytes`, if it differs from the last one in its elements only, and
+    /// they fit. The result is how many bytes it takes; `None` where nothing was added.
+    pub(crate) fn push_like_last(&mut self, bytes: &[u8]) -> Option<usize> {
+        let template = self.template.as_ref()?;
+        let elements = template.elements_of(bytes.get(..template.stride())?)?;
+        let row_bytes = self.row_bytes();
+        let out = Self::next_rows(&mut self.slab, self.rows * row_bytes, row_bytes);
+        if out.len() < row_bytes {
+            return None;
+        }
+        self.converter.set_format(template.format());
+        self.converter.convert(elements, out).ok()?;
+        self.rows += 1;
+        Some(template.stride())
     }
 
     /// Adds a vector from each record as long as the records are like `template` and their elements fit.
@@ -142,7 +165,6 @@ impl VectorBuilder {
             .map_while(|(record, out)| Some((template.elements_of(record)?, out)))
             .map_while(|(elements, out)| self.converter.convert(elements, out).ok())
             .count();
-        self.nulls.append_n_non_nulls(added);
         self.rows += added;
         added
     }
@@ -159,6 +181,7 @@ impl VectorBuilder {
     pub(crate) fn push_null(&mut self) {
         let row_bytes = self.row_bytes();
         Self::next_rows(&mut self.slab, self.rows * row_bytes, row_bytes).fill(0);
+        self.nulls.append_n_non_nulls(self.rows - self.nulls.len());
         self.nulls.append_null();
         self.rows += 1;
     }
@@ -167,6 +190,7 @@ impl VectorBuilder {
     pub(crate) fn finish(&mut self) -> Result<ArrayRef> {
         let rows = std::mem::take(&mut self.rows);
         self.capacity = 0;
+        self.nulls.append_n_non_nulls(rows - self.nulls.len());
         let nulls = self.nulls.finish().filter(|_| self.nullable);
         let bytes = rows * self.row_bytes();
         let values = match self.slab.take() {

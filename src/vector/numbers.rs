@@ -135,6 +135,25 @@ fn convert_to<T: Target<M>, const M: usize>(
     fit.then_some(at)
 }
 
+impl Scalar {
+    /// The number at the start of `bytes`, and its size; `None` where it is none, or fewer bytes than the
+    /// largest number takes are at hand.
+    #[inline]
+    pub(crate) fn read(bytes: &[u8]) -> Option<(Self, usize)> {
+        let &[marker, a, b, c, d, e, f, g, h] = bytes.first_chunk::<MAX_HEAD>()?;
+        let behind = [a, b, c, d, e, f, g, h];
+        let form = &FORMS[usize::from(marker)];
+        Some(match (form.kind, marker) {
+            (Kind::Small, _) => (Self::Int(form.value(behind)), size(marker).into()),
+            (Kind::Float32, _) => (Self::Float32(f32::from_be_bytes([a, b, c, d])), 5),
+            (Kind::Float64, _) => (Self::Float64(f64::from_be_bytes(behind)), 9),
+            (Kind::Other, 0xcf) => (Self::UInt(u64::from_be_bytes(behind)), 9),
+            (Kind::Other, 0xd3) => (Self::Int(i64::from_be_bytes(behind)), 9),
+            (Kind::Other, _) => return None,
+        })
+    }
+}
+
 /// Reads at most `most` integers that begin in the first [`BLOCK`] bytes, up to the first number that
 /// is none. Gives how many bytes they take, and how many they are.
 #[inline(always)]

@@ -249,7 +249,7 @@ fn scalars<'a>(
 }
 
 /// The elements of an array of `count` floats of one type, of which the head has been read.
-pub(crate) fn floats<'a>(cursor: &mut Cursor<'a>, count: usize) -> Option<Elements<'a>> {
+fn floats<'a>(cursor: &mut Cursor<'a>, count: usize) -> Option<Elements<'a>> {
     let marker = *cursor.rest().first()?;
     let format = match marker {
         0xca => Format::Float32,
@@ -263,9 +263,9 @@ pub(crate) fn floats<'a>(cursor: &mut Cursor<'a>, count: usize) -> Option<Elemen
     cursor.take(bytes.len()).ok().map(|bytes| Elements::Alike(format, bytes.into()))
 }
 
-/// True for an array of floats of one type.
-pub(crate) fn are_floats(mut cursor: Cursor<'_>) -> bool {
-    matches!(cursor.head(), Ok(Head::Array(items)) if floats(&mut cursor, items as usize).is_some())
+/// True for `count` floats of one type.
+pub(crate) fn are_floats(mut cursor: Cursor<'_>, count: usize) -> bool {
+    floats(&mut cursor, count).is_some()
 }
 
 /// Steps over `count` numbers. The inner error is the index and the head of an item that is none.
