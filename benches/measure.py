@@ -47,6 +47,8 @@ class Table:
     rounds: int
     contestants: list[Contestant]
     """The first one is the baseline."""
+    rows: int = 0
+    """Rows that come of the input, where a figure of rows a second says more than one of bytes."""
 
     @property
     def baseline(self) -> str:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import gzip
 import mmap
 import os
 from collections.abc import Iterator
+from typing import IO
 
 import msgpack
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import zstandard
 
-from samples import DIM, HEAD_BYTES, Sample
+from samples import DIM, HEAD_BYTES, SMALL_DIM, Sample
 from take_iter import take_iter
 
 Vectors = npt.NDArray[np.float32]
@@ -67,6 +70,45 @@ def unpacker_loop(sample: Sample) -> Vectors:
         for row, numbers in enumerate(msgpack.Unpacker(file)):
             vectors[row] = numbers
     return vectors
+
+
+def halves_loop(sample: Sample) -> Vectors:
+    """Bytes of float16, which NumPy widens."""
+    vectors = np.empty((sample.rows, DIM), np.float32)
+    with sample.path.open("rb") as file:
+        for row, payload in enumerate(msgpack.Unpacker(file)):
+            vectors[row] = np.frombuffer(payload, np.float16)
+    return vectors
+
+
+def gzip_loop(sample: Sample) -> Vectors:
+    """The loop over a file that Python's `gzip` opens."""
+    with gzip.open(sample.path, "rb") as file:
+        return _loop(file, sample.rows)
+
+
+def zstd_loop(sample: Sample) -> Vectors:
+    """The loop over a file that `zstandard` opens."""
+    with zstandard.open(sample.path, "rb") as file:
+        return _loop(file, sample.rows)
+
+
+def _loop(file: IO[bytes], rows: int) -> Vectors:
+    vectors = np.empty((rows, DIM), np.float32)
+    for row, payload in enumerate(msgpack.Unpacker(file)):
+        vectors[row] = np.frombuffer(payload, np.float32)
+    return vectors
+
+
+def columns_loop(sample: Sample) -> pa.Table:
+    """Records of integers and lists of floats, column by column."""
+    with sample.path.open("rb") as file:
+        records = list(msgpack.Unpacker(file))
+    columns = {name: [record[name] for record in records] for name in records[0]}
+    if "vector" in columns:
+        elements = np.array(columns["vector"], np.float32).reshape(-1)
+        columns["vector"] = pa.FixedSizeListArray.from_arrays(pa.array(elements), SMALL_DIM)
+    return pa.table(columns)
 
 
 def records_loop(sample: Sample) -> pa.Table:

@@ -51,6 +51,8 @@ class TableRecord:
     bytes: int
     files: int
     rounds: int
+    rows_of_data: int
+    """Rows that come of the input; 0 where they are not counted."""
     busy_elsewhere: float | None
     """Cores that were busy with other processes in the meantime."""
     rows: list[Row]
@@ -106,6 +108,7 @@ def table_record(table: Table, timings: dict[str, Timing], busy_elsewhere: float
         bytes=table.size,
         files=table.files,
         rounds=len(baseline.seconds),
+        rows_of_data=table.rows,
         busy_elsewhere=busy_elsewhere,
         rows=rows,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import itertools
 import os
 import shutil
@@ -9,12 +10,13 @@ import struct
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 import msgpack
 import numpy as np
+import zstandard
 
 ROOT = Path(__file__).resolve().parent.parent
 CACHE = ROOT / "data" / "bench"
@@ -99,6 +101,65 @@ def make_numbers(first: Sample, like: str) -> Sample:
             for start in range(0, sample.rows, 1000):
                 for numbers in NUMBERS[like](rng, min(1000, sample.rows - start)):
                     file.write(msgpack.packb(numbers))
+        partial.replace(sample.path)
+    _warm(sample)
+    return sample
+
+
+def make_records(first: Sample, like: str) -> Sample:
+    """Records of about the size of `first` in all; in the page cache."""
+    record, rows = RECORDS[like](first.rows)
+    sample = Sample(CACHE / f"{rows}-{like}.msgpack", rows, like)
+    if not sample.path.exists():
+        partial, packer = sample.path.with_suffix(".partial"), msgpack.Packer()
+        with partial.open("wb") as file:
+            file.writelines(packer.pack(record(number)) for number in range(rows))
+        partial.replace(sample.path)
+    _warm(sample)
+    return sample
+
+
+SMALL_DIM = 16
+FIELDS = 31
+
+
+def _small_records(rows: int) -> tuple[Callable[[int], dict[str, object]], int]:
+    vectors = np.random.default_rng(0).standard_normal((1000, SMALL_DIM)).tolist()
+    return lambda number: {"id": number, "vector": vectors[number % 1000]}, 10 * rows
+
+
+def _fields(rows: int) -> tuple[Callable[[int], dict[str, object]], int]:
+    numbers = np.random.default_rng(0).integers(0, 1_000_000, (1000, FIELDS)).tolist()
+    names = [f"field_{number}" for number in range(FIELDS)]
+    return lambda number: dict(zip(names, numbers[number % 1000], strict=True)), 4 * rows
+
+
+RECORDS = {"small-records": _small_records, "fields": _fields}
+"""An id and a short vector, and records of many integers. Each gives the record of a number, and how many there are."""
+
+
+def make_compressed(sample: Sample, codec: str) -> Sample:
+    """The file of `sample` as the codec's own library writes it by default; in the page cache."""
+    path = sample.path.with_name(f"{sample.path.name}.{codec}")
+    if not path.exists():
+        content = sample.path.read_bytes()
+        packed = gzip.compress(content, 6) if codec == "gz" else zstandard.ZstdCompressor().compress(content)
+        partial = path.with_suffix(".partial")
+        partial.write_bytes(packed)
+        partial.replace(path)
+    compressed = replace(sample, path=path, like=codec)
+    _warm(compressed)
+    return compressed
+
+
+def make_halves(first: Sample) -> Sample:
+    """The vectors of `first` as the bytes of float16; in the page cache."""
+    sample = Sample(CACHE / f"{first.rows}x{DIM}-halves.msgpack", first.rows, "halves")
+    if not sample.path.exists():
+        partial, packer = sample.path.with_suffix(".partial"), msgpack.Packer()
+        with first.path.open("rb") as source, partial.open("wb") as file:
+            vectors = (np.frombuffer(payload, np.float32) for payload in msgpack.Unpacker(source))
+            file.writelines(packer.pack(vector.astype(np.float16).tobytes()) for vector in vectors)
         partial.replace(sample.path)
     _warm(sample)
     return sample

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import filecmp
+import gzip
 import mmap
 import subprocess
 import sys
@@ -18,13 +19,27 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import vecpack
+import zstandard
 
 import peers
 from contents import Fingerprint, expect_equal, expect_same, fingerprint
 from goals import RUST_LOOP
 from measure import Contestant, Kind, Table
 from pool import WORKERS, read_in_pool
-from samples import CACHE, DIM, FRAMINGS, Sample, make_framed, make_like, make_numbers
+from samples import (
+    CACHE,
+    DIM,
+    FIELDS,
+    FRAMINGS,
+    SMALL_DIM,
+    Sample,
+    make_compressed,
+    make_framed,
+    make_halves,
+    make_like,
+    make_numbers,
+    make_records,
+)
 
 COMMAND = Path(sys.executable).with_name("vecpack")
 
@@ -52,7 +67,8 @@ def read(samples: list[Sample]) -> Table:
             _fills_memory("preadv into fresh 2 MiB pages", peers.read_into_huge_pages, sample),
             _fills_memory("preadv into fresh 4 KiB pages", peers.read_into_small_pages, sample),
         ]
-    return Table("read", "One file into memory", _shape([sample]), sample.size, 1, 15, contestants)
+    title = "One file into memory"
+    return Table("read", title, _shape([sample]), sample.size, 1, 15, contestants, sample.rows)
 
 
 def _read_and_forget(sample: Sample) -> Contestant:
@@ -165,7 +181,8 @@ def numbers(like: str) -> Callable[[list[Sample]], Table]:
             reads("vecpack.read", "vecpack", lambda: vecpack.read(sample.path)),
             _read_and_forget(sample),
         ]
-        return Table(like, f"Arrays of numbers: {like}", _shape([sample]), sample.size, 1, 5, contestants)
+        title = f"Arrays of numbers: {like}"
+        return Table(like, title, _shape([sample]), sample.size, 1, 5, contestants, sample.rows)
 
     return table
 
@@ -183,7 +200,83 @@ def _arrays(sample: Sample, number: str, dtype: str) -> Table:
         reads("vecpack.read", "vecpack", lambda: vecpack.read(sample.path)),
         _read_and_forget(sample),
     ]
-    return Table(sample.like, f"Arrays of {dtype} into float32", _shape([sample]), sample.size, 1, 5, contestants)
+    title = f"Arrays of {dtype} into float32"
+    return Table(sample.like, title, _shape([sample]), sample.size, 1, 5, contestants, sample.rows)
+
+
+def halves(samples: list[Sample]) -> Table:
+    sample = make_halves(samples[0])
+    expected = fingerprint([peers.halves_loop(sample)])
+
+    def reads(name: str, kind: Kind, run: Callable[[], object]) -> Contestant:
+        return Contestant(name, kind, run, check=lambda: expect_same([run()], expected))
+
+    def read(threads: int | None = None) -> object:
+        return vecpack.read(sample.path, raw_dtype="<f2", threads=threads)
+
+    contestants = [
+        reads("Python loop", "peer", lambda: peers.halves_loop(sample)),
+        reads("vecpack.read, 1 thread", "vecpack", lambda: read(1)),
+        reads("vecpack.read", "vecpack", read),
+        _read_and_forget(sample),
+    ]
+    title = "Bytes of float16 into float32"
+    return Table("halves", title, _shape([sample]), sample.size, 1, 5, contestants, sample.rows)
+
+
+def compressed(codec: str) -> Callable[[list[Sample]], Table]:
+    """A compressed file of vectors: the size is that of the content."""
+
+    def table(samples: list[Sample]) -> Table:
+        sample, loop = make_compressed(samples[0], codec), peers.gzip_loop if codec == "gz" else peers.zstd_loop
+        expected = fingerprint([peers.python_loop(samples[0])])
+
+        def reads(name: str, kind: Kind, run: Callable[[], object]) -> Contestant:
+            return Contestant(name, kind, run, check=lambda: expect_same([run()], expected))
+
+        def expand() -> int:
+            packed = sample.path.read_bytes()
+            content = gzip.decompress(packed) if codec == "gz" else zstandard.ZstdDecompressor().decompress(packed)
+            return len(content)
+
+        expands = lambda: expect_equal(expand(), samples[0].size)  # noqa: E731
+        contestants = [
+            reads("Python loop", "peer", lambda: loop(sample)),
+            reads("vecpack.read", "vecpack", lambda: vecpack.read(sample.path)),
+            Contestant("Python expands it in one call", "floor", expand, check=expands),
+        ]
+        name = "gzip" if codec == "gz" else "zstd"
+        return Table(name, f"A {name} file", _shape(samples[:1]), samples[0].size, 1, 5, contestants, sample.rows)
+
+    return table
+
+
+def short(like: str) -> Callable[[list[Sample]], Table]:
+    """Records that are short, or have many fields."""
+
+    def table(samples: list[Sample]) -> Table:
+        sample = make_records(samples[0], like)
+        expected = peers.columns_loop(sample)
+
+        def reads(name: str, kind: Kind, run: Callable[[], object]) -> Contestant:
+            return Contestant(name, kind, run, check=lambda: _expect_table(run(), expected))
+
+        contestants = [
+            reads("Unpacker loop, pa.table", "peer", lambda: peers.columns_loop(sample)),
+            reads("vecpack.read, 1 thread", "vecpack", lambda: vecpack.read(sample.path, threads=1)),
+            reads("vecpack.read", "vecpack", lambda: vecpack.read(sample.path)),
+            _read_and_forget(sample),
+        ]
+        data = f"{sample.rows:,} records, {sample.size / 1e6:.2f} MB"
+        return Table(like, RECORD_TITLES[like], data, sample.size, 1, 5, contestants, sample.rows)
+
+    return table
+
+
+RECORD_TITLES = {
+    "small-records": f"Records with an id and a list of {SMALL_DIM} floats",
+    "fields": f"Records with {FIELDS} integers",
+}
 
 
 def records(samples: list[Sample]) -> Table:
@@ -200,7 +293,7 @@ def records(samples: list[Sample]) -> Table:
         _read_and_forget(sample),
     ]
     title = "Records with id, url, score and vector"
-    return Table("records", title, _shape([sample]), sample.size, 1, 7, contestants)
+    return Table("records", title, _shape([sample]), sample.size, 1, 7, contestants, sample.rows)
 
 
 def framings(samples: list[Sample]) -> Table:
@@ -468,7 +561,12 @@ TABLES: dict[str, Callable[[list[Sample]], Table]] = {
     "small-integers": numbers("small-integers"),
     "integers": numbers("integers"),
     "mixed": numbers("mixed"),
+    "halves": halves,
     "records": records,
+    "small-records": short("small-records"),
+    "fields": short("fields"),
+    "gzip": compressed("gz"),
+    "zstd": compressed("zst"),
     "framings": framings,
     "parquet": parquet,
     "parquet-zstd": parquet_zstd,
