@@ -14,6 +14,8 @@ struct Form {
     mask: i64,
     shift: u8,
     base: i8,
+    /// Bytes, marker included.
+    size: u8,
     kind: Kind,
 }
 
@@ -28,7 +30,7 @@ enum Kind {
 }
 
 static FORMS: [Form; 256] = {
-    let mut forms = [Form { mask: 0, shift: 0, base: 0, kind: Kind::Other }; 256];
+    let mut forms = [Form { mask: 0, shift: 0, base: 0, size: 0, kind: Kind::Other }; 256];
     let mut marker = 0;
     while marker < 256 {
         let form = &mut forms[marker];
@@ -36,15 +38,17 @@ static FORMS: [Form; 256] = {
             0x00..=0x7f | 0xe0..=0xff => {
                 form.kind = Kind::Small;
                 form.base = marker as u8 as i8;
+                form.size = 1;
             }
             0xcc..=0xce | 0xd0..=0xd2 => {
-                let bits = 8 * (size(marker as u8) - 1);
                 form.kind = Kind::Small;
+                form.size = size(marker as u8);
+                let bits = 8 * (form.size - 1);
                 form.shift = 64 - bits;
                 form.mask = if marker < 0xd0 { (1 << bits) - 1 } else { -1 };
             }
-            0xca => form.kind = Kind::Float32,
-            0xcb => form.kind = Kind::Float64,
+            0xca => (form.kind, form.size) = (Kind::Float32, 5),
+            0xcb => (form.kind, form.size) = (Kind::Float64, 9),
             _ => {}
         }
         marker += 1;
@@ -63,8 +67,33 @@ const fn size(marker: u8) -> u8 {
     if is_long { 1 + width } else { 1 }
 }
 
-/// Bytes in which integers are read together.
+/// The most numbers that are read together, and bytes in which integers begin that are.
 const BLOCK: usize = 64;
+/// The most numbers that are read together where some are floats.
+const MIXED: usize = 16;
+/// Bytes that must be at hand to read numbers together.
+const AHEAD: usize = MIXED * MAX_HEAD;
+
+/// How the next numbers are read, by what the last ones were.
+enum Manner {
+    /// Integers of at most 32 bits and float64.
+    Mixed,
+    /// Integers of at most 32 bits.
+    Integers,
+    /// Integers of one byte or two.
+    Short,
+}
+
+/// Numbers that were read together.
+struct Block {
+    values: [f64; BLOCK],
+    count: usize,
+    /// Bytes that they take.
+    taken: usize,
+    /// A bit for each of the first values: it is a float. The others are integers, and exact: a float64
+    /// holds all integers of 32 bits.
+    floats: u64,
+}
 
 /// Converts the numbers at the start of `bytes` to as many elements as `out` holds. The result is
 /// how many bytes they took; `None` where something else stands among them, a number does not fit,
@@ -79,7 +108,6 @@ pub(super) fn convert(bytes: &[u8], dtype: Dtype, out: &mut [u8]) -> Option<usiz
     }
 }
 
-#[inline(always)]
 fn convert_to<T: Target<M>, const M: usize>(
     bytes: &[u8],
     out: &mut [u8],
@@ -87,52 +115,165 @@ fn convert_to<T: Target<M>, const M: usize>(
 ) -> Option<usize> {
     let (mut at, mut fit) = (0, true);
     let mut out = out.as_chunks_mut::<M>().0;
-    let mut values = [0.0; BLOCK];
-    // Two integers in a row are the sign of more.
-    let mut was_small = false;
+    let mut block = Block { values: [0.0; BLOCK], count: 0, taken: 0, floats: 0 };
+    let mut manner = Manner::Mixed;
     while !out.is_empty() {
         let rest = bytes.get(at..)?;
-        let Some(&[marker, a, b, c, d, e, f, g, h]) = rest.first_chunk::<MAX_HEAD>() else {
-            // The last bytes at hand.
-            let (head, size) = Head::read(rest).ok()?;
-            at += size;
-            *out.split_off_first_mut()? = narrow(Scalar::of(head)?)?.to_ne();
+        (block.count, block.taken, block.floats) = (0, 0, 0);
+        if let Some(ahead) = rest.first_chunk() {
+            match manner {
+                Manner::Mixed => block.read_mixed(ahead, out.len().min(MIXED)),
+                Manner::Integers => block.read_integers(ahead, out.len().min(BLOCK)),
+                Manner::Short => block.read_short(ahead, out.len().min(BLOCK)),
+            }
+        }
+        if block.count == 0 {
+            if let Manner::Mixed = manner {
+                // Of another kind, or the last bytes at hand.
+                let (head, size) = Head::read(rest).ok()?;
+                at += size;
+                *out.split_off_first_mut()? = narrow(Scalar::of(head)?)?.to_ne();
+            }
+            manner = Manner::Mixed;
             continue;
+        }
+        at += block.taken;
+        fit &= block.convert::<T, M>(out.split_off_mut(..block.count)?);
+        manner = match block.floats {
+            0 if block.taken <= 2 * block.count => Manner::Short,
+            0 => Manner::Integers,
+            _ => Manner::Mixed,
         };
-        let behind = [a, b, c, d, e, f, g, h];
-        let form = &FORMS[usize::from(marker)];
-        let is_small = form.kind == Kind::Small;
-        if is_small
-            && was_small
-            && let Some(block) = rest.first_chunk()
-        {
-            let (taken, count) = read_block(block, out.len(), &mut values);
-            at += taken;
-            for (&wide, out) in values[..count].iter().zip(out.split_off_mut(..count)?) {
+    }
+    fit.then_some(at)
+}
+
+impl Block {
+    /// Reads at most `most` integers of at most 32 bits and float64, up to the first number of another
+    /// kind. No step depends on the kind of a number, as that cannot be foreseen.
+    #[inline(always)]
+    fn read_mixed(&mut self, bytes: &[u8; AHEAD], most: usize) {
+        let mut at = 0;
+        while self.count < most {
+            let form = &FORMS[usize::from(bytes[at])];
+            if !matches!(form.kind, Kind::Small | Kind::Float64) {
+                break;
+            }
+            let mut behind = [0; 8];
+            behind.copy_from_slice(&bytes[at + 1..at + MAX_HEAD]);
+            let is_float = u64::from(form.kind == Kind::Float64);
+            let (float, integer) = (u64::from_be_bytes(behind), (form.value(behind) as f64).to_bits());
+            self.values[self.count] = f64::from_bits(integer ^ ((integer ^ float) & is_float.wrapping_neg()));
+            self.floats |= is_float << self.count;
+            self.count += 1;
+            at += usize::from(form.size);
+        }
+        self.taken = at;
+    }
+
+    /// Reads at most `most` integers that begin in the first [`BLOCK`] bytes, up to the first number that
+    /// is none.
+    #[inline(always)]
+    fn read_integers(&mut self, bytes: &[u8; AHEAD], most: usize) {
+        // One number says where the next one is. With all sizes known beforehand that takes one step.
+        let sizes: [u8; BLOCK] = std::array::from_fn(|at| size(bytes[at]));
+        let mut at = 0;
+        while at < BLOCK && self.count < most {
+            let form = &FORMS[usize::from(bytes[at])];
+            if form.kind != Kind::Small {
+                break;
+            }
+            let mut behind = [0; 8];
+            behind.copy_from_slice(&bytes[at + 1..at + MAX_HEAD]);
+            self.values[self.count] = form.value(behind) as f64;
+            self.count += 1;
+            at += usize::from(sizes[at]);
+        }
+        self.taken = at;
+    }
+
+    /// Reads at most `most` integers of one byte or two that begin in the first [`BLOCK`] bytes, up to the
+    /// first number that is none. A bit stands for a byte, and each step takes all of them.
+    #[inline(always)]
+    fn read_short(&mut self, bytes: &[u8; AHEAD], most: usize) {
+        let (mut long, mut other) = (0, 0);
+        for (place, word) in bytes.as_chunks::<8>().0.iter().take(BLOCK / 8).enumerate() {
+            let word = u64::from_le_bytes(*word);
+            let is_long = equal(word, UINT8) | equal(word, INT8);
+            // 0x80 to 0xdf.
+            let is_marker = word & !((word << 1) & (word << 2));
+            long |= gather(is_long) << (8 * place);
+            other |= gather(is_marker & !is_long) << (8 * place);
+        }
+        let values: [i16; BLOCK] = std::array::from_fn(|at| match (bytes[at], bytes[at + 1]) {
+            (UINT8, behind) => behind.into(),
+            (INT8, behind) => (behind as i8).into(),
+            (marker, _) => (marker as i8).into(),
+        });
+        let mut starts = !seconds(long);
+        let end = (starts & other).trailing_zeros();
+        starts &= 1u64.checked_shl(end).map_or(u64::MAX, |bit| bit - 1);
+        while starts != 0 && self.count < most {
+            let at = starts.trailing_zeros() as usize;
+            self.values[self.count] = values[at % BLOCK].into();
+            self.count += 1;
+            self.taken = at + 1 + (long >> at & 1) as usize;
+            starts &= starts - 1;
+        }
+    }
+
+    /// Converts the values to elements; false where one does not fit.
+    #[inline(always)]
+    fn convert<T: Target<M>, const M: usize>(&self, out: &mut [[u8; M]]) -> bool {
+        let mut fit = true;
+        let values = self.values.iter().zip(out);
+        if self.floats == 0 {
+            for (&wide, out) in values {
                 let number = T::narrow(wide);
                 fit &= number.wide() == wide;
                 *out = number.to_ne();
             }
-            continue;
+            return fit;
         }
-        was_small = is_small;
-        let (number, size) = match form.kind {
-            Kind::Float64 => (narrow(Scalar::Float64(f64::from_be_bytes(behind))), 9),
-            Kind::Float32 => (narrow(Scalar::Float32(f32::from_bits(u32::from_be_bytes([a, b, c, d])))), 5),
-            Kind::Small => {
-                let wide = form.value(behind) as f64;
-                let number = T::narrow(wide);
-                ((number.wide() == wide).then_some(number), size(marker).into())
-            }
-            Kind::Other => {
-                let (head, size) = Head::read(rest).ok()?;
-                (narrow(Scalar::of(head)?), size)
-            }
-        };
-        at += size;
-        *out.split_off_first_mut()? = number?.to_ne();
+        for (index, (&wide, out)) in values.enumerate() {
+            let number = T::narrow(wide);
+            let is_finite = !number.is_infinite() | wide.is_infinite();
+            let is_rounded = T::FLOAT & (self.floats >> index & 1 == 1);
+            fit &= is_rounded & is_finite | (number.wide() == wide);
+            *out = number.to_ne();
+        }
+        fit
     }
-    fit.then_some(at)
+}
+
+/// The markers of integers of one byte behind it.
+const UINT8: u8 = 0xcc;
+const INT8: u8 = 0xd0;
+
+/// The high bit of each byte that is `byte`, and others that do not matter.
+#[inline(always)]
+fn equal(word: u64, byte: u8) -> u64 {
+    const LOW: u64 = 0x7f7f_7f7f_7f7f_7f7f;
+    let other = word ^ (u64::from(byte) * 0x0101_0101_0101_0101);
+    !(((other & LOW) + LOW) | other)
+}
+
+/// The high bits of eight bytes, as the lowest eight.
+#[inline(always)]
+fn gather(word: u64) -> u64 {
+    ((word & 0x8080_8080_8080_8080) >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56
+}
+
+/// The second bytes of integers of two, where the bits of `long` are bytes that begin such an integer,
+/// unless they are second bytes themselves. In a run of them every other one is: the sum carries the
+/// runs that begin at odd places to their ends.
+#[inline(always)]
+fn seconds(long: u64) -> u64 {
+    const EVEN: u64 = 0x5555_5555_5555_5555;
+    let behind = long << 1;
+    let odd_starts = long & !EVEN & !behind;
+    let inverted = odd_starts.wrapping_add(long) << 1;
+    (EVEN ^ inverted) & behind
 }
 
 impl Scalar {
@@ -144,7 +285,7 @@ impl Scalar {
         let behind = [a, b, c, d, e, f, g, h];
         let form = &FORMS[usize::from(marker)];
         Some(match (form.kind, marker) {
-            (Kind::Small, _) => (Self::Int(form.value(behind)), size(marker).into()),
+            (Kind::Small, _) => (Self::Int(form.value(behind)), form.size.into()),
             (Kind::Float32, _) => (Self::Float32(f32::from_be_bytes([a, b, c, d])), 5),
             (Kind::Float64, _) => (Self::Float64(f64::from_be_bytes(behind)), 9),
             (Kind::Other, 0xcf) => (Self::UInt(u64::from_be_bytes(behind)), 9),
@@ -152,28 +293,6 @@ impl Scalar {
             (Kind::Other, _) => return None,
         })
     }
-}
-
-/// Reads at most `most` integers that begin in the first [`BLOCK`] bytes, up to the first number that
-/// is none. Gives how many bytes they take, and how many they are.
-#[inline(always)]
-fn read_block(bytes: &[u8; BLOCK + 8], most: usize, values: &mut [f64; BLOCK]) -> (usize, usize) {
-    // One number says where the next one is. With all sizes known beforehand that takes one step.
-    let sizes: [u8; BLOCK] = std::array::from_fn(|at| size(bytes[at]));
-    let (mut at, mut count) = (0, 0);
-    while at < BLOCK && count < most.min(BLOCK) {
-        let form = &FORMS[usize::from(bytes[at])];
-        if form.kind != Kind::Small {
-            break;
-        }
-        let mut behind = [0; 8];
-        behind.copy_from_slice(&bytes[at + 1..at + 9]);
-        // Exact: a float64 holds all integers of 32 bits.
-        values[count] = form.value(behind) as f64;
-        count += 1;
-        at += usize::from(sizes[at]);
-    }
-    (at, count)
 }
 
 impl Form {

@@ -57,8 +57,9 @@ fn every_marker_with_every_byte_behind_it() {
 #[test]
 fn arrays_of_any_numbers_with_any_end() {
     let mut random = fastrand::Rng::with_seed(3);
-    for round in 0..3000 {
-        let count = random.usize(0..40);
+    for round in 0..2000 {
+        // Many of them: numbers are read together where enough bytes are at hand.
+        let count = random.usize(0..400);
         let bits = random.u32(1..64);
         let mut bytes = Vec::new();
         for _ in 0..count {
