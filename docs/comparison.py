@@ -9,7 +9,7 @@ from typing import Any
 
 DOCS = Path(__file__).parent
 RUN = DOCS / "benchmarks/latest.json"
-TABLES = ("read", "pool", "iterators", "records", "parquet", "open")
+TABLES = ("read", "pool", "parquet", "open")
 """The tables of the run that the page shows, each between marks of its own."""
 
 

@@ -8,29 +8,29 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
-COLUMNS = {
-    "`fixed`": ["fixed"],
-    "`list`": ["list"],
-    "null vectors, `fixed`": ["null fixed"],
-    "null vectors, `list`": ["null list"],
-    "float16": ["float16"],
-    "float64, int8, uint8": ["float64", "int8", "uint8"],
-    "times, ns": ["nanoseconds"],
-    "times, us": ["microseconds"],
-    "split bytes": ["byte-stream-split"],
-    "split bytes, float16": ["float16 byte-stream-split"],
-    "zstd": ["zstd"],
-    "LZ4_RAW": ["lz4"],
-    "snappy": ["snappy"],
-    "text, bytes, maps, lists": ["records"],
-    "maps and lists that are null": ["null nested"],
-    "uint64": ["uint64"],
-    "file of rejects": ["rejects"],
-    "rows by a filter": ["filters"],
-    "page index": ["page index"],
+FEATURES = {
+    "fixed": "`fixed`",
+    "list": "`list`",
+    "null fixed": "null vectors as `fixed`",
+    "null list": "null vectors as `list`",
+    "float16": "float16",
+    "float64": "float64",
+    "int8": "int8",
+    "uint8": "uint8",
+    "nanoseconds": "times in ns",
+    "microseconds": "times in us",
+    "byte-stream-split": "split bytes",
+    "float16 byte-stream-split": "split float16",
+    "zstd": "zstd",
+    "lz4": "LZ4_RAW",
+    "snappy": "snappy",
+    "records": "text, bytes, maps, lists",
+    "null nested": "null maps and lists",
+    "uint64": "uint64",
+    "rejects": "a file of rejects",
+    "filters": "rows by a filter",
 }
-"""The columns of the table, and what must be read for a yes."""
-HOW = {"read": "yes", "refused": "no", "wrong": "other values", "used": "used", "not used": "not used"}
+"""What a file may hold, and how the page calls it."""
 
 LISTS = 'Write `list_type="list"`.'
 PLAIN = 'Write `encoding="plain"`.'
@@ -77,35 +77,28 @@ NOTES = {
 
 
 def table(results: dict[str, Any]) -> str:
-    """Two tables, so that they fit on a page, and what to do where a reader does not read something."""
+    """A line for each reader with what it does not read, and what to do about that."""
     texts: list[str] = []
-    names = sorted(results, key=str.lower)
 
-    def cell(name: str, features: list[str]) -> str:
-        found = [feature for feature in features if results[name].get(feature) not in ("read", "used", "not used")]
-        if not found:
-            return HOW[results[name][features[0]]]
-        if results[name].get(found[0]) is None:
-            return "-"
-        text = NOTES[name.split()[0]][found[0]]
-        if text not in texts:
-            texts.append(text)
-        return f"{HOW[results[name][found[0]]]} ({texts.index(text) + 1})"
+    def exceptions(name: str, outcome: str) -> str:
+        found: dict[str, list[str]] = {}
+        for feature, words in FEATURES.items():
+            if results[name][feature] == outcome:
+                found.setdefault(NOTES[name.split()[0]][feature], []).append(words)
+        texts.extend(text for text in found if text not in texts)
+        return "; ".join(f"{', '.join(words)} ({texts.index(text) + 1})" for text, words in found.items()) or "-"
 
-    parts = list(COLUMNS)
-    lines = []
-    for some in (parts[:8], parts[8:]):
-        lines += ["| reader | " + " | ".join(some) + " |", "|---" * (len(some) + 1) + "|"]
-        for name in names:
-            cells = [cell(name, COLUMNS[part]) for part in some]
-            package = name.split()[0] if name.startswith("pyarrow") else name
-            lines.append(f"| {package} {results[name]['version']} | " + " | ".join(cells) + " |")
-        lines.append("")
-    return "\n".join(lines + [f"{number}. {text}" for number, text in enumerate(texts, 1)])
+    lines = ["| reader | refuses | reads as other values | page index |", "|---|---|---|---|"]
+    for name in sorted(results, key=str.lower):
+        package = name.split()[0] if name.startswith("pyarrow") else name
+        index = results[name].get("page index") or "-"
+        cells = [f"{package} {results[name]['version']}", exceptions(name, "refused"), exceptions(name, "wrong"), index]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join([*lines, "", *(f"{number}. {text}" for number, text in enumerate(texts, 1))])
 
 
 def rendered(page: str, results: dict[str, Any]) -> str:
-    """The page with the tables of these results between its two marks."""
+    """The page with the table of these results between its two marks."""
     start, end = "<!-- tables -->", "<!-- end of tables -->"
     return re.sub(
         f"{re.escape(start)}.*?{re.escape(end)}",

@@ -816,9 +816,23 @@ class Source:
     def to_pyarrow(self) -> pa.Table:
         """Reads everything into a ``pyarrow.Table``, without a copy."""
     @overload
-    def to_polars(self, *, lazy: Literal[False] = False) -> pl.DataFrame: ...
+    def to_polars(self, *, lazy: Literal[False] = False) -> pl.DataFrame:
+        """Reads everything into a ``polars.DataFrame``.
+
+        Parameters
+        ----------
+        lazy : bool, default False
+            True for a ``polars.LazyFrame``, which reads what a query needs when it is collected.
+        """
     @overload
-    def to_polars(self, *, lazy: Literal[True]) -> pl.LazyFrame: ...
+    def to_polars(self, *, lazy: Literal[True]) -> pl.LazyFrame:
+        """Reads everything into a ``polars.DataFrame``.
+
+        Parameters
+        ----------
+        lazy : bool, default False
+            True for a ``polars.LazyFrame``, which reads what a query needs when it is collected.
+        """
     def to_pandas(self) -> pd.DataFrame:
         """Reads everything into a ``pandas.DataFrame``; every vector is a NumPy array."""
     def to_numpy(self, column: str | None = None) -> np.ndarray[tuple[int, int], Any]:

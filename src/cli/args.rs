@@ -103,7 +103,7 @@ pub(super) struct ReadArgs {
     #[arg(long = "extensions", alias = "extension", value_name = "CODE=PAYLOAD", value_delimiter = ',', value_parser = extension)]
     extension: Vec<(i8, Payload)>,
 
-    /// How records lie in an input: one after another, in one array, or as the values of one map.
+    /// How records lie in an input.
     #[arg(
         long,
         value_name = "FRAMING",
@@ -188,43 +188,30 @@ impl ReadArgs {
                 None => raw_dtypes.default = *raw,
             }
         }
-        let mut options = ReadOptions::new()
-            .with_dtype(self.dtype)
-            .with_raw_dtype(raw_dtypes)
-            .with_extensions(self.extension.iter().copied().collect())
-            .with_infer_records(self.infer_records)
-            .with_framing(self.framing)
-            .with_schema(Schema::new(self.schema.clone()))
-            .with_include_path(self.include_path)
-            .with_include_record(self.include_record)
-            .with_max_expansion(self.max_expansion)
-            .with_max_depth(self.max_depth)
-            .with_store_window(self.store_window.0)
-            .with_max_rejects(self.max_rejects)
-            .with_batch_bytes(self.batch_bytes.as_usize())
-            .with_max_record_bytes(self.max_record_bytes.0);
-        if !self.columns.is_empty() {
-            options = options.with_columns(self.columns.clone());
+        ReadOptions {
+            vector: self.vector.clone(),
+            dim: self.dim,
+            dtype: self.dtype,
+            raw_dtype: raw_dtypes,
+            extensions: self.extension.iter().copied().collect(),
+            framing: self.framing,
+            records: self.records.clone(),
+            columns: Some(self.columns.clone()).filter(|columns| !columns.is_empty()),
+            schema: Schema::new(self.schema.clone()),
+            infer_records: self.infer_records,
+            max_rejects: self.max_rejects,
+            batch_rows: self.batch_rows,
+            batch_bytes: self.batch_bytes.as_usize(),
+            threads: self.threads,
+            include_path: self.include_path,
+            include_record: self.include_record,
+            limit: self.limit,
+            max_record_bytes: self.max_record_bytes.0,
+            max_expansion: self.max_expansion,
+            max_depth: self.max_depth,
+            store_window: self.store_window.0,
+            ..ReadOptions::new()
         }
-        for name in &self.vector {
-            options = options.with_vector(name);
-        }
-        if let Some(records) = &self.records {
-            options = options.with_records(records);
-        }
-        if let Some(dim) = self.dim {
-            options = options.with_dim(dim);
-        }
-        if let Some(limit) = self.limit {
-            options = options.with_limit(limit);
-        }
-        if let Some(batch_rows) = self.batch_rows {
-            options = options.with_batch_rows(batch_rows);
-        }
-        if let Some(threads) = self.threads {
-            options = options.with_threads(threads);
-        }
-        options
     }
 }
 
@@ -289,6 +276,43 @@ impl PolicyArgs {
         let options = options.with_on_error(self.on_error);
         self.fail_after.map_or(options.clone(), |limit| options.with_fail_after(limit))
     }
+}
+
+/// What a command says on standard error.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
+pub(super) struct TalkArgs {
+    /// Say nothing but errors.
+    #[arg(long, short)]
+    pub(super) quiet: bool,
+
+    /// Show progress also where standard error is no terminal: a line a second.
+    #[arg(long, conflicts_with = "quiet")]
+    pub(super) progress: bool,
+}
+
+/// What all conversions do with their outputs.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
+pub(super) struct OutputArgs {
+    /// Replace files that exist.
+    #[arg(long)]
+    pub(super) overwrite: bool,
+
+    /// Write what was rejected to this file, .jsonl or .parquet.
+    ///
+    /// The file is written whether the conversion succeeds or fails. It has what this run rejects, and not what earlier ones did.
+    #[arg(long, value_name = "FILE", value_parser = output_path(), value_hint = ValueHint::FilePath)]
+    pub(super) rejects: Option<PathBuf>,
+
+    /// Do not wait until the files are on the disk.
+    ///
+    /// Faster, but a power failure may leave them incomplete.
+    #[arg(long, hide_short_help = true)]
+    pub(super) no_sync: bool,
+
+    #[command(flatten)]
+    pub(super) talk: TalkArgs,
 }
 
 /// A path of an output, which may be a `file://` URL.

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::args::{InputArgs, PolicyArgs};
+use super::args::{InputArgs, PolicyArgs, TalkArgs};
 use super::outcome::Failure;
 use super::progress::ProgressBar;
 use super::signals::Signals;
@@ -35,22 +35,17 @@ pub(super) struct InspectArgs {
     #[arg(long, help_heading = "Output")]
     json: bool,
 
-    /// Say nothing but errors.
-    #[arg(long, short, help_heading = "Output")]
-    quiet: bool,
-
-    /// Show progress also where standard error is no terminal: a line a second.
-    #[arg(long, help_heading = "Output", conflicts_with = "quiet")]
-    progress: bool,
+    #[command(flatten)]
+    talk: TalkArgs,
 }
 
 pub(super) fn run(args: &InspectArgs, signals: &Signals) -> Result<(), Failure> {
     let inputs = inputs::inputs(&args.input, signals)?;
     // Nothing is written, so a signal ends the process at once.
     let total = if args.full { size(&inputs)? } else { None };
-    let bar = match args.quiet {
+    let bar = match args.talk.quiet {
         true => ProgressBar::none(),
-        false => ProgressBar::new(total, inputs.len(), args.progress),
+        false => ProgressBar::new(total, inputs.len(), args.talk.progress),
     };
     let options = args.policy.apply(args.input.read.options());
     let inspection = bar.show(signals, |watch| crate::inspect(inputs, options, args.full, watch))?;

@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressDrawTarget, ProgressState, ProgressStyle};
 
+use super::args::TalkArgs;
+use super::output;
 use super::signals::Signals;
 use crate::error::Result;
 use crate::pool::lock;
@@ -59,13 +61,17 @@ impl ProgressBar {
         Self { look, begin, files: files as u64, latest: Mutex::default() }
     }
 
-    /// A bar for a scan of `source`.
-    pub(super) fn of(source: &Source, force: bool) -> Result<Self> {
-        Ok(Self::new(source.size()?, source.inputs().len(), force))
+    /// A bar for a scan of `source`, if the command is to talk.
+    pub(super) fn of(source: &Source, talk: &TalkArgs) -> Result<Self> {
+        if talk.quiet {
+            return Ok(Self::none());
+        }
+        output::warnings(source.warnings());
+        Ok(Self::new(source.size()?, source.inputs().len(), talk.progress))
     }
 
     /// No bar at all.
-    pub(super) fn none() -> Self {
+    pub(crate) fn none() -> Self {
         Self { look: Look::Nothing, begin: Instant::now(), files: 0, latest: Mutex::default() }
     }
 

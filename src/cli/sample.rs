@@ -7,8 +7,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueHint};
 
-use self::records::{Like, Sample, write_sample};
-use super::args::names;
+use self::records::{Sample, write_sample};
 use super::outcome::Failure;
 use super::output;
 use super::signals::Signals;
@@ -29,30 +28,8 @@ pub(super) struct SampleArgs {
     #[arg(value_name = "OUT", value_hint = ValueHint::FilePath)]
     out: PathBuf,
 
-    /// Number of records.
-    #[arg(long, value_name = "N", default_value_t = 50_000, help_heading = "Sample")]
-    rows: u64,
-
-    /// Elements a vector.
-    #[arg(long, value_name = "N", default_value_t = 512, value_parser = clap::value_parser!(u32).range(1..), help_heading = "Sample")]
-    dim: u32,
-
-    /// How records are written.
-    ///
-    /// `bytes`: float32 as MessagePack `bin`. `raw`: the same as the older `raw`, which is today's `str`. `floats` and `doubles`:
-    /// arrays of float32 or of float64. `records`: maps with id, url, score and vector.
-    #[arg(
-        long,
-        value_name = "LAYOUT",
-        default_value = name(Like::default()),
-        value_parser = names(Like::NAMES.map(|(_, name)| name), like),
-        help_heading = "Sample"
-    )]
-    like: Like,
-
-    /// Number from which the vectors are drawn: the same seed gives the same file.
-    #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Sample")]
-    seed: u64,
+    #[command(flatten)]
+    sample: Sample,
 
     /// Replace a file that exists.
     #[arg(long, help_heading = "Output")]
@@ -63,34 +40,24 @@ pub(super) struct SampleArgs {
     quiet: bool,
 }
 
-fn name(like: Like) -> &'static str {
-    Like::NAMES.into_iter().find(|(known, _)| *known == like).map_or("", |(_, name)| name)
-}
-
-fn like(name: &str) -> Result<Like, Error> {
-    let found = Like::NAMES.into_iter().find(|(_, known)| *known == name);
-    found.map(|(like, _)| like).ok_or_else(|| Error::option(format!("like `{name}` is not known")))
-}
-
 pub(super) fn run(args: &SampleArgs, signals: &Signals) -> Result<(), Failure> {
-    let sample = Sample::new(args.rows, args.dim).with_like(args.like).with_seed(args.seed);
     if args.out == Path::new("-") {
         let mut out = output::binary_stdout()?;
-        return Ok(write_sample(&mut out, &sample).and_then(|()| out.flush()).map_err(Error::from)?);
+        return Ok(write_sample(&mut out, &args.sample).and_then(|()| out.flush()).map_err(Error::from)?);
     }
     signals.defer();
     let target = Target::create(&args.out, args.overwrite, signals.cancel())?;
     let mut out =
         Interruptible { out: BufWriter::with_capacity(1 << 20, target.sink()), cancel: signals.cancel() };
-    let written = write_sample(&mut out, &sample).and_then(|()| out.flush());
+    let written = write_sample(&mut out, &args.sample).and_then(|()| out.flush());
     drop(out);
     written.map_err(|error| Failure::of_output(target.error(error), &args.out))?;
     let bytes = target.commit(false)?;
     if !args.quiet {
-        let records = count(args.rows, "record");
+        let records = count(args.sample.rows, "record");
         output::report(&format!(
             "wrote    {records} of {} float32, {} to {}",
-            args.dim,
+            args.sample.dim,
             size(bytes),
             args.out.display()
         ));

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use clap::{Args, ValueHint};
 
-use super::args::{InputArgs, PolicyArgs, output_path};
+use super::args::{InputArgs, OutputArgs, PolicyArgs, output_path};
 use super::outcome::Failure;
 use super::progress::ProgressBar;
 use super::signals::Signals;
@@ -41,29 +41,8 @@ pub(super) struct ToArrowArgs {
     #[arg(short, long, value_name = "OUT", value_parser = output_path(), value_hint = ValueHint::FilePath, help_heading = "Output")]
     out: PathBuf,
 
-    /// Replace a file that exists.
-    #[arg(long, help_heading = "Output")]
-    overwrite: bool,
-
-    /// Write what was rejected to this file, .jsonl or .parquet.
-    ///
-    /// The file is written whether the conversion succeeds or fails.
-    #[arg(long, value_name = "FILE", value_parser = output_path(), value_hint = ValueHint::FilePath, help_heading = "Output")]
-    rejects: Option<PathBuf>,
-
-    /// Do not wait until the file is on the disk.
-    ///
-    /// Faster, but a power failure may leave it incomplete.
-    #[arg(long, hide_short_help = true, help_heading = "Output")]
-    no_sync: bool,
-
-    /// Say nothing but errors.
-    #[arg(long, short, help_heading = "Output")]
-    quiet: bool,
-
-    /// Show progress also where standard error is no terminal: a line a second.
-    #[arg(long, help_heading = "Output", conflicts_with = "quiet")]
-    progress: bool,
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
 pub(super) fn run(args: &ToArrowArgs, signals: &Signals) -> Result<(), Failure> {
@@ -73,17 +52,15 @@ pub(super) fn run(args: &ToArrowArgs, signals: &Signals) -> Result<(), Failure> 
     let stdout = if to_stdout { Some(output::binary_stdout()?) } else { None };
     if !to_stdout {
         // Refused before any work is done.
-        check_target(&args.out, args.overwrite, &Cancel::never())?;
+        check_target(&args.out, args.output.overwrite, &Cancel::never())?;
     }
-    let listing = args.rejects.as_ref();
-    let listing =
-        listing.map(|path| RejectsFile::new(path, &args.out, args.overwrite, !args.no_sync)).transpose()?;
+    let listing = args.output.rejects.as_ref();
+    let listing = listing
+        .map(|path| RejectsFile::new(path, &args.out, args.output.overwrite, !args.output.no_sync))
+        .transpose()?;
     let inputs = inputs::inputs(&args.input, signals)?;
     let source = Source::new(inputs, args.policy.apply(args.input.read.options()))?;
-    if !args.quiet {
-        output::warnings(source.warnings());
-    }
-    let bar = if args.quiet { ProgressBar::none() } else { ProgressBar::of(&source, args.progress)? };
+    let bar = ProgressBar::of(&source, &args.output.talk)?;
     let mut lines = Vec::new();
     let (rejects, rows) = if let Some(out) = stdout {
         if listing.is_some() {
@@ -94,7 +71,9 @@ pub(super) fn run(args: &ToArrowArgs, signals: &Signals) -> Result<(), Failure> 
         (rejects, read.rows)
     } else {
         signals.defer();
-        let write = |watch: Watch<'_>| write_arrow(&source, &args.out, args.overwrite, !args.no_sync, watch);
+        let write = |watch: Watch<'_>| {
+            write_arrow(&source, &args.out, args.output.overwrite, !args.output.no_sync, watch)
+        };
         let written = bar.show(signals, write);
         let written = RejectsFile::conclude(listing.as_ref(), written, &source);
         let ((read, bytes), rejects) = written.map_err(|error| Failure::of_output(error, &args.out))?;
@@ -110,7 +89,7 @@ pub(super) fn run(args: &ToArrowArgs, signals: &Signals) -> Result<(), Failure> 
         let listed = listed(rejects.count(), rejects.details().len() as u64, file);
         lines.push(format!("{}{listed}", rejects.summary()));
     }
-    if !args.quiet && !lines.is_empty() {
+    if !args.output.talk.quiet && !lines.is_empty() {
         output::report(&format!("{}{}", output::reject_lines(&rejects), lines.join("\n")));
     }
     Ok(())

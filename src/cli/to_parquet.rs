@@ -6,7 +6,7 @@ use clap::{Args, ValueHint};
 use serde::Serialize;
 
 use super::ProgressBar;
-use super::args::{InputArgs, PolicyArgs, names, output_path};
+use super::args::{InputArgs, OutputArgs, PolicyArgs, names, output_path};
 use super::outcome::Failure;
 use super::signals::Signals;
 use super::size::ByteSize;
@@ -49,40 +49,18 @@ pub(super) struct ToParquetArgs {
     #[arg(short, long, value_name = "OUT", value_parser = output_path(), value_hint = ValueHint::AnyPath, help_heading = "Output")]
     out: PathBuf,
 
-    /// Replace files that exist.
-    #[arg(long, help_heading = "Output")]
-    overwrite: bool,
-
     /// Finish an earlier run into the directory OUT.
     ///
     /// Inputs are read that are not done yet, that have changed, or whose files are gone.
     #[arg(long, conflicts_with = "overwrite", help_heading = "Output")]
     resume: bool,
 
-    /// Write what was rejected to this file, .jsonl or .parquet.
-    ///
-    /// The file is written whether the conversion succeeds or fails. With --resume it has what this run rejects, and not what
-    /// earlier ones did.
-    #[arg(long, value_name = "FILE", value_parser = output_path(), value_hint = ValueHint::FilePath, help_heading = "Output")]
-    rejects: Option<PathBuf>,
-
-    /// Do not wait until the files are on the disk.
-    ///
-    /// Faster, but a power failure may leave them incomplete.
-    #[arg(long, hide_short_help = true, help_heading = "Output")]
-    no_sync: bool,
+    #[command(flatten)]
+    output: OutputArgs,
 
     /// Print the report as one JSON object on standard output.
     #[arg(long, help_heading = "Output")]
     json: bool,
-
-    /// Say nothing but errors.
-    #[arg(long, short, help_heading = "Output")]
-    quiet: bool,
-
-    /// Show progress also where standard error is no terminal: a line a second.
-    #[arg(long, conflicts_with = "quiet", help_heading = "Output")]
-    progress: bool,
 }
 
 #[derive(Debug, Args)]
@@ -168,14 +146,14 @@ impl ToParquetArgs {
             .with_compression(self.write.compression)
             .with_encoding(self.write.encoding)
             .with_row_group_bytes(self.write.row_group_bytes.as_usize())
-            .with_overwrite(self.overwrite)
+            .with_overwrite(self.output.overwrite)
             .with_resume(self.resume)
-            .with_sync(!self.no_sync);
+            .with_sync(!self.output.no_sync);
         options.list_type = self.write.list_type;
         options.coerce_timestamps = self.write.coerce_timestamps;
         options.allow_truncated_timestamps = self.write.allow_truncated_timestamps;
         options.metadata = self.write.metadata.iter().cloned().collect();
-        options.rejects.clone_from(&self.rejects);
+        options.rejects.clone_from(&self.output.rejects);
         options.max_file_bytes = self.write.max_file_bytes.map(|size| size.0);
         options
     }
@@ -202,10 +180,7 @@ pub(super) fn run(args: &ToParquetArgs, signals: &Signals) -> Result<(), Failure
     let inputs = inputs::inputs(&args.input, signals)?;
     check_outputs(&inputs, &args.out, &args.options())?;
     let source = Source::new(inputs, args.policy.apply(args.input.read.options()))?;
-    if !args.quiet {
-        output::warnings(source.warnings());
-    }
-    let bar = if args.quiet { ProgressBar::none() } else { ProgressBar::of(&source, args.progress)? };
+    let bar = ProgressBar::of(&source, &args.output.talk)?;
     signals.defer();
     let report = bar.show(signals, |watch| to_parquet(&source, &args.out, &args.options(), watch));
     let report = report.map_err(|error| {
@@ -221,7 +196,7 @@ pub(super) fn run(args: &ToParquetArgs, signals: &Signals) -> Result<(), Failure
     if args.json {
         return output::json(&JsonReport { report: &report, first_rejects: output::first_rejects(&rejects) });
     }
-    if !args.quiet {
+    if !args.output.talk.quiet {
         output::report(&format!("{}{report}", output::reject_lines(&rejects)));
     }
     Ok(())

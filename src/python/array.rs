@@ -67,13 +67,9 @@ pub(super) fn as_array<'py>(
     let numpy = import(py, "numpy", "__array__()")?;
     let keywords = PyDict::new(py);
     keywords.set_item("dtype", dtype)?;
-    match copy {
-        None => numpy.call_method("asarray", (array,), Some(&keywords)),
-        Some(copy) => {
-            keywords.set_item("copy", copy)?;
-            numpy.call_method("array", (array,), Some(&keywords))
-        }
-    }
+    let function = if copy.is_some() { "array" } else { "asarray" };
+    copy.map_or(Ok(()), |copy| keywords.set_item("copy", copy))?;
+    numpy.call_method(function, (array,), Some(&keywords))
 }
 
 /// As a tensor of shape (rows, dim). PyTorch knows nothing that is read-only.

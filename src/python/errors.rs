@@ -22,16 +22,15 @@ pub(super) fn to_python(error: Error) -> PyErr {
 
 fn exception(py: Python<'_>, error: Error) -> PyErr {
     let text = error.to_string();
+    let of = |name| class(py, name).map(|class| PyErr::from_type(class, text.clone()));
     let raised = match error.into_kind() {
         ErrorKind::Decode(reject) | ErrorKind::Item(reject) => decode_error(py, &text, &reject),
         ErrorKind::TooManyRejects { first, .. } => decode_error(py, &text, &first),
-        ErrorKind::Schema(_) => class(py, "SchemaError").map(|class| PyErr::from_type(class.clone(), text)),
-        ErrorKind::Option(_) => class(py, "OptionError").map(|class| PyErr::from_type(class.clone(), text)),
+        ErrorKind::Schema(_) => of("SchemaError"),
+        ErrorKind::Option(_) => of("OptionError"),
         ErrorKind::Io { path, source } => Ok(os_error(py, path, source)),
         ErrorKind::Interrupted => Ok(PyKeyboardInterrupt::new_err(())),
-        ErrorKind::OtherProcess | ErrorKind::Internal(_) => {
-            class(py, "VecpackError").map(|class| PyErr::from_type(class.clone(), text))
-        }
+        ErrorKind::OtherProcess | ErrorKind::Internal(_) => of("VecpackError"),
     };
     raised.unwrap_or_else(|error| error)
 }

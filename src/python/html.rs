@@ -3,10 +3,11 @@
 use std::fmt::Write;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::Schema;
+use arrow::datatypes::{Field, FieldRef, Schema};
 use pyo3::prelude::*;
 
 use super::errors::to_python;
+use crate::inspect::type_name;
 use crate::preview;
 
 /// How many rows of a table are shown.
@@ -18,7 +19,7 @@ pub(super) fn text(text: &str) -> String {
 }
 
 /// A table under a line of text.
-pub(super) fn table(caption: &str, head: &[String], rows: &[Vec<String>]) -> String {
+fn table(caption: &str, head: &[String], rows: &[Vec<String>]) -> String {
     let mut html = format!("<div>{}</div>\n<table>\n", escaped(caption));
     let mut line = |tag: &str, cells: &[String]| {
         html.push_str("<tr>");
@@ -30,6 +31,20 @@ pub(super) fn table(caption: &str, head: &[String], rows: &[Vec<String>]) -> Str
     line("th", head);
     rows.iter().for_each(|row| line("td", row));
     html + "</table>"
+}
+
+/// The columns of `schema` with their types, and what a third cell says of them.
+pub(super) fn columns(
+    caption: &str,
+    schema: &Schema,
+    third: &str,
+    cell: impl Fn(usize, &Field) -> String,
+) -> String {
+    let fields = schema.fields().iter().enumerate();
+    let row = |(at, field): (usize, &FieldRef)| {
+        vec![field.name().clone(), type_name(field.data_type()), cell(at, field)]
+    };
+    table(caption, &["column", "type", third].map(str::to_owned), &fields.map(row).collect::<Vec<_>>())
 }
 
 /// The first rows of `batches`.

@@ -1,11 +1,16 @@
 //! The Python extension: newtypes over the library. Every function extracts its arguments, detaches from the interpreter, calls,
 //! and maps the error. The only room that says `pyo3`.
 
+/// The parameter of what gives vectors, for docstrings.
+macro_rules! column_parameter {
+    () => {
+        concat!("\n", include_str!("docs/column.txt"))
+    };
+}
+
 // First: its macros are for those behind it.
 #[macro_use]
 mod options;
-#[macro_use]
-mod docs;
 
 mod array;
 mod cluster;
@@ -61,8 +66,7 @@ mod _vecpack {
 ///
 /// Parameters
 /// ----------
-#[doc = inputs_parameter!()]
-#[doc = read_parameters!()]
+#[doc = concat!(include_str!("docs/inputs.txt"), include_str!("docs/read.txt"))]
 /// Returns
 /// -------
 /// Source
@@ -88,8 +92,7 @@ fn scan(
 ///
 /// Parameters
 /// ----------
-#[doc = inputs_parameter!()]
-#[doc = read_parameters!()]
+#[doc = concat!(include_str!("docs/inputs.txt"), include_str!("docs/read.txt"))]
 /// Returns
 /// -------
 /// Table

@@ -18,15 +18,26 @@ use crate::parquet::WriteOptions;
 use crate::reject::FailAfter;
 use crate::vector::{Extensions, RawDtype, RawDtypes};
 
+/// Sets an option for each of the `keywords`; an error where `set` says that there is no such option.
+fn set_each(
+    function: &str,
+    keywords: Option<&Bound<'_, PyDict>>,
+    mut set: impl FnMut(&str, &Bound<'_, PyAny>) -> PyResult<bool>,
+) -> PyResult<()> {
+    for (name, value) in keywords.into_iter().flatten() {
+        let name: String = name.extract()?;
+        if !set(&name, &value)? {
+            let text = format!("{function}() got an unexpected keyword argument '{name}'");
+            return Err(PyTypeError::new_err(text));
+        }
+    }
+    Ok(())
+}
+
 /// The read options among `keywords`; any other keyword is an error.
 pub(super) fn read_options(function: &str, keywords: Option<&Bound<'_, PyDict>>) -> PyResult<ReadOptions> {
     let mut options = ReadOptions::new();
-    for (name, value) in keywords.into_iter().flatten() {
-        let name: String = name.extract()?;
-        if !set_read_option(&mut options, &name, &value)? {
-            return Err(unexpected(function, &name));
-        }
-    }
+    set_each(function, keywords, |name, value| set_read_option(&mut options, name, value))?;
     options.check().map_err(to_python)?;
     Ok(options)
 }
@@ -38,26 +49,17 @@ pub(super) fn read_and_write_options(
     keywords: Option<&Bound<'_, PyDict>>,
 ) -> PyResult<(ReadOptions, bool, WriteOptions)> {
     let (mut read, mut any_read, mut write) = (ReadOptions::new(), false, WriteOptions::new());
-    for (name, value) in keywords.into_iter().flatten() {
-        let name: String = name.extract()?;
-        if set_write_option(&mut write, &name, &value)? {
-            continue;
+    set_each(function, keywords, |name, value| {
+        if set_write_option(&mut write, name, value)? {
+            return Ok(true);
         }
-        if !set_read_option(&mut read, &name, &value)? {
-            return Err(unexpected(function, &name));
-        }
-        match name.as_str() {
-            // Says how the work is done, and not what is read.
-            "threads" => write.threads = read.threads,
-            _ => any_read = true,
-        }
-    }
+        // `threads` says how the work is done, and not what is read.
+        any_read |= name != "threads";
+        set_read_option(&mut read, name, value)
+    })?;
+    write.threads = read.threads;
     read.check().and_then(|()| write.check()).map_err(to_python)?;
     Ok((read, any_read, write))
-}
-
-fn unexpected(function: &str, name: &str) -> PyErr {
-    PyTypeError::new_err(format!("{function}() got an unexpected keyword argument '{name}'"))
 }
 
 /// The read options of Python, in the order of signatures: the name, the default as a signature
@@ -73,6 +75,10 @@ macro_rules! read_options {
 
         fn set_read_option(options: &mut ReadOptions, name: &str, value: &Bound<'_, PyAny>) -> PyResult<bool> {
             match name {
+                // None stands for the default where that is shown as None.
+                $(stringify!($name) if $default == "None" && value.is_none() => {
+                    options.$name = ReadOptions::new().$name;
+                })*
                 $(stringify!($name) => options.$name = $set(name, value)?,)*
                 _ => return Ok(false),
             }
@@ -94,7 +100,7 @@ read_options! {
     dtype = "'float32'", |name, value| parse_dtype(name, value, &["name", "__name__"]), text;
     raw_dtype = "'<f4'", raw_dtypes, raw_dtypes_shown;
     extensions = "None", extensions, extensions_shown;
-    records = "None", optional_text, cloned;
+    records = "None", extracted, cloned;
     framing = "'auto'", parse, |_, framing: &Framing| PyResult::Ok(framing.as_str());
     columns = "None", columns, columns_or_none;
     schema = "None", schema, schema_or_none;
@@ -105,8 +111,8 @@ read_options! {
     batch_rows = "None", optional, same;
     batch_bytes = "2097152", number, same;
     threads = "None", optional, same;
-    include_path = "False", flag, same;
-    include_record = "False", flag, same;
+    include_path = "False", extracted, same;
+    include_record = "False", extracted, same;
     limit = "None", optional, same;
     max_record_bytes = "268435456", number, same;
     max_expansion = "1000", number, same;
@@ -148,9 +154,6 @@ fn raw_dtypes_shown<'py>(py: Python<'py>, types: &RawDtypes) -> PyResult<Bound<'
 
 /// A mapping of the codes of extension types to payloads.
 fn extensions(name: &str, value: &Bound<'_, PyAny>) -> PyResult<Extensions> {
-    if value.is_none() {
-        return Ok(Extensions::default());
-    }
     let wrong =
         || PyTypeError::new_err("extensions must be a dictionary of codes and payloads, as {42: '<f4'}");
     let pairs = value.cast::<PyDict>().map_err(|_| wrong())?;
@@ -163,11 +166,7 @@ fn extensions_shown<'py>(py: Python<'py>, extensions: &Extensions) -> PyResult<O
     if pairs.peek().is_none() { Ok(None) } else { pairs.into_py_dict(py).map(Some) }
 }
 
-fn optional_text(_: &str, value: &Bound<'_, PyAny>) -> PyResult<Option<String>> {
-    value.extract()
-}
-
-fn flag(_: &str, value: &Bound<'_, PyAny>) -> PyResult<bool> {
+fn extracted<T: FromPyObjectOwned>(_: &str, value: &Bound<'_, PyAny>) -> PyResult<T> {
     value.extract()
 }
 
@@ -188,9 +187,6 @@ fn schema_or_none(_: Python<'_>, schema: &Schema) -> PyResult<Option<PySchema>> 
 
 /// A number of records, or a share of them: `1000`, `"1000"`, `"1%"`.
 fn fail_after(name: &str, value: &Bound<'_, PyAny>) -> PyResult<Option<FailAfter>> {
-    if value.is_none() {
-        return Ok(None);
-    }
     if value.is_instance_of::<PyString>() {
         return parse(name, value).map(Some);
     }
@@ -219,9 +215,6 @@ fn vectors(_: &str, value: &Bound<'_, PyAny>) -> PyResult<Vec<String>> {
         }
         Err(_) => value.extract::<String>().map_err(|_| wrong()),
     };
-    if value.is_none() {
-        return Ok(Vec::new());
-    }
     let is_one = value.is_instance_of::<PyString>() || value.is_instance_of::<PyInt>();
     if is_one || value.extract::<u32>().is_ok() {
         return Ok(vec![one(value)?]);
@@ -230,31 +223,22 @@ fn vectors(_: &str, value: &Bound<'_, PyAny>) -> PyResult<Vec<String>> {
 }
 
 /// Names, which must be several: one string would be taken for a list of letters.
-pub(super) fn column_names(value: &Bound<'_, PyAny>) -> PyResult<Vec<String>> {
-    let names = || PyTypeError::new_err("columns must be a list of names");
+pub(super) fn column_names(value: &Bound<'_, PyAny>, or: &str) -> PyResult<Vec<String>> {
+    let wrong = || PyTypeError::new_err(format!("columns must be a list of names{or}"));
     if value.is_instance_of::<PyString>() {
-        return Err(names());
+        return Err(wrong());
     }
-    value.try_iter()?.map(|item| item?.extract().map_err(|_| names())).collect()
+    let names = value.try_iter().map_err(|_| wrong())?;
+    names.map(|name| name?.extract().map_err(|_| wrong())).collect()
 }
 
 /// Names of fields, or a mapping of new names to fields.
 fn columns(_: &str, value: &Bound<'_, PyAny>) -> PyResult<Option<Vec<OutputColumn>>> {
-    if value.is_none() {
-        return Ok(None);
+    if value.is_instance_of::<PyMapping>() {
+        return Ok(Some(renames("columns", value)?.into_iter().map(OutputColumn::from).collect()));
     }
-    if !value.is_instance_of::<PyMapping>() {
-        let wrong =
-            || PyTypeError::new_err("columns must be a list of names, or a mapping of new names to fields");
-        if value.is_instance_of::<PyString>() {
-            return Err(wrong());
-        }
-        let names = value.try_iter().map_err(|_| wrong())?;
-        let column =
-            |name: PyResult<Bound<'_, PyAny>>| Ok(name?.extract::<String>().map_err(|_| wrong())?.into());
-        return names.map(column).collect::<PyResult<_>>().map(Some);
-    }
-    Ok(Some(renames("columns", value)?.into_iter().map(OutputColumn::from).collect()))
+    let names = column_names(value, ", or a mapping of new names to fields")?;
+    Ok(Some(names.into_iter().map(OutputColumn::from).collect()))
 }
 
 /// A mapping of names to names.
@@ -266,9 +250,6 @@ pub(super) fn renames(what: &str, mapping: &Bound<'_, PyAny>) -> PyResult<Vec<(S
 
 /// An Arrow schema of any library, or a dictionary of types, each in text or of any library.
 fn schema(_: &str, value: &Bound<'_, PyAny>) -> PyResult<Schema> {
-    if value.is_none() {
-        return Ok(Schema::empty());
-    }
     let Ok(types) = value.cast::<PyDict>() else {
         let schema: pyo3_arrow::PySchema = value.extract().map_err(|_| {
             PyTypeError::new_err("schema must be an Arrow schema or a dictionary of names and types")

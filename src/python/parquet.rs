@@ -3,8 +3,7 @@
 use std::ffi::OsStr;
 use std::sync::Arc;
 
-use arrow::array::RecordBatchReader;
-use arrow::datatypes::SchemaRef;
+use arrow::array::{RecordBatchIterator, RecordBatchReader};
 use arrow::error::ArrowError;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -16,6 +15,7 @@ use super::options::{read_and_write_options, read_options};
 use super::others::Imported;
 use super::signals::cancel;
 use super::source::PySource;
+use super::table::to_json;
 use super::{detached, html, log, warn};
 use crate::cli::ProgressBar;
 use crate::error::Result;
@@ -45,8 +45,7 @@ use crate::source::Source;
 /// progress : bool or callable, optional
 ///     True shows a bar on the terminal, and in notebooks one of ``tqdm.auto`` where that is installed. A callable gets the bytes
 ///     done, the bytes in all (or None) and the rows.
-#[doc = write_parameters!()]
-#[doc = read_parameters!()]
+#[doc = concat!(include_str!("docs/write.txt"), include_str!("docs/read.txt"))]
 /// Returns
 /// -------
 /// Report
@@ -64,16 +63,10 @@ pub(super) fn to_parquet(
     let (read, any_read, write) = read_and_write_options("to_parquet", options)?;
     let cancel = cancel(py)?;
     let from = From::new(py, source, read, any_read)?;
-    let (total, files) = match &from {
-        From::Source(source) => (detached(py, || source.size())?, source.inputs().len()),
-        From::Reader(_) => (None, 0),
-    };
-    let rejects = match &from {
-        From::Source(source) => Some({
-            let source = source.clone();
-            move || source.rejects()
-        }),
-        From::Reader(_) => None,
+    let scanned = if let From::Source(source) = &from { Some(source.clone()) } else { None };
+    let (total, files) = match &scanned {
+        Some(source) => (detached(py, || source.size())?, source.inputs().len()),
+        None => (None, 0),
     };
     let follower = Follower::new(py, progress, total, files)?;
     let report = detached(py, || {
@@ -87,8 +80,8 @@ pub(super) fn to_parquet(
     follower.finish()?;
     let report = report?;
     log::info(py, &report.to_string().replace('\n', "; "))?;
-    if let Some(rejects) = rejects {
-        let rejects = rejects();
+    if let Some(source) = scanned {
+        let rejects = source.rejects();
         log::rejected(py, &rejects)?;
         warn(py, rejects.warning(report.rows + report.rows_before))?;
     }
@@ -108,23 +101,20 @@ impl From {
         read: crate::ReadOptions,
         any_read: bool,
     ) -> PyResult<Self> {
-        let options_without_inputs = || {
-            PyTypeError::new_err("read options go with inputs; pass them to scan() or from_iter() instead")
-        };
-        if let Ok(source) = source.cast::<PySource>() {
-            if any_read {
-                return Err(options_without_inputs());
-            }
-            return Ok(Self::Source(source.get().0.clone()));
-        }
+        let scanned = source.cast::<PySource>().ok();
         // Strings and files are inputs, whatever else they may be.
         let is_stream = !source.is_instance_of::<PyString>() && source.hasattr("__arrow_c_stream__")?;
-        if is_stream && any_read {
-            return Err(options_without_inputs());
+        if any_read && (scanned.is_some() || is_stream) {
+            let text = "read options go with inputs; pass them to scan() or from_iter() instead";
+            return Err(PyTypeError::new_err(text));
+        }
+        if let Some(source) = scanned {
+            return Ok(Self::Source(source.get().0.clone()));
         }
         if let Ok(stream) = source.cast::<Stream>() {
-            let (schema, next) = stream.get().reader(py)?;
-            return Ok(Self::Reader(Box::new(Batches { schema, next })));
+            let (schema, mut next) = stream.get().reader(py)?;
+            let batches = std::iter::from_fn(move || next().map_err(ArrowError::from).transpose());
+            return Ok(Self::Reader(Box::new(RecordBatchIterator::new(batches, schema))));
         }
         if is_stream {
             return Ok(Self::Reader(Box::new(Imported::new(source)?)));
@@ -133,29 +123,8 @@ impl From {
     }
 }
 
-/// A function that gives batches, as a reader.
-struct Batches<F> {
-    schema: SchemaRef,
-    next: F,
-}
-
-impl<F: FnMut() -> Result<Option<arrow::array::RecordBatch>>> Iterator for Batches<F> {
-    type Item = std::result::Result<arrow::array::RecordBatch, ArrowError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        (self.next)().map_err(ArrowError::from).transpose()
-    }
-}
-
-impl<F: FnMut() -> Result<Option<arrow::array::RecordBatch>>> RecordBatchReader for Batches<F> {
-    fn schema(&self) -> SchemaRef {
-        self.schema.clone()
-    }
-}
-
 /// Who is told how far the conversion is.
 enum Follower {
-    Nobody,
     Bar(ProgressBar),
     /// A bar of a notebook, which is called as a function is.
     Notebook(Py<PyAny>, Option<u64>),
@@ -170,7 +139,6 @@ impl Follower {
         files: usize,
     ) -> PyResult<Self> {
         match progress {
-            None => Ok(Self::Nobody),
             Some(function) if function.is_callable() => Ok(Self::Function(function.unbind(), total)),
             Some(flag) if flag.extract::<bool>()? => {
                 let bar = py.import("vecpack._progress")?.call_method1("notebook_bar", (total,))?;
@@ -179,13 +147,12 @@ impl Follower {
                     false => Ok(Self::Notebook(bar.unbind(), total)),
                 }
             }
-            Some(_) => Ok(Self::Nobody),
+            _ => Ok(Self::Bar(ProgressBar::none())),
         }
     }
 
     fn tell(&self, progress: Progress) -> Result<()> {
         match self {
-            Self::Nobody => Ok(()),
             Self::Bar(bar) => {
                 bar.update(progress);
                 Ok(())
@@ -205,126 +172,89 @@ impl Follower {
             Self::Notebook(bar, _) => {
                 Python::try_attach(|py| bar.call_method0(py, "close").map(drop)).unwrap_or(Ok(()))?;
             }
-            Self::Nobody | Self::Function(..) => {}
+            Self::Function(..) => {}
         }
         Ok(())
     }
 }
 
-/// What a conversion did.
-#[pyclass(frozen, module = "vecpack", name = "Report")]
-pub(super) struct PyReport(Report);
+/// A class of figures of the library: an attribute for each, and all of them as a dictionary and as text. The dictionary is that of
+/// the command's `--json`, except for the attributes that are taken as they are.
+macro_rules! figures {
+    (
+        #[doc = $class_doc:tt]
+        class $class:ident($core:ty) as $python:tt, with ($($exact:ident),*) as they are;
+        |$it:ident, $py:ident|
+        $(#[doc = $doc:tt] $name:ident: $type:ty = $value:expr;)*
+    ) => {
+        #[doc = $class_doc]
+        #[pyclass(frozen, module = "vecpack", name = $python)]
+        pub(super) struct $class($core);
 
-#[pymethods]
-impl PyReport {
+        #[pymethods]
+        impl $class {
+            $(
+                #[doc = $doc]
+                #[getter]
+                fn $name<'py>(&self, $py: Python<'py>) -> PyResult<$type> {
+                    let ($it, _) = (&self.0, $py);
+                    Ok($value)
+                }
+            )*
+
+            /// All of it as a dictionary.
+            fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+                let figures = from_json(py, &self.0)?;
+                $(figures.set_item(stringify!($exact), self.$exact(py)?)?;)*
+                Ok(figures)
+            }
+
+            /// Options as keywords: ``option `full` `` is `full=True`.
+            fn __repr__(&self) -> String {
+                self.0.to_string().replace("option `full`", "full=True")
+            }
+
+            fn _repr_html_(&self) -> String {
+                html::text(&self.__repr__())
+            }
+        }
+    };
+}
+
+figures! {
+    /// What a conversion did.
+    class PyReport(Report) as "Report", with (outputs, rejects_file) as they are;
+    |it, py|
     /// Rows written.
-    #[getter]
-    fn rows(&self) -> u64 {
-        self.0.rows
-    }
-
+    rows: u64 = it.rows;
     /// Records that became no row, or a null.
-    #[getter]
-    fn rejects(&self) -> u64 {
-        self.0.rejects
-    }
-
+    rejects: u64 = it.rejects;
     /// How many of each kind.
-    #[getter]
-    fn reject_kinds<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let kinds = PyDict::new(py);
-        self.0.reject_kinds.iter().try_for_each(|(kind, count)| kinds.set_item(kind, count))?;
-        Ok(kinds)
-    }
-
+    reject_kinds: Bound<'py, PyAny> = from_json(py, &it.reject_kinds)?;
     /// How many rejects kept their details.
-    #[getter]
-    fn rejects_listed(&self) -> u64 {
-        self.0.rejects_listed
-    }
-
+    rejects_listed: u64 = it.rejects_listed;
     /// The file that has the details, if one was asked for.
-    #[getter]
-    fn rejects_file(&self) -> Option<&OsStr> {
-        self.0.rejects_file.as_ref().map(|path| path.as_os_str())
-    }
-
+    rejects_file: Option<&OsStr> = it.rejects_file.as_ref().map(|path| path.as_os_str());
     /// Inputs read.
-    #[getter]
-    fn files(&self) -> u64 {
-        self.0.files
-    }
-
+    files: u64 = it.files;
     /// Bytes read.
-    #[getter]
-    fn bytes_in(&self) -> u64 {
-        self.0.bytes_in
-    }
-
+    bytes_in: u64 = it.bytes_in;
     /// Bytes written.
-    #[getter]
-    fn bytes_out(&self) -> u64 {
-        self.0.bytes_out
-    }
-
+    bytes_out: u64 = it.bytes_out;
     /// Wall time in seconds.
-    #[getter]
-    fn seconds(&self) -> f64 {
-        self.0.seconds
-    }
-
+    seconds: f64 = it.seconds;
     /// Row groups written.
-    #[getter]
-    fn row_groups(&self) -> u64 {
-        self.0.row_groups
-    }
-
+    row_groups: u64 = it.row_groups;
     /// Inputs that an earlier run had done, which this one left as they were.
-    #[getter]
-    fn files_before(&self) -> u64 {
-        self.0.files_before
-    }
-
+    files_before: u64 = it.files_before;
     /// Rows of those inputs.
-    #[getter]
-    fn rows_before(&self) -> u64 {
-        self.0.rows_before
-    }
-
+    rows_before: u64 = it.rows_before;
     /// Rejects of those inputs.
-    #[getter]
-    fn rejects_before(&self) -> u64 {
-        self.0.rejects_before
-    }
-
+    rejects_before: u64 = it.rejects_before;
     /// The files written.
-    #[getter]
-    fn outputs(&self) -> Vec<&OsStr> {
-        self.0.outputs.iter().map(|path| path.as_os_str()).collect()
-    }
-
+    outputs: Vec<&OsStr> = it.outputs.iter().map(|path| path.as_os_str()).collect();
     /// How vector columns are encoded: name, encoding and compression.
-    #[getter]
-    fn encodings(&self) -> Vec<(&str, &str, &str)> {
-        let encodings = self.0.encodings.iter();
-        encodings.map(|each| (&*each.column, each.encoding, each.compression)).collect()
-    }
-
-    /// All of it as a dictionary.
-    fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let report = from_json(py, &self.0)?;
-        report.set_item("outputs", self.outputs())?;
-        report.set_item("rejects_file", self.rejects_file())?;
-        Ok(report)
-    }
-
-    fn __repr__(&self) -> String {
-        self.0.to_string()
-    }
-
-    fn _repr_html_(&self) -> String {
-        html::text(&self.0.to_string())
-    }
+    encodings: Vec<(&str, &str, &str)> = it.encodings.iter().map(|each| (&*each.column, each.encoding, each.compression)).collect();
 }
 
 #[doc = concat!("inspect(inputs, *, full=False", read_signature!(), ")\n--\n")]
@@ -334,10 +264,11 @@ impl PyReport {
 ///
 /// Parameters
 /// ----------
-#[doc = inputs_parameter!()]
-/// full : bool, default False
-///     Read the inputs to their end.
-#[doc = read_parameters!()]
+#[doc = concat!(
+    include_str!("docs/inputs.txt"),
+    "full : bool, default False\n    Read the inputs to their end.\n",
+    include_str!("docs/read.txt")
+)]
 /// Returns
 /// -------
 /// Inspection
@@ -360,146 +291,50 @@ pub(super) fn inspect(
     .map(PyInspection)
 }
 
-/// What `inspect` found.
-#[pyclass(frozen, module = "vecpack", name = "Inspection")]
-pub(super) struct PyInspection(Inspection);
-
-#[pymethods]
-impl PyInspection {
+figures! {
+    /// What `inspect` found.
+    class PyInspection(Inspection) as "Inspection", with () as they are;
+    |it, py|
     /// Inputs read.
-    #[getter]
-    fn files(&self) -> u64 {
-        self.0.files
-    }
-
+    files: u64 = it.files;
     /// Bytes of the inputs; None where that is not known without reading.
-    #[getter]
-    fn size(&self) -> Option<u64> {
-        self.0.size
-    }
-
+    size: Option<u64> = it.size;
     /// Bytes read.
-    #[getter]
-    fn bytes(&self) -> u64 {
-        self.0.bytes
-    }
-
+    bytes: u64 = it.bytes;
     /// True if the inputs were read to their end, and not only the first records of each.
-    #[getter]
-    fn complete(&self) -> bool {
-        self.0.complete
-    }
-
+    complete: bool = it.complete;
     /// Records read that are rows.
-    #[getter]
-    fn rows(&self) -> u64 {
-        self.0.rows
-    }
-
+    rows: u64 = it.rows;
     /// How many rows there are in all, as far as the first records tell; None where that is not known.
-    #[getter]
-    fn rows_estimate(&self) -> Option<u64> {
-        self.0.rows_estimate
-    }
-
+    rows_estimate: Option<u64> = it.rows_estimate;
     /// How records lie in the inputs.
-    #[getter]
-    fn framing(&self) -> &str {
-        self.0.framing
-    }
-
+    framing: &str = it.framing;
     /// How the framing was found out.
-    #[getter]
-    fn framing_from(&self) -> &str {
-        &self.0.framing_from
-    }
-
+    framing_from: &str = &it.framing_from;
     /// What a record is: ``vector``, ``positional`` or ``map``.
-    #[getter]
-    fn layout(&self) -> &str {
-        self.0.layout
-    }
-
+    layout: &str = it.layout;
     /// How the layout was found out.
-    #[getter]
-    fn layout_from(&self) -> &str {
-        &self.0.layout_from
-    }
-
+    layout_from: &str = &it.layout_from;
     /// The columns, each a dictionary: name, type, nulls, null_share, and of vectors dim, dtype, stored, norms, nan, infinite.
-    #[getter]
-    fn columns<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        from_json(py, &self.0.columns)
-    }
-
+    columns: Bound<'py, PyAny> = from_json(py, &it.columns)?;
     /// What looks wrong, what is left out and why: a sentence each.
-    #[getter]
-    fn notes(&self) -> Vec<String> {
-        self.0.notes.clone()
-    }
-
+    notes: Vec<String> = it.notes.clone();
     /// How many inputs have vectors of each length, as dictionaries: field, dim, files.
-    #[getter]
-    fn dims<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        from_json(py, &self.0.dims)
-    }
-
+    dims: Bound<'py, PyAny> = from_json(py, &it.dims)?;
     /// Fields of the records that fill no column, as dictionaries: field, files, why.
-    #[getter]
-    fn left_out<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        from_json(py, &self.0.left_out)
-    }
-
+    left_out: Bound<'py, PyAny> = from_json(py, &it.left_out)?;
     /// Records read that are no rows.
-    #[getter]
-    fn rejects(&self) -> u64 {
-        self.0.rejects
-    }
-
+    rejects: u64 = it.rejects;
     /// How many of each kind.
-    #[getter]
-    fn reject_kinds<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        from_json(py, &self.0.reject_kinds)
-    }
-
+    reject_kinds: Bound<'py, PyAny> = from_json(py, &it.reject_kinds)?;
     /// The first of them, in words.
-    #[getter]
-    fn first_rejects(&self) -> Vec<String> {
-        self.0.first_rejects.clone()
-    }
-
+    first_rejects: Vec<String> = it.first_rejects.clone();
     /// The error that a conversion with the same options ends with; None if it does not fail.
-    #[getter]
-    fn error(&self) -> Option<&str> {
-        self.0.error.as_deref()
-    }
-
+    error: Option<&str> = it.error.as_deref();
     /// Each input, as a dictionary: file, size, rows, rejects, and what it holds where that differs from the others.
-    #[getter]
-    fn inputs<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        from_json(py, &self.0.inputs)
-    }
-
-    /// All of it as a dictionary.
-    fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        from_json(py, &self.0)
-    }
-
-    fn __repr__(&self) -> String {
-        in_python(&self.0.to_string())
-    }
-
-    fn _repr_html_(&self) -> String {
-        html::text(&in_python(&self.0.to_string()))
-    }
-}
-
-/// Options as keywords: ``option `full` `` is `full=True`.
-fn in_python(text: &str) -> String {
-    text.replace("option `full`", "full=True")
+    inputs: Bound<'py, PyAny> = from_json(py, &it.inputs)?;
 }
 
 fn from_json<'py>(py: Python<'py>, value: &impl serde::Serialize) -> PyResult<Bound<'py, PyAny>> {
-    let text = serde_json::to_string(value).map_err(std::io::Error::from)?;
-    py.import("json")?.call_method1("loads", (text,))
+    py.import("json")?.call_method1("loads", (to_json(value)?,))
 }

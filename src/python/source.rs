@@ -19,10 +19,8 @@ use super::table::{PyBatch, PySchema, PyTable, from_json, to_json};
 use super::{detached, html, log, options, warn};
 use crate::error::ErrorKind;
 use crate::input::{Input, Span};
-use crate::inspect::type_name;
 use crate::options::{OutputColumn, ReadOptions};
-use crate::pool::Turn;
-use crate::pool::{OwnerProcess, lock};
+use crate::pool::{OwnerProcess, Turn, lock};
 use crate::reader::Reader;
 use crate::reject::Rejects;
 use crate::source::Source;
@@ -178,7 +176,8 @@ impl PySource {
     }
 
     /// The vectors of the first vector column, for ``numpy.asarray``. Reads everything.
-    #[doc = array_parameters!()]
+    ///
+    #[doc = include_str!("docs/array.txt")]
     #[pyo3(signature = (dtype=None, copy=None))]
     fn __array__<'py>(
         &self,
@@ -190,14 +189,7 @@ impl PySource {
     }
 
     fn _repr_html_(&self) -> String {
-        let schema = self.0.schema();
-        let columns = schema.fields().iter().zip(self.0.columns());
-        let rows: Vec<Vec<String>> = columns
-            .map(|(field, output)| {
-                vec![field.name().clone(), type_name(field.data_type()), output.field.clone()]
-            })
-            .collect();
-        html::table(&self.__repr__(), &["column", "type", "field"].map(str::to_owned), &rows)
+        html::columns(&self.__repr__(), &self.0.schema(), "field", |at, _| self.0.columns()[at].field.clone())
     }
 
     /// The same rows with some of the columns, in this order.
@@ -209,7 +201,7 @@ impl PySource {
     /// columns : list of str
     ///     The names of the columns.
     fn select(&self, columns: &Bound<'_, PyAny>) -> PyResult<Self> {
-        Self::made(self.0.select(column_names(columns)?))
+        Self::made(self.0.select(column_names(columns, "")?))
     }
 
     /// The same rows with other names for some of the columns.

@@ -111,15 +111,7 @@ impl PySchema {
     }
 
     fn _repr_html_(&self) -> String {
-        let rows: Vec<Vec<String>> = self
-            .0
-            .fields()
-            .iter()
-            .map(|field| {
-                vec![field.name().clone(), type_name(field.data_type()), field.is_nullable().to_string()]
-            })
-            .collect();
-        html::table("vecpack.Schema", &["column", "type", "nullable"].map(str::to_owned), &rows)
+        html::columns("vecpack.Schema", &self.0, "nullable", |_, field| field.is_nullable().to_string())
     }
 
     fn __repr__(&self) -> String {
@@ -189,7 +181,8 @@ impl PyBatch {
     }
 
     /// The vectors of the first vector column, for ``numpy.asarray``.
-    #[doc = array_parameters!()]
+    ///
+    #[doc = include_str!("docs/array.txt")]
     #[pyo3(signature = (dtype=None, copy=None))]
     fn __array__<'py>(
         &self,
@@ -336,7 +329,8 @@ impl PyTable {
     }
 
     /// The vectors of the first vector column, for ``numpy.asarray``.
-    #[doc = array_parameters!()]
+    ///
+    #[doc = include_str!("docs/array.txt")]
     #[pyo3(signature = (dtype=None, copy=None))]
     fn __array__<'py>(
         &self,

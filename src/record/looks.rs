@@ -83,7 +83,7 @@ impl Looks {
     pub(super) fn warning(&self, name: &str, raw: RawDtype) -> Option<String> {
         let other = self.other(raw)?;
         let order = if other.to_string().starts_with('>') { "big-endian " } else { "" };
-        Some(format!("`{name}`: these bytes look like {order}{}: raw_dtype {other}", other.name()))
+        Some(format!("`{name}`: these bytes look like {order}{}: option `raw_dtype={other}`", other.name()))
     }
 
     /// The type that looks right, where `raw` looks wrong.

@@ -118,7 +118,7 @@ def test_users_hear_where_the_default_type_looks_wrong(kind, raw, tmp_path):
     name = {"<f8": "float64", "<f2": "float16", ">f4": "big-endian float32", "bf16": "bfloat16"}[raw]
     make = [TYPES[raw](REAL[kind](i)).tobytes() for i in range(40)]
     for data, field in ((records(lambda i: make[i]), "v"), (b"".join(map(msgpack.packb, make)), "vector")):
-        text = f"`{field}`: these bytes look like {name}: raw_dtype {raw}"
+        text = f"`{field}`: these bytes look like {name}: option `raw_dtype={raw}`"
         assert vecpack.inspect(data).notes == [text]
         assert text in str(vecpack.inspect(data))
         out = tmp_path / f"{field}.parquet"
@@ -130,9 +130,9 @@ def test_users_hear_where_the_default_type_looks_wrong(kind, raw, tmp_path):
 
 
 def test_a_given_type_that_looks_wrong_is_said_as_well():
-    with pytest.warns(UserWarning, match="look like float32: raw_dtype <f4"):
+    with pytest.warns(UserWarning, match="look like float32: option `raw_dtype=<f4`"):
         vecpack.scan(records(lambda i: normal().tobytes()), raw_dtype="<f8")
-    with pytest.warns(UserWarning, match="look like float64: raw_dtype <f8"):
+    with pytest.warns(UserWarning, match="look like float64: option `raw_dtype=<f8`"):
         assert vecpack.scan(records(lambda i: normal().astype("f8").tobytes()), vector="v").dim == 2 * DIM
 
 
@@ -190,9 +190,11 @@ def command(*arguments):
 def test_the_command_says_so(tmp_path):
     path = tmp_path / "v.msgpack"
     path.write_bytes(records(lambda i: normal().astype("f8").tobytes()))
-    text = "`v`: these bytes look like float64: raw_dtype <f8"
+    text = "`v`: these bytes look like float64: --raw-dtype '<f8'"
     assert f"note     {text}" in command("inspect", path).stdout
-    assert json.loads(command("inspect", path, "--json").stdout)["notes"] == [text]
+    assert json.loads(command("inspect", path, "--json").stdout)["notes"] == [
+        "`v`: these bytes look like float64: option `raw_dtype=<f8`"
+    ]
     done = command("to-parquet", path, "-o", tmp_path / "v.parquet")
     assert (done.returncode, done.stderr.splitlines()[0]) == (0, f"vecpack: warning: {text}")
     assert "warning" not in command("to-parquet", path, "-o", tmp_path / "w.parquet", "--raw-dtype", "<f8").stderr

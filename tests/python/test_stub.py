@@ -17,7 +17,7 @@ STUB = Path(__file__).parents[2] / "python" / "vecpack" / "_vecpack.pyi"
 
 
 def definitions(tree):
-    """The functions and classes of the stub, the object of each in the module, and the last of several signatures."""
+    """The functions and classes of the stub, each signature of them, and the object of each in the module."""
     for node in tree.body:
         found = getattr(module, getattr(node, "name", ""), None)
         if isinstance(node, ast.FunctionDef) and found is not None:
@@ -25,14 +25,10 @@ def definitions(tree):
         if isinstance(node, ast.ClassDef) and found is not None:
             yield node, found
             for inner in node.body if not node.name.startswith("_") else ():
-                if isinstance(inner, ast.FunctionDef) and not is_overload(inner):
+                if isinstance(inner, ast.FunctionDef):
                     member = inspect.getattr_static(found, inner.name, None)
                     if member is not None and (not inner.name.startswith("__") or inner.name == "__array__"):
                         yield inner, member
-
-
-def is_overload(node):
-    return any(isinstance(decorator, ast.Name) and decorator.id == "overload" for decorator in node.decorator_list)
 
 
 def documented(text):

@@ -2,65 +2,45 @@
 
 use std::io::{self, Write};
 
+use clap::{Args, ValueEnum};
 use rmp::encode;
 
 use crate::vector::Dtype;
 
 /// The layout of sample records.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Like {
-    /// `msgpack.pack(vector.tobytes(), file)`: float32 as `bin`.
-    #[default]
+    /// float32 as MessagePack `bin`
     Bytes,
-    /// float32 as raw (`str`), as it was written before MessagePack had `bin`.
+    /// the same as the older `raw`, which is today's `str`
     Raw,
-    /// An array of float32, as `use_single_float=True` writes it.
+    /// an array of float32
     Floats,
-    /// An array of float64, as `msgpack.pack(vector.tolist(), file)` writes it.
+    /// an array of float64
     Doubles,
-    /// Maps with the fields `id`, `url`, `score` and `vector`, the last as `bin`.
+    /// a map with id, url, score and vector
     Records,
 }
 
-impl Like {
-    /// The layouts and their names in `vecpack sample --like`.
-    pub(crate) const NAMES: [(Self, &'static str); 5] = [
-        (Self::Bytes, "bytes"),
-        (Self::Raw, "raw"),
-        (Self::Floats, "floats"),
-        (Self::Doubles, "doubles"),
-        (Self::Records, "records"),
-    ];
-}
-
-/// The options of [`write_sample`].
-#[derive(Debug, Clone, PartialEq)]
+/// What is written.
+#[derive(Debug, Clone, PartialEq, Args)]
+#[command(next_help_heading = "Sample")]
 pub(crate) struct Sample {
     /// Number of records.
+    #[arg(long, value_name = "N", default_value_t = 50_000)]
     pub(crate) rows: u64,
+
     /// Elements a vector.
+    #[arg(long, value_name = "N", default_value_t = 512, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) dim: u32,
-    /// The layout of the records.
+
+    /// How records are written.
+    #[arg(long, value_name = "LAYOUT", value_enum, default_value = "bytes")]
     pub(crate) like: Like,
-    /// The same seed gives the same vectors.
+
+    /// Number from which the vectors are drawn: the same seed gives the same file.
+    #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) seed: u64,
-}
-
-impl Sample {
-    /// `rows` records of `dim` elements.
-    pub(crate) fn new(rows: u64, dim: u32) -> Self {
-        Self { rows, dim, like: Like::default(), seed: 0 }
-    }
-
-    /// Sets [`like`](Self::like).
-    pub(crate) fn with_like(self, like: Like) -> Self {
-        Self { like, ..self }
-    }
-
-    /// Sets [`seed`](Self::seed).
-    pub(crate) fn with_seed(self, seed: u64) -> Self {
-        Self { seed, ..self }
-    }
 }
 
 /// Writes sample records to `out`, which should be buffered.

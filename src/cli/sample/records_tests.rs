@@ -16,12 +16,12 @@ fn written(sample: &Sample) -> Vec<u8> {
 
 #[test]
 fn sample_vectors_have_length_one_and_are_the_same_for_the_same_seed() {
-    for (like, _) in Like::NAMES {
+    for &like in Like::value_variants() {
         for dim in [1, 2, 7, 64, 512, 20_000] {
-            let sample = Sample::new(5, dim).with_like(like).with_seed(3);
+            let sample = Sample { rows: 5, dim, like, seed: 3 };
             let bytes = written(&sample);
             assert_eq!(bytes, written(&sample));
-            assert_ne!(bytes, written(&sample.with_seed(4)));
+            assert_ne!(bytes, written(&Sample { seed: 4, ..sample }));
             let options = ReadOptions::new().with_columns(["vector"]);
             let source = Source::new(vec![Input::bytes("sample", bytes)], options).unwrap();
             let mut rows = 0;
