@@ -44,6 +44,8 @@ include_path : bool, default False
     Add a column ``path`` with the name of the input.
 include_record : bool, default False
     Add a column ``record`` with the number of the record in its input.
+include_id : bool, default False
+    Add a column ``id`` with a number that no other record of the source has: ``input << 40 | record``, as a signed integer.
 limit : int, optional
     The most rows to read, which are the first ones. All by default.
 max_record_bytes : int, default 268435456

@@ -107,6 +107,7 @@ read_options! {
     threads = "None", optional, same;
     include_path = "False", flag, same;
     include_record = "False", flag, same;
+    include_id = "False", flag, same;
     limit = "None", optional, same;
     max_record_bytes = "268435456", number, same;
     max_expansion = "1000", number, same;
