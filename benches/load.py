@@ -98,7 +98,7 @@ WAYS = {
     ),
     "pgvector: COPY BINARY": (
         "psycopg",
-        "import numpy as np, psycopg, vecpack",
+        "import numpy as np, psycopg, pyarrow as pa, vecpack",
         """
         # As docs/databases.md has it.
         source, rows = vecpack.scan(files, include_id=True), 0
@@ -109,27 +109,28 @@ WAYS = {
             connection.execute("CREATE TABLE vectors (id bigint, vector vector(512))")
             with connection.cursor().copy("COPY vectors FROM STDIN (FORMAT binary)") as copy:
                 copy.write(b"PGCOPY\\n\\xff\\r\\n\\0" + bytes(8))
-                for batch in source:
-                    table = np.zeros(len(batch), row)
+                for batch in map(pa.record_batch, source):
+                    table = np.zeros(batch.num_rows, row)
                     table["fields"], table["id_bytes"], table["dim"] = 2, 8, source.dim
                     table["vector_bytes"] = 4 + 4 * source.dim
-                    table["id"], table["vector"] = batch["id"].to_numpy(), batch["vector"].to_numpy()
+                    table["id"] = batch["id"]
+                    table["vector"] = batch["vector"].flatten().to_numpy().reshape(-1, source.dim)
                     copy.write(table.tobytes())
-                    rows += len(batch)
+                    rows += batch.num_rows
                 copy.write(b"\\xff\\xff")
         """,
     ),
     "qdrant: local mode": (
         "qdrant_client",
-        "import qdrant_client, vecpack, warnings; warnings.simplefilter('ignore'); from qdrant_client import models",
+        "import pyarrow as pa, qdrant_client, vecpack, warnings; warnings.simplefilter('ignore'); from qdrant_client import models",
         """
         client = qdrant_client.QdrantClient(":memory:")
         client.create_collection("v", models.VectorParams(size=512, distance=models.Distance.COSINE))
         rows = 0
-        for batch in vecpack.scan(files[:1], include_id=True, batch_rows=1000):
-            points = models.Batch(ids=batch["id"].to_pylist(), vectors=batch["vector"].to_numpy().tolist())
+        for batch in map(pa.record_batch, vecpack.scan(files[:1], include_id=True, batch_rows=1000)):
+            points = models.Batch(ids=batch["id"].to_pylist(), vectors=batch["vector"].to_pylist())
             client.upsert("v", points)
-            rows += len(batch)
+            rows += batch.num_rows
         """,
     ),
     "delta: `write_deltalake`": (

@@ -351,11 +351,12 @@ impl Source {
     pub fn tasks(&self, bytes: u64) -> Result<Vec<(Self, usize)>> {
         self.check_split()?;
         let bytes = bytes.max(1);
-        learn_sizes(&self.inputs)?;
+        // Of an input whose size cannot be known its reader will say why.
+        let _ = learn_sizes(&self.inputs);
         let mut groups: Vec<(Vec<Input>, u64)> = Vec::new();
         for input in self.inputs.iter() {
             // An input of unknown size stands alone.
-            let size = input.size()?.unwrap_or(bytes);
+            let size = input.size().ok().flatten().unwrap_or(bytes);
             match groups.last_mut() {
                 Some((group, sum)) if sum.saturating_add(size) <= bytes => {
                     group.push(input.clone());

@@ -80,7 +80,7 @@ def to_lance(
         rejects=rejects,
     )
     tasks = load.tasks(fragment_bytes)
-    with load, Progress(progress, load.source.size(), len(load.source.files)) as tell:
+    with load, Progress(progress, load.size(), len(load.source.files)) as tell:
         for numbers, part in tasks:
             load.loaded(numbers, part.size(), write(part, *load.target))
             tell(load.bytes_in or 0, load.rows, load.files)
@@ -131,7 +131,8 @@ class Load:
             resume=resume,
             rejects=rejects,
         )
-        self.rows, self.files, self.bytes_in = 0, 0, 0 if source.size() is not None else None
+        self.rows, self.files = 0, 0
+        self.bytes_in: int | None = 0
         self._rows_before = self._run.before[0]
 
     def _open(self) -> Any:
@@ -162,6 +163,13 @@ class Load:
         """Where fragments go, how, and the options of the store."""
         new = "create" if self._dataset is None else "overwrite"
         return self._uri, "append" if self._run.pending()[1] else new, self._storage
+
+    def size(self) -> int | None:
+        """Bytes of the inputs, if each of them has a size."""
+        try:
+            return self.source.size()
+        except OSError:
+            return None
 
     def tasks(self, bytes: int) -> list[tuple[list[int], Source]]:
         """What is left to read, a fragment each."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -90,6 +91,13 @@ class Progress:
 
 def run(function: str, source: Source, out: str, keywords: str) -> tuple[int, str]:
     """Runs `to_lance` or `to_duckdb` for the command: an exit code, and the report as JSON or why it failed."""
+    # On a thread of its own: Rust has called this function with the GIL. If a database releases the GIL and then asks for a batch on this
+    # thread, Rust would still take the thread for one that has the GIL.
+    with ThreadPoolExecutor(1) as executor:
+        return executor.submit(_run, function, source, out, keywords).result()
+
+
+def _run(function: str, source: Source, out: str, keywords: str) -> tuple[int, str]:
     import vecpack
 
     try:

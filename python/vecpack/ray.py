@@ -215,7 +215,7 @@ def to_lance(
         rejects=rejects,
         cluster=True,
     )
-    share = (load.source.size() or 0) // (2 * _processors())
+    share = (load.size() or 0) // (2 * _processors())
     tasks = load.tasks(fragment_bytes or min(FRAGMENT_BYTES, max(share, _SMALL_TASK_BYTES)))
     target = load.target
     task = ray.remote(_load).options(**{"max_retries": 3, **(ray_remote_args or {})})
