@@ -140,8 +140,8 @@ WAYS = {
     ),
     "delta: `convert_to_deltalake` of Parquet": (
         "deltalake",
-        "import deltalake, vecpack",
-        "rows = vecpack.to_parquet(files, out + '/').rows; deltalake.convert_to_deltalake(out)",
+        "import deltalake, shutil, vecpack",
+        "rows = vecpack.to_parquet(files, out + '/').rows; shutil.rmtree(out + '/_vecpack'); deltalake.convert_to_deltalake(out)",
     ),
     "iceberg: `append`": (
         "pyiceberg",

@@ -89,6 +89,7 @@ def scan(
     threads: int | None = None,
     include_path: bool = False,
     include_record: bool = False,
+    include_id: bool = False,
     limit: int | None = None,
     max_record_bytes: int = 268435456,
     max_expansion: int = 1000,
@@ -143,6 +144,8 @@ def scan(
         Add a column ``path`` with the name of the input.
     include_record : bool, default False
         Add a column ``record`` with the number of the record in its input.
+    include_id : bool, default False
+        Add a column ``id`` with a number that no other record of the source has: ``input << 40 | record``, as a signed integer.
     limit : int, optional
         The most rows to read, which are the first ones. All by default.
     max_record_bytes : int, default 268435456
@@ -184,6 +187,7 @@ def read(
     threads: int | None = None,
     include_path: bool = False,
     include_record: bool = False,
+    include_id: bool = False,
     limit: int | None = None,
     max_record_bytes: int = 268435456,
     max_expansion: int = 1000,
@@ -236,6 +240,8 @@ def read(
         Add a column ``path`` with the name of the input.
     include_record : bool, default False
         Add a column ``record`` with the number of the record in its input.
+    include_id : bool, default False
+        Add a column ``id`` with a number that no other record of the source has: ``input << 40 | record``, as a signed integer.
     limit : int, optional
         The most rows to read, which are the first ones. All by default.
     max_record_bytes : int, default 268435456
@@ -273,6 +279,7 @@ def inspect(
     threads: int | None = None,
     include_path: bool = False,
     include_record: bool = False,
+    include_id: bool = False,
     limit: int | None = None,
     max_record_bytes: int = 268435456,
     max_expansion: int = 1000,
@@ -329,6 +336,8 @@ def inspect(
         Add a column ``path`` with the name of the input.
     include_record : bool, default False
         Add a column ``record`` with the number of the record in its input.
+    include_id : bool, default False
+        Add a column ``id`` with a number that no other record of the source has: ``input << 40 | record``, as a signed integer.
     limit : int, optional
         The most rows to read, which are the first ones. All by default.
     max_record_bytes : int, default 268435456
@@ -379,6 +388,7 @@ def to_parquet(
     threads: int | None = None,
     include_path: bool = False,
     include_record: bool = False,
+    include_id: bool = False,
     limit: int | None = None,
     max_record_bytes: int = 268435456,
     max_expansion: int = 1000,
@@ -463,6 +473,8 @@ def to_parquet(
         Add a column ``path`` with the name of the input.
     include_record : bool, default False
         Add a column ``record`` with the number of the record in its input.
+    include_id : bool, default False
+        Add a column ``id`` with a number that no other record of the source has: ``input << 40 | record``, as a signed integer.
     limit : int, optional
         The most rows to read, which are the first ones. All by default.
     max_record_bytes : int, default 268435456

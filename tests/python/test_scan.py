@@ -414,6 +414,7 @@ def test_the_options_of_a_source_make_the_same_source_again():
         "columns": ["vector"],
         "include_path": True,
         "include_record": True,
+        "include_id": True,
         "max_depth": 12,
         "max_expansion": 13,
     }
