@@ -110,7 +110,7 @@ class Load:
         except ImportError as error:
             raise missing("to_lance()", "pylance") from error
         self._begun = time.monotonic()
-        self._lance = lance
+        self._lance: Any = lance
         self.source, self._uri, self._storage = source, uri, storage_options
         self._schema = pa.schema(source.schema)
         self._index, self._index_options = index, index_options or {}

@@ -432,7 +432,7 @@ def test_the_options_of_a_source_make_the_same_source_again():
         **given,
         "columns": {"v": "vector"},
     }
-    assert vecpack.scan(data, **renamed.options).schema.names == ["v", "path", "record"]
+    assert vecpack.scan(data, **renamed.options).schema.names == ["v", "path", "record", "id"]
 
 
 def test_the_repr_of_a_source_tells_what_it_gives():
