@@ -73,6 +73,9 @@ class _Reader(DataSourceReader):  # type: ignore[misc, unused-ignore]
 
     def partitions(self) -> list[_Partition]:
         """Small inputs together; inputs that are larger than a task are cut, and walked once for that."""
+        if self._source.options["limit"] is not None:
+            # Where the first rows end is known when they are read.
+            return [_Partition(self._source)]
         tasks = self._source._tasks(self._task_bytes)
         parts = [part for task, pieces in tasks for part in (task.split(pieces) if pieces > 1 else [task])]
         return [_Partition(part) for part in parts if part.files]

@@ -77,6 +77,10 @@ def test_several_paths(spark, files):
     assert spark.read.format("vecpack").option("paths", json.dumps(files[:2])).load().count() == 310
 
 
+def test_the_first_rows(spark, files):
+    assert spark.read.format("vecpack").option("limit", 305).load(os.path.dirname(files[0])).count() == 305
+
+
 def test_rejected_records_are_left_out(spark, files, write_file):
     write_file("in/bad.msgpack", [{"key": 1, "vector": b"1"}])
     reader = spark.read.format("vecpack").option("on_error", "skip").option("vector", "vector")
