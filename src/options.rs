@@ -269,6 +269,9 @@ pub struct ReadOptions {
     pub include_path: bool,
     /// Whether to add a column `record` with the number of the record in its input.
     pub include_record: bool,
+    /// Whether to add a column `id` with a number of the record that no other record of the source has: a signed integer of 64
+    /// bits, of which 23 are the number of the input and the lower 40 the number of the record in it.
+    pub include_id: bool,
     /// The most rows to read, which are the first ones; all if not given.
     pub limit: Option<u64>,
     /// The largest record that is read; a larger one is a reject, and is not held in memory.
@@ -304,6 +307,7 @@ impl Default for ReadOptions {
             threads: None,
             include_path: false,
             include_record: false,
+            include_id: false,
             limit: None,
             max_record_bytes: 256 << 20,
             max_expansion: 1000,
@@ -436,6 +440,11 @@ impl ReadOptions {
     /// Sets [`include_record`](Self::include_record).
     pub fn with_include_record(self, include_record: bool) -> Self {
         Self { include_record, ..self }
+    }
+
+    /// Sets [`include_id`](Self::include_id).
+    pub fn with_include_id(self, include_id: bool) -> Self {
+        Self { include_id, ..self }
     }
 
     /// Sets [`limit`](Self::limit).

@@ -13,7 +13,7 @@ use crate::msgpack::{Cursor, Head, MAX_HEAD, Skipped, Skipper};
 use crate::options::{Framing, OnError, OutputColumn, ReadOptions, check_names};
 use crate::pool::lock;
 use crate::reader::{Projection, Reader};
-use crate::record::{self, Column, Findings, Format, MAGIC, Plan};
+use crate::record::{self, Column, Findings, Format, INPUT_BITS, MAGIC, Plan};
 use crate::reject::Rejects;
 
 /// Paths or buffers plus read options: lazy, can be scanned again, counted and split.
@@ -48,6 +48,11 @@ impl Source {
     /// A source of `inputs`. Reads as much of them as it takes to find out what they hold.
     pub fn new(inputs: Vec<Input>, options: ReadOptions) -> Result<Self> {
         options.check()?;
+        if options.include_id && inputs.len() as u64 > 1 << INPUT_BITS {
+            let text = format!("option `include_id`: an id has {INPUT_BITS} bits for the number of an input");
+            return Err(Error::option(text));
+        }
+        let inputs: Vec<Input> = (0..).zip(inputs).map(|(number, input)| input.with_number(number)).collect();
         let findings = infer(&inputs, &options)?;
         Self::with_findings(inputs, options, findings)
     }
@@ -346,11 +351,12 @@ impl Source {
     pub fn tasks(&self, bytes: u64) -> Result<Vec<(Self, usize)>> {
         self.check_split()?;
         let bytes = bytes.max(1);
-        learn_sizes(&self.inputs)?;
+        // Of an input whose size cannot be known its reader will say why.
+        let _ = learn_sizes(&self.inputs);
         let mut groups: Vec<(Vec<Input>, u64)> = Vec::new();
         for input in self.inputs.iter() {
             // An input of unknown size stands alone.
-            let size = input.size()?.unwrap_or(bytes);
+            let size = input.size().ok().flatten().unwrap_or(bytes);
             match groups.last_mut() {
                 Some((group, sum)) if sum.saturating_add(size) <= bytes => {
                     group.push(input.clone());

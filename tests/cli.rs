@@ -599,6 +599,18 @@ fn version_and_completions() {
     }
 }
 
+#[test]
+fn databases_need_the_python_package() {
+    let directory = directory();
+    for (command, package) in [("to-lance", "pylance"), ("to-duckdb --table t", "duckdb")] {
+        let mut arguments: Vec<&str> = command.split(' ').collect();
+        arguments.extend(["good.msgpack", "-o", "out"]);
+        let ended = run(&directory, &arguments).expect(1);
+        assert!(ended.stderr.contains(&format!("pip install vecpack {package}")), "{}", ended.stderr);
+        assert!(!directory.path().join("out").exists());
+    }
+}
+
 /// Run with `VECPACK_UPDATE=1` to write the file anew.
 #[test]
 fn help_is_what_the_documentation_shows() {
@@ -608,6 +620,8 @@ fn help_is_what_the_documentation_shows() {
         &[][..],
         &["to-parquet"],
         &["to-arrow"],
+        &["to-lance"],
+        &["to-duckdb"],
         &["inspect"],
         &["head"],
         &["sample"],

@@ -5,9 +5,10 @@
 use std::str::FromStr;
 
 use arrow::array::{Array, AsArray};
+use arrow::datatypes::Int64Type;
 use vecpack::{
     Compression, Dtype, Encoding, ErrorKind, Input, ListType, OnError, RawDtype, ReadOptions, Rejects,
-    Source, Watch, WriteOptions, to_parquet,
+    Source, Span, Watch, WriteOptions, to_parquet,
 };
 
 #[test]
@@ -200,4 +201,25 @@ fn rejects_are_a_table() {
     });
     assert_eq!(numbers, [[0, 1], [0, 6], [1, 3]]);
     assert_eq!(table.column(4).null_count(), 1);
+}
+
+#[test]
+fn an_id_that_cannot_hold_the_record_is_an_error() {
+    let two = [0xc4, 4, 0, 0, 128, 63, 0xc4, 4, 0, 0, 0, 64];
+    let last = (1 << 40) - 1;
+    for (record, ids) in [(0, Some([0, 1])), (last - 1, Some([last - 1, last])), (last, None)] {
+        let span = Span { start: 0, end: two.len() as u64, record, inside: true };
+        let input = Input::bytes("two", two.to_vec()).with_span(span);
+        let options = ReadOptions::new().with_dim(1).with_include_id(true);
+        let source = Source::new(vec![input], options).unwrap();
+        let batches: Result<Vec<_>, _> = source.reader().unwrap().collect();
+        match (batches, ids) {
+            (Ok(batches), Some(ids)) => {
+                let found = batches[0].column(1).as_primitive::<Int64Type>();
+                assert_eq!(found.values()[..], ids.map(|id: u64| id as i64));
+            }
+            (Err(error), None) => assert!(error.to_string().contains("include_id"), "{error}"),
+            (found, _) => panic!("record {record}: {found:?}"),
+        }
+    }
 }

@@ -1,6 +1,9 @@
 """MessagePack vectors to Arrow and Parquet, at the speed of a file copy."""
 
+from vecpack._duckdb import to_duckdb
 from vecpack._errors import DecodeError, OptionError, SchemaError, VecpackError
+from vecpack._lance import to_lance
+from vecpack._load import LoadReport
 from vecpack._vecpack import (
     Field,
     Inspection,
@@ -23,6 +26,7 @@ __all__ = [
     "DecodeError",
     "Field",
     "Inspection",
+    "LoadReport",
     "OptionError",
     "RecordBatch",
     "Report",
@@ -38,5 +42,7 @@ __all__ = [
     "read",
     "scan",
     "take_iter",
+    "to_duckdb",
+    "to_lance",
     "to_parquet",
 ]

@@ -20,6 +20,7 @@ __all__ = [
     "Source",
     "Stream",
     "Table",
+    "_Bar",
     "_Batches",
     "_Run",
     "__version__",
@@ -88,6 +89,7 @@ def scan(
     threads: int | None = None,
     include_path: bool = False,
     include_record: bool = False,
+    include_id: bool = False,
     limit: int | None = None,
     max_record_bytes: int = 268435456,
     max_expansion: int = 1000,
@@ -142,6 +144,8 @@ def scan(
         Add a column ``path`` with the name of the input.
     include_record : bool, default False
         Add a column ``record`` with the number of the record in its input.
+    include_id : bool, default False
+        Add a column ``id`` with a number that no other record of the source has: ``input << 40 | record``, as a signed integer.
     limit : int, optional
         The most rows to read, which are the first ones. All by default.
     max_record_bytes : int, default 268435456
@@ -183,6 +187,7 @@ def read(
     threads: int | None = None,
     include_path: bool = False,
     include_record: bool = False,
+    include_id: bool = False,
     limit: int | None = None,
     max_record_bytes: int = 268435456,
     max_expansion: int = 1000,
@@ -235,6 +240,8 @@ def read(
         Add a column ``path`` with the name of the input.
     include_record : bool, default False
         Add a column ``record`` with the number of the record in its input.
+    include_id : bool, default False
+        Add a column ``id`` with a number that no other record of the source has: ``input << 40 | record``, as a signed integer.
     limit : int, optional
         The most rows to read, which are the first ones. All by default.
     max_record_bytes : int, default 268435456
@@ -272,6 +279,7 @@ def inspect(
     threads: int | None = None,
     include_path: bool = False,
     include_record: bool = False,
+    include_id: bool = False,
     limit: int | None = None,
     max_record_bytes: int = 268435456,
     max_expansion: int = 1000,
@@ -328,6 +336,8 @@ def inspect(
         Add a column ``path`` with the name of the input.
     include_record : bool, default False
         Add a column ``record`` with the number of the record in its input.
+    include_id : bool, default False
+        Add a column ``id`` with a number that no other record of the source has: ``input << 40 | record``, as a signed integer.
     limit : int, optional
         The most rows to read, which are the first ones. All by default.
     max_record_bytes : int, default 268435456
@@ -378,6 +388,7 @@ def to_parquet(
     threads: int | None = None,
     include_path: bool = False,
     include_record: bool = False,
+    include_id: bool = False,
     limit: int | None = None,
     max_record_bytes: int = 268435456,
     max_expansion: int = 1000,
@@ -462,6 +473,8 @@ def to_parquet(
         Add a column ``path`` with the name of the input.
     include_record : bool, default False
         Add a column ``record`` with the number of the record in its input.
+    include_id : bool, default False
+        Add a column ``id`` with a number that no other record of the source has: ``input << 40 | record``, as a signed integer.
     limit : int, optional
         The most rows to read, which are the first ones. All by default.
     max_record_bytes : int, default 268435456
@@ -548,7 +561,7 @@ def _restore_schema(state: str) -> Schema:
     """The other half of pickling a schema."""
 
 def _restore_source(
-    inputs: Sequence[tuple[str | bytes, tuple[int, int, int, bool] | None, str | None]],
+    inputs: Sequence[tuple[str | bytes, tuple[int, int, int, bool] | None, str | None, int]],
     options: dict[str, Any],
     findings: str,
     columns: Mapping[str, str],
@@ -810,6 +823,8 @@ class Source:
         """Sources of about so many bytes, each with the number of parts into which to split it."""
     def _rejects(self) -> str:
         """What the latest scan rejected, for another process."""
+    def _first_rejects(self) -> tuple[int, list[str]]:
+        """How many records the latest scan rejected, and the first of them in words."""
     def __iter__(self) -> _Batches: ...
     def __arrow_c_schema__(self) -> CapsuleType: ...
     def __arrow_c_stream__(self, requested_schema: Any = None) -> CapsuleType: ...
@@ -857,6 +872,41 @@ class _Run:
     """A run into a directory whose files are made by other processes."""
 
     def __new__(cls, source: Source, path: str | bytes | PathLike[Any], **options: Any) -> _Run: ...
+    @staticmethod
+    def load(
+        source: Source,
+        path: str | bytes | PathLike[Any],
+        database: str,
+        commits: Sequence[str] | None,
+        *,
+        cluster: bool = False,
+        **options: Any,
+    ) -> _Run:
+        """A run into a database of this kind. `commits` name a file of each commit, if it is there. Other processes read for a
+        `cluster`."""
+    def tasks(self, bytes: int) -> list[tuple[list[int], Source]]:
+        """Inputs that are left, in groups of about so many bytes: their numbers, and a source of them."""
+    def loaded(
+        self,
+        numbers: Sequence[int],
+        rows: int,
+        files: Sequence[tuple[str, int, int]],
+        fragments: str,
+        rejects: str,
+    ) -> None:
+        """Notes that the rows of these inputs are in files of the database: names, sizes and rows, and what it commits them by."""
+    def pending(self) -> tuple[str, bool]:
+        """What the database has to commit, and whether it has committed something of the run before."""
+    def committed(self) -> None:
+        """Notes that the database has committed all of that."""
+    @property
+    def before(self) -> tuple[int, int]:
+        """The rows of earlier runs, and how many inputs they come from."""
+    @property
+    def rejects(self) -> tuple[int, list[str]]:
+        """How many records were rejected, and the first of them in words."""
+    def judge(self) -> None:
+        """Fails where more was rejected than the run may have."""
     @property
     def todo(self) -> list[int]:
         """The numbers of the inputs that are left."""
@@ -868,6 +918,16 @@ class _Run:
         """Notes that an input cannot be read."""
     def finish(self, complete: bool) -> None:
         """Ends the run, complete or not."""
+
+@final
+class _Bar:
+    """How far Python code is, where standard error is a terminal; lines elsewhere with `force`."""
+
+    def __new__(cls, total: int | None, files: int, force: bool) -> _Bar: ...
+    def __call__(self, bytes: int, _total: int | None, rows: int, files: int) -> None:
+        """Shows how far the work is."""
+    def close(self) -> None:
+        """Ends the bar."""
 
 @final
 class _Batches:

@@ -12,7 +12,9 @@ from functools import partial
 from typing import Any
 
 import vecpack
-from vecpack import Source, scan
+from vecpack import LoadReport, Source
+from vecpack._lance import FRAGMENT_BYTES, Load, Written, write
+from vecpack._load import as_source, local_or_url
 from vecpack._missing import missing
 from vecpack._vecpack import _Run
 
@@ -25,7 +27,7 @@ try:
 except ImportError as error:
     raise missing("vecpack.ray", "ray[data]") from error
 
-__all__ = ["VecpackDatasource", "read", "to_parquet"]
+__all__ = ["VecpackDatasource", "read", "to_lance", "to_parquet"]
 
 
 def read(
@@ -43,7 +45,7 @@ def read(
     are cut, by tasks of their own; `override_num_blocks` is about how many tasks there are instead. Vectors are tensors, of
     shape (rows, dim) in batches of NumPy and PyTorch; without `tensors`, or where they may be null, they are lists of a fixed size.
     """
-    datasource = VecpackDatasource(_source(source, options), tensors=tensors, ray_remote_args=ray_remote_args)
+    datasource = VecpackDatasource(as_source(source, options), tensors=tensors, ray_remote_args=ray_remote_args)
     blocks = override_num_blocks or datasource._blocks()
     dataset: ray.data.Dataset = ray.data.read_datasource(
         datasource,
@@ -156,42 +158,80 @@ def to_parquet(
     be read. At most `concurrency` tasks run at once, a file each; `ray_remote_args` are those of Ray's tasks.
     """
     write = {name: options.pop(name) for name in _WRITE_OPTIONS & options.keys()}
-    source = _source(source, options)
+    source = as_source(source, options)
     run = _Run(source, _absolute(path), overwrite=overwrite, resume=resume, rejects=rejects, **write)
-    waiting = run.todo[::-1]
     task = ray.remote(_convert).options(**{"max_retries": 3, **(ray_remote_args or {})})
     reports: list[dict[str, Any] | None] = [None] * len(source.files)
-    running: dict[Any, int] = {}
+
+    def note(number: int, result: tuple[dict[str, Any] | None, str]) -> None:
+        report, rejected = result
+        if report is None:
+            run.unreadable(number, rejected)
+        else:
+            run.done(number, report["rows"], report["bytes_out"], rejected)
+        reports[number] = report
+
     complete = False
     try:
-        while waiting or running:
-            while waiting and len(running) < (concurrency or 2 * _processors()):
-                number = waiting.pop()
-                running[task.remote(*run.task(number), write)] = number
-            done, _ = ray.wait(list(running))
-            for reference in done:
-                number = running[reference]
-                report, rejected = ray.get(reference)
-                del running[reference]
-                if report is None:
-                    run.unreadable(number, rejected)
-                else:
-                    run.done(number, report["rows"], report["bytes_out"], rejected)
-                reports[number] = report
+        _work(run.todo, lambda number: task.remote(*run.task(number), write), note, concurrency)
         complete = True
-    except Exception:
-        # What runs ends first, so that nothing is written behind the caller's back. Ray 2.60 at times ends the whole driver where a
-        # task is cancelled that is about to end.
-        if running:
-            ray.wait(list(running), num_returns=len(running))
-        raise
-    except BaseException:
-        for reference in running:
-            ray.cancel(reference)
-        raise
     finally:
         run.finish(complete)
     return reports
+
+
+def to_lance(
+    source: Any,
+    path: str | os.PathLike[str],
+    *,
+    index: str | None = None,
+    index_options: dict[str, Any] | None = None,
+    fragment_bytes: int | None = None,
+    overwrite: bool = False,
+    resume: bool = False,
+    rejects: str | os.PathLike[str] | None = None,
+    storage_options: dict[str, str] | None = None,
+    concurrency: int | None = None,
+    ray_remote_args: dict[str, Any] | None = None,
+    **options: Any,
+) -> LoadReport:
+    """Writes a source into a Lance dataset, as `vecpack.to_lance` does, on all of a cluster.
+
+    Workers write the fragments, and the calling process commits all of them at once and makes the index. Rows lie in the order in which
+    the fragments were finished. A task whose worker dies is done again; what it had written belongs to no version of the dataset, and
+    Lance's `cleanup_old_versions` removes it. A run of one process and a run of a cluster go on with each other by `resume`.
+
+    A fragment has up to 1 GiB of the inputs, but there are two for every processor as long as they are not tiny; `fragment_bytes` sets
+    the size. Other parameters are those of `vecpack.to_lance` and of `to_parquet`.
+    """
+    load = Load(
+        as_source(source, options),
+        _absolute(local_or_url(path)),
+        index=index,
+        index_options=index_options,
+        storage_options=storage_options,
+        overwrite=overwrite,
+        resume=resume,
+        rejects=rejects,
+        cluster=True,
+    )
+    share = (load.size() or 0) // (2 * _processors())
+    tasks = load.tasks(fragment_bytes or min(FRAGMENT_BYTES, max(share, _SMALL_TASK_BYTES)))
+    target = load.target
+    task = ray.remote(_load).options(**{"max_retries": 3, **(ray_remote_args or {})})
+
+    def note(group: tuple[list[int], Source], parts: list[tuple[int, int, int | None, Written | str]]) -> None:
+        for first, count, size, written in parts:
+            numbers = group[0][first : first + count]
+            if isinstance(written, str):
+                load.unreadable(numbers[0], written)
+            else:
+                load.loaded(numbers, size, written)
+
+    with load:
+        _work(tasks, lambda group: task.remote(group[1], target), note, concurrency)
+        load.commit()
+    return load.report()
 
 
 _TASK_BYTES = 128 << 20
@@ -228,6 +268,48 @@ def _convert(part: Source, target: str, write: dict[str, Any]) -> tuple[dict[str
     return report, part._rejects()
 
 
+def _load(part: Source, target: tuple[str, str, dict[str, str] | None]) -> list[tuple[int, int, int | None, Any]]:
+    """A fragment, in a worker: the first of its inputs, how many there are, their bytes, and what was written. Where an input cannot be
+    read, each has a fragment of its own, or the error in its place."""
+    part = part.with_options(threads=part.options["threads"] or 1)
+    try:
+        return [(0, len(part.files), part.size(), write(part, *target))]
+    except OSError as error:
+        if part.options["on_error"] == "raise" or os.fspath(error.filename or "") not in part.files:
+            raise
+        if len(part.files) == 1:
+            return [(0, 1, None, str(error))]
+    alone = [_load(each, target)[0] for each in part.split_inputs()]
+    return [(number, 1, size, written) for number, (_, _, size, written) in enumerate(alone)]
+
+
+def _work(
+    tasks: list[Any], start: Callable[[Any], Any], note: Callable[[Any, Any], None], concurrency: int | None
+) -> None:
+    """Starts the tasks, at most `concurrency` at once, and passes each with its result to `note`."""
+    waiting = tasks[::-1]
+    running: dict[Any, Any] = {}
+    try:
+        while waiting or running:
+            while waiting and len(running) < (concurrency or 2 * _processors()):
+                task = waiting.pop()
+                running[start(task)] = task
+            done, _ = ray.wait(list(running))
+            for reference in done:
+                result = ray.get(reference)
+                note(running.pop(reference), result)
+    except Exception:
+        # What runs ends first, so that nothing is written behind the caller's back. Ray 2.60 at times ends the whole driver where a
+        # task is cancelled that is about to end.
+        if running:
+            ray.wait(list(running), num_returns=len(running))
+        raise
+    except BaseException:
+        for reference in running:
+            ray.cancel(reference)
+        raise
+
+
 def _absolute(path: str | os.PathLike[str]) -> str:
     """The path as all workers know it."""
     text = os.fspath(path)
@@ -237,14 +319,6 @@ def _absolute(path: str | os.PathLike[str]) -> str:
 def _processors() -> int:
     resources = ray.cluster_resources()  # type: ignore[no-untyped-call, unused-ignore]
     return max(int(resources.get("CPU", 1)), 1)
-
-
-def _source(source: Any, options: dict[str, Any]) -> Source:
-    if isinstance(source, Source):
-        if options:
-            raise TypeError("read options go with inputs; pass them to scan() instead")
-        return source
-    return scan(source, **options)
 
 
 def _tables(

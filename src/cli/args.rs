@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueHint};
 use super::completions::CompletionsArgs;
 use super::head::HeadArgs;
 use super::inspect::InspectArgs;
+use super::load::{ToDuckdbArgs, ToLanceArgs};
 use super::man::ManArgs;
 use super::sample::SampleArgs;
 use super::size::ByteSize;
@@ -44,6 +45,8 @@ pub(super) struct Cli {
 pub(super) enum Command {
     ToParquet(ToParquetArgs),
     ToArrow(ToArrowArgs),
+    ToLance(ToLanceArgs),
+    ToDuckdb(ToDuckdbArgs),
     Inspect(InspectArgs),
     Head(HeadArgs),
     Sample(SampleArgs),
@@ -160,6 +163,12 @@ pub(super) struct ReadArgs {
     #[arg(long)]
     include_record: bool,
 
+    /// Add a column `id` with a number that no other record has.
+    ///
+    /// A signed integer of 64 bits: the number of the input times 2^40, and the number of the record in it. Both count from 0.
+    #[arg(long)]
+    include_id: bool,
+
     /// How many times its size a compressed input may expand to, beyond 64 MiB; 0 is no limit.
     #[arg(long, hide_short_help = true, value_name = "N", default_value_t = ReadOptions::default().max_expansion)]
     max_expansion: u64,
@@ -205,6 +214,7 @@ impl ReadArgs {
             threads: self.threads,
             include_path: self.include_path,
             include_record: self.include_record,
+            include_id: self.include_id,
             limit: self.limit,
             max_record_bytes: self.max_record_bytes.0,
             max_expansion: self.max_expansion,

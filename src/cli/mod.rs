@@ -8,6 +8,7 @@ mod completions;
 mod head;
 mod inputs;
 mod inspect;
+mod load;
 mod man;
 mod outcome;
 mod output;
@@ -22,6 +23,7 @@ use std::ffi::OsString;
 
 use clap::Parser;
 
+pub(crate) use self::load::Load;
 pub(crate) use self::progress::ProgressBar;
 
 use self::args::{Cli, Command};
@@ -35,6 +37,11 @@ use crate::error::Error;
 /// Signals that ask for an end (`SIGINT`, `SIGTERM`, and `SIGHUP` unless it is ignored) are this function's from here on, for the
 /// life of the process.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
+    run_with(args, None)
+}
+
+/// The same, where `loader` writes to databases.
+pub(crate) fn run_with(args: impl IntoIterator<Item = OsString>, loader: Option<load::Loader<'_>>) -> u8 {
     output::fill_standard_streams();
     let cli = Cli::try_parse_from(args);
     let signals = match Signals::register() {
@@ -45,7 +52,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
         }
     };
     let outcome = match cli {
-        Ok(cli) => run_command(&cli.command, &signals),
+        Ok(cli) => run_command(&cli.command, &signals, loader),
         // Usage errors go to standard error, in the style of all messages. Help that was not asked for has no such prefix.
         Err(message) if message.use_stderr() => {
             match message.render().to_string().strip_prefix("error: ") {
@@ -59,10 +66,16 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
     conclude(outcome, &signals)
 }
 
-fn run_command(command: &Command, signals: &Signals) -> Result<(), Failure> {
+fn run_command(
+    command: &Command,
+    signals: &Signals,
+    loader: Option<load::Loader<'_>>,
+) -> Result<(), Failure> {
     match command {
         Command::ToParquet(args) => to_parquet::run(args, signals),
         Command::ToArrow(args) => to_arrow::run(args, signals),
+        Command::ToLance(args) => load::to_lance(args, signals, loader),
+        Command::ToDuckdb(args) => load::to_duckdb(args, signals, loader),
         Command::Inspect(args) => inspect::run(args, signals),
         Command::Head(args) => head::run(args, signals),
         Command::Sample(args) => sample::run(args, signals),

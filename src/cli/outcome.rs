@@ -25,6 +25,8 @@ pub(super) enum Failure {
     Core(Error),
     /// Arguments that do not make sense together, or here.
     Usage(String),
+    /// The verdict of the library that writes to a database, and the exit code.
+    Library(String, u8),
     /// Standard output takes no more.
     Stdout(io::Error),
     /// A failure of a run that another one can go on with, and what to know for that.
@@ -100,6 +102,10 @@ fn code_of(failure: Failure) -> u8 {
         Failure::Usage(text) => {
             output::message(&text);
             USAGE
+        }
+        Failure::Library(text, code) => {
+            output::message(&text);
+            code
         }
         Failure::Unfinished(failure, _) => code_of(*failure),
         Failure::Shown => FAILED,

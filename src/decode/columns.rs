@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch, StringArray, UInt64Array};
+use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, UInt64Array};
 use arrow::datatypes::SchemaRef;
 
 use super::fault::Fault;
@@ -43,6 +43,8 @@ enum Builder {
     Path,
     /// The number of the record.
     Record(Vec<u64>),
+    /// The same, of which the reader makes ids.
+    Id(Vec<u64>),
 }
 
 impl Builder {
@@ -50,7 +52,7 @@ impl Builder {
         match self {
             Self::Vector(builder) => Some(builder.rows()),
             Self::Value(builder) => Some(builder.rows()),
-            Self::Record(records) => Some(records.len()),
+            Self::Record(records) | Self::Id(records) => Some(records.len()),
             Self::Path => None,
         }
     }
@@ -63,6 +65,7 @@ impl Columns {
                 (Role::Vector, Some((dim, dtype))) => Builder::Vector(plan.vector_builder(dim, dtype)),
                 (Role::Path, _) => Builder::Path,
                 (Role::Record, _) => Builder::Record(Vec::new()),
+                (Role::Id, _) => Builder::Id(Vec::new()),
                 _ => Builder::Value(ValueBuilder::of_field(&column.field, &plan.extensions)?),
             })
         };
@@ -144,7 +147,7 @@ impl Columns {
         builder.reserve(self.capacity)?;
         let added = builder.push_uniform(records, template);
         for builder in &mut self.builders {
-            if let Builder::Record(records) = builder {
+            if let Builder::Record(records) | Builder::Id(records) = builder {
                 records.extend((first..).take(added));
             }
         }
@@ -251,7 +254,7 @@ impl Columns {
         match self.builders.get_mut(column) {
             Some(Builder::Vector(builder)) => builder.truncate(rows),
             Some(Builder::Value(builder)) => builder.truncate(rows),
-            Some(Builder::Record(records)) => records.truncate(rows),
+            Some(Builder::Record(records) | Builder::Id(records)) => records.truncate(rows),
             Some(Builder::Path) | None => {}
         }
     }
@@ -259,7 +262,7 @@ impl Columns {
     /// Adds the number of the record at hand, where there is a column for it.
     pub(super) fn push_record(&mut self, record: u64) {
         for builder in &mut self.builders {
-            if let Builder::Record(records) = builder {
+            if let Builder::Record(records) | Builder::Id(records) = builder {
                 records.push(record);
             }
         }
@@ -308,6 +311,10 @@ impl Columns {
                     Arc::new(StringArray::from_iter_values(std::iter::repeat_n(&name, rows))) as ArrayRef
                 }
                 Builder::Record(records) => Arc::new(UInt64Array::from(std::mem::take(records))),
+                Builder::Id(records) => {
+                    let numbers = std::mem::take(records).into_iter().map(u64::cast_signed);
+                    Arc::new(numbers.collect::<Int64Array>())
+                }
             })
         };
         let arrays = self.builders.iter_mut().map(finish).collect::<Result<Vec<_>>>()?;

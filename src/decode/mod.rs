@@ -13,8 +13,8 @@ mod table;
 
 use std::sync::Arc;
 
-use arrow::array::{AsArray, RecordBatch};
-use arrow::datatypes::{SchemaRef, UInt64Type};
+use arrow::array::{ArrowPrimitiveType, AsArray, PrimitiveArray, RecordBatch};
+use arrow::datatypes::{Int64Type, SchemaRef, UInt64Type};
 
 use self::columns::Columns;
 use self::damage::Damage;
@@ -25,10 +25,10 @@ use self::record::{Pushed, Stop};
 pub(crate) use self::start::RUN;
 pub(crate) use self::stride::Stride;
 use self::table::Table;
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::msgpack::{Broken, Cursor, MAX_HEAD, Skipper};
 use crate::options::{OnError, ReadOptions};
-use crate::record::{Plan, Role, Way};
+use crate::record::{Plan, RECORD_BITS, Role, Way};
 use crate::reject::{Reject, RejectKind, Rejects};
 use crate::vector::Template;
 
@@ -566,12 +566,36 @@ impl Decoded {
     /// Numbers the records from `first` on instead of from 0.
     pub(crate) fn renumber(&mut self, plan: &Plan, first: u64) -> Result<()> {
         self.rejects.renumber(first);
-        if let Some(column) = plan.columns.iter().position(|column| column.role == Role::Record) {
-            let mut columns = self.batch.columns().to_vec();
-            let records = columns[column].as_primitive::<UInt64Type>();
-            columns[column] = Arc::new(records.unary::<_, UInt64Type>(|record| record + first));
-            self.batch = RecordBatch::try_new(self.batch.schema(), columns)?;
-        }
+        self.change::<UInt64Type>(plan, Role::Record, |record| Some(record + first))?;
+        self.change::<Int64Type>(plan, Role::Id, |record| record.checked_add_unsigned(first))
+    }
+
+    /// Makes ids of the numbers of records, which are in the input with this number.
+    pub(crate) fn identify(&mut self, plan: &Plan, input: u64) -> Result<()> {
+        let high = i64::try_from(input << RECORD_BITS).unwrap_or_default();
+        self.change::<Int64Type>(plan, Role::Id, |record| {
+            (record >> RECORD_BITS == 0).then_some(high | record)
+        })
+    }
+
+    /// Changes the numbers in a column, if there is one of this role. None is a number that does not fit.
+    fn change<T: ArrowPrimitiveType>(
+        &mut self,
+        plan: &Plan,
+        role: Role,
+        change: impl Fn(T::Native) -> Option<T::Native>,
+    ) -> Result<()> {
+        let Some(column) = plan.columns.iter().position(|column| column.role == role) else { return Ok(()) };
+        let mut columns = self.batch.columns().to_vec();
+        let changed = columns[column].as_primitive::<T>().values().iter().copied().map(change);
+        let changed: Option<Vec<T::Native>> = changed.collect();
+        let changed = changed.ok_or_else(|| {
+            Error::option(format!(
+                "option `include_id`: an id has {RECORD_BITS} bits for the number of a record"
+            ))
+        })?;
+        columns[column] = Arc::new(PrimitiveArray::<T>::from_iter_values(changed));
+        self.batch = RecordBatch::try_new(self.batch.schema(), columns)?;
         Ok(())
     }
 }

@@ -137,6 +137,10 @@ impl Decoder {
         if length > plan.max_record_bytes {
             return Ok(Pushed::Whole(None));
         }
+        if plan.columns.iter().any(|column| column.role == Role::Id) {
+            let text = "option `include_id`: a record is a matrix, and its rows would share an id";
+            return Err(Stop::Error(Error::option(text)));
+        }
         // The key is added again with each row.
         plan.key.into_iter().for_each(|column| self.columns.take_back(column));
         for elements in encoded.rows_from(self.position.rows) {

@@ -42,6 +42,8 @@ pub struct Input {
     name: Arc<str>,
     place: Place,
     span: Option<Span>,
+    /// Its place among the inputs of the source.
+    number: u64,
     /// How many components of its path were found by a search: below a directory, or by a pattern.
     found: usize,
     /// The path of its file in a directory of outputs, without the extension.
@@ -109,7 +111,7 @@ impl Input {
     }
 
     fn new(name: Arc<str>, place: Place) -> Self {
-        Self { name, place, span: None, found: 1, stem: None, cancel: Cancel::never() }
+        Self { name, place, span: None, number: 0, found: 1, stem: None, cancel: Cancel::never() }
     }
 
     /// A path of a file.
@@ -165,6 +167,16 @@ impl Input {
     /// Only a part of the input.
     pub fn with_span(self, span: Span) -> Self {
         Self { span: Some(span), ..self }
+    }
+
+    /// The same input with another place among the inputs of a source.
+    pub(crate) fn with_number(self, number: u64) -> Self {
+        Self { number, ..self }
+    }
+
+    /// Its place among the inputs of the source that it was opened in.
+    pub(crate) fn number(&self) -> u64 {
+        self.number
     }
 
     /// Lets `cancel` end the wait for a server, unless the input has a way to cancel of its own.

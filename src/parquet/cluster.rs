@@ -1,9 +1,12 @@
-//! A run into a directory whose files are made by other processes: this one keeps the manifest and the rejects.
+//! A run into a directory whose files are made by other processes, or by the library of a database: this one keeps the manifest
+//! and the rejects.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::directory::{Begun, begin};
+use serde_json::Value;
+
+use super::directory::{Begun, begin, begin_load};
 use super::manifest::{Done, DoneInput, DoneOutput, to_text};
 use super::options::WriteOptions;
 use super::rejects::RejectsFile;
@@ -14,7 +17,7 @@ use crate::output::directory::{self, join};
 use crate::reject::{Reject, RejectKind, Rejects};
 use crate::source::Source;
 
-/// A run of several processes, of which each makes files of single inputs.
+/// A run of several processes, of which each makes files of single inputs, or of a database.
 pub(crate) struct ClusterRun {
     source: Arc<Source>,
     out: PathBuf,
@@ -23,6 +26,8 @@ pub(crate) struct ClusterRun {
     rejects: Rejects,
     listing: Option<RejectsFile>,
     cancel: Cancel,
+    /// Of a database: what is in it, or will be committed.
+    loaded: Vec<Done>,
 }
 
 impl ClusterRun {
@@ -36,21 +41,111 @@ impl ClusterRun {
         if options.max_file_bytes.is_some() {
             return Err(Error::option("option `max_file_bytes`: on a cluster each input becomes one file"));
         }
-        options.check()?;
-        let listing = options.rejects.as_ref();
-        let listing = listing.map(|path| RejectsFile::new(path, out, options.overwrite, options.sync));
-        let listing = listing.transpose()?;
-        let has_name = |input: &&crate::Input| input.as_path().is_some() || input.as_url().is_some();
-        if let Some(input) = source.inputs().iter().find(|input| !has_name(input)) {
-            let text = format!("{}: a cluster converts files and objects", input.name());
-            return Err(Error::option(text));
-        }
+        let listing = listing(out, options)?;
+        check_names(&source)?;
         let options = options.clone().decided(&source.schema());
         let lenient = source.options().on_error != OnError::Raise;
-        let mut begun = begin(&source, out, &options, &cancel, lenient)?;
+        let begun = begin(&source, out, &options, &cancel, lenient)?;
+        Ok(Self::of(source, out, (begun, Vec::new()), listing, cancel))
+    }
+
+    /// Begins a run into a database of this kind, or goes on with an earlier one. A file of each commit is named, if the database
+    /// is there. Several processes read the inputs of a cluster.
+    pub(crate) fn load(
+        source: Arc<Source>,
+        out: &Path,
+        database: (&str, Option<&[String]>),
+        options: &WriteOptions,
+        is_cluster: bool,
+        cancel: Cancel,
+    ) -> Result<Self> {
+        let listing = listing(out, options)?;
+        if is_cluster {
+            check_names(&source)?;
+        }
+        let lenient = is_cluster && source.options().on_error != OnError::Raise;
+        let begun = begin_load(&source, out, database, options, &cancel, lenient)?;
+        Ok(Self::of(source, out, begun, listing, cancel))
+    }
+
+    fn of(
+        source: Arc<Source>,
+        out: &Path,
+        (mut begun, loaded): (Begun, Vec<Done>),
+        listing: Option<RejectsFile>,
+        cancel: Cancel,
+    ) -> Self {
         let names = begun.names.take().unwrap_or_default();
         let rejects = Rejects::new(source.options().max_rejects);
-        Ok(Self { source, out: out.to_owned(), begun, names, rejects, listing, cancel })
+        Self { source, out: out.to_owned(), begun, names, rejects, listing, cancel, loaded }
+    }
+
+    /// Inputs that are left, in groups of about so many bytes: their numbers, and a source of them.
+    pub(crate) fn tasks(&self, bytes: u64) -> Result<Vec<(Vec<usize>, Source)>> {
+        let todo = self.todo();
+        let inputs = todo.iter().map(|&number| self.source.inputs()[number].clone()).collect();
+        let left = self.source.part(inputs)?;
+        let parts = match self.source.options().limit {
+            _ if todo.is_empty() => Vec::new(),
+            // Where the first rows end is known when they are read.
+            Some(_) => vec![left],
+            None => left.tasks(bytes)?.into_iter().map(|(part, _)| part).collect(),
+        };
+        let mut numbers = todo.iter().copied();
+        let group =
+            |part: Source| Ok((numbers.by_ref().take(part.inputs().len()).collect(), unlimited(&part)?));
+        parts.into_iter().map(group).collect()
+    }
+
+    /// Notes that the rows of these inputs are in files of a database, given as names, sizes and rows, which is not committed yet.
+    pub(crate) fn loaded(
+        &mut self,
+        numbers: &[usize],
+        rows: u64,
+        outputs: Vec<(String, u64, u64)>,
+        fragments: Value,
+        rejects: Rejects,
+    ) -> Result<()> {
+        // The counts of all inputs stand with the first.
+        let mut counts = Some((rows, rejects.count()));
+        let mut inputs = Vec::with_capacity(numbers.len());
+        for version in numbers.iter().filter_map(|&number| self.begun.versions.get(number)) {
+            let (rows, rejects) = counts.take().unwrap_or_default();
+            inputs.push(DoneInput { input: version.clone(), rows, rejects });
+        }
+        let outputs = outputs.into_iter().map(|(name, size, rows)| DoneOutput { name, size, rows }).collect();
+        let done = Done { inputs, outputs, fragments: Some(fragments) };
+        self.begun.manifest.done(&done)?;
+        self.loaded.push(done);
+        self.rejects.merge(rejects);
+        self.source.check_rejects(&self.rejects, false)
+    }
+
+    /// What a database has to commit, and whether it has committed something of the run before.
+    pub(crate) fn pending(&self) -> (Vec<&Value>, bool) {
+        let pending = self.loaded.iter().filter(|done| !done.is_committed());
+        let has_more = self.loaded.iter().any(Done::is_committed);
+        (pending.filter_map(|done| done.fragments.as_ref()).collect(), has_more)
+    }
+
+    /// Notes that the database has committed all of that.
+    pub(crate) fn committed(&mut self) -> Result<()> {
+        self.begun.manifest.commit(&mut self.loaded)
+    }
+
+    /// The rows of earlier runs that this one goes on with, and how many inputs they come from.
+    pub(crate) fn before(&self) -> (u64, usize) {
+        (self.begun.left.rows, self.source.inputs().len() - self.todo().len())
+    }
+
+    /// What was rejected.
+    pub(crate) fn rejects(&self) -> &Rejects {
+        &self.rejects
+    }
+
+    /// Fails where more was rejected than the run may have.
+    pub(crate) fn judge(&self) -> Result<()> {
+        self.source.check_rejects(&self.rejects, true)
     }
 
     /// The numbers of the inputs that are left.
@@ -63,11 +158,10 @@ impl ClusterRun {
         let (Some(input), Some(name)) = (self.source.inputs().get(number), self.names.get(number)) else {
             return Err(Error::option(format!("there is no input {number}")));
         };
-        let part = self.source.part(vec![input.clone()])?;
-        // One task runs on each processor. The limit is one of the whole run.
+        let part = unlimited(&self.source.part(vec![input.clone()])?)?;
+        // One task runs on each processor.
         let threads = part.options().threads.or(Some(1));
-        let part =
-            part.rebuilt(crate::ReadOptions { threads, fail_after: None, ..part.options().clone() })?;
+        let part = part.rebuilt(crate::ReadOptions { threads, ..part.options().clone() })?;
         Ok((part, join(&self.out, name)))
     }
 
@@ -78,7 +172,8 @@ impl ClusterRun {
         };
         let input = DoneInput { input: version.clone(), rows, rejects: rejects.count() };
         let output = DoneOutput { name: to_text(name.as_os_str()), size: bytes, rows };
-        self.begun.manifest.done(&Done { inputs: vec![input], outputs: vec![output] })?;
+        let done = Done { inputs: vec![input], outputs: vec![output], fragments: None };
+        self.begun.manifest.done(&done)?;
         self.rejects.merge(rejects);
         self.source.check_rejects(&self.rejects, false)
     }
@@ -103,7 +198,7 @@ impl ClusterRun {
 
     /// Ends the run, complete or not: writes the table of rejects and, of a complete run, the end of its manifest.
     pub(crate) fn finish(&mut self, complete: bool) -> Result<()> {
-        let checked = if complete { self.source.check_rejects(&self.rejects, true) } else { Ok(()) };
+        let checked = if complete { self.judge() } else { Ok(()) };
         if let Some(listing) = self.listing.take() {
             listing.write(&self.rejects)?;
         }
@@ -115,4 +210,25 @@ impl ClusterRun {
         }
         Ok(())
     }
+}
+
+/// The file of rejects that the options name.
+fn listing(out: &Path, options: &WriteOptions) -> Result<Option<RejectsFile>> {
+    options.check()?;
+    let file = options.rejects.as_ref();
+    file.map(|path| RejectsFile::new(path, out, options.overwrite, options.sync)).transpose()
+}
+
+/// Refuses inputs that other processes cannot open.
+fn check_names(source: &Source) -> Result<()> {
+    let has_name = |input: &&crate::Input| input.as_path().is_some() || input.as_url().is_some();
+    match source.inputs().iter().find(|input| !has_name(input)) {
+        Some(input) => Err(Error::option(format!("{}: a cluster converts files and objects", input.name()))),
+        None => Ok(()),
+    }
+}
+
+/// A part of a run, without a limit of its own for rejects.
+fn unlimited(part: &Source) -> Result<Source> {
+    part.rebuilt(crate::ReadOptions { fail_after: None, ..part.options().clone() })
 }

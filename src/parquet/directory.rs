@@ -138,14 +138,7 @@ pub(super) fn begin(
     let inputs = source.inputs();
     let names = check(inputs, out, options, cancel)?;
     refuse_inputs_among_outputs(inputs, out)?;
-    let versions = versions(inputs, cancel, lenient)?;
-    let unknown = |version: &InputVersion| version.modified_ns.is_none() && version.tag.is_none();
-    if options.resume
-        && !lenient
-        && let Some(at) = versions.iter().position(unknown)
-    {
-        return Err(no_version(&inputs[at]));
-    }
+    let versions = known_versions(source, options, cancel, lenient)?;
     let described = describe(source, options);
     let end = end_of_nothing(&source.schema(), options)?;
     let resumes = options.resume && Manifest::exists(out, cancel)?;
@@ -171,6 +164,57 @@ pub(super) fn begin(
     }
     into::sweep(out, cancel)?;
     Ok(Begun { names, directories, versions, manifest, left, resumes })
+}
+
+/// Begins a run whose rows go into a `database` in the directory, or takes one up. `commits` names a file of each commit, if the
+/// database is there. Gives also what an earlier run did.
+#[cfg(feature = "python")]
+pub(super) fn begin_load(
+    source: &Source,
+    out: &Path,
+    (database, commits): (&str, Option<&[String]>),
+    options: &WriteOptions,
+    cancel: &Cancel,
+    lenient: bool,
+) -> Result<(Begun, Vec<Done>)> {
+    into::create(out)?;
+    let exists = Manifest::exists(out, cancel)?;
+    if exists && !options.resume && !options.overwrite {
+        return Err(Manifest::refuse(out));
+    }
+    if commits.is_some() && !exists && !options.overwrite {
+        let text = "there is a database that vecpack did not write; option `overwrite` replaces it";
+        return Err(Error::io(out, std::io::Error::new(std::io::ErrorKind::AlreadyExists, text)));
+    }
+    let versions = known_versions(source, options, cancel, lenient)?;
+    let mut described = describe(source, options);
+    described.insert("database".to_owned(), json!(database));
+    let end = end_of_nothing(&source.schema(), options)?;
+    let resumes = options.resume && exists;
+    let (mut manifest, mut earlier) = if resumes {
+        Manifest::resume(out, described, end, options, cancel)?
+    } else {
+        (Manifest::create(out, described, end, options, cancel)?, Vec::new())
+    };
+    let commits = commits.unwrap_or_default();
+    if earlier.iter().flat_map(|done| &done.outputs).any(|output| commits.contains(&output.name)) {
+        // The earlier run died when it had committed, and before it noted that.
+        manifest.commit(&mut earlier)?;
+    }
+    let left = Left::new(out, &versions, &earlier, cancel)?;
+    let mut stale = earlier.iter().zip(&left.good).filter(|(done, good)| !**good && done.is_committed());
+    if let Some((done, _)) = stale.next() {
+        let changed = done.inputs.iter().find(|input| !versions.contains(&input.input));
+        let name = changed.map_or("an input", |input| input.input.path.trim_start_matches('\0'));
+        return Err(Error::option(format!(
+            "{} holds rows of {name}, which has changed since the earlier run: option `overwrite` makes all anew",
+            out.display()
+        )));
+    }
+    manifest.keep(&earlier, &left.good)?;
+    let mut good = left.good.iter();
+    earlier.retain(|_| good.next().is_some_and(|good| *good));
+    Ok((Begun { names: None, directories: Vec::new(), versions, manifest, left, resumes }, earlier))
 }
 
 /// Converts each input, and gives what was read.
@@ -248,8 +292,24 @@ fn describe(source: &Source, options: &WriteOptions) -> Map<String, Value> {
     described
 }
 
+/// The inputs as they are now. A run that resumes must be able to tell versions apart.
+fn known_versions(
+    source: &Source,
+    options: &WriteOptions,
+    cancel: &Cancel,
+    lenient: bool,
+) -> Result<Vec<InputVersion>> {
+    let versions = versions(source, cancel, lenient)?;
+    let unknown = |version: &InputVersion| version.modified_ns.is_none() && version.tag.is_none();
+    match versions.iter().position(unknown) {
+        Some(at) if options.resume && !lenient => Err(no_version(&source.inputs()[at])),
+        _ => Ok(versions),
+    }
+}
+
 /// The inputs as they are now.
-fn versions(inputs: &[Input], cancel: &Cancel, lenient: bool) -> Result<Vec<InputVersion>> {
+fn versions(source: &Source, cancel: &Cancel, lenient: bool) -> Result<Vec<InputVersion>> {
+    let inputs = source.inputs();
     // Many requests at once. One that fails is made again for its input.
     let learned = learn_sizes(inputs);
     if !lenient {
@@ -271,7 +331,8 @@ fn versions(inputs: &[Input], cancel: &Cancel, lenient: bool) -> Result<Vec<Inpu
             version => version?,
         };
         let Version { size, modified_ns, tag } = version;
-        versions.push(InputVersion { path, span, size, modified_ns, tag });
+        let number = source.options().include_id.then_some(input.number());
+        versions.push(InputVersion { path, span, size, modified_ns, tag, number });
     }
     Ok(versions)
 }
@@ -295,7 +356,7 @@ pub(super) struct Left {
     /// Inputs by number.
     pub(super) todo: Vec<usize>,
     /// Of the inputs that are done.
-    rows: u64,
+    pub(super) rows: u64,
     rejects: u64,
     bytes: u64,
     /// Numbers of the parts that are done, and of the first one that may be made.
@@ -339,7 +400,7 @@ impl Left {
         let is_left = |&input: &usize| !done_in[input].is_some_and(|at: usize| good[at]);
         let mut left = Self { todo: (0..versions.len()).filter(is_left).collect(), ..Self::default() };
         for (done, _) in earlier.iter().zip(&good).filter(|(_, good)| **good) {
-            left.rows += done.inputs.iter().map(|input| input.rows).sum::<u64>();
+            left.rows += done.rows();
             left.rejects += done.inputs.iter().map(|input| input.rejects).sum::<u64>();
             left.bytes += done.inputs.iter().filter_map(|input| input.input.size).sum::<u64>();
             left.outputs.extend(done.outputs.iter().map(|output| output.name.clone()));

@@ -38,7 +38,22 @@ const HEAD: &[u8] = b"PAR1\n";
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Done {
     pub(super) inputs: Vec<DoneInput>,
+    /// Empty where a database has committed them: they are its own from then on.
     pub(super) outputs: Vec<DoneOutput>,
+    /// What a database needs to commit the outputs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) fragments: Option<Value>,
+}
+
+impl Done {
+    pub(super) fn rows(&self) -> u64 {
+        self.inputs.iter().map(|input| input.rows).sum()
+    }
+
+    /// True where the rows are in a database.
+    pub(super) fn is_committed(&self) -> bool {
+        self.outputs.is_empty() && self.rows() > 0
+    }
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -64,6 +79,9 @@ pub(super) struct InputVersion {
     /// The tag of an object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) tag: Option<String>,
+    /// Its number, where that is in the ids of its rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) number: Option<u64>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -244,6 +262,14 @@ impl Manifest {
         let kept: Vec<&Done> =
             done.iter().zip(good).filter(|(_, good)| **good).map(|(done, _)| done).collect();
         self.rewrite(&kept)
+    }
+
+    /// Notes that the outputs of all lines are committed.
+    pub(super) fn commit(&mut self, done: &mut [Done]) -> Result<()> {
+        for done in &mut *done {
+            (done.outputs, done.fragments) = (Vec::new(), None);
+        }
+        self.rewrite(&done.iter().collect::<Vec<_>>())
     }
 
     /// Writes the manifest anew, with these lines and no other.

@@ -17,9 +17,14 @@ fn done(number: usize) -> Done {
         size: Some(102_550_000),
         modified_ns: Some(1_700_000_000_000_000_000 + number as i64),
         tag: None,
+        number: None,
     };
     let output = DoneOutput { name: format!("part-{number:09}.parquet"), size: 102_400_000, rows: 50_000 };
-    Done { inputs: vec![DoneInput { input, rows: 50_000, rejects: 0 }], outputs: vec![output] }
+    Done {
+        inputs: vec![DoneInput { input, rows: 50_000, rejects: 0 }],
+        outputs: vec![output],
+        fragments: None,
+    }
 }
 
 fn resumed(directory: &Path) -> (Manifest, Vec<Done>) {

@@ -1,4 +1,4 @@
-//! A run of several processes, for `vecpack.ray`.
+//! A run of several processes, or into a database, for the adapters that are written in Python.
 
 use std::ffi::OsString;
 use std::sync::{Arc, Mutex};
@@ -11,9 +11,12 @@ use super::inputs::PyPath;
 use super::options::read_and_write_options;
 use super::signals::cancel;
 use super::source::PySource;
-use super::table::from_json;
+use super::table::{from_json, to_json};
+use crate::cli::{Load, ProgressBar};
 use crate::parquet::ClusterRun;
 use crate::pool::lock;
+use crate::reader::Progress;
+use crate::reject::{Reject, Rejects};
 
 /// A run into a directory whose files are made by other processes.
 #[pyclass(frozen, module = "vecpack._vecpack", name = "_Run")]
@@ -33,6 +36,75 @@ impl Run {
         let (source, PyPath(path), cancel) = (source.get().0.clone(), path, cancel(py)?);
         let run = detached(py, || ClusterRun::begin(source, &path, &write, cancel))?;
         Ok(Self(Mutex::new(run)))
+    }
+
+    /// A run into a database of this kind. `commits` name a file of each commit, if it is there. Other processes read for a
+    /// `cluster`.
+    #[staticmethod]
+    #[pyo3(signature = (source, path, database, commits, *, cluster=false, **options))]
+    fn load(
+        py: Python<'_>,
+        source: &Bound<'_, PySource>,
+        path: PyPath,
+        database: &str,
+        commits: Option<Vec<String>>,
+        cluster: bool,
+        options: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Self> {
+        let (_, _, write) = read_and_write_options(&format!("to_{database}"), options)?;
+        let (source, PyPath(path), cancel) = (source.get().0.clone(), path, cancel(py)?);
+        let database = (database, commits.as_deref());
+        let begin = || ClusterRun::load(source, &path, database, &write, cluster, cancel);
+        Ok(Self(Mutex::new(detached(py, begin)?)))
+    }
+
+    /// Inputs that are left, in groups of about so many bytes: their numbers, and a source of them.
+    fn tasks(&self, py: Python<'_>, bytes: u64) -> PyResult<Vec<(Vec<usize>, PySource)>> {
+        let tasks = detached(py, || lock(&self.0).tasks(bytes))?;
+        Ok(tasks.into_iter().map(|(numbers, part)| (numbers, PySource(Arc::new(part)))).collect())
+    }
+
+    /// Notes that the rows of these inputs are in files of the database: names, sizes and rows, and what it commits them by.
+    fn loaded(
+        &self,
+        py: Python<'_>,
+        numbers: Vec<usize>,
+        rows: u64,
+        files: Vec<(String, u64, u64)>,
+        fragments: &str,
+        rejects: &str,
+    ) -> PyResult<()> {
+        let (fragments, rejects) = (from_json(fragments)?, from_json(rejects)?);
+        detached(py, || lock(&self.0).loaded(&numbers, rows, files, fragments, rejects))
+    }
+
+    /// What the database has to commit, and whether it has committed something of the run before.
+    fn pending(&self) -> PyResult<(String, bool)> {
+        let run = lock(&self.0);
+        let (fragments, has_more) = run.pending();
+        Ok((to_json(&fragments)?, has_more))
+    }
+
+    /// Notes that the database has committed all of that.
+    fn committed(&self, py: Python<'_>) -> PyResult<()> {
+        detached(py, || lock(&self.0).committed())
+    }
+
+    /// The rows of earlier runs, and how many inputs they come from.
+    #[getter]
+    fn before(&self) -> (u64, usize) {
+        lock(&self.0).before()
+    }
+
+    /// How many records were rejected, and the first of them in words.
+    #[getter]
+    fn rejects(&self) -> (u64, Vec<String>) {
+        first_rejects(lock(&self.0).rejects())
+    }
+
+    /// Fails where more was rejected than the run may have.
+    fn judge(&self, py: Python<'_>) -> PyResult<()> {
+        detached(py, || lock(&self.0).judge())
     }
 
     /// The numbers of the inputs that are left.
@@ -62,4 +134,43 @@ impl Run {
     fn finish(&self, py: Python<'_>, complete: bool) -> PyResult<()> {
         detached(py, || lock(&self.0).finish(complete))
     }
+}
+
+/// How many records were rejected, and the first of them in words.
+pub(super) fn first_rejects(rejects: &Rejects) -> (u64, Vec<String>) {
+    (rejects.count(), rejects.details().iter().take(5).map(Reject::to_string).collect())
+}
+
+/// How far Python code is, where standard error is a terminal; lines elsewhere with `force`.
+#[pyclass(frozen, module = "vecpack._vecpack", name = "_Bar")]
+pub(super) struct Bar(ProgressBar);
+
+#[pymethods]
+impl Bar {
+    #[new]
+    fn new(total: Option<u64>, files: usize, force: bool) -> Self {
+        Self(ProgressBar::new(total, files, force))
+    }
+
+    /// Shows how far the work is.
+    fn __call__(&self, py: Python<'_>, bytes: u64, _total: Option<u64>, rows: u64, files: u64) {
+        py.detach(|| self.0.update(Progress { bytes, rows, files }));
+    }
+
+    /// Ends the bar.
+    fn close(&self) {
+        self.0.finish();
+    }
+}
+
+/// A database is written by its own library, which Python has.
+pub(super) fn load(load: &Load<'_>) -> Result<String, (u8, String)> {
+    let Load { function, source, out, keywords } = load;
+    let called = Python::attach(|py| {
+        let source = PySource(source.clone());
+        let arguments = (*function, source, out.as_os_str(), keywords.to_string());
+        py.import("vecpack._load")?.call_method1("run", arguments)?.extract()
+    });
+    let (code, text): (u8, String) = called.map_err(|error: PyErr| (1, error.to_string()))?;
+    if code == 0 { Ok(text) } else { Err((code, text)) }
 }

@@ -42,7 +42,7 @@ use crate::text::printable;
 #[pymodule(gil_used = false)]
 mod _vecpack {
     #[pymodule_export]
-    use super::cluster::Run;
+    use super::cluster::{Bar, Run};
     #[pymodule_export]
     use super::items::{Stream, from_iter, take_iter};
     #[pymodule_export]
@@ -126,7 +126,7 @@ fn read(
 ///     The exit code.
 #[pyfunction]
 fn run_command(py: Python<'_>, arguments: Vec<OsString>) -> u8 {
-    py.detach(|| crate::cli::run(arguments))
+    py.detach(|| crate::cli::run_with(arguments, Some(&cluster::load)))
 }
 
 /// Warns whoever called the function that runs.

@@ -113,6 +113,7 @@ read_options! {
     threads = "None", optional, same;
     include_path = "False", extracted, same;
     include_record = "False", extracted, same;
+    include_id = "False", extracted, same;
     limit = "None", optional, same;
     max_record_bytes = "268435456", number, same;
     max_expansion = "1000", number, same;

@@ -11,6 +11,7 @@ use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyCapsule, PyDict, PyList, PyTuple};
 
 use super::array::{Gathered, VectorColumn, Vectors, as_array, to_numpy, to_torch};
+use super::cluster::first_rejects;
 use super::errors::{is_interrupt, to_python};
 use super::export::{import, schema_capsule, stream_capsule};
 use super::options::{column_names, fields, number, read_options, renames, to_dict};
@@ -273,6 +274,11 @@ impl PySource {
         to_json(&self.0.rejects())
     }
 
+    /// How many records the latest scan rejected, and the first of them in words.
+    fn _first_rejects(&self) -> (u64, Vec<String>) {
+        first_rejects(&self.0.rejects())
+    }
+
     fn __iter__(&self, py: Python<'_>) -> PyResult<Batches> {
         let reader = self.reader(py)?;
         Ok(Batches { owner: reader.owner(), reader: Mutex::new(reader) })
@@ -378,12 +384,12 @@ fn pickled<'py>(py: Python<'py>, input: &Input) -> PyResult<Bound<'py, PyTuple>>
         }
     };
     let span = input.span().map(|span| (span.start, span.end, span.record, span.inside));
-    (what, span, input.stem().map(PathBuf::into_os_string)).into_pyobject(py)
+    (what, span, input.stem().map(PathBuf::into_os_string), input.number()).into_pyobject(py)
 }
 
 /// A path or bytes; start, end and first record of the span, and whether it lies inside of an array or map; the place in a
-/// directory of outputs.
-type Pickled<'py> = (Bound<'py, PyAny>, Option<(u64, u64, u64, bool)>, Option<PathBuf>);
+/// directory of outputs; the number among the inputs.
+type Pickled<'py> = (Bound<'py, PyAny>, Option<(u64, u64, u64, bool)>, Option<PathBuf>, u64);
 
 /// The other half of pickling.
 #[pyfunction(name = "_restore_source")]
@@ -395,7 +401,7 @@ pub(super) fn restore_source(
     columns: &Bound<'_, PyAny>,
 ) -> PyResult<PySource> {
     let cancel = cancel(py)?;
-    let inputs = inputs.into_iter().map(|(what, span, stem)| {
+    let inputs = inputs.into_iter().map(|(what, span, stem, number)| {
         let input = match what.cast::<PyBytes>() {
             Ok(bytes) => Input::bytes("<bytes>", Bytes::from_owner(PyBackedBytes::from(bytes.clone()))),
             Err(_) => match what.extract::<(String,)>() {
@@ -407,7 +413,8 @@ pub(super) fn restore_source(
         let input = match &stem {
             Some(stem) => input.with_stem(stem),
             None => input,
-        };
+        }
+        .with_number(number);
         Ok(match span {
             Some((start, end, record, inside)) => input.with_span(Span { start, end, record, inside }),
             None => input,

@@ -308,6 +308,9 @@ impl Run {
             }
             step.position = step.position.from(base);
         }
+        if let Some(decoded) = &mut step.decoded {
+            decoded.identify(&self.plan, self.input.number())?;
+        }
         self.at = step.position;
         Ok(Some(step))
     }

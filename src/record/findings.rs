@@ -79,12 +79,14 @@ pub(crate) enum Role {
     Path,
     /// The number of the record in its input.
     Record,
+    /// The number of the input and the number of the record in it.
+    Id,
 }
 
 impl Role {
     /// True for columns that are read from the records.
     pub(crate) fn is_read(self) -> bool {
-        !matches!(self, Self::Path | Self::Record)
+        !matches!(self, Self::Path | Self::Record | Self::Id)
     }
 }
 

@@ -13,7 +13,7 @@ use super::looks::Looks;
 use super::notes::Notes;
 use super::observe::Observed;
 use super::{
-    Arrival, Column, Findings, KEY, Layout, PATH, Prefix, RECORD, RecordStart, Role, Step, VECTOR, Way,
+    Arrival, Column, Findings, ID, KEY, Layout, PATH, Prefix, RECORD, RecordStart, Role, Step, VECTOR, Way,
     vector_field, vector_type,
 };
 use super::{describe, foreign};
@@ -565,6 +565,9 @@ impl<'a> Inference<'a> {
             let field = Field::new(RECORD, DataType::UInt64, false);
             columns.push(Column::of(field, Role::Record));
         }
+        if self.options.include_id {
+            columns.push(Column::of(Field::new(ID, DataType::Int64, false), Role::Id));
+        }
         for (index, column) in columns.iter().enumerate() {
             // Names are C strings where Arrow data leaves.
             if column.name().contains('\0') {
@@ -573,7 +576,7 @@ impl<'a> Inference<'a> {
             if columns[..index].iter().any(|other| other.name() == column.name()) {
                 return Err(Error::schema(format!(
                     "two columns have the name `{}`: leave one of them out with option `columns`, or \
-                     leave out option `include_path` or option `include_record`",
+                     leave out option `include_path`, option `include_record` or option `include_id`",
                     column.name()
                 )));
             }

@@ -34,9 +34,13 @@ use crate::vector::{Dtype, Extensions, VectorBuilder};
 pub(crate) const VECTOR: &str = "vector";
 /// The name of the column of keys, under `map` framing.
 pub(crate) const KEY: &str = "key";
-/// The names of the columns that `include_path` and `include_record` add.
+/// The names of the columns that `include_path`, `include_record` and `include_id` add.
 pub(crate) const PATH: &str = "path";
 pub(crate) const RECORD: &str = "record";
+pub(crate) const ID: &str = "id";
+/// Bits of an id, which is a positive number of 64 bits: the number of the input, and below it that of the record.
+pub(crate) const INPUT_BITS: u32 = 23;
+pub(crate) const RECORD_BITS: u32 = 40;
 
 /// Which columns a scan produces, and how records fill them.
 #[derive(Debug)]

@@ -21,7 +21,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))]
-ENGINES = ("lance", "lancedb", "ray", "torch")
+ENGINES = ("deltalake", "lance", "lancedb", "pyiceberg", "pyspark", "qdrant_client", "ray", "torch")
 """Libraries that are not there in every environment: `make test-engines` and `make test-torch` install them."""
 FENCE = re.compile(r"^(?P<indent> *)```(?P<info>[^`\n]*)\n(?P<code>.*?)^(?P=indent)```[ ]*$", re.MULTILINE | re.DOTALL)
 
@@ -67,7 +67,7 @@ def run(page):
 def test_what_a_page_shows_runs(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     shown = "".join(code for language, code, _ in blocks(page) if language == "python")
-    engines = [name for name in re.findall(r"^import (\w+)", shown, re.MULTILINE) if name in ENGINES]
+    engines = [name for name in re.findall(r"^(?:import|from) (\w+)", shown, re.MULTILINE) if name in ENGINES]
     if not engines:
         run(page)
         return

@@ -420,3 +420,36 @@ def test_the_planner_reads_nothing(write_file):
     assert [(len(part.files), pieces) for part, pieces in tasks][:6] == [(3, 1)] * 6
     assert [name for part, _ in tasks for name in part.files] == source.files
     assert [pieces for _, pieces in source._tasks(sizes[0] // 4)] == [4] * 20
+
+
+def lance_keys(out):
+    lance = pytest.importorskip("lance", reason="make test-engines installs it")
+    return sorted(lance.dataset(str(out)).to_table(columns=["id"])["id"].to_pylist())
+
+
+def test_fragments_of_workers_are_one_dataset(files, expected, tmp_path):
+    lance = pytest.importorskip("lance", reason="make test-engines installs it")
+    out = tmp_path / "out.lance"
+    paths = [str(file) for file in files]
+    report = vecpack.ray.to_lance(paths[:4], out, fragment_bytes=1)
+    assert (report.rows, report.files, report.rejects) == (9010, 4, 0)
+    assert (lance.dataset(str(out)).version, len(lance.dataset(str(out)).get_fragments())) == (1, 4)
+    # One process goes on with what a cluster began, and a cluster with that.
+    assert vecpack.to_lance(paths[:5], out, resume=True).rows == 1000
+    report = vecpack.ray.to_lance(paths, out, resume=True)
+    assert (report.rows, report.rows_before) == (500, 10_010)
+    assert lance_keys(out) == expected["id"].to_pylist()
+
+
+def test_a_dataset_without_inputs_that_cannot_be_read(files, tmp_path, write_file):
+    paths = [str(file) for file in files[:3]]
+    gone = tmp_path / "in" / "gone.msgpack"
+    source = vecpack.scan(
+        [*paths[:2], str(write_file("in/gone.msgpack", [])), paths[2]], on_error="skip", dim=DIM, vector="vector"
+    )
+    gone.unlink()
+    out, listing = tmp_path / "out.lance", tmp_path / "rejects.jsonl"
+    report = vecpack.ray.to_lance(source, out, fragment_bytes=1 << 30, rejects=listing)
+    assert (report.rows, report.files, report.rejects) == (5010, 3, 1)
+    assert "unreadable" in listing.read_text() and str(gone) in report.first_rejects[0]
+    assert len(lance_keys(out)) == 5010

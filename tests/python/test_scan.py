@@ -414,6 +414,7 @@ def test_the_options_of_a_source_make_the_same_source_again():
         "columns": ["vector"],
         "include_path": True,
         "include_record": True,
+        "include_id": True,
         "max_depth": 12,
         "max_expansion": 13,
         "store_window": 14_000_000,
@@ -432,7 +433,7 @@ def test_the_options_of_a_source_make_the_same_source_again():
         **given,
         "columns": {"v": "vector"},
     }
-    assert vecpack.scan(data, **renamed.options).schema.names == ["v", "path", "record"]
+    assert vecpack.scan(data, **renamed.options).schema.names == ["v", "path", "record", "id"]
 
 
 def test_the_repr_of_a_source_tells_what_it_gives():

@@ -1,0 +1,111 @@
+"""What loads into databases share: the report, the progress, and how the command `vecpack` calls them."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from vecpack._errors import OptionError
+from vecpack._progress import notebook_bar
+from vecpack._vecpack import Source, _Bar, scan
+
+
+@dataclass(frozen=True)
+class LoadReport:
+    """What a load did.
+
+    Attributes
+    ----------
+    rows : int
+        Rows that this run put into the database.
+    rows_before : int
+        Rows that were there from earlier runs.
+    rejects : int
+        Records that became no row, or a null.
+    first_rejects : list of str
+        The first of them.
+    files : int
+        Inputs that this run read.
+    bytes_in : int or None
+        Bytes of the inputs that this run read; ``None`` where that cannot be known.
+    seconds : float
+        How long it took, with the index.
+    """
+
+    rows: int
+    rows_before: int
+    rejects: int
+    first_rejects: list[str]
+    files: int
+    bytes_in: int | None
+    seconds: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as a dictionary."""
+        return asdict(self)
+
+
+def as_source(source: Any, options: dict[str, Any]) -> Source:
+    """`source`, or what `scan` makes of inputs."""
+    if not isinstance(source, Source):
+        return scan(source, **options)
+    if options:
+        raise TypeError("read options go with inputs; pass them to scan() instead")
+    return source
+
+
+def local_or_url(path: str | os.PathLike[str]) -> str:
+    """The path of what is written to, with the home directory in the place of `~`."""
+    text = os.fspath(path)
+    return text if "://" in text else os.path.expanduser(text)
+
+
+class Progress:
+    """Calls what was passed as `progress` with bytes done, bytes in all, and rows."""
+
+    def __init__(self, progress: Any, total: int | None, files: int) -> None:
+        self._total = total
+        self._close: Callable[[], None] = lambda: None
+        self._call: Callable[[int, int, int], object] = lambda done, rows, files: None
+        if callable(progress):
+            self._call = lambda done, rows, files: progress(done, total, rows)
+        elif progress and (notebook := notebook_bar(total)) is not None:
+            self._close, self._call = notebook.close, lambda done, rows, files: notebook(done, total, rows)
+        elif progress:
+            bar = _Bar(total, files, progress == "lines")
+            self._close, self._call = bar.close, lambda done, rows, files: bar(done, total, rows, files)
+
+    def __call__(self, done: int, rows: int, files: int) -> None:
+        self._call(done, rows, files)
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._close()
+
+
+def run(function: str, source: Source, out: str, keywords: str) -> tuple[int, str]:
+    """Runs `to_lance` or `to_duckdb` for the command: an exit code, and the report as JSON or why it failed."""
+    # On a thread of its own: Rust has called this function with the GIL. If a database releases the GIL and then asks for a batch on this
+    # thread, Rust would still take the thread for one that has the GIL.
+    with ThreadPoolExecutor(1) as executor:
+        return executor.submit(_run, function, source, out, keywords).result()
+
+
+def _run(function: str, source: Source, out: str, keywords: str) -> tuple[int, str]:
+    import vecpack
+
+    try:
+        report: LoadReport = getattr(vecpack, function)(source, out, **json.loads(keywords))
+    except OptionError as error:
+        return 2, str(error)
+    except OSError as error:
+        return 1, f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
+    except Exception as error:
+        return 1, str(error)
+    return 0, json.dumps(report.to_dict())
