@@ -292,7 +292,8 @@ def test_bytes_of_several_vectors_beside_their_shape_are_rows(sizes):
     parts = [vectors[start : start + rows] for start, rows in zip(starts, sizes, strict=False)]
     for shape in ("shape", "dims"):
         batches = [
-            {"ids": [f"k{n}" for n in range(len(part))], "vectors": part.tobytes(), shape: list(part.shape)} for part in parts
+            {"ids": [f"k{n}" for n in range(len(part))], "vectors": part.tobytes(), shape: list(part.shape)}
+            for part in parts
         ]
         data = b"".join(pack(batch) for batch in batches)
         for policy in POLICIES:
@@ -371,7 +372,9 @@ def test_lanes_begin_where_records_do(kind):
     """Keys of records that stand inside of others, and records of many lengths, mislead no lane."""
     random = Random(kind)
     found = [value for value, _ in records_of(random, 4000, 0, ("list",))]
-    inner = pack({key: [value[key] for value in found[:2]] for key in found[0]}) if kind == "columns" else pack(found[0])
+    inner = (
+        pack({key: [value[key] for value in found[:2]] for key in found[0]}) if kind == "columns" else pack(found[0])
+    )
     for value in random.sample(found, 40):
         value["text"] = str(random.randbytes(random.randrange(50)).hex())
     for value in random.sample(found, 400):

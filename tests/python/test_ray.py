@@ -84,7 +84,9 @@ def packed(kind, rows, start):
     if kind == "records":
         return msgpack.packb({"model": "m", "data": records, "n": rows})
     if kind == "columns":
-        lists = [{key: [record[key] for record in records[at : at + 50]] for key in records[0]} for at in range(0, rows, 50)]
+        lists = [
+            {key: [record[key] for record in records[at : at + 50]] for key in records[0]} for at in range(0, rows, 50)
+        ]
         return b"".join(msgpack.packb(table) for table in lists)
     if kind == "length-prefixed":
         written = [msgpack.packb(record) for record in records]
