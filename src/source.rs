@@ -5,15 +5,15 @@ use std::sync::{Arc, Mutex};
 
 use arrow::datatypes::SchemaRef;
 
-use crate::decode::{Decoder, Left, Position, RUN};
+use crate::decode::{Decoder, Left, Position};
 use crate::error::{Error, Result};
 use crate::infer::infer;
 use crate::input::{Blocks, Input, Opened, Span, discover, learn_sizes, mirrored};
-use crate::msgpack::{Cursor, Head, MAX_HEAD, Skipped, Skipper};
+use crate::msgpack::{MAX_HEAD, Skipped, Skipper};
 use crate::options::{Framing, OnError, OutputColumn, ReadOptions, check_names};
 use crate::pool::lock;
 use crate::reader::{Projection, Reader};
-use crate::record::{self, Column, Findings, Format, INPUT_BITS, MAGIC, Plan};
+use crate::record::{self, Arrival, Column, Findings, Format, INPUT_BITS, MAGIC, Plan, Way};
 use crate::reject::Rejects;
 
 /// Paths or buffers plus read options: lazy, can be scanned again, counted and split.
@@ -382,12 +382,12 @@ pub(crate) fn size(inputs: &[Input]) -> Result<Option<u64>> {
     })
 }
 
-/// Cuts an input into at most `parts` of about equal size, between records. What cannot be cut stays in one piece: a stream, what is compressed, and an
-/// input of more than one array or map of records, or of one that is cut off.
+/// Cuts an input into at most `parts` of about equal size, between records. What cannot be cut stays in one piece: a stream, what is
+/// compressed, and an input of more than one array or map of records, or of one that is cut off.
 fn cut(input: &Input, plan: &Arc<Plan>, size: u64, parts: usize) -> Result<Vec<(Input, u64)>> {
-    let framing = plan.framing;
     let whole = || vec![(input.clone(), size)];
-    if parts == 1 || !plan.way.is_empty() {
+    let failed = |error| input.error(error);
+    if parts == 1 {
         return Ok(whole());
     }
     let opened = input.open(plan.max_expansion)?;
@@ -396,86 +396,104 @@ fn cut(input: &Input, plan: &Arc<Plan>, size: u64, parts: usize) -> Result<Vec<(
     }
     let mut blocks = Blocks::new(opened, &Arc::default());
     if blocks.position() == 0 {
-        let bytes = blocks.fill(MAGIC).map_err(|error| input.error(error))?;
+        let bytes = blocks.fill(MAGIC).map_err(failed)?;
         if record::format(bytes, true) != Format::MessagePack {
             return Ok(whole());
         }
     }
-    let mut begin =
-        input.span().unwrap_or(Span { start: 0, end: size, record: 0, inside: framing == Framing::Sequence });
-    let mut left = None;
-    if framing != Framing::Sequence && !begin.inside {
-        let bytes = blocks.fill(MAX_HEAD).map_err(|error| input.error(error))?;
-        let mut cursor = Cursor::new(bytes);
-        match (framing, cursor.head()) {
-            (Framing::Array, Ok(Head::Array(records))) | (Framing::Map, Ok(Head::Map(records))) => {
-                left = Some(u64::from(records));
-            }
-            _ => return Ok(whole()),
-        }
-        let head = cursor.at();
-        blocks.consume(head);
-        begin = Span { start: begin.start + head as u64, inside: true, ..begin };
-    }
-    let objects = if framing == Framing::Map { 2 } else { 1 };
-    let part = |span: Span| (input.clone().with_span(span), span.end - span.start);
-    let is_decoded = plan.on_error != OnError::Raise && framing != Framing::Map;
-    if is_decoded && left.is_none() {
-        let spans = cut_by_decoding(input, plan, blocks, (begin, left), parts)?;
-        return Ok(spans.map_or_else(whole, |spans| spans.into_iter().map(part).collect()));
-    }
-    let mut spans = vec![begin];
-    let mut record = begin.record;
-    let mut skipper = Skipper::of(objects);
-    let (cancel, mut steps) = (input.cancel(), 0u32);
-    loop {
-        if left == Some(record - begin.record) {
-            break;
-        }
-        steps = steps.wrapping_add(1);
-        if steps.is_multiple_of(1024) {
-            cancel.check_io().map_err(|error| input.error(error))?;
-        }
-        let bytes = blocks.fill(MAX_HEAD).map_err(|error| input.error(error))?;
-        let (length, skipped) = (bytes.len(), skipper.skip(bytes));
-        match skipped {
-            Skipped::Done(taken) => {
-                blocks.consume(taken);
-                skipper = Skipper::of(objects);
-                record += 1;
-                let position = blocks.position();
-                let share = u128::from(size) * spans.len() as u128 / parts as u128;
-                if u128::from(position - begin.start) >= share && position < begin.end {
-                    if let Some(last) = spans.last_mut() {
-                        last.end = position;
-                    }
-                    spans.push(Span { start: position, end: begin.end, record, inside: true });
+    let is_held = Position::start(plan).left != Left::Unbounded;
+    let mut begin = input.span().unwrap_or(Span { start: 0, end: size, record: 0, inside: !is_held });
+    // How many records the array or map holds that all of them lie in, and the objects behind it.
+    let mut held = None;
+    if !begin.inside {
+        let (mut way, mut needed) = (Way::default(), MAX_HEAD);
+        held = loop {
+            let bytes = blocks.fill(needed).map_err(failed)?;
+            match way.walk(&plan.way, |_| Ok(plan.framing), bytes) {
+                Arrival::More(0, more) if bytes.len() >= needed => needed = more as usize,
+                Arrival::More(taken @ 1.., _) => {
+                    blocks.consume(taken);
+                    needed = MAX_HEAD;
                 }
+                Arrival::Records { taken, framing: Framing::Array | Framing::Map, records, tail } => {
+                    blocks.consume(taken);
+                    break Some((records, tail));
+                }
+                _ => return Ok(whole()),
             }
-            Skipped::More(taken) if taken > 0 => blocks.consume(taken),
-            // What is cut off or cannot be read stays in one piece.
-            Skipped::More(_) if length >= MAX_HEAD => {
-                return Err(Error::internal("a head of more than nine bytes"));
-            }
-            Skipped::More(_) | Skipped::Reserved(_) => break,
-        }
+        };
+        begin = Span { start: blocks.position(), inside: true, ..begin };
     }
-    // An array that ends too early, or with something behind it, is for one reader to judge.
-    if left.is_some_and(|left| left != record - begin.record || blocks.position() != begin.end) {
-        return Ok(whole());
+    let part = |span: Span| (input.clone().with_span(span), span.end - span.start);
+    // Where damage or numbers are left out, and in maps of lists, only a decoder knows how records are numbered.
+    let is_decoded = match plan.framing {
+        Framing::Map | Framing::LengthPrefixed => false,
+        Framing::Columns => true,
+        _ => plan.on_error != OnError::Raise,
+    };
+    let mut spans = vec![begin];
+    if !is_decoded || held.is_some() {
+        let mut record = begin.record;
+        let objects = |blocks: &mut Blocks, mut skipper: Skipper| loop {
+            let bytes = blocks.fill(MAX_HEAD)?;
+            match skipper.skip(bytes) {
+                Skipped::Done(taken) => {
+                    blocks.consume(taken);
+                    break Ok(true);
+                }
+                Skipped::More(taken @ 1..) => blocks.consume(taken),
+                Skipped::More(_) | Skipped::Reserved(_) => break Ok(false),
+            }
+        };
+        let is_left = |record: u64| held.is_none_or(|(records, _)| record - begin.record < records);
+        while is_left(record) {
+            if record.is_multiple_of(1024) {
+                input.cancel().check_io().map_err(failed)?;
+            }
+            let skipper = match plan.prefix {
+                None => Skipper::of(plan.objects()),
+                Some(prefix) => match prefix.read(blocks.fill(MAX_HEAD).map_err(failed)?) {
+                    Ok(Some((size, length))) => Skipper::of_bytes((size + length) as u64),
+                    _ => break,
+                },
+            };
+            // What is cut off or cannot be read stays in one piece.
+            if !objects(&mut blocks, skipper).map_err(failed)? {
+                break;
+            }
+            record += 1;
+            let position = blocks.position();
+            let share = u128::from(size) * spans.len() as u128 / parts as u128;
+            if u128::from(position - begin.start) >= share && position < begin.end && is_left(record) {
+                if let Some(last) = spans.last_mut() {
+                    last.end = position;
+                }
+                spans.push(Span { start: position, end: begin.end, record, inside: true });
+            }
+        }
+        if let Some((_, tail)) = held {
+            // An array that ends too early, or with something behind it, is for one reader to judge.
+            let end = blocks.position();
+            let is_whole = !is_left(record) && objects(&mut blocks, Skipper::of(tail)).map_err(failed)?;
+            if !is_whole || blocks.position() != begin.end {
+                return Ok(whole());
+            }
+            begin.end = end;
+            spans.iter_mut().last().into_iter().for_each(|last| last.end = end);
+        }
     }
     if is_decoded {
-        let mut blocks = Blocks::new(input.open(plan.max_expansion)?, &Arc::default());
-        blocks.fill(MAX_HEAD).map_err(|error| input.error(error))?;
-        blocks.consume((begin.start - blocks.position()) as usize);
-        let decoded = cut_by_decoding(input, plan, blocks, (begin, left), parts)?;
-        return Ok(decoded.map_or_else(whole, |spans| spans.into_iter().map(part).collect()));
+        let blocks = Blocks::new(input.clone().with_span(begin).open(plan.max_expansion)?, &Arc::default());
+        let records = held.map(|(records, _)| records);
+        let Some(decoded) = cut_by_decoding(input, plan, blocks, (begin, records), parts)? else {
+            return Ok(whole());
+        };
+        spans = decoded;
     }
     Ok(spans.into_iter().map(part).collect())
 }
 
-/// The same where damaged bytes are left out: records begin where the decoder says. `None` for an array that is not all of the
-/// input, or of which it is not known where it ends.
+/// The same where records begin where the decoder says. `None` for an array of which it is not known where it ends.
 fn cut_by_decoding(
     input: &Input,
     plan: &Arc<Plan>,
@@ -487,7 +505,12 @@ fn cut_by_decoding(
     let left = left.map_or(Left::Unbounded, Left::Known);
     let position = Position { offset: begin.start, record: begin.record, left, tail: 0, rows: 0 };
     let size = begin.end - begin.start;
-    let mut decoder = Decoder::with_plan(plan.clone())?.at(input.name(), position, blocks.known_left());
+    // A bad record is for the reader of its part to judge.
+    let skipping = match plan.on_error {
+        OnError::Raise => Arc::new(Plan { on_error: OnError::Skip, max_rejects: 0, ..(**plan).clone() }),
+        _ => plan.clone(),
+    };
+    let mut decoder = Decoder::with_plan(skipping)?.at(input.name(), position, blocks.known_left());
     let mut spans = vec![begin];
     let share = |spans: &[Span]| match u128::from(size) * spans.len() as u128 / parts as u128 {
         share if spans.len() < parts => begin.start + share as u64,
@@ -511,11 +534,11 @@ fn cut_by_decoding(
         }
         if decoder.is_full() {
             decoder.flush()?;
-        } else if decoder.is_stopped() {
+        } else if decoder.is_stopped() && place.offset < begin.end {
             stop = place.offset;
             // The decoder stops behind a run of good records. A cut has one behind it as well.
             if let Some(cut) = cut_place.replace(place)
-                && place.record == cut.record + RUN
+                && place.record == cut.record + decoder.run()
                 && cut.rows == 0
             {
                 if let Some(before) = spans.last_mut() {

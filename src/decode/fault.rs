@@ -4,7 +4,6 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::msgpack::Head;
-use crate::options::Framing;
 use crate::record::{Content, Plan, Role, Slots};
 use crate::reject::RejectKind;
 use crate::values::{Words, type_name};
@@ -64,12 +63,6 @@ impl Fault {
     /// A record of more than `max_record_bytes`.
     pub(super) fn too_large(bytes: u64) -> Self {
         Self::new(RejectKind::TooLarge, None, Found::Record(bytes))
-    }
-
-    /// An object that is no array or map of records, where one should begin.
-    pub(super) fn of_framing(framing: Framing, head: Head) -> Self {
-        let expected = format!("{} of records (framing `{0}`)", framing.as_str());
-        Self::of_type(None, Found::Head(head)).expecting(&expected)
     }
 
     /// A fault of the input, not of a field.

@@ -19,16 +19,15 @@ use arrow::datatypes::{Int64Type, SchemaRef, UInt64Type};
 use self::columns::Columns;
 use self::damage::Damage;
 use self::fault::{Fault, Texts};
-use self::framing::{Framed, within_length};
+use self::framing::within_length;
 pub(crate) use self::position::{Left, Position};
 use self::record::{Pushed, Stop};
-pub(crate) use self::start::RUN;
 pub(crate) use self::stride::Stride;
 use self::table::Table;
 use crate::error::{Error, ErrorKind, Result};
 use crate::msgpack::{Broken, Cursor, MAX_HEAD, Skipper};
 use crate::options::{OnError, ReadOptions};
-use crate::record::{Plan, RECORD_BITS, Role, Way};
+use crate::record::{Framed, Plan, RECORD_BITS, Role, Way};
 use crate::reject::{Reject, RejectKind, Rejects};
 use crate::vector::Template;
 
@@ -63,6 +62,8 @@ pub struct Decoder {
     stop: Option<u64>,
     /// The map of lists at the position, of which some rows were taken.
     table: Option<Table>,
+    /// Bytes that the next map of lists most likely takes: about as many as the one before.
+    usual: usize,
     /// The form of the last record, which the next ones most likely have as well.
     template: Option<Template>,
     state: State,
@@ -140,6 +141,7 @@ impl Decoder {
             end: None,
             stop: None,
             table: None,
+            usual: 0,
             template: None,
             state: State::START,
             needed: MAX_HEAD,
@@ -179,11 +181,12 @@ impl Decoder {
         (self.stop, self.good) = (Some(stop), 0);
     }
 
-    /// True where another decoder can go on from the position: behind a run of good records, with
-    /// nothing known of the bytes ahead that matters.
+    /// True where another decoder can go on from the position: between records, behind a run of good
+    /// ones, with nothing known of the bytes ahead that matters.
     pub(crate) fn is_settled(&self) -> bool {
         let is_over = |damage: &Damage| damage.is_over(self.position.offset);
-        self.good >= RUN
+        self.good >= self.run()
+            && self.position.rows == 0
             && matches!(self.state, State::Start { .. })
             && self.damage.as_ref().is_none_or(is_over)
     }
@@ -336,16 +339,18 @@ impl Decoder {
 
     fn decode_record(&mut self, bytes: &[u8], ended: bool) -> Result<usize> {
         let input = bytes;
-        let (bytes, lead) = match self.frame(bytes) {
-            Framed::Record(record, lead) => (record, lead),
-            Framed::Short(needed) => {
-                self.state = State::Start { least: needed as u64 };
-                return Ok(self.ask(needed));
+        let framed = self.plan.prefix.map(|prefix| prefix.frame(bytes, self.plan.max_record_bytes));
+        let (bytes, lead) = match framed {
+            None => (bytes, 0),
+            Some(Framed::Record(record, lead)) => (record, lead),
+            Some(Framed::Short(least)) => {
+                self.state = State::Start { least };
+                return Ok(self.ask(least as usize));
             }
-            Framed::TooLong(length) => {
+            Some(Framed::TooLong(length)) => {
                 return self.skip(Fault::too_large(length), Skipper::of_bytes(length), bytes, ended);
             }
-            Framed::NoLength => return self.give_up(0, "bytes that are no length".to_owned()),
+            Some(Framed::NoLength) => return self.give_up(0, "bytes that are no length".to_owned()),
         };
         let mut cursor = Cursor::starting_at(bytes, lead);
         let mut pushed = self.push_record(&mut cursor);
@@ -414,7 +419,16 @@ impl Decoder {
         let least = usize::try_from(least).unwrap_or(usize::MAX);
         // Twice as many bytes where the end is not known, so that looking again costs little.
         let is_open = has_waited || least <= bytes.len() + MAX_HEAD;
-        Ok(self.ask(if is_open { least.max(2 * bytes.len()) } else { least }))
+        Ok(self.ask(if is_open { least.max(2 * bytes.len()) } else { least }.max(self.usual)))
+    }
+
+    /// Where the record or the document at hand begins, of which bytes may have been taken.
+    fn start(&self) -> u64 {
+        match self.state {
+            State::Way { start, .. } | State::Skip { start, .. } => start,
+            State::Lost { start, .. } | State::Invalid { start, .. } => start,
+            State::Start { .. } | State::Tail(_) | State::Diverged => self.position.offset,
+        }
     }
 
     /// Asks for this many bytes.
@@ -426,54 +440,41 @@ impl Decoder {
     /// Ends the input. `rest` bytes at its end were not taken by [`decode`](Self::decode): they are part of a record
     /// that is cut off, or cannot be read. Record 0 of another input comes next.
     pub fn finish(&mut self, rest: u64) -> Result<()> {
-        let offset = self.position.offset;
-        let end = offset + rest;
+        let end = self.position.offset + rest;
         let before = self.rejected.rejects.count();
         let is_run_open = self.rejected.run.is_some();
         self.end_run()?;
-        let truncated =
-            |expected: &str, found: String| Fault::of_input(RejectKind::Truncated, expected, found);
-        match std::mem::replace(&mut self.state, State::START) {
+        let start = self.start();
+        let truncated = |expected: &str, found| Some(Fault::of_input(RejectKind::Truncated, expected, found));
+        let bytes = format!("{} bytes", end - start);
+        let fault = match std::mem::replace(&mut self.state, State::START) {
             State::Start { .. } | State::Diverged if rest == 0 && self.position.tail == 0 => {
-                if let Left::Known(left @ 1..) = self.position.left {
-                    let framing = self.plan.framing.as_str();
-                    let expected = format!("{left} more of the records that the {framing} announces");
-                    self.reject(&truncated(&expected, "none".to_owned()), offset, 0)?;
+                match self.position.left {
+                    Left::Known(left @ 1..) => {
+                        let framing = self.plan.framing.as_str();
+                        let expected = format!("{left} more of the records that the {framing} announces");
+                        truncated(&expected, "none".to_owned())
+                    }
+                    _ => None,
                 }
             }
-            State::Start { least: 0 } | State::Diverged => {
-                self.reject(&truncated("a whole record", format!("{rest} bytes")), offset, rest)?;
+            State::Start { least: 0 } | State::Diverged | State::Skip { .. } => {
+                truncated("a whole record", bytes)
             }
-            State::Start { least } => {
-                self.reject(&truncated(&format!("{least} bytes"), format!("{rest} bytes")), offset, rest)?;
+            State::Start { least } => truncated(&format!("{least} bytes"), bytes),
+            State::Way { .. } => truncated("the records", bytes),
+            State::Tail(_) => truncated("the object that holds the records", "a part of it".to_owned()),
+            State::Lost { fault, .. } => {
+                let is_cut = fault.kind == RejectKind::Truncated;
+                let found = if is_cut { bytes } else { fault.found.to_string() };
+                Some(Fault::of_input(fault.kind, &fault.expected(&self.plan), found))
             }
-            State::Way { start, .. } => {
-                let found = format!("{} bytes", end - start);
-                self.reject(&truncated("the records", found), start, end - start)?;
+            State::Invalid { found, .. } => {
+                Some(Fault::of_input(RejectKind::Invalid, "a MessagePack object", found))
             }
-            State::Tail(_) => {
-                self.reject(
-                    &truncated("the object that holds the records", "a part of it".to_owned()),
-                    offset,
-                    rest,
-                )?;
-            }
-            State::Skip { start, .. } => {
-                let found = format!("{} bytes", end - start);
-                self.reject(&truncated("a whole record", found), start, end - start)?;
-            }
-            State::Lost { fault, start } => {
-                let found = match fault.kind {
-                    RejectKind::Truncated => format!("{} bytes", end - start),
-                    _ => fault.found.to_string(),
-                };
-                let fault = Fault::of_input(fault.kind, &fault.expected(&self.plan), found);
-                self.reject(&fault, start, end - start)?;
-            }
-            State::Invalid { start, found } => {
-                let fault = Fault::of_input(RejectKind::Invalid, "a MessagePack object", found);
-                self.reject(&fault, start, end - start)?;
-            }
+        };
+        if let Some(fault) = fault {
+            self.reject(&fault, start, end - start)?;
         }
         // A run was counted when it began.
         self.records += self.rejected.rejects.count() - before - u64::from(is_run_open);
@@ -489,11 +490,7 @@ impl Decoder {
         if self.plan.on_error == OnError::Raise {
             return Err(reason.into());
         }
-        let start = match self.state {
-            State::Skip { start, .. } | State::Lost { start, .. } | State::Invalid { start, .. } => start,
-            State::Way { start, .. } => start,
-            State::Start { .. } | State::Tail(_) | State::Diverged => self.position.offset,
-        };
+        let start = self.start();
         let fault = Fault::of_input(RejectKind::Invalid, "the rest of the input", reason.to_string());
         self.reject(&fault, start, self.position.offset + rest - start)?;
         self.records += 1;

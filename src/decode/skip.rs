@@ -259,10 +259,7 @@ impl Decoder {
 
     /// Gives up the input behind `taken` bytes of the current record.
     pub(super) fn give_up(&mut self, taken: usize, found: String) -> Result<usize> {
-        let start = match self.state {
-            State::Skip { start, .. } => start,
-            _ => self.position.offset,
-        };
+        let start = self.start();
         self.state = State::Invalid { start, found };
         if self.plan.on_error == OnError::Raise {
             self.finish(taken as u64)?;

@@ -6,13 +6,16 @@ use super::columns::Columns;
 use super::record::{Stop, read_vector};
 use crate::msgpack::{Broken, Cursor, Head};
 use crate::options::Framing;
-use crate::record::{Content, Plan, RecordStart};
+use crate::record::{Content, Framed, Plan, Prefix, RecordStart};
 
 /// Good records that must follow one another where a record begins in the middle of an input.
-pub(crate) const RUN: u64 = 3;
+pub(super) const RUN: u64 = 3;
 
 /// Places that a lane looks at. More would let it search for longer than it takes to decode.
 const TRIES: usize = 256;
+
+/// How far a lane searches for a map of lists.
+const LONGEST: usize = 16 << 20;
 
 /// The cost of a look at a place, besides the bytes that are read and the columns.
 const LOOK_COST: u64 = 8;
@@ -114,17 +117,50 @@ impl Columns {
     }
 }
 
+impl Columns {
+    /// Whether a good record stands at `at`, or behind the length that stands there.
+    fn look_framed(&mut self, plan: &Plan, bytes: &[u8], at: usize) -> Place {
+        match plan.prefix.map(|prefix| prefix.frame(&bytes[at..], plan.max_record_bytes)) {
+            None => self.look(plan, bytes, at, &mut 0),
+            Some(Framed::Record(record, lead)) => {
+                let end = at + record.len();
+                let found = self.look(plan, &bytes[..end], at + lead, &mut 0);
+                if found == Place::Good(end) { found } else { Place::Other }
+            }
+            Some(_) => Place::Other,
+        }
+    }
+}
+
 impl Decoder {
+    /// Good records that must follow one another where a record begins in the middle of an input. Maps
+    /// of lists are long, so they are found by their first key alone: the decoder in front of them sees
+    /// whether that is right, as it does for all records.
+    pub(crate) fn run(&self) -> u64 {
+        if self.plan.framing == Framing::Columns { 0 } else { RUN }
+    }
+
     /// The end of the first run of good records with this `start` in `bytes`.
     pub(crate) fn find(&mut self, start: &RecordStart, bytes: &[u8]) -> Option<usize> {
         self.reserve(bytes);
+        let run = self.run();
         let (plan, columns) = (&*self.plan, &mut self.columns);
-        start.places(bytes).take(TRIES).find_map(|place| {
-            (0..RUN).try_fold(place, |at, _| match columns.look(plan, bytes, at, &mut 0) {
+        // A length may stand in front of the record.
+        let leads = plan.prefix.map_or(0..=0, Prefix::sizes);
+        let places = start
+            .places(bytes)
+            .flat_map(|place| leads.clone().filter_map(move |lead| place.checked_sub(lead)));
+        places.take(TRIES).find_map(|place| {
+            (0..run).try_fold(place, |at, _| match columns.look_framed(plan, bytes, at) {
                 Place::Good(end) => Some(end),
                 _ => None,
             })
         })
+    }
+
+    /// True where a place may lie further on than `size` bytes.
+    pub(crate) fn finds_beyond(&self, size: usize) -> bool {
+        self.plan.framing == Framing::Columns && size < LONGEST
     }
 
     /// Whether good records go on at `at`: with a record, or with the head of the next array.

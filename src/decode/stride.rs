@@ -4,7 +4,7 @@ use super::{Left, Position, record};
 use crate::error::Result;
 use crate::msgpack::{Broken, Cursor, Head};
 use crate::options::Framing;
-use crate::record::{Plan, RecordStart};
+use crate::record::{Framed, Plan, RecordStart};
 use crate::vector::Template;
 
 /// The places of the records behind the first one.
@@ -27,9 +27,7 @@ impl Stride {
             _ => Ok(Self::Unknown),
         };
         // Any byte of a map of records may begin a key, which is the start of a record.
-        if matches!(plan.framing, Framing::Map | Framing::Columns)
-            || position.left == Left::Known(0) && !plan.way.is_empty()
-        {
+        if plan.framing == Framing::Map || position.left == Left::Known(0) && !plan.way.is_empty() {
             return Ok(Self::Unknown);
         }
         if position.left == Left::Known(0) {
@@ -40,15 +38,11 @@ impl Stride {
             }
             position.offset += cursor.at() as u64;
         }
-        if let Some(prefix) = plan.prefix {
-            match prefix.read(bytes) {
-                Ok(Some((size, length))) => match bytes.get(..size + length) {
-                    Some(record) => cursor = Cursor::starting_at(record, size),
-                    None => return short(Broken::Short((size + length) as u64)),
-                },
-                Ok(None) => return Ok(Self::Unknown),
-                Err(broken) => return short(broken),
-            }
+        match plan.prefix.map(|prefix| prefix.frame(bytes, plan.max_record_bytes)) {
+            None => {}
+            Some(Framed::Record(record, size)) => cursor = Cursor::starting_at(record, size),
+            Some(Framed::Short(needed)) => return Err(needed),
+            Some(Framed::TooLong(_) | Framed::NoLength) => return Ok(Self::Unknown),
         }
         let record = cursor.rest();
         let template = match record::template(plan, &mut cursor) {
@@ -56,7 +50,6 @@ impl Stride {
             Err(broken) => return short(broken),
         };
         let start = match RecordStart::of(record) {
-            Ok(_) if plan.prefix.is_some() => None,
             Ok(start) => start.or(plan.start.clone()),
             Err(broken) => return short(broken),
         };

@@ -6,7 +6,7 @@ use super::record::{Pushed, Stop, unfit};
 use super::{Decoder, State};
 use crate::msgpack::{Cursor, Head};
 use crate::options::OnError;
-use crate::record::{Content, Plan, Role, Slots};
+use crate::record::{Content, List, Plan, Role, Slots};
 use crate::reject::RejectKind;
 use crate::vector::Format;
 use crate::vector::encoding::{self, Elements, Encoded, Encoding, Seen};
@@ -17,28 +17,9 @@ pub(super) struct Table {
     rows: usize,
     /// Bytes of the map.
     length: usize,
-    /// One for each column of the plan.
-    sources: Vec<Source>,
-}
-
-/// Where the values of a column lie, counted from the start of the record.
-#[derive(Debug, Clone, Copy)]
-enum Source {
-    Missing,
-    /// One value for all rows.
-    Repeated(usize),
-    /// A list of which the next item is here.
-    Items(usize),
-    /// A typed array, or bytes of elements, with a row or a number for each row.
-    Array(usize),
-}
-
-/// The same while the bytes are at hand.
-enum Values<'a> {
-    Missing,
-    Repeated(Cursor<'a>),
-    Items(Cursor<'a>),
-    Array(Encoded<'a>),
+    /// Of each column of the plan that has a value, where that is, and where its next item is if it is a list. Both are
+    /// counted from the start of the record.
+    places: Vec<Option<(usize, usize)>>,
 }
 
 impl Table {
@@ -48,49 +29,63 @@ impl Table {
             Head::Map(pairs) => pairs,
             head => return Err(no_table(head)),
         };
-        let mut table = Self { rows: 0, length: 0, sources: vec![Source::Missing; plan.columns.len()] };
-        let (mut next, mut arrays) = (0, Vec::new());
+        let mut table = Self { rows: 0, length: 0, places: vec![None; plan.columns.len()] };
+        let (mut next, mut told, mut of_bytes) = (0, Vec::new(), None);
         for _ in 0..pairs {
             let place = slots.keys.read(cursor, &mut next)?;
             let value = *cursor;
             cursor.skip()?;
             let Some(column) = place.and_then(|place| slots.slots.get(place)?.column) else { continue };
-            if !matches!(table.sources[column], Source::Missing) {
+            if table.places[column].is_some() {
                 let twice = Found::Text("a key that comes twice".to_owned());
                 return Err(Stop::Fault(Fault::of_type(Some(column), twice).expecting("every key once")));
             }
-            let (source, rows) = match (array(plan, column, value, None)?, value.peek()?) {
-                (Some(found), _) => (Source::Array(value.at()), Some(rows_of(plan, column, &found))),
-                (None, Head::Array(items)) => {
-                    let mut inside = value;
-                    inside.head()?;
-                    (0..skipped.min(items as usize)).try_for_each(|_| inside.skip())?;
-                    (Source::Items(inside.at()), Some(items as usize))
+            let mut first = value.at();
+            match list(plan, column, value, None)? {
+                List::Items(items, mut inside) => {
+                    (0..skipped.min(items)).try_for_each(|_| inside.skip())?;
+                    first = inside.at();
+                    told.push((column, items));
                 }
-                // Bytes may be the vectors of all rows, of which the number is not known yet.
-                (None, Head::Bin(_) | Head::Str(_)) if plan.columns[column].dim().is_some() => {
-                    (Source::Array(value.at()), None)
+                // Bytes tell it only if nothing else does: those of other columns are repeated.
+                List::Array(found) if !found.encoding.is_typed() => of_bytes = Some((column, found.rows)),
+                List::Array(found) => told.push((column, rows_of(plan, column, &found))),
+                List::Refused(what) => {
+                    let fault = Fault::new(RejectKind::Unsupported, Some(column), Found::Text(what));
+                    return Err(Stop::Fault(fault));
                 }
-                _ => (Source::Repeated(value.at()), None),
-            };
-            table.sources[column] = source;
-            arrays.extend(rows.map(|rows| (column, rows)));
+                List::Value(_) => {}
+            }
+            table.places[column] = Some((value.at(), first));
         }
         table.length = cursor.at();
         if table.length as u64 > plan.max_record_bytes {
             return Err(Stop::Fault(Fault::too_large(table.length as u64)));
         }
-        let Some(&(column, rows)) = arrays.first() else {
+        let Some(&(column, rows)) = told.first().or(of_bytes.as_ref()) else {
             let found = Found::Text("a map without a list".to_owned());
             return Err(Stop::Fault(Fault::of_type(None, found).expecting("a map of parallel lists")));
         };
         table.rows = rows;
-        if let Some((other, items)) = arrays.into_iter().find(|(_, items)| *items != rows) {
+        if let Some((other, items)) = told.into_iter().find(|(_, items)| *items != rows) {
             let name = plan.columns[column].name();
             let fault = Fault::new(RejectKind::Dimension, Some(other), Found::Text(format!("{items} items")));
             return Err(Stop::Fault(fault.expecting(&format!("{rows} items, as `{name}` has"))));
         }
         Ok(table)
+    }
+
+    /// The values of the columns in the map at `cursor`.
+    fn lists<'a>(&self, plan: &Plan, cursor: Cursor<'a>) -> Result<Vec<Option<List<'a>>>, Stop> {
+        let at = |place| Cursor::starting_at(cursor.rest(), place);
+        let list = |(column, place): (usize, &Option<(usize, usize)>)| {
+            let Some((value, next)) = *place else { return Ok(None) };
+            Ok(Some(match list(plan, column, at(value), Some(self.rows))? {
+                List::Items(items, _) => List::Items(items, at(next)),
+                other => other,
+            }))
+        };
+        self.places.iter().enumerate().map(list).collect()
     }
 }
 
@@ -100,33 +95,20 @@ fn no_table(head: Head) -> Stop {
     Stop::Fault(Fault::of_type(None, Found::Head(head)).expecting(expected))
 }
 
-/// The array at `value`, if it is one that has no items in MessagePack: a typed one, or the bytes of
-/// this many rows of vectors.
-fn array<'a>(
-    plan: &Plan,
-    column: usize,
-    mut value: Cursor<'a>,
-    rows: Option<usize>,
-) -> Result<Option<Encoded<'a>>, Stop> {
-    let dim = plan.columns[column].dim();
-    match encoding::read(&mut value, plan.types(column))? {
-        Seen::Vector(encoded) if encoded.encoding.is_typed() && !encoded.is_scalar => Ok(Some(encoded)),
-        Seen::Vector(encoded) => match (dim, rows) {
-            (Some(dim), Some(rows))
-                if matches!(encoded.encoding, Encoding::Bytes | Encoding::Raw)
-                    && encoded.is_whole()
-                    && encoded.dim == dim * rows =>
-            {
-                Ok(Some(Encoded { rows, dim, ..encoded }))
-            }
-            _ => Ok(None),
-        },
-        Seen::Refused(what) => {
-            let fault = Fault::new(RejectKind::Unsupported, Some(column), Found::Text(what));
-            Err(Stop::Fault(fault))
-        }
-        _ => Ok(None),
+/// The value of a column at `cursor`. Bytes are an array if they are vectors of this many rows, or of any number.
+fn list<'a>(plan: &Plan, column: usize, cursor: Cursor<'a>, rows: Option<usize>) -> Result<List<'a>, Stop> {
+    let list = List::read(cursor, plan.types(column))?;
+    if let List::Value(mut value) = list
+        && let Some(dim) = plan.columns[column].dim()
+        && let Seen::Vector(bytes) = encoding::read(&mut value, plan.types(column))?
+        && matches!(bytes.encoding, Encoding::Bytes | Encoding::Raw)
+        && bytes.is_whole()
+        && bytes.dim.is_multiple_of(dim)
+        && rows.is_none_or(|rows| bytes.dim == dim * rows)
+    {
+        return Ok(List::Array(Encoded { rows: bytes.dim / dim, dim, ..bytes }));
     }
+    Ok(list)
 }
 
 /// The rows of a typed array: those of a matrix, or else its numbers. A single row is a vector.
@@ -155,43 +137,26 @@ impl Decoder {
             Some(table) => table,
             None => Table::of(&plan, slots, &mut cursor.clone(), self.position.rows)?,
         };
-        let bytes = cursor.rest();
-        let values = |(column, source): (usize, &Source)| {
-            let at = |place| Cursor::starting_at(bytes, place);
-            Ok(match *source {
-                Source::Missing => Values::Missing,
-                Source::Repeated(place) => Values::Repeated(at(place)),
-                Source::Items(place) => Values::Items(at(place)),
-                Source::Array(place) => match array(&plan, column, at(place), Some(table.rows))? {
-                    Some(encoded) => Values::Array(encoded),
-                    None => Values::Repeated(at(place)),
-                },
-            })
-        };
-        let mut values: Vec<Values<'_>> = table
-            .sources
-            .iter()
-            .enumerate()
-            .map(|(column, source)| values((column, source)))
-            .collect::<Result<_, Stop>>()?;
+        let mut lists = table.lists(&plan, *cursor)?;
         self.end_run()?;
         while self.position.rows < table.rows {
             if self.columns.is_full() {
-                for (source, values) in table.sources.iter_mut().zip(&values) {
-                    if let Values::Items(cursor) = values {
-                        *source = Source::Items(cursor.at());
+                for (place, list) in table.places.iter_mut().zip(&lists) {
+                    if let (Some((_, next)), Some(List::Items(_, cursor))) = (place, list) {
+                        *next = cursor.at();
                     }
                 }
                 let _whole = cursor.take(table.length);
                 self.table = Some(table);
                 return Ok(Pushed::Partly);
             }
-            self.push_row(&plan, &mut values, table.rows)?;
+            self.push_row(&plan, &mut lists, table.rows)?;
             self.position.rows += 1;
             self.position.record += 1;
             self.records += 1;
         }
         cursor.take(table.length)?;
+        self.usual = table.length + table.length / 8;
         self.position.rows = 0;
         self.position.left = self.position.left.minus(1);
         self.state = State::START;
@@ -199,20 +164,20 @@ impl Decoder {
     }
 
     /// Adds the next row of a map of lists, or rejects it.
-    fn push_row(&mut self, plan: &Plan, values: &mut [Values<'_>], rows: usize) -> Result<(), Stop> {
+    fn push_row(&mut self, plan: &Plan, lists: &mut [Option<List<'_>>], rows: usize) -> Result<(), Stop> {
         let start = self.position.offset;
         let (mut fault, mut place) = (None, (start, 0));
         let columns = &mut self.columns;
-        for (column, values) in values.iter_mut().enumerate() {
-            let pushed = match values {
-                Values::Missing => Ok(()),
-                Values::Repeated(_) | Values::Array(_) if fault.is_some() => Ok(()),
-                Values::Repeated(cursor) => columns.push_field(plan, column, &mut cursor.clone()),
-                Values::Array(encoded) => {
+        for (column, list) in lists.iter_mut().enumerate() {
+            let pushed = match list {
+                Some(List::Items(_, cursor)) if fault.is_some() => Ok(cursor.skip()?),
+                None | Some(List::Refused(_)) => Ok(()),
+                _ if fault.is_some() => Ok(()),
+                Some(List::Value(cursor)) => columns.push_field(plan, column, &mut cursor.clone()),
+                Some(List::Array(encoded)) => {
                     push_row_of(columns, plan, column, encoded, (rows, self.position.rows))
                 }
-                Values::Items(cursor) if fault.is_some() => Ok(cursor.skip()?),
-                Values::Items(cursor) => {
+                Some(List::Items(_, cursor)) => {
                     let item = *cursor;
                     let pushed = columns.push_field(plan, column, cursor);
                     if pushed.is_err() {
@@ -243,7 +208,6 @@ impl Decoder {
                 for fault in self.columns.take_faults() {
                     self.reject(&fault, place.0, place.1)?;
                 }
-                self.good = self.good.saturating_add(1);
             }
             Some(fault) => {
                 self.columns.roll_back();

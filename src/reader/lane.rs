@@ -58,7 +58,7 @@ enum Went {
 /// A step that fills no batch ends after so many bytes, so that whoever waits can be told to stop, and how far it is.
 const LONGEST_STEP: u64 = 8 << 20;
 
-/// How many bytes are searched for a record.
+/// How many bytes are searched for a record at first.
 const SEARCH: usize = 256 << 10;
 
 /// Where a lane ended, and why.
@@ -106,8 +106,15 @@ impl Lane {
 
     /// Finds the place to begin at.
     fn find(&mut self, start: &RecordStart) -> Result<Step> {
-        let bytes = self.blocks.fill(SEARCH)?;
-        let found = self.decoder.find(start, bytes).map(|place| self.blocks.position() + place as u64);
+        let mut size = SEARCH;
+        let found = loop {
+            let bytes = self.blocks.fill(size)?;
+            let found = self.decoder.find(start, bytes);
+            if found.is_some() || bytes.len() < size || !self.decoder.finds_beyond(size) {
+                break found.map(|place| self.blocks.position() + place as u64);
+            }
+            size *= 2;
+        };
         if let Some(offset) = found {
             self.blocks.consume((offset - self.blocks.position()) as usize);
             self.decoder.skip_to(offset);

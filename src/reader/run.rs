@@ -52,6 +52,8 @@ pub(super) struct Run {
     base: Option<Position>,
     /// How many batches the next walk takes.
     walk: u32,
+    /// Where the first lane began.
+    begun: u64,
 }
 
 enum Place {
@@ -111,8 +113,8 @@ impl Run {
             is_uniform: true,
             at: start,
             base: None,
-            // A decoder that begins inside of a map of lists looks for them again.
-            walk: if plan.framing == Framing::Columns { u32::MAX } else { 1 },
+            walk: 1,
+            begun: 0,
         };
         if let Some(file) = run.file() {
             file.want_all(run.plan.store_window);
@@ -122,6 +124,7 @@ impl Run {
             let left = if span.inside { Left::Unbounded } else { start.left };
             run.at = Position { offset: span.start, record: span.record, left, ..start };
             run.next = Next::Walk(run.at);
+            run.begun = span.start;
             match run.stride(span)? {
                 Stride::Uniform(position, template, start) => {
                     run.stretch = run.batch_of(template.stride() as u64);
@@ -319,8 +322,14 @@ impl Run {
     pub(super) fn lane_ended(&mut self, end: End) {
         self.lanes.pop_front();
         let found = self.base.take().is_some();
+        let begun = std::mem::replace(&mut self.begun, self.at.offset);
         match end {
             End::Reached => {
+                // Stretches in which no record begins make no lanes.
+                let length = self.at.offset - begun;
+                if length > 2 * self.stretch {
+                    self.stretch = length;
+                }
                 if found {
                     self.walk = 1;
                 }

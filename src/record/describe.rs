@@ -35,12 +35,19 @@ pub(super) fn fields(mut cursor: Cursor<'_>) -> Result<String, Broken> {
     Ok(if fields.is_empty() { "no fields".to_owned() } else { fields.join(", ") })
 }
 
+/// The next key, where it is one that a column can have: Arrow's names are text, and end at a NUL where they cross to
+/// another language.
+pub(super) fn name(cursor: &mut Cursor<'_>) -> Result<Option<String>, Broken> {
+    let mut digits = Default::default();
+    let name = key(cursor, &mut digits)?.and_then(|key| std::str::from_utf8(key).ok());
+    Ok(name.filter(|name| !name.contains('\0')).map(str::to_owned))
+}
+
 /// The field of the map at `cursor` that names a type of elements, and the type: `dtype` as a rule.
 pub(super) fn named_dtype(mut cursor: Cursor<'_>) -> Result<Option<(String, RawDtype)>, Broken> {
     let Head::Map(pairs) = cursor.head()? else { return Ok(None) };
     for _ in 0..pairs {
-        let mut digits = Default::default();
-        let name = key(&mut cursor, &mut digits)?.map(|name| String::from_utf8_lossy(name).into_owned());
+        let name = name(&mut cursor)?;
         let mut value = cursor;
         cursor.skip()?;
         if let Some(name) = name.filter(|name| matches!(name.as_str(), "dtype" | "type"))
@@ -60,8 +67,7 @@ const DEEPEST: usize = 4;
 pub(super) fn records_in(mut cursor: Cursor<'_>, depth: usize) -> Result<Option<String>, Broken> {
     let Head::Map(pairs) = cursor.head()? else { return Ok(None) };
     for _ in 0..pairs {
-        let mut digits = Default::default();
-        let name = key(&mut cursor, &mut digits)?.map(|name| String::from_utf8_lossy(name).into_owned());
+        let name = name(&mut cursor)?;
         let value = cursor;
         cursor.skip()?;
         let Some(name) = name else { continue };

@@ -5,11 +5,13 @@
 //! - an array whose first items are all maps, or all arrays that are no vectors: an array of records;
 //! - an array whose first items are all vectors: an array of records if there are more than a few of them, only one, or nothing
 //!   like the array follows it; else a sequence of records with several vectors;
-//! - a map of a few lists of one length, some of vectors and some of other values: columns;
+//! - a map of a few lists of one length, some of vectors and some of other values: columns; bytes beside their shape are a list of
+//!   vectors;
 //! - a map with two values or more, of which the first are all vectors, or all maps: a map of records if there are more than a
 //!   few of them, or nothing follows; else a sequence;
 //! - anything else: a sequence.
 
+use super::lists::{List, Lists};
 use crate::msgpack::{Broken, Cursor, Head};
 use crate::options::Framing;
 use crate::vector::encoding::{self, Encoding, Seen, Types};
@@ -125,39 +127,32 @@ pub(super) fn detect(bytes: &[u8], end: End, types: Types<'_>) -> Result<(Framin
     }
 }
 
-/// True for a map of lists of one length, some of vectors and some of other values. Nils may stand beside them.
-fn is_table(mut cursor: Cursor<'_>, types: Types<'_>) -> Result<bool, Broken> {
-    let Head::Map(pairs @ ..=FEW) = cursor.head()? else { return Ok(false) };
-    let (mut rows, mut has_vectors, mut has_others) = (None, false, false);
-    for _ in 0..pairs {
-        cursor.skip()?;
-        let mut inside = cursor;
-        let (items, is_vectors) = match (encoding::read(&mut inside, types)?, cursor.peek()?) {
-            (Seen::Other(Head::Nil), _) => {
-                cursor.skip()?;
-                continue;
+/// True for a map of lists of one length, some of vectors and some of other values. Nils may stand beside them, and bytes
+/// of as many vectors with their shape.
+fn is_table(cursor: Cursor<'_>, types: Types<'_>) -> Result<bool, Broken> {
+    let Head::Map(..=FEW) = cursor.peek()? else { return Ok(false) };
+    let may_be = |list: &List<'_>| match list {
+        List::Items(..) | List::Array(_) => true,
+        List::Value(value) => matches!(value.peek(), Ok(Head::Nil | Head::Bin(_))),
+        List::Refused(_) => false,
+    };
+    let Some(lists) = Lists::read(cursor, types, may_be)? else { return Ok(false) };
+    let (mut has_vectors, mut has_others) = (false, false);
+    for (_, list) in &lists.lists {
+        let (items, is_vectors) = match (list, &lists.shaped) {
+            (List::Array(array), _) if array.rows > 1 => (*array.outer.first().unwrap_or(&array.rows), true),
+            (List::Array(array), _) => (array.dim, false),
+            (List::Items(items @ 1.., first), _) => {
+                (*items, matches!(item(&mut first.clone(), types)?, Item::Vector | Item::Ndarray))
             }
-            (Seen::Vector(array), _) if array.encoding.is_typed() && array.rows > 1 => {
-                (*array.outer.first().unwrap_or(&array.rows), true)
-            }
-            (Seen::Vector(array), head) if array.encoding.is_typed() || matches!(head, Head::Array(_)) => {
-                (array.dim, false)
-            }
-            (_, Head::Array(items)) => {
-                let mut inside = cursor;
-                inside.head()?;
-                (
-                    items as usize,
-                    items > 0 && matches!(item(&mut inside, types)?, Item::Vector | Item::Ndarray),
-                )
-            }
+            (List::Value(value), _) if value.peek()? == Head::Nil => continue,
+            (bytes, Some((_, shape))) if bytes.has_shape(*shape) => (shape.0, true),
             _ => return Ok(false),
         };
-        if items == 0 || *rows.get_or_insert(items) != items {
+        if items == 0 || items != lists.rows {
             return Ok(false);
         }
         (has_vectors, has_others) = (has_vectors | is_vectors, has_others | !is_vectors);
-        cursor.skip()?;
     }
     Ok(has_vectors && has_others)
 }

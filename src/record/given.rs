@@ -30,45 +30,53 @@ impl<'a> Rules<'a> {
     }
 }
 
-/// What options say of the fields at a place and further in: the rest of the way to each, and the type
-/// of its untyped bytes.
+/// What options say of the field at a place, and of those further in.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Given {
     pub(super) default: RawDtype,
-    columns: Vec<(Vec<Step>, RawDtype)>,
-    /// The vectors that `schema` gives to fields, and the type of bytes that are as many elements.
-    vectors: Vec<(Vec<Step>, usize, RawDtype)>,
+    /// The type of untyped bytes in the field.
+    raw: Option<RawDtype>,
+    /// The dimension of the vectors that `schema` gives to the field, and the type of bytes that are as many elements.
+    vector: Option<(usize, RawDtype)>,
+    inside: Vec<(Step, Self)>,
 }
 
 impl Given {
     /// What `options` say of records.
     pub(super) fn new(options: &ReadOptions) -> Self {
-        // A name may be a key with dots in it, or a path.
-        let paths = |name: &str| {
-            let path = Step::parse(name);
-            let key = vec![Step::Name(name.to_owned())];
-            if path == key { vec![path] } else { vec![path, key] }
-        };
-        let columns = options.raw_dtype.columns.iter();
-        let columns =
-            columns.flat_map(|(name, &raw)| paths(name).into_iter().map(move |path| (path, raw))).collect();
-        let vectors = options.schema.fields().iter().filter_map(|field| {
-            let (dim, dtype) = vector_type(field.data_type())?;
-            let raw = RawDtype::named(dtype.as_str())?;
-            Some(paths(field.name()).into_iter().map(move |path| (path, dim, raw)))
-        });
-        Self { default: options.raw_dtype.default, columns, vectors: vectors.flatten().collect() }
+        let mut given = Self { default: options.raw_dtype.default, ..Self::default() };
+        for (name, &raw) in &options.raw_dtype.columns {
+            given.for_each(name, |field| field.raw = Some(raw));
+        }
+        for field in options.schema.fields() {
+            let vector = vector_type(field.data_type());
+            let vector = vector.and_then(|(dim, dtype)| Some((dim, RawDtype::named(dtype.as_str())?)));
+            given.for_each(field.name(), |field| field.vector = vector);
+        }
+        given
+    }
+
+    /// Calls `change` for the fields that `name` may mean: a key with dots in it, or a path.
+    fn for_each(&mut self, name: &str, change: impl Fn(&mut Self)) {
+        for path in [Step::parse(name), vec![Step::Name(name.to_owned())]] {
+            let mut field = &mut *self;
+            for step in path {
+                let known = field.inside.iter().position(|(known, _)| *known == step);
+                let place = known.unwrap_or(field.inside.len());
+                if known.is_none() {
+                    let inside = field.of_items();
+                    field.inside.push((step, inside));
+                }
+                field = &mut field.inside[place].1;
+            }
+            change(field);
+        }
     }
 
     /// What is said of the fields one step further in.
     pub(super) fn at(&self, step: &Step) -> Self {
-        let inside = |path: &[Step]| {
-            path.split_first().filter(|(first, _)| *first == step).map(|(_, rest)| rest.to_vec())
-        };
-        let columns = self.columns.iter().filter_map(|(path, raw)| Some((inside(path)?, *raw))).collect();
-        let vectors = self.vectors.iter();
-        let vectors = vectors.filter_map(|(path, dim, raw)| Some((inside(path)?, *dim, *raw))).collect();
-        Self { default: self.default, columns, vectors }
+        let inside = self.inside.iter().find(|(known, _)| known == step);
+        inside.map_or_else(|| self.of_items(), |(_, inside)| inside.clone())
     }
 
     /// What is said of the items of a list.
@@ -78,24 +86,15 @@ impl Given {
 
     /// True where options give the type of untyped bytes in the field itself.
     pub(super) fn is_own(&self) -> bool {
-        self.columns.iter().any(|(path, _)| path.is_empty())
-            || self.vectors.iter().any(|(path, ..)| path.is_empty())
+        self.raw.is_some() || self.vector.is_some()
     }
 
     /// The type of untyped bytes in the field itself, of which the first value has this many bytes.
     /// Bytes that are a vector of the type that `schema` gives are of that type.
     pub(super) fn raw(&self, length: Option<usize>) -> RawDtype {
-        if let Some((_, raw)) = self.columns.iter().find(|(path, _)| path.is_empty()) {
-            return *raw;
-        }
-        let vector = self.vectors.iter().find(|(path, ..)| path.is_empty());
-        match vector.zip(length) {
-            Some((&(_, dim, raw), length))
-                if length != dim * self.default.size() && length == dim * raw.size() =>
-            {
-                raw
-            }
-            _ => self.default,
-        }
+        let of_schema = self.vector.filter(|(dim, raw)| {
+            length.is_some_and(|length| length != dim * self.default.size() && length == dim * raw.size())
+        });
+        self.raw.or(of_schema.map(|(_, raw)| raw)).unwrap_or(self.default)
     }
 }

@@ -1,11 +1,14 @@
 //! Framing, layout and schema: what records are, and the plan "this field goes into that column".
 
+mod columns;
 mod describe;
+mod evidence;
 mod findings;
 mod foreign;
 mod framing;
 mod given;
 mod infer;
+mod lists;
 mod looks;
 mod notes;
 mod observe;
@@ -20,7 +23,8 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 pub(crate) use self::findings::{Column, Findings, Layout, Role, Step};
 pub(crate) use self::foreign::{Format, MAGIC, format};
 pub(crate) use self::infer::{Inference, Inferred};
-pub(crate) use self::prefix::Prefix;
+pub(crate) use self::lists::List;
+pub(crate) use self::prefix::{Framed, Prefix};
 pub(crate) use self::start::RecordStart;
 pub(crate) use self::way::{Arrival, Way};
 use crate::error::{Error, ErrorKind, Result};
@@ -43,7 +47,7 @@ pub(crate) const INPUT_BITS: u32 = 23;
 pub(crate) const RECORD_BITS: u32 = 40;
 
 /// Which columns a scan produces, and how records fill them.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Plan {
     pub(crate) framing: Framing,
     /// How the length of a record is written in front of it, under `length-prefixed` framing.
@@ -73,7 +77,7 @@ pub(crate) struct Plan {
 }
 
 /// The content of a record.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum Content {
     /// A vector and nothing else, for this column; none where it is not wanted.
     Vector(Option<usize>),
@@ -82,7 +86,7 @@ pub(crate) enum Content {
 }
 
 /// Where the items of an array or the values of a map go.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Slots {
     pub(crate) is_map: bool,
     /// Of a map: what belongs to which key.
@@ -91,7 +95,7 @@ pub(crate) struct Slots {
 }
 
 /// Where one value goes: into a column, or what is in it into columns, or both.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Slot {
     pub(crate) column: Option<usize>,
     pub(crate) inside: Option<Slots>,

@@ -6,10 +6,13 @@ use std::collections::HashMap;
 use arrow::datatypes::{DataType, Field, Fields, TimeUnit};
 
 use super::Step;
+use super::describe::name;
+use super::evidence::stored;
 use super::given::{Given, Rules};
+use super::lists::{List, Lists};
 use super::looks::Looks;
 use crate::msgpack::{Broken, Cursor, Head};
-use crate::values::{TIMESTAMP, is_nil, key, nanoseconds, scalar, tensor_field};
+use crate::values::{TIMESTAMP, is_nil, nanoseconds, tensor_field};
 use crate::vector::encoding::{self, Elements, Encoded, Encoding, Seen, read_base64};
 use crate::vector::{Format, RawDtype, Scalar};
 
@@ -111,7 +114,7 @@ impl Vectors {
         match &mut self.first {
             None => {
                 self.first = Some((manner, dim));
-                self.stored = Some(super::infer::stored(encoded));
+                self.stored = Some(stored(encoded));
             }
             // An array of integers may be one of floats that happen to be whole.
             Some((first, _)) if *first == Manner::Integers && manner == Manner::Floats => *first = manner,
@@ -188,6 +191,10 @@ impl Observed {
         if is_nil(start)? {
             return Ok(());
         }
+        if let Seen::Vector(encoded) = &seen {
+            self.vector(encoded, raw);
+            return Ok(());
+        }
         self.vectors.values += 1;
         if let Seen::NotNumbers { .. } | Seen::Other(Head::Map(_)) = seen
             && let Some(encoded) = encoding::read_wrapped(&mut start.clone(), rules.types(raw))?
@@ -195,19 +202,14 @@ impl Observed {
             self.vectors.add(Manner::Wrapped, &encoded);
         }
         match seen {
-            Seen::Vector(encoded) => self.vector(&encoded, raw),
-            Seen::NotNumbers { .. } => self.list(start, rules, depth),
-            Seen::Other(head) => self.other(head, start, rules, depth),
-            Seen::Refused(what) => {
-                // A file that is no vector is some bytes.
-                if length.is_some() {
-                    self.kind(Kind::Bytes);
-                } else {
-                    self.refused.get_or_insert(what);
-                }
-                Ok(())
-            }
+            Seen::Vector(_) => {}
+            Seen::NotNumbers { .. } => self.list(start, rules, depth)?,
+            Seen::Other(head) => self.other(head, start, rules, depth)?,
+            // A file that is no vector is some bytes.
+            Seen::Refused(_) if length.is_some() => self.kind(Kind::Bytes),
+            Seen::Refused(what) => drop(self.refused.get_or_insert(what)),
         }
+        Ok(())
     }
 
     pub(super) fn new(given: Given) -> Self {
@@ -246,70 +248,61 @@ impl Observed {
         self.kind(if number.is_float() { Kind::Float } else { Kind::Integer });
     }
 
-    /// A list of numbers.
+    /// The numbers of a list or an array, each a value.
     fn numbers(&mut self, encoded: &Encoded<'_>) {
-        self.kind(Kind::List);
-        let item = self.item();
         match &encoded.elements {
             // One tells what all of them are, but for the range of integers.
             Elements::Alike(format, bytes) if format.is_float() || format.is_bool() => {
                 if !bytes.is_empty() {
-                    item.kind(if format.is_bool() { Kind::Bool } else { Kind::Float });
+                    self.kind(if format.is_bool() { Kind::Bool } else { Kind::Float });
                 }
             }
             Elements::Alike(format, bytes) => {
-                bytes
-                    .chunks_exact(format.size())
-                    .filter_map(|bytes| format.scalar(bytes))
-                    .for_each(|n| item.number(n));
+                let numbers = bytes.chunks_exact(format.size()).filter_map(|bytes| format.scalar(bytes));
+                numbers.for_each(|number| self.number(number));
             }
             Elements::Mixed(bytes) => {
                 let mut cursor = Cursor::new(bytes);
                 let heads = std::iter::from_fn(|| cursor.head().ok());
-                heads.filter_map(Scalar::of).for_each(|number| item.number(number));
+                heads.filter_map(Scalar::of).for_each(|number| self.number(number));
             }
         }
     }
 
-    fn vector(&mut self, encoded: &Encoded<'_>, raw: RawDtype) -> Result<(), Broken> {
-        if encoded.encoding == Encoding::Npy {
-            self.kind(Kind::Bytes);
-            self.vectors.add(Manner::Typed, encoded);
-            return Ok(());
-        }
-        if let Some((number, is_bool)) = scalar(encoded) {
-            if is_bool {
-                self.kind(Kind::Bool)
-            } else {
-                self.number(number)
-            }
-            return Ok(());
+    /// Looks at a value that may be a vector.
+    fn vector(&mut self, encoded: &Encoded<'_>, raw: RawDtype) {
+        self.vectors.values += 1;
+        if encoded.is_scalar {
+            return self.numbers(encoded);
         }
         match encoded.encoding {
+            Encoding::Npy => {
+                self.kind(Kind::Bytes);
+                self.vectors.add(Manner::Typed, encoded);
+            }
             Encoding::Bytes | Encoding::Raw => {
                 let is_text =
                     encoded.encoding == Encoding::Raw && std::str::from_utf8(encoded.bytes()).is_ok();
                 self.kind(if is_text { Kind::Text } else { Kind::Bytes });
                 self.vectors.is_binary |= !is_text;
-                self.look(encoded, raw);
+                self.vectors.looks.add(encoded.bytes());
+                // Unless options give the type for the field.
+                self.vectors.judged_by = (!self.given.is_own()).then_some(raw);
                 let base64 = if is_text { read_base64(encoded.bytes(), raw) } else { None };
                 self.vectors.add(Manner::Bytes, base64.as_ref().unwrap_or(encoded));
-                Ok(())
             }
             Encoding::Aligned => {
                 self.vectors.is_binary = true;
                 self.vectors.add(Manner::Bytes, encoded);
-                Ok(())
             }
             Encoding::Numbers => {
-                self.numbers(encoded);
+                self.array(encoded);
                 let is_float = self.item.as_ref().is_some_and(|item| item.common_kind() == Some(Kind::Float));
                 let is_bits = raw.is_half() && encoded.halves(raw).is_some();
                 let known = self.vectors.is_bits.get_or_insert(is_bits);
                 *known &= is_bits;
                 let is_float = is_float || (is_bits && self.given.is_own());
                 self.vectors.add(if is_float { Manner::Floats } else { Manner::Integers }, encoded);
-                Ok(())
             }
             _ => {
                 self.array(encoded);
@@ -321,24 +314,17 @@ impl Observed {
                     self.tensors += u64::from(*self.tensor.get_or_insert_with(|| tensor.clone()) == tensor);
                 }
                 self.vectors.add(Manner::Typed, encoded);
-                Ok(())
             }
         }
     }
 
-    /// Looks at bytes of the type `raw`, which judges them unless options give it for the field.
-    fn look(&mut self, encoded: &Encoded<'_>, raw: RawDtype) {
-        self.vectors.looks.add(encoded.bytes());
-        self.vectors.judged_by = (!self.given.is_own()).then_some(raw);
-    }
-
-    /// A typed array: lists of the arrays along its first dimension.
+    /// A list of numbers, or a typed array: lists of the arrays along its first dimension.
     fn array(&mut self, encoded: &Encoded<'_>) {
-        if encoded.outer.is_empty() {
-            return self.numbers(encoded);
-        }
         self.kind(Kind::List);
         let item = self.item();
+        if encoded.outer.is_empty() {
+            return item.numbers(encoded);
+        }
         encoded.parts().for_each(|part| item.array(&part));
     }
 
@@ -398,10 +384,7 @@ impl Observed {
     ) -> Result<(), Broken> {
         let Head::Map(pairs) = cursor.head()? else { return Ok(()) };
         for _ in 0..pairs {
-            let mut digits = Default::default();
-            // Arrow's names are text, and end at a NUL where they cross to another language.
-            let name = key(cursor, &mut digits)?.and_then(|key| std::str::from_utf8(key).ok());
-            let step = name.filter(|name| !name.contains('\0')).map(|name| Step::Name(name.to_owned()));
+            let step = name(cursor)?.map(Step::Name);
             self.odd_key |= step.is_none();
             match step.and_then(|step| self.field(step, rules, depth)) {
                 Some(field) => field.value(cursor, rules, depth + 1)?,
@@ -412,82 +395,47 @@ impl Observed {
     }
 
     /// Looks at the rows of the map of lists at `cursor`, and gives how many there are.
-    pub(super) fn table(&mut self, mut cursor: Cursor<'_>, rules: &Rules<'_>) -> Result<u64, Broken> {
-        let Head::Map(pairs) = cursor.head()? else { return Ok(0) };
-        // Flat typed arrays tell it only if nothing else does: they may be vectors of one row.
-        let (mut rows, mut flat, mut ahead) = (None, Vec::new(), cursor);
-        let types = rules.types(self.given.default);
-        for _ in 0..pairs {
-            ahead.skip()?;
-            let (mut inside, head) = (ahead, ahead.peek()?);
-            ahead.skip()?;
-            match (encoding::read(&mut inside, types)?, head) {
-                (_, Head::Array(items)) => rows = rows.or(Some(items as usize)),
-                (Seen::Vector(array), _) if array.encoding.is_typed() && array.rows > 1 => {
-                    rows = rows.or(array.outer.first().copied());
-                }
-                (Seen::Vector(array), _) if array.encoding.is_typed() && !array.is_scalar => {
-                    flat.push(array.dim)
-                }
-                _ => {}
-            }
-        }
-        let is_alike = flat.iter().all(|dim| Some(dim) == flat.first());
-        let rows = rows.unwrap_or(if is_alike { flat.first().copied().unwrap_or(0) } else { 1 });
-        for _ in 0..pairs {
-            let mut digits = Default::default();
-            let name = key(&mut cursor, &mut digits)?.and_then(|key| std::str::from_utf8(key).ok());
-            let name = name.filter(|name| !name.contains('\0')).map(str::to_owned);
-            let mut value = cursor;
-            cursor.skip()?;
+    pub(super) fn table(&mut self, cursor: Cursor<'_>, rules: &Rules<'_>) -> Result<u64, Broken> {
+        let Some(lists) = Lists::read(cursor, rules.types(self.given.default), |_| true)? else {
+            return Ok(0);
+        };
+        for (name, list) in lists.lists {
             if let Some(field) = name.and_then(|name| self.field(Step::Name(name), rules, 0)) {
-                field.list_of_rows(&mut value, rows, rules)?;
+                field.list_of_rows(list, lists.rows, rules)?;
             }
         }
-        Ok(rows as u64)
+        Ok(lists.rows as u64)
     }
 
     /// Looks at the values that a map of lists has in one of them, or at the one that it has for all rows.
-    fn list_of_rows(&mut self, value: &mut Cursor<'_>, rows: usize, rules: &Rules<'_>) -> Result<(), Broken> {
-        let head = value.peek()?;
-        let length = matches!(head, Head::Bin(_)).then(|| head.payload() as usize);
-        let raw = *self.raw.get_or_insert_with(|| self.given.raw(length.map(|length| length / rows.max(1))));
-        match encoding::read(&mut value.clone(), rules.types(raw))? {
-            Seen::Vector(array) if array.encoding.is_typed() && array.rows == 1 && array.dim == rows => {
-                let Elements::Alike(format, bytes) = &array.elements else { return Ok(()) };
-                for number in bytes.chunks_exact(format.size()).filter_map(|bytes| format.scalar(bytes)) {
-                    if format.is_bool() { self.kind(Kind::Bool) } else { self.number(number) }
+    fn list_of_rows(&mut self, list: List<'_>, rows: usize, rules: &Rules<'_>) -> Result<(), Broken> {
+        match list {
+            List::Array(array) if array.rows == 1 && array.dim == rows => self.numbers(&array),
+            List::Array(array) if *array.outer.first().unwrap_or(&array.rows) == rows => {
+                array.parts().for_each(|part| self.vector(&part, self.raw()));
+            }
+            List::Array(array) => self.vector(&array, self.raw()),
+            List::Refused(what) => drop(self.refused.get_or_insert(what)),
+            List::Items(items, mut cursor) => {
+                (0..items).try_for_each(|_| self.value(&mut cursor, rules, 1))?;
+            }
+            List::Value(mut cursor) => {
+                let Head::Bin(length @ 1..) = cursor.peek()? else {
+                    return self.value(&mut cursor, rules, 1);
+                };
+                let raw =
+                    *self.raw.get_or_insert_with(|| self.given.raw(Some(length as usize / rows.max(1))));
+                match encoding::read(&mut cursor.clone(), rules.types(raw))? {
+                    // Bytes of all rows.
+                    Seen::Vector(array) if rows > 1 && array.is_whole() && array.dim.is_multiple_of(rows) => {
+                        let matrix = Encoded { rows, dim: array.dim / rows, ..array };
+                        matrix.rows_from(0).for_each(|elements| {
+                            self.vector(&Encoded::vector(matrix.encoding, elements, matrix.dim), raw);
+                        });
+                    }
+                    _ => self.value(&mut cursor, rules, 1)?,
                 }
             }
-            Seen::Vector(array)
-                if array.encoding.is_typed() && *array.outer.first().unwrap_or(&array.rows) == rows =>
-            {
-                for part in array.parts() {
-                    self.vectors.values += 1;
-                    self.vector(&part, raw)?;
-                }
-            }
-            // Bytes of all rows.
-            Seen::Vector(array)
-                if length.is_some() && rows > 1 && array.is_whole() && array.dim.is_multiple_of(rows) =>
-            {
-                self.kind(Kind::Bytes);
-                self.vectors.is_binary = true;
-                let matrix = Encoded { rows, dim: array.dim / rows, ..array };
-                for row in matrix.rows_from(0) {
-                    let row = Encoded::vector(matrix.encoding, row, matrix.dim);
-                    self.vectors.values += 1;
-                    self.look(&row, raw);
-                    self.vectors.add(Manner::Bytes, &row);
-                }
-            }
-            _ => match head {
-                Head::Array(items) => {
-                    value.head()?;
-                    (0..items).try_for_each(|_| self.value(value, rules, 1))?;
-                }
-                _ => self.value(value, rules, 1)?,
-            },
         }
         Ok(())
     }
@@ -530,21 +478,20 @@ impl Observed {
         path.iter().try_fold(self, |at, step| Some(&at.fields[*at.places.get(step)?].1))
     }
 
-    /// The way that a user meant by `name`: a key as it stands, or keys and positions between dots.
-    pub(super) fn resolve(&self, name: &str) -> Option<Vec<Step>> {
+    /// The field that a user meant by `name`, and the way to it: a key as it stands, or keys and positions between dots.
+    pub(super) fn resolve(&self, name: &str) -> Option<(Vec<Step>, &Self)> {
         let whole = Step::Name(name.to_owned());
-        if self.places.contains_key(&whole) {
-            return Some(vec![whole]);
+        if let Some(field) = self.at(std::slice::from_ref(&whole)) {
+            return Some((vec![whole], field));
         }
-        let mut at = self;
-        let mut path = Vec::new();
+        let (mut at, mut path) = (self, Vec::new());
         for (part, step) in name.split('.').zip(Step::parse(name)) {
             let as_key = Step::Name(part.to_owned());
             let step = if at.places.contains_key(&as_key) { as_key } else { step };
-            at = &at.fields[*at.places.get(&step)?].1;
+            at = at.at(std::slice::from_ref(&step))?;
             path.push(step);
         }
-        Some(path)
+        Some((path, at))
     }
 
     /// The field of a column of these values: of tensors, where all have one shape.
@@ -609,27 +556,26 @@ impl Observed {
         }
     }
 
+    /// True if the field or one inside of it is such a one.
+    fn any(&self, is_one: impl Fn(&Self) -> bool) -> bool {
+        let mut found = false;
+        self.visit(&mut Vec::new(), &mut |_, field| found |= is_one(field));
+        found
+    }
+
     /// True if a map or array holds something that could be a vector.
     pub(super) fn holds_vector(&self) -> bool {
-        let mut found = false;
-        self.visit(&mut Vec::new(), &mut |_, field| {
-            found |= field.vectors.likely(true).is_some() || field.tensors > 0
-        });
-        found
+        self.any(|field| field.vectors.likely(true).is_some() || field.tensors > 0)
+    }
+
+    /// True if there are tensors, or bytes that are no vector because their type is another one.
+    pub(super) fn holds_numbers(&self) -> bool {
+        self.any(|field| field.tensors > 0 || field.warning("").is_some())
     }
 
     /// Says that bytes look like numbers of another type than they are read as.
     pub(super) fn warning(&self, name: &str) -> Option<String> {
         if self.vectors.is_binary { self.vectors.looks.warning(name, self.raw()) } else { None }
-    }
-
-    /// True if there are tensors, or bytes that are no vector because their type is another one.
-    pub(super) fn holds_numbers(&self) -> bool {
-        let mut found = false;
-        self.visit(&mut Vec::new(), &mut |_, field| {
-            found |= field.tensors > 0 || field.warning("").is_some()
-        });
-        found
     }
 
     /// What no column holds of these values, or only as bytes.

@@ -16,6 +16,17 @@ pub(crate) enum Prefix {
     Varint,
 }
 
+/// The record that a length stands in front of.
+pub(crate) enum Framed<'a> {
+    /// The length and the record, which begins behind so many bytes.
+    Record(&'a [u8], usize),
+    /// At least this many bytes are needed to see.
+    Short(u64),
+    /// A record of so many bytes with its length, which is more than one may have.
+    TooLong(u64),
+    NoLength,
+}
+
 /// This many objects, each as long as the bytes in front of it say, show that lengths stand there.
 const ENOUGH: usize = 3;
 
@@ -40,7 +51,7 @@ impl Prefix {
             return Ok(Some((4, length as usize)));
         }
         let mut length = 0u64;
-        for index in 0..5 {
+        for index in 0..*self.sizes().end() {
             let byte = *bytes.get(index).ok_or(short)?;
             length |= u64::from(byte & 0x7f) << (7 * index);
             if byte < 0x80 {
@@ -48,6 +59,24 @@ impl Prefix {
             }
         }
         Ok(None)
+    }
+
+    /// The record at the start of `bytes`, which may have at most `most` bytes.
+    pub(crate) fn frame(self, bytes: &[u8], most: u64) -> Framed<'_> {
+        match self.read(bytes) {
+            Err(_) => Framed::Short(bytes.len() as u64 + 1),
+            Ok(None) => Framed::NoLength,
+            Ok(Some((lead, length))) if length as u64 > most => Framed::TooLong((lead + length) as u64),
+            Ok(Some((lead, length))) => match bytes.get(..lead + length) {
+                Some(record) => Framed::Record(record, lead),
+                None => Framed::Short((lead + length) as u64),
+            },
+        }
+    }
+
+    /// The bytes that a length may take.
+    pub(crate) fn sizes(self) -> std::ops::RangeInclusive<usize> {
+        if self == Self::Varint { 1..=5 } else { 4..=4 }
     }
 
     /// The lengths by which an input is framed that begins with `bytes`, of which records have at most

@@ -44,6 +44,10 @@ impl RecordStart {
 
     /// The places in `bytes` at which a record with this start may begin.
     pub(crate) fn places<'a>(&'a self, bytes: &'a [u8]) -> impl Iterator<Item = usize> + 'a {
-        memchr::memmem::find_iter(bytes, &self.bytes).filter_map(|place| place.checked_sub(self.lead))
+        let places = memchr::memmem::find_iter(bytes, &self.bytes);
+        places.filter_map(|place| place.checked_sub(self.lead)).filter(|&place| {
+            let head = Head::read(&bytes[place..]);
+            self.lead == 0 || matches!(head, Ok((Head::Map(1..), size)) if size == self.lead)
+        })
     }
 }

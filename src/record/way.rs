@@ -1,12 +1,13 @@
-//! The way from the start of a document to its records, where they lie under keys of an object.
+//! The way from the start of a document to its records: along keys of an object, into the array or map that holds them.
 
 use super::Step;
 use crate::msgpack::{Broken, Cursor, Head, Skipped, Skipper};
+use crate::options::Framing;
 use crate::values::key;
 
 /// A walk through one document, in as many pieces as its bytes come in. Values beside the way are
 /// skipped without being held.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Way {
     /// Steps that are behind.
     taken: usize,
@@ -22,8 +23,8 @@ pub(crate) struct Way {
 pub(crate) enum Arrival {
     /// This many bytes are behind; more are needed, at least this many.
     More(usize, u64),
-    /// The records begin behind this many bytes, and this many objects follow them.
-    Here(usize, u64),
+    /// The records begin behind `taken` bytes, and `tail` objects of the document follow them.
+    Records { taken: usize, framing: Framing, records: u64, tail: u64 },
     /// Behind this many bytes the way ends without the records. Of the document this many objects are left.
     /// The texts say what was expected and what was found.
     Nowhere { taken: usize, left: u64, expected: String, found: String },
@@ -32,13 +33,14 @@ pub(crate) enum Arrival {
 }
 
 impl Way {
-    /// At the start of a document.
-    pub(crate) fn new() -> Self {
-        Self { taken: 0, pairs: None, tail: 0, skipper: None }
-    }
-
-    /// Walks on through `bytes`, along these steps.
-    pub(crate) fn walk(&mut self, steps: &[Step], bytes: &[u8]) -> Arrival {
+    /// Walks on through `bytes`, along these steps. `framing` tells how the records lie at their end, given what
+    /// stands there.
+    pub(crate) fn walk(
+        &mut self,
+        steps: &[Step],
+        framing: impl FnOnce(Cursor<'_>) -> Result<Framing, Broken>,
+        bytes: &[u8],
+    ) -> Arrival {
         let mut at = 0;
         loop {
             if let Some(skipper) = &mut self.skipper {
@@ -49,13 +51,29 @@ impl Way {
                 }
                 self.skipper = None;
             }
-            let Some(step) = steps.get(self.taken) else { return Arrival::Here(at, self.tail) };
             let mut cursor = Cursor::starting_at(bytes, at);
+            let nowhere = |left, expected, found| Arrival::Nowhere { taken: at, left, expected, found };
+            let Some(step) = steps.get(self.taken) else {
+                let tail = self.tail;
+                let found = framing(cursor).and_then(|framing| Ok((framing, cursor.head()?)));
+                return match found {
+                    Ok((framing @ Framing::Array, Head::Array(records)))
+                    | Ok((framing @ Framing::Map, Head::Map(records))) => {
+                        Arrival::Records { taken: cursor.at(), framing, records: records.into(), tail }
+                    }
+                    Ok((framing @ (Framing::Array | Framing::Map), head)) => {
+                        let expected = format!("{} of records (framing `{0}`)", framing.as_str());
+                        nowhere(tail + 1, expected, head.to_string())
+                    }
+                    Ok((framing, _)) => Arrival::Records { taken: at, framing, records: 1, tail },
+                    Err(Broken::Short(needed)) => Arrival::More(at, needed - at as u64),
+                    Err(Broken::Reserved(place)) => Arrival::Reserved(place),
+                };
+            };
             let stepped = match self.pairs {
                 None => self.enter(step, &mut cursor),
                 Some(0) => {
-                    let (expected, found) = (format!("the key `{step}`"), "a map without it".to_owned());
-                    return Arrival::Nowhere { taken: at, left: self.tail, expected, found };
+                    return nowhere(self.tail, format!("the key `{step}`"), "a map without it".to_owned());
                 }
                 Some(pairs) => self.pass_key(step, pairs, &mut cursor).map(|()| None),
             };
@@ -66,7 +84,7 @@ impl Way {
                         Step::Name(name) => format!("a map with the key `{name}`"),
                         Step::Position(position) => format!("an array with the item {position}"),
                     };
-                    return Arrival::Nowhere { taken: at, left: self.tail + 1, expected, found };
+                    return nowhere(self.tail + 1, expected, found);
                 }
                 Err(Broken::Short(needed)) => return Arrival::More(at, needed - at as u64),
                 Err(Broken::Reserved(place)) => return Arrival::Reserved(place),

@@ -285,6 +285,44 @@ def test_values_beside_the_lists_are_repeated():
     np.testing.assert_array_equal(np.stack(table["vectors"].to_numpy()), vectors)
 
 
+@pytest.mark.parametrize("sizes", [(8, 8, 5), (1, 1), (40,)])
+def test_bytes_of_several_vectors_beside_their_shape_are_rows(sizes):
+    vectors = np.random.default_rng(9).standard_normal((sum(sizes), 32)).astype("f4")
+    starts = np.cumsum([0, *sizes])
+    parts = [vectors[start : start + rows] for start, rows in zip(starts, sizes, strict=False)]
+    for shape in ("shape", "dims"):
+        batches = [
+            {"ids": [f"k{n}" for n in range(len(part))], "vectors": part.tobytes(), shape: list(part.shape)}
+            for part in parts
+        ]
+        data = b"".join(pack(batch) for batch in batches)
+        for policy in POLICIES:
+            source = vecpack.scan(data, on_error=policy)
+            table = pa.table(source)
+            assert (source.framing, table.column_names) == ("columns", ["ids", "vectors"])
+            np.testing.assert_array_equal(np.stack(table["vectors"].to_numpy()), vectors)
+            assert table["ids"].to_pylist() == [key for batch in batches for key in batch["ids"]]
+        alone = b"".join(pack({"vectors": part.tobytes(), shape: list(part.shape)}) for part in parts)
+        table = pa.table(vecpack.scan(alone, framing="columns"))
+        np.testing.assert_array_equal(np.stack(table["vectors"].to_numpy()), vectors)
+
+
+def test_bytes_beside_another_shape_are_no_rows():
+    vector = np.random.default_rng(9).standard_normal(32).astype("f4")
+    # The shape is not that of the bytes, or a list has another length.
+    for more in ({"shape": [3, 5]}, {"shape": [32], "ids": [1, 2]}, {"shape": [1, 32], "id": 5}):
+        source = vecpack.scan(pack({"vector": vector.tobytes(), **more}) * 5)
+        assert source.framing == "sequence"
+        np.testing.assert_array_equal(np.stack(pa.table(source)["vector"].to_numpy()), [vector] * 5)
+    # The shape may be that of one vector in two dimensions.
+    for more in ({"shape": [2, 16]}, {"shape": [2, 16], "ids": [1, 2, 3]}):
+        data = pack({"vector": vector.tobytes(), **more}) * 5
+        with pytest.warns(match="`vector`: these bytes are 2 vectors of 16 elements .* framing columns"):
+            source = vecpack.scan(data)
+        assert source.framing == "sequence"
+        np.testing.assert_array_equal(np.stack(pa.table(source)["vector"].to_numpy()), [vector] * 5)
+
+
 def test_a_key_that_comes_twice_makes_a_reject_of_the_map():
     vectors = np.random.default_rng(8).standard_normal((5, DIM)).tolist()
     good = pack({"ids": list(range(5)), "v": vectors})
@@ -294,6 +332,61 @@ def test_a_key_that_comes_twice_makes_a_reject_of_the_map():
     assert pa.table(source.rejects).select(["record", "offset", "length", "found"]).to_pylist() == [
         {"record": 5, "offset": len(good), "length": len(twice), "found": "a key that comes twice"}
     ]
+
+
+def framed(kind, values):
+    """Records in a framing, and the options by which they are read."""
+    if kind == "records":
+        return pack({"model": "m", "data": values, "n": len(values)}), {"records": "data"}
+    if kind == "columns":
+        starts = range(0, len(values), 30)
+        tables = [{key: [value[key] for value in values[at : at + 30]] for key in values[0]} for at in starts]
+        return b"".join(pack(table) for table in tables), {}
+    return b"".join(PREFIXES[kind](len(pack(value))) + pack(value) for value in values), {}
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("share_bad", [0, 0.05])
+@pytest.mark.parametrize("kind", ["records", "columns", *PREFIXES])
+def test_parts_are_cut_between_records_and_are_the_whole(tmp_path, kind, share_bad, policy):
+    random = Random(f"{kind} {share_bad}")
+    found = records_of(random, 3000, share_bad, ("list",))
+    data, options = framed(kind, [value for value, _ in found])
+    path = tmp_path / "data.msgpack"
+    path.write_bytes(data)
+    source = vecpack.scan(path, on_error=policy, include_record=True, **options)
+    parts = [read(part) for part in source.split(5)]
+    if policy == "raise":
+        # Each part ends at its first bad record.
+        assert [stopped is not None for *_, stopped in parts] == [share_bad > 0] * 5
+        return
+    rows = [row for part, *_ in parts for row in part]
+    assert rows == read(source)[0]
+    assert all(0.5 * len(rows) < 5 * len(part) < 2 * len(rows) for part, *_ in parts)
+    rejects = [record for _, part, _ in parts for record in part]
+    assert rejects == [number for number, (_, row) in enumerate(found) if row is None]
+
+
+@pytest.mark.parametrize("kind", ["records", "columns", *PREFIXES])
+def test_lanes_begin_where_records_do(kind):
+    """Keys of records that stand inside of others, and records of many lengths, mislead no lane."""
+    random = Random(kind)
+    found = [value for value, _ in records_of(random, 4000, 0, ("list",))]
+    inner = (
+        pack({key: [value[key] for value in found[:2]] for key in found[0]}) if kind == "columns" else pack(found[0])
+    )
+    for value in random.sample(found, 40):
+        value["text"] = str(random.randbytes(random.randrange(50)).hex())
+    for value in random.sample(found, 400):
+        value["more"] = inner * random.randrange(1, 40)
+    values = [{"id": v["id"], "text": v["text"], "vector": v["vector"], "more": v.get("more", b"")} for v in found]
+    data, options = framed(kind, values)
+    expected = pa.table(vecpack.read(data, threads=1, include_record=True, **options))
+    assert expected["record"].to_pylist() == [*range(4000)]
+    for threads, batch_bytes in ((2, 1 << 14), (4, 1 << 16), (3, None)):
+        more = {"batch_bytes": batch_bytes} if batch_bytes else {}
+        table = pa.table(vecpack.read(data, threads=threads, include_record=True, **more, **options))
+        assert table.equals(expected)
 
 
 @pytest.mark.parametrize("batch_rows", [None, 1, 7, 100])

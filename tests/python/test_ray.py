@@ -2,6 +2,7 @@
 
 import os
 import signal
+import struct
 import subprocess
 import sys
 import textwrap
@@ -10,6 +11,7 @@ import time
 from pathlib import Path
 
 import duckdb
+import msgpack
 import numpy as np
 import polars as pl
 import pyarrow as pa
@@ -73,6 +75,50 @@ def test_options_are_those_of_scan(files):
     assert dataset.count() == 10_510
     with pytest.raises(TypeError, match="scan"):
         vecpack.ray.read(vecpack.scan(str(files[0])), dim=DIM)
+
+
+def packed(kind, rows, start):
+    """Records with an id each, written so that an option must say how they are read."""
+    found = vectors(rows, DIM, seed=start)
+    records = [{"id": start + row, "vector": found[row].tolist()} for row in range(rows)]
+    if kind == "records":
+        return msgpack.packb({"model": "m", "data": records, "n": rows})
+    if kind == "columns":
+        lists = [
+            {key: [record[key] for record in records[at : at + 50]] for key in records[0]} for at in range(0, rows, 50)
+        ]
+        return b"".join(msgpack.packb(table) for table in lists)
+    if kind == "length-prefixed":
+        written = [msgpack.packb(record) for record in records]
+        return b"".join(struct.pack(">I", len(record)) + record for record in written)
+    if kind == "extensions":
+        values = [msgpack.ExtType(42, found[row].tobytes()) for row in range(rows)]
+    else:
+        values = [found[row].astype("<f8").tobytes() for row in range(rows)]
+    return b"".join(msgpack.packb({"id": start + row, "vector": value}) for row, value in enumerate(values))
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("records", {"records": "data"}),
+        ("columns", {"framing": "columns"}),
+        ("length-prefixed", {"framing": "length-prefixed"}),
+        ("extensions", {"extensions": {42: "<f4"}}),
+        ("raw_dtype", {"raw_dtype": {"vector": "<f8"}}),
+    ],
+)
+def test_what_options_say_of_the_bytes_travels_to_the_workers(tmp_path, kind, options):
+    rows = [4000, 100, 900]
+    for number, count in enumerate(rows):
+        (tmp_path / f"{number}.msgpack").write_bytes(packed(kind, count, sum(rows[:number])))
+    expected = vecpack.read(str(tmp_path), **options).to_pyarrow()
+    assert expected["id"].to_pylist() == [*range(5000)]
+    # More blocks than files, so that files are cut.
+    dataset = vecpack.ray.read(str(tmp_path), override_num_blocks=8, **options)
+    assert ids(dataset) == [*range(5000)]
+    found = np.concatenate([b["vector"] for b in dataset.sort("id").iter_batches(batch_format="numpy")])
+    assert_same_bits(found, matrix(expected))
 
 
 def test_vectors_can_stay_lists(files):

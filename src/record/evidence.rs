@@ -1,0 +1,304 @@
+//! The evidence of the first records: what they are, and what stands in the way where they are nothing that can be read.
+
+use std::io;
+use std::sync::Arc;
+
+use super::given::{Given, Rules};
+use super::lists::Lists;
+use super::looks::Looks;
+use super::observe::Observed;
+use super::{Column, Layout, RecordStart, Step, VECTOR, describe, foreign, vector_field};
+use crate::error::Error;
+use crate::msgpack::{Broken, Cursor, Head};
+use crate::options::{Framing, ReadOptions};
+use crate::text::printable;
+use crate::vector::encoding::{self, Encoded, Encoding, Seen, read_base64};
+use crate::vector::{Format, RawDtype};
+
+/// What the records so far show.
+pub(super) struct Evidence<'a> {
+    pub(super) options: &'a ReadOptions,
+    pub(super) rules: Rules<'a>,
+    given: Given,
+    /// Inference began in the middle of an input.
+    pub(super) is_inside: bool,
+    /// Records looked at.
+    pub(super) records: u64,
+    pub(super) layout: Option<Layout>,
+    pub(super) layout_from: String,
+    /// How the record begins from which the layout was found.
+    pub(super) start: Option<RecordStart>,
+    /// The keys, under `map` framing.
+    pub(super) key: Observed,
+    /// The column of bare vectors, and how their bytes look.
+    pub(super) vector: Option<Column>,
+    pub(super) looks: Looks,
+    /// All records so far are `[1, shape, elements]`: Rust's ndarray, or records with the number 1.
+    may_be_fields: bool,
+    pub(super) fields: Observed,
+    /// A field of the first record that names a type of elements, and that type.
+    pub(super) named_dtype: Option<(String, RawDtype)>,
+    /// Bytes of the first record that have the shape of several vectors beside them.
+    pub(super) shaped: Option<(String, (usize, usize))>,
+    /// The name of the input that is looked at.
+    pub(super) input: Arc<str>,
+    /// The first record that gives no layout, and the first one with fields: its input and what it holds.
+    first: Option<(String, Instead)>,
+    contents: Option<(Arc<str>, String)>,
+    /// What else is known where nothing can be read: the damage that ended an input, the format that one resembles.
+    hints: [Option<String>; 2],
+}
+
+/// A record that gives no layout, in words.
+#[derive(Clone, Copy)]
+pub(super) enum Instead {
+    /// A vector that cannot be read.
+    Refused,
+    /// A map or an array.
+    Fields,
+    /// A file of another format.
+    Foreign,
+    Other,
+}
+
+/// How an encoded vector is stored, for people.
+pub(super) fn stored(encoded: &Encoded<'_>) -> String {
+    let elements = match encoded.format() {
+        Some(Format::Packed(raw)) => raw.to_string(),
+        Some(Format::Float32) => "float32".to_owned(),
+        Some(Format::Float64) => "float64".to_owned(),
+        None => "floats and integers".to_owned(),
+    };
+    match encoded.encoding {
+        Encoding::Bytes => elements,
+        encoding => format!("{elements} ({})", encoding.as_str()),
+    }
+}
+
+impl<'a> Evidence<'a> {
+    pub(super) fn new(options: &'a ReadOptions) -> Self {
+        Self {
+            options,
+            rules: Rules::new(options),
+            given: Given::new(options),
+            is_inside: false,
+            records: 0,
+            layout: None,
+            layout_from: "no record tells".to_owned(),
+            start: None,
+            key: Observed::default(),
+            vector: None,
+            looks: Looks::default(),
+            may_be_fields: false,
+            fields: Observed::default(),
+            named_dtype: None,
+            shaped: None,
+            input: Arc::default(),
+            first: None,
+            contents: None,
+            hints: [None, None],
+        }
+    }
+
+    /// True where more records would show nothing further.
+    pub(super) fn is_enough(&self, framing: Framing) -> bool {
+        let limit = self.options.infer_records;
+        self.layout == Some(Layout::Vector) && framing != Framing::Map && !self.may_be_fields
+            || limit != 0 && self.records >= limit
+    }
+
+    /// Looks at the record at `cursor`, all of which is at hand.
+    pub(super) fn record(&mut self, mut cursor: Cursor<'_>, framing: Framing) -> Result<(), Broken> {
+        if framing == Framing::Map {
+            self.key.value(&mut cursor, &self.rules, 1)?;
+        }
+        let length = cursor.peek()?.payload() as usize;
+        let raw = self.given.at(&Step::Name(VECTOR.to_owned())).raw(Some(length));
+        let seen = encoding::read(&mut cursor.clone(), self.rules.types(raw))?;
+        let named = self.options.vector.iter().chain(self.options.fields().into_iter().flatten());
+        let by_position =
+            named.map(|name| Step::parse(name)).any(|path| matches!(path[..], [Step::Position(_), ..]));
+        // The number differs where it is one of records.
+        let mut inside = cursor;
+        if self.may_be_fields
+            && let (Seen::NotNumbers { .. }, Head::Array(3)) = (&seen, inside.head()?)
+            && let Head::UInt(_) | Head::Int(_) = inside.head()?
+        {
+            self.may_be_fields = false;
+            self.layout = Some(Layout::Positional);
+            self.layout_from = "records are arrays of fields: their first items differ".to_owned();
+        }
+        let is_ndarray = matches!(&seen, Seen::Vector(vector) if vector.encoding == Encoding::RustNdarray);
+        let (found, instead) = match (&seen, cursor.peek()?) {
+            (..) if is_ndarray && self.layout == Some(Layout::Positional) => {
+                return self.items(cursor, Layout::Positional, framing);
+            }
+            (Seen::Vector(encoded), _) if encoded.outer.len() > 1 => (encoded.describe(), Instead::Refused),
+            // In the middle of an input this is most likely an item of a list.
+            (Seen::Vector(encoded), _) if encoded.is_scalar && self.is_inside => {
+                ("a number of NumPy".to_owned(), Instead::Other)
+            }
+            (Seen::Vector(encoded), head) if !(by_position && matches!(head, Head::Array(_))) => {
+                let base64 =
+                    if encoded.encoding == Encoding::Raw { read_base64(encoded.bytes(), raw) } else { None };
+                let is_first = self.layout.is_none();
+                if is_first && !encoded.encoding.is_typed() {
+                    self.look(cursor);
+                }
+                self.bare(base64.as_ref().unwrap_or(encoded), raw, cursor.rest())?;
+                if is_ndarray && is_first && self.layout.is_some() {
+                    self.may_be_fields = true;
+                    self.contents.get_or_insert((self.input.clone(), describe::fields(cursor)?));
+                    self.fields = Observed::new(self.given.clone());
+                }
+                if self.may_be_fields && is_ndarray {
+                    self.fields.items(&mut cursor.clone(), &self.rules)?;
+                }
+                return Ok(());
+            }
+            (Seen::Refused(what), _) => (what.clone(), Instead::Refused),
+            (_, Head::Array(_)) => return self.items(cursor, Layout::Positional, framing),
+            (_, Head::Map(_)) => return self.items(cursor, Layout::Map, framing),
+            (_, head) => (head.to_string(), Instead::Other),
+        };
+        self.pass(&found, instead);
+        Ok(())
+    }
+
+    /// Looks at the bytes of the bare vector at `cursor`, and at those behind it that are at hand.
+    fn look(&mut self, mut cursor: Cursor<'_>) {
+        while let Ok(Head::Bin(length) | Head::Str(length)) = cursor.head()
+            && let Ok(bytes) = cursor.take(length as usize)
+            && self.looks.add_alike(bytes)
+        {}
+    }
+
+    fn bare(&mut self, encoded: &Encoded<'_>, raw: RawDtype, record: &[u8]) -> Result<(), Broken> {
+        self.records += 1;
+        let dim = u32::try_from(encoded.dim).ok().filter(|&dim| dim > 0 && i32::try_from(dim).is_ok());
+        match (dim, self.layout) {
+            (Some(dim), None) if encoded.is_whole() || self.options.dim.is_some() => {
+                self.layout = Some(Layout::Vector);
+                self.layout_from = format!("record {} is a vector", self.records - 1);
+                let field = vector_field(VECTOR, self.options.dim.unwrap_or(dim), self.options.dtype);
+                let is_bits = raw.is_half() && encoded.halves(raw).is_some();
+                let stored = Some(stored(encoded));
+                self.vector = field.ok().map(|field| Column {
+                    stored,
+                    raw,
+                    is_bits,
+                    ..Column::vector(Vec::new(), field)
+                });
+                self.start = RecordStart::of(record)?;
+            }
+            _ => self.note(&encoded.describe(), Instead::Other),
+        }
+        Ok(())
+    }
+
+    /// Looks at the fields of the record at `cursor`.
+    fn items(&mut self, cursor: Cursor<'_>, layout: Layout, framing: Framing) -> Result<(), Broken> {
+        if self.contents.is_none() {
+            let mut fields = describe::fields(cursor)?;
+            if self.options.records.is_none()
+                && let Some(path) = describe::records_in(cursor, 1)?
+            {
+                let path = printable(&path);
+                fields.push_str(&format!(
+                    "; the records seem to lie in `{path}`: pass option `records={path}`"
+                ));
+            }
+            self.contents = Some((self.input.clone(), fields));
+        }
+        let (is_first, raw) = (self.layout.is_none(), self.options.raw_dtype.default);
+        if is_first {
+            self.fields = Observed::new(self.given.clone());
+        }
+        let (number, mut ahead) = (self.records, cursor);
+        self.records += match layout {
+            _ if !is_first && self.layout != Some(layout) => 1,
+            Layout::Map if framing == Framing::Columns => self.fields.table(cursor, &self.rules)?.max(1),
+            Layout::Map => self.fields.pairs(&mut ahead, &self.rules, 0).map(|()| 1)?,
+            _ => self.fields.items(&mut ahead, &self.rules).map(|()| 1)?,
+        };
+        if is_first {
+            let is_given = self.options.columns.is_some() || !self.options.vector.is_empty();
+            let what = if layout == Layout::Map { "a map" } else { "an array" };
+            if is_given || self.fields.holds_vector() {
+                self.layout = Some(layout);
+                self.layout_from = format!("record {number} is {what} of fields");
+                self.start = RecordStart::of(cursor.rest())?;
+                self.named_dtype = describe::named_dtype(cursor)?;
+                if framing != Framing::Columns && self.options.framing == Framing::Auto {
+                    self.shaped =
+                        Lists::read(cursor, self.rules.types(raw), |_| true)?.and_then(|lists| lists.shaped);
+                }
+            } else {
+                self.note(&format!("{what} without a vector in it"), Instead::Fields);
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts a record that tells nothing.
+    pub(super) fn pass(&mut self, found: &str, instead: Instead) {
+        self.records += 1;
+        self.note(found, instead);
+    }
+
+    fn note(&mut self, found: &str, instead: Instead) {
+        self.first.get_or_insert_with(|| (found.to_owned(), instead));
+    }
+
+    /// Notes what ended an input before its end.
+    pub(super) fn saw_damage(&mut self, damage: &io::Error) {
+        self.hints[0].get_or_insert_with(|| format!("; {}: {damage}", printable(&self.input)));
+    }
+
+    /// Notes the format that an input resembles, which begins with `bytes`.
+    pub(super) fn looks_like(&mut self, bytes: &[u8]) {
+        let found = foreign::looks_like(bytes).map(|format| format!("; the input looks like {format}"));
+        self.hints[1] = self.hints[1].take().or(found);
+    }
+
+    /// The content of the first record with fields.
+    pub(super) fn contents(&self) -> String {
+        self.contents.as_ref().map_or_else(String::new, |(_, fields)| format!("the first one holds {fields}"))
+    }
+
+    /// The name of the input that the message of an error is about.
+    pub(super) fn input_prefix(&self) -> String {
+        let input = self.contents.as_ref().map_or(&self.input, |(input, _)| input);
+        if input.is_empty() { String::new() } else { format!("{}: ", printable(input)) }
+    }
+
+    /// Why no plan can be made.
+    pub(super) fn failure(&self) -> Error {
+        let (raw, records, input) = (self.options.raw_dtype.of(VECTOR), self.records, self.input_prefix());
+        let hints: String = self.hints.iter().flatten().map(String::as_str).collect();
+        Error::schema(match &self.first {
+            None if hints.is_empty() => {
+                "the inputs hold no record, so the dimension is not known: pass option `dim`".to_owned()
+            }
+            None => format!(
+                "the inputs hold no record that can be read, so the dimension is not known: pass option `dim`{hints}"
+            ),
+            Some((first, Instead::Foreign)) => {
+                format!("{input}the input is {first} and no MessagePack{hints}")
+            }
+            Some((first, Instead::Refused)) => format!(
+                "{input}none of the first {records} records is a vector that can be read; the first one is {first}{hints}"
+            ),
+            Some((_, Instead::Fields)) => format!(
+                "{input}none of the first {records} records is a vector or has a field that is one; {}: name the fields \
+                 that are vectors with option `vector`, or choose some with option `columns`{hints}",
+                self.contents()
+            ),
+            Some((first, Instead::Other)) => format!(
+                "{input}none of the first {records} records is a vector, or bytes that are a multiple of {} ({raw}); the \
+                 first one is {first}: pass option `dim`, or check option `raw_dtype`{hints}",
+                raw.size(),
+            ),
+        })
+    }
+}
