@@ -51,6 +51,7 @@ impl Done {
     }
 
     /// True where the rows are in a database.
+    #[cfg(feature = "python")]
     pub(super) fn is_committed(&self) -> bool {
         self.outputs.is_empty() && self.rows() > 0
     }
@@ -265,6 +266,7 @@ impl Manifest {
     }
 
     /// Notes that the outputs of all lines are committed.
+    #[cfg(feature = "python")]
     pub(super) fn commit(&mut self, done: &mut [Done]) -> Result<()> {
         for done in &mut *done {
             (done.outputs, done.fragments) = (Vec::new(), None);
