@@ -154,6 +154,9 @@ def scan(
         How many times its size a compressed input may expand to, beyond 64 MiB; 0 is no limit.
     max_depth : int, default 128
         How deep the types of columns may be nested.
+    store_window : int, default 134217728
+        The most bytes of an object at a URL that are asked for before they are needed. Few are at first, and more where the server
+        makes the reader wait.
 
     Returns
     -------
@@ -250,6 +253,9 @@ def read(
         How many times its size a compressed input may expand to, beyond 64 MiB; 0 is no limit.
     max_depth : int, default 128
         How deep the types of columns may be nested.
+    store_window : int, default 134217728
+        The most bytes of an object at a URL that are asked for before they are needed. Few are at first, and more where the server
+        makes the reader wait.
 
     Returns
     -------
@@ -346,6 +352,9 @@ def inspect(
         How many times its size a compressed input may expand to, beyond 64 MiB; 0 is no limit.
     max_depth : int, default 128
         How deep the types of columns may be nested.
+    store_window : int, default 134217728
+        The most bytes of an object at a URL that are asked for before they are needed. Few are at first, and more where the server
+        makes the reader wait.
 
     Returns
     -------
@@ -483,6 +492,9 @@ def to_parquet(
         How many times its size a compressed input may expand to, beyond 64 MiB; 0 is no limit.
     max_depth : int, default 128
         How deep the types of columns may be nested.
+    store_window : int, default 134217728
+        The most bytes of an object at a URL that are asked for before they are needed. Few are at first, and more where the server
+        makes the reader wait.
 
     Returns
     -------

@@ -49,6 +49,10 @@ impl From<Broken> for Stop {
 /// The template of the record at `cursor`, if it is a good vector and others can be like it.
 pub(super) fn template(plan: &Plan, cursor: &mut Cursor<'_>) -> Result<Option<Template>, Broken> {
     let Content::Vector(Some(column)) = &plan.content else { return Ok(None) };
+    // Rows of maps of lists, among which a vector is a bad record.
+    if plan.framing == Framing::Columns {
+        return Ok(None);
+    }
     // A length in front of the record is the same in records like it.
     let start = if plan.prefix.is_some() { 0 } else { cursor.at() };
     let Some(dim) = plan.columns[*column].dim() else { return Ok(None) };
