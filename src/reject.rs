@@ -216,8 +216,7 @@ impl Rejects {
 
     /// Number and kinds in a few words: `3 records rejected: 2 dimension, 1 truncated`.
     pub fn summary(&self) -> String {
-        let kinds: Vec<_> = self.kinds().map(|(kind, count)| (kind.as_str(), count)).collect();
-        summary(self.count(), &kinds)
+        summary(self.count(), self.kinds().map(|(kind, count)| (kind.as_str(), count)))
     }
 
     /// The details as an Arrow record batch, one row a reject.
@@ -298,9 +297,8 @@ impl Rejects {
 }
 
 /// `3 records rejected: 2 dimension, 1 truncated`.
-pub(crate) fn summary(rejects: u64, kinds: &[(&str, u64)]) -> String {
-    let kinds: Vec<String> =
-        kinds.iter().map(|(kind, count)| format!("{} {kind}", grouped(*count))).collect();
+pub(crate) fn summary<'a>(rejects: u64, kinds: impl Iterator<Item = (&'a str, u64)>) -> String {
+    let kinds: Vec<String> = kinds.map(|(kind, count)| format!("{} {kind}", grouped(count))).collect();
     let colon = if kinds.is_empty() { "" } else { ": " };
     format!("{} rejected{colon}{}", count(rejects, "record"), kinds.join(", "))
 }

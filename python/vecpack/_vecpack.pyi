@@ -94,6 +94,7 @@ def scan(
     max_record_bytes: int = 268435456,
     max_expansion: int = 1000,
     max_depth: int = 128,
+    store_window: int = 134217728,
 ) -> Source:
     """Opens a source: inputs, and the options to read them with.
 
@@ -195,6 +196,7 @@ def read(
     max_record_bytes: int = 268435456,
     max_expansion: int = 1000,
     max_depth: int = 128,
+    store_window: int = 134217728,
 ) -> Table:
     """Reads all inputs into memory.
 
@@ -290,6 +292,7 @@ def inspect(
     max_record_bytes: int = 268435456,
     max_expansion: int = 1000,
     max_depth: int = 128,
+    store_window: int = 134217728,
 ) -> Inspection:
     """Finds out what is in the inputs, and what a conversion with the same options makes of them.
 
@@ -402,6 +405,7 @@ def to_parquet(
     max_record_bytes: int = 268435456,
     max_expansion: int = 1000,
     max_depth: int = 128,
+    store_window: int = 134217728,
 ) -> Report:
     """Converts to Parquet.
 

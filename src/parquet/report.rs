@@ -1,5 +1,6 @@
 //! What a conversion did.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -18,8 +19,7 @@ pub struct Report {
     /// Records that became no row, or a null.
     pub rejects: u64,
     /// How many of each kind; kinds that did not come are left out.
-    #[serde(serialize_with = "as_map")]
-    pub reject_kinds: Vec<(&'static str, u64)>,
+    pub reject_kinds: BTreeMap<&'static str, u64>,
     /// How many rejects kept their details.
     pub rejects_listed: u64,
     /// The file that has the details, if one was asked for.
@@ -65,7 +65,7 @@ impl Report {
         Self {
             rows: 0,
             rejects: 0,
-            reject_kinds: Vec::new(),
+            reject_kinds: BTreeMap::new(),
             rejects_listed: 0,
             rejects_file: None,
             files: 0,
@@ -106,10 +106,6 @@ fn as_text_or_null<S: Serializer>(path: &Option<PathBuf>, serializer: S) -> Resu
     }
 }
 
-fn as_map<S: Serializer>(kinds: &[(&'static str, u64)], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_map(kinds.iter().copied())
-}
-
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let rate = self.bytes_in as f64 / self.seconds.max(1e-9);
@@ -143,7 +139,8 @@ impl fmt::Display for Report {
         }
         write!(f, "took     {:.2} s, {}/s", self.seconds, size(rate as u64))?;
         if self.rejects > 0 {
-            let rejects = summary(self.rejects, &self.reject_kinds);
+            let rejects =
+                summary(self.rejects, self.reject_kinds.iter().map(|(kind, count)| (*kind, *count)));
             write!(
                 f,
                 "\n{rejects}{}",
