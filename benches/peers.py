@@ -101,12 +101,12 @@ def _loop(file: IO[bytes], rows: int) -> Vectors:
 
 
 def columns_loop(sample: Sample) -> pa.Table:
-    """Records of integers and lists of floats, column by column."""
+    """Records of integers and short vectors, column by column."""
     with sample.path.open("rb") as file:
         records = list(msgpack.Unpacker(file))
     columns = {name: [record[name] for record in records] for name in records[0]}
     if "vector" in columns:
-        elements = np.array(columns["vector"], np.float32).reshape(-1)
+        elements = np.frombuffer(b"".join(columns["vector"]), np.float32)
         columns["vector"] = pa.FixedSizeListArray.from_arrays(pa.array(elements), SMALL_DIM)
     return pa.table(columns)
 

@@ -121,17 +121,17 @@ def make_records(first: Sample, like: str) -> Sample:
 
 SMALL_DIM = 16
 FIELDS = 31
+FIELD_NAMES = [f"field_{number}" for number in range(FIELDS)]
 
 
 def _small_records(rows: int) -> tuple[Callable[[int], dict[str, object]], int]:
-    vectors = np.random.default_rng(0).standard_normal((1000, SMALL_DIM)).tolist()
-    return lambda number: {"id": number, "vector": vectors[number % 1000]}, 10 * rows
+    vectors = np.random.default_rng(0).standard_normal((1000, SMALL_DIM)).astype(np.float32)
+    return lambda number: {"id": number, "vector": vectors[number % 1000].tobytes()}, 10 * rows
 
 
 def _fields(rows: int) -> tuple[Callable[[int], dict[str, object]], int]:
     numbers = np.random.default_rng(0).integers(0, 1_000_000, (1000, FIELDS)).tolist()
-    names = [f"field_{number}" for number in range(FIELDS)]
-    return lambda number: dict(zip(names, numbers[number % 1000], strict=True)), 4 * rows
+    return lambda number: dict(zip(FIELD_NAMES, numbers[number % 1000], strict=True)), 4 * rows
 
 
 RECORDS = {"small-records": _small_records, "fields": _fields}

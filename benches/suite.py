@@ -29,6 +29,7 @@ from pool import WORKERS, read_in_pool
 from samples import (
     CACHE,
     DIM,
+    FIELD_NAMES,
     FIELDS,
     FRAMINGS,
     SMALL_DIM,
@@ -257,14 +258,15 @@ def short(like: str) -> Callable[[list[Sample]], Table]:
     def table(samples: list[Sample]) -> Table:
         sample = make_records(samples[0], like)
         expected = peers.columns_loop(sample)
+        columns = {"columns": FIELD_NAMES} if like == "fields" else {}
 
         def reads(name: str, kind: Kind, run: Callable[[], object]) -> Contestant:
             return Contestant(name, kind, run, check=lambda: _expect_table(run(), expected))
 
         contestants = [
             reads("Unpacker loop, pa.table", "peer", lambda: peers.columns_loop(sample)),
-            reads("vecpack.read, 1 thread", "vecpack", lambda: vecpack.read(sample.path, threads=1)),
-            reads("vecpack.read", "vecpack", lambda: vecpack.read(sample.path)),
+            reads("vecpack.read, 1 thread", "vecpack", lambda: vecpack.read(sample.path, threads=1, **columns)),
+            reads("vecpack.read", "vecpack", lambda: vecpack.read(sample.path, **columns)),
             _read_and_forget(sample),
         ]
         data = f"{sample.rows:,} records, {sample.size / 1e6:.2f} MB"
@@ -274,7 +276,7 @@ def short(like: str) -> Callable[[list[Sample]], Table]:
 
 
 RECORD_TITLES = {
-    "small-records": f"Records with an id and a list of {SMALL_DIM} floats",
+    "small-records": f"Records with an id and {SMALL_DIM} float32",
     "fields": f"Records with {FIELDS} integers",
 }
 
