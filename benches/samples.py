@@ -172,7 +172,7 @@ BATCH = 500
 
 def make_framed(first: Sample, framing: str) -> Sample:
     """The records of `make_like(first, "records")` in this framing; in the page cache."""
-    sample = Sample(CACHE / f"{first.rows}x{DIM}-{framing}.msgpack", first.rows, framing)
+    sample = Sample(CACHE / f"{first.rows}x{DIM}-records-in-{framing}.msgpack", first.rows, framing)
     if not sample.path.exists():
         partial = sample.path.with_suffix(".partial")
         packer = msgpack.Packer()

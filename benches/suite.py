@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import deflate
 import duckdb
 import numpy as np
 import polars as pl
@@ -20,6 +21,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import vecpack
 import zstandard
+from isal import isal_zlib
+from zlib_ng import zlib_ng
 
 import peers
 from contents import Fingerprint, expect_equal, expect_same, fingerprint
@@ -42,6 +45,8 @@ from samples import (
     make_records,
 )
 
+GZIP = 31
+"""What zlib's interface calls the gzip format."""
 COMMAND = Path(sys.executable).with_name("vecpack")
 
 
@@ -245,11 +250,29 @@ def compressed(codec: str) -> Callable[[list[Sample]], Table]:
             reads("Python loop", "peer", lambda: loop(sample)),
             reads("vecpack.read", "vecpack", lambda: vecpack.read(sample.path)),
             Contestant("Python expands it in one call", "floor", expand, check=expands),
+            *(_expansions(sample, samples[0].size) if codec == "gz" else []),
         ]
         name = "gzip" if codec == "gz" else "zstd"
         return Table(name, f"A {name} file", _shape(samples[:1]), samples[0].size, 1, 5, contestants, sample.rows)
 
     return table
+
+
+def _expansions(sample: Sample, size: int) -> Iterable[Contestant]:
+    """The libraries that are known to inflate fast, in one call."""
+    calls: dict[str, Callable[[bytes], bytes | bytearray]] = {
+        "libdeflate": deflate.gzip_decompress,
+        "ISA-L": lambda packed: isal_zlib.decompress(packed, GZIP),
+        "zlib-ng": lambda packed: zlib_ng.decompress(packed, GZIP),
+    }
+
+    def expands(name: str) -> Contestant:
+        def run() -> int:
+            return len(calls[name](sample.path.read_bytes()))
+
+        return Contestant(f"{name} expands it in one call", "floor", run, check=lambda: expect_equal(run(), size))
+
+    return map(expands, calls)
 
 
 def short(like: str) -> Callable[[list[Sample]], Table]:

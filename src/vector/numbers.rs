@@ -213,13 +213,16 @@ impl Block {
         let mut starts = !seconds(long);
         let end = (starts & other).trailing_zeros();
         starts &= 1u64.checked_shl(end).map_or(u64::MAX, |bit| bit - 1);
+        let (mut numbers, mut end) = ([0; BLOCK], 0);
         while starts != 0 && self.count < most {
-            let at = starts.trailing_zeros() as usize;
-            self.values[self.count] = values[at % BLOCK].into();
+            end = starts.trailing_zeros() as usize % BLOCK;
+            numbers[self.count] = values[end];
             self.count += 1;
-            self.taken = at + 1 + (long >> at & 1) as usize;
             starts &= starts - 1;
         }
+        self.taken = if self.count > 0 { end + 1 + (long >> end & 1) as usize } else { 0 };
+        // All of them, as a known count is converted several at a time.
+        self.values = numbers.map(f64::from);
     }
 
     /// Converts the values to elements; false where one does not fit.
