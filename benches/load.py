@@ -44,6 +44,15 @@ BEFORE = """
             yield from batches
         return pa.RecordBatchReader.from_batches(first.schema, all())
 """
+SPARK = """
+os.environ["PYSPARK_PYTHON"] = sys.executable
+import vecpack.spark
+from pyspark.sql import SparkSession
+spark = SparkSession.builder.master("local[2]").config("spark.ui.enabled", False).getOrCreate()
+spark.sparkContext.setLogLevel("ERROR")
+vecpack.spark.register(spark)
+spark.read.format("vecpack").option("limit", 1).load(files[0]).collect()
+"""
 WAYS = {
     "lance: `vecpack.to_lance`": ("lance", "import lance, vecpack", "rows = vecpack.to_lance(files, out).rows"),
     "lance: `lance.write_dataset` of a source": (
@@ -71,29 +80,12 @@ WAYS = {
     ),
     "spark: count": (
         "pyspark",
-        """
-        os.environ["PYSPARK_PYTHON"] = sys.executable
-        import vecpack.spark
-        from pyspark.sql import SparkSession
-        spark = SparkSession.builder.master("local[2]").config("spark.ui.enabled", False).getOrCreate()
-        spark.sparkContext.setLogLevel("ERROR")
-        vecpack.spark.register(spark)
-        spark.read.format("vecpack").option("limit", 1).load(files[0]).collect()
-        """,
+        SPARK,
         "rows = spark.read.format('vecpack').load(folder + '/*.msgpack').count()",
     ),
     "spark: to Parquet": (
         "pyspark",
-        """
-        os.environ["PYSPARK_PYTHON"] = sys.executable
-        import vecpack.spark
-        from pyspark.sql import SparkSession
-        spark = SparkSession.builder.master("local[2]").config("spark.ui.enabled", False).getOrCreate()
-        spark.sparkContext.setLogLevel("ERROR")
-        vecpack.spark.register(spark)
-        spark.read.format("vecpack").option("limit", 1).load(files[0]).collect()
-        rows = 200_000
-        """,
+        SPARK + f"rows = {FILES * ROWS}",
         "spark.read.format('vecpack').load(folder + '/*.msgpack').write.parquet(out)",
     ),
     "pgvector: COPY BINARY": (

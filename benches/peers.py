@@ -25,11 +25,8 @@ Vectors = npt.NDArray[np.float32]
 
 def python_loop(sample: Sample) -> Vectors:
     """The loop that everybody writes first. It is told the number of rows, which vecpack has to find out."""
-    vectors = np.empty((sample.rows, DIM), np.float32)
     with sample.path.open("rb") as file:
-        for row, payload in enumerate(msgpack.Unpacker(file)):
-            vectors[row] = np.frombuffer(payload, np.float32)
-    return vectors
+        return _loop(file, sample.rows)
 
 
 def rust_loop(sample: Sample) -> Vectors:
@@ -74,11 +71,8 @@ def unpacker_loop(sample: Sample) -> Vectors:
 
 def halves_loop(sample: Sample) -> Vectors:
     """Bytes of float16, which NumPy widens."""
-    vectors = np.empty((sample.rows, DIM), np.float32)
     with sample.path.open("rb") as file:
-        for row, payload in enumerate(msgpack.Unpacker(file)):
-            vectors[row] = np.frombuffer(payload, np.float16)
-    return vectors
+        return _loop(file, sample.rows, np.float16)
 
 
 def gzip_loop(sample: Sample) -> Vectors:
@@ -93,10 +87,10 @@ def zstd_loop(sample: Sample) -> Vectors:
         return _loop(file, sample.rows)
 
 
-def _loop(file: IO[bytes], rows: int) -> Vectors:
+def _loop(file: IO[bytes], rows: int, dtype: npt.DTypeLike = np.float32) -> Vectors:
     vectors = np.empty((rows, DIM), np.float32)
     for row, payload in enumerate(msgpack.Unpacker(file)):
-        vectors[row] = np.frombuffer(payload, np.float32)
+        vectors[row] = np.frombuffer(payload, dtype)
     return vectors
 
 

@@ -299,8 +299,8 @@ def _work(
                 result = ray.get(reference)
                 note(running.pop(reference), result)
     except Exception:
-        # What runs ends first, so that nothing is written behind the caller's back. Ray 2.60 at times ends the whole driver where a
-        # task is cancelled that is about to end.
+        # Running tasks end first: a task that went on would write files after the error is raised. They are not cancelled, as
+        # Ray 2.60 at times ends the whole driver when a task is cancelled that is about to end.
         if running:
             ray.wait(list(running), num_returns=len(running))
         raise

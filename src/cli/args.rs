@@ -288,7 +288,7 @@ impl PolicyArgs {
     }
 }
 
-/// What a command says on standard error.
+/// Options for the messages on standard error.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]
 pub(super) struct TalkArgs {
@@ -301,7 +301,7 @@ pub(super) struct TalkArgs {
     pub(super) progress: bool,
 }
 
-/// What all conversions do with their outputs.
+/// Options for the outputs of conversions.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]
 pub(super) struct OutputArgs {

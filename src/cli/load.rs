@@ -16,7 +16,7 @@ use crate::parquet::RejectsFile;
 use crate::source::Source;
 use crate::text::{count, grouped, size};
 
-/// What goes into a database: the function of the Python package that loads it, and its arguments.
+/// A load into a database: the function of the Python package that does it, and its arguments.
 pub(crate) struct Load<'a> {
     pub(crate) function: &'static str,
     pub(crate) source: Arc<Source>,

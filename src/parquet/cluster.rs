@@ -121,7 +121,7 @@ impl ClusterRun {
         self.source.check_rejects(&self.rejects, false)
     }
 
-    /// What a database has to commit, and whether it has committed something of the run before.
+    /// The fragments that the database has to commit, and whether it has committed others of the run before.
     pub(crate) fn pending(&self) -> (Vec<&Value>, bool) {
         let pending = self.loaded.iter().filter(|done| !done.is_committed());
         let has_more = self.loaded.iter().any(Done::is_committed);
@@ -138,7 +138,7 @@ impl ClusterRun {
         (self.begun.left.rows, self.source.inputs().len() - self.todo().len())
     }
 
-    /// What was rejected.
+    /// The rejects of the run.
     pub(crate) fn rejects(&self) -> &Rejects {
         &self.rejects
     }

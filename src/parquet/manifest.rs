@@ -40,7 +40,7 @@ pub(super) struct Done {
     pub(super) inputs: Vec<DoneInput>,
     /// Empty where a database has committed them: they are its own from then on.
     pub(super) outputs: Vec<DoneOutput>,
-    /// What a database needs to commit the outputs.
+    /// The description of the outputs by which a database commits them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) fragments: Option<Value>,
 }

@@ -78,7 +78,7 @@ impl Run {
         detached(py, || lock(&self.0).loaded(&numbers, rows, files, fragments, rejects))
     }
 
-    /// What the database has to commit, and whether it has committed something of the run before.
+    /// The fragments that the database has to commit, and whether it has committed others of the run before.
     fn pending(&self) -> PyResult<(String, bool)> {
         let run = lock(&self.0);
         let (fragments, has_more) = run.pending();

@@ -77,3 +77,23 @@ fn arrays_of_any_numbers_with_any_end() {
         }
     }
 }
+
+#[test]
+fn a_number_by_its_form_is_that_of_its_head() {
+    let mut random = fastrand::Rng::with_seed(5);
+    for marker in 0..=255 {
+        for _ in 0..200 {
+            let mut bytes = [0; MAX_HEAD];
+            random.fill(&mut bytes);
+            bytes[0] = marker;
+            let expected = Head::read(&bytes).ok().and_then(|(head, size)| Some((Scalar::of(head)?, size)));
+            let exact = |(scalar, size): (Scalar, usize)| match scalar {
+                Scalar::Float32(number) => (i128::from(number.to_bits()), true, size),
+                Scalar::Float64(number) => (i128::from(number.to_bits()), true, size),
+                integer => (integer.to_integer().unwrap(), false, size),
+            };
+            assert_eq!(Scalar::read(&bytes).map(exact), expected.map(exact), "{bytes:02x?}");
+            assert_eq!(Scalar::read(&bytes[..MAX_HEAD - 1]), None);
+        }
+    }
+}
