@@ -97,3 +97,26 @@ fn a_number_by_its_form_is_that_of_its_head() {
         }
     }
 }
+
+#[test]
+fn short_integers_whose_second_bytes_are_markers_as_well() {
+    let mut random = fastrand::Rng::with_seed(7);
+    for round in 0..1000 {
+        let (count, mut bytes) = (random.usize(0..400), Vec::new());
+        for _ in 0..count {
+            let value = match random.u8(0..4) {
+                0 => *random.choice(&[0xcc, 0xd0, -0x34, -0x30]).unwrap(),
+                _ => random.i64(-128..256),
+            };
+            // A number of another kind ends what is read together.
+            let value = if round % 2 == 0 && random.u8(..) == 0 { value * 1000 } else { value };
+            rmp::encode::write_sint(&mut bytes, value).unwrap();
+        }
+        for dtype in [Dtype::Float32, Dtype::Float64, Dtype::Float16] {
+            check(&bytes, dtype, count);
+        }
+        let unsigned: Vec<u8> =
+            (0..count).map(|_| random.u8(0x80..=0xff)).flat_map(|byte| [0xcc, byte]).collect();
+        check(&unsigned, Dtype::UInt8, count);
+    }
+}
