@@ -232,6 +232,26 @@ fn damaged_files_read_the_same_however_they_are_cut() {
 }
 
 #[test]
+fn inference_finds_the_records_behind_noise() {
+    for (name, shape) in SHAPES {
+        let records: Vec<u8> = (0..40).flat_map(shape).collect();
+        for seed in 0..400 {
+            let mut random = Rng::with_seed(seed);
+            // Bytes of vectors have texts, numbers and arrays in them.
+            let count = random.usize(1..500);
+            let noise: Vec<u8> = (0..count).flat_map(|_| (random.f32() - 0.5).to_le_bytes()).collect();
+            let bytes = [&[0xc1], &noise[random.usize(..4)..], &records].concat();
+            let options = only_vectors(name, OnError::Skip).with_threads(1);
+            let source = Source::new(vec![Input::bytes("records", bytes)], options);
+            let source = source.unwrap_or_else(|error| panic!("{name}, seed {seed}: {error}"));
+            let rows = drain(source.reader().unwrap()).rows.len();
+            // An array in the noise may take some of the records behind it.
+            assert!(rows >= 20, "{name}, seed {seed}: {rows} rows of 40");
+        }
+    }
+}
+
+#[test]
 fn numbers_where_records_should_stand_are_one_reject_and_no_row() {
     let line = b"2024-05-01 12:00:12,123 WARNING writer: retrying batch 17 of 77\n";
     for numbers in [&vec![0; 150_000][..], line, &[0xcb, 1, 2, 3, 4, 5, 6, 7, 8, 0xc3, 7]] {

@@ -63,29 +63,40 @@ pub(super) fn tally(findings: &Findings, samples: &[Sample], options: &ReadOptio
     Ok(tally)
 }
 
-/// The first place in the samples at which objects that begin alike follow one another, and by which
-/// inference finds a plan. The first object, which ends at `first_end` if it is a whole record, has no
-/// records in it.
-pub(super) fn place(samples: &[Sample], first_end: usize, options: &ReadOptions) -> Option<Start> {
-    if options.records.is_some() {
-        return None;
-    }
-    samples.iter().find_map(|sample| {
-        let framing = match options.framing {
-            Framing::Auto => Framing::Sequence,
-            // A key of a map may begin anywhere.
-            Framing::Map => return None,
-            given => given,
-        };
+/// The place in the samples from which inference finds the plan that reads the most rows of them, if
+/// these are more than `rows`. Objects that begin alike follow one another there. The first object, which
+/// ends at `first_end` if it is a whole record, has no records in it.
+pub(super) fn place(
+    samples: &[Sample],
+    first_end: usize,
+    mut rows: u64,
+    options: &ReadOptions,
+) -> Option<Start> {
+    let framing = match options.framing {
+        _ if options.records.is_some() => return None,
+        // A key of a map may begin anywhere.
+        Framing::Map => return None,
+        Framing::Auto => Framing::Sequence,
+        given => given,
+    };
+    let mut best = None;
+    for sample in samples {
         let mut heads = HEADS * sample.bytes.len();
         let begin = if sample.input == 0 { first_end.max(1) } else { 1 };
-        (begin..sample.bytes.len()).find_map(|offset| {
-            let start = Start { input: sample.input, offset, inside: Some(framing) };
-            let is_place = begins_alike(&sample.bytes[offset..], &mut heads)
-                && finds_plan(sample, start, options, &mut heads);
-            is_place.then_some(start)
-        })
-    })
+        for offset in begin..sample.bytes.len() {
+            if begins_alike(&sample.bytes[offset..], &mut heads) {
+                let start = Start { input: sample.input, offset, inside: Some(framing) };
+                let found = rows_from(sample, start, samples, options, &mut heads);
+                if found > rows {
+                    (best, rows) = (Some(start), found);
+                }
+            }
+        }
+        if best.is_some() {
+            break;
+        }
+    }
+    best
 }
 
 fn begins_alike(bytes: &[u8], heads: &mut usize) -> bool {
@@ -120,15 +131,23 @@ fn end_of_object(bytes: &[u8], mut at: usize, heads: &mut usize) -> Option<usize
     Some(at)
 }
 
-fn finds_plan(sample: &Sample, start: Start, options: &ReadOptions, heads: &mut usize) -> bool {
-    let few = ReadOptions { infer_records: ALIKE as u64, ..options.clone() };
-    let mut inference = start.inference(&few);
+/// The rows of the samples, by the plan that inference finds from `start` in `sample`.
+fn rows_from(
+    sample: &Sample,
+    start: Start,
+    samples: &[Sample],
+    options: &ReadOptions,
+    heads: &mut usize,
+) -> u64 {
+    let mut inference = start.inference(options);
     let mut at = start.offset;
     while let Inferred::Consumed(taken @ 1.., _) = inference.infer(&sample.bytes[at..], sample.is_whole) {
         at += taken;
     }
     *heads = heads.saturating_sub(at - start.offset);
-    inference.findings().and_then(|findings| Plan::new(&findings, options)).is_ok()
+    let Ok(findings) = inference.findings() else { return 0 };
+    *heads = heads.saturating_sub(sample.bytes.len());
+    tally(&findings, samples, options).unwrap_or_default().rows
 }
 
 impl Start {

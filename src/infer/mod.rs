@@ -1,8 +1,8 @@
 //! The content of the inputs: the plan comes from the first record, under every policy.
 //!
 //! The first record may be damaged where bad records are left out. So the start of the first input is
-//! decoded by the plan. If that gives more rejects than rows, inference begins at one other place, and
-//! the plan that reads more rows is taken.
+//! decoded by the plan. If that gives more rejects than rows, inference is tried from other places, and
+//! the plan that reads the most rows is taken.
 
 mod begin;
 mod sample;
@@ -62,9 +62,9 @@ pub(crate) fn infer(inputs: &[Input], options: &ReadOptions) -> Result<Findings>
     while let Some(sample) = samples.next()? {
         taken.push(sample);
     }
-    let Some(start) = begin::place(&taken, first_end, options) else { return found };
     let tally = |findings: &Findings| begin::tally(findings, &taken, options).unwrap_or_default();
     let (mut best, mut best_rows) = (None, found.as_ref().map_or(Tally::default(), tally).rows);
+    let Some(start) = begin::place(&taken, first_end, best_rows, options) else { return found };
     // The place may be inside of the array that the first input begins with.
     let is_array =
         matches!(taken.first().map(|first| Head::read(&first.bytes)), Some(Ok((Head::Array(_), _))));
