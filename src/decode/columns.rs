@@ -6,10 +6,11 @@ use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, UInt64Array};
 use arrow::datatypes::SchemaRef;
 
 use super::fault::Fault;
+use super::record::Stop;
 use crate::error::Result;
 use crate::msgpack::{Cursor, Head};
 use crate::options::OnError;
-use crate::record::{Plan, Role, vector_type};
+use crate::record::{Plan, Role, Slots, vector_type};
 use crate::values::{Failure, MOST, ValueBuilder};
 use crate::vector::encoding::{self, Elements, Encoded};
 use crate::vector::{Template, VectorBuilder};
@@ -30,6 +31,8 @@ pub(super) struct Columns {
     batch_bytes: usize,
     /// Most rows, because of the name that is in each.
     most_rows: usize,
+    /// The record at hand is only looked at, and will be taken back.
+    is_looking: bool,
     /// Of the values of the record at hand that became nulls.
     faults: Vec<Fault>,
     /// The input's name, for the column that holds it.
@@ -87,6 +90,7 @@ impl Columns {
             capacity: 0,
             batch_bytes,
             most_rows: usize::MAX,
+            is_looking: false,
             faults: Vec::new(),
             name: "".into(),
         })
@@ -178,7 +182,8 @@ impl Columns {
         match self.builders.get_mut(column) {
             Some(Builder::Value(builder)) if builder.rows() == self.rows => builder.push_common(cursor),
             Some(Builder::Vector(builder)) if builder.rows() == self.rows => {
-                builder.push_like_last(cursor.rest()).is_some_and(|taken| cursor.take(taken).is_ok())
+                let taken = builder.push_like_last(cursor.rest(), !self.is_looking);
+                taken.is_some_and(|taken| cursor.take(taken).is_ok())
             }
             _ => false,
         }
@@ -243,11 +248,6 @@ impl Columns {
         self.builders.get(column).and_then(Builder::rows).is_some_and(|rows| rows > self.rows)
     }
 
-    /// True where the record at hand has a value in any column.
-    pub(super) fn holds_some(&self) -> bool {
-        (0..self.builders.len()).any(|column| self.has(column))
-    }
-
     /// Takes back what a column got of the record at hand.
     pub(super) fn take_back(&mut self, column: usize) {
         let rows = self.rows;
@@ -272,6 +272,23 @@ impl Columns {
     pub(super) fn push_nulls(&mut self, record: u64) -> Result<()> {
         self.push_record(record);
         (0..self.builders.len()).try_for_each(|column| self.push_null(column))
+    }
+
+    /// Whether the fields of the record at `cursor` become a row, which is taken back.
+    pub(super) fn look_at_fields(
+        &mut self,
+        plan: &Plan,
+        slots: &Slots,
+        cursor: &mut Cursor<'_>,
+    ) -> Result<bool, Stop> {
+        self.is_looking = true;
+        let pushed = self.push_fields(plan, slots, cursor);
+        let holds_some = (0..self.builders.len()).any(|column| self.has(column));
+        let pushed = pushed.and_then(|()| self.push_missing(plan));
+        let is_good = self.faults.is_empty() && holds_some;
+        self.is_looking = false;
+        self.roll_back();
+        pushed.map(|()| is_good)
     }
 
     /// Notes a value that became a null.

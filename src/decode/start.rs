@@ -60,14 +60,7 @@ impl Columns {
                 read_vector(plan, *column, &mut cursor).map(|encoded| encoded.rows > 0)
             }
             Content::Vector(None) => cursor.skip().map(|()| true).map_err(Stop::from),
-            Content::Items(slots) => {
-                let pushed = self.push_fields(plan, slots, &mut cursor);
-                let holds_some = self.holds_some();
-                let pushed = pushed.and_then(|()| self.push_missing(plan));
-                let is_good = self.take_faults().is_empty() && holds_some;
-                self.roll_back();
-                pushed.map(|()| is_good)
-            }
+            Content::Items(slots) => self.look_at_fields(plan, slots, &mut cursor),
         };
         let seen = match result {
             Err(Stop::Broken(Broken::Short(_))) => bytes.len(),
