@@ -29,8 +29,12 @@ pub(super) struct Damage {
     is_part: bool,
     /// The heads of objects that begin before this offset are right.
     right: u64,
-    /// No run of good records begins before this offset, from the last bad record on.
+    /// Where the search goes on: no run of good records begins before this offset, from the last bad record
+    /// on, but for those from `found` on.
     searched: u64,
+    /// The first run of good records behind the bad record at hand. It lies in an object that neither ends
+    /// with one of them nor inside of one.
+    found: Option<u64>,
     /// Bytes that were looked at and not paid for by bytes passed, as of the offset `paid`.
     debt: u64,
     paid: u64,
@@ -73,7 +77,7 @@ impl Damage {
         let most = usize::try_from(plan.max_record_bytes).unwrap_or(usize::MAX);
         let record = elements.saturating_mul(9).saturating_add(1 << 10).min(most);
         let window = WINDOW.max(record.saturating_mul(4));
-        Some(Self { window, is_part: false, right: 0, searched: 0, debt: 0, paid: 0 })
+        Some(Self { window, is_part: false, right: 0, searched: 0, found: None, debt: 0, paid: 0 })
     }
 
     pub(super) fn in_part(self) -> Self {
@@ -98,6 +102,12 @@ impl Damage {
     /// Notes that no run of good records begins before `offset`.
     pub(super) fn set_searched(&mut self, offset: u64) {
         self.searched = self.searched.max(offset);
+    }
+
+    /// The bytes from `start` up to the records that were found, which the object at `at` contradicts.
+    fn gap(&mut self, start: u64, at: usize) -> Verdict {
+        self.searched = self.found.unwrap_or(self.searched);
+        Verdict::Gap { end: (self.searched - start) as usize, at }
     }
 
     pub(super) fn right(&self) -> u64 {
@@ -137,6 +147,7 @@ impl Decoder {
             // Bytes that are looked at again because more are needed are not counted twice.
             if !matches!(verdict, Verdict::More(_)) {
                 damage.debt += cost;
+                damage.found = None;
             }
             verdict
         };
@@ -173,22 +184,27 @@ impl Decoder {
             match self.search(damage, bytes, ended, end.min(damage.window)) {
                 Search::More(needed) => return Verdict::More(needed),
                 Search::Found(place) => {
-                    let is_right = match object {
+                    damage.found.get_or_insert(start + place as u64);
+                    let agrees = match object {
                         Ok(end) => match self.agrees(bytes, (at, end), place, ended, damage, cost) {
-                            Ok(is_right) => is_right,
+                            Ok(agrees) => agrees,
                             Err(needed) => return Verdict::More(needed),
                         },
-                        Err(_) => false,
+                        Err(_) => Some(false),
                     };
-                    if !is_right {
-                        return Verdict::Gap { end: place, at };
+                    match agrees {
+                        Some(true) => {
+                            damage.set_right(start + end as u64);
+                            return Verdict::Right;
+                        }
+                        Some(false) => return damage.gap(start, at),
+                        None => damage.set_searched(start + end.min(damage.window) as u64),
                     }
-                    damage.set_right(start + end as u64);
-                    return Verdict::Right;
                 }
                 Search::Nothing => {}
             }
             match object {
+                Err(_) if damage.found.is_some() => return damage.gap(start, at),
                 // The heads in front of this object are right. It is the next bad record.
                 Err(_) if at > 0 => {
                     damage.set_right(start + at as u64);
@@ -278,11 +294,11 @@ impl Decoder {
         ended: bool,
         damage: &Damage,
         cost: &mut u64,
-    ) -> Result<bool, usize> {
+    ) -> Result<Option<bool>, usize> {
         let (window, is_at_end) = (damage.window, ended && !damage.is_part);
         let most = FREE + COST * (end - at) as u64;
         if self.misplaces(bytes, at, place, cost, most) {
-            return Ok(false);
+            return Ok(Some(false));
         }
         let (plan, columns) = (&*self.plan, &mut self.columns);
         let mut next = place;
@@ -320,23 +336,23 @@ impl Decoder {
             }
             match run {
                 Some(run) => next = run,
-                None => return Ok(true),
+                None => return Ok(None),
             }
         }
         if next == end {
-            return Ok(true);
+            return Ok(Some(true));
         }
         // The object ends inside of a record. Another one behind it shows that it is a record: bytes may
         // hold packed records, the last of them cut off.
         let is_followed = plan.start.as_ref().is_none_or(|start| start.matches(&bytes[next..]));
         // A good record follows a part of an input as well: it was cut there.
         if next == bytes.len() && ended {
-            return Ok(false);
+            return Ok(Some(false));
         }
         match columns.look(plan, bytes, next, cost) {
-            Place::Good(_) if is_followed => Ok(false),
+            Place::Good(_) if is_followed => Ok(Some(false)),
             Place::Short(needed) if !ended => Err(needed as usize),
-            _ => Ok(true),
+            _ => Ok(None),
         }
     }
 
