@@ -5,7 +5,7 @@
 //! good record, to the end of the input, or around good records in an object that ends where one of
 //! them ends. The heads are wrong if an object ends inside of a good record, takes records for keys
 //! or for numbers, or cannot be read to its end. Then the bytes up to the first of the good records
-//! are a gap.
+//! are a gap. An object around good records that ends behind them, and not in one, tells neither.
 //!
 //! All of this follows from the bytes behind the bad record, so neither threads nor blocks change it.
 
@@ -59,6 +59,18 @@ pub(super) enum Verdict {
 enum Search {
     Found(usize),
     Nothing,
+    More(usize),
+}
+
+/// Whether an object is what its head says, given good records inside of it.
+enum Agrees {
+    /// It ends where one of them ends.
+    Yes,
+    /// It ends inside of one of them, or takes them for keys or numbers.
+    No,
+    /// The records end before the object does: others may begin at this place.
+    Open(usize),
+    /// At least this many bytes are needed to tell.
     More(usize),
 }
 
@@ -186,19 +198,20 @@ impl Decoder {
                 Search::Found(place) => {
                     damage.found.get_or_insert(start + place as u64);
                     let agrees = match object {
-                        Ok(end) => match self.agrees(bytes, (at, end), place, ended, damage, cost) {
-                            Ok(agrees) => agrees,
-                            Err(needed) => return Verdict::More(needed),
-                        },
-                        Err(_) => Some(false),
+                        Ok(end) => self.agrees(bytes, (at, end), place, ended, cost),
+                        Err(_) => Agrees::No,
                     };
                     match agrees {
-                        Some(true) => {
+                        Agrees::Yes => {
                             damage.set_right(start + end as u64);
                             return Verdict::Right;
                         }
-                        Some(false) => return damage.gap(start, at),
-                        None => damage.set_searched(start + end.min(damage.window) as u64),
+                        Agrees::No => return damage.gap(start, at),
+                        Agrees::More(needed) => return Verdict::More(needed),
+                        Agrees::Open(next) => {
+                            damage.set_searched(start + next as u64);
+                            continue;
+                        }
                     }
                 }
                 Search::Nothing => {}
@@ -284,75 +297,46 @@ impl Decoder {
         }
     }
 
-    /// Whether the object at `at..end` can be what its head says, given the good records from `place` on,
-    /// which is inside of it. The error asks for more bytes.
+    /// Whether the object at `at..end` is what its head says, given the good records from `place` on,
+    /// which is inside of it.
     fn agrees(
         &mut self,
         bytes: &[u8],
         (at, end): (usize, usize),
         place: usize,
         ended: bool,
-        damage: &Damage,
         cost: &mut u64,
-    ) -> Result<Option<bool>, usize> {
-        let (window, is_at_end) = (damage.window, ended && !damage.is_part);
+    ) -> Agrees {
         let most = FREE + COST * (end - at) as u64;
         if self.misplaces(bytes, at, place, cost, most) {
-            return Ok(Some(false));
+            return Agrees::No;
         }
         let (plan, columns) = (&*self.plan, &mut self.columns);
+        let is_start = |at: usize| plan.start.as_ref().is_none_or(|start| start.matches(&bytes[at..]));
         let mut next = place;
-        loop {
-            while next < end
-                && (next == place || plan.start.as_ref().is_none_or(|start| start.matches(&bytes[next..])))
-            {
-                match columns.look(plan, bytes, next, cost) {
-                    Place::Good(end) => next = end,
-                    Place::Short(needed) if !ended => return Err(needed as usize),
-                    _ => break,
-                }
-            }
-            if next >= end {
-                break;
-            }
-            // Good records may go on behind others that are bad as well.
-            next += 1;
-            let mut run = None;
-            while *cost < most
-                && let Some(found) = candidate(plan, bytes, next, end)
-            {
-                let view = &bytes[..bytes.len().min(found + window)];
-                let ends = is_at_end && view.len() == bytes.len();
-                match columns.look_for_run(plan, view, found, ends, cost) {
-                    Place::Good(_) => {
-                        run = Some(found);
-                        break;
-                    }
-                    Place::Short(_) if !ended && bytes.len() < found + window => {
-                        return Err(found + window);
-                    }
-                    _ => next = found + 1,
-                }
-            }
-            match run {
-                Some(run) => next = run,
-                None => return Ok(None),
+        while next < end && (next == place || is_start(next)) {
+            match columns.look(plan, bytes, next, cost) {
+                Place::Good(end) => next = end,
+                Place::Short(needed) if !ended => return Agrees::More(needed as usize),
+                _ => break,
             }
         }
+        if next < end {
+            return Agrees::Open(next + 1);
+        }
         if next == end {
-            return Ok(Some(true));
+            return Agrees::Yes;
         }
         // The object ends inside of a record. Another one behind it shows that it is a record: bytes may
         // hold packed records, the last of them cut off.
-        let is_followed = plan.start.as_ref().is_none_or(|start| start.matches(&bytes[next..]));
         // A good record follows a part of an input as well: it was cut there.
         if next == bytes.len() && ended {
-            return Ok(Some(false));
+            return Agrees::No;
         }
         match columns.look(plan, bytes, next, cost) {
-            Place::Good(_) if is_followed => Ok(Some(false)),
-            Place::Short(needed) if !ended => Err(needed as usize),
-            _ => Ok(None),
+            Place::Good(_) if is_start(next) => Agrees::No,
+            Place::Short(needed) if !ended => Agrees::More(needed as usize),
+            _ => Agrees::Open(end),
         }
     }
 
