@@ -327,9 +327,12 @@ impl Decoder {
         if next == end {
             return Agrees::Yes;
         }
-        // The object ends inside of a record. Another one behind it shows that it is a record: bytes may
-        // hold packed records, the last of them cut off.
-        // A good record follows a part of an input as well: it was cut there.
+        // The object ends inside of a record. Bytes that begin with records may end so: they hold packed
+        // records, the last of them cut off.
+        if matches!(Head::read(&bytes[at..]), Ok((head, size)) if head.payload() > 0 && at + size == place) {
+            return Agrees::Open(end);
+        }
+        // Another good record behind it shows that it is one. A part of an input was cut in front of one.
         if next == bytes.len() && ended {
             return Agrees::No;
         }

@@ -10,6 +10,7 @@ use crate::error::Result;
 use crate::msgpack::Head;
 use crate::options::{Framing, OnError, ReadOptions};
 use crate::record::{Findings, Inference, Inferred, Plan, RecordStart};
+use crate::reject::RejectKind;
 
 /// Objects that begin alike must follow one another where inference may begin.
 const ALIKE: usize = 3;
@@ -20,14 +21,15 @@ const HEADS: usize = 8;
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Tally {
     pub(super) rows: u64,
-    pub(super) rejects: u64,
+    rejects: u64,
+    /// Some of the rejects are bytes that are no whole objects.
+    is_damaged: bool,
 }
 
 impl Tally {
-    /// True where the samples are what was found: there are rows, and no more rejects than rows.
-    /// Records may also be longer than the samples.
+    /// True where the plan stays: the samples are whole objects, or there are no more rejects than rows.
     pub(super) fn is_enough(&self) -> bool {
-        self.rejects <= self.rows
+        !self.is_damaged || self.rejects <= self.rows
     }
 }
 
@@ -54,6 +56,9 @@ pub(super) fn tally(findings: &Findings, samples: &[Sample], options: &ReadOptio
             if let Some(decoded) = decoder.flush()? {
                 tally.rows += decoded.batch.num_rows() as u64;
                 tally.rejects += decoded.rejects.count();
+                let mut kinds = decoded.rejects.kinds();
+                tally.is_damaged |=
+                    kinds.any(|(kind, _)| matches!(kind, RejectKind::Invalid | RejectKind::Truncated));
             }
             if !is_full && taken == 0 {
                 break;

@@ -1,8 +1,8 @@
 //! The content of the inputs: the plan comes from the first record, under every policy.
 //!
 //! The first record may be damaged where bad records are left out. So the start of the first input is
-//! decoded by the plan. If that gives more rejects than rows, inference is tried from other places, and
-//! the plan that reads the most rows is taken.
+//! decoded by the plan. If there is damage in it, and there are more rejects than rows, inference is tried
+//! from other places, and the plan that reads the most rows is taken.
 
 mod begin;
 mod sample;

@@ -123,6 +123,8 @@ pub(crate) enum Bad {
     List(usize),
     Map(usize),
     Packed(usize),
+    /// Packed records, without so many bytes at their end.
+    CutOff(usize, usize),
     Empty(u8),
     Extension(usize),
 }
@@ -146,6 +148,7 @@ pub(crate) fn bad() -> impl Strategy<Value = Bad> {
         1 => (1..6usize).prop_map(Bad::List),
         1 => (1..6usize).prop_map(Bad::Map),
         1 => (1..6usize).prop_map(Bad::Packed),
+        1 => (1..6usize, 1..90usize).prop_map(|(count, cut)| Bad::CutOff(count, cut)),
         1 => select(&[0x80, 0x90, 0xa0][..]).prop_map(Bad::Empty),
         1 => (1..3usize).prop_map(Bad::Extension),
     ]
@@ -225,6 +228,10 @@ impl Layout {
                 map(&pairs.collect::<Vec<_>>())
             }
             Bad::Packed(count) => bytes(&self.inner(n, *count).concat()),
+            Bad::CutOff(count, cut) => {
+                let packed = self.inner(n, *count).concat();
+                bytes(&packed[..packed.len().saturating_sub(*cut)])
+            }
             Bad::Empty(marker) => vec![*marker],
             Bad::Extension(count) => {
                 let inner = self.inner(n, *count).concat();

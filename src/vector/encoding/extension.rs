@@ -67,7 +67,11 @@ pub(super) fn read<'a>(
     }
     match code {
         ALIGNED => Ok(aligned(inside, types.raw)),
-        FLAX_ARRAY | FLAX_SCALAR => whole(flax(inside)),
+        FLAX_ARRAY | FLAX_SCALAR => {
+            let mut inside = Cursor::new(inside);
+            let found = whole(flax(&mut inside))?;
+            Ok(found.filter(|_| inside.rest().is_empty()))
+        }
         FLAX_COMPLEX => match Cursor::new(inside).peek() {
             Ok(Head::Array(2)) => Err(Trouble::Refused(COMPLEX.to_owned())),
             _ => Ok(None),
@@ -120,16 +124,15 @@ fn aligned(inside: &[u8], raw: RawDtype) -> Option<Encoded<'_>> {
 }
 
 /// `[shape, name of the dtype, data]`, or a map of the three.
-fn flax(inside: &[u8]) -> Result<Option<Encoded<'_>>, Trouble> {
-    let mut cursor = Cursor::new(inside);
+fn flax<'a>(cursor: &mut Cursor<'a>) -> Result<Option<Encoded<'a>>, Trouble> {
     match cursor.head()? {
         Head::Array(3) => {}
-        Head::Map(pairs) => return ndarray::read_unmarked(&mut cursor, pairs),
+        Head::Map(pairs) => return ndarray::read_unmarked(cursor, pairs),
         _ => return Ok(None),
     }
-    let Some(shape) = Shape::read(&mut cursor)? else { return Ok(None) };
-    let Some(name) = text(&mut cursor)? else { return Ok(None) };
-    let Some(data) = text(&mut cursor)? else { return Ok(None) };
+    let Some(shape) = Shape::read(cursor)? else { return Ok(None) };
+    let Some(name) = text(cursor)? else { return Ok(None) };
+    let Some(data) = text(cursor)? else { return Ok(None) };
     Encoded::shaped(Encoding::Flax, dtype(name)?, &shape, data).map(Some)
 }
 
