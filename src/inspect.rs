@@ -272,7 +272,7 @@ impl Inspection {
 
     fn describe(&mut self, source: &Source, tallies: &[Tally]) {
         let findings = source.findings();
-        self.notes = [&*findings.notes.warnings, &findings.notes.left_out].concat();
+        self.notes = [&*findings.warnings, &findings.left_out].concat();
         self.framing = findings.framing.as_str();
         self.framing_from.clone_from(&findings.framing_from);
         self.layout = findings.layout.as_str();

@@ -13,7 +13,7 @@ use crate::msgpack::{MAX_HEAD, Skipped, Skipper};
 use crate::options::{Framing, OnError, OutputColumn, ReadOptions, check_names};
 use crate::pool::lock;
 use crate::reader::{Projection, Reader};
-use crate::record::{self, Arrival, Column, Findings, Format, INPUT_BITS, MAGIC, Plan, Way};
+use crate::record::{Arrival, Column, Findings, INPUT_BITS, MAGIC, Plan, Way, foreign};
 use crate::reject::Rejects;
 
 /// Paths or buffers plus read options: lazy, can be scanned again, counted and split.
@@ -99,7 +99,7 @@ impl Source {
 
     /// What looks wrong in the inputs, a sentence each: bytes that seem to be of another type than they are read as.
     pub fn warnings(&self) -> &[String] {
-        &self.findings.notes.warnings
+        &self.findings.warnings
     }
 
     /// The same rows with some of the columns, in this order; none at all is fine. Nothing is found out anew, and fields that no
@@ -397,7 +397,7 @@ fn cut(input: &Input, plan: &Arc<Plan>, size: u64, parts: usize) -> Result<Vec<(
     let mut blocks = Blocks::new(opened, &Arc::default());
     if blocks.position() == 0 {
         let bytes = blocks.fill(MAGIC).map_err(failed)?;
-        if record::format(bytes, true) != Format::MessagePack {
+        if foreign(bytes, true) != Ok(None) {
             return Ok(whole());
         }
     }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::decode::{Decoded, Decoder, Position};
 use crate::error::{ErrorKind, Result};
 use crate::input::Blocks;
-use crate::record::{self, Format, RecordStart};
+use crate::record::{RecordStart, foreign};
 use crate::reject::Rejects;
 use crate::vector::Template;
 
@@ -164,13 +164,13 @@ impl Lane {
             let is_at_start = self.blocks.position() == 0;
             let (bytes, last) = self.blocks.fill_to_end(needed.max(self.decoder.needed()))?;
             if is_at_start {
-                match record::format(bytes, last) {
-                    Format::Short(more) => {
+                match foreign(bytes, last) {
+                    Err(more) => {
                         needed = more;
                         continue;
                     }
-                    Format::Foreign(name) => self.decoder.refuse(name)?,
-                    Format::MessagePack => {}
+                    Ok(Some(name)) => self.decoder.refuse(name)?,
+                    Ok(None) => {}
                 }
             }
             let taken = self.decoder.decode_within(bytes, last)?;

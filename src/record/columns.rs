@@ -4,24 +4,24 @@ use arrow::datatypes::{DataType, Field};
 
 use super::evidence::Evidence;
 use super::findings::column_name;
-use super::notes::Notes;
 use super::observe::Observed;
-use super::{Column, Findings, ID, KEY, Layout, PATH, RECORD, Role, Step, VECTOR, vector_field, vector_type};
+use super::{Column, Findings, ID, KEY, Layout, PATH, Prefix, RECORD, Role, Step, VECTOR, vector_field};
 use crate::error::{Error, Result};
 use crate::options::Framing;
 use crate::text::printable;
-use crate::vector::{Dtype, RawDtype};
+use crate::vector::RawDtype;
 
 impl Evidence<'_> {
-    /// The findings for records in this framing.
-    pub(super) fn findings(self, framing: Framing) -> Result<Findings> {
+    /// The findings for records in this framing, which was found out in the way that `framing_from` says.
+    pub(super) fn findings(
+        mut self,
+        framing: Framing,
+        framing_from: String,
+        prefix: Option<Prefix>,
+    ) -> Result<Findings> {
         let mut columns = match (self.layout, self.options.dim) {
-            (Some(Layout::Vector), _) | (None, Some(_)) => self.bare_columns()?,
-            (Some(_), _) => {
-                let columns = self.field_columns()?;
-                self.check_named_dtype(&columns)?;
-                columns
-            }
+            (Some(Layout::Vector), _) | (None, Some(_)) => vec![self.bare_column()?],
+            (Some(_), _) => self.field_columns()?,
             (None, None) => return Err(self.failure()),
         };
         if framing == Framing::Map {
@@ -31,16 +31,13 @@ impl Evidence<'_> {
         }
         self.apply_schema(&mut columns)?;
         self.project(&mut columns)?;
-        if self.options.include_path {
-            let field = Field::new(PATH, DataType::Utf8, false);
-            columns.push(Column::of(field, Role::Path));
-        }
-        if self.options.include_record {
-            let field = Field::new(RECORD, DataType::UInt64, false);
-            columns.push(Column::of(field, Role::Record));
-        }
-        if self.options.include_id {
-            columns.push(Column::of(Field::new(ID, DataType::Int64, false), Role::Id));
+        let options = self.options;
+        for (is_included, name, data_type, role) in [
+            (options.include_path, PATH, DataType::Utf8, Role::Path),
+            (options.include_record, RECORD, DataType::UInt64, Role::Record),
+            (options.include_id, ID, DataType::Int64, Role::Id),
+        ] {
+            columns.extend(is_included.then(|| Column::of(Field::new(name, data_type, false), role)));
         }
         for (index, column) in columns.iter().enumerate() {
             // Names are C strings where Arrow data leaves.
@@ -55,39 +52,91 @@ impl Evidence<'_> {
                 )));
             }
         }
-        let mut notes = match self.vector.as_ref().filter(|_| self.layout == Some(Layout::Vector)) {
-            Some(vector) => Notes::of_vectors(&self.looks, vector.raw, self.options),
-            None => Notes::of_fields(&self.fields, &columns, self.options),
-        };
-        notes.warnings.extend(self.shaped.filter(|(_, (rows, _))| *rows > 1).map(|(name, (rows, dim))| {
-            format!(
-                "`{}`: these bytes are {rows} vectors of {dim} elements by the shape beside them: framing columns reads each as a row",
-                printable(&name)
-            )
-        }));
         Ok(Findings {
             framing,
-            prefix: None,
+            prefix,
             layout: self.layout.unwrap_or(Layout::Vector),
+            warnings: self.warnings(&columns),
+            left_out: self.left_out(&columns),
             columns,
             start: self.start,
-            framing_from: String::new(),
+            framing_from,
             layout_from: self.layout_from,
-            notes,
         })
     }
 
-    fn bare_columns(&self) -> Result<Vec<Column>> {
+    /// What looks wrong, a sentence each.
+    fn warnings(&self, columns: &[Column]) -> Vec<String> {
+        let mut warnings = Vec::new();
+        for column in columns {
+            let is_bytes = column.role == Role::Value && self.is_in_schema(column.name());
+            let is_field = matches!(column.role, Role::Vector | Role::Value) && !is_bytes;
+            let Some(field) = self.fields.at(&column.path).filter(|_| is_field) else { continue };
+            field.visit(&mut column.path.clone(), &mut |path, field| {
+                let warning = field.warning(&printable(&column_name(path)));
+                warnings.extend(warning.filter(|warning| !warnings.contains(warning)));
+            });
+        }
+        let raw = self.options.raw_dtype.of(VECTOR);
+        let is_free = self.options.dim.is_none() && !self.is_in_schema(VECTOR) && raw == RawDtype::default();
+        let is_bare = self.layout == Some(Layout::Vector);
+        if warnings.is_empty() && is_bare && is_free && self.fields.vectors.looks.are_not(raw) {
+            warnings.push(format!("`{VECTOR}`: these bytes look like no numbers of the type {raw}"));
+        }
+        warnings.extend(self.shaped.iter().filter(|(_, (rows, _))| *rows > 1).map(|(name, (rows, dim))| {
+            format!(
+                "`{}`: these bytes are {rows} vectors of {dim} elements by the shape beside them: framing columns reads each as a row",
+                printable(name)
+            )
+        }));
+        warnings
+    }
+
+    /// What no column holds, or only as bytes, a sentence each.
+    fn left_out(&self, columns: &[Column]) -> Vec<String> {
+        let mut left_out = Vec::new();
+        if self.options.columns.is_some() || self.layout == Some(Layout::Vector) {
+            return left_out;
+        }
+        self.fields.visit(&mut Vec::new(), &mut |path, field| {
+            let is_vector = |column: &Column| column.role == Role::Vector && column.path == path;
+            if path.is_empty() || !columns.iter().any(is_vector) {
+                let name = printable(&column_name(path));
+                let name = if path.is_empty() { "records".to_owned() } else { format!("`{name}`") };
+                left_out.extend(field.left_out().map(|what| format!("{name}: {what}")));
+            }
+        });
+        left_out
+    }
+
+    fn is_in_schema(&self, name: &str) -> bool {
+        self.options.schema.index_of(name).is_ok()
+    }
+
+    /// The column of records that are vectors.
+    fn bare_column(&mut self) -> Result<Column> {
         if let Some(name) = self.options.vector.iter().find(|name| *name != VECTOR) {
             return Err(Error::schema(format!(
                 "option `vector`: the records are bare vectors and have no field `{name}`: leave the option out"
             )));
         }
-        let field = vector_field(VECTOR, self.options.dim.unwrap_or(0), self.options.dtype);
-        Ok(vec![match &self.vector {
-            Some(column) => column.clone(),
-            None => Column { raw: self.options.raw_dtype.of(VECTOR), ..Column::vector(Vec::new(), field?) },
-        }])
+        if self.layout.is_none() {
+            self.fields = Observed::new(self.given.at(&Step::Name(VECTOR.to_owned())));
+        }
+        let dim = self.options.dim.map(|dim| dim as usize).or(self.fields.vectors.dim());
+        self.vector_column(Vec::new(), dim.unwrap_or(0))
+    }
+
+    /// The column of the vectors at the end of `path`.
+    fn vector_column(&self, path: Vec<Step>, dim: usize) -> Result<Column> {
+        let found = self.fields.at(&path);
+        let field = vector_field(&column_name(&path), dim, self.options.dtype)?;
+        Ok(Column {
+            stored: found.and_then(|field| field.vectors.stored.clone()),
+            raw: found.map_or(self.options.raw_dtype.default, Observed::raw),
+            is_bits: found.is_some_and(|field| field.vectors.is_bits == Some(true)),
+            ..Column::vector(path, field)
+        })
     }
 
     /// The columns of records that have fields, in the order in which the fields were first seen.
@@ -111,6 +160,7 @@ impl Evidence<'_> {
                 columns.push(Column { path, raw, ..Column::of(field, Role::Value) });
             }
         }
+        self.check_named_dtype(&columns)?;
         Ok(columns)
     }
 
@@ -150,11 +200,11 @@ impl Evidence<'_> {
             found.extend(clear.into_iter().map(|(path, dim, _)| (path, dim)));
         }
         if found.is_empty() {
-            let mut best = 0.0;
+            let mut best = None;
             self.fields.visit(&mut Vec::new(), &mut |path, field| {
-                if let Some((likely, dim)) = field.vectors.possible(dim).filter(|(likely, _)| *likely > best)
-                {
-                    (best, found) = (likely, vec![(path.to_vec(), dim)]);
+                let possible = field.vectors.possible(dim);
+                if let Some((_, dim)) = possible.filter(|_| possible > best) {
+                    (best, found) = (possible, vec![(path.to_vec(), dim)]);
                 }
             });
         }
@@ -169,17 +219,7 @@ impl Evidence<'_> {
                 self.contents()
             )));
         }
-        let column = |(path, dim): (Vec<Step>, usize)| {
-            let found = self.fields.at(&path);
-            let stored = found.and_then(|field| field.vectors.stored.clone());
-            let raw = found.map_or(self.options.raw_dtype.default, Observed::raw);
-            let length =
-                u32::try_from(dim).map_err(|_| Error::schema("a vector of more than 2^32 elements"))?;
-            let field = vector_field(&column_name(&path), length, self.options.dtype)?;
-            let is_bits = found.is_some_and(|field| field.vectors.is_bits == Some(true));
-            Ok(Column { stored, raw, is_bits, ..Column::vector(path, field) })
-        };
-        found.into_iter().map(column).collect()
+        found.into_iter().map(|(path, dim)| self.vector_column(path, dim)).collect()
     }
 
     fn names(&self) -> String {
@@ -194,9 +234,6 @@ impl Evidence<'_> {
     fn apply_schema(&self, columns: &mut Vec<Column>) -> Result<()> {
         for field in self.options.schema.fields() {
             match columns.iter_mut().find(|column| column.name() == field.name()) {
-                Some(column) if column.path.is_empty() && column.role == Role::Vector => {
-                    *column = retyped_bare(column, field)?;
-                }
                 Some(column) => *column = column.clone().retyped(field)?,
                 None if self.layout == Some(Layout::Vector) || self.layout.is_none() => {
                     return Err(Error::schema(format!(
@@ -261,23 +298,6 @@ impl Evidence<'_> {
                 column.name()
             ))),
             None => Ok(()),
-        }
-    }
-}
-
-/// The column of bare vectors with the type of `field`, which must be one of vectors.
-fn retyped_bare(column: &Column, field: &Field) -> Result<Column> {
-    let dim = column.dim().unwrap_or(0);
-    match (vector_type(field.data_type()), field.data_type()) {
-        (Some(_), _) | (None, DataType::FixedSizeList(..)) => column.clone().retyped(field),
-        (None, other) => {
-            let element = Dtype::ALL.into_iter().find(|dtype| dtype.data_type() == *other);
-            let element = element.unwrap_or(Dtype::Float32);
-            Err(Error::schema(format!(
-                "option `schema`: the records are bare vectors, so the column `{}` cannot be {other}: pass option \
-                 `dtype={element}` for other elements, or a type of vectors such as {element}[{dim}]",
-                field.name()
-            )))
         }
     }
 }

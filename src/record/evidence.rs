@@ -3,23 +3,23 @@
 use std::io;
 use std::sync::Arc;
 
+use super::foreign::looks_like;
 use super::given::{Given, Rules};
 use super::lists::Lists;
-use super::looks::Looks;
-use super::observe::Observed;
-use super::{Column, Layout, RecordStart, Step, VECTOR, describe, foreign, vector_field};
+use super::observe::{Observed, Vectors};
+use super::{Layout, RecordStart, Step, VECTOR, describe};
 use crate::error::Error;
 use crate::msgpack::{Broken, Cursor, Head};
 use crate::options::{Framing, ReadOptions};
 use crate::text::printable;
+use crate::vector::RawDtype;
 use crate::vector::encoding::{self, Encoded, Encoding, Seen, read_base64};
-use crate::vector::{Format, RawDtype};
 
 /// What the records so far show.
 pub(super) struct Evidence<'a> {
     pub(super) options: &'a ReadOptions,
     pub(super) rules: Rules<'a>,
-    given: Given,
+    pub(super) given: Given,
     /// Inference began in the middle of an input.
     pub(super) is_inside: bool,
     /// Records looked at.
@@ -30,11 +30,7 @@ pub(super) struct Evidence<'a> {
     pub(super) start: Option<RecordStart>,
     /// The keys, under `map` framing.
     pub(super) key: Observed,
-    /// The column of bare vectors, and how their bytes look.
-    pub(super) vector: Option<Column>,
-    pub(super) looks: Looks,
-    /// All records so far are `[1, shape, elements]`: Rust's ndarray, or records with the number 1.
-    may_be_fields: bool,
+    /// The fields of records, or the vector that each of them is.
     pub(super) fields: Observed,
     /// A field of the first record that names a type of elements, and that type.
     pub(super) named_dtype: Option<(String, RawDtype)>,
@@ -61,20 +57,6 @@ pub(super) enum Instead {
     Other,
 }
 
-/// How an encoded vector is stored, for people.
-pub(super) fn stored(encoded: &Encoded<'_>) -> String {
-    let elements = match encoded.format() {
-        Some(Format::Packed(raw)) => raw.to_string(),
-        Some(Format::Float32) => "float32".to_owned(),
-        Some(Format::Float64) => "float64".to_owned(),
-        None => "floats and integers".to_owned(),
-    };
-    match encoded.encoding {
-        Encoding::Bytes => elements,
-        encoding => format!("{elements} ({})", encoding.as_str()),
-    }
-}
-
 impl<'a> Evidence<'a> {
     pub(super) fn new(options: &'a ReadOptions) -> Self {
         Self {
@@ -87,9 +69,6 @@ impl<'a> Evidence<'a> {
             layout_from: "no record tells".to_owned(),
             start: None,
             key: Observed::default(),
-            vector: None,
-            looks: Looks::default(),
-            may_be_fields: false,
             fields: Observed::default(),
             named_dtype: None,
             shaped: None,
@@ -103,8 +82,13 @@ impl<'a> Evidence<'a> {
     /// True where more records would show nothing further.
     pub(super) fn is_enough(&self, framing: Framing) -> bool {
         let limit = self.options.infer_records;
-        self.layout == Some(Layout::Vector) && framing != Framing::Map && !self.may_be_fields
+        self.layout == Some(Layout::Vector) && framing != Framing::Map && !self.may_be_fields()
             || limit != 0 && self.records >= limit
+    }
+
+    /// True if all records so far are `[1, shape, elements]`: Rust's ndarray, or records with the number 1.
+    fn may_be_fields(&self) -> bool {
+        self.layout == Some(Layout::Vector) && !self.fields.fields.is_empty()
     }
 
     /// Looks at the record at `cursor`, all of which is at hand.
@@ -112,51 +96,34 @@ impl<'a> Evidence<'a> {
         if framing == Framing::Map {
             self.key.value(&mut cursor, &self.rules, 1)?;
         }
-        let length = cursor.peek()?.payload() as usize;
-        let raw = self.given.at(&Step::Name(VECTOR.to_owned())).raw(Some(length));
+        let head = cursor.peek()?;
+        let raw = self.given.at(&Step::Name(VECTOR.to_owned())).raw(head.payload() as usize);
         let seen = encoding::read(&mut cursor.clone(), self.rules.types(raw))?;
-        let named = self.options.vector.iter().chain(self.options.fields().into_iter().flatten());
-        let by_position =
-            named.map(|name| Step::parse(name)).any(|path| matches!(path[..], [Step::Position(_), ..]));
         // The number differs where it is one of records.
         let mut inside = cursor;
-        if self.may_be_fields
+        if self.may_be_fields()
             && let (Seen::NotNumbers { .. }, Head::Array(3)) = (&seen, inside.head()?)
             && let Head::UInt(_) | Head::Int(_) = inside.head()?
         {
-            self.may_be_fields = false;
             self.layout = Some(Layout::Positional);
             self.layout_from = "records are arrays of fields: their first items differ".to_owned();
+            self.fields.vectors = Vectors::default();
         }
-        let is_ndarray = matches!(&seen, Seen::Vector(vector) if vector.encoding == Encoding::RustNdarray);
-        let (found, instead) = match (&seen, cursor.peek()?) {
-            (..) if is_ndarray && self.layout == Some(Layout::Positional) => {
+        let mut named = self.options.vector.iter().chain(self.options.fields().into_iter().flatten());
+        let by_position = named.any(|name| matches!(Step::parse(name)[..], [Step::Position(_), ..]));
+        let (found, instead) = match (seen, head) {
+            (Seen::Vector(vector), Head::Array(_))
+                if by_position || is_ndarray(&vector) && self.layout == Some(Layout::Positional) =>
+            {
                 return self.items(cursor, Layout::Positional, framing);
             }
-            (Seen::Vector(encoded), _) if encoded.outer.len() > 1 => (encoded.describe(), Instead::Refused),
+            (Seen::Vector(vector), _) if vector.outer.len() > 1 => (vector.describe(), Instead::Refused),
             // In the middle of an input this is most likely an item of a list.
-            (Seen::Vector(encoded), _) if encoded.is_scalar && self.is_inside => {
+            (Seen::Vector(vector), _) if vector.is_scalar && self.is_inside => {
                 ("a number of NumPy".to_owned(), Instead::Other)
             }
-            (Seen::Vector(encoded), head) if !(by_position && matches!(head, Head::Array(_))) => {
-                let base64 =
-                    if encoded.encoding == Encoding::Raw { read_base64(encoded.bytes(), raw) } else { None };
-                let is_first = self.layout.is_none();
-                if is_first && !encoded.encoding.is_typed() {
-                    self.look(cursor);
-                }
-                self.bare(base64.as_ref().unwrap_or(encoded), raw, cursor.rest())?;
-                if is_ndarray && is_first && self.layout.is_some() {
-                    self.may_be_fields = true;
-                    self.contents.get_or_insert((self.input.clone(), describe::fields(cursor)?));
-                    self.fields = Observed::new(self.given.clone());
-                }
-                if self.may_be_fields && is_ndarray {
-                    self.fields.items(&mut cursor.clone(), &self.rules)?;
-                }
-                return Ok(());
-            }
-            (Seen::Refused(what), _) => (what.clone(), Instead::Refused),
+            (Seen::Vector(vector), _) => return self.bare(cursor, &vector, raw),
+            (Seen::Refused(what), _) => (what, Instead::Refused),
             (_, Head::Array(_)) => return self.items(cursor, Layout::Positional, framing),
             (_, Head::Map(_)) => return self.items(cursor, Layout::Map, framing),
             (_, head) => (head.to_string(), Instead::Other),
@@ -165,39 +132,38 @@ impl<'a> Evidence<'a> {
         Ok(())
     }
 
-    /// Looks at the bytes of the bare vector at `cursor`, and at those behind it that are at hand.
-    fn look(&mut self, mut cursor: Cursor<'_>) {
-        while let Ok(Head::Bin(length) | Head::Str(length)) = cursor.head()
-            && let Ok(bytes) = cursor.take(length as usize)
-            && self.looks.add_alike(bytes)
-        {}
-    }
-
-    fn bare(&mut self, encoded: &Encoded<'_>, raw: RawDtype, record: &[u8]) -> Result<(), Broken> {
-        self.records += 1;
-        let dim = u32::try_from(encoded.dim).ok().filter(|&dim| dim > 0 && i32::try_from(dim).is_ok());
-        match (dim, self.layout) {
-            (Some(dim), None) if encoded.is_whole() || self.options.dim.is_some() => {
-                self.layout = Some(Layout::Vector);
-                self.layout_from = format!("record {} is a vector", self.records - 1);
-                let field = vector_field(VECTOR, self.options.dim.unwrap_or(dim), self.options.dtype);
-                let is_bits = raw.is_half() && encoded.halves(raw).is_some();
-                let stored = Some(stored(encoded));
-                self.vector = field.ok().map(|field| Column {
-                    stored,
-                    raw,
-                    is_bits,
-                    ..Column::vector(Vec::new(), field)
-                });
-                self.start = RecordStart::of(record)?;
-            }
-            _ => self.note(&encoded.describe(), Instead::Other),
+    /// Looks at the record at `cursor`, which is a vector.
+    fn bare(&mut self, cursor: Cursor<'_>, encoded: &Encoded<'_>, raw: RawDtype) -> Result<(), Broken> {
+        let base64 = if encoded.encoding == Encoding::Raw { read_base64(encoded.bytes(), raw) } else { None };
+        let vector = base64.as_ref().unwrap_or(encoded);
+        let is_dim = vector.dim > 0 && i32::try_from(vector.dim).is_ok();
+        let is_first = self.layout.is_none() && is_dim && (vector.is_whole() || self.options.dim.is_some());
+        if is_first {
+            self.layout = Some(Layout::Vector);
+            self.layout_from = format!("record {} is a vector", self.records);
+            self.start = RecordStart::of(cursor.rest())?;
+            self.fields = Observed::new(self.given.clone());
+            self.fields.be_vector(vector, raw);
+            // Vectors behind it that are at hand show whether its bytes are numbers.
+            let mut ahead = cursor;
+            while !encoded.encoding.is_typed()
+                && let Ok(Head::Bin(length) | Head::Str(length)) = ahead.head()
+                && let Ok(bytes) = ahead.take(length as usize)
+                && self.fields.vectors.looks.add_alike(bytes)
+            {}
+        } else {
+            self.note(&vector.describe(), Instead::Other);
         }
+        if is_ndarray(vector) && (is_first || self.may_be_fields()) {
+            self.describe(cursor)?;
+            self.fields.fields_of(&mut cursor.clone(), &self.rules, 0)?;
+        }
+        self.records += 1;
         Ok(())
     }
 
-    /// Looks at the fields of the record at `cursor`.
-    fn items(&mut self, cursor: Cursor<'_>, layout: Layout, framing: Framing) -> Result<(), Broken> {
+    /// Keeps what the record at `cursor` holds, if no other one is known.
+    fn describe(&mut self, cursor: Cursor<'_>) -> Result<(), Broken> {
         if self.contents.is_none() {
             let mut fields = describe::fields(cursor)?;
             if self.options.records.is_none()
@@ -210,16 +176,21 @@ impl<'a> Evidence<'a> {
             }
             self.contents = Some((self.input.clone(), fields));
         }
+        Ok(())
+    }
+
+    /// Looks at the fields of the record at `cursor`.
+    fn items(&mut self, cursor: Cursor<'_>, layout: Layout, framing: Framing) -> Result<(), Broken> {
+        self.describe(cursor)?;
         let (is_first, raw) = (self.layout.is_none(), self.options.raw_dtype.default);
         if is_first {
             self.fields = Observed::new(self.given.clone());
         }
-        let (number, mut ahead) = (self.records, cursor);
+        let number = self.records;
         self.records += match layout {
             _ if !is_first && self.layout != Some(layout) => 1,
             Layout::Map if framing == Framing::Columns => self.fields.table(cursor, &self.rules)?.max(1),
-            Layout::Map => self.fields.pairs(&mut ahead, &self.rules, 0).map(|()| 1)?,
-            _ => self.fields.items(&mut ahead, &self.rules).map(|()| 1)?,
+            _ => self.fields.fields_of(&mut cursor.clone(), &self.rules, 0).map(|()| 1)?,
         };
         if is_first {
             let is_given = self.options.columns.is_some() || !self.options.vector.is_empty();
@@ -257,7 +228,7 @@ impl<'a> Evidence<'a> {
 
     /// Notes the format that an input resembles, which begins with `bytes`.
     pub(super) fn looks_like(&mut self, bytes: &[u8]) {
-        let found = foreign::looks_like(bytes).map(|format| format!("; the input looks like {format}"));
+        let found = looks_like(bytes).map(|format| format!("; the input looks like {format}"));
         self.hints[1] = self.hints[1].take().or(found);
     }
 
@@ -301,4 +272,8 @@ impl<'a> Evidence<'a> {
             ),
         })
     }
+}
+
+fn is_ndarray(vector: &Encoded<'_>) -> bool {
+    vector.encoding == Encoding::RustNdarray
 }

@@ -5,31 +5,31 @@ use std::fmt;
 use arrow::datatypes::{DataType, Field};
 use serde::{Deserialize, Serialize};
 
-use super::notes::Notes;
 use super::{Prefix, RecordStart, VECTOR, vector_field, vector_type};
 use crate::error::{Error, Result};
 use crate::options::{Framing, OnError, OutputColumn, ReadOptions};
 use crate::values::{ValueBuilder, tensor_shape};
-use crate::vector::RawDtype;
+use crate::vector::{Dtype, RawDtype};
 
 /// How records lie in the inputs, what they are, and the columns that come of them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Findings {
     pub(crate) framing: Framing,
     /// How lengths are written, under `length-prefixed` framing.
-    #[serde(default)]
     pub(crate) prefix: Option<Prefix>,
     pub(crate) layout: Layout,
     pub(crate) columns: Vec<Column>,
     /// How the record begins from which the layout was found.
-    #[serde(default)]
     pub(crate) start: Option<RecordStart>,
     /// How framing and layout were found out.
     pub(crate) framing_from: String,
     pub(crate) layout_from: String,
-    /// What looks wrong, and what else there is to know.
+    /// What looks wrong, a sentence each: users hear of it at once.
     #[serde(default)]
-    pub(crate) notes: Notes,
+    pub(crate) warnings: Vec<String>,
+    /// What is left out, or kept as bytes: `inspect` shows it.
+    #[serde(default)]
+    pub(crate) left_out: Vec<String>,
 }
 
 /// The form of a record.
@@ -110,9 +110,7 @@ impl Step {
         };
         name.split('.').map(step).collect()
     }
-}
 
-impl Step {
     /// The step as a key of a map: a position stands for an integer.
     pub(crate) fn key(&self) -> std::borrow::Cow<'_, str> {
         match self {
@@ -131,8 +129,11 @@ impl fmt::Display for Step {
     }
 }
 
-/// The name of the column at the end of `path`.
+/// The name of the column at the end of `path`; records that are vectors have none.
 pub(crate) fn column_name(path: &[Step]) -> String {
+    if path.is_empty() {
+        return VECTOR.to_owned();
+    }
     path.iter().map(Step::to_string).collect::<Vec<_>>().join(".")
 }
 
@@ -179,8 +180,11 @@ impl Column {
     /// Gives the column another type.
     pub(crate) fn retyped(self, field: &Field) -> Result<Self> {
         let field = field.clone().with_name(self.field.name());
+        let is_bare = self.path.is_empty() && self.role == Role::Vector;
         match field.data_type() {
-            DataType::FixedSizeList(..) if self.role != Role::Key && tensor_shape(&field).is_none() => {
+            DataType::FixedSizeList(..)
+                if self.role != Role::Key && (is_bare || tensor_shape(&field).is_none()) =>
+            {
                 let Some((dim, dtype)) = vector_type(field.data_type()) else {
                     return Err(Error::schema(format!(
                         "option `schema`: column `{}` is a fixed-size list, which is read as a vector of float32, float64, float16, \
@@ -189,7 +193,17 @@ impl Column {
                         field.data_type()
                     )));
                 };
-                Ok(Self { role: Role::Vector, field: vector_field(field.name(), dim as u32, dtype)?, ..self })
+                Ok(Self { role: Role::Vector, field: vector_field(field.name(), dim, dtype)?, ..self })
+            }
+            other if is_bare => {
+                let element = Dtype::ALL.into_iter().find(|dtype| dtype.data_type() == *other);
+                let element = element.unwrap_or(Dtype::Float32);
+                Err(Error::schema(format!(
+                    "option `schema`: the records are bare vectors, so the column `{}` cannot be {other}: pass option \
+                     `dtype={element}` for other elements, or a type of vectors such as {element}[{}]",
+                    field.name(),
+                    self.dim().unwrap_or(0)
+                )))
             }
             _ => {
                 ValueBuilder::of_field(&field, &Default::default()).map_err(|error| {
@@ -205,7 +219,7 @@ impl Column {
 impl Findings {
     /// Bare vectors, one after another.
     pub(crate) fn of_vectors(dim: u32, options: &ReadOptions) -> Result<Self> {
-        let field = vector_field(VECTOR, dim, options.dtype)?;
+        let field = vector_field(VECTOR, dim as usize, options.dtype)?;
         Ok(Self {
             framing: if options.framing == Framing::Auto { Framing::Sequence } else { options.framing },
             prefix: None,
@@ -214,7 +228,8 @@ impl Findings {
             start: None,
             framing_from: "as given".to_owned(),
             layout_from: "as given".to_owned(),
-            notes: Notes::default(),
+            warnings: Vec::new(),
+            left_out: Vec::new(),
         })
     }
 

@@ -16,27 +16,18 @@ const FORMATS: [(&[u8], &str); 8] = [
 /// This many bytes show each of them.
 pub(crate) const MAGIC: usize = 16;
 
-/// The format of an input, as its first bytes show it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Format {
-    /// As far as these bytes show.
-    MessagePack,
-    Foreign(&'static str),
-    /// At least this many bytes are needed to see.
-    Short(usize),
-}
-
-/// The format of an input that begins with `bytes`.
-pub(crate) fn format(bytes: &[u8], ended: bool) -> Format {
+/// The format of an input that begins with `bytes`; `None` for MessagePack, as far as these bytes show.
+/// The error is how many bytes are needed to see.
+pub(crate) fn foreign(bytes: &[u8], ended: bool) -> Result<Option<&'static str>, usize> {
     for (magic, name) in FORMATS {
         if bytes.starts_with(magic) {
-            return Format::Foreign(name);
+            return Ok(Some(name));
         }
         if !ended && magic.starts_with(bytes) {
-            return Format::Short(magic.len());
+            return Err(magic.len());
         }
     }
-    Format::MessagePack
+    Ok(None)
 }
 
 /// The format of a file in a field, which is no vector.

@@ -1,6 +1,7 @@
 //! What options say of the fields of records, for inference.
 
 use std::cell::Cell;
+use std::collections::HashMap;
 
 use super::{Step, vector_type};
 use crate::options::ReadOptions;
@@ -38,7 +39,7 @@ pub(super) struct Given {
     raw: Option<RawDtype>,
     /// The dimension of the vectors that `schema` gives to the field, and the type of bytes that are as many elements.
     vector: Option<(usize, RawDtype)>,
-    inside: Vec<(Step, Self)>,
+    inside: HashMap<Step, Self>,
 }
 
 impl Given {
@@ -61,13 +62,8 @@ impl Given {
         for path in [Step::parse(name), vec![Step::Name(name.to_owned())]] {
             let mut field = &mut *self;
             for step in path {
-                let known = field.inside.iter().position(|(known, _)| *known == step);
-                let place = known.unwrap_or(field.inside.len());
-                if known.is_none() {
-                    let inside = field.of_items();
-                    field.inside.push((step, inside));
-                }
-                field = &mut field.inside[place].1;
+                let inside = field.of_items();
+                field = field.inside.entry(step).or_insert(inside);
             }
             change(field);
         }
@@ -75,8 +71,7 @@ impl Given {
 
     /// What is said of the fields one step further in.
     pub(super) fn at(&self, step: &Step) -> Self {
-        let inside = self.inside.iter().find(|(known, _)| known == step);
-        inside.map_or_else(|| self.of_items(), |(_, inside)| inside.clone())
+        self.inside.get(step).cloned().unwrap_or_else(|| self.of_items())
     }
 
     /// What is said of the items of a list.
@@ -91,10 +86,9 @@ impl Given {
 
     /// The type of untyped bytes in the field itself, of which the first value has this many bytes.
     /// Bytes that are a vector of the type that `schema` gives are of that type.
-    pub(super) fn raw(&self, length: Option<usize>) -> RawDtype {
-        let of_schema = self.vector.filter(|(dim, raw)| {
-            length.is_some_and(|length| length != dim * self.default.size() && length == dim * raw.size())
-        });
+    pub(super) fn raw(&self, length: usize) -> RawDtype {
+        let of_schema =
+            self.vector.filter(|(dim, raw)| length == dim * raw.size() && raw.size() != self.default.size());
         self.raw.or(of_schema.map(|(_, raw)| raw)).unwrap_or(self.default)
     }
 }

@@ -4,9 +4,8 @@ use std::io;
 use std::sync::Arc;
 
 use super::evidence::{Evidence, Instead};
-use super::foreign;
 use super::framing::{End, detect};
-use super::{Arrival, Findings, Framed, Prefix, Step, VECTOR, Way};
+use super::{Arrival, Findings, Framed, Prefix, Step, VECTOR, Way, foreign};
 use crate::error::Result;
 use crate::msgpack::{Broken, Cursor, Head, Skipped, Skipper};
 use crate::options::{Framing, ReadOptions};
@@ -72,18 +71,16 @@ impl<'a> Inference<'a> {
     /// Looks at the next bytes of an input, which `ended` with them or did not.
     pub(crate) fn infer(&mut self, bytes: &[u8], ended: bool) -> Inferred {
         if self.is_at_start {
-            match foreign::format(bytes, ended) {
-                foreign::Format::Short(needed) => return Inferred::Consumed(0, needed as u64),
-                foreign::Format::Foreign(name) => {
-                    self.is_at_start = false;
-                    self.evidence.pass(name, Instead::Foreign);
-                    return Inferred::Unreadable;
-                }
-                foreign::Format::MessagePack => {
-                    self.is_at_start = false;
-                    self.evidence.looks_like(bytes);
-                }
+            let found = match foreign(bytes, ended) {
+                Ok(found) => found,
+                Err(needed) => return Inferred::Consumed(0, needed as u64),
+            };
+            self.is_at_start = false;
+            if let Some(name) = found {
+                self.evidence.pass(name, Instead::Foreign);
+                return Inferred::Unreadable;
             }
+            self.evidence.looks_like(bytes);
         }
         let mut at = 0;
         loop {
@@ -174,12 +171,10 @@ impl<'a> Inference<'a> {
     /// Looks at the record at the start of `bytes`, in front of which its length stands.
     fn next_prefixed(&mut self, bytes: &[u8], ended: bool) -> Result<usize, Broken> {
         let most = self.options.max_record_bytes;
-        let prefix = match self.prefix {
-            Some(prefix) => Some(prefix),
-            None => Prefix::detect(bytes, ended, most)?,
-        };
-        self.prefix = prefix;
-        match prefix.map(|prefix| prefix.frame(bytes, most)) {
+        if self.prefix.is_none() {
+            self.prefix = Prefix::detect(bytes, ended, most)?;
+        }
+        match self.prefix.map(|prefix| prefix.frame(bytes, most)) {
             Some(Framed::Record(record, lead)) => {
                 let mut cursor = Cursor::starting_at(record, lead);
                 match cursor.skip() {
@@ -278,11 +273,6 @@ impl<'a> Inference<'a> {
     /// The findings.
     pub(crate) fn findings(self) -> Result<Findings> {
         let framing = if self.framing == Framing::Auto { Framing::Sequence } else { self.framing };
-        Ok(Findings {
-            framing,
-            prefix: self.prefix,
-            framing_from: self.framing_from,
-            ..self.evidence.findings(framing)?
-        })
+        self.evidence.findings(framing, self.framing_from, self.prefix)
     }
 }

@@ -34,17 +34,12 @@ impl<'a> List<'a> {
 
     /// The two numbers that `shape` or `dims` says of bytes beside it: rows, and elements of each.
     pub(super) fn shape(&self, name: Option<&str>) -> Option<(usize, usize)> {
-        match self {
-            &Self::Items(2, mut cursor) if matches!(name, Some("shape" | "dims")) => {
-                match (cursor.head(), cursor.head()) {
-                    (Ok(Head::UInt(rows @ 1..)), Ok(Head::UInt(dim @ 1..))) => {
-                        Some((usize::try_from(rows).ok()?, usize::try_from(dim).ok()?))
-                    }
-                    _ => None,
-                }
-            }
+        let (&Self::Items(2, mut cursor), Some("shape" | "dims")) = (self, name) else { return None };
+        let mut length = || match cursor.head() {
+            Ok(Head::UInt(length @ 1..)) => usize::try_from(length).ok(),
             _ => None,
-        }
+        };
+        Some((length()?, length()?))
     }
 
     /// True for bytes that can hold vectors of this shape.

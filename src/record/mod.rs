@@ -10,7 +10,6 @@ mod given;
 mod infer;
 mod lists;
 mod looks;
-mod notes;
 mod observe;
 mod prefix;
 mod start;
@@ -21,7 +20,7 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 pub(crate) use self::findings::{Column, Findings, Layout, Role, Step};
-pub(crate) use self::foreign::{Format, MAGIC, format};
+pub(crate) use self::foreign::{MAGIC, foreign};
 pub(crate) use self::infer::{Inference, Inferred};
 pub(crate) use self::lists::List;
 pub(crate) use self::prefix::{Framed, Prefix};
@@ -262,7 +261,7 @@ pub(crate) fn vector_type(data_type: &DataType) -> Option<(usize, Dtype)> {
 }
 
 /// The field of a vector column.
-pub(crate) fn vector_field(name: &str, dim: u32, dtype: Dtype) -> Result<Field> {
+pub(crate) fn vector_field(name: &str, dim: usize, dtype: Dtype) -> Result<Field> {
     if dim == 0 {
         return Err(Error::option("option `dim` must be at least 1"));
     }

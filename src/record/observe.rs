@@ -7,7 +7,6 @@ use arrow::datatypes::{DataType, Field, Fields, TimeUnit};
 
 use super::Step;
 use super::describe::name;
-use super::evidence::stored;
 use super::given::{Given, Rules};
 use super::lists::{List, Lists};
 use super::looks::Looks;
@@ -91,13 +90,27 @@ pub(super) struct Vectors {
 
 /// How a possible vector was written, the likelier one last.
 #[derive(Clone, Copy, PartialEq, PartialOrd, Debug)]
-enum Manner {
+pub(super) enum Manner {
     /// In a list of one, or as a map of indices: a vector only where options say so.
     Wrapped,
     Integers,
     Bytes,
     Floats,
     Typed,
+}
+
+/// How an encoded vector is stored, for people.
+fn stored(encoded: &Encoded<'_>) -> String {
+    let elements = match encoded.format() {
+        Some(Format::Packed(raw)) => raw.to_string(),
+        Some(Format::Float32) => "float32".to_owned(),
+        Some(Format::Float64) => "float64".to_owned(),
+        None => "floats and integers".to_owned(),
+    };
+    match encoded.encoding {
+        Encoding::Bytes => elements,
+        encoding => format!("{elements} ({})", encoding.as_str()),
+    }
 }
 
 /// Dimensions that are kept apart.
@@ -150,13 +163,10 @@ impl Vectors {
     }
 
     /// How likely a vector column this is where none is clear, and the dimension.
-    pub(super) fn possible(&self, dim: Option<usize>) -> Option<(f64, usize)> {
+    pub(super) fn possible(&self, dim: Option<usize>) -> Option<(Manner, usize)> {
         let (manner, first) = self.likely(dim.is_some())?;
-        let found = match dim {
-            Some(dim) => self.dims.iter().map(|(known, _)| *known).find(|&known| known == dim)?,
-            None => first,
-        };
-        Some((f64::from(manner as u8) * 1e12 + found as f64, found))
+        let dim = dim.unwrap_or(first);
+        self.dims.iter().any(|(known, _)| *known == dim).then_some((manner, dim))
     }
 
     /// Bytes are judged by their looks, unless options say that they are a vector.
@@ -176,18 +186,12 @@ impl Observed {
         depth: u32,
     ) -> Result<(), Broken> {
         let start = *cursor;
-        let length = match start.peek()? {
-            Head::Bin(length) | Head::Str(length) => Some(length as usize),
-            _ => None,
-        };
-        let raw = match length {
-            Some(_) => *self.raw.get_or_insert_with(|| self.given.raw(length)),
-            None => self.raw(),
-        };
+        let head = start.peek()?;
+        let is_bytes = matches!(head, Head::Bin(_) | Head::Str(_));
+        let raw = if is_bytes { self.raw_of(head.payload() as usize) } else { self.raw() };
         let seen = encoding::read(cursor, rules.types(raw))?;
-        let mut end = start;
-        end.skip()?;
-        *cursor = end;
+        *cursor = start;
+        cursor.skip()?;
         if is_nil(start)? {
             return Ok(());
         }
@@ -202,12 +206,10 @@ impl Observed {
             self.vectors.add(Manner::Wrapped, &encoded);
         }
         match seen {
-            Seen::Vector(_) => {}
-            Seen::NotNumbers { .. } => self.list(start, rules, depth)?,
-            Seen::Other(head) => self.other(head, start, rules, depth)?,
             // A file that is no vector is some bytes.
-            Seen::Refused(_) if length.is_some() => self.kind(Kind::Bytes),
+            Seen::Refused(_) if is_bytes => self.kind(Kind::Bytes),
             Seen::Refused(what) => drop(self.refused.get_or_insert(what)),
+            _ => self.other(start, rules, depth)?,
         }
         Ok(())
     }
@@ -269,6 +271,15 @@ impl Observed {
         }
     }
 
+    /// Takes the record itself for a vector.
+    pub(super) fn be_vector(&mut self, encoded: &Encoded<'_>, raw: RawDtype) {
+        self.raw = Some(raw);
+        self.vectors.is_binary = true;
+        self.vectors.is_bits = Some(raw.is_half() && encoded.halves(raw).is_some());
+        self.vectors.first = Some((Manner::Typed, encoded.dim));
+        self.vectors.stored = Some(stored(encoded));
+    }
+
     /// Looks at a value that may be a vector.
     fn vector(&mut self, encoded: &Encoded<'_>, raw: RawDtype) {
         self.vectors.values += 1;
@@ -328,12 +339,21 @@ impl Observed {
         encoded.parts().for_each(|part| item.array(&part));
     }
 
-    fn other(&mut self, head: Head, start: Cursor<'_>, rules: &Rules<'_>, depth: u32) -> Result<(), Broken> {
-        match head {
-            Head::Bool(_) => self.kind(Kind::Bool),
-            Head::Map(_) => return self.map(start, rules, depth),
+    /// Looks at the value at `cursor`, which is neither a vector nor bytes.
+    fn other(&mut self, mut cursor: Cursor<'_>, rules: &Rules<'_>, depth: u32) -> Result<(), Broken> {
+        match cursor.peek()? {
+            Head::Array(_) | Head::Map(_) if depth >= rules.max_depth => {}
+            Head::Map(_) => {
+                self.kind(Kind::Map);
+                self.fields_of(&mut cursor, rules, depth)?;
+            }
+            Head::Array(items) => {
+                self.kind(Kind::List);
+                cursor.head()?;
+                let item = self.item();
+                (0..items).try_for_each(|_| item.value(&mut cursor, rules, depth + 1))?;
+            }
             Head::Ext(code, length) => {
-                let mut cursor = start;
                 cursor.head()?;
                 let payload = cursor.take(length as usize)?;
                 match nanoseconds(code, payload, rules.extensions) {
@@ -345,46 +365,26 @@ impl Observed {
                     }
                 }
             }
-            head => {
-                if let Some(number) = Scalar::of(head) {
-                    self.number(number);
-                }
-            }
+            Head::Bool(_) => self.kind(Kind::Bool),
+            head => Scalar::of(head).into_iter().for_each(|number| self.number(number)),
         }
         Ok(())
     }
 
-    fn list(&mut self, mut cursor: Cursor<'_>, rules: &Rules<'_>, depth: u32) -> Result<(), Broken> {
-        let Head::Array(items) = cursor.head()? else { return Ok(()) };
-        if depth >= rules.max_depth {
-            return Ok(());
-        }
-        self.kind(Kind::List);
-        let item = self.item();
-        for _ in 0..items {
-            item.value(&mut cursor, rules, depth + 1)?;
-        }
-        Ok(())
-    }
-
-    fn map(&mut self, mut cursor: Cursor<'_>, rules: &Rules<'_>, depth: u32) -> Result<(), Broken> {
-        if depth >= rules.max_depth {
-            return Ok(());
-        }
-        self.kind(Kind::Map);
-        self.pairs(&mut cursor, rules, depth)
-    }
-
-    /// Looks at the values of the map at `cursor`.
-    pub(super) fn pairs(
+    /// Looks at the values of the map, or at the items of the array, at `cursor`: each is a field.
+    pub(super) fn fields_of(
         &mut self,
         cursor: &mut Cursor<'_>,
         rules: &Rules<'_>,
         depth: u32,
     ) -> Result<(), Broken> {
-        let Head::Map(pairs) = cursor.head()? else { return Ok(()) };
-        for _ in 0..pairs {
-            let step = name(cursor)?.map(Step::Name);
+        let head = cursor.head()?;
+        let (Head::Map(fields) | Head::Array(fields)) = head else { return Ok(()) };
+        for position in 0..fields {
+            let step = match head {
+                Head::Map(_) => name(cursor)?.map(Step::Name),
+                _ => Some(Step::Position(position)),
+            };
             self.odd_key |= step.is_none();
             match step.and_then(|step| self.field(step, rules, depth)) {
                 Some(field) => field.value(cursor, rules, depth + 1)?,
@@ -423,8 +423,7 @@ impl Observed {
                 let Head::Bin(length @ 1..) = cursor.peek()? else {
                     return self.value(&mut cursor, rules, 1);
                 };
-                let raw =
-                    *self.raw.get_or_insert_with(|| self.given.raw(Some(length as usize / rows.max(1))));
+                let raw = self.raw_of(length as usize / rows.max(1));
                 match encoding::read(&mut cursor.clone(), rules.types(raw))? {
                     // Bytes of all rows.
                     Seen::Vector(array) if rows > 1 && array.is_whole() && array.dim.is_multiple_of(rows) => {
@@ -435,18 +434,6 @@ impl Observed {
                     }
                     _ => self.value(&mut cursor, rules, 1)?,
                 }
-            }
-        }
-        Ok(())
-    }
-
-    /// Looks at the items of the array at `cursor`.
-    pub(super) fn items(&mut self, cursor: &mut Cursor<'_>, rules: &Rules<'_>) -> Result<(), Broken> {
-        let Head::Array(items) = cursor.head()? else { return Ok(()) };
-        for position in 0..items {
-            match self.field(Step::Position(position), rules, 0) {
-                Some(field) => field.value(cursor, rules, 1)?,
-                None => cursor.skip()?,
             }
         }
         Ok(())
@@ -470,7 +457,12 @@ impl Observed {
 
     /// The type of untyped bytes.
     pub(super) fn raw(&self) -> RawDtype {
-        self.raw.unwrap_or_else(|| self.given.raw(None))
+        self.raw.unwrap_or_else(|| self.given.raw(0))
+    }
+
+    /// The same, as of a value of this many bytes.
+    fn raw_of(&mut self, length: usize) -> RawDtype {
+        *self.raw.get_or_insert_with(|| self.given.raw(length))
     }
 
     /// The values at the end of `path`.

@@ -106,17 +106,15 @@ impl Prefix {
                 return Ok(false);
             }
             let mut cursor = Cursor::starting_at(bytes, at + size);
-            match cursor.peek()? {
-                // Short ones are common in files that are framed in another way.
-                Head::Nil
-                | Head::Bool(_)
-                | Head::UInt(_)
-                | Head::Int(_)
-                | Head::Float32(_)
-                | Head::Float64(_) => {
-                    return Ok(false);
-                }
-                _ => {}
+            // Short ones are common in files that are framed in another way.
+            if let Head::Nil
+            | Head::Bool(_)
+            | Head::UInt(_)
+            | Head::Int(_)
+            | Head::Float32(_)
+            | Head::Float64(_) = cursor.peek()?
+            {
+                return Ok(false);
             }
             let end = at + size + length;
             match cursor.skip() {
