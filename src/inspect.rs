@@ -289,7 +289,7 @@ impl Inspection {
                 vectors: vector_type(column.field.data_type()).map(|(dim, dtype)| Vectors {
                     dim,
                     dtype: dtype.as_str(),
-                    stored: column.stored(),
+                    stored: column.stored.clone(),
                     norms: tally.norms(),
                     nan: tally.nan,
                     infinite: tally.infinite,

@@ -25,7 +25,7 @@ impl Evidence<'_> {
             (None, None) => return Err(self.failure()),
         };
         if framing == Framing::Map {
-            let data_type = self.key.data_type(&mut Vec::new(), &|_| false).filter(|t| !t.is_nested());
+            let data_type = self.key.data_type(true).filter(|t| !t.is_nested());
             let field = Field::new(KEY, data_type.unwrap_or(DataType::Utf8), true);
             columns.insert(0, Column::of(field, Role::Key));
         }
@@ -129,18 +129,19 @@ impl Evidence<'_> {
 
     /// The column of the vectors at the end of `path`.
     fn vector_column(&self, path: Vec<Step>, dim: usize) -> Result<Column> {
-        let found = self.fields.at(&path);
         let field = vector_field(&column_name(&path), dim, self.options.dtype)?;
-        Ok(Column {
-            stored: found.and_then(|field| field.vectors.stored.clone()),
-            raw: found.map_or(self.options.raw_dtype.default, Observed::raw),
-            is_bits: found.is_some_and(|field| field.vectors.is_bits == Some(true)),
-            ..Column::vector(path, field)
-        })
+        let found = self.fields.at(&path);
+        let raw = found.map_or(self.options.raw_dtype.default, Observed::raw);
+        let is_bits = found.is_some_and(|field| field.vectors.is_bits == Some(true));
+        let stored = match found {
+            _ if is_bits => Some(format!("{raw} (array of integers that are the bits)")),
+            found => found.and_then(|field| field.vectors.stored.clone()),
+        };
+        Ok(Column { path, stored, raw, is_bits, ..Column::of(field, Role::Vector) })
     }
 
     /// The columns of records that have fields, in the order in which the fields were first seen.
-    fn field_columns(&self) -> Result<Vec<Column>> {
+    fn field_columns(&mut self) -> Result<Vec<Column>> {
         if self.fields.too_many_keys {
             return Err(Error::schema(
                 "the maps that are records have more keys than a table has columns: if each is the key of a vector, pass \
@@ -148,16 +149,18 @@ impl Evidence<'_> {
             ));
         }
         let vectors = self.vectors()?;
+        for column in &vectors {
+            self.fields.at_mut(&column.path).into_iter().for_each(|field| field.is_column = true);
+        }
         let mut columns = Vec::new();
         for (step, field) in &self.fields.fields {
             let own = vectors.iter().filter(|column| column.path.first() == Some(step));
             columns.extend(own.cloned());
-            let (mut path, raw) = (vec![step.clone()], field.raw());
-            let is_vector = |path: &[Step]| vectors.iter().any(|column| column.path == path);
-            if !is_vector(&path)
-                && let Some(field) = field.column(&step.to_string(), &mut path, &is_vector)
+            if !field.is_column
+                && let Some(value) = field.column(&step.to_string(), false)
             {
-                columns.push(Column { path, raw, ..Column::of(field, Role::Value) });
+                let (path, raw) = (vec![step.clone()], field.raw());
+                columns.push(Column { path, raw, ..Column::of(value, Role::Value) });
             }
         }
         self.check_named_dtype(&columns)?;
@@ -266,10 +269,9 @@ impl Evidence<'_> {
             if let Some(column) = columns.iter().find(|column| column.name() == name) {
                 return Ok(column.clone());
             }
-            let field = self.fields.resolve(name);
-            let inside =
-                field.and_then(|(mut path, field)| Some((field.column(name, &mut path, &|_| false)?, path)));
-            let Some((field, path)) = inside else {
+            let found = self.fields.resolve(name);
+            let found = found.and_then(|(path, field)| Some((path, field.column(name, true)?)));
+            let Some((path, field)) = found else {
                 let known: Vec<String> =
                     columns.iter().map(|column| format!("`{}`", column.name())).collect();
                 return Err(Error::schema(format!(

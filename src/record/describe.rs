@@ -3,7 +3,7 @@
 use crate::msgpack::{Broken, Cursor, Head};
 use crate::text::printable;
 use crate::values::key;
-use crate::vector::RawDtype;
+use crate::vector::{RawDtype, Scalar};
 
 /// How many fields a message lists.
 const SHOWN: usize = 12;
@@ -72,41 +72,39 @@ pub(super) fn records_in(mut cursor: Cursor<'_>, depth: usize) -> Result<Option<
         cursor.skip()?;
         let Some(name) = name else { continue };
         let mut inside = value;
-        let is_list = match inside.head()? {
-            Head::Array(1..) => match inside.head()? {
-                Head::Map(1..) => true,
-                Head::Array(items @ 1..) => items_of(inside, items)? == "numbers",
-                _ => false,
-            },
+        let path = match inside.head()? {
+            Head::Array(1..) if is_record(inside)? => Some(name),
             Head::Map(_) if depth < DEEPEST => {
-                if let Some(path) = records_in(value, depth + 1)? {
-                    return Ok(Some(format!("{name}.{path}")));
-                }
-                false
+                records_in(value, depth + 1)?.map(|path| format!("{name}.{path}"))
             }
-            _ => false,
+            _ => None,
         };
-        if is_list {
-            return Ok(Some(name));
+        if path.is_some() {
+            return Ok(path);
         }
     }
     Ok(None)
 }
 
+/// True for a map that is not empty, and for a list of numbers.
+fn is_record(mut cursor: Cursor<'_>) -> Result<bool, Broken> {
+    Ok(match cursor.head()? {
+        Head::Map(pairs) => pairs > 0,
+        Head::Array(1..) => Scalar::of(cursor.peek()?).is_some(),
+        _ => false,
+    })
+}
+
 fn value(mut cursor: Cursor<'_>) -> Result<String, Broken> {
     Ok(match cursor.head()? {
         Head::Array(items @ 1..) => match cursor.head()? {
-            Head::Array(inner) => format!("lists of {inner} {}", items_of(cursor, inner)?),
+            Head::Array(0) => "lists of 0 items".to_owned(),
+            Head::Array(inner) => format!("lists of {inner} {}", plural(cursor.peek()?)),
             head => format!("a list of {items} {}", plural(head)),
         },
         Head::Ext(code, length) => format!("extension {code} of {length} bytes (see option `extensions`)"),
         head => head.to_string(),
     })
-}
-
-/// The items of an array in words. The first one is at `cursor`.
-fn items_of(cursor: Cursor<'_>, items: u32) -> Result<&'static str, Broken> {
-    Ok(if items == 0 { "items" } else { plural(cursor.peek()?) })
 }
 
 fn plural(head: Head) -> &'static str {

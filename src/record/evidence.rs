@@ -146,7 +146,7 @@ impl<'a> Evidence<'a> {
             self.fields.be_vector(vector, raw);
             // Vectors behind it that are at hand show whether its bytes are numbers.
             let mut ahead = cursor;
-            while !encoded.encoding.is_typed()
+            while matches!(vector.encoding, Encoding::Bytes | Encoding::Raw)
                 && let Ok(Head::Bin(length) | Head::Str(length)) = ahead.head()
                 && let Ok(bytes) = ahead.take(length as usize)
                 && self.fields.vectors.looks.add_alike(bytes)
@@ -217,7 +217,7 @@ impl<'a> Evidence<'a> {
         self.note(found, instead);
     }
 
-    fn note(&mut self, found: &str, instead: Instead) {
+    pub(super) fn note(&mut self, found: &str, instead: Instead) {
         self.first.get_or_insert_with(|| (found.to_owned(), instead));
     }
 

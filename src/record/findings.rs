@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Prefix, RecordStart, VECTOR, vector_field, vector_type};
 use crate::error::{Error, Result};
-use crate::options::{Framing, OnError, OutputColumn, ReadOptions};
+use crate::options::{Framing, OnError, OutputColumn};
 use crate::values::{ValueBuilder, tensor_shape};
 use crate::vector::{Dtype, RawDtype};
 
@@ -57,7 +57,7 @@ pub(crate) struct Column {
     pub(crate) path: Vec<Step>,
     pub(crate) field: Field,
     pub(crate) role: Role,
-    /// How its first vector was written.
+    /// How its first vector was written, for people.
     pub(crate) stored: Option<String>,
     /// The type of untyped bytes, in a vector column.
     #[serde(default)]
@@ -138,11 +138,6 @@ pub(crate) fn column_name(path: &[Step]) -> String {
 }
 
 impl Column {
-    /// A column of vectors.
-    pub(crate) fn vector(path: Vec<Step>, field: Field) -> Self {
-        Self { path, ..Self::of(field, Role::Vector) }
-    }
-
     /// A column that has no place in the records.
     pub(crate) fn of(field: Field, role: Role) -> Self {
         Self { path: Vec::new(), field, role, stored: None, raw: RawDtype::default(), is_bits: false }
@@ -152,12 +147,6 @@ impl Column {
     pub(crate) fn expected(&self) -> String {
         let dim = self.dim().unwrap_or(0);
         format!("{} bytes ({dim} x {})", dim * self.raw.size(), self.raw)
-    }
-
-    /// How the first vector was written, for people.
-    pub(crate) fn stored(&self) -> Option<String> {
-        let bits = format!("{} (array of integers that are the bits)", self.raw);
-        if self.is_bits { Some(bits) } else { self.stored.clone() }
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -217,22 +206,6 @@ impl Column {
 }
 
 impl Findings {
-    /// Bare vectors, one after another.
-    pub(crate) fn of_vectors(dim: u32, options: &ReadOptions) -> Result<Self> {
-        let field = vector_field(VECTOR, dim as usize, options.dtype)?;
-        Ok(Self {
-            framing: if options.framing == Framing::Auto { Framing::Sequence } else { options.framing },
-            prefix: None,
-            layout: Layout::Vector,
-            columns: vec![Column { raw: options.raw_dtype.of(VECTOR), ..Column::vector(Vec::new(), field) }],
-            start: None,
-            framing_from: "as given".to_owned(),
-            layout_from: "as given".to_owned(),
-            warnings: Vec::new(),
-            left_out: Vec::new(),
-        })
-    }
-
     /// The column of this name.
     pub(crate) fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|column| column.name() == name)

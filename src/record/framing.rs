@@ -48,30 +48,27 @@ pub(super) fn detect(bytes: &[u8], end: End, types: Types<'_>) -> Result<(Framin
     let cursor = Cursor::new(bytes);
     let (framing, items, values) = match cursor.peek()? {
         Head::Array(items) => (Framing::Array, items, 1),
-        Head::Map(pairs) => (Framing::Map, pairs, 2),
+        Head::Map(pairs) => {
+            if !matches!(encoding::read(&mut cursor.clone(), types)?, Seen::Other(_)) {
+                return Ok((Framing::Sequence, "the first object is a vector"));
+            }
+            match is_table(cursor, types) {
+                Ok(true) => return Ok((Framing::Columns, "the first object is a map of parallel lists")),
+                Err(Broken::Short(needed)) if !ended => return Err(Broken::Short(needed)),
+                _ => (Framing::Map, pairs, 2),
+            }
+        }
         _ => return Ok((Framing::Sequence, "the first object is neither an array nor a map")),
     };
-    if framing == Framing::Map && !matches!(encoding::read(&mut cursor.clone(), types)?, Seen::Other(_)) {
-        return Ok((Framing::Sequence, "the first object is a vector"));
-    }
-    if framing == Framing::Map {
-        match is_table(cursor, types) {
-            Ok(true) => return Ok((Framing::Columns, "the first object is a map of parallel lists")),
-            Err(Broken::Short(needed)) if !ended => return Err(Broken::Short(needed)),
-            _ => {}
-        }
-    }
     let mut inside = cursor;
     inside.head()?;
     if !ended || inside.rest().is_empty() {
         inside.require(u64::from(items.min(FEW + 1)) * values)?;
     }
     if items == 0 {
-        inside.peek().map_or_else(|broken| if ended { Ok(()) } else { Err(broken) }, |_| Ok(()))?;
-        return Ok(if framing == Framing::Array && inside.rest().is_empty() {
-            (Framing::Array, "the only object is an empty array")
-        } else {
-            (Framing::Sequence, "the first object is empty")
+        return Ok(match (framing, following(&inside, ended)?) {
+            (Framing::Array, None) => (Framing::Array, "the only object is an empty array"),
+            _ => (Framing::Sequence, "the first object is empty"),
         });
     }
     let mut first = None;
@@ -103,28 +100,23 @@ pub(super) fn detect(bytes: &[u8], end: End, types: Types<'_>) -> Result<(Framin
             ));
         }
     }
-    match (framing, first) {
-        (Framing::Array, Some(Item::Map)) => Ok((Framing::Array, "the first object is an array of maps")),
-        (Framing::Array, Some(Item::Array)) => Ok((Framing::Array, "the first object is an array of arrays")),
-        (Framing::Array, _) if is_many => Ok((Framing::Array, "the first object is an array of vectors")),
-        (Framing::Array, _) => {
-            let alike = matches!(following(&inside, ended)?, Some(Head::Array(next)) if next == items);
-            Ok(if alike && items > 1 {
+    Ok(match (framing, first) {
+        (Framing::Array, Some(Item::Map)) => (Framing::Array, "the first object is an array of maps"),
+        (Framing::Array, Some(Item::Array)) => (Framing::Array, "the first object is an array of arrays"),
+        (Framing::Array, _) if is_many => (Framing::Array, "the first object is an array of vectors"),
+        (Framing::Array, _) => match following(&inside, ended)? {
+            Some(Head::Array(next)) if next == items && items > 1 => {
                 (Framing::Sequence, "arrays of as many vectors follow one another")
-            } else {
-                (Framing::Array, "the first object is an array of vectors, and none with as many follows")
-            })
+            }
+            _ => (Framing::Array, "the first object is an array of vectors, and none with as many follows"),
+        },
+        (_, Some(Item::Array)) => (Framing::Sequence, "the first object is a record"),
+        _ if is_many => (Framing::Map, "the first object is a map of many values of one kind"),
+        _ if items > 1 && following(&inside, ended)?.is_none() => {
+            (Framing::Map, "the only object is a map of values of one kind")
         }
-        (_, Some(Item::Vector | Item::Ndarray | Item::Map)) if is_many => {
-            Ok((Framing::Map, "the first object is a map of many values of one kind"))
-        }
-        (_, Some(Item::Vector | Item::Ndarray | Item::Map))
-            if items > 1 && following(&inside, ended)?.is_none() =>
-        {
-            Ok((Framing::Map, "the only object is a map of values of one kind"))
-        }
-        _ => Ok((Framing::Sequence, "the first object is a record")),
-    }
+        _ => (Framing::Sequence, "the first object is a record"),
+    })
 }
 
 /// True for a map of lists of one length, some of vectors and some of other values. Nils may stand beside them, and bytes
@@ -163,9 +155,8 @@ fn following(cursor: &Cursor<'_>, ended: bool) -> Result<Option<Head>, Broken> {
         Ok(head) => Ok(Some(head)),
         Err(Broken::Short(_)) if ended && cursor.rest().is_empty() => Ok(None),
         // The start of something that is cut off, or bytes that are not MessagePack: something follows.
-        Err(Broken::Short(_)) if ended => Ok(Some(Head::Nil)),
-        Err(Broken::Reserved(_)) => Ok(Some(Head::Nil)),
-        Err(more) => Err(more),
+        Err(Broken::Short(needed)) if !ended => Err(Broken::Short(needed)),
+        Err(_) => Ok(Some(Head::Nil)),
     }
 }
 
@@ -180,10 +171,9 @@ fn item(cursor: &mut Cursor<'_>, types: Types<'_>) -> Result<Item, Broken> {
             if is_text { Item::Other } else { Item::Vector }
         }
         Seen::Vector(encoded) if encoded.encoding == Encoding::RustNdarray => Item::Ndarray,
-        Seen::Vector(_) => Item::Vector,
+        Seen::Vector(_) | Seen::Refused(_) => Item::Vector,
         Seen::Other(Head::Map(_)) => Item::Map,
         Seen::NotNumbers { .. } => Item::Array,
-        Seen::Refused(_) => Item::Vector,
         Seen::Other(_) => Item::Other,
     };
     *cursor = start;

@@ -193,9 +193,8 @@ impl<'a> Inference<'a> {
                 self.pass_too_large(Skipper::of_bytes(length));
                 Ok(0)
             }
-            Some(Framed::NoLength) => Err(Broken::Reserved(0)),
-            None => {
-                self.evidence.pass("bytes without a length in front of an object", Instead::Other);
+            Some(Framed::NoLength) | None => {
+                self.evidence.note("bytes without a length in front of an object", Instead::Other);
                 Err(Broken::Reserved(0))
             }
         }

@@ -109,15 +109,10 @@ const MOST_ITEMS: u32 = 1 << 16;
 impl Plan {
     pub(crate) fn new(findings: &Findings, options: &ReadOptions) -> Result<Self> {
         options.check()?;
-        let nullable = options.on_error == OnError::Null;
-        let columns: Vec<Column> = findings
-            .columns
-            .iter()
-            .map(|column| {
-                let nullable = column.field.is_nullable() || (nullable && column.role.is_read());
-                Column { field: column.field.clone().with_nullable(nullable), ..column.clone() }
-            })
-            .collect();
+        let mut columns = findings.columns.clone();
+        for column in columns.iter_mut().filter(|column| column.role.is_read()) {
+            column.field.set_nullable(column.field.is_nullable() || options.on_error == OnError::Null);
+        }
         let row_bytes: usize = columns.iter().map(Column::width).sum();
         let rows = (options.batch_bytes / row_bytes.max(1)).max(1);
         let rows = rows.min(options.batch_rows.unwrap_or(usize::MAX));
@@ -163,7 +158,8 @@ impl Plan {
 
     /// Bare vectors of `dim` elements, one after another.
     pub(crate) fn of_vectors(dim: u32, options: &ReadOptions) -> Result<Self> {
-        Self::new(&Findings::of_vectors(dim, options)?, options)
+        let options = ReadOptions { dim: Some(dim), ..options.clone() };
+        Self::new(&Inference::new(&options).findings()?, &options)
     }
 
     /// Fails where more was rejected than `fail_after` allows, or will have been at the `end`.

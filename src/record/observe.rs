@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use arrow::datatypes::{DataType, Field, Fields, TimeUnit};
+use arrow::datatypes::{DataType, Field, TimeUnit};
 
 use super::Step;
 use super::describe::name;
@@ -44,6 +44,8 @@ pub(super) struct Observed {
     pub(super) raw: Option<RawDtype>,
     /// The first value that no column can hold, in words.
     refused: Option<String>,
+    /// This is a vector column.
+    pub(super) is_column: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -61,11 +63,11 @@ enum Kind {
 impl Kind {
     /// True where one column holds both.
     fn takes(self, other: Self) -> bool {
-        let (is_number, is_bytes) = (
-            |kind| matches!(kind, Self::Integer | Self::Float),
-            |kind| matches!(kind, Self::Text | Self::Bytes),
-        );
-        self == other || is_number(self) && is_number(other) || is_bytes(self) && is_bytes(other)
+        match self {
+            Self::Integer | Self::Float => matches!(other, Self::Integer | Self::Float),
+            Self::Text | Self::Bytes => matches!(other, Self::Text | Self::Bytes),
+            _ => self == other,
+        }
     }
 }
 
@@ -470,6 +472,10 @@ impl Observed {
         path.iter().try_fold(self, |at, step| Some(&at.fields[*at.places.get(step)?].1))
     }
 
+    pub(super) fn at_mut(&mut self, path: &[Step]) -> Option<&mut Self> {
+        path.iter().try_fold(self, |at, step| Some(&mut at.fields[*at.places.get(step)?].1))
+    }
+
     /// The field that a user meant by `name`, and the way to it: a key as it stands, or keys and positions between dots.
     pub(super) fn resolve(&self, name: &str) -> Option<(Vec<Step>, &Self)> {
         let whole = Step::Name(name.to_owned());
@@ -486,25 +492,16 @@ impl Observed {
         Some((path, at))
     }
 
-    /// The field of a column of these values: of tensors, where all have one shape.
-    pub(super) fn column(
-        &self,
-        name: &str,
-        path: &mut Vec<Step>,
-        leave_out: &dyn Fn(&[Step]) -> bool,
-    ) -> Option<Field> {
+    /// The field of a column of these values: of tensors, where all have one shape. Vectors inside of it that are
+    /// columns of their own belong to it only if it `is_whole`; `None` if nothing is left.
+    pub(super) fn column(&self, name: &str, is_whole: bool) -> Option<Field> {
         let tensor = self.tensor.as_ref().filter(|_| self.tensors == self.vectors.values);
         let tensor = tensor.and_then(|(shape, element)| tensor_field(name, shape, element.clone()));
-        tensor.or_else(|| Some(Field::new(name, self.data_type(path, leave_out)?, true)))
+        tensor.or_else(|| Some(Field::new(name, self.data_type(is_whole)?, true)))
     }
 
-    /// The Arrow type of a column of these values. Fields that `leave_out` says are columns of their own; `None` if nothing is
-    /// left.
-    pub(super) fn data_type(
-        &self,
-        path: &mut Vec<Step>,
-        leave_out: &dyn Fn(&[Step]) -> bool,
-    ) -> Option<DataType> {
+    /// The Arrow type of such a column.
+    pub(super) fn data_type(&self, is_whole: bool) -> Option<DataType> {
         Some(match self.common_kind() {
             None if self.refused.is_some() => return None,
             None => DataType::Null,
@@ -516,24 +513,17 @@ impl Observed {
             Some(Kind::Bytes) => DataType::Binary,
             Some(Kind::Time) => DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into())),
             Some(Kind::List) => {
-                let item = self.item.as_ref().and_then(|item| item.data_type(path, &|_| false));
+                let item = self.item.as_ref().and_then(|item| item.data_type(true));
                 DataType::List(Field::new("element", item.unwrap_or(DataType::Null), true).into())
             }
             Some(Kind::Map) => {
-                let mut fields = Vec::new();
-                for (step, field) in &self.fields {
-                    path.push(step.clone());
-                    if !leave_out(path)
-                        && let Some(column) = field.column(&step.to_string(), path, leave_out)
-                    {
-                        fields.push(column);
-                    }
-                    path.pop();
-                }
+                let inside = self.fields.iter().filter(|(_, field)| is_whole || !field.is_column);
+                let fields: Vec<Field> =
+                    inside.filter_map(|(step, field)| field.column(&step.to_string(), is_whole)).collect();
                 if fields.is_empty() && !self.fields.is_empty() {
                     return None;
                 }
-                DataType::Struct(Fields::from(fields))
+                DataType::Struct(fields.into())
             }
         })
     }

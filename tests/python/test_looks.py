@@ -1,5 +1,6 @@
 """Bytes without a type are a vector only where they look like numbers, and users hear where a type looks wrong."""
 
+import base64
 import gzip
 import hashlib
 import json
@@ -127,6 +128,13 @@ def test_users_hear_where_the_default_type_looks_wrong(kind, raw, tmp_path):
                 read(data)
             assert [str(warning.message) for warning in caught] == [text]
         assert vecpack.inspect(data, raw_dtype=raw).notes == []
+
+
+def test_base64_as_bare_records_is_read_without_a_word():
+    vectors = [normal() for _ in range(40)]
+    data = b"".join(msgpack.packb(base64.b64encode(vector.tobytes()).decode()) for vector in vectors)
+    assert_same_bits(matrix(vecpack.read(data).to_pyarrow()["vector"]), np.array(vectors))
+    assert vecpack.inspect(data).notes == []
 
 
 def test_a_given_type_that_looks_wrong_is_said_as_well():
