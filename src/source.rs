@@ -63,7 +63,7 @@ impl Source {
         options: ReadOptions,
         findings: Findings,
     ) -> Result<Self> {
-        let dim = options.dim.or_else(|| findings.vector()?.dim()?.try_into().ok());
+        let dim = options.dim.or_else(|| findings.columns.iter().find_map(Column::dim)?.try_into().ok());
         let mut outputs = options.columns.clone().unwrap_or_default();
         let is_new = |column: &&Column| !outputs.iter().any(|output| output.field == column.name());
         // All columns where none are chosen, and in any case those that no field fills.

@@ -155,13 +155,13 @@ impl Column {
 
     /// The dimension, of a vector column.
     pub(crate) fn dim(&self) -> Option<usize> {
-        if self.role == Role::Vector { vector_type(self.field.data_type()).map(|(dim, _)| dim) } else { None }
+        vector_type(self.field.data_type()).filter(|_| self.role == Role::Vector).map(|(dim, _)| dim)
     }
 
     /// Bytes a row takes at the least.
     pub(crate) fn width(&self) -> usize {
-        match (self.role, vector_type(self.field.data_type())) {
-            (Role::Vector, Some((dim, dtype))) => dim.saturating_mul(dtype.size()),
+        match vector_type(self.field.data_type()) {
+            Some((dim, dtype)) if self.role == Role::Vector => dim.saturating_mul(dtype.size()),
             _ => 8,
         }
     }
@@ -225,10 +225,5 @@ impl Findings {
             columns.extend(smallest.cloned());
         }
         Self { columns, ..self.clone() }
-    }
-
-    /// The first vector column.
-    pub(crate) fn vector(&self) -> Option<&Column> {
-        self.columns.iter().find(|column| column.role == Role::Vector)
     }
 }

@@ -85,7 +85,7 @@ pub(crate) enum Content {
 }
 
 /// Where the items of an array or the values of a map go.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Slots {
     pub(crate) is_map: bool,
     /// Of a map: what belongs to which key.
@@ -196,56 +196,48 @@ impl Slots {
         let read = columns.iter().enumerate().filter(|(_, column)| {
             matches!(column.role, Role::Vector | Role::Value) && !column.path.is_empty()
         });
-        let paths: Vec<(&[Step], usize)> = read.map(|(index, column)| (&*column.path, index)).collect();
-        let slots = Self::of_paths(&paths)?;
-        // No column may come from the records, but from their keys.
-        Ok(if paths.is_empty() { Self { is_map: layout != Layout::Positional, ..slots } } else { slots })
+        let mut read = read.peekable();
+        let is_map = match read.peek() {
+            Some((_, column)) => matches!(column.path[0], Step::Name(_)),
+            // No column comes from the records, but from their keys.
+            None => layout != Layout::Positional,
+        };
+        let mut slots = Self { is_map, ..Self::default() };
+        read.try_for_each(|(index, column)| slots.insert(&column.path, index))?;
+        Ok(slots)
     }
 
-    fn of_paths(paths: &[(&[Step], usize)]) -> Result<Self> {
-        let is_map = !matches!(paths.first(), Some(([Step::Position(_), ..], _)));
-        let mut names: Vec<String> = Vec::new();
-        let mut inside: Vec<Vec<(&[Step], usize)>> = Vec::new();
-        let mut slots: Vec<Slot> = Vec::new();
-        for (path, column) in paths {
-            let Some((first, rest)) = path.split_first() else { continue };
-            let place = match first {
-                Step::Position(position) if !is_map && *position < MOST_ITEMS => *position as usize,
-                Step::Position(position) if !is_map => {
-                    return Err(Error::schema(format!(
-                        "there can be no column for the item {position} of records"
-                    )));
-                }
-                Step::Name(name) if is_map => {
-                    names.iter().position(|known| known == name).unwrap_or_else(|| {
-                        names.push(name.clone());
-                        names.len() - 1
-                    })
-                }
-                _ => {
-                    return Err(Error::schema(
-                        "columns are named by key and by position in the same object: use one of the two",
-                    ));
-                }
-            };
-            if slots.len() <= place {
-                slots.resize_with(place + 1, Slot::default);
-                inside.resize(place + 1, Vec::new());
-            }
-            if !rest.is_empty() {
-                inside[place].push((rest, *column));
-            } else if slots[place].column.replace(*column).is_some() {
+    /// Adds the column at the end of a path.
+    fn insert(&mut self, path: &[Step], column: usize) -> Result<()> {
+        let Some((first, rest)) = path.split_first() else { return Ok(()) };
+        let place = match first {
+            Step::Position(position) if !self.is_map && *position < MOST_ITEMS => *position as usize,
+            Step::Position(position) if !self.is_map => {
                 return Err(Error::schema(format!(
-                    "two columns are the field `{first}`: write its name the same way each time"
+                    "there can be no column for the item {position} of records"
                 )));
             }
-        }
-        for (slot, paths) in slots.iter_mut().zip(inside) {
-            if !paths.is_empty() {
-                slot.inside = Some(Self::of_paths(&paths)?);
+            Step::Name(name) if self.is_map => self.keys.place(name.as_bytes()),
+            _ => {
+                return Err(Error::schema(
+                    "columns are named by key and by position in the same object: use one of the two",
+                ));
             }
+        };
+        if self.slots.len() <= place {
+            self.slots.resize_with(place + 1, Slot::default);
         }
-        Ok(Self { is_map, keys: Keys::new(names.iter().map(|name| name.as_bytes())), slots })
+        let slot = &mut self.slots[place];
+        if let Some(next) = rest.first() {
+            let is_map = matches!(next, Step::Name(_));
+            return slot.inside.get_or_insert(Self { is_map, ..Self::default() }).insert(rest, column);
+        }
+        match slot.column.replace(column) {
+            None => Ok(()),
+            Some(_) => Err(Error::schema(format!(
+                "two columns are the field `{first}`: write its name the same way each time"
+            ))),
+        }
     }
 }
 

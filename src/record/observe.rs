@@ -115,6 +115,11 @@ fn stored(encoded: &Encoded<'_>) -> String {
     }
 }
 
+/// What came most often, and how often; the first one of several.
+fn most<T: Copy>(counts: &[(T, u64)]) -> Option<(T, u64)> {
+    counts.iter().rev().max_by_key(|(_, times)| *times).copied()
+}
+
 /// Dimensions that are kept apart.
 const DIMS: usize = 16;
 /// Fewer floats, or bytes for fewer elements, are no vector where there is a longer one.
@@ -151,17 +156,10 @@ impl Vectors {
     /// The dimension if at least half of the values are vectors of one, long enough to be nothing else. The others are then
     /// rejects: a bad record must not make a column of bytes or lists of it.
     pub(super) fn clear_dim(&self, dim: Option<usize>) -> Option<usize> {
-        let (manner, first) = self.likely(dim.is_some())?;
-        let times =
-            |dim: usize| self.dims.iter().find(|(known, _)| *known == dim).map_or(0, |(_, times)| *times);
-        let most = self.dims.iter().map(|(dim, _)| *dim).max_by_key(|&dim| times(dim))?;
-        let common = if times(most) > times(first) { most } else { first };
-        let is_long = match manner {
-            Manner::Typed => true,
-            Manner::Floats | Manner::Bytes => common >= SHORT,
-            Manner::Integers | Manner::Wrapped => false,
-        };
-        (is_long && 2 * times(common) >= self.values && dim.is_none_or(|dim| dim == common)).then_some(common)
+        let (manner, _) = self.likely(dim.is_some())?;
+        let (common, times) = most(&self.dims)?;
+        let is_long = manner == Manner::Typed || manner >= Manner::Bytes && common >= SHORT;
+        (is_long && 2 * times >= self.values && dim.is_none_or(|dim| dim == common)).then_some(common)
     }
 
     /// How likely a vector column this is where none is clear, and the dimension.
@@ -237,10 +235,9 @@ impl Observed {
         }
     }
 
-    /// The most frequent kind, the first one of several: what does not fit is for the decoder to reject. A damaged value is rare.
+    /// The most frequent kind: what does not fit is for the decoder to reject. A damaged value is rare.
     fn common_kind(&self) -> Option<Kind> {
-        let most = self.kinds.iter().map(|(_, times)| *times).max()?;
-        self.kinds.iter().find(|(_, times)| *times == most).map(|(kind, _)| *kind)
+        most(&self.kinds).map(|(kind, _)| kind)
     }
 
     fn number(&mut self, number: Scalar) {

@@ -89,7 +89,7 @@ impl Kind for Structs {
 
 /// Finds what belongs to a key. Maps written by one producer have their keys in one order most of the time, so the key that
 /// followed the last time is tried first. Others are looked up in a table whose hashes no input can foresee.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Keys {
     /// The keys as most producers write them: the head of a string, and the string.
     strings: Vec<Box<[u8]>>,
@@ -104,6 +104,14 @@ impl Keys {
         let keys: Vec<&[u8]> = keys.collect();
         let places = keys.iter().map(|&key| Box::from(key)).zip(0..).collect();
         Self { strings: keys.into_iter().map(string).collect(), places }
+    }
+
+    /// The place of `key`: a new one if it has none.
+    pub(crate) fn place(&mut self, key: &[u8]) -> usize {
+        *self.places.entry(key.into()).or_insert_with(|| {
+            self.strings.push(string(key));
+            self.strings.len() - 1
+        })
     }
 
     /// Reads the next key and gives its place; `None` if it has none. Strings, bytes and integers are keys; whatever else
