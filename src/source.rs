@@ -15,6 +15,7 @@ use crate::pool::lock;
 use crate::reader::{Projection, Reader};
 use crate::record::{Arrival, Column, Findings, INPUT_BITS, MAGIC, Plan, Way, foreign};
 use crate::reject::Rejects;
+use crate::text::listed;
 
 /// Paths or buffers plus read options: lazy, can be scanned again, counted and split.
 ///
@@ -156,8 +157,8 @@ impl Source {
     /// Where the column of this name is.
     fn column_index(&self, what: &str, name: &str) -> Result<usize> {
         self.outputs.iter().position(|output| output.name == name).ok_or_else(|| {
-            let known: Vec<String> = self.outputs.iter().map(|output| format!("`{}`", output.name)).collect();
-            let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+            let known = listed(self.outputs.iter().map(|output| &output.name));
+            let known = if known.is_empty() { "none" } else { &known };
             Error::schema(format!("{what}: there is no column `{name}`; there are {known}"))
         })
     }

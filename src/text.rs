@@ -1,5 +1,7 @@
 //! Numbers and texts as people read them.
 
+use std::fmt;
+
 /// `1 row`, `50,000 rows`.
 pub(crate) fn count(number: u64, thing: &str) -> String {
     format!("{} {thing}{}", grouped(number), if number == 1 { "" } else { "s" })
@@ -16,6 +18,11 @@ pub(crate) fn grouped(number: u64) -> String {
         text.push(digit);
     }
     text
+}
+
+/// Names one after another: `` `id`, `vector` ``.
+pub(crate) fn listed(names: impl Iterator<Item = impl fmt::Display>) -> String {
+    names.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
 /// Bytes in decimal units: `102.55 MB`.

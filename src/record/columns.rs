@@ -8,7 +8,7 @@ use super::observe::Observed;
 use super::{Column, Findings, ID, KEY, Layout, PATH, Prefix, RECORD, Role, Step, VECTOR, vector_field};
 use crate::error::{Error, Result};
 use crate::options::Framing;
-use crate::text::printable;
+use crate::text::{listed, printable};
 use crate::vector::RawDtype;
 
 impl Evidence<'_> {
@@ -228,9 +228,9 @@ impl Evidence<'_> {
     fn names(&self) -> String {
         const SHOWN: usize = 20;
         let fields = &self.fields.fields;
-        let names: Vec<String> = fields.iter().take(SHOWN).map(|(step, _)| format!("`{step}`")).collect();
+        let names = listed(fields.iter().take(SHOWN).map(|(step, _)| step));
         let more = if fields.len() > SHOWN { ", ..." } else { "" };
-        if names.is_empty() { "no fields".to_owned() } else { format!("{}{more}", names.join(", ")) }
+        if names.is_empty() { "no fields".to_owned() } else { names + more }
     }
 
     /// Lets the given schema override the inferred one.
@@ -272,11 +272,9 @@ impl Evidence<'_> {
             let found = self.fields.resolve(name);
             let found = found.and_then(|(path, field)| Some((path, field.column(name, true)?)));
             let Some((path, field)) = found else {
-                let known: Vec<String> =
-                    columns.iter().map(|column| format!("`{}`", column.name())).collect();
                 return Err(Error::schema(format!(
                     "option `columns`: there is no column `{name}`; there are {}",
-                    known.join(", ")
+                    listed(columns.iter().map(Column::name))
                 )));
             };
             Ok(Column { path, ..Column::of(field, Role::Value) })

@@ -426,10 +426,8 @@ impl Observed {
                 match encoding::read(&mut cursor.clone(), rules.types(raw))? {
                     // Bytes of all rows.
                     Seen::Vector(array) if rows > 1 && array.is_whole() && array.dim.is_multiple_of(rows) => {
-                        let matrix = Encoded { rows, dim: array.dim / rows, ..array };
-                        matrix.rows_from(0).for_each(|elements| {
-                            self.vector(&Encoded::vector(matrix.encoding, elements, matrix.dim), raw);
-                        });
+                        let matrix = Encoded { rows, outer: vec![rows], dim: array.dim / rows, ..array };
+                        matrix.parts().for_each(|row| self.vector(&row, raw));
                     }
                     _ => self.value(&mut cursor, rules, 1)?,
                 }
