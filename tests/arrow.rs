@@ -74,6 +74,14 @@ fn vectors_one_by_one_become_batches() {
 }
 
 #[test]
+fn options_about_records_do_not_change_vectors_that_come_one_by_one() {
+    let options = ReadOptions::new().with_vector("embedding").with_include_record(true);
+    let mut builder = BatchBuilder::new(2, &options).unwrap();
+    builder.push(RawDtype::default(), &floats(&[1.0, 2.0])).unwrap();
+    assert_eq!(rows_of(&builder.flush().unwrap().unwrap()), [row(&[1.0, 2.0])]);
+}
+
+#[test]
 fn a_vector_that_cannot_be_a_row_is_numbered_and_costs_no_other() {
     let mut builder = BatchBuilder::new(2, &ReadOptions::new()).unwrap();
     builder.push(RawDtype::default(), &floats(&[1.0, 2.0])).unwrap();

@@ -40,10 +40,6 @@ impl Evidence<'_> {
             columns.extend(is_included.then(|| Column::of(Field::new(name, data_type, false), role)));
         }
         for (index, column) in columns.iter().enumerate() {
-            // Names are C strings where Arrow data leaves.
-            if column.name().contains('\0') {
-                return Err(Error::schema("the name of a column must not hold a NUL byte"));
-            }
             if columns[..index].iter().any(|other| other.name() == column.name()) {
                 return Err(Error::schema(format!(
                     "two columns have the name `{}`: leave one of them out with option `columns`, or \
@@ -219,7 +215,7 @@ impl Evidence<'_> {
                 self.input_prefix(),
                 self.records,
                 dim.map(|dim| format!(" of {dim} elements")).unwrap_or_default(),
-                self.contents()
+                self.contents
             )));
         }
         found.into_iter().map(|(path, dim)| self.vector_column(path, dim)).collect()

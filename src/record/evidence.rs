@@ -38,9 +38,11 @@ pub(super) struct Evidence<'a> {
     pub(super) shaped: Option<(String, (usize, usize))>,
     /// The name of the input that is looked at.
     pub(super) input: Arc<str>,
-    /// The first record that gives no layout, and the first one with fields: its input and what it holds.
+    /// The first record that gives no layout.
     first: Option<(String, Instead)>,
-    contents: Option<(Arc<str>, String)>,
+    /// The first record with fields: its input, and a text about what it holds.
+    contents_of: Arc<str>,
+    pub(super) contents: String,
     /// What else is known where nothing can be read: the damage that ended an input, the format that one resembles.
     hints: [Option<String>; 2],
 }
@@ -74,7 +76,8 @@ impl<'a> Evidence<'a> {
             shaped: None,
             input: Arc::default(),
             first: None,
-            contents: None,
+            contents_of: Arc::default(),
+            contents: String::new(),
             hints: [None, None],
         }
     }
@@ -164,17 +167,16 @@ impl<'a> Evidence<'a> {
 
     /// Keeps what the record at `cursor` holds, if no other one is known.
     fn describe(&mut self, cursor: Cursor<'_>) -> Result<(), Broken> {
-        if self.contents.is_none() {
-            let mut fields = describe::fields(cursor)?;
+        if self.contents.is_empty() {
+            self.contents = format!("the first one holds {}", describe::fields(cursor)?);
+            self.contents_of = self.input.clone();
             if self.options.records.is_none()
                 && let Some(path) = describe::records_in(cursor, 1)?
             {
                 let path = printable(&path);
-                fields.push_str(&format!(
-                    "; the records seem to lie in `{path}`: pass option `records={path}`"
-                ));
+                self.contents +=
+                    &format!("; the records seem to lie in `{path}`: pass option `records={path}`");
             }
-            self.contents = Some((self.input.clone(), fields));
         }
         Ok(())
     }
@@ -232,14 +234,9 @@ impl<'a> Evidence<'a> {
         self.hints[1] = self.hints[1].take().or(found);
     }
 
-    /// The content of the first record with fields.
-    pub(super) fn contents(&self) -> String {
-        self.contents.as_ref().map_or_else(String::new, |(_, fields)| format!("the first one holds {fields}"))
-    }
-
     /// The name of the input that the message of an error is about.
     pub(super) fn input_prefix(&self) -> String {
-        let input = self.contents.as_ref().map_or(&self.input, |(input, _)| input);
+        let input = if self.contents.is_empty() { &self.input } else { &self.contents_of };
         if input.is_empty() { String::new() } else { format!("{}: ", printable(input)) }
     }
 
@@ -263,7 +260,7 @@ impl<'a> Evidence<'a> {
             Some((_, Instead::Fields)) => format!(
                 "{input}none of the first {records} records is a vector or has a field that is one; {}: name the fields \
                  that are vectors with option `vector`, or choose some with option `columns`{hints}",
-                self.contents()
+                self.contents
             ),
             Some((first, Instead::Other)) => format!(
                 "{input}none of the first {records} records is a vector, or bytes that are a multiple of {} ({raw}); the \

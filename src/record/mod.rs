@@ -156,10 +156,15 @@ impl Plan {
         })
     }
 
-    /// Bare vectors of `dim` elements, one after another.
+    /// Bare vectors of `dim` elements, one after another: of the options, those about vectors and batches count.
     pub(crate) fn of_vectors(dim: u32, options: &ReadOptions) -> Result<Self> {
-        let options = ReadOptions { dim: Some(dim), ..options.clone() };
-        Self::new(&Inference::new(&options).findings()?, &options)
+        let (dtype, raw_dtype) = (options.dtype, options.raw_dtype.clone());
+        let vectors = ReadOptions { dim: Some(dim), dtype, raw_dtype, ..ReadOptions::default() };
+        let mut findings = Inference::new(&vectors).findings()?;
+        if options.framing != Framing::Auto {
+            findings.framing = options.framing;
+        }
+        Self::new(&findings, options)
     }
 
     /// Fails where more was rejected than `fail_after` allows, or will have been at the `end`.
