@@ -281,19 +281,18 @@ impl Evidence<'_> {
 
     /// Refuses bytes that would be read as the default `raw_dtype` where a field beside them names another.
     fn check_named_dtype(&self, columns: &[Column]) -> Result<()> {
-        let raw = self.options.raw_dtype.default;
-        let Some((name, named)) = self.named_dtype.as_ref().filter(|(_, named)| *named != raw) else {
-            return Ok(());
-        };
+        let raw = RawDtype::default();
         let is_raw = |column: &&Column| column.stored.as_deref() == Some(raw.to_string().as_str());
-        match columns.iter().find(is_raw).filter(|_| raw == RawDtype::default()) {
-            Some(column) => Err(Error::schema(format!(
-                "{}the field `{name}` of the first record says {named}, and the bytes of `{}` would be read as {raw}: pass \
-                 option `raw_dtype={named}`",
-                self.input_prefix(),
-                column.name()
-            ))),
-            None => Ok(()),
+        match (&self.named_dtype, columns.iter().find(is_raw)) {
+            (Some((name, named)), Some(column)) if *named != raw && self.options.raw_dtype.default == raw => {
+                Err(Error::schema(format!(
+                    "{}the field `{name}` of the first record says {named}, and the bytes of `{}` would be read as {raw}: pass \
+                     option `raw_dtype={named}`",
+                    self.input_prefix(),
+                    column.name()
+                )))
+            }
+            _ => Ok(()),
         }
     }
 }
