@@ -94,7 +94,7 @@ impl Looks {
         // Half of a float64 is zero where it is a whole number.
         let lanes = self.lanes(raw);
         let is_half_zero = lanes.iter().any(Option::is_none) && lanes.iter().any(Option::is_some);
-        let are = !is_half_zero && self.are(raw);
+        let are = !is_half_zero && lanes.iter().flatten().all(|lane| lane.is_even(raw));
         // Where a smaller type looks right as well, it is the one: halves of larger numbers look random.
         let may_be = |other: &RawDtype| {
             *other != raw && (!are || other.size() < raw.size()) && self.length.is_multiple_of(other.size())
