@@ -429,3 +429,9 @@ def test_options_of_framing_travel(tmp_path):
     assert source.options["extensions"] == {42: "<f4"}
     assert source.options["framing"] == "auto" and source.framing == "array"
     assert pa.table(source).num_rows == 30
+
+
+def test_a_message_counts_bytes_without_a_length_once():
+    text = "none of the first 1 records is a vector.*the first one is bytes without a length in front of an object"
+    with pytest.raises(vecpack.SchemaError, match=text):
+        vecpack.read(pack(["text"] * 3), framing="length-prefixed")

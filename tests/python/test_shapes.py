@@ -207,3 +207,15 @@ def test_a_bare_array_of_three_dimensions_is_refused_by_name():
     good = msgpack.packb(np.ones(4, "f4"), default=msgpack_numpy.encode)
     source = vecpack.scan(good + data + good, on_error="skip")
     assert source.to_numpy().tolist() == [[1] * 4] * 2 and source.reject_count == 1
+
+
+def test_bare_vectors_of_a_tensor_type_are_all_read():
+    vectors = RNG.random((20, 16)).astype("f4")
+    schema = pa.schema([pa.field("vector", pa.fixed_shape_tensor(pa.float32(), [4, 4]))])
+    assert_same_bits(matrix(vecpack.read(packed(map(bytes, vectors)), schema=schema).to_pyarrow()["vector"]), vectors)
+
+
+def test_a_vector_behind_a_number_and_a_shape_is_read_where_options_name_its_position():
+    rows = [[1, [2, 2, 4], RNG.random(16).tolist()] for _ in range(3)]
+    table = vecpack.read(packed(rows), vector="column_2").to_pyarrow()
+    assert_same_bits(matrix(table["column_2"]), np.array([row[2] for row in rows], "f4"))
