@@ -25,16 +25,13 @@ pub(crate) struct Findings {
     pub(crate) framing_from: String,
     pub(crate) layout_from: String,
     /// What looks wrong, a sentence each: users hear of it at once.
-    #[serde(default)]
     pub(crate) warnings: Vec<String>,
     /// What is left out, or kept as bytes: `inspect` shows it.
-    #[serde(default)]
     pub(crate) left_out: Vec<String>,
 }
 
 /// The form of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
 pub(crate) enum Layout {
     Vector,
     Positional,
@@ -60,16 +57,13 @@ pub(crate) struct Column {
     /// How its first vector was written, for people.
     pub(crate) stored: Option<String>,
     /// The type of untyped bytes, in a vector column.
-    #[serde(default)]
     pub(crate) raw: RawDtype,
     /// Arrays of integers hold the bits of halves of the type `raw`, in a vector column.
-    #[serde(default)]
     pub(crate) is_bits: bool,
 }
 
 /// The source of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
 pub(crate) enum Role {
     Vector,
     Value,

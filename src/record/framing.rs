@@ -1,15 +1,5 @@
-//! Tells a sequence of records from one array or one map that holds all of them.
-//!
-//! The rule, for the first object of the first input that has one; "a few" are 16:
-//! - neither array nor map, or a vector in any encoding: a sequence;
-//! - an array whose first items are all maps, or all arrays that are no vectors: an array of records;
-//! - an array whose first items are all vectors: an array of records if there are more than a few of them, only one, or nothing
-//!   like the array follows it; else a sequence of records with several vectors;
-//! - a map of a few lists of one length, some of vectors and some of other values: columns; bytes beside their shape are a list of
-//!   vectors;
-//! - a map with two values or more, of which the first are all vectors, or all maps: a map of records if there are more than a
-//!   few of them, or nothing follows; else a sequence;
-//! - anything else: a sequence.
+//! Tells a sequence of records from one array or one map that holds all of them, by the first object of the first input that
+//! has one. `docs/reading.md` has the rule as a table; [`detect`] names the case that it found.
 
 use super::lists::{List, Lists};
 use crate::msgpack::{Broken, Cursor, Head};

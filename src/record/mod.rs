@@ -115,11 +115,9 @@ impl Plan {
         }
         let row_bytes: usize = columns.iter().map(Column::width).sum();
         let rows = (options.batch_bytes / row_bytes.max(1)).max(1);
-        let rows = rows.min(options.batch_rows.unwrap_or(usize::MAX));
         // Of the first rows none need be decoded behind the last one.
-        let rows = rows.min(
-            options.limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX).max(1)),
-        );
+        let limit = options.limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
+        let rows = rows.min(options.batch_rows.unwrap_or(usize::MAX)).min(limit.max(1));
         let content = match findings.layout {
             Layout::Vector => Content::Vector(columns.iter().position(|column| column.role == Role::Vector)),
             layout => Content::Items(Slots::new(&columns, layout)?),

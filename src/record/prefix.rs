@@ -6,7 +6,6 @@ use crate::msgpack::{Broken, Cursor, Head};
 
 /// How the length of an object is written in front of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
 pub(crate) enum Prefix {
     /// Four bytes, the lowest one first.
     Le32,
