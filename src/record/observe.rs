@@ -524,7 +524,7 @@ impl Observed {
     }
 
     /// Calls `visit` for the field at the end of `path`, and for every field inside of it.
-    pub(super) fn visit<'a>(&'a self, path: &mut Vec<Step>, visit: &mut impl FnMut(&[Step], &'a Self)) {
+    pub(super) fn visit(&self, path: &mut Vec<Step>, visit: &mut impl FnMut(&[Step], &Self)) {
         visit(path, self);
         for (step, field) in &self.fields {
             path.push(step.clone());
@@ -534,20 +534,18 @@ impl Observed {
     }
 
     /// True if the field or one inside of it is such a one.
-    fn any(&self, is_one: impl Fn(&Self) -> bool) -> bool {
-        let mut found = false;
-        self.visit(&mut Vec::new(), &mut |_, field| found |= is_one(field));
-        found
+    fn any(&self, is_one: &impl Fn(&Self) -> bool) -> bool {
+        is_one(self) || self.fields.iter().any(|(_, field)| field.any(is_one))
     }
 
     /// True if a map or array holds something that could be a vector.
     pub(super) fn holds_vector(&self) -> bool {
-        self.any(|field| field.vectors.likely(true).is_some() || field.tensors > 0)
+        self.any(&|field| field.vectors.likely(true).is_some() || field.tensors > 0)
     }
 
     /// True if there are tensors, or bytes that are no vector because their type is another one.
     pub(super) fn holds_numbers(&self) -> bool {
-        self.any(|field| field.tensors > 0 || field.warning("").is_some())
+        self.any(&|field| field.tensors > 0 || field.warning("").is_some())
     }
 
     /// Says that bytes look like numbers of another type than they are read as.
