@@ -106,7 +106,7 @@ impl Target {
         let (path, cancel) = (self.path.clone(), self.cancel.clone());
         let bytes = self.commit_file(sync)?;
         if sync {
-            sync_directory(directory(&path), &cancel)?;
+            sync_name(&path, &cancel)?;
         }
         Ok(bytes)
     }
@@ -147,6 +147,11 @@ impl Target {
         };
         Ok((bytes, Sink::Aside(persisted.map_err(|error| error.error)?)))
     }
+}
+
+/// Waits until the name of the file `path` is on the disk.
+pub(crate) fn sync_name(path: &Path, cancel: &Cancel) -> Result<()> {
+    sync_directory(directory(path), cancel)
 }
 
 /// Waits until the names in `directory` are on the disk. A store has no such thing.

@@ -185,6 +185,21 @@ pub(super) struct ReadArgs {
     /// The largest record that is read, as 8MiB, 64MB or a number of bytes; a larger one is rejected.
     #[arg(long, hide_short_help = true, value_name = "SIZE", default_value_t = ByteSize(ReadOptions::default().max_record_bytes))]
     max_record_bytes: ByteSize,
+
+    /// What to do with a record that cannot become a row.
+    ///
+    /// `raise` ends with an error, `skip` leaves the record out, and `null` puts a null in its place.
+    #[arg(
+        long,
+        value_name = "POLICY",
+        default_value = ReadOptions::default().on_error.as_str(),
+        value_parser = names(OnError::ALL.map(OnError::as_str), str::parse::<OnError>),
+    )]
+    on_error: OnError,
+
+    /// End with an error when more records are rejected, as 1000 or 1% [default: no limit].
+    #[arg(long, value_name = "LIMIT")]
+    fail_after: Option<FailAfter>,
 }
 
 impl ReadArgs {
@@ -220,7 +235,8 @@ impl ReadArgs {
             max_expansion: self.max_expansion,
             max_depth: self.max_depth,
             store_window: self.store_window.0,
-            ..ReadOptions::new()
+            on_error: self.on_error,
+            fail_after: self.fail_after,
         }
     }
 }
@@ -259,33 +275,6 @@ fn field(text: &str) -> Result<Field, Error> {
         .rsplit_once('=')
         .ok_or_else(|| Error::option("write the name of the column, `=`, and its type, as in id=uint64"))?;
     Ok(Field::new(name, parse_type(data_type)?, true))
-}
-
-/// What happens to records that cannot become rows.
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Reading")]
-pub(super) struct PolicyArgs {
-    /// What to do with a record that cannot become a row.
-    ///
-    /// `raise` ends with an error, `skip` leaves the record out, and `null` puts a null in its place.
-    #[arg(
-        long,
-        value_name = "POLICY",
-        default_value = ReadOptions::default().on_error.as_str(),
-        value_parser = names(OnError::ALL.map(OnError::as_str), str::parse::<OnError>),
-    )]
-    on_error: OnError,
-
-    /// End with an error when more records are rejected, as 1000 or 1% [default: no limit].
-    #[arg(long, value_name = "LIMIT")]
-    fail_after: Option<FailAfter>,
-}
-
-impl PolicyArgs {
-    pub(super) fn apply(&self, options: ReadOptions) -> ReadOptions {
-        let options = options.with_on_error(self.on_error);
-        self.fail_after.map_or(options.clone(), |limit| options.with_fail_after(limit))
-    }
 }
 
 /// Options for the messages on standard error.

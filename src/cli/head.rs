@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use clap::Args;
 
-use super::args::{InputArgs, PolicyArgs};
+use super::args::InputArgs;
 use super::outcome::Failure;
 use super::signals::Signals;
 use super::{inputs, output};
@@ -25,14 +25,11 @@ Examples:
 pub(super) struct HeadArgs {
     #[command(flatten)]
     input: InputArgs,
-
-    #[command(flatten)]
-    policy: PolicyArgs,
 }
 
 pub(super) fn run(args: &HeadArgs, signals: &Signals) -> Result<(), Failure> {
     let inputs = inputs::inputs(&args.input, signals)?;
-    let options = args.policy.apply(args.input.read.options());
+    let options = args.input.read.options();
     let limit = options.limit.unwrap_or(ROWS);
     let source = Source::new(inputs, options.with_limit(limit))?;
     let mut text = String::new();

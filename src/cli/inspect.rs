@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::args::{InputArgs, PolicyArgs, TalkArgs};
+use super::args::{InputArgs, TalkArgs};
 use super::outcome::Failure;
 use super::progress::ProgressBar;
 use super::signals::Signals;
@@ -24,9 +24,6 @@ pub(super) struct InspectArgs {
     #[command(flatten)]
     input: InputArgs,
 
-    #[command(flatten)]
-    policy: PolicyArgs,
-
     /// Read the inputs to their end, and not only the first records of each.
     #[arg(long, help_heading = "Inspect")]
     full: bool,
@@ -47,7 +44,7 @@ pub(super) fn run(args: &InspectArgs, signals: &Signals) -> Result<(), Failure> 
         true => ProgressBar::none(),
         false => ProgressBar::new(total, inputs.len(), args.talk.progress),
     };
-    let options = args.policy.apply(args.input.read.options());
+    let options = args.input.read.options();
     let inspection = bar.show(signals, |watch| crate::inspect(inputs, options, args.full, watch))?;
     if args.json { output::json(&inspection) } else { output::text(&inspection.to_string()) }?;
     // No conversion of these inputs can begin.

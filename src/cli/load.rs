@@ -7,11 +7,12 @@ use std::sync::Arc;
 use clap::{Args, ValueHint};
 use serde_json::{Value, json};
 
-use super::args::{InputArgs, PolicyArgs, output_path};
+use super::args::{InputArgs, output_path};
 use super::outcome::{FAILED, Failure};
 use super::signals::Signals;
 use super::size::ByteSize;
 use super::{inputs, output};
+use crate::error::Error;
 use crate::parquet::RejectsFile;
 use crate::source::Source;
 use crate::text::{count, grouped, size};
@@ -39,9 +40,6 @@ Examples:
 pub(super) struct ToLanceArgs {
     #[command(flatten)]
     input: InputArgs,
-
-    #[command(flatten)]
-    policy: PolicyArgs,
 
     /// The directory of the dataset, or its URL in an object store.
     #[arg(short, long, value_name = "OUT", value_parser = output_path(), value_hint = ValueHint::DirPath, help_heading = "Output")]
@@ -82,9 +80,6 @@ Examples:
 pub(super) struct ToDuckdbArgs {
     #[command(flatten)]
     input: InputArgs,
-
-    #[command(flatten)]
-    policy: PolicyArgs,
 
     /// The file of the database. It is made if it is missing.
     #[arg(short, long, value_name = "FILE", value_parser = output_path(), value_hint = ValueHint::FilePath, help_heading = "Output")]
@@ -133,7 +128,7 @@ pub(super) fn to_lance(
         "progress": if args.report.quiet { Value::Null } else if args.progress { json!("lines") } else { json!(true) },
     });
     let loader = known(loader, "to-lance", "pylance")?;
-    let source = Arc::new(source(&args.input, &args.policy, &args.report, signals)?);
+    let source = Arc::new(source(&args.input, &args.report, signals)?);
     let load = Load { function: "to_lance", source, out: &args.out, keywords };
     report(loader(&load), &args.out, &args.report)
 }
@@ -144,9 +139,8 @@ pub(super) fn to_duckdb(
     loader: Option<Loader<'_>>,
 ) -> Result<(), Failure> {
     let loader = known(loader, "to-duckdb", "duckdb")?;
-    let rejects = args.report.rejects.as_ref();
-    let listing = rejects.map(|path| RejectsFile::new(path, &args.out, args.overwrite, true)).transpose()?;
-    let source = Arc::new(source(&args.input, &args.policy, &args.report, signals)?);
+    let listing = RejectsFile::new(args.report.rejects.as_deref(), &args.out, args.overwrite, true)?;
+    let source = Arc::new(source(&args.input, &args.report, signals)?);
     let keywords = json!({ "table": args.table, "overwrite": args.overwrite });
     let load = Load { function: "to_duckdb", source, out: &args.out, keywords };
     let loaded = loader(&load);
@@ -164,17 +158,12 @@ fn known<'a>(loader: Option<Loader<'a>>, command: &str, package: &str) -> Result
 }
 
 /// A path as Python gets it.
-fn text(path: &Path) -> Result<&str, Failure> {
-    path.to_str().ok_or_else(|| Failure::Usage(format!("{}: the name is not UTF-8", path.display())))
+fn text(path: &Path) -> Result<&str, Error> {
+    path.to_str().ok_or_else(|| Error::option(format!("{}: the name is not UTF-8", path.display())))
 }
 
-fn source(
-    input: &InputArgs,
-    policy: &PolicyArgs,
-    report: &ReportArgs,
-    signals: &Signals,
-) -> Result<Source, Failure> {
-    let source = Source::new(inputs::inputs(input, signals)?, policy.apply(input.read.options()))?;
+fn source(input: &InputArgs, report: &ReportArgs, signals: &Signals) -> Result<Source, Failure> {
+    let source = Source::new(inputs::inputs(input, signals)?, input.read.options())?;
     if !report.quiet {
         output::warnings(source.warnings());
     }

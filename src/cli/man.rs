@@ -29,7 +29,7 @@ pub(super) fn run(args: &ManArgs) -> Result<(), Failure> {
         None => all,
         Some(name) => match all.find_subcommand(name) {
             Some(command) => command.clone(),
-            None => return Err(Failure::Usage(format!("there is no command `{name}`"))),
+            None => return Err(Error::option(format!("there is no command `{name}`")).into()),
         },
     };
     let mut text = Vec::new();

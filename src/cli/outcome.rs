@@ -7,7 +7,6 @@ use super::output;
 use super::signals::Signals;
 use crate::error::{Error, ErrorKind};
 use crate::output::directory::is_remote;
-use crate::text::cause;
 
 /// Exit code of a command that failed.
 pub(super) const FAILED: u8 = 1;
@@ -21,16 +20,10 @@ pub(super) const HUNG_UP: u8 = 129;
 /// Why a command did not do what it was asked to.
 #[derive(Debug)]
 pub(super) enum Failure {
-    /// The core's verdict.
-    Core(Error),
-    /// Arguments that do not make sense together, or here.
-    Usage(String),
+    /// The core's verdict, and what to know where another run can go on with the work.
+    Core(Error, Option<String>),
     /// The verdict of the library that writes to a database, and the exit code.
     Library(String, u8),
-    /// Standard output takes no more.
-    Stdout(io::Error),
-    /// A failure of a run that another one can go on with, and what to know for that.
-    Unfinished(Box<Failure>, String),
     /// The failure that the output of the command explains already.
     Shown,
     /// Whoever reads what is written has had enough, as `head` does: no failure.
@@ -58,19 +51,17 @@ impl From<Error> for Failure {
             ErrorKind::Io { path: None, source } if source.kind() == io::ErrorKind::BrokenPipe => {
                 Self::Enough
             }
-            ErrorKind::Io { path: None, source } => Self::Stdout(source),
-            kind => Self::Core(kind.into()),
+            ErrorKind::Io { path: None, source } => {
+                Self::Core(Error::io(Path::new("<stdout>"), source), None)
+            }
+            kind => Self::Core(kind.into(), None),
         }
     }
 }
 
 /// Says what is to be said about a failure and gives the exit code.
 pub(super) fn conclude(outcome: Result<(), Failure>, signals: &Signals) -> u8 {
-    let (failure, hint) = match outcome {
-        Ok(()) => return 0,
-        Err(Failure::Unfinished(failure, hint)) => (*failure, Some(hint)),
-        Err(failure) => (failure, None),
-    };
+    let Err(failure) = outcome else { return 0 };
     // Whatever error comes after a signal comes from it.
     if let Some(code) = signals.exit_code() {
         let what = match code {
@@ -78,41 +69,27 @@ pub(super) fn conclude(outcome: Result<(), Failure>, signals: &Signals) -> u8 {
             HUNG_UP => "hung up",
             _ => "interrupted",
         };
-        output::message(&hint.map_or(what.to_owned(), |hint| format!("{what}: {hint}")));
+        match failure {
+            Failure::Core(_, Some(hint)) => output::message(&format!("{what}: {hint}")),
+            _ => output::message(what),
+        }
         return code;
     }
-    let code = code_of(failure);
-    if let Some(hint) = hint {
-        output::message(&hint);
-    }
-    code
-}
-
-/// Says what a failure is and gives the exit code.
-fn code_of(failure: Failure) -> u8 {
     match failure {
-        Failure::Core(error) => {
+        Failure::Core(error, hint) => {
             output::message(&error.to_string());
+            hint.iter().for_each(|hint| output::message(hint));
             match error.kind() {
                 ErrorKind::Option(_) => USAGE,
                 ErrorKind::Interrupted => INTERRUPTED,
                 _ => FAILED,
             }
         }
-        Failure::Usage(text) => {
-            output::message(&text);
-            USAGE
-        }
         Failure::Library(text, code) => {
             output::message(&text);
             code
         }
-        Failure::Unfinished(failure, _) => code_of(*failure),
         Failure::Shown => FAILED,
         Failure::Enough => 0,
-        Failure::Stdout(error) => {
-            output::message(&format!("<stdout>: {}", cause(&error)));
-            FAILED
-        }
     }
 }

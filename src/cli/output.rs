@@ -15,7 +15,7 @@ use super::outcome::Failure;
 use crate::error::Error;
 use crate::output::directory::is_directory;
 use crate::reject::{Reject, Rejects};
-use crate::text::grouped;
+use crate::text::{grouped, printable};
 
 /// How many rejects a message shows.
 const SHOWN: usize = 5;
@@ -32,20 +32,26 @@ pub(super) fn warnings<T: AsRef<str>>(texts: impl IntoIterator<Item = T>) {
 
 /// Lines for a person, on standard error.
 pub(super) fn report(text: &str) {
-    let text = wrapped(&with_flags(&printable(text)), width(terminal_size_of(io::stderr())));
+    let text = shown(text, terminal_size_of(io::stderr()));
     // Whether anybody listens must not decide about the work.
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
 /// Lines for a person who asked for them, on standard output.
 pub(super) fn text(text: &str) -> Result<(), Failure> {
-    raw(format!("{}\n", wrapped(&with_flags(&printable(text)), width(terminal_size_of(io::stdout()))))
-        .as_bytes())
+    raw(format!("{}\n", shown(text, terminal_size_of(io::stdout()))).as_bytes())
+}
+
+/// The lines as a terminal of this size shows them. Control characters would do things to it; names of files and keys come from
+/// outside.
+fn shown(text: &str, size: Option<(Width, Height)>) -> String {
+    let lines: Vec<String> = text.split('\n').map(printable).collect();
+    wrapped(&with_flags(&lines.join("\n")), size.map(|(width, _)| width.0.into()))
 }
 
 /// An object for a machine, in one line on standard output.
 pub(super) fn json(value: &impl Serialize) -> Result<(), Failure> {
-    let mut line = serde_json::to_vec(value).map_err(|error| Failure::Core(io::Error::from(error).into()))?;
+    let mut line = serde_json::to_vec(value).map_err(|error| Error::from(io::Error::from(error)))?;
     line.push(b'\n');
     raw(&line)
 }
@@ -80,10 +86,10 @@ pub(super) fn fill_standard_streams() {
 
 /// Standard output for binary data, which a terminal must not get.
 pub(super) fn binary_stdout() -> Result<BufWriter<impl Write>, Failure> {
-    let stdout = stdout().map_err(Failure::Stdout)?;
+    let stdout = stdout().map_err(Error::from)?;
     if stdout.is_terminal() {
         let text = "binary data is not written to a terminal: redirect the output, or name a file";
-        return Err(Failure::Usage(text.to_owned()));
+        return Err(Error::option(text).into());
     }
     Ok(BufWriter::with_capacity(64 << 10, stdout))
 }
@@ -136,11 +142,6 @@ fn with_flags(text: &str) -> String {
     flags + rest
 }
 
-/// The columns of a terminal.
-fn width(size: Option<(Width, Height)>) -> Option<usize> {
-    size.map(|(width, _)| width.0.into())
-}
-
 /// Breaks lines that are longer than `width`, at spaces. What follows stands under the text behind the label of the line.
 fn wrapped(text: &str, width: Option<usize>) -> String {
     const LABEL: &str = "         ";
@@ -169,31 +170,16 @@ fn wrapped(text: &str, width: Option<usize>) -> String {
 }
 
 /// Refuses a name for a file of another kind than the command writes.
-pub(super) fn check_extension(out: &Path, kind: &str, known: &[&str]) -> Result<(), Failure> {
+pub(super) fn check_extension(out: &Path, kind: &str, known: &[&str]) -> Result<(), Error> {
     let extension = out.extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase());
     let is_device = std::fs::metadata(out).is_ok_and(|metadata| !metadata.is_file());
     match extension {
         Some(found) if !known.contains(&&*found) && !is_device && !is_directory(out) => {
             let (out, known) = (out.display(), known.join(", ."));
-            Err(Failure::Usage(format!(
-                "{out}: the command writes {kind}: name a file that ends in .{known}"
-            )))
+            Err(Error::option(format!("{out}: the command writes {kind}: name a file that ends in .{known}")))
         }
         _ => Ok(()),
     }
-}
-
-/// Without control characters, which would do things to a terminal; names of files and keys come from outside.
-fn printable(text: &str) -> String {
-    let mut clean = String::with_capacity(text.len());
-    for character in text.chars() {
-        if character.is_control() && character != '\n' {
-            clean.extend(character.escape_default());
-        } else {
-            clean.push(character);
-        }
-    }
-    clean
 }
 
 #[cfg(test)]

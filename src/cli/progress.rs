@@ -33,7 +33,7 @@ pub(crate) struct ProgressBar {
 }
 
 enum Look {
-    Bar { bar: indicatif::ProgressBar, shown: Mutex<bool> },
+    Bar(indicatif::ProgressBar),
     Lines { total: Option<u64>, lines: Mutex<Lines> },
     Nothing,
 }
@@ -52,7 +52,7 @@ impl ProgressBar {
         let look = if io::stderr().is_terminal() {
             let bar = indicatif::ProgressBar::with_draw_target(total, ProgressDrawTarget::hidden());
             bar.set_style(style(total.is_some()));
-            Look::Bar { bar, shown: Mutex::new(false) }
+            Look::Bar(bar)
         } else if force {
             Look::Lines { total, lines: Mutex::new(Lines { written: begin, news: None }) }
         } else {
@@ -96,14 +96,11 @@ impl ProgressBar {
     pub(crate) fn update(&self, progress: Progress) {
         *lock(&self.latest) = Some(progress);
         match &self.look {
-            Look::Bar { bar, shown } => {
-                let mut shown = lock(shown);
-                if !*shown && self.begin.elapsed() >= DELAY {
+            Look::Bar(bar) => {
+                if bar.is_hidden() && self.begin.elapsed() >= DELAY {
                     bar.set_draw_target(ProgressDrawTarget::stderr());
                     bar.enable_steady_tick(TICK);
-                    *shown = true;
                 }
-                drop(shown);
                 bar.set_message(self.count(progress));
                 bar.set_position(progress.bytes);
             }
@@ -121,7 +118,7 @@ impl ProgressBar {
     /// Takes the bar away.
     pub(crate) fn finish(&self) {
         match &self.look {
-            Look::Bar { bar, .. } => bar.finish_and_clear(),
+            Look::Bar(bar) => bar.finish_and_clear(),
             Look::Lines { total, lines } => self.write_news(*total, &mut lock(lines)),
             Look::Nothing => {}
         }

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use clap::{Args, ValueHint};
 
-use super::args::{InputArgs, OutputArgs, PolicyArgs, output_path};
+use super::args::{InputArgs, OutputArgs, output_path};
 use super::outcome::Failure;
 use super::progress::ProgressBar;
 use super::signals::Signals;
@@ -32,9 +32,6 @@ pub(super) struct ToArrowArgs {
     #[command(flatten)]
     input: InputArgs,
 
-    #[command(flatten)]
-    policy: PolicyArgs,
-
     /// The file to write, or `-` for a stream to standard output.
     ///
     /// A name that ends in `.arrows` gets a stream, and another one an IPC file.
@@ -54,12 +51,10 @@ pub(super) fn run(args: &ToArrowArgs, signals: &Signals) -> Result<(), Failure> 
         // Refused before any work is done.
         check_target(&args.out, args.output.overwrite, &Cancel::never())?;
     }
-    let listing = args.output.rejects.as_ref();
-    let listing = listing
-        .map(|path| RejectsFile::new(path, &args.out, args.output.overwrite, !args.output.no_sync))
-        .transpose()?;
+    let file = args.output.rejects.as_deref();
+    let listing = RejectsFile::new(file, &args.out, args.output.overwrite, !args.output.no_sync)?;
     let inputs = inputs::inputs(&args.input, signals)?;
-    let source = Source::new(inputs, args.policy.apply(args.input.read.options()))?;
+    let source = Source::new(inputs, args.input.read.options())?;
     let bar = ProgressBar::of(&source, &args.output.talk)?;
     let mut lines = Vec::new();
     let (rejects, rows) = if let Some(out) = stdout {
@@ -67,7 +62,7 @@ pub(super) fn run(args: &ToArrowArgs, signals: &Signals) -> Result<(), Failure> 
             signals.defer();
         }
         let written = bar.show(signals, |watch| write_arrow_stream(&source, out, watch));
-        let (read, rejects) = RejectsFile::conclude(listing.as_ref(), written, &source)?;
+        let (read, rejects) = RejectsFile::conclude(listing, written, &source)?;
         (rejects, read.rows)
     } else {
         signals.defer();
@@ -75,7 +70,7 @@ pub(super) fn run(args: &ToArrowArgs, signals: &Signals) -> Result<(), Failure> 
             write_arrow(&source, &args.out, args.output.overwrite, !args.output.no_sync, watch)
         };
         let written = bar.show(signals, write);
-        let written = RejectsFile::conclude(listing.as_ref(), written, &source);
+        let written = RejectsFile::conclude(listing, written, &source);
         let ((read, bytes), rejects) = written.map_err(|error| Failure::of_output(error, &args.out))?;
         lines.push(format!("read     {}, {}", count(read.rows, "row"), size(read.bytes)));
         let seconds = begin.elapsed().as_secs_f64();
@@ -85,7 +80,6 @@ pub(super) fn run(args: &ToArrowArgs, signals: &Signals) -> Result<(), Failure> 
     };
     output::warnings(rejects.warning(rows));
     if rejects.count() > 0 {
-        let file = listing.as_ref().map(RejectsFile::path);
         let listed = listed(rejects.count(), rejects.details().len() as u64, file);
         lines.push(format!("{}{listed}", rejects.summary()));
     }

@@ -6,11 +6,12 @@ use clap::{Args, ValueHint};
 use serde::Serialize;
 
 use super::ProgressBar;
-use super::args::{InputArgs, OutputArgs, PolicyArgs, names, output_path};
+use super::args::{InputArgs, OutputArgs, names, output_path};
 use super::outcome::Failure;
 use super::signals::Signals;
 use super::size::ByteSize;
 use super::{inputs, output};
+use crate::error::Error;
 use crate::output::directory::is_directory;
 use crate::parquet::{
     Compression, Encoding, ListType, Report, TimestampUnit, WriteOptions, check_outputs, to_parquet,
@@ -34,9 +35,6 @@ Examples:
 pub(super) struct ToParquetArgs {
     #[command(flatten)]
     input: InputArgs,
-
-    #[command(flatten)]
-    policy: PolicyArgs,
 
     #[command(flatten)]
     write: WriteArgs,
@@ -169,26 +167,23 @@ struct JsonReport<'a> {
 
 pub(super) fn run(args: &ToParquetArgs, signals: &Signals) -> Result<(), Failure> {
     if args.json && ["/dev/stdout", "/dev/fd/1"].iter().any(|name| args.out == Path::new(name)) {
-        return Err(Failure::Usage("--json goes to standard output, and so would the data".to_owned()));
+        return Err(Error::option("--json goes to standard output, and so would the data").into());
     }
     if args.out == Path::new("-") {
         let text = "a Parquet file is not written to standard output: name a file or a directory with --out; \
                     `vecpack to-arrow --out -` writes a stream of Arrow data";
-        return Err(Failure::Usage(text.to_owned()));
+        return Err(Error::option(text).into());
     }
     output::check_extension(&args.out, "Parquet", &["parquet", "parq", "pq"])?;
     let inputs = inputs::inputs(&args.input, signals)?;
     check_outputs(&inputs, &args.out, &args.options())?;
-    let source = Source::new(inputs, args.policy.apply(args.input.read.options()))?;
+    let source = Source::new(inputs, args.input.read.options())?;
     let bar = ProgressBar::of(&source, &args.output.talk)?;
     signals.defer();
     let report = bar.show(signals, |watch| to_parquet(&source, &args.out, &args.options(), watch));
-    let report = report.map_err(|error| {
-        let failure = Failure::of_output(error, &args.out);
-        match unfinished(&source, &args.out, &bar) {
-            Some(hint) => Failure::Unfinished(Box::new(failure), hint),
-            None => failure,
-        }
+    let report = report.map_err(|error| match Failure::of_output(error, &args.out) {
+        Failure::Core(error, _) => Failure::Core(error, unfinished(&source, &args.out, &bar)),
+        other => other,
     })?;
     let rejects = source.rejects();
     // Also with --quiet: empty files look like a run that went well.
@@ -204,8 +199,7 @@ pub(super) fn run(args: &ToParquetArgs, signals: &Signals) -> Result<(), Failure
 
 /// How much of the run is done, where another run can go on with it.
 fn unfinished(source: &Source, out: &Path, bar: &ProgressBar) -> Option<String> {
-    let has_name = |input: &crate::Input| input.as_path().is_some() || input.as_url().is_some();
-    let can_resume = is_directory(out) && source.inputs().iter().all(has_name);
+    let can_resume = is_directory(out) && source.inputs().iter().all(crate::Input::has_name);
     let done = bar.latest().filter(|_| can_resume)?.files;
     let (files, are) = (count(source.inputs().len() as u64, "file"), if done == 1 { "is" } else { "are" });
     Some(format!("{} of {files} {are} done; --resume goes on", grouped(done)))

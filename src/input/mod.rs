@@ -208,6 +208,11 @@ impl Input {
         }
     }
 
+    /// True for a file and an object: another process can open it as well.
+    pub(crate) fn has_name(&self) -> bool {
+        self.as_path().is_some() || self.as_url().is_some()
+    }
+
     /// True for a file and a buffer: no server and no other program keeps their readers waiting.
     #[cfg(feature = "python")]
     pub(crate) fn is_local(&self) -> bool {

@@ -27,12 +27,11 @@ use super::frame;
 use super::levels::{self, Shape, varint};
 use crate::error::{Error, Result};
 
-/// What is written for a column of a row group. Places in it are counted from `start`.
+/// What is written for a column of a row group.
 pub(super) struct Chunk {
     pieces: Vec<Piece>,
     /// Where encoded pages are.
     encoded: Arena,
-    pub(super) start: i64,
     pub(super) metadata: ColumnChunkMetaData,
     pub(super) column_index: Option<ColumnIndexMetaData>,
     pub(super) offset_index: Option<OffsetIndexMetaData>,
@@ -53,7 +52,7 @@ pub(super) struct VectorColumn {
     pub(super) descriptor: ColumnDescPtr,
     shape: Shape,
     /// Bytes an element.
-    size: usize,
+    pub(super) size: usize,
     /// Rows a page.
     page_rows: usize,
     pub(super) codec: Codec,
@@ -80,11 +79,6 @@ impl VectorColumn {
     /// True where pages hold the values as they lie in memory.
     pub(super) fn is_as_it_lies(&self) -> bool {
         self.codec == Codec::None && !self.is_split
-    }
-
-    /// Bytes an element.
-    pub(super) fn size(&self) -> usize {
-        self.size
     }
 
     /// The chunk of the rows in `parts`.
@@ -154,7 +148,6 @@ struct Pages<'a> {
     /// A page that is being arranged.
     scratch: Arena,
     offset_index: OffsetIndexBuilder,
-    count: i32,
     levels: i64,
     bytes: i64,
     uncompressed: i64,
@@ -177,7 +170,6 @@ impl<'a> Pages<'a> {
             encoded,
             scratch,
             offset_index: OffsetIndexBuilder::new(),
-            count: 0,
             levels: 0,
             bytes: 0,
             uncompressed: 0,
@@ -218,7 +210,6 @@ impl<'a> Pages<'a> {
         let bytes = (head.len() + written) as i64;
         self.offset_index.append_row_count(count as i64);
         self.offset_index.append_offset_and_size(self.bytes, i32::try_from(bytes).map_err(page_too_large)?);
-        self.count += 1;
         self.levels += levels_count as i64;
         self.bytes += bytes;
         self.uncompressed += (head.len() + size) as i64;
@@ -266,7 +257,9 @@ impl<'a> Pages<'a> {
     fn finish(self) -> Result<Chunk> {
         let encoding =
             if self.column.is_split { basic::Encoding::BYTE_STREAM_SPLIT } else { basic::Encoding::PLAIN };
-        let stats = PageEncodingStats { page_type: PageType::DATA_PAGE, encoding, count: self.count };
+        let offset_index = self.offset_index.build();
+        let count = offset_index.page_locations.len() as i32;
+        let stats = PageEncodingStats { page_type: PageType::DATA_PAGE, encoding, count };
         let metadata = ColumnChunkMetaData::builder(self.column.descriptor.clone())
             .set_encodings(vec![encoding, basic::Encoding::RLE])
             .set_compression(self.column.codec.compression())
@@ -277,15 +270,8 @@ impl<'a> Pages<'a> {
             .set_page_encoding_stats(vec![stats])
             .build()
             .map_err(internal)?;
-        let offset_index = Some(self.offset_index.build());
-        Ok(Chunk {
-            pieces: self.pieces,
-            encoded: self.encoded,
-            start: 0,
-            metadata,
-            column_index: None,
-            offset_index,
-        })
+        let offset_index = Some(offset_index);
+        Ok(Chunk { pieces: self.pieces, encoded: self.encoded, metadata, column_index: None, offset_index })
     }
 }
 
@@ -322,7 +308,7 @@ fn header(size: usize, written: usize, levels: usize, is_split: bool) -> Result<
 /// The columns that are no vectors of floats, which the `parquet` crate encodes.
 pub(super) struct Others {
     /// Which columns of a batch they are.
-    pub(super) columns: Vec<usize>,
+    columns: Vec<usize>,
     schema: SchemaRef,
     descriptor: SchemaDescPtr,
     properties: WriterPropertiesPtr,
@@ -382,7 +368,6 @@ impl Others {
             Chunk {
                 pieces: vec![Piece::Bytes(bytes.slice(start as usize..(start + length) as usize))],
                 encoded: Arena::default(),
-                start: start as i64,
                 metadata: metadata.clone(),
                 column_index,
                 offset_index,
@@ -406,10 +391,9 @@ impl Chunk {
         Ok(())
     }
 
-    /// What the file says of the chunk, which begins at `offset`: every place in it moves by the
-    /// same distance.
-    pub(super) fn placed(mut self, offset: i64) -> Result<Placed> {
-        let by = offset - self.start;
+    /// The chunk as it begins at `offset` in the file: every place in it moves by the same distance.
+    pub(super) fn placed(mut self, offset: i64) -> Result<Self> {
+        let by = offset - self.metadata.byte_range().0 as i64;
         for page in self.offset_index.iter_mut().flat_map(|index| &mut index.page_locations) {
             page.offset += by;
         }
@@ -417,19 +401,9 @@ impl Chunk {
         let dictionary = self.metadata.dictionary_page_offset().map(|offset| offset + by);
         let metadata =
             self.metadata.into_builder().set_data_page_offset(data).set_dictionary_page_offset(dictionary);
-        Ok(Placed {
-            metadata: metadata.build().map_err(internal)?,
-            column_index: self.column_index,
-            offset_index: self.offset_index,
-        })
+        self.metadata = metadata.build().map_err(internal)?;
+        Ok(self)
     }
-}
-
-/// A chunk that has its place in the file.
-pub(super) struct Placed {
-    pub(super) metadata: ColumnChunkMetaData,
-    pub(super) column_index: Option<ColumnIndexMetaData>,
-    pub(super) offset_index: Option<OffsetIndexMetaData>,
 }
 
 pub(super) fn internal(error: ParquetError) -> Error {

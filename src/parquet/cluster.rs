@@ -22,7 +22,6 @@ pub(crate) struct ClusterRun {
     source: Arc<Source>,
     out: PathBuf,
     begun: Begun,
-    names: Vec<PathBuf>,
     rejects: Rejects,
     listing: Option<RejectsFile>,
     cancel: Cancel,
@@ -71,20 +70,19 @@ impl ClusterRun {
     fn of(
         source: Arc<Source>,
         out: &Path,
-        (mut begun, loaded): (Begun, Vec<Done>),
+        (begun, loaded): (Begun, Vec<Done>),
         listing: Option<RejectsFile>,
         cancel: Cancel,
     ) -> Self {
-        let names = begun.names.take().unwrap_or_default();
         let rejects = Rejects::new(source.options().max_rejects);
-        Self { source, out: out.to_owned(), begun, names, rejects, listing, cancel, loaded }
+        Self { source, out: out.to_owned(), begun, rejects, listing, cancel, loaded }
     }
 
     /// Inputs that are left, in groups of about so many bytes: their numbers, and a source of them.
     pub(crate) fn tasks(&self, bytes: u64) -> Result<Vec<(Vec<usize>, Source)>> {
         let todo = self.todo();
         let inputs = todo.iter().map(|&number| self.source.inputs()[number].clone()).collect();
-        let left = self.source.part(inputs)?;
+        let left = unlimited(&self.source.part(inputs)?, self.source.options().threads)?;
         let parts = match self.source.options().limit {
             _ if todo.is_empty() => Vec::new(),
             // Where the first rows end is known when they are read.
@@ -92,9 +90,8 @@ impl ClusterRun {
             None => left.tasks(bytes)?.into_iter().map(|(part, _)| part).collect(),
         };
         let mut numbers = todo.iter().copied();
-        let group =
-            |part: Source| Ok((numbers.by_ref().take(part.inputs().len()).collect(), unlimited(&part)?));
-        parts.into_iter().map(group).collect()
+        let group = |part: Source| (numbers.by_ref().take(part.inputs().len()).collect(), part);
+        Ok(parts.into_iter().map(group).collect())
     }
 
     /// Notes that the rows of these inputs are in files of a database, given as names, sizes and rows, which is not committed yet.
@@ -155,19 +152,22 @@ impl ClusterRun {
 
     /// The input with this number, as a source without limits of its own, and the file that it becomes.
     pub(crate) fn task(&self, number: usize) -> Result<(Source, PathBuf)> {
-        let (Some(input), Some(name)) = (self.source.inputs().get(number), self.names.get(number)) else {
+        let (Some(input), Some(name)) = (self.source.inputs().get(number), self.name(number)) else {
             return Err(Error::option(format!("there is no input {number}")));
         };
-        let part = unlimited(&self.source.part(vec![input.clone()])?)?;
         // One task runs on each processor.
-        let threads = part.options().threads.or(Some(1));
-        let part = part.rebuilt(crate::ReadOptions { threads, ..part.options().clone() })?;
+        let threads = self.source.options().threads.or(Some(1));
+        let part = unlimited(&self.source.part(vec![input.clone()])?, threads)?;
         Ok((part, join(&self.out, name)))
+    }
+
+    fn name(&self, number: usize) -> Option<&PathBuf> {
+        self.begun.names.as_ref()?.get(number)
     }
 
     /// Notes that the file of an input is complete. Fails where more was rejected than the run may have.
     pub(crate) fn done(&mut self, number: usize, rows: u64, bytes: u64, rejects: Rejects) -> Result<()> {
-        let (Some(version), Some(name)) = (self.begun.versions.get(number), self.names.get(number)) else {
+        let (Some(version), Some(name)) = (self.begun.versions.get(number), self.name(number)) else {
             return Err(Error::option(format!("there is no input {number}")));
         };
         let input = DoneInput { input: version.clone(), rows, rejects: rejects.count() };
@@ -215,20 +215,18 @@ impl ClusterRun {
 /// The file of rejects that the options name.
 fn listing(out: &Path, options: &WriteOptions) -> Result<Option<RejectsFile>> {
     options.check()?;
-    let file = options.rejects.as_ref();
-    file.map(|path| RejectsFile::new(path, out, options.overwrite, options.sync)).transpose()
+    RejectsFile::new(options.rejects.as_deref(), out, options.overwrite, options.sync)
 }
 
 /// Refuses inputs that other processes cannot open.
 fn check_names(source: &Source) -> Result<()> {
-    let has_name = |input: &&crate::Input| input.as_path().is_some() || input.as_url().is_some();
-    match source.inputs().iter().find(|input| !has_name(input)) {
+    match source.inputs().iter().find(|input| !input.has_name()) {
         Some(input) => Err(Error::option(format!("{}: a cluster converts files and objects", input.name()))),
         None => Ok(()),
     }
 }
 
-/// A part of a run, without a limit of its own for rejects.
-fn unlimited(part: &Source) -> Result<Source> {
-    part.rebuilt(crate::ReadOptions { fail_after: None, ..part.options().clone() })
+/// A part of a run, without a limit of its own for rejects, that so many threads read.
+fn unlimited(part: &Source, threads: Option<usize>) -> Result<Source> {
+    part.rebuilt(crate::ReadOptions { fail_after: None, threads, ..part.options().clone() })
 }

@@ -12,12 +12,11 @@ use std::path::{Path, PathBuf};
 use arrow::array::RecordBatch;
 use serde_json::{Map, Value, json};
 
-use super::Conversion;
-use super::files::{Complete, Files, Output, part_name, part_number, parts, remove_parts};
+use super::files::{Files, Output, part_name, part_number, parts, remove_parts};
 use super::manifest::{Done, DoneInput, DoneOutput, InputVersion, Manifest, to_text};
 use super::options::{ListType, TimestampUnit, WriteOptions};
 use super::report::Report;
-use super::writer::end_of_nothing;
+use super::writer::{Written, end_of_nothing};
 use crate::cancel::Cancel;
 use crate::error::{Error, Result};
 use crate::input::{Input, Version, learn_sizes};
@@ -33,17 +32,14 @@ type Names = Option<Vec<PathBuf>>;
 pub(super) fn check(inputs: &[Input], out: &Path, options: &WriteOptions, cancel: &Cancel) -> Result<Names> {
     into::create(out)?;
     let names = if options.max_file_bytes.is_some() { None } else { Some(names(inputs, out)?) };
-    let earlier = Manifest::exists(out, cancel)?;
+    let earlier = Manifest::find(out, options, cancel)?;
     if options.resume {
-        let has_name = |input: &&Input| input.as_path().is_some() || input.as_url().is_some();
-        if let Some(input) = inputs.iter().find(|input| !has_name(input)) {
+        if let Some(input) = inputs.iter().find(|input| !input.has_name()) {
             return Err(no_version(input));
         }
         if earlier {
             return Ok(names);
         }
-    } else if earlier && !options.overwrite {
-        return Err(Manifest::refuse(out));
     }
     let targets: Vec<PathBuf> = match &names {
         Some(names) => names.iter().map(|name| into::join(out, name)).collect(),
@@ -90,8 +86,8 @@ fn file_name(input: &Input, number: usize) -> PathBuf {
 }
 
 /// The directories below `out` that files of these names are in.
-fn directories(out: &Path, names: &[PathBuf]) -> Vec<PathBuf> {
-    let parents = names.iter().flat_map(|name| name.ancestors().skip(1));
+fn directories(out: &Path, names: &Names) -> Vec<PathBuf> {
+    let parents = names.iter().flatten().flat_map(|name| name.ancestors().skip(1));
     let below: BTreeSet<&Path> = parents.filter(|parent| !parent.as_os_str().is_empty()).collect();
     below.into_iter().map(|parent| into::join(out, parent)).collect()
 }
@@ -117,8 +113,6 @@ fn refuse_inputs_among_outputs(inputs: &[Input], out: &Path) -> Result<()> {
 /// A run before anything is read: what is there, and what is left to do.
 pub(super) struct Begun {
     pub(super) names: Names,
-    /// The directories below, of files with such names.
-    pub(super) directories: Vec<PathBuf>,
     pub(super) versions: Vec<InputVersion>,
     pub(super) manifest: Manifest,
     pub(super) left: Left,
@@ -138,32 +132,43 @@ pub(super) fn begin(
     let inputs = source.inputs();
     let names = check(inputs, out, options, cancel)?;
     refuse_inputs_among_outputs(inputs, out)?;
-    let versions = known_versions(source, options, cancel, lenient)?;
-    let described = describe(source, options);
-    let end = end_of_nothing(&source.schema(), options)?;
-    let resumes = options.resume && Manifest::exists(out, cancel)?;
-    let (mut manifest, earlier) = if resumes {
-        Manifest::resume(out, described, end, options, cancel)?
-    } else {
-        (Manifest::create(out, described, end, options, cancel)?, Vec::new())
-    };
+    let (versions, mut manifest, earlier) = take_up(source, out, None, options, cancel, lenient)?;
+    let resumes = earlier.is_some();
+    let earlier = earlier.unwrap_or_default();
     let left = Left::new(out, &versions, &earlier, cancel)?;
     left.check_names(out, names.as_deref().unwrap_or_default())?;
-    if resumes {
-        manifest.keep(&earlier, &left.good)?;
-        if names.is_none() {
-            remove_parts(out, cancel, |number| left.parts.contains(&number))?;
-        }
+    manifest.keep(earlier, &left.good)?;
+    if resumes && names.is_none() {
+        remove_parts(out, cancel, |number| left.parts.contains(&number))?;
     }
-    let directories = names.as_deref().map_or_else(Vec::new, |names| directories(out, names));
     if !into::is_remote(out) {
-        for directory in &directories {
-            into::create(directory)?;
-            into::sweep(directory, cancel)?;
+        for directory in directories(out, &names) {
+            into::create(&directory)?;
+            into::sweep(&directory, cancel)?;
         }
     }
     into::sweep(out, cancel)?;
-    Ok(Begun { names, directories, versions, manifest, left, resumes })
+    Ok(Begun { names, versions, manifest, left, resumes })
+}
+
+/// The inputs as they are now, and the manifest: that of an earlier run, with what that one did, or a new one.
+fn take_up(
+    source: &Source,
+    out: &Path,
+    database: Option<&str>,
+    options: &WriteOptions,
+    cancel: &Cancel,
+    lenient: bool,
+) -> Result<(Vec<InputVersion>, Manifest, Option<Vec<Done>>)> {
+    let versions = versions(source, options, cancel, lenient)?;
+    let mut described = describe(source, options);
+    described.extend(database.map(|name| ("database".to_owned(), json!(name))));
+    let end = end_of_nothing(&source.schema(), options)?;
+    if options.resume && Manifest::find(out, options, cancel)? {
+        let (manifest, earlier) = Manifest::resume(out, described, end, options, cancel)?;
+        return Ok((versions, manifest, Some(earlier)));
+    }
+    Ok((versions, Manifest::create(out, described, end, options, cancel)?, None))
 }
 
 /// Begins a run whose rows go into a `database` in the directory, or takes one up. `commits` names a file of each commit, if the
@@ -178,24 +183,14 @@ pub(super) fn begin_load(
     lenient: bool,
 ) -> Result<(Begun, Vec<Done>)> {
     into::create(out)?;
-    let exists = Manifest::exists(out, cancel)?;
-    if exists && !options.resume && !options.overwrite {
-        return Err(Manifest::refuse(out));
-    }
+    let exists = Manifest::find(out, options, cancel)?;
     if commits.is_some() && !exists && !options.overwrite {
         let text = "there is a database that vecpack did not write; option `overwrite` replaces it";
         return Err(Error::io(out, std::io::Error::new(std::io::ErrorKind::AlreadyExists, text)));
     }
-    let versions = known_versions(source, options, cancel, lenient)?;
-    let mut described = describe(source, options);
-    described.insert("database".to_owned(), json!(database));
-    let end = end_of_nothing(&source.schema(), options)?;
-    let resumes = options.resume && exists;
-    let (mut manifest, mut earlier) = if resumes {
-        Manifest::resume(out, described, end, options, cancel)?
-    } else {
-        (Manifest::create(out, described, end, options, cancel)?, Vec::new())
-    };
+    let (versions, mut manifest, earlier) = take_up(source, out, Some(database), options, cancel, lenient)?;
+    let resumes = earlier.is_some();
+    let mut earlier = earlier.unwrap_or_default();
     let commits = commits.unwrap_or_default();
     if earlier.iter().flat_map(|done| &done.outputs).any(|output| commits.contains(&output.name)) {
         // The earlier run died when it had committed, and before it noted that.
@@ -211,17 +206,21 @@ pub(super) fn begin_load(
             out.display()
         )));
     }
-    manifest.keep(&earlier, &left.good)?;
-    let mut good = left.good.iter();
-    earlier.retain(|_| good.next().is_some_and(|good| *good));
-    Ok((Begun { names: None, directories: Vec::new(), versions, manifest, left, resumes }, earlier))
+    let earlier = manifest.keep(earlier, &left.good)?;
+    Ok((Begun { names: None, versions, manifest, left, resumes }, earlier))
 }
 
 /// Converts each input, and gives what was read.
-pub(super) fn convert(conversion: Conversion<'_, '_>) -> Result<Progress> {
-    let Conversion { source, out, options, threads, rejects, watch, report } = conversion;
+pub(super) fn convert(
+    source: &Source,
+    out: &Path,
+    options: &WriteOptions,
+    watch: &mut Watch<'_>,
+    report: &mut Report,
+) -> Result<Progress> {
+    let rejects = source.begin_scan();
     let begun = begin(source, out, options, &watch.cancel, false)?;
-    let Begun { names, directories, versions, manifest, left, resumes } = begun;
+    let Begun { names, versions, manifest, left, resumes } = begun;
     let inputs = source.shared_inputs();
     report.files_before = (inputs.len() - left.todo.len()) as u64;
     (report.rows_before, report.rejects_before) = (left.rows, left.rejects);
@@ -239,7 +238,7 @@ pub(super) fn convert(conversion: Conversion<'_, '_>) -> Result<Progress> {
         (Some(names), Some(&first)) => Output::File(into::join(out, &names[first])),
         _ => Output::Parts(out.to_owned(), left.next_part),
     };
-    let files = Files::new(output, source.schema(), &write_options, threads, watch.cancel.clone());
+    let files = Files::new(output, source.schema(), &write_options, watch.cancel.clone());
     let group = Done::default();
     let todo = &left.todo;
     let mut run =
@@ -255,7 +254,8 @@ pub(super) fn convert(conversion: Conversion<'_, '_>) -> Result<Progress> {
         remove_parts(out, &watch.cancel, |number| number < made)?;
     }
     if options.sync && !into::is_remote(out) {
-        directories.iter().try_for_each(|directory| sync_directory(directory, &watch.cancel))?;
+        let mut directories = directories(out, &run.names).into_iter();
+        directories.try_for_each(|directory| sync_directory(&directory, &watch.cancel))?;
     }
     run.manifest.finish(out)?;
     Ok(reader.progress())
@@ -293,22 +293,12 @@ fn describe(source: &Source, options: &WriteOptions) -> Map<String, Value> {
 }
 
 /// The inputs as they are now. A run that resumes must be able to tell versions apart.
-fn known_versions(
+fn versions(
     source: &Source,
     options: &WriteOptions,
     cancel: &Cancel,
     lenient: bool,
 ) -> Result<Vec<InputVersion>> {
-    let versions = versions(source, cancel, lenient)?;
-    let unknown = |version: &InputVersion| version.modified_ns.is_none() && version.tag.is_none();
-    match versions.iter().position(unknown) {
-        Some(at) if options.resume && !lenient => Err(no_version(&source.inputs()[at])),
-        _ => Ok(versions),
-    }
-}
-
-/// The inputs as they are now.
-fn versions(source: &Source, cancel: &Cancel, lenient: bool) -> Result<Vec<InputVersion>> {
     let inputs = source.inputs();
     // Many requests at once. One that fails is made again for its input.
     let learned = learn_sizes(inputs);
@@ -331,6 +321,9 @@ fn versions(source: &Source, cancel: &Cancel, lenient: bool) -> Result<Vec<Input
             version => version?,
         };
         let Version { size, modified_ns, tag } = version;
+        if options.resume && !lenient && modified_ns.is_none() && tag.is_none() {
+            return Err(no_version(input));
+        }
         let number = source.options().include_id.then_some(input.number());
         versions.push(InputVersion { path, span, size, modified_ns, tag, number });
     }
@@ -454,8 +447,8 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    fn add(&mut self, complete: impl IntoIterator<Item = Complete>) {
-        for Complete { path, bytes, rows } in complete {
+    fn add(&mut self, complete: impl IntoIterator<Item = Written>) {
+        for Written { path, bytes, rows, .. } in complete {
             let name = to_text(path.strip_prefix(self.out).unwrap_or(&path).as_os_str());
             self.group.outputs.push(DoneOutput { name, size: bytes, rows });
         }
@@ -469,20 +462,13 @@ impl Run<'_> {
         watch: &mut Watch<'_>,
     ) -> Result<Option<RecordBatch>> {
         let next = reader.next_batch();
-        let ended = self.end_inputs(reader);
+        let mut inputs = reader.take_ended().into_iter();
+        let ended = inputs.try_for_each(|ended| self.end_input(ended, reader.progress()));
         if next.is_err() && ended.is_ok() {
             let _ = watch.tell(Progress { files: self.done, ..before + reader.progress() });
         }
         let next = next?;
         ended.map(|()| next)
-    }
-
-    /// Ends the inputs that the reader is done with.
-    fn end_inputs(&mut self, reader: &mut Reader) -> Result<()> {
-        for ended in reader.take_ended() {
-            self.end_input(ended, reader.progress())?;
-        }
-        Ok(())
     }
 
     fn end_input(&mut self, ended: Ended, progress: Progress) -> Result<()> {

@@ -7,7 +7,7 @@ use arrow::datatypes::SchemaRef;
 
 use super::options::WriteOptions;
 use super::report::Report;
-use super::writer::FileWriter;
+use super::writer::{FileWriter, Written};
 use crate::cancel::Cancel;
 use crate::error::Result;
 use crate::output::directory;
@@ -20,33 +20,18 @@ pub(super) enum Output {
     Parts(PathBuf, usize),
 }
 
-/// A file that is complete.
-#[derive(Debug)]
-pub(super) struct Complete {
-    pub(super) path: PathBuf,
-    pub(super) bytes: u64,
-    pub(super) rows: u64,
-}
-
 /// The files of one output, one after another. A file is begun when there is something to write to it.
 pub(super) struct Files<'a> {
     output: Output,
     schema: SchemaRef,
     options: &'a WriteOptions,
-    threads: usize,
     cancel: Cancel,
-    writer: Option<(PathBuf, FileWriter)>,
+    writer: Option<FileWriter>,
 }
 
 impl<'a> Files<'a> {
-    pub(super) fn new(
-        output: Output,
-        schema: SchemaRef,
-        options: &'a WriteOptions,
-        threads: usize,
-        cancel: Cancel,
-    ) -> Self {
-        Self { output, schema, options, threads, cancel, writer: None }
+    pub(super) fn new(output: Output, schema: SchemaRef, options: &'a WriteOptions, cancel: Cancel) -> Self {
+        Self { output, schema, options, cancel, writer: None }
     }
 
     /// What comes next goes there.
@@ -57,18 +42,16 @@ impl<'a> Files<'a> {
     /// Begins a file, if none is under way.
     pub(super) fn begin(&mut self) -> Result<&mut FileWriter> {
         match &mut self.writer {
-            Some((_, writer)) => Ok(writer),
+            Some(writer) => Ok(writer),
             empty => {
-                let path = self.output.next();
-                let cancel = self.cancel.clone();
-                let writer = FileWriter::create(&path, &self.schema, self.options, self.threads, cancel)?;
-                Ok(&mut empty.insert((path, writer)).1)
+                let (path, cancel) = (self.output.next(), self.cancel.clone());
+                Ok(empty.insert(FileWriter::create(path, &self.schema, self.options, cancel)?))
             }
         }
     }
 
     /// Writes a batch; gives the files that it completed.
-    pub(super) fn write(&mut self, batch: &RecordBatch, report: &mut Report) -> Result<Vec<Complete>> {
+    pub(super) fn write(&mut self, batch: &RecordBatch, report: &mut Report) -> Result<Vec<Written>> {
         let mut complete = Vec::new();
         let mut rows = self.begin()?.write(batch)?;
         while rows < batch.num_rows() {
@@ -79,16 +62,15 @@ impl<'a> Files<'a> {
     }
 
     /// Completes the file under way, if there is one.
-    pub(super) fn finish(&mut self, report: &mut Report) -> Result<Option<Complete>> {
-        let Some((path, writer)) = self.writer.take() else { return Ok(None) };
-        let written = writer.finish()?;
-        report.add(path.clone(), &written);
-        Ok(Some(Complete { path, bytes: written.bytes, rows: written.rows }))
+    pub(super) fn finish(&mut self, report: &mut Report) -> Result<Option<Written>> {
+        let written = self.writer.take().map(FileWriter::finish).transpose()?;
+        written.iter().for_each(|written| report.add(written));
+        Ok(written)
     }
 
     /// How many more rows go into the file under way; `None` as long as nothing limits that.
     pub(super) fn room(&self) -> Option<usize> {
-        self.writer.as_ref().and_then(|(_, writer)| writer.room())
+        self.writer.as_ref().and_then(FileWriter::room)
     }
 
     pub(super) fn is_under_way(&self) -> bool {

@@ -9,8 +9,8 @@ use arrow::error::ArrowError;
 use parquet::arrow::{ArrowSchemaConverter, encode_arrow_schema};
 use parquet::basic;
 use parquet::file::metadata::KeyValue;
-use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
-use parquet::schema::types::{ColumnPath, SchemaDescPtr, SchemaDescriptor};
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::schema::types::{SchemaDescPtr, SchemaDescriptor};
 
 use super::chunk::{Chunk, Others, VectorColumn, internal};
 use super::codec::Codec;
@@ -30,16 +30,9 @@ pub(super) struct Layout {
     schema: Schema,
     written: SchemaRef,
     times: Times,
-    vectors: Vec<(usize, String, VectorColumn)>,
+    /// For each leaf of the file, in order: the column of vectors that it is, or `None` for one of `others`.
+    leaves: Vec<Option<(usize, VectorColumn)>>,
     others: Others,
-    /// For each leaf of the file, in order.
-    leaves: Vec<Leaf>,
-}
-
-#[derive(Clone, Copy)]
-enum Leaf {
-    Vector(usize),
-    Other,
 }
 
 /// A row group that is ready to be written.
@@ -56,32 +49,23 @@ impl Layout {
         let written = Arc::new(written);
         let schema = &*written;
         let descriptor = Arc::new(ArrowSchemaConverter::new().convert(schema).map_err(internal)?);
-        let (mut vectors, mut leaves, mut others) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut leaves, mut others) = (Vec::new(), Vec::new());
         for leaf in 0..descriptor.num_columns() {
             let column = descriptor.get_column_root_idx(leaf);
-            let field = schema.field(column);
-            match vector_of_floats(field) {
-                Some((dim, size)) => {
-                    leaves.push(Leaf::Vector(vectors.len()));
-                    let vector = VectorColumn::new(descriptor.column(leaf), dim, size);
-                    vectors.push((column, field.name().clone(), vector));
-                }
-                None => {
-                    leaves.push(Leaf::Other);
-                    if others.last() != Some(&column) {
-                        others.push(column);
-                    }
-                }
+            let vector = vector_of_floats(schema.field(column))
+                .map(|(dim, size)| (column, VectorColumn::new(descriptor.column(leaf), dim, size)));
+            if vector.is_none() && others.last() != Some(&column) {
+                others.push(column);
             }
+            leaves.push(vector);
         }
         let properties = Arc::new(properties(schema, &descriptor, options));
         Ok(Self {
             schema: given.clone(),
             descriptor,
             times,
-            vectors,
-            others: Others::new(others, schema, properties)?,
             leaves,
+            others: Others::new(others, schema, properties)?,
             written,
         })
     }
@@ -130,7 +114,7 @@ impl Layout {
 
     /// Chooses how each vector column is encoded, from the first rows.
     pub(super) fn choose(&mut self, batches: &[RecordBatch], options: &WriteOptions) -> Result<()> {
-        for (column, _, vector) in &mut self.vectors {
+        for (column, vector) in self.leaves.iter_mut().flatten() {
             vector.choose(&vectors(batches, *column), options)?;
         }
         Ok(())
@@ -138,8 +122,8 @@ impl Layout {
 
     /// How the vector columns are encoded.
     pub(super) fn encodings(&self) -> Vec<VectorEncoding> {
-        let encoding = |(_, name, vector): &(usize, String, VectorColumn)| VectorEncoding {
-            column: name.clone(),
+        let encoding = |(column, vector): &(usize, VectorColumn)| VectorEncoding {
+            column: self.written.field(*column).name().clone(),
             encoding: if vector.is_split { Encoding::ByteStreamSplit } else { Encoding::Plain }.as_str(),
             compression: match vector.codec {
                 Codec::None => Compression::None,
@@ -149,12 +133,12 @@ impl Layout {
             }
             .as_str(),
         };
-        self.vectors.iter().map(encoding).collect()
+        self.leaves.iter().flatten().map(encoding).collect()
     }
 
     /// True where making a row group is work, and not only looking where values lie.
     pub(super) fn is_work(&self) -> bool {
-        !self.others.columns.is_empty() || !self.vectors.iter().all(|(_, _, vector)| vector.is_as_it_lies())
+        self.leaves.iter().any(|leaf| leaf.as_ref().is_none_or(|(_, vector)| !vector.is_as_it_lies()))
     }
 
     /// Makes a row group of the rows in `batches`.
@@ -163,11 +147,8 @@ impl Layout {
         let mut chunks = Vec::new();
         for leaf in &self.leaves {
             match leaf {
-                Leaf::Vector(vector) => {
-                    let (column, _, vector) = &self.vectors[*vector];
-                    chunks.push(vector.chunk(&vectors(batches, *column))?);
-                }
-                Leaf::Other => chunks.extend(others.next()),
+                Some((column, vector)) => chunks.push(vector.chunk(&vectors(batches, *column))?),
+                None => chunks.extend(others.next()),
             }
         }
         Ok(Group { rows: batches.iter().map(RecordBatch::num_rows).sum(), chunks })
@@ -185,7 +166,7 @@ impl VectorColumn {
     /// a twentieth larger: they are written and read faster than plain values, whose matches are searched for and copied.
     /// DuckDB cannot read planes of float16.
     fn choose(&mut self, rows: &[FixedSizeListArray], options: &WriteOptions) -> Result<()> {
-        let can_split = self.size() > 2;
+        let can_split = self.size > 2;
         let splits: &[bool] = match options.encoding {
             Encoding::Plain => &[false],
             Encoding::ByteStreamSplit => &[true],
@@ -253,28 +234,19 @@ fn properties(schema: &Schema, descriptor: &SchemaDescriptor, options: &WriteOpt
             Compression::Snappy => basic::Compression::SNAPPY,
         },
     );
-    for leaf in descriptor.columns().iter().filter(|leaf| leaf.max_rep_level() > 0) {
-        // The crate says of a page of lists that it holds nothing but nulls where it has as many
-        // nulls as rows, which is not the same: such columns have no column index.
-        builder = builder.set_column_statistics_enabled(leaf.path().clone(), EnabledStatistics::Chunk);
-    }
-    for field in schema.fields() {
-        if let Some((element, dim)) = vector(field) {
-            builder = vector_properties(builder, field, element, dim);
+    for (at, leaf) in descriptor.columns().iter().enumerate() {
+        let path = leaf.path().clone();
+        if let Some((_, dim)) = vector(schema.field(descriptor.get_column_root_idx(at))) {
+            // Parquet has no small integers: only a dictionary keeps elements from taking four bytes each. Nobody asks for
+            // their statistics.
+            builder = builder
+                .set_write_batch_size(ENCODE_ROWS.saturating_mul(dim).max(1))
+                .set_column_statistics_enabled(path, EnabledStatistics::None);
+        } else if leaf.max_rep_level() > 0 {
+            // The crate says of a page of lists that it holds nothing but nulls where it has as many
+            // nulls as rows, which is not the same: such columns have no column index.
+            builder = builder.set_column_statistics_enabled(path, EnabledStatistics::Chunk);
         }
     }
     builder.build()
-}
-
-/// Parquet has no small integers: only a dictionary keeps them from taking four bytes each. Nobody asks for their statistics.
-fn vector_properties(
-    builder: WriterPropertiesBuilder,
-    field: &Field,
-    element: &Field,
-    dim: usize,
-) -> WriterPropertiesBuilder {
-    let leaf = ColumnPath::new(vec![field.name().clone(), "list".to_owned(), element.name().clone()]);
-    builder
-        .set_write_batch_size(ENCODE_ROWS.saturating_mul(dim).max(1))
-        .set_column_statistics_enabled(leaf, EnabledStatistics::None)
 }

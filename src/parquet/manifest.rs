@@ -97,14 +97,8 @@ pub(super) struct DoneOutput {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Line<'a> {
-    Run {
-        format: u64,
-        vecpack: String,
-        options: Map<String, Value>,
-    },
+    Run { format: u64, vecpack: String, options: Map<String, Value> },
     Done(Cow<'a, Done>),
-    /// Numbers of the `done` lines that hold no more. Earlier versions wrote it.
-    Dropped(HashSet<usize>),
 }
 
 /// The manifest of a run under way. In a directory of files no other run writes to it meanwhile.
@@ -117,7 +111,7 @@ pub(super) struct Manifest {
     end: Vec<u8>,
     sync: bool,
     cancel: Cancel,
-    /// True where lines hold no more, or do not stand in the manifest itself.
+    /// True where lines do not stand in the manifest itself.
     is_scattered: bool,
 }
 
@@ -130,8 +124,16 @@ enum Place {
 }
 
 impl Manifest {
+    /// Whether `directory` holds an earlier run. Refuses one that is neither to be resumed nor replaced.
+    pub(super) fn find(directory: &Path, write: &WriteOptions, cancel: &Cancel) -> Result<bool> {
+        match Self::exists(directory, cancel)? {
+            true if !write.resume && !write.overwrite => Err(Self::refuse(directory)),
+            exists => Ok(exists),
+        }
+    }
+
     /// Whether `directory` holds a run. Something else under that name is an error: to read a FIFO would be to wait for a writer.
-    pub(super) fn exists(directory: &Path, cancel: &Cancel) -> Result<bool> {
+    fn exists(directory: &Path, cancel: &Cancel) -> Result<bool> {
         let path = path(directory);
         if let Some((url, _)) = in_store(directory, cancel)? {
             return is_there(&url, cancel).map_err(|error| output::error(&path, error));
@@ -148,7 +150,7 @@ impl Manifest {
     }
 
     /// Refuses to begin in a directory that holds a run.
-    pub(super) fn refuse(directory: &Path) -> Error {
+    fn refuse(directory: &Path) -> Error {
         let text = "holds an earlier run; option `resume` finishes it, option `overwrite` makes it anew";
         Error::io(directory, io::Error::new(io::ErrorKind::AlreadyExists, text))
     }
@@ -255,14 +257,14 @@ impl Manifest {
         self.append(&line(&Line::Done(Cow::Borrowed(done)))?)
     }
 
-    /// Writes the manifest anew with the lines that still hold, before what the others name is touched. Does nothing where all do.
-    pub(super) fn keep(&mut self, done: &[Done], good: &[bool]) -> Result<()> {
-        if !self.is_scattered && good.iter().all(|good| *good) {
-            return Ok(());
+    /// Keeps the lines that still hold, and gives them. The manifest is written anew before what the others name is touched.
+    pub(super) fn keep(&mut self, mut done: Vec<Done>, good: &[bool]) -> Result<Vec<Done>> {
+        let (before, mut good) = (done.len(), good.iter());
+        done.retain(|_| good.next() == Some(&true));
+        if self.is_scattered || done.len() < before {
+            self.rewrite(&done)?;
         }
-        let kept: Vec<&Done> =
-            done.iter().zip(good).filter(|(_, good)| **good).map(|(done, _)| done).collect();
-        self.rewrite(&kept)
+        Ok(done)
     }
 
     /// Notes that the outputs of all lines are committed.
@@ -271,11 +273,11 @@ impl Manifest {
         for done in &mut *done {
             (done.outputs, done.fragments) = (Vec::new(), None);
         }
-        self.rewrite(&done.iter().collect::<Vec<_>>())
+        self.rewrite(done)
     }
 
     /// Writes the manifest anew, with these lines and no other.
-    fn rewrite(&mut self, done: &[&Done]) -> Result<()> {
+    fn rewrite(&mut self, done: &[Done]) -> Result<()> {
         let write = WriteOptions::new().with_overwrite(true).with_sync(self.sync);
         let failure = |error| output::error(&self.path, error);
         let urls = match &self.place {
@@ -332,10 +334,7 @@ impl Manifest {
             Place::File { .. } => Ok(()),
             Place::Store(url, notes) => {
                 let found = Found::in_store(url, notes).map_err(|error| output::error(&self.path, error))?;
-                if !found.is_scattered {
-                    return Ok(());
-                }
-                self.rewrite(&found.done.iter().collect::<Vec<_>>())
+                if found.is_scattered { self.rewrite(&found.done) } else { Ok(()) }
             }
         }
     }
@@ -363,7 +362,6 @@ impl Found {
             return Err(unreadable("no manifest of a run"));
         }
         found.length = HEAD.len() as u64;
-        let mut dropped = HashSet::new();
         loop {
             line.clear();
             let bytes = file.read_until(b'\n', &mut line)? as u64;
@@ -378,7 +376,6 @@ impl Found {
             match serde_json::from_slice(text) {
                 Ok(Line::Run { format: FORMAT, options, .. }) if is_first => found.options = options,
                 Ok(Line::Done(done)) if !is_first => found.done.push(compact(done)),
-                Ok(Line::Dropped(numbers)) if !is_first => dropped.extend(numbers),
                 _ => return Err(unreadable(OTHER)),
             }
             found.known.insert(hash(text));
@@ -386,11 +383,6 @@ impl Found {
             found.rest.clear();
         }
         file.read_to_end(&mut found.rest)?;
-        if !dropped.is_empty() {
-            found.is_scattered = true;
-            let mut number = 0..;
-            found.done.retain(|_| number.next().is_none_or(|number| !dropped.contains(&number)));
-        }
         Ok(found)
     }
 
@@ -402,7 +394,7 @@ impl Found {
             content.strip_prefix(HEAD)?.split_inclusive(|&byte| byte == b'\n').next().map(<[u8]>::to_vec)
         };
         lines.extend(long.iter().filter_map(line));
-        found.is_scattered |= !lines.is_empty();
+        found.is_scattered = !lines.is_empty();
         lines.into_iter().try_for_each(|line| found.add(line))?;
         Ok(found)
     }
@@ -439,7 +431,7 @@ fn compact(line: Cow<'_, Done>) -> Done {
 fn write_all(
     path: &Path,
     (head, end): (&[u8], &[u8]),
-    done: &[&Done],
+    done: &[Done],
     write: &WriteOptions,
     cancel: &Cancel,
 ) -> Result<Option<Place>> {

@@ -100,7 +100,7 @@ fn a_run_is_killed_and_resumed(test: &str, lines: usize) {
     // Every second line holds no more. The log is compacted, and no longer than it must be.
     let good: Vec<bool> = (0..length).map(|number| number % 2 == 0).collect();
     let begin = Instant::now();
-    manifest.keep(&all, &good).unwrap();
+    manifest.keep(all, &good).unwrap();
     let compacted = begin.elapsed();
     let size = |manifest: &Manifest| fs::metadata(&manifest.path).unwrap().len();
     let half = size(&manifest);

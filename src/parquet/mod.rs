@@ -25,7 +25,6 @@ mod types;
 mod writer;
 
 use std::path::Path;
-use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use arrow::array::{RecordBatch, RecordBatchReader};
@@ -37,17 +36,16 @@ pub use report::{Report, VectorEncoding};
 #[cfg(feature = "python")]
 pub(crate) use cluster::ClusterRun;
 
-use self::files::{Files, Output, parts, remove_parts};
+use self::files::{Files, Output, remove_parts};
 use self::manifest::Manifest;
+#[cfg(feature = "cli")]
 use crate::cancel::Cancel;
 use crate::error::{Error, Result};
 #[cfg(feature = "cli")]
 use crate::input::Input;
-use crate::options::cores;
 use crate::output::directory::{self as into, is_directory};
-use crate::output::{check_target, sweep_beside, sync_directory};
+use crate::output::{check_target, sweep_beside, sync_directory, sync_name};
 use crate::reader::{Progress, Watch};
-use crate::reject::Rejects;
 use crate::source::Source;
 
 /// Converts `source` to Parquet.
@@ -65,37 +63,38 @@ use crate::source::Source;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn to_parquet(source: &Source, out: &Path, options: &WriteOptions, watch: Watch<'_>) -> Result<Report> {
-    let listing = options.rejects.as_ref();
-    let listing =
-        listing.map(|path| RejectsFile::new(path, out, options.overwrite, options.sync)).transpose()?;
+    let listing = RejectsFile::new(options.rejects.as_deref(), out, options.overwrite, options.sync)?;
     let report = convert(source, out, options, watch);
-    let (mut report, rejects) = RejectsFile::conclude(listing.as_ref(), report, source)?;
-    report.add_rejects(&rejects, listing.as_ref());
+    let (mut report, rejects) = RejectsFile::conclude(listing, report, source)?;
+    report.rejects = rejects.count();
+    report.reject_kinds = rejects.kinds().map(|(kind, count)| (kind.as_str(), count)).collect();
+    report.rejects_listed = rejects.details().len() as u64;
+    report.rejects_file.clone_from(&options.rejects);
     Ok(report)
 }
 
 fn convert(source: &Source, out: &Path, options: &WriteOptions, mut watch: Watch<'_>) -> Result<Report> {
     let begin = Instant::now();
     options.check()?;
-    let options = &options.clone().decided(&source.schema());
-    let mut report = Report::new();
-    let threads = options.threads.unwrap_or_else(|| source.options().thread_count());
+    let mut options = options.clone().decided(&source.schema());
+    options.threads.get_or_insert_with(|| source.options().thread_count());
+    let options = &options;
+    let mut report = Report::default();
     let progress = if is_directory_of(out, options)? {
-        let rejects = source.begin_scan();
-        let (watch, report) = (&mut watch, &mut report);
-        let conversion = Conversion { source, out, options, threads, rejects, watch, report };
-        directory::convert(conversion)?
+        directory::convert(source, out, options, &mut watch, &mut report)?
     } else {
         check_target(out, options.overwrite, &watch.cancel)?;
         sweep_beside(out);
         let output = Output::File(out.to_owned());
-        let mut files = Files::new(output, source.schema(), options, threads, watch.cancel.clone());
+        let mut files = Files::new(output, source.schema(), options, watch.cancel.clone());
         // Before anything is read: it may be refused.
         files.begin()?;
         let write = |batch| files.write(&batch, &mut report).map(drop);
         let progress = watch.follow(source.reader()?, Progress::default(), write)?;
         files.finish(&mut report)?;
-        sync_name(out, options, &watch)?;
+        if options.sync {
+            sync_name(out, &watch.cancel)?;
+        }
         watch.tell(progress)?;
         progress
     };
@@ -103,26 +102,6 @@ fn convert(source: &Source, out: &Path, options: &WriteOptions, mut watch: Watch
     report.bytes_in = progress.bytes;
     report.seconds = begin.elapsed().as_secs_f64();
     Ok(report)
-}
-
-/// A conversion into a directory: what is read, where it goes, and how.
-struct Conversion<'a, 'w> {
-    source: &'a Source,
-    out: &'a Path,
-    options: &'a WriteOptions,
-    threads: usize,
-    rejects: Arc<Mutex<Rejects>>,
-    watch: &'a mut Watch<'w>,
-    report: &'a mut Report,
-}
-
-/// Waits until the name of a new file is on the disk.
-fn sync_name(path: &Path, options: &WriteOptions, watch: &Watch<'_>) -> Result<()> {
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    match directory.unwrap_or(Path::new(".")) {
-        directory if options.sync => sync_directory(directory, &watch.cancel),
-        _ => Ok(()),
-    }
 }
 
 /// Writes any stream of record batches to one Parquet file. Vector columns are told by their type, lists of fixed size.
@@ -143,21 +122,24 @@ pub fn write_parquet(
         ));
     }
     types::refuse_empty_structs(&reader.schema())?;
-    let mut report = Report::new();
+    let mut report = Report::default();
     let mut progress = Progress::default();
-    let threads = options.threads.unwrap_or_else(cores);
     let in_parts = options.max_file_bytes.is_some() && is_directory_of(path, options)?;
     let decided = in_parts.then(|| options.clone().decided(&reader.schema()));
     let options = decided.as_ref().unwrap_or(options);
     let output = if in_parts {
-        begin_parts(path, options, &watch.cancel)?;
+        directory::check(&[], path, options, &watch.cancel)?;
+        if Manifest::find(path, options, &watch.cancel)? {
+            Manifest::remove(path, &watch.cancel)?;
+        }
+        into::sweep(path, &watch.cancel)?;
         Output::Parts(path.to_owned(), 0)
     } else {
         check_target(path, options.overwrite, &watch.cancel)?;
         sweep_beside(path);
         Output::File(path.to_owned())
     };
-    let mut files = Files::new(output, reader.schema(), options, threads, watch.cancel.clone());
+    let mut files = Files::new(output, reader.schema(), options, watch.cancel.clone());
     files.begin()?;
     for batch in reader {
         let batch: RecordBatch = batch?;
@@ -172,10 +154,9 @@ pub fn write_parquet(
         let made = report.outputs.len();
         remove_parts(path, &watch.cancel, |number| number < made)?;
     }
-    match in_parts {
-        true if options.sync => sync_directory(path, &watch.cancel)?,
-        true => {}
-        false => sync_name(path, options, &watch)?,
+    if options.sync {
+        let sync = if in_parts { sync_directory } else { sync_name };
+        sync(path, &watch.cancel)?;
     }
     report.bytes_in = progress.bytes;
     report.seconds = begin.elapsed().as_secs_f64();
@@ -185,9 +166,7 @@ pub fn write_parquet(
 /// Refuses targets that must not be replaced, before anything of the inputs is read.
 #[cfg(feature = "cli")]
 pub(crate) fn check_outputs(inputs: &[Input], out: &Path, options: &WriteOptions) -> Result<()> {
-    if let Some(path) = &options.rejects {
-        RejectsFile::new(path, out, options.overwrite, options.sync)?;
-    }
+    RejectsFile::new(options.rejects.as_deref(), out, options.overwrite, options.sync)?;
     options.check()?;
     match is_directory_of(out, options)? {
         true => directory::check(inputs, out, options, &Cancel::never()).map(drop),
@@ -209,18 +188,4 @@ fn is_directory_of(out: &Path, options: &WriteOptions) -> Result<bool> {
         ))),
         _ => Ok(false),
     }
-}
-
-/// Makes a directory for the parts of a stream.
-fn begin_parts(out: &Path, options: &WriteOptions, cancel: &Cancel) -> Result<()> {
-    into::create(out)?;
-    if Manifest::exists(out, cancel)? {
-        if !options.overwrite {
-            return Err(Manifest::refuse(out));
-        }
-        Manifest::remove(out, cancel)?;
-    }
-    let first: Option<_> = parts(out, cancel)?.into_iter().next().map(|(_, path)| path);
-    into::check_targets(out, first.as_slice(), options.overwrite, cancel)?;
-    into::sweep(out, cancel)
 }

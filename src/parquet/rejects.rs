@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use arrow::array::RecordBatchIterator;
 use serde::Serialize;
 
-use super::{Report, WriteOptions, write_parquet};
+use super::{WriteOptions, write_parquet};
 use crate::cancel::Cancel;
 use crate::error::{Error, ErrorKind, Result};
 use crate::output::{Target, check_late_target, sweep_beside};
@@ -44,7 +44,8 @@ struct Line<'a> {
 impl RejectsFile {
     /// Refuses a name that does not tell how to write it, one that is written to as well, a file that must not be replaced, and a directory
     /// that takes no file.
-    pub(crate) fn new(path: &Path, out: &Path, overwrite: bool, sync: bool) -> Result<Self> {
+    pub(crate) fn new(path: Option<&Path>, out: &Path, overwrite: bool, sync: bool) -> Result<Option<Self>> {
+        let Some(path) = path else { return Ok(None) };
         let extension = path.extension().map(|extension| extension.to_ascii_lowercase());
         let is_parquet = match extension.as_deref().and_then(|extension| extension.to_str()) {
             Some("parquet") => true,
@@ -61,11 +62,8 @@ impl RejectsFile {
             return Err(Error::option(format!("option `rejects`: {path} is what is written to, or in it")));
         }
         check_late_target(path, overwrite)?;
-        Ok(Self { path: path.to_owned(), overwrite, sync, is_parquet, owner: OwnerProcess::current() })
-    }
-
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
+        let (path, owner) = (path.to_owned(), OwnerProcess::current());
+        Ok(Some(Self { path, overwrite, sync, is_parquet, owner }))
     }
 
     /// Writes the details that there are, none included.
@@ -84,7 +82,7 @@ impl RejectsFile {
 
     /// Writes what was rejected until the work ended, however it did, and gives it.
     pub(crate) fn conclude<T>(
-        file: Option<&Self>,
+        file: Option<Self>,
         worked: Result<T>,
         source: &Source,
     ) -> Result<(T, Rejects)> {
@@ -134,16 +132,6 @@ fn write_lines(rejects: &[Reject], file: impl Write) -> std::io::Result<()> {
         out.write_all(b"\n")?;
     }
     out.flush()
-}
-
-impl Report {
-    /// Adds what was rejected.
-    pub(super) fn add_rejects(&mut self, rejects: &Rejects, file: Option<&RejectsFile>) {
-        self.rejects = rejects.count();
-        self.reject_kinds = rejects.kinds().map(|(kind, count)| (kind.as_str(), count)).collect();
-        self.rejects_listed = rejects.details().len() as u64;
-        self.rejects_file = file.map(|file| file.path().to_owned());
-    }
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use crate::reject::{listed, summary};
 use crate::text::{count, size};
 
 /// What a conversion did. Its text is a few lines for a person.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Report {
     /// Rows written.
@@ -61,27 +61,7 @@ pub struct VectorEncoding {
 }
 
 impl Report {
-    pub(super) fn new() -> Self {
-        Self {
-            rows: 0,
-            rejects: 0,
-            reject_kinds: BTreeMap::new(),
-            rejects_listed: 0,
-            rejects_file: None,
-            files: 0,
-            bytes_in: 0,
-            bytes_out: 0,
-            seconds: 0.0,
-            row_groups: 0,
-            files_before: 0,
-            rows_before: 0,
-            rejects_before: 0,
-            outputs: Vec::new(),
-            encodings: Vec::new(),
-        }
-    }
-
-    pub(super) fn add(&mut self, path: PathBuf, written: &Written) {
+    pub(super) fn add(&mut self, written: &Written) {
         self.rows += written.rows;
         self.row_groups += written.row_groups;
         self.bytes_out += written.bytes;
@@ -90,7 +70,7 @@ impl Report {
                 self.encodings.push(encoding.clone());
             }
         }
-        self.outputs.push(path);
+        self.outputs.push(written.path.clone());
     }
 }
 
@@ -100,10 +80,7 @@ fn as_text<S: Serializer>(paths: &[PathBuf], serializer: S) -> Result<S::Ok, S::
 }
 
 fn as_text_or_null<S: Serializer>(path: &Option<PathBuf>, serializer: S) -> Result<S::Ok, S::Error> {
-    match path {
-        Some(path) => serializer.serialize_some(&path.to_string_lossy()),
-        None => serializer.serialize_none(),
-    }
+    path.as_ref().map(|path| path.to_string_lossy()).serialize(serializer)
 }
 
 impl fmt::Display for Report {

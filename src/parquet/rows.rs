@@ -66,8 +66,11 @@ pub(super) enum RowBytes {
 
 impl RowBytes {
     pub(super) fn of_batch(batch: &RecordBatch) -> Self {
-        // A row without columns counts as well.
-        Self::sum(batch.columns()).max(1)
+        match Self::sum(batch.columns()) {
+            // A row without columns counts as well.
+            Self::Same(bytes) => Self::Same(bytes.max(1)),
+            each => each,
+        }
     }
 
     fn of(&self, row: usize) -> usize {
@@ -82,13 +85,6 @@ impl RowBytes {
         match self {
             Self::Same(bytes) => *bytes,
             Self::Each(_) => 1,
-        }
-    }
-
-    fn max(self, least: usize) -> Self {
-        match self {
-            Self::Same(bytes) => Self::Same(bytes.max(least)),
-            each => each,
         }
     }
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use arrow::array::{
     Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanBufferBuilder, FixedSizeListArray, GenericListArray,
-    Int64Array, MapArray, NullArray, OffsetSizeTrait, PrimitiveArray, RecordBatch, StructArray,
+    MapArray, NullArray, OffsetSizeTrait, PrimitiveArray, RecordBatch, StructArray,
 };
 use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::compute::cast;
@@ -135,26 +135,23 @@ fn written_type(data_type: &DataType, times: Times) -> Option<DataType> {
         DataType::Dictionary(keys, values) if **values == DataType::BinaryView => {
             DataType::Dictionary(keys.clone(), Box::new(DataType::Binary))
         }
-        // Not all readers know views, and some fail at a file that says it holds some.
-        DataType::ListView(item) => DataType::List(field(item)),
-        DataType::LargeListView(item) => DataType::LargeList(field(item)),
-        DataType::RunEndEncoded(_, values) => {
-            written_type(values.data_type(), times).unwrap_or_else(|| values.data_type().clone())
+        other => {
+            let plain = plain_type(other, times)?;
+            written_type(&plain, times).unwrap_or(plain)
         }
-        other => return written_type(&plain_type(other, times)?, times),
     })
 }
 
 /// The type that holds the same values one behind another, where they may be written as another one.
 fn plain_type(data_type: &DataType, times: Times) -> Option<DataType> {
     Some(match data_type {
-        DataType::Dictionary(_, values) => match &**values {
-            time @ (DataType::Timestamp(..) | DataType::Time32(_) | DataType::Date64) => {
-                written_type(time, times).map(|_| time.clone())?
-            }
-            _ => return None,
-        },
+        DataType::Dictionary(_, values)
+            if matches!(**values, DataType::Timestamp(..) | DataType::Time32(_) | DataType::Date64) =>
+        {
+            written_type(values, times).map(|_| *values.clone())?
+        }
         DataType::RunEndEncoded(_, values) => values.data_type().clone(),
+        // Not all readers know views, and some fail at a file that says it holds some.
         DataType::ListView(item) => DataType::List(item.clone()),
         DataType::LargeListView(item) => DataType::LargeList(item.clone()),
         _ => return None,
@@ -180,7 +177,15 @@ impl Writing<'_> {
         }
         Ok(match written {
             DataType::Null => Arc::new(NullArray::new(array.len())),
-            DataType::Struct(fields) => Arc::new(self.structs(array, fields, above)?),
+            DataType::Struct(fields) => {
+                let array = array.as_struct();
+                let above = NullBuffer::union(array.nulls(), above);
+                let columns = array.columns().iter().zip(fields);
+                let columns =
+                    columns.map(|(column, field)| self.array(column, field.data_type(), above.as_ref()));
+                let (columns, nulls) = (columns.collect::<Result<_>>()?, array.nulls().cloned());
+                Arc::new(StructArray::try_new_with_length(fields.clone(), columns, nulls, array.len())?)
+            }
             DataType::List(item) => self.list::<i32>(array, item, above)?,
             DataType::LargeList(item) => self.list::<i64>(array, item, above)?,
             DataType::FixedSizeList(item, size) => {
@@ -202,16 +207,18 @@ impl Writing<'_> {
             DataType::Timestamp(unit, _) => self.timestamps(array, *unit, written, above)?,
             DataType::Time32(_) => {
                 let times = array.as_primitive::<Time32SecondType>();
-                Arc::new(
-                    self.exactly::<_, Time32MillisecondType>(times, above, |seconds| {
-                        seconds.checked_mul(1000)
-                    })?,
-                )
+                let times = converted::<_, Time32MillisecondType>(times, above, |seconds| {
+                    seconds.checked_mul(1000).ok_or_else(|| self.misfit(array, written, seconds.into()))
+                });
+                Arc::new(times?)
             }
             DataType::Date32 => {
                 let dates = array.as_primitive::<Date64Type>();
-                let days = |time: i64| (time % DAY == 0).then_some(time / DAY);
-                Arc::new(self.exactly::<_, Date32Type>(dates, above, |time| i32::try_from(days(time)?).ok())?)
+                let dates = converted::<_, Date32Type>(dates, above, |time| {
+                    let days = i32::try_from(time / DAY).ok().filter(|_| time % DAY == 0);
+                    days.ok_or_else(|| self.misfit(array, written, time))
+                });
+                Arc::new(dates?)
             }
             DataType::Dictionary(..) => written_dictionary(array, written)?,
             other => return Err(Error::internal(format!("{} is not written as {other}", array.data_type()))),
@@ -231,9 +238,7 @@ impl Writing<'_> {
         };
         let (own_parts, parts) = (parts_of_second(*own), parts_of_second(unit));
         let counts = cast(array, &DataType::Int64)?;
-        let there = NullBuffer::union(array.nulls(), above);
-        let counts = Int64Array::try_new(counts.as_primitive::<Int64Type>().values().clone(), there)?;
-        let converted: Int64Array = counts.try_unary(|count| {
+        let counts = converted::<_, Int64Type>(counts.as_primitive::<Int64Type>(), above, |count| {
             let whole = if parts >= own_parts {
                 count.checked_mul(parts / own_parts)
             } else {
@@ -242,9 +247,7 @@ impl Writing<'_> {
             };
             whole.ok_or_else(|| self.unfit(count, *own, unit))
         })?;
-        // A field that is never null stays so, whatever is above it.
-        let (_, values, _) = converted.into_parts();
-        Ok(cast(&Int64Array::try_new(values, array.nulls().cloned())?, written)?)
+        Ok(cast(&counts, written)?)
     }
 
     /// The error of a timestamp that another unit cannot hold.
@@ -260,35 +263,12 @@ impl Writing<'_> {
         Error::schema(format!("column `{name}` is written in {unit}, and {count} {own} since 1970 {why}"))
     }
 
-    /// Values in another unit; one that it cannot hold is an error.
-    fn exactly<From: ArrowPrimitiveType, To: ArrowPrimitiveType>(
-        self,
-        array: &PrimitiveArray<From>,
-        above: Option<&NullBuffer>,
-        convert: impl Fn(From::Native) -> Option<To::Native>,
-    ) -> Result<PrimitiveArray<To>> {
-        let there = NullBuffer::union(array.nulls(), above);
-        let converted: PrimitiveArray<To> = PrimitiveArray::<From>::try_new(array.values().clone(), there)?
-            .try_unary(|value| {
-                convert(value).ok_or_else(|| {
-                    let (name, from, to) = (self.name, array.data_type(), To::DATA_TYPE);
-                    Error::schema(format!(
-                        "column `{name}` is {from}, which Parquet does not have, and {value:?} of it is no {to}, which it has"
-                    ))
-                })
-            })?;
-        // A field that is never null stays so, whatever is above it.
-        let (_, values, _) = converted.into_parts();
-        Ok(PrimitiveArray::try_new(values, array.nulls().cloned())?)
-    }
-
-    fn structs(self, array: &ArrayRef, fields: &Fields, above: Option<&NullBuffer>) -> Result<StructArray> {
-        let array = array.as_struct();
-        let above = NullBuffer::union(array.nulls(), above);
-        let columns = array.columns().iter().zip(fields);
-        let columns = columns.map(|(column, field)| self.array(column, field.data_type(), above.as_ref()));
-        let (columns, nulls) = (columns.collect::<Result<_>>()?, array.nulls().cloned());
-        Ok(StructArray::try_new_with_length(fields.clone(), columns, nulls, array.len())?)
+    /// The error of a value that the type which Parquet has cannot hold.
+    fn misfit(self, array: &ArrayRef, written: &DataType, value: i64) -> Error {
+        let (name, from) = (self.name, array.data_type());
+        Error::schema(format!(
+            "column `{name}` is {from}, which Parquet does not have, and {value} of it is no {written}, which it has"
+        ))
     }
 
     fn list<O: OffsetSizeTrait>(
@@ -303,6 +283,19 @@ impl Writing<'_> {
         let values = self.array(&values, item.data_type(), above.as_ref())?;
         Ok(Arc::new(GenericListArray::<O>::try_new(item.clone(), offsets, values, list.nulls().cloned())?))
     }
+}
+
+/// The values in another unit. Those that are null, or lie in what is null, may be anything.
+fn converted<From: ArrowPrimitiveType, To: ArrowPrimitiveType>(
+    array: &PrimitiveArray<From>,
+    above: Option<&NullBuffer>,
+    convert: impl Fn(From::Native) -> Result<To::Native>,
+) -> Result<PrimitiveArray<To>> {
+    let there = NullBuffer::union(array.nulls(), above);
+    let there = PrimitiveArray::<From>::try_new(array.values().clone(), there)?;
+    let (_, values, _) = there.try_unary::<_, To, _>(convert)?.into_parts();
+    // A field that is never null stays so, whatever is above it.
+    Ok(PrimitiveArray::try_new(values, array.nulls().cloned())?)
 }
 
 /// The milliseconds of a day.

@@ -1,7 +1,7 @@
 //! One Parquet file: row groups, one behind another, and what tells where they are.
 
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
@@ -20,6 +20,7 @@ use super::report::VectorEncoding;
 use super::rows::{Pending, RowBytes};
 use crate::cancel::Cancel;
 use crate::error::{Error, ErrorKind, Result};
+use crate::options::cores;
 use crate::output::{Sink, Target};
 use crate::pool::{Ordered, OwnerProcess, lock};
 
@@ -31,6 +32,7 @@ pub(super) struct FileWriter {
     /// Above the target: a writer that is dropped halfway must be gone before its file is.
     out: TrackedWrite<Out>,
     failed: Failure,
+    path: PathBuf,
     target: Target,
     options: WriteOptions,
     layout: Arc<Layout>,
@@ -49,8 +51,9 @@ pub(super) struct FileWriter {
     offset_indexes: Vec<Vec<Option<OffsetIndexMetaData>>>,
 }
 
-/// What was written.
+/// A file that is complete.
 pub(super) struct Written {
+    pub(super) path: PathBuf,
     pub(super) rows: u64,
     pub(super) row_groups: u64,
     pub(super) bytes: u64,
@@ -75,15 +78,14 @@ fn file_metadata(layout: &Layout, rows: i64, list_type: ListType) -> FileMetaDat
 
 impl FileWriter {
     pub(super) fn create(
-        path: &Path,
+        path: PathBuf,
         schema: &Schema,
         options: &WriteOptions,
-        threads: usize,
         cancel: Cancel,
     ) -> Result<Self> {
         options.check()?;
         let layout = Arc::new(Layout::new(schema, options)?);
-        let target = Target::create(path, options.overwrite, cancel)?;
+        let target = Target::create(&path, options.overwrite, cancel)?;
         let failed = Failure::default();
         let mut out = TrackedWrite::new(Out {
             file: target.sink(),
@@ -94,6 +96,7 @@ impl FileWriter {
         Ok(Self {
             out,
             failed,
+            path,
             target,
             options: options.clone(),
             layout,
@@ -102,7 +105,7 @@ impl FileWriter {
             group_rows: 0,
             begun: 0,
             most: usize::MAX,
-            work: Ordered::new(threads)?,
+            work: Ordered::new(options.threads.unwrap_or_else(cores))?,
             groups: Vec::new(),
             column_indexes: Vec::new(),
             offset_indexes: Vec::new(),
@@ -240,7 +243,8 @@ impl FileWriter {
             return Err(self.target.error(error));
         }
         let bytes = self.target.commit_file(self.options.sync)?;
-        Ok(Written { rows: rows as u64, row_groups, bytes, vectors: self.layout.encodings() })
+        let vectors = self.layout.encodings();
+        Ok(Written { path: self.path, rows: rows as u64, row_groups, bytes, vectors })
     }
 }
 
