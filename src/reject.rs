@@ -183,6 +183,12 @@ impl Rejects {
         &self.details
     }
 
+    /// The first five in words, for a person.
+    #[cfg(feature = "cli")]
+    pub(crate) fn in_words(&self) -> Vec<String> {
+        self.details.iter().take(5).map(Reject::to_string).collect()
+    }
+
     /// How many records were looked at, good or bad. What is left out as damage counts as one.
     pub fn records(&self) -> u64 {
         self.records

@@ -10,7 +10,7 @@ from math import isqrt
 from typing import Any
 
 from vecpack._errors import OptionError, SchemaError
-from vecpack._load import LoadReport, Progress, as_source, local_or_url
+from vecpack._load import LoadReport, as_source, local_or_url, show_progress
 from vecpack._missing import missing
 from vecpack._vecpack import Source, _Run
 
@@ -80,7 +80,7 @@ def to_lance(
         rejects=rejects,
     )
     tasks = load.tasks(fragment_bytes)
-    with load, Progress(progress, load.size(), len(load.source.files)) as tell:
+    with load, show_progress(progress, load.size(), len(load.source.files)) as tell:
         for numbers, part in tasks:
             load.loaded(numbers, part.size(), write(part, *load.target))
             tell(load.bytes_in or 0, load.rows, load.files)
@@ -89,7 +89,7 @@ def to_lance(
 
 
 class Load:
-    """A run into a dataset."""
+    """A run into a dataset. `options` are those of `_Run.load`."""
 
     def __init__(
         self,
@@ -99,10 +99,7 @@ class Load:
         index: str | None,
         index_options: dict[str, Any] | None,
         storage_options: dict[str, str] | None,
-        overwrite: bool,
-        resume: bool,
-        rejects: str | os.PathLike[str] | None,
-        cluster: bool = False,
+        **options: Any,
     ) -> None:
         try:
             import lance  # type: ignore[import-not-found, import-untyped, unused-ignore]
@@ -121,19 +118,9 @@ class Load:
         if dotted := [name for name in source.schema.names if "." in name]:
             raise SchemaError(f"Lance takes no dots in names of columns: rename `{dotted[0]}` with option `columns`")
         self._dataset = self._open()
-        self._run = _Run.load(
-            source,
-            uri,
-            "lance",
-            self._commits(),
-            cluster=cluster,
-            overwrite=overwrite,
-            resume=resume,
-            rejects=rejects,
-        )
+        self._run = _Run.load(source, uri, "lance", self._commits(), **options)
         self.rows, self.files = 0, 0
         self.bytes_in: int | None = 0
-        self._rows_before = self._run.before[0]
 
     def _open(self) -> Any:
         """The dataset, if there is one."""
@@ -228,7 +215,7 @@ class Load:
         count, first = self._run.rejects
         return LoadReport(
             rows=self.rows,
-            rows_before=self._rows_before,
+            rows_before=self._run.rows_before,
             rejects=count,
             first_rejects=first,
             files=self.files,

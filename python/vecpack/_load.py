@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -64,29 +65,19 @@ def local_or_url(path: str | os.PathLike[str]) -> str:
     return text if "://" in text else os.path.expanduser(text)
 
 
-class Progress:
-    """Calls what was passed as `progress` with bytes done, bytes in all, and rows."""
-
-    def __init__(self, progress: Any, total: int | None, files: int) -> None:
-        self._total = total
-        self._close: Callable[[], None] = lambda: None
-        self._call: Callable[[int, int, int], object] = lambda done, rows, files: None
-        if callable(progress):
-            self._call = lambda done, rows, files: progress(done, total, rows)
-        elif progress and (notebook := notebook_bar(total)) is not None:
-            self._close, self._call = notebook.close, lambda done, rows, files: notebook(done, total, rows)
-        elif progress:
-            bar = _Bar(total, files, progress == "lines")
-            self._close, self._call = bar.close, lambda done, rows, files: bar(done, total, rows, files)
-
-    def __call__(self, done: int, rows: int, files: int) -> None:
-        self._call(done, rows, files)
-
-    def __enter__(self) -> Progress:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._close()
+@contextmanager
+def show_progress(progress: Any, total: int | None, files: int) -> Iterator[Callable[[int, int, int], object]]:
+    """A function of bytes done, rows and files done, which passes them on to a bar or to the function `progress`."""
+    if callable(progress):
+        yield lambda done, rows, files: progress(done, total, rows)
+    elif not progress:
+        yield lambda done, rows, files: None
+    elif (notebook := notebook_bar(total)) is not None:
+        with closing(notebook):
+            yield lambda done, rows, files: notebook(done, total, rows)
+    else:
+        with closing(_Bar(total, files, progress == "lines")) as bar:
+            yield lambda done, rows, files: bar(done, total, rows, files)
 
 
 def run(function: str, source: Source, out: str, keywords: str) -> tuple[int, str]:

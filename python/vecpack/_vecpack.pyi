@@ -916,8 +916,8 @@ class _Run:
     def committed(self) -> None:
         """Notes that the database has committed all of that."""
     @property
-    def before(self) -> tuple[int, int]:
-        """The rows of earlier runs, and how many inputs they come from."""
+    def rows_before(self) -> int:
+        """The rows of earlier runs."""
     @property
     def rejects(self) -> tuple[int, list[str]]:
         """How many records were rejected, and the first of them in words."""

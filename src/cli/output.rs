@@ -14,11 +14,8 @@ use terminal_size::{Height, Width, terminal_size_of};
 use super::outcome::Failure;
 use crate::error::Error;
 use crate::output::directory::is_directory;
-use crate::reject::{Reject, Rejects};
+use crate::reject::Rejects;
 use crate::text::{grouped, printable};
-
-/// How many rejects a message shows.
-const SHOWN: usize = 5;
 
 /// A line for a person, on standard error.
 pub(super) fn message(text: &str) {
@@ -94,14 +91,9 @@ pub(super) fn binary_stdout() -> Result<BufWriter<impl Write>, Failure> {
     Ok(BufWriter::with_capacity(64 << 10, stdout))
 }
 
-/// The first rejects, a line each.
-pub(super) fn first_rejects(rejects: &Rejects) -> Vec<String> {
-    rejects.details().iter().take(SHOWN).map(Reject::to_string).collect()
-}
-
 /// The first rejects, a line each, to stand above what tells their number.
 pub(super) fn reject_lines(rejects: &Rejects) -> String {
-    let shown = first_rejects(rejects);
+    let shown = rejects.in_words();
     let mut lines = String::new();
     for reject in &shown {
         let _ = writeln!(lines, "rejected {reject}");

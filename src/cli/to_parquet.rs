@@ -189,7 +189,7 @@ pub(super) fn run(args: &ToParquetArgs, signals: &Signals) -> Result<(), Failure
     // Also with --quiet: empty files look like a run that went well.
     output::warnings(rejects.warning(report.rows + report.rows_before));
     if args.json {
-        return output::json(&JsonReport { report: &report, first_rejects: output::first_rejects(&rejects) });
+        return output::json(&JsonReport { report: &report, first_rejects: rejects.in_words() });
     }
     if !args.output.talk.quiet {
         output::report(&format!("{}{report}", output::reject_lines(&rejects)));

@@ -25,6 +25,7 @@ use super::arena::Arena;
 use super::codec::{Codec, Compressor, split_streams};
 use super::frame;
 use super::levels::{self, Shape, varint};
+use super::options::Compression;
 use crate::error::{Error, Result};
 
 /// What is written for a column of a row group.
@@ -55,7 +56,8 @@ pub(super) struct VectorColumn {
     pub(super) size: usize,
     /// Rows a page.
     page_rows: usize,
-    pub(super) codec: Codec,
+    /// As it was chosen, and so never `Auto`.
+    pub(super) compression: Compression,
     pub(super) is_split: bool,
     /// The levels of a page of so many rows without nulls.
     levels: Bytes,
@@ -63,6 +65,9 @@ pub(super) struct VectorColumn {
 
 /// A page of about this size is small enough for the second-level cache, and large enough that its head is nothing.
 const PAGE_BYTES: usize = 512 << 10;
+
+/// For vectors as they lie; those that compress that way repeat, and want a search for matches.
+const ZSTD_LEVEL: i32 = 3;
 
 impl VectorColumn {
     /// The column of vectors of `dim` elements of `size` bytes each that `descriptor` describes; pages uncompressed.
@@ -73,12 +78,22 @@ impl VectorColumn {
         let page_rows = (PAGE_BYTES / (dim * size)).max(1);
         let page_rows = 1 << page_rows.ilog2();
         let levels = levels::of_whole_rows(shape, page_rows).into();
-        Self { descriptor, shape, size, page_rows, codec: Codec::None, is_split: false, levels }
+        Self { descriptor, shape, size, page_rows, compression: Compression::None, is_split: false, levels }
     }
 
     /// True where pages hold the values as they lie in memory.
     pub(super) fn is_as_it_lies(&self) -> bool {
-        self.codec == Codec::None && !self.is_split
+        self.compression == Compression::None && !self.is_split
+    }
+
+    fn codec(&self) -> Codec {
+        match self.compression {
+            Compression::None => Codec::None,
+            Compression::Auto | Compression::Zstd if self.is_split => Codec::ZstdEntropy,
+            Compression::Auto | Compression::Zstd => Codec::Zstd(ZSTD_LEVEL),
+            Compression::Lz4 => Codec::Lz4,
+            Compression::Snappy => Codec::Snappy,
+        }
     }
 
     /// The chunk of the rows in `parts`.
@@ -156,7 +171,7 @@ struct Pages<'a> {
 impl<'a> Pages<'a> {
     /// For about so many rows.
     fn new(column: &'a VectorColumn, rows: usize) -> Result<Self> {
-        let compressor = Compressor::new(column.codec, column.page_rows * column.shape.dim)?;
+        let compressor = Compressor::new(column.codec(), column.page_rows * column.shape.dim)?;
         let (mut encoded, mut scratch) = (Arena::default(), Arena::default());
         if !column.is_as_it_lies() {
             let page = column.page_rows * column.shape.dim * column.size + column.levels.len();
@@ -222,7 +237,7 @@ impl<'a> Pages<'a> {
     fn encode(&mut self, levels: &[u8], values: &[Buffer], size: usize) -> Result<Range<usize>> {
         let start = self.encoded.len();
         let page = self.scratch.room(size)?;
-        if let ([values], true, Codec::ZstdEntropy) = (values, self.column.is_split, self.column.codec) {
+        if let ([values], Codec::ZstdEntropy) = (values, self.column.codec()) {
             let out = self.encoded.room(self.compressor.most(size))?;
             let (compressor, row) = (&mut self.compressor, self.column.shape.dim * self.column.size);
             if let Some(written) =
@@ -262,7 +277,7 @@ impl<'a> Pages<'a> {
         let stats = PageEncodingStats { page_type: PageType::DATA_PAGE, encoding, count };
         let metadata = ColumnChunkMetaData::builder(self.column.descriptor.clone())
             .set_encodings(vec![encoding, basic::Encoding::RLE])
-            .set_compression(self.column.codec.compression())
+            .set_compression(self.column.compression.in_file())
             .set_num_values(self.levels)
             .set_total_compressed_size(self.bytes)
             .set_total_uncompressed_size(self.uncompressed)

@@ -130,9 +130,9 @@ impl ClusterRun {
         self.begun.manifest.commit(&mut self.loaded)
     }
 
-    /// The rows of earlier runs that this one goes on with, and how many inputs they come from.
-    pub(crate) fn before(&self) -> (u64, usize) {
-        (self.begun.left.rows, self.source.inputs().len() - self.todo().len())
+    /// The rows of earlier runs that this one goes on with.
+    pub(crate) fn rows_before(&self) -> u64 {
+        self.begun.left.rows
     }
 
     /// The rejects of the run.

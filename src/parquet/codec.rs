@@ -1,6 +1,5 @@
 //! How the values of a page are arranged and compressed.
 
-use parquet::basic::{Compression, ZstdLevel};
 use zstd::zstd_safe::{self, CCtx, CParameter, ParamSwitch};
 
 use crate::error::{Error, Result};
@@ -15,18 +14,6 @@ pub(super) enum Codec {
     ZstdEntropy,
     Lz4,
     Snappy,
-}
-
-impl Codec {
-    /// What a file says that it is.
-    pub(super) fn compression(self) -> Compression {
-        match self {
-            Self::None => Compression::UNCOMPRESSED,
-            Self::Zstd(_) | Self::ZstdEntropy => Compression::ZSTD(ZstdLevel::default()),
-            Self::Lz4 => Compression::LZ4_RAW,
-            Self::Snappy => Compression::SNAPPY,
-        }
-    }
 }
 
 /// Compresses pages, one after another.
@@ -91,9 +78,7 @@ impl Compressor {
     pub(super) fn compress(&mut self, page: &[u8], out: &mut [u8]) -> Result<usize> {
         let failed = |error: &dyn std::fmt::Display| Error::internal(format!("compression failed: {error}"));
         match (self.codec, &mut self.context) {
-            (Codec::Zstd(_) | Codec::ZstdEntropy, Some(context)) => {
-                context.compress2(out, page).map_err(failure)
-            }
+            (_, Some(context)) => context.compress2(out, page).map_err(failure),
             (Codec::Lz4, _) => lz4_flex::block::compress_into(page, out).map_err(|error| failed(&error)),
             (Codec::Snappy, _) => {
                 snap::raw::Encoder::new().compress(page, out).map_err(|error| failed(&error))

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use arrow::array::RecordBatch;
 use serde_json::{Map, Value, json};
 
-use super::files::{Files, Output, part_name, part_number, parts, remove_parts};
+use super::files::{Files, part_name, part_number, part_paths, parts, remove_parts};
 use super::manifest::{Done, DoneInput, DoneOutput, InputVersion, Manifest, to_text};
 use super::options::{ListType, TimestampUnit, WriteOptions};
 use super::report::Report;
@@ -61,7 +61,14 @@ fn names(inputs: &[Input], out: &Path) -> Result<Vec<PathBuf>> {
     let mut taken = HashSet::new();
     let mut names = Vec::with_capacity(inputs.len());
     for (number, input) in inputs.iter().enumerate() {
-        let name = file_name(input, number);
+        let name = match input.stem() {
+            Some(stem) => {
+                let mut name = stem.into_os_string();
+                name.push(".parquet");
+                name.into()
+            }
+            None => PathBuf::from(part_name(number)),
+        };
         if !taken.insert(name.clone()) {
             return Err(Error::option(format!(
                 "{}: two inputs would be written to this file, one of them {}",
@@ -72,17 +79,6 @@ fn names(inputs: &[Input], out: &Path) -> Result<Vec<PathBuf>> {
         names.push(name);
     }
     Ok(names)
-}
-
-fn file_name(input: &Input, number: usize) -> PathBuf {
-    match input.stem() {
-        Some(stem) => {
-            let mut name = stem.into_os_string();
-            name.push(".parquet");
-            name.into()
-        }
-        None => part_name(number).into(),
-    }
 }
 
 /// The directories below `out` that files of these names are in.
@@ -139,7 +135,7 @@ pub(super) fn begin(
     left.check_names(out, names.as_deref().unwrap_or_default())?;
     manifest.keep(earlier, &left.good)?;
     if resumes && names.is_none() {
-        remove_parts(out, cancel, |number| left.parts.contains(&number))?;
+        remove_parts(out, cancel, |number| left.outputs.contains(&part_name(number)))?;
     }
     if !into::is_remote(out) {
         for directory in directories(out, &names) {
@@ -221,7 +217,7 @@ pub(super) fn convert(
     let rejects = source.begin_scan();
     let begun = begin(source, out, options, &watch.cancel, false)?;
     let Begun { names, versions, manifest, left, resumes } = begun;
-    let inputs = source.shared_inputs();
+    let inputs = source.inputs();
     report.files_before = (inputs.len() - left.todo.len()) as u64;
     (report.rows_before, report.rejects_before) = (left.rows, left.rejects);
     let before = Progress { bytes: left.bytes, rows: left.rows, files: report.files_before };
@@ -234,27 +230,40 @@ pub(super) fn convert(
     let limit = source.options().limit.map(|limit| limit.saturating_sub(left.rows));
     let reader = source.reader_of(todo.into(), rejects)?.limited(limit);
     let mut reader = reader.with_cancel(watch.cancel.clone());
-    let output = match (&names, left.todo.first()) {
-        (Some(names), Some(&first)) => Output::File(into::join(out, &names[first])),
-        _ => Output::Parts(out.to_owned(), left.next_part),
+    let paths: Box<dyn Iterator<Item = PathBuf>> = match &names {
+        Some(names) => Box::new(left.todo.iter().map(|&input| into::join(out, &names[input]))),
+        None => {
+            let last = left.outputs.iter().filter_map(|name| part_number(name)).max();
+            Box::new(part_paths(out, last.map_or(0, |last| last + 1)))
+        }
     };
-    let files = Files::new(output, source.schema(), &write_options, watch.cancel.clone());
+    let files = Files::new(paths, source.schema(), &write_options, watch.cancel.clone());
     let group = Done::default();
     let todo = &left.todo;
-    let mut run =
-        Run { out, names, versions, todo, at: 0, files, group, done: before.files, manifest, report };
+    let mut run = Run {
+        out,
+        in_parts: names.is_none(),
+        versions,
+        todo,
+        at: 0,
+        files,
+        group,
+        done: before.files,
+        manifest,
+        report,
+    };
     while let Some(batch) = run.next_batch(&mut reader, before, watch)? {
         let complete = run.files.write(&batch, run.report)?;
         run.add(complete);
         watch.tell(Progress { files: run.done, ..before + reader.progress() })?;
     }
-    run.finish(left.parts.is_empty())?;
-    if options.overwrite && run.names.is_none() {
+    run.finish(left.outputs.is_empty())?;
+    if options.overwrite && run.in_parts {
         let made = run.report.outputs.len();
         remove_parts(out, &watch.cancel, |number| number < made)?;
     }
-    if options.sync && !into::is_remote(out) {
-        let mut directories = directories(out, &run.names).into_iter();
+    if options.sync {
+        let mut directories = directories(out, &names).into_iter();
         directories.try_for_each(|directory| sync_directory(&directory, &watch.cancel))?;
     }
     run.manifest.finish(out)?;
@@ -352,9 +361,6 @@ pub(super) struct Left {
     pub(super) rows: u64,
     rejects: u64,
     bytes: u64,
-    /// Numbers of the parts that are done, and of the first one that may be made.
-    parts: HashSet<usize>,
-    next_part: usize,
     /// Names of the files that stay.
     outputs: HashSet<String>,
     /// Which lines of the manifest still hold.
@@ -397,9 +403,7 @@ impl Left {
             left.rejects += done.inputs.iter().map(|input| input.rejects).sum::<u64>();
             left.bytes += done.inputs.iter().filter_map(|input| input.input.size).sum::<u64>();
             left.outputs.extend(done.outputs.iter().map(|output| output.name.clone()));
-            left.parts.extend(done.outputs.iter().filter_map(|output| part_number(&output.name)));
         }
-        left.next_part = left.parts.iter().max().map_or(0, |last| last + 1);
         left.good = good;
         Ok(left)
     }
@@ -432,7 +436,7 @@ fn from_text(text: &str) -> PathBuf {
 /// A run under way.
 struct Run<'a> {
     out: &'a Path,
-    names: Names,
+    in_parts: bool,
     versions: Vec<InputVersion>,
     todo: &'a [usize],
     /// Which of `todo` is being read.
@@ -476,29 +480,21 @@ impl Run<'_> {
         let Ended { rows, rejects } = ended;
         self.group.inputs.push(DoneInput { input: self.versions[number].clone(), rows, rejects });
         self.at += 1;
-        match &self.names {
-            Some(names) => {
-                // Without rows, it has a file as well.
-                self.files.begin()?;
-                let next =
-                    self.todo.get(self.at).map(|&next| Output::File(into::join(self.out, &names[next])));
-                self.end_group()?;
-                next.into_iter().for_each(|next| self.files.set_output(next));
-                Ok(())
-            }
-            None if self.has_room(progress) => Ok(()),
-            None => self.end_group(),
+        if !self.in_parts {
+            // Without rows, it has a file as well.
+            self.files.begin()?;
+        } else if self.has_room(progress) {
+            return Ok(());
         }
+        self.end_group()
     }
 
     /// Whether the next input will fit into the file under way, as far as can be told from what the inputs so far had for their
     /// size.
     fn has_room(&self, progress: Progress) -> bool {
-        if !self.files.is_under_way() {
-            return false;
-        }
+        let Some(room) = self.files.room() else { return false };
         let size = self.todo.get(self.at).and_then(|&next| self.versions[next].size);
-        let (Some(room), Some(size)) = (self.files.room(), size) else { return true };
+        let Some(size) = size else { return true };
         let rows = u128::from(size) * u128::from(progress.rows) / u128::from(progress.bytes.max(1));
         rows <= room as u128
     }
@@ -516,7 +512,7 @@ impl Run<'_> {
 
     /// Ends the last group. Where there is no file yet, there will be one, without rows.
     fn finish(&mut self, nothing_before: bool) -> Result<()> {
-        if self.names.is_none() && nothing_before && self.report.outputs.is_empty() {
+        if self.in_parts && nothing_before && self.report.outputs.is_empty() {
             self.files.begin()?;
         }
         self.end_group()

@@ -9,20 +9,13 @@ use super::options::WriteOptions;
 use super::report::Report;
 use super::writer::{FileWriter, Written};
 use crate::cancel::Cancel;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::output::directory;
-
-/// Where rows go.
-#[derive(Debug, Clone)]
-pub(super) enum Output {
-    File(PathBuf),
-    /// Into files of this directory, one after another; the number of the next one.
-    Parts(PathBuf, usize),
-}
 
 /// The files of one output, one after another. A file is begun when there is something to write to it.
 pub(super) struct Files<'a> {
-    output: Output,
+    /// Where the next ones go.
+    paths: Box<dyn Iterator<Item = PathBuf> + 'a>,
     schema: SchemaRef,
     options: &'a WriteOptions,
     cancel: Cancel,
@@ -30,13 +23,13 @@ pub(super) struct Files<'a> {
 }
 
 impl<'a> Files<'a> {
-    pub(super) fn new(output: Output, schema: SchemaRef, options: &'a WriteOptions, cancel: Cancel) -> Self {
-        Self { output, schema, options, cancel, writer: None }
-    }
-
-    /// What comes next goes there.
-    pub(super) fn set_output(&mut self, output: Output) {
-        self.output = output;
+    pub(super) fn new(
+        paths: Box<dyn Iterator<Item = PathBuf> + 'a>,
+        schema: SchemaRef,
+        options: &'a WriteOptions,
+        cancel: Cancel,
+    ) -> Self {
+        Self { paths, schema, options, cancel, writer: None }
     }
 
     /// Begins a file, if none is under way.
@@ -44,7 +37,8 @@ impl<'a> Files<'a> {
         match &mut self.writer {
             Some(writer) => Ok(writer),
             empty => {
-                let (path, cancel) = (self.output.next(), self.cancel.clone());
+                let path = self.paths.next().ok_or_else(|| Error::internal("more files than names"))?;
+                let cancel = self.cancel.clone();
                 Ok(empty.insert(FileWriter::create(path, &self.schema, self.options, cancel)?))
             }
         }
@@ -68,30 +62,19 @@ impl<'a> Files<'a> {
         Ok(written)
     }
 
-    /// How many more rows go into the file under way; `None` as long as nothing limits that.
+    /// How many more rows go into the file under way, if there is one.
     pub(super) fn room(&self) -> Option<usize> {
-        self.writer.as_ref().and_then(FileWriter::room)
-    }
-
-    pub(super) fn is_under_way(&self) -> bool {
-        self.writer.is_some()
-    }
-}
-
-impl Output {
-    fn next(&mut self) -> PathBuf {
-        match self {
-            Self::File(path) => path.clone(),
-            Self::Parts(directory, number) => {
-                *number += 1;
-                directory::join(directory, Path::new(&part_name(*number - 1)))
-            }
-        }
+        self.writer.as_ref().map(FileWriter::room)
     }
 }
 
 pub(super) fn part_name(number: usize) -> String {
     format!("part-{number:05}.parquet")
+}
+
+/// The parts in `directory` from a number on.
+pub(super) fn part_paths(directory: &Path, first: usize) -> impl Iterator<Item = PathBuf> + '_ {
+    (first..).map(move |number| directory::join(directory, Path::new(&part_name(number))))
 }
 
 /// The number in a name of [`part_name`]'s.

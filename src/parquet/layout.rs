@@ -7,13 +7,11 @@ use arrow::array::{ArrayRef, AsArray, FixedSizeListArray, RecordBatch};
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use parquet::arrow::{ArrowSchemaConverter, encode_arrow_schema};
-use parquet::basic;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::{SchemaDescPtr, SchemaDescriptor};
 
 use super::chunk::{Chunk, Others, VectorColumn, internal};
-use super::codec::Codec;
 use super::options::{ARROW_SCHEMA, Compression, Encoding, ListType, WriteOptions};
 use super::report::VectorEncoding;
 use super::types::{Times, writable, writable_batch};
@@ -125,13 +123,7 @@ impl Layout {
         let encoding = |(column, vector): &(usize, VectorColumn)| VectorEncoding {
             column: self.written.field(*column).name().clone(),
             encoding: if vector.is_split { Encoding::ByteStreamSplit } else { Encoding::Plain }.as_str(),
-            compression: match vector.codec {
-                Codec::None => Compression::None,
-                Codec::Zstd(_) | Codec::ZstdEntropy => Compression::Zstd,
-                Codec::Lz4 => Compression::Lz4,
-                Codec::Snappy => Compression::Snappy,
-            }
-            .as_str(),
+            compression: vector.compression.as_str(),
         };
         self.leaves.iter().flatten().map(encoding).collect()
     }
@@ -173,41 +165,35 @@ impl VectorColumn {
             Encoding::Auto if can_split => &[false, true],
             Encoding::Auto => &[false],
         };
-        let codec = |is_split| match options.compression {
-            Compression::None => Codec::None,
-            Compression::Auto | Compression::Zstd if is_split => Codec::ZstdEntropy,
-            Compression::Auto | Compression::Zstd => Codec::Zstd(ZSTD_LEVEL),
-            Compression::Lz4 => Codec::Lz4,
-            Compression::Snappy => Codec::Snappy,
+        let compression = match options.compression {
+            Compression::Auto => Compression::Zstd,
+            given => given,
         };
         if let ([is_split], false) = (splits, options.compression == Compression::Auto) {
-            (self.codec, self.is_split) = (codec(*is_split), *is_split);
+            (self.compression, self.is_split) = (compression, *is_split);
             return Ok(());
         }
         if options.compression == Compression::None {
             return Ok(()); // planes are for what compresses
         }
         let plain = self.first_page(rows)? as f64;
-        let mut best = (f64::INFINITY, Codec::None, false);
+        let mut best = (f64::INFINITY, false);
         for &is_split in splits {
             let mut tried = self.clone();
-            (tried.codec, tried.is_split) = (codec(is_split), is_split);
+            (tried.compression, tried.is_split) = (compression, is_split);
             let weight = if is_split { 0.95 } else { 1.0 };
-            let size = tried.first_page(rows)? as f64;
-            if size * weight < best.0 {
-                best = (size * weight, tried.codec, is_split);
+            let size = tried.first_page(rows)? as f64 * weight;
+            if size < best.0 {
+                best = (size, is_split);
             }
         }
-        if options.compression == Compression::Auto && best.0 > 0.75 * plain {
-            best = (plain, Codec::None, splits == [true]);
-        }
-        (self.codec, self.is_split) = (best.1, best.2);
+        (self.compression, self.is_split) = match options.compression {
+            Compression::Auto if best.0 > 0.75 * plain => (Compression::None, splits == [true]),
+            _ => (compression, best.1),
+        };
         Ok(())
     }
 }
-
-/// For vectors as they lie; those that compress that way repeat, and want a search for matches.
-const ZSTD_LEVEL: i32 = 3;
 
 /// The dimension of a vector column and the bytes of an element, if its pages are made here: the values of floats lie in memory
 /// as they do in a page. Integers have a dictionary in Parquet, which the `parquet` crate makes.
@@ -226,14 +212,8 @@ fn vector(field: &Field) -> Option<(&Field, usize)> {
 
 /// Settings for the columns that the `parquet` crate encodes.
 fn properties(schema: &Schema, descriptor: &SchemaDescriptor, options: &WriteOptions) -> WriterProperties {
-    let mut builder = WriterProperties::builder().set_max_row_group_row_count(None).set_compression(
-        match options.compression {
-            Compression::None => basic::Compression::UNCOMPRESSED,
-            Compression::Auto | Compression::Zstd => basic::Compression::ZSTD(basic::ZstdLevel::default()),
-            Compression::Lz4 => basic::Compression::LZ4_RAW,
-            Compression::Snappy => basic::Compression::SNAPPY,
-        },
-    );
+    let builder = WriterProperties::builder().set_max_row_group_row_count(None);
+    let mut builder = builder.set_compression(options.compression.in_file());
     for (at, leaf) in descriptor.columns().iter().enumerate() {
         let path = leaf.path().clone();
         if let Some((_, dim)) = vector(schema.field(descriptor.get_column_root_idx(at))) {

@@ -177,12 +177,7 @@ impl Manifest {
             }
         } else {
             let place = directory.join(DIRECTORY);
-            match fs::create_dir(&place) {
-                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                    return Err(Error::io(&place, error));
-                }
-                _ => {}
-            }
+            output::directory::create(&place)?;
             sweep(&place);
             if write.overwrite && Self::exists(directory, cancel)? {
                 // Held until the new one is in its place.

@@ -24,7 +24,8 @@ mod rows;
 mod types;
 mod writer;
 
-use std::path::Path;
+use std::iter;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use arrow::array::{RecordBatch, RecordBatchReader};
@@ -36,7 +37,7 @@ pub use report::{Report, VectorEncoding};
 #[cfg(feature = "python")]
 pub(crate) use cluster::ClusterRun;
 
-use self::files::{Files, Output, remove_parts};
+use self::files::{Files, part_paths, remove_parts};
 use self::manifest::Manifest;
 #[cfg(feature = "cli")]
 use crate::cancel::Cancel;
@@ -85,8 +86,8 @@ fn convert(source: &Source, out: &Path, options: &WriteOptions, mut watch: Watch
     } else {
         check_target(out, options.overwrite, &watch.cancel)?;
         sweep_beside(out);
-        let output = Output::File(out.to_owned());
-        let mut files = Files::new(output, source.schema(), options, watch.cancel.clone());
+        let path = Box::new(iter::once(out.to_owned()));
+        let mut files = Files::new(path, source.schema(), options, watch.cancel.clone());
         // Before anything is read: it may be refused.
         files.begin()?;
         let write = |batch| files.write(&batch, &mut report).map(drop);
@@ -127,19 +128,19 @@ pub fn write_parquet(
     let in_parts = options.max_file_bytes.is_some() && is_directory_of(path, options)?;
     let decided = in_parts.then(|| options.clone().decided(&reader.schema()));
     let options = decided.as_ref().unwrap_or(options);
-    let output = if in_parts {
+    let paths: Box<dyn Iterator<Item = PathBuf>> = if in_parts {
         directory::check(&[], path, options, &watch.cancel)?;
         if Manifest::find(path, options, &watch.cancel)? {
             Manifest::remove(path, &watch.cancel)?;
         }
         into::sweep(path, &watch.cancel)?;
-        Output::Parts(path.to_owned(), 0)
+        Box::new(part_paths(path, 0))
     } else {
         check_target(path, options.overwrite, &watch.cancel)?;
         sweep_beside(path);
-        Output::File(path.to_owned())
+        Box::new(iter::once(path.to_owned()))
     };
-    let mut files = Files::new(output, reader.schema(), options, watch.cancel.clone());
+    let mut files = Files::new(paths, reader.schema(), options, watch.cancel.clone());
     files.begin()?;
     for batch in reader {
         let batch: RecordBatch = batch?;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use arrow::datatypes::{DataType, Schema};
+use parquet::basic;
 
 use crate::error::{Error, Result};
 use crate::options::check_threads;
@@ -54,6 +55,18 @@ named! {
         Lz4 = "lz4",
         /// Snappy.
         Snappy = "snappy",
+    }
+}
+
+impl Compression {
+    /// What a file says of its pages.
+    pub(super) fn in_file(self) -> basic::Compression {
+        match self {
+            Self::None => basic::Compression::UNCOMPRESSED,
+            Self::Auto | Self::Zstd => basic::Compression::ZSTD(basic::ZstdLevel::default()),
+            Self::Lz4 => basic::Compression::LZ4_RAW,
+            Self::Snappy => basic::Compression::SNAPPY,
+        }
     }
 }
 

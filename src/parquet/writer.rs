@@ -131,11 +131,13 @@ impl FileWriter {
         Ok(start)
     }
 
-    /// How many more rows there is room for, by the rows of the latest row group; `None` as long as
-    /// nothing limits that.
-    pub(super) fn room(&self) -> Option<usize> {
-        let groups = Some(self.most).filter(|most| *most < usize::MAX)?.saturating_sub(self.begun);
-        Some(groups.saturating_mul(self.group_rows).saturating_sub(self.pending.rows))
+    /// How many more rows there is room for, by the rows of the latest row group.
+    pub(super) fn room(&self) -> usize {
+        let groups = self.most.saturating_sub(self.begun);
+        match self.most {
+            usize::MAX => usize::MAX,
+            _ => groups.saturating_mul(self.group_rows).saturating_sub(self.pending.rows),
+        }
     }
 
     /// The most bytes of the next row group. It grows as the numbers for row groups run out: twice

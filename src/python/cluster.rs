@@ -16,7 +16,6 @@ use crate::cli::{Load, ProgressBar};
 use crate::parquet::ClusterRun;
 use crate::pool::lock;
 use crate::reader::Progress;
-use crate::reject::{Reject, Rejects};
 
 /// A run into a directory whose files are made by other processes.
 #[pyclass(frozen, module = "vecpack._vecpack", name = "_Run")]
@@ -90,16 +89,17 @@ impl Run {
         detached(py, || lock(&self.0).committed())
     }
 
-    /// The rows of earlier runs, and how many inputs they come from.
+    /// The rows of earlier runs.
     #[getter]
-    fn before(&self) -> (u64, usize) {
-        lock(&self.0).before()
+    fn rows_before(&self) -> u64 {
+        lock(&self.0).rows_before()
     }
 
     /// How many records were rejected, and the first of them in words.
     #[getter]
     fn rejects(&self) -> (u64, Vec<String>) {
-        first_rejects(lock(&self.0).rejects())
+        let run = lock(&self.0);
+        (run.rejects().count(), run.rejects().in_words())
     }
 
     /// Fails where more was rejected than the run may have.
@@ -134,11 +134,6 @@ impl Run {
     fn finish(&self, py: Python<'_>, complete: bool) -> PyResult<()> {
         detached(py, || lock(&self.0).finish(complete))
     }
-}
-
-/// How many records were rejected, and the first of them in words.
-pub(super) fn first_rejects(rejects: &Rejects) -> (u64, Vec<String>) {
-    (rejects.count(), rejects.details().iter().take(5).map(Reject::to_string).collect())
 }
 
 /// How far Python code is, where standard error is a terminal; lines elsewhere with `force`.

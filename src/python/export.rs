@@ -8,20 +8,10 @@ use arrow::error::ArrowError;
 use pyo3::exceptions::PyImportError;
 use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyTuple};
-use pyo3_arrow::ffi::{ArrayIterator, to_array_pycapsules, to_schema_pycapsule, to_stream_pycapsule};
+use pyo3_arrow::ffi::{ArrayIterator, to_array_pycapsules, to_stream_pycapsule};
 
 use crate::error::Error;
 use crate::pool::catch;
-
-/// What `__arrow_c_schema__` returns.
-pub(super) fn schema_capsule<'py>(py: Python<'py>, schema: &Schema) -> PyResult<Bound<'py, PyCapsule>> {
-    Ok(to_schema_pycapsule(py, schema)?)
-}
-
-/// What `__arrow_c_schema__` of a field returns.
-pub(super) fn field_capsule<'py>(py: Python<'py>, field: &Field) -> PyResult<Bound<'py, PyCapsule>> {
-    Ok(to_schema_pycapsule(py, field)?)
-}
 
 /// What `__arrow_c_array__` returns.
 pub(super) fn array_capsules<'py>(

@@ -11,11 +11,12 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
 use pyo3::types::{PyByteArray, PyBytes, PyCapsule, PyDict, PyIterator, PyMemoryView, PyString};
+use pyo3_arrow::ffi::to_schema_pycapsule;
 
 use super::errors::to_python;
-use super::export::{schema_capsule, stream_capsule};
+use super::export::stream_capsule;
 use super::fill::fill;
-use super::options::read_options;
+use super::options::{raw_dtypes, read_options};
 use super::others::{Rows, addresses, with_bytes};
 use super::table::{PyBatch, PySchema, PyTable};
 use crate::error::Error;
@@ -23,7 +24,7 @@ use crate::item::BatchBuilder;
 use crate::options::ReadOptions;
 use crate::pool::{OwnerProcess, lock};
 use crate::record::VECTOR;
-use crate::vector::RawDtype;
+use crate::vector::{RawDtype, RawDtypes};
 
 /// Makes record batches of vectors in memory.
 ///
@@ -80,7 +81,7 @@ pub(super) fn from_iter(
         Some(dim) => State::Open(Box::new(Batcher::new(items, dim, &options)?)),
         None => State::Unread(items, Box::new(options)),
     };
-    Ok(Stream::new(state))
+    Ok(Stream { state: Mutex::new(state), schema: OnceLock::new() })
 }
 
 /// Fills an array with vectors in memory.
@@ -109,16 +110,9 @@ pub(super) fn take_iter(
     raw_dtype: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<usize> {
     let out = Rows::new(out)?;
-    let options = PyDict::new(py);
-    if let Some(raw_dtype) = raw_dtype {
-        options.set_item("raw_dtype", raw_dtype)?;
-    }
-    let options = read_options("take_iter", Some(&options))?;
-    fill(
-        py,
-        &mut Items { iterator: iterable.try_iter()?.unbind(), raw: options.raw_dtype.of(VECTOR), count: 0 },
-        out,
-    )
+    let raw = raw_dtype.map_or_else(|| Ok(RawDtypes::default()), |value| raw_dtypes("raw_dtype", value))?;
+    let iterator = iterable.try_iter()?.unbind();
+    fill(py, &mut Items { iterator, raw: raw.of(VECTOR), count: 0 }, out)
 }
 
 /// Items of a Python iterator.
@@ -251,6 +245,16 @@ impl Batcher {
         }
         self.builder.flush().map_err(to_python)
     }
+
+    /// A reader for the library. It attaches to the interpreter for every batch.
+    fn into_reader(
+        mut self: Box<Self>,
+    ) -> impl FnMut() -> crate::Result<Option<RecordBatch>> + Send + 'static {
+        move || {
+            let next = Python::try_attach(|py| self.next_batch(py));
+            next.unwrap_or(Ok(None)).map_err(|error| std::io::Error::other(error).into())
+        }
+    }
 }
 
 /// Record batches made of a Python iterable. Can be read once.
@@ -270,10 +274,6 @@ enum State {
 }
 
 impl Stream {
-    fn new(state: State) -> Self {
-        Self { state: Mutex::new(state), schema: OnceLock::new() }
-    }
-
     /// Takes the batches out, and reads the first item if nothing else tells the dimension.
     fn take(&self, py: Python<'_>) -> PyResult<Box<Batcher>> {
         let state = std::mem::replace(&mut *lock(&self.state), State::Taken);
@@ -324,18 +324,13 @@ impl Stream {
         Bound::new(py, PyTable { schema: batcher.builder.schema(), batches })
     }
 
-    /// A reader for the library. It attaches to the interpreter for every batch.
+    /// The schema, and a reader for the library.
     pub(super) fn reader(
         &self,
         py: Python<'_>,
     ) -> PyResult<(SchemaRef, impl FnMut() -> crate::Result<Option<RecordBatch>> + Send + 'static)> {
-        let mut batcher = self.take(py)?;
-        let schema = batcher.builder.schema();
-        let next = move || {
-            let next = Python::try_attach(|py| batcher.next_batch(py));
-            next.unwrap_or(Ok(None)).map_err(|error| std::io::Error::other(error).into())
-        };
-        Ok((schema, next))
+        let batcher = self.take(py)?;
+        Ok((batcher.builder.schema(), batcher.into_reader()))
     }
 }
 
@@ -352,8 +347,7 @@ impl Stream {
     }
 
     fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
-        let schema = self.peek(py)?;
-        schema_capsule(py, &schema)
+        Ok(to_schema_pycapsule(py, &*self.peek(py)?)?)
     }
 
     /// The stream, for any library that takes Arrow streams. The first batch is made now, so that what goes wrong in it is
@@ -367,13 +361,8 @@ impl Stream {
         let mut batcher = self.take(py)?;
         let schema = batcher.builder.schema();
         let mut first = batcher.next_batch(py)?;
-        let next = move || match first.take() {
-            Some(batch) => Ok(Some(batch)),
-            None => {
-                let next = Python::try_attach(|py| batcher.next_batch(py));
-                next.unwrap_or(Ok(None)).map_err(|error| std::io::Error::other(error).into())
-            }
-        };
+        let mut rest = batcher.into_reader();
+        let next = move || first.take().map_or_else(&mut rest, |batch| Ok(Some(batch)));
         stream_capsule(py, &schema, next, requested_schema)
     }
 

@@ -134,7 +134,7 @@ fn text<T: ToString>(_: Python<'_>, value: &T) -> PyResult<String> {
 }
 
 /// A type for all columns, or a mapping of columns to types.
-fn raw_dtypes(name: &str, value: &Bound<'_, PyAny>) -> PyResult<RawDtypes> {
+pub(super) fn raw_dtypes(name: &str, value: &Bound<'_, PyAny>) -> PyResult<RawDtypes> {
     let one = |value: &Bound<'_, PyAny>| parse_dtype::<RawDtype>(name, value, &["str", "name", "__name__"]);
     let Ok(columns) = value.cast::<PyDict>() else { return Ok(one(value)?.into()) };
     columns.iter().try_fold(RawDtypes::default(), |types, (column, value)| {
@@ -196,13 +196,10 @@ fn fail_after(name: &str, value: &Bound<'_, PyAny>) -> PyResult<Option<FailAfter
     if value.is_instance_of::<PyBool>() {
         return Err(wrong());
     }
-    let number = value.extract::<u64>().map_err(|error| {
-        if error.is_instance_of::<PyOverflowError>(value.py()) {
-            return to_python(Error::option(format!("fail_after: {value} is out of range")));
-        }
-        wrong()
-    })?;
-    Ok(Some(FailAfter::Rejects(number)))
+    let number = number(name, value);
+    let number =
+        number.map_err(|error| if error.is_instance_of::<PyTypeError>(value.py()) { wrong() } else { error });
+    Ok(Some(FailAfter::Rejects(number?)))
 }
 
 /// A field's name or position, or a list of them.
@@ -291,14 +288,12 @@ fn set_write_option(options: &mut WriteOptions, name: &str, value: &Bound<'_, Py
         "compression" => options.compression = parse(name, value)?,
         "encoding" => options.encoding = parse(name, value)?,
         "row_group_bytes" => options.row_group_bytes = number(name, value)?,
-        "list_type" => {
-            options.list_type = if value.is_none() { None } else { Some(parse(name, value)?) };
-        }
+        "list_type" => options.list_type = given(value).map(|value| parse(name, value)).transpose()?,
         "coerce_timestamps" => {
-            options.coerce_timestamps = if value.is_none() { None } else { Some(parse(name, value)?) };
+            options.coerce_timestamps = given(value).map(|value| parse(name, value)).transpose()?;
         }
         "allow_truncated_timestamps" => options.allow_truncated_timestamps = value.extract()?,
-        "metadata" => options.metadata = if value.is_none() { BTreeMap::new() } else { metadata(value)? },
+        "metadata" => options.metadata = given(value).map_or_else(|| Ok(BTreeMap::new()), metadata)?,
         "max_file_bytes" => options.max_file_bytes = optional(name, value)?,
         "rejects" => options.rejects = value.extract::<Option<PyPath>>()?.map(|PyPath(path)| path),
         "overwrite" => options.overwrite = value.extract()?,
@@ -309,8 +304,13 @@ fn set_write_option(options: &mut WriteOptions, name: &str, value: &Bound<'_, Py
     Ok(true)
 }
 
+/// The value, unless it is `None`.
+fn given<'a, 'py>(value: &'a Bound<'py, PyAny>) -> Option<&'a Bound<'py, PyAny>> {
+    Some(value).filter(|value| !value.is_none())
+}
+
 fn optional<T: FromPyObjectOwned>(name: &str, value: &Bound<'_, PyAny>) -> PyResult<Option<T>> {
-    if value.is_none() { Ok(None) } else { number(name, value).map(Some) }
+    given(value).map(|value| number(name, value)).transpose()
 }
 
 /// Numbers that are out of range are a matter of the option, not of Python's integers.

@@ -9,11 +9,11 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyCapsule, PyDict, PyList, PyTuple};
+use pyo3_arrow::ffi::to_schema_pycapsule;
 
 use super::array::{Gathered, VectorColumn, Vectors, as_array, to_numpy, to_torch};
-use super::cluster::first_rejects;
 use super::errors::{is_interrupt, to_python};
-use super::export::{import, schema_capsule, stream_capsule};
+use super::export::{import, stream_capsule};
 use super::options::{column_names, fields, number, read_options, renames, to_dict};
 use super::signals::cancel;
 use super::table::{PyBatch, PySchema, PyTable, from_json, to_json};
@@ -276,7 +276,8 @@ impl PySource {
 
     /// How many records the latest scan rejected, and the first of them in words.
     fn _first_rejects(&self) -> (u64, Vec<String>) {
-        first_rejects(&self.0.rejects())
+        let rejects = self.0.rejects();
+        (rejects.count(), rejects.in_words())
     }
 
     fn __iter__(&self, py: Python<'_>) -> PyResult<Batches> {
@@ -285,7 +286,7 @@ impl PySource {
     }
 
     fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
-        schema_capsule(py, &self.0.schema())
+        Ok(to_schema_pycapsule(py, &*self.0.schema())?)
     }
 
     /// A new scan, for any library that takes Arrow streams.

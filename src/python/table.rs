@@ -7,10 +7,11 @@ use arrow::datatypes::{FieldRef, Schema, SchemaRef};
 use pyo3::exceptions::{PyIndexError, PyKeyError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyInt, PyIterator, PyList, PySlice, PyString, PyTuple};
+use pyo3_arrow::ffi::to_schema_pycapsule;
 
 use super::array::{self, Vectors};
 use super::errors::to_python;
-use super::export::{array_capsules, field_capsule, import, schema_capsule, stream_capsule};
+use super::export::{array_capsules, import, stream_capsule};
 use super::html;
 use crate::inspect::type_name;
 use crate::record::vector_type;
@@ -53,7 +54,7 @@ impl PyField {
     }
 
     fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
-        field_capsule(py, &self.0)
+        Ok(to_schema_pycapsule(py, &*self.0)?)
     }
 }
 
@@ -132,7 +133,7 @@ impl PySchema {
     }
 
     fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
-        schema_capsule(py, &self.0)
+        Ok(to_schema_pycapsule(py, &*self.0)?)
     }
 }
 
@@ -194,7 +195,7 @@ impl PyBatch {
     }
 
     fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
-        schema_capsule(py, &self.0.schema())
+        Ok(to_schema_pycapsule(py, &*self.0.schema())?)
     }
 
     #[pyo3(signature = (requested_schema=None))]
@@ -358,7 +359,7 @@ impl PyTable {
     }
 
     fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
-        schema_capsule(py, &self.schema)
+        Ok(to_schema_pycapsule(py, &*self.schema)?)
     }
 
     #[pyo3(signature = (requested_schema=None))]
