@@ -2,7 +2,7 @@
 
 mod records;
 
-use std::io::{self, BufWriter, Write};
+use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueHint};
@@ -11,7 +11,6 @@ use self::records::{Sample, write_sample};
 use super::outcome::Failure;
 use super::output;
 use super::signals::Signals;
-use crate::cancel::Cancel;
 use crate::error::Error;
 use crate::output::Target;
 use crate::text::{count, size};
@@ -41,15 +40,16 @@ pub(super) struct SampleArgs {
 }
 
 pub(super) fn run(args: &SampleArgs, signals: &Signals) -> Result<(), Failure> {
+    let cancel = signals.cancel();
     if args.out == Path::new("-") {
         let mut out = output::binary_stdout()?;
-        return Ok(write_sample(&mut out, &args.sample).and_then(|()| out.flush()).map_err(Error::from)?);
+        let written = write_sample(&mut out, &args.sample, &cancel).and_then(|()| out.flush());
+        return Ok(written.map_err(Error::from)?);
     }
     signals.defer();
-    let target = Target::create(&args.out, args.overwrite, signals.cancel())?;
-    let mut out =
-        Interruptible { out: BufWriter::with_capacity(1 << 20, target.sink()), cancel: signals.cancel() };
-    let written = write_sample(&mut out, &args.sample).and_then(|()| out.flush());
+    let target = Target::create(&args.out, args.overwrite, cancel.clone())?;
+    let mut out = BufWriter::with_capacity(1 << 20, target.sink());
+    let written = write_sample(&mut out, &args.sample, &cancel).and_then(|()| out.flush());
     drop(out);
     written.map_err(|error| Failure::of_output(target.error(error), &args.out))?;
     let bytes = target.commit(false)?;
@@ -63,21 +63,4 @@ pub(super) fn run(args: &SampleArgs, signals: &Signals) -> Result<(), Failure> {
         ));
     }
     Ok(())
-}
-
-/// A writer that a signal ends.
-struct Interruptible<W> {
-    out: W,
-    cancel: Cancel,
-}
-
-impl<W: Write> Write for Interruptible<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.cancel.check_io()?;
-        self.out.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.out.flush()
-    }
 }

@@ -44,10 +44,9 @@ pub(super) struct ToArrowArgs {
 
 pub(super) fn run(args: &ToArrowArgs, signals: &Signals) -> Result<(), Failure> {
     let begin = Instant::now();
-    let to_stdout = args.out == Path::new("-");
     output::check_extension(&args.out, "Arrow IPC", &["arrow", "arrows", "feather", "ipc"])?;
-    let stdout = if to_stdout { Some(output::binary_stdout()?) } else { None };
-    if !to_stdout {
+    let stdout = (args.out == Path::new("-")).then(output::binary_stdout).transpose()?;
+    if stdout.is_none() {
         // Refused before any work is done.
         check_target(&args.out, args.output.overwrite, &Cancel::never())?;
     }

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use clap::{Args, ValueEnum};
 use rmp::encode;
 
+use crate::cancel::Cancel;
 use crate::vector::Dtype;
 
 /// The layout of sample records.
@@ -44,7 +45,7 @@ pub(crate) struct Sample {
 }
 
 /// Writes sample records to `out`, which should be buffered.
-pub(crate) fn write_sample(out: &mut dyn Write, sample: &Sample) -> io::Result<()> {
+pub(crate) fn write_sample(out: &mut dyn Write, sample: &Sample, cancel: &Cancel) -> io::Result<()> {
     let mut random = fastrand::Rng::with_seed(sample.seed);
     let size = Dtype::Float32.size() as u32;
     let length =
@@ -52,6 +53,7 @@ pub(crate) fn write_sample(out: &mut dyn Write, sample: &Sample) -> io::Result<(
     let mut vector = vec![0f32; sample.dim as usize];
     let mut record = Vec::new();
     for row in 0..sample.rows {
+        cancel.check_io()?;
         fill_normal(&mut vector, &mut random);
         let norm = vector.iter().map(|x| x * x).sum::<f32>().sqrt();
         vector.iter_mut().for_each(|x| *x /= norm.max(f32::MIN_POSITIVE));

@@ -10,7 +10,7 @@ use crate::{Input, ReadOptions, Source};
 
 fn written(sample: &Sample) -> Vec<u8> {
     let mut bytes = Vec::new();
-    write_sample(&mut bytes, sample).unwrap();
+    write_sample(&mut bytes, sample, &Cancel::never()).unwrap();
     bytes
 }
 
