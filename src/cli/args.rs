@@ -56,25 +56,19 @@ pub(super) enum Command {
 
 /// What is read, and how.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Reading")]
 pub(super) struct InputArgs {
     /// Files, directories, patterns, URLs, or `-` for standard input.
     ///
     /// A directory stands for the MessagePack files in it and below. A pattern such as 'vectors/*.msgpack' stands for the
     /// files that match. URLs begin with s3://, gs://, az://, https:// or file://.
-    #[arg(value_name = "INPUT", required_unless_present = "files_from", value_hint = ValueHint::AnyPath)]
+    #[arg(value_name = "INPUT", required_unless_present = "files_from", value_hint = ValueHint::AnyPath, help_heading = None)]
     pub(super) inputs: Vec<PathBuf>,
 
     /// Read more inputs from a list, one a line; `-` is standard input.
-    #[arg(long, value_name = "LIST", value_hint = ValueHint::FilePath, help_heading = "Reading")]
+    #[arg(long, value_name = "LIST", value_hint = ValueHint::FilePath)]
     pub(super) files_from: Option<PathBuf>,
 
-    #[command(flatten)]
-    pub(super) read: ReadArgs,
-}
-
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Reading")]
-pub(super) struct ReadArgs {
     /// A field that holds vectors; may be given several times [default: found out].
     ///
     /// A key, a dotted path as in meta.embedding, or a position.
@@ -202,7 +196,7 @@ pub(super) struct ReadArgs {
     fail_after: Option<FailAfter>,
 }
 
-impl ReadArgs {
+impl InputArgs {
     /// The core's options. What values make sense is for the core to say.
     pub(super) fn options(&self) -> ReadOptions {
         let mut raw_dtypes = RawDtypes::default();

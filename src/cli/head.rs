@@ -29,7 +29,7 @@ pub(super) struct HeadArgs {
 
 pub(super) fn run(args: &HeadArgs, signals: &Signals) -> Result<(), Failure> {
     let inputs = inputs::inputs(&args.input, signals)?;
-    let options = args.input.read.options();
+    let options = args.input.options();
     let limit = options.limit.unwrap_or(ROWS);
     let source = Source::new(inputs, options.with_limit(limit))?;
     let mut text = String::new();

@@ -44,7 +44,7 @@ pub(super) fn run(args: &InspectArgs, signals: &Signals) -> Result<(), Failure> 
         true => ProgressBar::none(),
         false => ProgressBar::new(total, inputs.len(), args.talk.progress),
     };
-    let options = args.input.read.options();
+    let options = args.input.options();
     let inspection = bar.show(signals, |watch| crate::inspect(inputs, options, args.full, watch))?;
     if args.json { output::json(&inspection) } else { output::text(&inspection.to_string()) }?;
     // No conversion of these inputs can begin.

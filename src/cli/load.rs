@@ -163,7 +163,7 @@ fn text(path: &Path) -> Result<&str, Error> {
 }
 
 fn source(input: &InputArgs, report: &ReportArgs, signals: &Signals) -> Result<Source, Failure> {
-    let source = Source::new(inputs::inputs(input, signals)?, input.read.options())?;
+    let source = Source::new(inputs::inputs(input, signals)?, input.options())?;
     if !report.quiet {
         output::warnings(source.warnings());
     }

@@ -53,7 +53,7 @@ pub(super) fn run(args: &ToArrowArgs, signals: &Signals) -> Result<(), Failure> 
     let file = args.output.rejects.as_deref();
     let listing = RejectsFile::new(file, &args.out, args.output.overwrite, !args.output.no_sync)?;
     let inputs = inputs::inputs(&args.input, signals)?;
-    let source = Source::new(inputs, args.input.read.options())?;
+    let source = Source::new(inputs, args.input.options())?;
     let bar = ProgressBar::of(&source, &args.output.talk)?;
     let mut lines = Vec::new();
     let (rejects, rows) = if let Some(out) = stdout {

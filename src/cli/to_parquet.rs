@@ -177,7 +177,7 @@ pub(super) fn run(args: &ToParquetArgs, signals: &Signals) -> Result<(), Failure
     output::check_extension(&args.out, "Parquet", &["parquet", "parq", "pq"])?;
     let inputs = inputs::inputs(&args.input, signals)?;
     check_outputs(&inputs, &args.out, &args.options())?;
-    let source = Source::new(inputs, args.input.read.options())?;
+    let source = Source::new(inputs, args.input.options())?;
     let bar = ProgressBar::of(&source, &args.output.talk)?;
     signals.defer();
     let report = bar.show(signals, |watch| to_parquet(&source, &args.out, &args.options(), watch));

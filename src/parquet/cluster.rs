@@ -40,7 +40,8 @@ impl ClusterRun {
         if options.max_file_bytes.is_some() {
             return Err(Error::option("option `max_file_bytes`: on a cluster each input becomes one file"));
         }
-        let listing = listing(out, options)?;
+        options.check()?;
+        let listing = RejectsFile::new(options.rejects.as_deref(), out, options.overwrite, options.sync)?;
         check_names(&source)?;
         let options = options.clone().decided(&source.schema());
         let lenient = source.options().on_error != OnError::Raise;
@@ -58,7 +59,8 @@ impl ClusterRun {
         is_cluster: bool,
         cancel: Cancel,
     ) -> Result<Self> {
-        let listing = listing(out, options)?;
+        options.check()?;
+        let listing = RejectsFile::new(options.rejects.as_deref(), out, options.overwrite, options.sync)?;
         if is_cluster {
             check_names(&source)?;
         }
@@ -210,12 +212,6 @@ impl ClusterRun {
         }
         Ok(())
     }
-}
-
-/// The file of rejects that the options name.
-fn listing(out: &Path, options: &WriteOptions) -> Result<Option<RejectsFile>> {
-    options.check()?;
-    RejectsFile::new(options.rejects.as_deref(), out, options.overwrite, options.sync)
 }
 
 /// Refuses inputs that other processes cannot open.

@@ -169,19 +169,13 @@ impl FileWriter {
         while let Some(group) = self.work.take_done() {
             self.append(group?)?;
         }
-        while self.work.is_full() {
-            self.append_next()?;
+        while self.work.is_full()
+            && let Some(group) = self.work.take()
+        {
+            self.append(group?)?;
         }
         let layout = self.layout.clone();
         self.work.give(move || layout.encode(&batches))
-    }
-
-    /// Writes the row group whose turn it is, if there is one.
-    fn append_next(&mut self) -> Result<bool> {
-        match self.work.take() {
-            Some(group) => self.append(group?).map(|()| true),
-            None => Ok(false),
-        }
     }
 
     fn append(&mut self, group: Group) -> Result<()> {
@@ -219,7 +213,9 @@ impl FileWriter {
         if self.pending.rows > 0 {
             self.begin_group()?;
         }
-        while self.append_next()? {}
+        while let Some(group) = self.work.take() {
+            self.append(group?)?;
+        }
         let rows: i64 = self.groups.iter().map(RowGroupMetaData::num_rows).sum();
         let row_groups = self.groups.len() as u64;
         // Decided here for streams of others in one file alone: their schemas allow nulls nearly
