@@ -313,10 +313,10 @@ impl Decoder {
         }
         let (plan, columns) = (&*self.plan, &mut self.columns);
         let is_start = |at: usize| plan.start.as_ref().is_none_or(|start| start.matches(&bytes[at..]));
-        let mut next = place;
+        let (mut last, mut next) = (place, place);
         while next < end && (next == place || is_start(next)) {
             match columns.look(plan, bytes, next, cost) {
-                Place::Good(end) => next = end,
+                Place::Good(end) => (last, next) = (next, end),
                 Place::Short(needed) if !ended => return Agrees::More(needed as usize),
                 _ => break,
             }
@@ -327,9 +327,10 @@ impl Decoder {
         if next == end {
             return Agrees::Yes;
         }
-        // The object ends inside of a record. Bytes that begin with records may end so: they hold packed
+        // The object ends inside of a record. Bytes that begin with a whole one may end so: they hold packed
         // records, the last of them cut off.
-        if matches!(Head::read(&bytes[at..]), Ok((head, size)) if head.payload() > 0 && at + size == place) {
+        let is_payload = |(head, size): (Head, usize)| head.payload() > 0 && at + size == place;
+        if last > place && Head::read(&bytes[at..]).is_ok_and(is_payload) {
             return Agrees::Open(end);
         }
         // Another good record behind it shows that it is one. A part of an input was cut in front of one.
