@@ -9,7 +9,7 @@ use super::foreign;
 use crate::vector::RawDtype;
 
 /// The most words that are kept of one value, and of all.
-const WORDS: (usize, usize) = (64, 1 << 10);
+const WORDS: (usize, usize) = (64, 1 << 9);
 /// Fewer different numbers say nothing about another type.
 const FEW: usize = 16;
 /// Half of the numbers in a vector are nearer to 1 than this power of 2 and its inverse.
