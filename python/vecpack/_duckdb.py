@@ -52,6 +52,11 @@ def to_duckdb(
     else:
         file = local_or_url(path)
         is_new = not os.path.exists(file)
+        if is_new:
+            os.makedirs(os.path.dirname(file) or ".", exist_ok=True)
+        elif not _is_database(file):
+            # DuckDB would open other formats as views in memory, and write nothing.
+            raise FileExistsError(errno.EEXIST, "the file is no DuckDB database", file)
         try:
             with duckdb.connect(file) as connection:
                 rows = _load(duckdb, connection, file, source, table, overwrite)
@@ -86,3 +91,8 @@ def _load(duckdb: Any, connection: Any, file: str, source: Any, table: str, over
         # DuckDB passes on the text of an error and not its type. A scan alone raises it as it is.
         source.count_rows()
         raise
+
+
+def _is_database(path: str) -> bool:
+    with open(path, "rb") as file:
+        return file.read(12)[8:] in (b"DUCK", b"")

@@ -361,15 +361,24 @@ pub(super) fn read_vector<'a>(
     let fault = |kind, found| Err(Stop::Fault(Fault::new(kind, Some(column), found)));
     let head = cursor.peek()?;
     // Text of another length than the elements may be base64 of them.
-    if let Head::Str(length) = head
-        && (length as usize / 4 * 3).abs_diff(dim * raw.size()) <= 3
+    let is_base64 = plan.columns[column].is_base64;
+    if let Head::Str(length) | Head::Bin(length) = head
+        && (is_base64
+            || matches!(head, Head::Str(_)) && (length as usize / 4 * 3).abs_diff(dim * raw.size()) <= 3)
     {
         let mut ahead = *cursor;
         ahead.head()?;
-        let decoded = read_base64(ahead.take(length as usize)?, raw);
+        let text = ahead.take(length as usize)?;
+        let decoded = read_base64(text, raw);
         if let Some(encoded) = decoded.filter(|encoded| encoded.dim == dim && encoded.is_whole()) {
             *cursor = ahead;
             return Ok(encoded);
+        }
+        if is_base64 && text.is_ascii() {
+            let found = Found::Text(format!("a text of {length} bytes"));
+            let expected = format!("base64 of {} bytes ({dim} x {raw})", dim * raw.size());
+            let fault = Fault::new(RejectKind::Dimension, Some(column), found);
+            return Err(Stop::Fault(fault.expecting(&expected)));
         }
     }
     // Bytes of another length are no vector of this column, whatever they hold.

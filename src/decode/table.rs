@@ -178,11 +178,13 @@ impl Decoder {
                     push_row_of(columns, plan, column, encoded, (rows, self.position.rows))
                 }
                 Some(List::Items(_, cursor)) => {
-                    let item = *cursor;
+                    let (item, had_faults) = (*cursor, columns.has_faults());
                     let pushed = columns.push_field(plan, column, cursor);
                     if pushed.is_err() {
                         *cursor = item;
                         cursor.skip()?;
+                    }
+                    if pushed.is_err() || columns.has_faults() && !had_faults {
                         place = (start + item.at() as u64, (cursor.at() - item.at()) as u64);
                     }
                     pushed

@@ -9,7 +9,7 @@ use crate::decode::{Decoder, Position};
 use crate::error::Result;
 use crate::msgpack::Head;
 use crate::options::{Framing, OnError, ReadOptions};
-use crate::record::{Findings, Inference, Inferred, Plan, RecordStart};
+use crate::record::{Findings, Inference, Inferred, Plan, RecordStart, foreign};
 use crate::reject::RejectKind;
 
 /// Objects that begin alike must follow one another where inference may begin.
@@ -85,7 +85,9 @@ pub(super) fn place(
         given => given,
     };
     let mut best = None;
-    for sample in samples {
+    // Files of other formats hold no records.
+    let is_messagepack = |sample: &&Sample| foreign(&sample.bytes, sample.is_whole) == Ok(None);
+    for sample in samples.iter().filter(is_messagepack) {
         let mut heads = HEADS * sample.bytes.len();
         let begin = if sample.input == 0 { first_end.max(1) } else { 1 };
         for offset in begin..sample.bytes.len() {

@@ -48,12 +48,14 @@ impl Evidence<'_> {
                 )));
             }
         }
+        let (mut warnings, mut left_out) = (self.warnings(&columns), Vec::new());
+        self.left_out(&columns, &mut warnings, &mut left_out);
         Ok(Findings {
             framing,
             prefix,
             layout: self.layout.unwrap_or(Layout::Vector),
-            warnings: self.warnings(&columns),
-            left_out: self.left_out(&columns),
+            warnings,
+            left_out,
             columns,
             start: self.start,
             framing_from,
@@ -81,28 +83,28 @@ impl Evidence<'_> {
         }
         warnings.extend(self.shaped.iter().filter(|(_, (rows, _))| *rows > 1).map(|(name, (rows, dim))| {
             format!(
-                "`{}`: these bytes are {rows} vectors of {dim} elements by the shape beside them: framing columns reads each as a row",
+                "`{}`: these bytes are {rows} vectors of {dim} elements by the shape beside them: option `framing=columns` reads each as a \
+                 row",
                 printable(name)
             )
         }));
         warnings
     }
 
-    /// What no column holds, or only as bytes, a sentence each.
-    fn left_out(&self, columns: &[Column]) -> Vec<String> {
-        let mut left_out = Vec::new();
+    /// Adds to `lost` what no column holds, and to `kept` what one holds in another form, a sentence each.
+    fn left_out(&self, columns: &[Column], lost: &mut Vec<String>, kept: &mut Vec<String>) {
         if self.options.columns.is_some() || self.layout == Some(Layout::Vector) {
-            return left_out;
+            return;
         }
         self.fields.visit(&mut Vec::new(), &mut |path, field| {
             let is_vector = |column: &Column| column.role == Role::Vector && column.path == path;
             if path.is_empty() || !columns.iter().any(is_vector) {
                 let name = printable(&column_name(path));
                 let name = if path.is_empty() { "records".to_owned() } else { format!("`{name}`") };
-                left_out.extend(field.left_out().map(|what| format!("{name}: {what}")));
+                lost.extend(field.lost().map(|what| format!("{name}: {what}")));
+                kept.extend(field.kept().map(|what| format!("{name}: {what}")));
             }
         });
-        left_out
     }
 
     fn is_in_schema(&self, name: &str) -> bool {
@@ -115,6 +117,10 @@ impl Evidence<'_> {
             return Err(Error::schema(format!(
                 "option `vector`: the records are bare vectors and have no field `{name}`: leave the option out"
             )));
+        }
+        if let Some(format) = self.fields.vectors.looks.format {
+            let input = self.input_prefix();
+            return Err(Error::schema(format!("{input}the records hold {format} and no vectors")));
         }
         if self.layout.is_none() {
             self.fields = Observed::new(self.given.at(&Step::Name(VECTOR.to_owned())));
@@ -129,11 +135,12 @@ impl Evidence<'_> {
         let found = self.fields.at(&path);
         let raw = found.map_or(self.options.raw_dtype.default, Observed::raw);
         let is_bits = found.is_some_and(|field| field.vectors.is_bits == Some(true));
+        let is_base64 = found.is_some_and(|field| field.vectors.is_base64);
         let stored = match found {
             _ if is_bits => Some(format!("{raw} (array of integers that are the bits)")),
             found => found.and_then(|field| field.vectors.stored.clone()),
         };
-        Ok(Column { path, stored, raw, is_bits, ..Column::of(field, Role::Vector) })
+        Ok(Column { path, stored, raw, is_bits, is_base64, ..Column::of(field, Role::Vector) })
     }
 
     /// The columns of records that have fields, in the order in which the fields were first seen.
@@ -176,7 +183,7 @@ impl Evidence<'_> {
                 )));
             };
             if let Some(format) = field.vectors.looks.format {
-                let text = format!("vector: `{name}` holds {format} and no vector: leave it out of `vector`");
+                let text = format!("option `vector`: `{name}` holds {format} and no vector: leave it out");
                 return Err(Error::schema(text));
             }
             let Some(dim) = dim.or(field.vectors.dim()) else {
@@ -282,16 +289,22 @@ impl Evidence<'_> {
     /// Refuses bytes that would be read as the default `raw_dtype` where a field beside them names another.
     fn check_named_dtype(&self, columns: &[Column]) -> Result<()> {
         let raw = RawDtype::default();
+        let Some(named) = self.named_dtype.as_ref().filter(|_| self.options.raw_dtype.default == raw) else {
+            return Ok(());
+        };
+        let (input, field) = (self.input_prefix(), printable(&named.field));
         let is_raw = |column: &&Column| column.stored.as_deref() == Some(raw.to_string().as_str());
-        match (&self.named_dtype, columns.iter().find(is_raw)) {
-            (Some((name, named)), Some(column)) if *named != raw && self.options.raw_dtype.default == raw => {
-                Err(Error::schema(format!(
-                    "{}the field `{name}` of the first record says {named}, and the bytes of `{}` would be read as {raw}: pass \
-                     option `raw_dtype={named}`",
-                    self.input_prefix(),
-                    column.name()
-                )))
-            }
+        match (named.raw, columns.iter().find(is_raw)) {
+            (None, _) if named.is_of_bytes && self.options.columns.is_none() => Err(Error::schema(format!(
+                "{input}the field `{field}` of the first record names the type `{}`, which no vector column can hold: choose other \
+                 fields with option `columns`",
+                printable(&named.text)
+            ))),
+            (Some(named), Some(column)) if named != raw => Err(Error::schema(format!(
+                "{input}the field `{field}` of the first record says {named}, and the bytes of `{}` would be read as {raw}: pass \
+                 option `raw_dtype={named}`",
+                column.name()
+            ))),
             _ => Ok(()),
         }
     }

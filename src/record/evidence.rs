@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
+use super::describe::NamedDtype;
 use super::foreign::looks_like;
 use super::given::{Given, Rules};
 use super::lists::Lists;
@@ -33,7 +34,7 @@ pub(super) struct Evidence<'a> {
     /// The fields of records, or the vector that each of them is.
     pub(super) fields: Observed,
     /// A field of the first record that names a type of elements, and that type.
-    pub(super) named_dtype: Option<(String, RawDtype)>,
+    pub(super) named_dtype: Option<NamedDtype>,
     /// Bytes of the first record that have the shape of several vectors beside them.
     pub(super) shaped: Option<(String, (usize, usize))>,
     /// The name of the input that is looked at.
@@ -137,7 +138,9 @@ impl<'a> Evidence<'a> {
 
     /// Looks at the record at `cursor`, which is a vector.
     fn bare(&mut self, cursor: Cursor<'_>, encoded: &Encoded<'_>, raw: RawDtype) -> Result<(), Broken> {
-        let base64 = if encoded.encoding == Encoding::Raw { read_base64(encoded.bytes(), raw) } else { None };
+        let may_be_text =
+            matches!(encoded.encoding, Encoding::Bytes | Encoding::Raw) && encoded.bytes().is_ascii();
+        let base64 = if may_be_text { read_base64(encoded.bytes(), raw) } else { None };
         let vector = base64.as_ref().unwrap_or(encoded);
         let is_dim = vector.dim > 0 && i32::try_from(vector.dim).is_ok();
         let is_first = self.layout.is_none() && is_dim && (vector.is_whole() || self.options.dim.is_some());
@@ -184,10 +187,18 @@ impl<'a> Evidence<'a> {
     /// Looks at the fields of the record at `cursor`.
     fn items(&mut self, cursor: Cursor<'_>, layout: Layout, framing: Framing) -> Result<(), Broken> {
         self.describe(cursor)?;
-        let (is_first, raw) = (self.layout.is_none(), self.options.raw_dtype.default);
+        let is_first = self.layout.is_none();
         if is_first {
-            self.fields = Observed::new(self.given.clone());
+            let mut given = self.given.clone();
+            self.named_dtype = describe::named_dtype(cursor)?;
+            if let Some(NamedDtype { raw: Some(raw), is_of_bytes: true, .. }) = self.named_dtype
+                && given.default == RawDtype::default()
+            {
+                given.default = raw;
+            }
+            self.fields = Observed::new(given);
         }
+        let raw = self.fields.given.default;
         let number = self.records;
         self.records += match layout {
             _ if !is_first && self.layout != Some(layout) => 1,
@@ -201,7 +212,6 @@ impl<'a> Evidence<'a> {
                 self.layout = Some(layout);
                 self.layout_from = format!("record {number} is {what} of fields");
                 self.start = RecordStart::of(cursor.rest())?;
-                self.named_dtype = describe::named_dtype(cursor)?;
                 if framing != Framing::Columns && self.options.framing == Framing::Auto {
                     self.shaped =
                         Lists::read(cursor, self.rules.types(raw), |_| true)?.and_then(|lists| lists.shaped);

@@ -60,6 +60,8 @@ pub(crate) struct Column {
     pub(crate) raw: RawDtype,
     /// Arrays of integers hold the bits of halves of the type `raw`, in a vector column.
     pub(crate) is_bits: bool,
+    /// Texts and bytes are base64 of the elements, in a vector column.
+    pub(crate) is_base64: bool,
 }
 
 /// The source of a column.
@@ -134,7 +136,15 @@ pub(crate) fn column_name(path: &[Step]) -> String {
 impl Column {
     /// A column that has no place in the records.
     pub(crate) fn of(field: Field, role: Role) -> Self {
-        Self { path: Vec::new(), field, role, stored: None, raw: RawDtype::default(), is_bits: false }
+        Self {
+            path: Vec::new(),
+            field,
+            role,
+            stored: None,
+            raw: RawDtype::default(),
+            is_bits: false,
+            is_base64: false,
+        }
     }
 
     /// The vectors that the column takes, in words.

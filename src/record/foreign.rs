@@ -13,6 +13,8 @@ const FORMATS: [(&[u8], &str); 8] = [
     (b"PK\x03\x04", "a zip archive, such as .npz"),
 ];
 
+const PICKLE: &str = "a pickle";
+
 /// This many bytes show each of them.
 pub(crate) const MAGIC: usize = 16;
 
@@ -27,7 +29,12 @@ pub(crate) fn foreign(bytes: &[u8], ended: bool) -> Result<Option<&'static str>,
             return Err(magic.len());
         }
     }
-    Ok(None)
+    // An empty map, a number, and what no record begins with. A frame has eight bytes for its length.
+    Ok(match bytes {
+        [0x80, 2..=5, b'c' | b'}' | b']' | b'X' | b'(' | 0x8c, ..] => Some(PICKLE),
+        [0x80, 4..=5, 0x95, _, _, _, _, _, 0, 0, 0, ..] => Some(PICKLE),
+        _ => None,
+    })
 }
 
 /// The format of a file in a field, which is no vector.
@@ -47,7 +54,7 @@ pub(crate) fn looks_like(bytes: &[u8]) -> Option<&'static str> {
     match bytes {
         [b'{' | b'[', b'"' | b'{' | b'[' | b' ' | b'\n' | b'\r', ..] => Some("JSON"),
         [0x78, 0x01 | 0x5e | 0x9c | 0xda, ..] => Some("zlib data"),
-        [0x80, 2..=5, b'c' | b'}' | b']' | b'X' | b'(' | 0x8c | 0x95, ..] => Some("a pickle"),
+        [0x80, 2..=5, b'c' | b'}' | b']' | b'X' | b'(' | 0x8c | 0x95, ..] => Some(PICKLE),
         [_, _, _, _, _, 0, 0, 0, b'{', b'"', ..] => Some("a safetensors file"),
         _ => None,
     }

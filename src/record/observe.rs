@@ -30,6 +30,8 @@ pub(super) struct Observed {
     pub(super) fields: Vec<(Step, Observed)>,
     places: HashMap<Step, usize>,
     item: Option<Box<Observed>>,
+    /// Lists of values of several types.
+    mixed: u64,
     /// A key that no column can have.
     odd_key: bool,
     /// The shape and the elements of the first typed array that is no vector, and how many are like it.
@@ -88,6 +90,8 @@ pub(super) struct Vectors {
     judged_by: Option<RawDtype>,
     /// Arrays are the bits of halves, of which the type is given: all of those that were seen.
     pub(super) is_bits: Option<bool>,
+    /// The first value is base64.
+    pub(super) is_base64: bool,
 }
 
 /// How a possible vector was written, the likelier one last.
@@ -275,6 +279,7 @@ impl Observed {
         self.raw = Some(raw);
         self.vectors.is_binary = true;
         self.vectors.is_bits = Some(raw.is_half() && encoded.halves(raw).is_some());
+        self.vectors.is_base64 = encoded.encoding == Encoding::Base64;
         self.vectors.first = Some((Manner::Typed, encoded.dim));
         self.vectors.stored = Some(stored(encoded));
     }
@@ -298,7 +303,10 @@ impl Observed {
                 self.vectors.looks.add(encoded.bytes());
                 // Unless options give the type for the field.
                 self.vectors.judged_by = (!self.given.is_own()).then_some(raw);
-                let base64 = if is_text { read_base64(encoded.bytes(), raw) } else { None };
+                // Python's encoder gives bytes.
+                let is_ascii = is_text || encoded.bytes().is_ascii();
+                let base64 = if is_ascii { read_base64(encoded.bytes(), raw) } else { None };
+                self.vectors.is_base64 |= self.vectors.first.is_none() && base64.is_some();
                 self.vectors.add(Manner::Bytes, base64.as_ref().unwrap_or(encoded));
             }
             Encoding::Aligned => {
@@ -350,7 +358,11 @@ impl Observed {
                 self.kind(Kind::List);
                 cursor.head()?;
                 let item = self.item();
+                let before = item.kinds.clone();
                 (0..items).try_for_each(|_| item.value(&mut cursor, rules, depth + 1))?;
+                let kinds = item.kinds.iter().enumerate();
+                let of_this = kinds.filter(|(place, kind)| before.get(*place) != Some(kind)).count();
+                self.mixed += u64::from(of_this > 1);
             }
             Head::Ext(code, length) => {
                 cursor.head()?;
@@ -507,6 +519,7 @@ impl Observed {
             Some(Kind::Text) => DataType::Utf8,
             Some(Kind::Bytes) => DataType::Binary,
             Some(Kind::Time) => DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into())),
+            Some(Kind::List) if self.is_mixed() => return None,
             Some(Kind::List) => {
                 let item = self.item.as_ref().and_then(|item| item.data_type(true));
                 DataType::List(Field::new("element", item.unwrap_or(DataType::Null), true).into())
@@ -553,18 +566,34 @@ impl Observed {
         if self.vectors.is_binary { self.vectors.looks.warning(name, self.raw()) } else { None }
     }
 
-    /// What no column holds of these values, or only as bytes.
-    pub(super) fn left_out(&self) -> Option<String> {
-        match (&self.refused, self.payload) {
-            (Some(what), _) if self.common_kind().is_none() => Some(format!("left out: {what}")),
-            (_, Some(code)) => Some(format!(
-                "extension {code} is of no known type and kept as bytes: `extensions` says what it is"
-            )),
+    /// True if most of the lists hold values of types that no column holds together.
+    fn is_mixed(&self) -> bool {
+        let lists = self.kinds.iter().find(|(kind, _)| *kind == Kind::List).map_or(0, |(_, times)| *times);
+        2 * self.mixed > lists || self.item.as_ref().is_some_and(|item| item.is_mixed())
+    }
+
+    /// The values that no column holds.
+    pub(super) fn lost(&self) -> Option<String> {
+        match &self.refused {
+            _ if self.is_mixed() && self.common_kind() == Some(Kind::List) => {
+                Some("left out: lists of values of several types".to_owned())
+            }
+            Some(what) if self.common_kind().is_none() => Some(format!("left out: {what}")),
             _ if self.too_many_keys => {
                 Some(format!("keys of maps beyond the first {MOST_KEYS} are left out"))
             }
-            _ if self.odd_key => Some("keys that are no UTF-8 text are left out".to_owned()),
             _ => None,
+        }
+    }
+
+    /// The values that are kept as bytes, and keys that no column can have.
+    pub(super) fn kept(&self) -> Option<String> {
+        match self.payload {
+            Some(code) => Some(format!(
+                "extension {code} is of no known type and kept as bytes: option `extensions` says what it is"
+            )),
+            None if self.odd_key => Some("keys that are no UTF-8 text are left out".to_owned()),
+            None => None,
         }
     }
 }

@@ -197,9 +197,29 @@ impl FromStr for RawDtype {
 }
 
 impl RawDtype {
-    /// The type that a producer's `name` stands for. Beside what options take: PyTorch's names.
+    /// The type that a producer's `name` stands for. Beside what options take: PyTorch's names, and those of NumPy's and
+    /// other languages' types.
     pub(crate) fn named(name: &str) -> Option<Self> {
-        name.strip_prefix("torch.").unwrap_or(name).parse().ok()
+        const OTHERS: [(&str, &str); 12] = [
+            ("half", "f2"),
+            ("single", "f4"),
+            ("float", "f8"),
+            ("double", "f8"),
+            ("int", "i8"),
+            ("uint", "u8"),
+            ("fp16", "f2"),
+            ("fp32", "f4"),
+            ("fp64", "f8"),
+            ("f16", "f2"),
+            ("f32", "f4"),
+            ("f64", "f8"),
+        ];
+        let name = name.strip_prefix("torch.").unwrap_or(name);
+        let lower = name.to_ascii_lowercase();
+        let other = OTHERS.iter().find(|(other, _)| *other == lower).map(|(_, code)| *code);
+        // The case of codes tells one from another: `U4` is text.
+        let other = other.or((name.len() > "<f8".len()).then_some(&*lower));
+        name.parse().ok().or_else(|| other?.parse().ok())
     }
 
     /// NumPy's name, without the byte order.

@@ -317,7 +317,7 @@ def test_bytes_beside_another_shape_are_no_rows():
     # The shape may be that of one vector in two dimensions.
     for more in ({"shape": [2, 16]}, {"shape": [2, 16], "ids": [1, 2, 3]}):
         data = pack({"vector": vector.tobytes(), **more}) * 5
-        with pytest.warns(match="`vector`: these bytes are 2 vectors of 16 elements .* framing columns"):
+        with pytest.warns(match="`vector`: these bytes are 2 vectors of 16 elements .*framing=columns"):
             source = vecpack.scan(data)
         assert source.framing == "sequence"
         np.testing.assert_array_equal(np.stack(pa.table(source)["vector"].to_numpy()), [vector] * 5)
@@ -435,3 +435,12 @@ def test_a_message_counts_bytes_without_a_length_once():
     text = "none of the first 1 records is a vector.*the first one is bytes without a length in front of an object"
     with pytest.raises(vecpack.SchemaError, match=text):
         vecpack.read(pack(["text"] * 3), framing="length-prefixed")
+
+
+def test_under_null_a_reject_has_the_place_of_its_item():
+    vectors = [[0.5, 1.5], None, [2.5, 3.5]]
+    data = msgpack.packb({"id": [1, 2, 3], "v": vectors})
+    source = vecpack.scan(data, framing="columns", vector="v", on_error="null")
+    assert len(source.to_pyarrow()) == 3
+    (reject,) = source.rejects.to_pyarrow().to_pylist()
+    assert (reject["record"], data[reject["offset"]], reject["length"]) == (1, 0xC0, 1)

@@ -189,6 +189,7 @@ def must_hold(case, tmp_path, check):
 # --- Whole objects --------------------------------------------------------------------------------
 
 
+@pytest.mark.filterwarnings("ignore:.*left out. lists")
 @pytest.mark.parametrize("framing", FRAMINGS)
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("seed", range(CASES))
@@ -284,6 +285,7 @@ NAMED = {
 
 
 @pytest.mark.filterwarnings("ignore:.*these bytes look like")
+@pytest.mark.filterwarnings("ignore:.*left out. lists")
 @pytest.mark.parametrize("framing", FRAMINGS)
 @pytest.mark.parametrize("name", NAMED)
 def test_files_that_people_write(name, framing, tmp_path):

@@ -82,6 +82,27 @@ def test_a_type_in_a_field_of_the_record_is_not_ignored():
     np.testing.assert_array_equal(vectors_of(same), FLOATS)
 
 
+@pytest.mark.parametrize(
+    ("name", "dtype"), [("float64", "f8"), ("int8", "i1"), ("double", "f8"), ("F64", "f8"), ("half", "f2")]
+)
+def test_a_type_and_a_shape_among_other_fields_tell_what_the_bytes_are(name, dtype):
+    numbers = (10 * FLOATS).astype(dtype)
+    data = records(lambda n, v: {"id": n, "dtype": name, "shape": [64], "data": (10 * v).astype(dtype).tobytes()})
+    assert vecpack.scan(data).schema.names == ["id", "dtype", "shape", "data"]
+    np.testing.assert_array_equal(vectors_of(data), numbers.astype("f4"))
+
+
+@pytest.mark.parametrize("name", ["complex64", "M8[ns]"])
+def test_a_type_that_no_vector_has_is_refused_by_name(name):
+    values = {"dtype": name, "shape": [32], "data": bytes(256)}
+    for record in (values, {"id": 1, **values}):
+        for policy in ("raise", "skip", "null"):
+            with pytest.raises(vecpack.SchemaError, match="complex numbers|M8|complex64"):
+                vecpack.scan(msgpack.packb(record), on_error=policy)
+    data = records(lambda n, v: {"id": n, **values, "v": v.tobytes()})
+    np.testing.assert_array_equal(vectors_of(data, columns=["v"]), FLOATS)
+
+
 @pytest.mark.parametrize("encode", [base64.b64encode, base64.urlsafe_b64encode])
 @pytest.mark.parametrize("padding", [True, False])
 def test_base64_is_decoded_where_a_vector_is_asked_for(encode, padding):
@@ -93,6 +114,23 @@ def test_base64_is_decoded_where_a_vector_is_asked_for(encode, padding):
     np.testing.assert_array_equal(vectors_of(data, vector="embedding", dim=64), FLOATS)
     doubles = b"".join(msgpack.packb({"id": 1, "e": text(v.astype("f8"))}) for v in FLOATS)
     np.testing.assert_array_equal(vectors_of(doubles, vector="e", raw_dtype="<f8"), FLOATS)
+
+
+def test_base64_in_bytes_is_decoded_as_well():
+    data = records(lambda n, v: {"id": n, "embedding": base64.b64encode(v.tobytes())})
+    np.testing.assert_array_equal(vectors_of(data, vector="embedding"), FLOATS)
+    bare = records(lambda n, v: base64.b64encode(v.tobytes()))
+    np.testing.assert_array_equal(vectors_of(bare), FLOATS)
+
+
+def test_base64_of_another_length_is_a_reject():
+    # As many letters as the elements have bytes.
+    texts = [base64.b64encode(v.tobytes()[: 192 if n == 7 else 256]).decode() for n, v in enumerate(FLOATS)]
+    source = vecpack.scan(pack([{"e": text} for text in texts]), vector="e", on_error="skip")
+    assert len(pa.table(source)) == len(FLOATS) - 1
+    (reject,) = source.rejects.to_pyarrow().to_pylist()
+    assert reject["record"] == 7
+    assert reject["message"] == "expected base64 of 256 bytes (64 x <f4), found a text of 256 bytes"
 
 
 def test_text_stays_text_without_that():
@@ -146,8 +184,6 @@ def test_files_of_other_formats_are_named_and_give_no_rows(name, policy, tmp_pat
     [
         ("JSON", json.dumps([{"id": 1, "v": FLOATS[0].tolist()}]).encode()),
         ("JSON", b'{"id": 1, "v": [0.1, 0.2]}\n' * 40),
-        ("a pickle", pickle.dumps(FLOATS)),
-        ("a pickle", pickle.dumps({"v": FLOATS}, protocol=2)),
     ],
 )
 def test_what_an_input_without_a_vector_looks_like_is_said(name, data):
@@ -180,3 +216,40 @@ def test_zeros_behind_the_members_of_a_gzip_file_are_padding():
         assert len(vecpack.read(data).to_pyarrow()) == 40 * data.count(member)
     with pytest.raises(OSError, match="cut off or damaged"):
         vecpack.read(member + bytes(10) + b"\x01")
+
+
+@pytest.mark.parametrize("values", [[1, "a"], [[1, "a"]], ["a", None, 1], [msgpack.ExtType(77, b"x"), 1]])
+def test_lists_that_no_column_holds_are_left_out_with_a_word(values):
+    data = records(lambda n, v: {"x": values, "v": v.tobytes()})
+    with pytest.warns(UserWarning, match="`x`: left out: lists of values of several types"):
+        source = vecpack.scan(data)
+    assert source.schema.names == ["v"]
+    with pytest.warns(UserWarning, match="left out"):
+        np.testing.assert_array_equal(vectors_of(data, on_error="skip"), FLOATS)
+
+
+@pytest.mark.parametrize("format", ["xz data", "bzip2 data", "a pickle", "gzip data"])
+def test_records_that_are_files_are_refused_by_name(format):
+    encode = {
+        "xz data": lzma.compress,
+        "bzip2 data": bz2.compress,
+        "a pickle": pickle.dumps,
+        "gzip data": gzip.compress,
+    }
+
+    def file(vector):
+        found = encode[format](vector.tobytes())
+        return found + bytes(-len(found) % 4)  # a length that a vector can have
+
+    data = records(lambda n, v: file(v))
+    for policy in ("raise", "skip", "null"):
+        with pytest.raises(vecpack.SchemaError, match=f"the records hold {format}"):
+            vecpack.scan(data, on_error=policy)
+
+
+@pytest.mark.parametrize("protocol", [2, 3, 4, 5])
+@pytest.mark.parametrize("value", [FLOATS, [1.0] * 64, [{"v": FLOATS[0]}], {"v": [0.5] * 64}])
+def test_a_pickle_gives_no_rows_under_any_policy(value, protocol):
+    for policy in ("raise", "skip", "null"):
+        with pytest.raises(vecpack.SchemaError, match="the input is a pickle"):
+            vecpack.scan(pickle.dumps(value, protocol), on_error=policy)

@@ -68,6 +68,18 @@ def test_an_error_is_what_a_scan_raises_and_leaves_what_was_there(files, tmp_pat
     assert fetch(path, "SELECT count(*) FROM vectors") == [(500,)]
 
 
+def test_a_file_of_another_format_stays(files, tmp_path):
+    path = tmp_path / "out.csv"
+    path.write_text("id,a\n1,2\n")
+    with pytest.raises(FileExistsError, match="no DuckDB database"):
+        vecpack.to_duckdb(files, path, "t")
+    assert path.read_text() == "id,a\n1,2\n"
+
+
+def test_the_directory_of_a_new_database_is_made(files, tmp_path):
+    assert vecpack.to_duckdb(files, tmp_path / "new" / "out.duckdb", "t").rows == ROWS
+
+
 def test_rejects_are_counted(files, tmp_path, write_file):
     bad = str(write_file("in/bad.msgpack", [{"key": 1, "vector": b"123"}]))
     report = vecpack.to_duckdb([*files, bad], tmp_path / "out.duckdb", "v", on_error="skip")

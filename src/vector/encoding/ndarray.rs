@@ -21,6 +21,8 @@ struct Pairs<'a> {
     is_generic: bool,
     is_complex: bool,
     dtype: Option<Type<'a>>,
+    /// The type stands at the key `dtype`, where nothing but one does.
+    is_dtype: bool,
     kind: Option<&'a [u8]>,
     shape: Option<Shape>,
     data: Option<Data<'a>>,
@@ -93,7 +95,7 @@ impl<'a> Pairs<'a> {
                 cursor.skip()?;
                 self.is_complex = true;
             }
-            b"type" | b"dtype" => match text(cursor)? {
+            b"type" | b"dtype" => match text(cursor)?.inspect(|_| self.is_dtype = key == b"dtype") {
                 Some(name) => self.dtype = Some(Type::Name(name)),
                 None => {
                     cursor.skip()?;
@@ -173,6 +175,7 @@ impl<'a> Pairs<'a> {
             (Some(Type::Name(name)), Some(shape), Some(Data::Bytes(bytes))) => {
                 match RawDtype::named(&String::from_utf8_lossy(name)) {
                     Some(raw) => Encoded::shaped(Encoding::Ndarray, raw, &shape, bytes).map(Some),
+                    None if self.is_dtype => dtype(name).map(|_| None),
                     None => Ok(None),
                 }
             }
