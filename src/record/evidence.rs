@@ -138,9 +138,13 @@ impl<'a> Evidence<'a> {
 
     /// Looks at the record at `cursor`, which is a vector.
     fn bare(&mut self, cursor: Cursor<'_>, encoded: &Encoded<'_>, raw: RawDtype) -> Result<(), Broken> {
-        let may_be_text =
-            matches!(encoded.encoding, Encoding::Bytes | Encoding::Raw) && encoded.bytes().is_ascii();
-        let base64 = if may_be_text { read_base64(encoded.bytes(), raw) } else { None };
+        let is_vector = self.given.at(&Step::Name(VECTOR.to_owned())).is_vector;
+        let may_be_base64 = match encoded.encoding {
+            Encoding::Raw => true,
+            Encoding::Bytes => is_vector && encoded.bytes().is_ascii(),
+            _ => false,
+        };
+        let base64 = if may_be_base64 { read_base64(encoded.bytes(), raw) } else { None };
         let vector = base64.as_ref().unwrap_or(encoded);
         let is_dim = vector.dim > 0 && i32::try_from(vector.dim).is_ok();
         let is_first = self.layout.is_none() && is_dim && (vector.is_whole() || self.options.dim.is_some());

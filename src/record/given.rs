@@ -39,6 +39,8 @@ pub(super) struct Given {
     raw: Option<RawDtype>,
     /// The dimension of the vectors that `schema` gives to the field, and the type of bytes that are as many elements.
     vector: Option<(usize, RawDtype)>,
+    /// Option `vector` names the field.
+    pub(super) is_vector: bool,
     inside: HashMap<Step, Self>,
 }
 
@@ -48,6 +50,9 @@ impl Given {
         let mut given = Self { default: options.raw_dtype.default, ..Self::default() };
         for (name, &raw) in &options.raw_dtype.columns {
             given.for_each(name, |field| field.raw = Some(raw));
+        }
+        for name in &options.vector {
+            given.for_each(name, |field| field.is_vector = true);
         }
         for field in options.schema.fields() {
             let vector = vector_type(field.data_type());

@@ -303,9 +303,10 @@ impl Observed {
                 self.vectors.looks.add(encoded.bytes());
                 // Unless options give the type for the field.
                 self.vectors.judged_by = (!self.given.is_own()).then_some(raw);
-                // Python's encoder gives bytes.
-                let is_ascii = is_text || encoded.bytes().is_ascii();
-                let base64 = if is_ascii { read_base64(encoded.bytes(), raw) } else { None };
+                // Python's encoder gives bytes, which are base64 only where options say that they are a vector:
+                // elements may be such bytes as well.
+                let may_be_base64 = is_text || self.given.is_vector && encoded.bytes().is_ascii();
+                let base64 = if may_be_base64 { read_base64(encoded.bytes(), raw) } else { None };
                 self.vectors.is_base64 |= self.vectors.first.is_none() && base64.is_some();
                 self.vectors.add(Manner::Bytes, base64.as_ref().unwrap_or(encoded));
             }

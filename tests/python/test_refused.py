@@ -120,7 +120,13 @@ def test_base64_in_bytes_is_decoded_as_well():
     data = records(lambda n, v: {"id": n, "embedding": base64.b64encode(v.tobytes())})
     np.testing.assert_array_equal(vectors_of(data, vector="embedding"), FLOATS)
     bare = records(lambda n, v: base64.b64encode(v.tobytes()))
-    np.testing.assert_array_equal(vectors_of(bare), FLOATS)
+    np.testing.assert_array_equal(vectors_of(bare, vector="vector"), FLOATS)
+
+
+def test_bytes_that_are_letters_are_elements():
+    letters = np.frombuffer(b"w" * 256, np.float32)
+    for data in (pack([letters.tobytes()] * 5), pack([{"v": letters.tobytes()}] * 5)):
+        np.testing.assert_array_equal(vectors_of(data, dim=64), [letters] * 5)
 
 
 def test_base64_of_another_length_is_a_reject():
