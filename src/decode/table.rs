@@ -91,7 +91,7 @@ impl Table {
 
 /// The fault of an object that is no map of lists.
 fn no_table(head: Head) -> Stop {
-    let expected = "a map of parallel lists (framing `columns`)";
+    let expected = "a map of parallel lists (option `framing=columns`)";
     Stop::Fault(Fault::of_type(None, Found::Head(head)).expecting(expected))
 }
 
