@@ -62,7 +62,8 @@ impl Way {
                         Arrival::Records { taken: cursor.at(), framing, records: records.into(), tail }
                     }
                     Ok((framing @ (Framing::Array | Framing::Map), head)) => {
-                        let expected = format!("{} of records (option `framing={0}`)", framing.as_str());
+                        let what = if framing == Framing::Array { "an array" } else { "a map" };
+                        let expected = format!("{what} of records (option `framing={}`)", framing.as_str());
                         nowhere(tail + 1, expected, head.to_string())
                     }
                     Ok((framing, _)) => Arrival::Records { taken: at, framing, records: 1, tail },
