@@ -74,6 +74,15 @@ enum Agrees {
     More(usize),
 }
 
+/// How an object holds a good record.
+enum Holder {
+    /// As a key, or among the numbers of a vector.
+    Misplaces,
+    /// Bytes, text or an extension begin with it.
+    Payload,
+    Other,
+}
+
 impl Damage {
     /// `None` where good records look like any other bytes, or errors end the scan.
     pub(super) fn new(plan: &Plan) -> Option<Self> {
@@ -193,28 +202,27 @@ impl Decoder {
                     _ => {}
                 }
             }
-            match self.search(damage, bytes, ended, end.min(damage.window)) {
-                Search::More(needed) => return Verdict::More(needed),
-                Search::Found(place) => {
-                    damage.found.get_or_insert(start + place as u64);
-                    let agrees = match object {
-                        Ok(end) => self.agrees(bytes, (at, end), place, ended, cost),
-                        Err(_) => Agrees::No,
-                    };
-                    match agrees {
-                        Agrees::Yes => {
-                            damage.set_right(start + end as u64);
-                            return Verdict::Right;
-                        }
-                        Agrees::No => return damage.gap(start, at),
-                        Agrees::More(needed) => return Verdict::More(needed),
-                        Agrees::Open(next) => {
-                            damage.set_searched(start + next as u64);
-                            continue;
-                        }
+            // The runs of good records inside of the object.
+            loop {
+                let place = match self.search(damage, bytes, ended, end.min(damage.window)) {
+                    Search::Found(place) => place,
+                    Search::More(needed) => return Verdict::More(needed),
+                    Search::Nothing => break,
+                };
+                damage.found.get_or_insert(start + place as u64);
+                let agrees = match object {
+                    Ok(end) => self.agrees(bytes, (at, end), place, ended, cost),
+                    Err(_) => Agrees::No,
+                };
+                match agrees {
+                    Agrees::Yes => {
+                        damage.set_right(start + end as u64);
+                        return Verdict::Right;
                     }
+                    Agrees::No => return damage.gap(start, at),
+                    Agrees::More(needed) => return Verdict::More(needed),
+                    Agrees::Open(next) => damage.set_searched(start + next as u64),
                 }
-                Search::Nothing => {}
             }
             match object {
                 Err(_) if damage.found.is_some() => return damage.gap(start, at),
@@ -276,10 +284,21 @@ impl Decoder {
         cost: &mut u64,
     ) -> Result<usize, Broken> {
         let mut cursor = Cursor::starting_at(bytes, at);
+        let children = match Head::read(&bytes[at..]) {
+            Ok((head, size)) => {
+                let least = (at + size) as u64 + head.payload() + head.children();
+                if self.is_too_long(least, at, window) {
+                    *cost += 1;
+                    return Err(Broken::Short(least));
+                }
+                head.children()
+            }
+            Err(_) => 0,
+        };
         let skipped = cursor.skip();
         let passed = match skipped {
             // The payload of one object is passed in one step.
-            Ok(()) if !matches!(Head::read(&bytes[at..]), Ok((head, _)) if head.children() > 0) => 1,
+            _ if children == 0 => 1,
             Ok(()) => cursor.at() - at,
             Err(Broken::Reserved(place)) => place - at,
             Err(Broken::Short(_)) => bytes.len() - at,
@@ -308,7 +327,8 @@ impl Decoder {
         cost: &mut u64,
     ) -> Agrees {
         let most = FREE + COST * (end - at) as u64;
-        if self.misplaces(bytes, at, place, cost, most) {
+        let holder = self.holder(bytes, at, place, cost, most);
+        if matches!(holder, Holder::Misplaces) {
             return Agrees::No;
         }
         let (plan, columns) = (&*self.plan, &mut self.columns);
@@ -329,8 +349,7 @@ impl Decoder {
         }
         // The object ends inside of a record. Bytes that begin with a whole one may end so: they hold packed
         // records, the last of them cut off.
-        let is_payload = |(head, size): (Head, usize)| head.payload() > 0 && at + size == place;
-        if last > place && Head::read(&bytes[at..]).is_ok_and(is_payload) {
+        if last > place && matches!(holder, Holder::Payload) {
             return Agrees::Open(end);
         }
         // Another good record behind it shows that it is one. A part of an input was cut in front of one.
@@ -344,9 +363,8 @@ impl Decoder {
         }
     }
 
-    /// Whether the object at `at`, which has the good record at `place` inside of it, takes records
-    /// for keys or for numbers. False when `cost` exceeds `most`.
-    fn misplaces(&mut self, bytes: &[u8], at: usize, place: usize, cost: &mut u64, most: u64) -> bool {
+    /// How the object at `at` holds the good record at `place`, as far as `cost` does not exceed `most`.
+    fn holder(&mut self, bytes: &[u8], at: usize, place: usize, cost: &mut u64, most: u64) -> Holder {
         let (plan, columns) = (&*self.plan, &mut self.columns);
         let mut cursor = Cursor::starting_at(bytes, at);
         let mut is_record = true;
@@ -354,7 +372,8 @@ impl Decoder {
             let (items, is_map) = match cursor.head() {
                 Ok(Head::Array(items)) => (items, false),
                 Ok(Head::Map(pairs)) => (pairs, true),
-                _ => return false,
+                Ok(_) if cursor.at() == place => return Holder::Payload,
+                _ => return Holder::Other,
             };
             // A list of as many items as a vector has elements that begins with a number is a vector.
             let may_be_vector = !is_record || matches!(plan.content, Content::Vector(_));
@@ -365,23 +384,26 @@ impl Decoder {
                 && plan.columns.iter().any(is_dim)
                 && cursor.peek().is_ok_and(super::start::is_number)
             {
-                return true;
+                return Holder::Misplaces;
             }
             let mut around = None;
             for _ in 0..items {
                 if is_map {
                     let is_container = matches!(cursor.peek(), Ok(Head::Array(_) | Head::Map(_)));
-                    let key = columns.look(plan, bytes, cursor.at(), cost);
-                    if is_record && is_container || matches!(key, Place::Good(_)) {
-                        return true;
+                    let key = cursor.at();
+                    let is_start = plan.start.as_ref().is_none_or(|start| start.matches(&bytes[key..]));
+                    let is_key_record =
+                        is_start && matches!(columns.look(plan, bytes, key, cost), Place::Good(_));
+                    if is_record && is_container || is_key_record {
+                        return Holder::Misplaces;
                     }
                     if cursor.skip().is_err() {
-                        return false;
+                        return Holder::Other;
                     }
                 }
                 let value = cursor.at();
                 if cursor.skip().is_err() || *cost > most {
-                    return false;
+                    return Holder::Other;
                 }
                 *cost += (cursor.at() - value) as u64;
                 if value < place && place < cursor.at() {
@@ -391,7 +413,7 @@ impl Decoder {
                     }
                 }
             }
-            let Some(around) = around else { return false };
+            let Some(around) = around else { return Holder::Other };
             cursor = Cursor::starting_at(bytes, around);
             is_record = false;
         }

@@ -45,9 +45,8 @@ pub(super) fn tally(findings: &Findings, samples: &[Sample], options: &ReadOptio
         let mut decoder = Decoder::with_plan(plan.clone())?.at(&sample.name, position, Some(size));
         let mut at = 0;
         loop {
-            // The decoder must not wait for bytes behind the sample. A record that is cut off there is
-            // no reject.
-            let taken = decoder.decode_within(&sample.bytes[at..], true)?;
+            // What the end of a sample cuts off is neither a row nor a reject.
+            let taken = decoder.decode_within(&sample.bytes[at..], sample.is_whole)?;
             at += taken;
             let is_full = decoder.is_full();
             if !is_full && taken == 0 && sample.is_whole {

@@ -179,13 +179,20 @@ fn infer_stream(
     raise: bool,
 ) -> io::Result<Option<u64>> {
     let (mut done, mut ended) = (offset, false);
+    let mut needed = 1;
     loop {
-        if let Some(rest) = read.get(done..) {
+        if let Some(rest) = read.get(done..).filter(|rest| ended || rest.len() >= needed) {
             match inference.infer(rest, ended) {
                 Inferred::Done => return Ok(None),
                 Inferred::Unreadable => return Ok(Some(0)),
                 Inferred::Consumed(0, _) if ended => return Ok(Some(rest.len() as u64)),
-                Inferred::Consumed(taken, _) => done += taken,
+                Inferred::Consumed(0, least) => {
+                    // Where the end of a record is not known, so many more bytes that looking again costs little.
+                    let least = usize::try_from(least).unwrap_or(usize::MAX);
+                    let is_open = least <= rest.len() + MAX_HEAD;
+                    needed = if is_open { rest.len() + rest.len() / 8 + 1 } else { least };
+                }
+                Inferred::Consumed(taken, _) => (done, needed) = (done + taken, 1),
             }
         } else if ended {
             return Ok(Some(0));

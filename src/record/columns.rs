@@ -151,6 +151,13 @@ impl Evidence<'_> {
                  option `framing=map`; else choose some with option `columns`",
             ));
         }
+        // A value that few records have may make rejects of them, and of no others.
+        let records = self.records;
+        for (_, field) in
+            self.fields.fields.iter_mut().filter(|(_, field)| 2 * field.vectors.values < records)
+        {
+            field.mixed = 0;
+        }
         let vectors = self.vectors()?;
         for column in &vectors {
             self.fields.at_mut(&column.path).into_iter().for_each(|field| field.is_column = true);

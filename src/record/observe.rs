@@ -31,7 +31,7 @@ pub(super) struct Observed {
     places: HashMap<Step, usize>,
     item: Option<Box<Observed>>,
     /// Lists of values of several types.
-    mixed: u64,
+    pub(super) mixed: u64,
     /// A key that no column can have.
     odd_key: bool,
     /// The shape and the elements of the first typed array that is no vector, and how many are like it.
