@@ -1,9 +1,6 @@
 """MessagePack vectors to Arrow and Parquet, at the speed of a file copy."""
 
-from vecpack._duckdb import to_duckdb
 from vecpack._errors import DecodeError, OptionError, SchemaError, VecpackError
-from vecpack._lance import to_lance
-from vecpack._load import LoadReport
 from vecpack._vecpack import (
     Field,
     Inspection,
@@ -21,6 +18,27 @@ from vecpack._vecpack import (
     take_iter,
     to_parquet,
 )
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from vecpack._duckdb import to_duckdb
+    from vecpack._lance import to_lance
+    from vecpack._load import LoadReport
+else:
+    # With the first use: these modules would double the time of an import.
+    _LATER = {"LoadReport": "_load", "to_duckdb": "_duckdb", "to_lance": "_lance"}
+
+    def __getattr__(name):
+        if name not in _LATER:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from importlib import import_module
+
+        globals()[name] = value = getattr(import_module(f"vecpack.{_LATER[name]}"), name)
+        return value
+
+    def __dir__():
+        return sorted({*globals(), *_LATER})
+
 
 __all__ = [
     "DecodeError",

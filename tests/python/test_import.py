@@ -22,6 +22,16 @@ def test_importing_vecpack_imports_no_other_library():
     assert run_python(code) == "['vecpack']"
 
 
+def test_importing_vecpack_is_quick():
+    code = """
+        import sys
+        import vecpack
+        print(sorted({"concurrent.futures", "dataclasses", "inspect", "json", "logging", "typing"} & set(sys.modules)))
+        print(vecpack.to_lance.__name__, "to_duckdb" in dir(vecpack))
+    """
+    assert run_python(code).splitlines() == ["[]", "to_lance True"]
+
+
 def test_everything_works_without_any_other_library(tmp_path):
     (tmp_path / "v.msgpack").write_bytes(pack(vectors(1000, 3)))
     code = """

@@ -280,6 +280,28 @@ NAMED = {
         "maps",
         [*map(rec, range(20)), rec(20) | {(0, 1): 3}, *map(rec, range(21, 30))],
     ),
+    "logs cut off": (
+        "maps",
+        [
+            item
+            for cut in (1, 2, 3, 5, 6, 9, 40)
+            for item in (
+                *map(rec, range(3)),
+                rec(3, vector=None, wal=b"".join(msgpack.packb(rec(100 + n)) for n in range(4))[:-cut]),
+            )
+        ]
+        + [rec(9)] * 3,
+    ),
+    "texts as long as the vectors for keys": (
+        "bytes",
+        [*[bytes(64)] * 10, {f"{n:064}": bytes([n]) * 64 for n in range(9)}, {"of": {"x" * 64: [bytes(64)] * 4}}]
+        + [bytes(64)] * 10,
+    ),
+    "more records of another kind, and a long one": (
+        "maps",
+        [item for n in range(250) for item in (rec(n), rec(n), *[[0.5] * 20] * 4)]
+        + [rec(1, history=[rec(n) for n in range(500)]), rec(0)],
+    ),
     "runs of nil": ("bytes", [*[bytes(64)] * 20, *[None] * 500, *[bytes(64)] * 20, *[None] * 3]),
 }
 
