@@ -198,15 +198,12 @@ impl FromStr for RawDtype {
 
 impl RawDtype {
     /// The type that a producer's `name` stands for. Beside what options take: PyTorch's names, and those of NumPy's and
-    /// other languages' types.
+    /// other languages' types that mean the same everywhere.
     pub(crate) fn named(name: &str) -> Option<Self> {
-        const OTHERS: [(&str, &str); 12] = [
+        const OTHERS: [(&str, &str); 9] = [
             ("half", "f2"),
             ("single", "f4"),
-            ("float", "f8"),
             ("double", "f8"),
-            ("int", "i8"),
-            ("uint", "u8"),
             ("fp16", "f2"),
             ("fp32", "f4"),
             ("fp64", "f8"),
