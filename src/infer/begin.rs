@@ -45,7 +45,7 @@ pub(super) fn tally(findings: &Findings, samples: &[Sample], options: &ReadOptio
         let mut decoder = Decoder::with_plan(plan.clone())?.at(&sample.name, position, Some(size));
         let mut at = 0;
         loop {
-            // What the end of a sample cuts off is neither a row nor a reject.
+            // A record that the end of a sample cuts off is neither a row nor a reject.
             let taken = decoder.decode_within(&sample.bytes[at..], sample.is_whole)?;
             at += taken;
             let is_full = decoder.is_full();

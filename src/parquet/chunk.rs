@@ -28,7 +28,7 @@ use super::levels::{self, Shape, varint};
 use super::options::Compression;
 use crate::error::{Error, Result};
 
-/// What is written for a column of a row group.
+/// The pages of a column in a row group, as they are written.
 pub(super) struct Chunk {
     pieces: Vec<Piece>,
     /// Where encoded pages are.

@@ -217,8 +217,8 @@ fn properties(schema: &Schema, descriptor: &SchemaDescriptor, options: &WriteOpt
     for (at, leaf) in descriptor.columns().iter().enumerate() {
         let path = leaf.path().clone();
         if let Some((_, dim)) = vector(schema.field(descriptor.get_column_root_idx(at))) {
-            // Parquet has no small integers: only a dictionary keeps elements from taking four bytes each. Nobody asks for
-            // their statistics.
+            // Parquet has no small integers: only a dictionary keeps elements from taking four bytes each. Statistics of
+            // elements serve no query.
             builder = builder
                 .set_write_batch_size(ENCODE_ROWS.saturating_mul(dim).max(1))
                 .set_column_statistics_enabled(path, EnabledStatistics::None);

@@ -59,7 +59,7 @@ named! {
 }
 
 impl Compression {
-    /// What a file says of its pages.
+    /// The codec that a file names for its pages.
     pub(super) fn in_file(self) -> basic::Compression {
         match self {
             Self::None => basic::Compression::UNCOMPRESSED,

@@ -63,7 +63,7 @@ impl Evidence<'_> {
         })
     }
 
-    /// What looks wrong, a sentence each.
+    /// Sentences about bytes that look wrong.
     fn warnings(&self, columns: &[Column]) -> Vec<String> {
         let mut warnings = Vec::new();
         for column in columns {
@@ -76,9 +76,8 @@ impl Evidence<'_> {
             });
         }
         let raw = self.options.raw_dtype.of(VECTOR);
-        let is_free = self.options.dim.is_none() && !self.is_in_schema(VECTOR) && raw == RawDtype::default();
-        let is_bare = self.layout == Some(Layout::Vector);
-        if warnings.is_empty() && is_bare && is_free && self.fields.vectors.looks.are_not(raw) {
+        let is_open = self.layout == Some(Layout::Vector) && self.is_bare_type_open();
+        if warnings.is_empty() && is_open && self.fields.vectors.looks.are_not(raw) {
             warnings.push(format!("`{VECTOR}`: these bytes look like no numbers of the type {raw}"));
         }
         warnings.extend(self.shaped.iter().filter(|(_, (rows, _))| *rows > 1).map(|(name, (rows, dim))| {
@@ -107,6 +106,12 @@ impl Evidence<'_> {
         });
     }
 
+    /// True where no option says what the bytes of bare vectors are.
+    fn is_bare_type_open(&self) -> bool {
+        let raw = self.options.raw_dtype.of(VECTOR);
+        self.options.dim.is_none() && !self.is_in_schema(VECTOR) && raw == RawDtype::default()
+    }
+
     fn is_in_schema(&self, name: &str) -> bool {
         self.options.schema.index_of(name).is_ok()
     }
@@ -118,7 +123,7 @@ impl Evidence<'_> {
                 "option `vector`: the records are bare vectors and have no field `{name}`: leave the option out"
             )));
         }
-        if let Some(format) = self.fields.vectors.looks.format {
+        if let Some(format) = self.fields.vectors.looks.files().filter(|_| self.is_bare_type_open()) {
             let input = self.input_prefix();
             return Err(Error::schema(format!("{input}the records hold {format} and no vectors")));
         }

@@ -24,9 +24,9 @@ pub(crate) struct Findings {
     /// How framing and layout were found out.
     pub(crate) framing_from: String,
     pub(crate) layout_from: String,
-    /// What looks wrong, a sentence each: users hear of it at once.
+    /// Sentences about bytes that look wrong and values that are lost, which a scan warns of.
     pub(crate) warnings: Vec<String>,
-    /// What is left out, or kept as bytes: `inspect` shows it.
+    /// Sentences about values that are kept as bytes, which `inspect` shows.
     pub(crate) left_out: Vec<String>,
 }
 

@@ -64,6 +64,11 @@ impl Looks {
         is_alike
     }
 
+    /// The format of files that several values are: the first bytes of a single one may be those of numbers.
+    pub(super) fn files(&self) -> Option<&'static str> {
+        self.format.filter(|_| self.values > 1)
+    }
+
     /// True unless the values are texts, files, or bytes that are no numbers of the type `raw`.
     pub(super) fn are(&self, raw: RawDtype) -> bool {
         !self.are_other() && self.lanes(raw).iter().flatten().all(|lane| lane.is_even(raw))

@@ -8,6 +8,7 @@ import json
 import lzma
 import pickle
 import sqlite3
+import warnings
 import zipfile
 
 import msgpack
@@ -245,12 +246,21 @@ def test_records_that_are_files_are_refused_by_name(format):
 
     def file(vector):
         found = encode[format](vector.tobytes())
-        return found + bytes(-len(found) % 4)  # a length that a vector can have
+        return found + bytes(1024 - len(found))  # all of one length, which a vector can have
 
     data = records(lambda n, v: file(v))
     for policy in ("raise", "skip", "null"):
         with pytest.raises(vecpack.SchemaError, match=f"the records hold {format}"):
             vecpack.scan(data, on_error=policy)
+
+
+def test_a_vector_may_begin_as_a_file_does():
+    vector = np.frombuffer(b"[[" + bytes(2) + FLOATS[0].tobytes()[4:], np.float32)
+    for data in (pack([vector.tobytes()]), pack([b"[[" * 128] * 3)):
+        options = {} if len(data) < 300 else {"dim": 64}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            assert vecpack.read(data, **options).num_rows == data.count(b"\xc5\x01\x00")
 
 
 @pytest.mark.parametrize("protocol", [2, 3, 4, 5])
