@@ -9,8 +9,6 @@ from typing import Any
 
 DOCS = Path(__file__).parent
 RUN = DOCS / "benchmarks/latest.json"
-TABLES = ("read", "pool", "parquet", "open")
-"""The tables of the run that the page shows, each between marks of its own."""
 
 
 def table(recorded: dict[str, Any]) -> str:
@@ -21,11 +19,26 @@ def table(recorded: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def readers(recorded: dict[str, Any]) -> str:
+    """A line for each reader, with its times for the files of two writers."""
+    times: dict[str, dict[str, float]] = {}
+    for row in recorded["rows"]:
+        if found := re.fullmatch(r"(?P<reader>.*?),? reads what (?P<writer>pyarrow|vecpack) writes", row["name"]):
+            times.setdefault(found["reader"], {})[found["writer"]] = row["median"]
+    lines = ["| reader | pyarrow's file, ms | vecpack's file, ms |", "|---|---:|---:|"]
+    lines += [f"| {name} | {of['pyarrow']:,.0f} | {of['vecpack']:,.0f} |" for name, of in times.items()]
+    return "\n".join(lines)
+
+
+TABLES = {"read": table, "pool": table, "parquet": table, "open": readers}
+"""The tables of the run that the page shows, each between marks of its own."""
+
+
 def rendered(page: str, run: dict[str, Any]) -> str:
     """The page with the figures of this run between its marks."""
     recorded = {each["name"]: each for each in run["tables"]}
     machine = run["machine"]
-    parts = {name: table(recorded[name]) for name in TABLES}
+    parts = {name: form(recorded[name]) for name, form in TABLES.items()}
     parts["run"] = (
         f"`{run['command']}`, {run['date'][:10]}, commit `{run['commit']}`, {machine['cores']} cores of an {machine['cpu']}"
     )
