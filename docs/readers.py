@@ -35,39 +35,36 @@ FEATURES = {
 LISTS = 'Write `list_type="list"`.'
 PLAIN = 'Write `encoding="plain"`.'
 MICROSECONDS = 'Write `coerce_timestamps="us"`.'
-FLOAT32 = 'There is no float16: write `dtype="float32"`.'
-NEVER_NULL = (
-    "Arrays and tuples are never null in ClickHouse: they are empty, or what they hold is null. "
-    '`on_error="skip"` leaves out records without a vector.'
-)
-NO_UINT64 = "There is no uint64: numbers from 2^63 on are refused."
+FLOAT32 = 'Write `dtype="float32"`.'
+NEVER_NULL = 'Arrays and tuples are never null: use `on_error="skip"`.'
+NO_UINT64 = "Numbers from 2^63 on are refused."
 NOTES = {
     "awswrangler": {
         "fixed": LISTS,
         "null fixed": LISTS,
         "float16": FLOAT32,
         "float16 byte-stream-split": FLOAT32,
-        "uint64": 'There is no uint64: write `schema={"number": "int64"}` where the numbers are smaller.',
-        "rejects": "There is no uint64: write rejects to a `.jsonl`.",
+        "uint64": 'Write `schema={"number": "int64"}` if the numbers fit.',
+        "rejects": "Write rejects to a `.jsonl`.",
     },
     "ClickHouse": {"null fixed": NEVER_NULL, "null list": NEVER_NULL, "null nested": NEVER_NULL},
     "delta-rs": {
         "null fixed": LISTS,
         "float16": FLOAT32,
         "float16 byte-stream-split": FLOAT32,
-        "nanoseconds": f"Digits below a microsecond are cut off. {MICROSECONDS}",
+        "nanoseconds": f"Digits are cut off. {MICROSECONDS}",
         "uint64": NO_UINT64,
     },
     "DuckDB": {"float16 byte-stream-split": PLAIN},
     "fastparquet": {
         "byte-stream-split": PLAIN,
-        "float16": f"Numbers come as two bytes each. {FLOAT32}",
+        "float16": f"Each number is two bytes. {FLOAT32}",
         "float16 byte-stream-split": PLAIN,
-        "null nested": "A map is a column for each field, which has no null of its own.",
-        "filters": "`row_filter` fails beside columns of lists, in files of any writer: name other `columns`, or filter the frame.",
+        "null nested": "A map is a column for each field, without a null of its own.",
+        "filters": "`row_filter` fails beside columns of lists: name other `columns`, or filter the frame.",
     },
     "pyarrow": {
-        "null fixed": f"{LISTS} It is the default where vectors may be null.",
+        "null fixed": f"{LISTS} It is the default if vectors may be null.",
         "float16 byte-stream-split": PLAIN,
     },
     "pyiceberg": {"nanoseconds": MICROSECONDS, "uint64": NO_UINT64},
