@@ -26,7 +26,7 @@ HELP = re.compile(r"^<!-- help: (?P<command>[\w-]+) (?P<group>\w+) -->$", re.MUL
 """Where a page shows a group of options: from the checked text of `--help`, as a table."""
 OPTION = re.compile(r"^ {2,6}(?P<flags>(?:-\w, |    )?--[\w-]+(?: <[^>]+>)?)(?P<text>  .*)?$")
 FRONT = "crate/vecpack/index.html"
-FROM_FRONT = re.compile(r'(?P<what>href|src)="(?P<target>docs/[^"#]*|[A-Z]+\.md)"')
+FROM_FRONT = re.compile(r'(?P<what>href|src)="(?P<target>docs/[^"#]*|[A-Z]+\.md)(?P<anchor>#[^"]*)?"')
 LINK = re.compile(r"(?P<text>\[[^][]*\])\((?P<target>[^)#\s:]+)(?P<anchor>#[^)\s]*)?\)")
 
 
@@ -65,7 +65,7 @@ def _from_root(link: re.Match[str]) -> str:
 def _from_front(link: re.Match[str]) -> str:
     """A link of the README where it is the front page of the crate's documentation."""
     page = _on_the_site(link["target"]).replace(".md", ".html")
-    return f'{link["what"]}="../../{page}"'
+    return f'{link["what"]}="../../{page}{link["anchor"] or ""}"'
 
 
 def _options() -> dict[tuple[str, str], dict[str, str]]:
