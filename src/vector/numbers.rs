@@ -16,6 +16,9 @@ struct Form {
     base: i8,
     /// Bytes, marker included.
     size: u8,
+    /// All bits of a float64, and none of the others: a mask, where a comparison would become a branch that
+    /// cannot be foreseen.
+    float: i8,
     kind: Kind,
 }
 
@@ -30,7 +33,7 @@ enum Kind {
 }
 
 static FORMS: [Form; 256] = {
-    let mut forms = [Form { mask: 0, shift: 0, base: 0, size: 0, kind: Kind::Other }; 256];
+    let mut forms = [Form { mask: 0, shift: 0, base: 0, size: 0, float: 0, kind: Kind::Other }; 256];
     let mut marker = 0;
     while marker < 256 {
         let form = &mut forms[marker];
@@ -48,7 +51,7 @@ static FORMS: [Form; 256] = {
                 form.mask = if marker < 0xd0 { (1 << bits) - 1 } else { -1 };
             }
             0xca => (form.kind, form.size) = (Kind::Float32, 5),
-            0xcb => (form.kind, form.size) = (Kind::Float64, 9),
+            0xcb => (form.kind, form.size, form.float) = (Kind::Float64, 9, -1),
             _ => {}
         }
         marker += 1;
@@ -153,22 +156,22 @@ impl Block {
     /// kind. No step depends on the kind of a number, as that cannot be foreseen.
     #[inline(always)]
     fn read_mixed(&mut self, bytes: &[u8; AHEAD], most: usize) {
-        let mut at = 0;
-        while self.count < most {
-            let form = &FORMS[usize::from(bytes[at])];
+        let (mut at, mut count, mut floats) = (0, 0, 0);
+        while count < most
+            && let Some(&[marker, a, b, c, d, e, f, g, h]) = bytes[at..].first_chunk()
+        {
+            let (form, behind) = (&FORMS[usize::from(marker)], [a, b, c, d, e, f, g, h]);
             if !matches!(form.kind, Kind::Small | Kind::Float64) {
                 break;
             }
-            let mut behind = [0; 8];
-            behind.copy_from_slice(&bytes[at + 1..at + MAX_HEAD]);
-            let is_float = u64::from(form.kind == Kind::Float64);
             let (float, integer) = (u64::from_be_bytes(behind), (form.value(behind) as f64).to_bits());
-            self.values[self.count] = f64::from_bits(integer ^ ((integer ^ float) & is_float.wrapping_neg()));
-            self.floats |= is_float << self.count;
-            self.count += 1;
+            let is_float = i64::from(form.float).cast_unsigned();
+            self.values[count] = f64::from_bits(integer ^ ((integer ^ float) & is_float));
+            floats |= (is_float & 1) << count;
+            count += 1;
             at += usize::from(form.size);
         }
-        self.taken = at;
+        (self.taken, self.count, self.floats) = (at, count, floats);
     }
 
     /// Reads at most `most` integers that begin in the first [`BLOCK`] bytes, up to the first number that
@@ -177,19 +180,20 @@ impl Block {
     fn read_integers(&mut self, bytes: &[u8; AHEAD], most: usize) {
         // One number says where the next one is. With all sizes known beforehand that takes one step.
         let sizes: [u8; BLOCK] = std::array::from_fn(|at| size(bytes[at]));
-        let mut at = 0;
-        while at < BLOCK && self.count < most {
-            let form = &FORMS[usize::from(bytes[at])];
+        let (mut at, mut count) = (0, 0);
+        while count < most
+            && let Some(&size) = sizes.get(at)
+            && let Some(&[marker, a, b, c, d, e, f, g, h]) = bytes[at..].first_chunk()
+        {
+            let form = &FORMS[usize::from(marker)];
             if form.kind != Kind::Small {
                 break;
             }
-            let mut behind = [0; 8];
-            behind.copy_from_slice(&bytes[at + 1..at + MAX_HEAD]);
-            self.values[self.count] = form.value(behind) as f64;
-            self.count += 1;
-            at += usize::from(sizes[at]);
+            self.values[count] = form.value([a, b, c, d, e, f, g, h]) as f64;
+            count += 1;
+            at += usize::from(size);
         }
-        self.taken = at;
+        (self.taken, self.count) = (at, count);
     }
 
     /// Reads at most `most` integers of one byte or two that begin in the first [`BLOCK`] bytes, up to the
