@@ -2,13 +2,15 @@
 
 /// The first bytes of files that are not MessagePack. As MessagePack they would be a few numbers and
 /// no vector, or not even that.
-const FORMATS: [(&[u8], &str); 8] = [
+const FORMATS: [(&[u8], &str); 10] = [
     (b"PAR1", "a Parquet file"),
     (b"ARROW1", "an Arrow file"),
     (b"\x93NUMPY", "a .npy file (load it with `numpy.load`)"),
     (b"BZh91AY&SY", "bzip2 data (read: gzip, zstd, lz4)"),
     (b"\xfd7zXZ\x00", "xz data (read: gzip, zstd, lz4)"),
+    (b"\x5d\0\0\x80\0\xff\xff\xff\xff\xff\xff\xff\xff", "lzma data (read: gzip, zstd, lz4)"),
     (b"SQLite format 3\x00", "an SQLite database"),
+    (b"\0\0\0\0\0\0\0\0\0\0\x08\0\0\0\0\0\xde\xc0\xef\xbe", "an LMDB database"),
     (b"\x89HDF\r\n\x1a\n", "an HDF5 file"),
     (b"PK\x03\x04", "a zip archive, such as .npz"),
 ];
@@ -16,7 +18,7 @@ const FORMATS: [(&[u8], &str); 8] = [
 const PICKLE: &str = "a pickle";
 
 /// This many bytes show each of them.
-pub(crate) const MAGIC: usize = 16;
+pub(crate) const MAGIC: usize = 20;
 
 /// The format of an input that begins with `bytes`; `None` for MessagePack, as far as these bytes show.
 /// The error is how many bytes are needed to see.
@@ -29,10 +31,11 @@ pub(crate) fn foreign(bytes: &[u8], ended: bool) -> Result<Option<&'static str>,
             return Err(magic.len());
         }
     }
-    // An empty map, a number, and what no record begins with. A frame has eight bytes for its length.
+    // Numbers or an empty map, and what no record begins with. A pickle's frame has eight bytes for its length.
     Ok(match bytes {
         [0x80, 2..=5, b'c' | b'}' | b']' | b'X' | b'(' | 0x8c, ..] => Some(PICKLE),
         [0x80, 4..=5, 0x95, _, _, _, _, _, 0, 0, 0, ..] => Some(PICKLE),
+        [0xff, 0xff, 0xff, 0xff, _, _, _, 0, 4..=64, 0, 0, 0, ..] => Some("an Arrow stream"),
         _ => None,
     })
 }
@@ -51,8 +54,14 @@ pub(crate) fn inside(bytes: &[u8]) -> Option<&'static str> {
 
 /// The format that an input without a vector looks like: too few bytes to be sure, enough for a hint.
 pub(crate) fn looks_like(bytes: &[u8]) -> Option<&'static str> {
+    if let [b'{' | b'[', b'"' | b'{' | b'[' | b' ' | b'\n' | b'\r', ..] = bytes.trim_ascii_start() {
+        return Some("JSON");
+    }
     match bytes {
-        [b'{' | b'[', b'"' | b'{' | b'[' | b' ' | b'\n' | b'\r', ..] => Some("JSON"),
+        // Protocols 0 and 1.
+        [b'(', b'l' | b'd', b'p', ..] | [b']' | b'}', b'q', 0, ..] | [b'c', b'n', b'u', b'm', ..] => {
+            Some(PICKLE)
+        }
         [0x78, 0x01 | 0x5e | 0x9c | 0xda, ..] => Some("zlib data"),
         [0x80, 2..=5, b'c' | b'}' | b']' | b'X' | b'(' | 0x8c | 0x95, ..] => Some(PICKLE),
         [_, _, _, _, _, 0, 0, 0, b'{', b'"', ..] => Some("a safetensors file"),

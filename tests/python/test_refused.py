@@ -158,6 +158,10 @@ FOREIGN = {
     "a zip archive": file_of(lambda out: zipfile.ZipFile(out, "w").writestr("a", "b")),
     "bzip2 data": bz2.compress(pack(FLOATS)),
     "xz data": lzma.compress(pack(FLOATS)),
+    "lzma data": lzma.compress(pack(FLOATS), lzma.FORMAT_ALONE),
+    "an Arrow stream": file_of(lambda out: pa.ipc.new_stream(out, pa.schema([("a", pa.int64())])).close()),
+    # The first page of a file, as `lmdb.open` writes it, and a record in the next one.
+    "an LMDB database": bytes(10) + b"\x08" + bytes(5) + b"\xde\xc0\xef\xbe\x01" + bytes(4075) + pack(FLOATS),
     "an SQLite database": database(),
 }
 
@@ -191,6 +195,9 @@ def test_files_of_other_formats_are_named_and_give_no_rows(name, policy, tmp_pat
     [
         ("JSON", json.dumps([{"id": 1, "v": FLOATS[0].tolist()}]).encode()),
         ("JSON", b'{"id": 1, "v": [0.1, 0.2]}\n' * 40),
+        ("JSON", json.dumps([[{"v": FLOATS[0].tolist()}]], indent=2).encode()),
+        ("JSON", b"\n  " + json.dumps({"v": FLOATS[0].tolist()}).encode()),
+        *(("a pickle", pickle.dumps(value, n)) for n in (0, 1) for value in (FLOATS, [0.5] * 64, {"v": [0.5] * 64})),
     ],
 )
 def test_what_an_input_without_a_vector_looks_like_is_said(name, data):
