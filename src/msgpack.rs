@@ -161,6 +161,29 @@ fn floats(bytes: &[u8], marker: u8, most: u64) -> usize {
     }
 }
 
+/// The bytes of an object without children whose marker tells its size, the marker included; else 0.
+static SIZES: [u8; 256] = {
+    let mut sizes = [0; 256];
+    let mut marker = 0;
+    while marker < 256 {
+        sizes[marker] = match marker as u8 {
+            0x00..=0x7f | 0xe0..=0xff | 0xc0 | 0xc2 | 0xc3 => 1,
+            text @ 0xa0..=0xbf => text - 0xa0 + 1,
+            0xcc | 0xd0 => 2,
+            0xcd | 0xd1 | 0xd4 => 3,
+            0xca | 0xce | 0xd2 => 5,
+            0xcb | 0xcf | 0xd3 => 9,
+            0xd5 => 4,
+            0xd6 => 6,
+            0xd7 => 10,
+            0xd8 => 18,
+            _ => 0,
+        };
+        marker += 1;
+    }
+    sizes
+};
+
 /// How far a [`Skipper`] came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Skipped {
@@ -220,6 +243,12 @@ impl Skipper {
                     continue;
                 }
             }
+            let size = bytes.get(at).map_or(0, |&marker| usize::from(SIZES[usize::from(marker)]));
+            if size > 0 && size <= bytes.len() - at {
+                at += size;
+                self.objects -= 1;
+                continue;
+            }
             match Head::read(&bytes[at..]) {
                 Ok((head, size)) => {
                     at += size;
@@ -230,6 +259,23 @@ impl Skipper {
                 Err(HeadError::Reserved) => return Skipped::Reserved(at),
             }
         }
+    }
+}
+
+/// Whether `bytes` start with `prefix`. Keys and heads are a few bytes, which are compared faster than the
+/// library's comparison is called.
+#[inline(always)]
+pub(crate) fn starts_with(bytes: &[u8], prefix: &[u8]) -> bool {
+    let Some(bytes) = bytes.get(..prefix.len()) else { return false };
+    match prefix.len() {
+        0..4 => bytes.iter().eq(prefix),
+        4..=8 => {
+            bytes.first_chunk::<4>() == prefix.first_chunk() && bytes.last_chunk::<4>() == prefix.last_chunk()
+        }
+        9..=16 => {
+            bytes.first_chunk::<8>() == prefix.first_chunk() && bytes.last_chunk::<8>() == prefix.last_chunk()
+        }
+        _ => bytes == prefix,
     }
 }
 
@@ -295,7 +341,7 @@ impl<'a> Cursor<'a> {
     /// Steps over `bytes` if they come next.
     #[inline]
     pub(crate) fn take_if_next(&mut self, bytes: &[u8]) -> bool {
-        let is_next = self.rest().starts_with(bytes);
+        let is_next = starts_with(self.rest(), bytes);
         if is_next {
             self.at += bytes.len();
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::convert::Format;
 use super::encoding::{Elements, Encoded, Encoding, is_npy};
+use crate::msgpack::starts_with;
 
 /// What stands before and behind the elements of a vector record, and what the elements are.
 ///
@@ -53,7 +54,11 @@ impl Template {
     /// The elements of `record`, which has the length of the template, if it is like it.
     #[inline(always)]
     pub(crate) fn elements_of<'a>(&self, record: &'a [u8]) -> Option<&'a [u8]> {
-        let elements = record.strip_prefix(&*self.before)?.strip_suffix(&*self.behind)?;
+        let (before, rest) = record.split_at_checked(self.before.len())?;
+        let (elements, behind) = rest.split_at_checked(rest.len().checked_sub(self.behind.len())?)?;
+        if !starts_with(before, &self.before) || !starts_with(behind, &self.behind) {
+            return None;
+        }
         (!self.is_untyped || !is_npy(elements)).then_some(elements)
     }
 }
