@@ -280,14 +280,6 @@ impl Rejects {
         self.details.iter_mut().chain(&mut self.first).for_each(|reject| reject.record += first);
     }
 
-    /// Adds what was rejected later in the input, in `file`.
-    pub(crate) fn append(&mut self, mut later: Rejects, file: &Arc<str>) {
-        later.details.iter_mut().chain(&mut later.first).for_each(|reject| reject.file = file.clone());
-        // These have been counted.
-        later.records = 0;
-        self.merge(later);
-    }
-
     /// Adds what was rejected elsewhere.
     pub(crate) fn merge(&mut self, other: Rejects) {
         for (count, more) in self.counts.iter_mut().zip(other.counts) {

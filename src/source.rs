@@ -260,6 +260,13 @@ impl Source {
         lock(&latest).clone()
     }
 
+    /// Makes something of what the latest scan rejected so far, without a copy of it.
+    #[cfg(feature = "python")]
+    pub(crate) fn of_rejects<T>(&self, make: impl FnOnce(&Rejects) -> T) -> T {
+        let latest = lock(&self.rejects).clone();
+        make(&lock(&latest))
+    }
+
     /// How many records the latest scan rejected so far.
     pub fn reject_count(&self) -> u64 {
         let latest = lock(&self.rejects).clone();

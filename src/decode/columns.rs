@@ -31,7 +31,7 @@ pub(super) struct Columns {
     batch_bytes: usize,
     /// Most rows, because of the name that is in each.
     most_rows: usize,
-    /// The record at hand is only looked at, and will be taken back.
+    /// All records are only looked at, and taken back.
     is_looking: bool,
     /// Of the values of the record at hand that became nulls.
     faults: Vec<Fault>,
@@ -96,12 +96,21 @@ impl Columns {
         })
     }
 
+    /// The same, for records that are only looked at, one at a time.
+    pub(super) fn for_looks(self) -> Self {
+        Self { is_looking: true, capacity: 1, ..self }
+    }
+
     /// Sets the name of the input, and bounds the rows of a batch so that a column has room for as
     /// many names.
     pub(super) fn set_name(&mut self, name: &Arc<str>) {
         self.name = name.clone();
         let has_names = self.builders.iter().any(|builder| matches!(builder, Builder::Path));
         self.most_rows = if has_names { (MOST / name.len().max(1)).max(1) } else { usize::MAX };
+    }
+
+    pub(super) fn name(&self) -> &Arc<str> {
+        &self.name
     }
 
     pub(super) fn rows(&self) -> usize {
@@ -281,12 +290,10 @@ impl Columns {
         slots: &Slots,
         cursor: &mut Cursor<'_>,
     ) -> Result<bool, Stop> {
-        self.is_looking = true;
         let pushed = self.push_fields(plan, slots, cursor);
         let holds_some = (0..self.builders.len()).any(|column| self.has(column));
         let pushed = pushed.and_then(|()| self.push_missing(plan));
         let is_good = self.faults.is_empty() && holds_some;
-        self.is_looking = false;
         self.roll_back();
         pushed.map(|()| is_good)
     }

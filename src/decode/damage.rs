@@ -331,7 +331,7 @@ impl Decoder {
         if matches!(holder, Holder::Misplaces) {
             return Agrees::No;
         }
-        let (plan, columns) = (&*self.plan, &mut self.columns);
+        let (plan, columns) = (&*self.plan, &mut self.looker);
         let is_start = |at: usize| plan.start.as_ref().is_none_or(|start| start.matches(&bytes[at..]));
         let (mut last, mut next) = (place, place);
         while next < end && (next == place || is_start(next)) {
@@ -365,7 +365,7 @@ impl Decoder {
 
     /// How the object at `at` holds the good record at `place`, as far as `cost` does not exceed `most`.
     fn holder(&mut self, bytes: &[u8], at: usize, place: usize, cost: &mut u64, most: u64) -> Holder {
-        let (plan, columns) = (&*self.plan, &mut self.columns);
+        let (plan, columns) = (&*self.plan, &mut self.looker);
         let mut cursor = Cursor::starting_at(bytes, at);
         let mut is_record = true;
         loop {
@@ -422,7 +422,7 @@ impl Decoder {
     /// The first run of good records that begins in front of `until`. Goes on where the search
     /// before ended.
     fn search(&mut self, damage: &mut Damage, bytes: &[u8], ended: bool, until: usize) -> Search {
-        let (plan, columns, base) = (&*self.plan, &mut self.columns, self.position.offset);
+        let (plan, columns, base) = (&*self.plan, &mut self.looker, self.position.offset);
         let width = plan.start.as_ref().map_or(1, |start| start.len());
         loop {
             damage.pay(damage.searched);

@@ -54,6 +54,8 @@ use crate::vector::Template;
 pub struct Decoder {
     plan: Arc<Plan>,
     columns: Columns,
+    /// Columns for records that are only looked at.
+    looker: Columns,
     /// Where the next record begins.
     position: Position,
     /// Where the input ends, if that is known. It bounds the rows of a batch.
@@ -137,6 +139,7 @@ impl Decoder {
     pub(crate) fn with_plan(plan: Arc<Plan>) -> Result<Self> {
         Ok(Self {
             columns: Columns::new(&plan)?,
+            looker: Columns::new(&plan)?.for_looks(),
             position: Position::start(&plan),
             end: None,
             stop: None,
@@ -374,12 +377,11 @@ impl Decoder {
             Ok(Pushed::Whole(_)) => {
                 let faults = self.columns.take_faults();
                 let is_right = |damage: &Damage| damage.is_right(self.position.offset);
-                if !self.damage.as_ref().is_none_or(is_right) {
+                if !self.damage.as_ref().is_none_or(is_right)
+                    && let Some(taken) = self.leave_damage(bytes, ended)
+                {
                     self.columns.roll_back();
-                    return match self.leave_damage(bytes, ended) {
-                        Some(taken) => taken,
-                        None => self.decode_record(bytes, ended),
-                    };
+                    return taken;
                 }
                 for fault in faults {
                     self.reject(&fault, self.position.offset, length)?;
@@ -539,12 +541,12 @@ impl Decoder {
     }
 
     fn reject_at(&mut self, fault: &Fault, record: u64, offset: u64, length: u64) -> Result<()> {
-        let (plan, kind) = (&self.plan, fault.kind);
+        let (plan, kind, name) = (&self.plan, fault.kind, self.columns.name());
         let Rejected { rejects, texts, .. } = &mut self.rejected;
         let mut reject = || {
             let Texts { field, expected, found, .. } = Texts::of(texts, fault, plan);
             let (field, expected, found) = (field.clone(), expected.clone(), found.clone());
-            Reject { file: Arc::default(), record, offset, length, field, kind, expected, found }
+            Reject { file: name.clone(), record, offset, length, field, kind, expected, found }
         };
         if plan.on_error == OnError::Raise {
             let mut reject = reject();

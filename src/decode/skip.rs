@@ -74,7 +74,7 @@ impl Decoder {
         }
         let mut cursor = Cursor::new(bytes);
         let Ok(Head::Array(items @ 1..)) = cursor.head() else { return None };
-        match self.columns.look(&self.plan, bytes, cursor.at(), &mut 0) {
+        match self.looker.look(&self.plan, bytes, cursor.at(), &mut 0) {
             Place::Good(_) => {
                 self.position.left = Left::Known(items.into());
                 Some(Ok(cursor.at()))

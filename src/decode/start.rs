@@ -88,7 +88,7 @@ impl Columns {
         cost: &mut u64,
     ) -> Place {
         let mut end = at;
-        let first = RecordStart::of(&bytes[at..]).ok().flatten();
+        let first = if plan.start.is_none() { RecordStart::of(&bytes[at..]).ok().flatten() } else { None };
         let start = plan.start.as_ref().or(first.as_ref());
         for _ in 0..RUN {
             if end == bytes.len() && end > at {
@@ -135,9 +135,8 @@ impl Decoder {
 
     /// The end of the first run of good records with this `start` in `bytes`.
     pub(crate) fn find(&mut self, start: &RecordStart, bytes: &[u8]) -> Option<usize> {
-        self.reserve(bytes);
         let run = self.run();
-        let (plan, columns) = (&*self.plan, &mut self.columns);
+        let (plan, columns) = (&*self.plan, &mut self.looker);
         // A length may stand in front of the record.
         let leads = plan.prefix.map_or(0..=0, Prefix::sizes);
         let places = start
@@ -158,7 +157,16 @@ impl Decoder {
 
     /// Whether good records go on at `at`: with a record, or with the head of the next array.
     pub(super) fn goes_on(&mut self, bytes: &[u8], at: usize, left: super::Left, cost: &mut u64) -> Place {
-        let (plan, columns) = (&*self.plan, &mut self.columns);
+        let (plan, columns) = (&*self.plan, &mut self.looker);
+        // Most records are like the last good one.
+        if left != super::Left::Known(0)
+            && let Some(template) = &self.template
+            && let Some(record) = bytes[at..].get(..template.stride())
+            && template.elements_of(record).is_some()
+        {
+            *cost += (record.len() + plan.columns.len()) as u64 + LOOK_COST;
+            return Place::Good(at + record.len());
+        }
         let is_between_arrays = plan.framing == Framing::Array && left == super::Left::Known(0);
         if !is_between_arrays {
             let place = columns.look(plan, bytes, at, cost);

@@ -14,13 +14,14 @@ pub(super) fn info(py: Python<'_>, text: &str) -> PyResult<()> {
     log(py, INFO, text)
 }
 
+/// How many records were rejected, if some were, in a line.
+pub(super) fn line(rejects: &Rejects) -> Option<String> {
+    rejects.first().map(|first| format!("{}; the first one: {first}", rejects.summary()))
+}
+
 /// Says how many records were rejected, if some were.
-pub(super) fn rejected(py: Python<'_>, rejects: &Rejects) -> PyResult<()> {
-    if rejects.count() == 0 {
-        return Ok(());
-    }
-    let first = rejects.first().map(|first| format!("; the first one: {first}")).unwrap_or_default();
-    log(py, WARNING, &format!("{}{first}", rejects.summary()))
+pub(super) fn rejected(py: Python<'_>, line: Option<String>) -> PyResult<()> {
+    line.map_or(Ok(()), |line| log(py, WARNING, &line))
 }
 
 fn log(py: Python<'_>, level: u32, text: &str) -> PyResult<()> {

@@ -109,7 +109,7 @@ fn read(
     let _turn = source::turn(py, &inputs)?;
     let source = source::PySource::open(py, inputs, options)?;
     let table = source.read(py)?;
-    log::rejected(py, &source.0.rejects())?;
+    log::rejected(py, source.0.of_rejects(log::line))?;
     Ok(table)
 }
 

@@ -82,7 +82,7 @@ pub(super) fn to_parquet(
     log::info(py, &report.to_string().replace('\n', "; "))?;
     if let Some(source) = scanned {
         let rejects = source.rejects();
-        log::rejected(py, &rejects)?;
+        log::rejected(py, log::line(&rejects))?;
         warn(py, rejects.warning(report.rows + report.rows_before))?;
     }
     Ok(PyReport(report))

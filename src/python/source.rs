@@ -62,7 +62,7 @@ impl PySource {
             }
             Ok(batches)
         })?;
-        warn(py, self.0.rejects().warning(reader.progress().rows))?;
+        warn(py, self.0.of_rejects(|rejects| rejects.warning(reader.progress().rows)))?;
         Ok(PyTable { schema: self.0.schema(), batches })
     }
 
@@ -89,7 +89,7 @@ impl PySource {
             }
             Ok(gathered)
         })?;
-        warn(py, source.0.rejects().warning(reader.progress().rows))?;
+        warn(py, source.0.of_rejects(|rejects| rejects.warning(reader.progress().rows)))?;
         py.detach(|| gathered.finish(&column))
     }
 }
@@ -444,7 +444,8 @@ impl Batches {
     fn __next__(&self, py: Python<'_>) -> PyResult<Option<PyBatch>> {
         let next: Option<RecordBatch> = detached(py, || self.next_batch())?;
         if next.is_none() && self.owner.is_current() {
-            log::rejected(py, &lock(&self.reader).rejects())?;
+            let line = lock(&self.reader).of_rejects(log::line);
+            log::rejected(py, line)?;
         }
         Ok(next.map(PyBatch))
     }

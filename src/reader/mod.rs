@@ -168,6 +168,12 @@ impl Reader {
         lock(&self.rejects).clone()
     }
 
+    /// Makes something of the rejects so far, without a copy of them.
+    #[cfg(feature = "python")]
+    pub(crate) fn of_rejects<T>(&self, make: impl FnOnce(&Rejects) -> T) -> T {
+        make(&lock(&self.rejects))
+    }
+
     /// The next batch, which has at least one row; `None` at the end.
     pub fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
         let result = self
@@ -260,7 +266,7 @@ impl Reader {
             self.records_left = self.records_left.map(|left| left.saturating_sub(records));
             if let Some(rejects) = found.or(rejects) {
                 self.current.rejects += rejects.count();
-                known.append(rejects, run.name());
+                known.merge(rejects);
                 self.plan.check_rejects(&known, false)?;
             }
             drop(known);

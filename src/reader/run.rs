@@ -182,10 +182,6 @@ impl Run {
         }
     }
 
-    pub(super) fn name(&self) -> &Arc<str> {
-        self.input.name()
-    }
-
     /// How many lanes wait or run.
     pub(super) fn lanes(&self) -> usize {
         self.lanes.len()

@@ -189,8 +189,7 @@ impl Column {
                 Ok(Self { role: Role::Vector, field: vector_field(field.name(), dim, dtype)?, ..self })
             }
             other if is_bare => {
-                let element = Dtype::ALL.into_iter().find(|dtype| dtype.data_type() == *other);
-                let element = element.unwrap_or(Dtype::Float32);
+                let element = Dtype::of(other).unwrap_or(Dtype::Float32);
                 Err(Error::schema(format!(
                     "option `schema`: the records are bare vectors, so the column `{}` cannot be {other}: pass option \
                      `dtype={element}` for other elements, or a type of vectors such as {element}[{}]",

@@ -247,7 +247,7 @@ impl Slots {
 /// The type of a vector column, if it is one: a fixed-size list of a type that vectors have.
 pub(crate) fn vector_type(data_type: &DataType) -> Option<(usize, Dtype)> {
     let DataType::FixedSizeList(element, dim) = data_type else { return None };
-    let dtype = Dtype::ALL.into_iter().find(|dtype| dtype.data_type() == *element.data_type())?;
+    let dtype = Dtype::of(element.data_type())?;
     Some((usize::try_from(*dim).ok().filter(|&dim| dim > 0)?, dtype))
 }
 

@@ -1,5 +1,6 @@
 //! How a record begins: the bytes by which a record is found in the middle of an input.
 
+use memchr::memmem::Finder;
 use serde::{Deserialize, Serialize};
 
 use crate::msgpack::{Broken, Cursor, Head};
@@ -8,11 +9,30 @@ use crate::msgpack::{Broken, Cursor, Head};
 ///
 /// Of a map these are its first key, so that maps with more or fewer fields begin alike. Of any
 /// other object they are its head, which holds the length of bytes and the count of an array.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(into = "(usize, Box<[u8]>)", from = "(usize, Box<[u8]>)")]
 pub(crate) struct RecordStart {
-    /// Bytes of the record in front of `bytes`: the head of a map.
+    /// Bytes of the record in front of those that the finder looks for: the head of a map.
     lead: usize,
-    bytes: Box<[u8]>,
+    finder: Finder<'static>,
+}
+
+impl PartialEq for RecordStart {
+    fn eq(&self, other: &Self) -> bool {
+        (self.lead, self.finder.needle()) == (other.lead, other.finder.needle())
+    }
+}
+
+impl From<RecordStart> for (usize, Box<[u8]>) {
+    fn from(start: RecordStart) -> Self {
+        (start.lead, start.finder.needle().into())
+    }
+}
+
+impl From<(usize, Box<[u8]>)> for RecordStart {
+    fn from((lead, bytes): (usize, Box<[u8]>)) -> Self {
+        Self { lead, finder: Finder::new(&bytes).into_owned() }
+    }
 }
 
 impl RecordStart {
@@ -29,22 +49,22 @@ impl RecordStart {
             Head::Array(1..) | Head::Bin(_) | Head::Str(_) | Head::Ext(..) => 0,
             _ => return Ok(None),
         };
-        Ok(Some(Self { lead, bytes: cursor.since(lead).into() }))
+        Ok(Some((lead, cursor.since(lead).into()).into()))
     }
 
     /// How many bytes it takes to see whether a record begins at a place.
     pub(crate) fn len(&self) -> usize {
-        self.lead + self.bytes.len()
+        self.lead + self.finder.needle().len()
     }
 
     /// True if a record with this start may begin at the start of `bytes`.
     pub(crate) fn matches(&self, bytes: &[u8]) -> bool {
-        bytes.get(self.lead..).is_some_and(|behind| behind.starts_with(&self.bytes))
+        bytes.get(self.lead..).is_some_and(|behind| behind.starts_with(self.finder.needle()))
     }
 
     /// The places in `bytes` at which a record with this start may begin.
     pub(crate) fn places<'a>(&'a self, bytes: &'a [u8]) -> impl Iterator<Item = usize> + 'a {
-        let places = memchr::memmem::find_iter(bytes, &self.bytes);
+        let places = self.finder.find_iter(bytes);
         places.filter_map(|place| place.checked_sub(self.lead)).filter(|&place| {
             let head = Head::read(&bytes[place..]);
             self.lead == 0 || matches!(head, Ok((Head::Map(1..), size)) if size == self.lead)

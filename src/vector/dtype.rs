@@ -51,6 +51,18 @@ impl Dtype {
         }
     }
 
+    /// The type whose elements have this Arrow type.
+    pub(crate) fn of(data_type: &DataType) -> Option<Self> {
+        Some(match data_type {
+            DataType::Float32 => Self::Float32,
+            DataType::Float64 => Self::Float64,
+            DataType::Float16 => Self::Float16,
+            DataType::Int8 => Self::Int8,
+            DataType::UInt8 => Self::UInt8,
+            _ => return None,
+        })
+    }
+
     /// The Arrow type of an element.
     pub fn data_type(self) -> DataType {
         match self {
