@@ -9,6 +9,7 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type};
 use serde::Serialize;
 
+use crate::cancel::Cancel;
 use crate::error::{Error, ErrorKind, Result};
 use crate::infer::infer;
 use crate::input::Input;
@@ -213,8 +214,40 @@ pub fn inspect(
     found.add_left_out(findings, &own, options.columns.is_some());
     found.scan(&source, sample, &mut watch)?;
     let rejects = source.rejects();
-    found.add_rejects(&rejects, &options);
+    found.add_rejects(&rejects);
+    if rejects.count() > 0 {
+        found.error = ended_with(&source, &options, sample, &rejects, watch.cancel)?;
+    }
     Ok(found)
+}
+
+/// The error of a conversion where there are rejects: that of a scan under the policy itself.
+fn ended_with(
+    source: &Source,
+    options: &ReadOptions,
+    sample: Option<u64>,
+    rejects: &Rejects,
+    cancel: Cancel,
+) -> Result<Option<String>> {
+    let (on_error, fail_after) = (options.on_error, options.fail_after);
+    if on_error != OnError::Raise && fail_after.is_none() {
+        return Ok(None);
+    }
+    let judged = source.rebuilt(ReadOptions { on_error, fail_after, ..source.options().clone() })?;
+    let scan = Inspection::default().scan(&judged, sample, &mut Watch { progress: None, cancel });
+    let error = match scan.and_then(|()| judged.check_rejects(&judged.rejects(), true)) {
+        Ok(()) => return Ok(None),
+        // A stream is not read twice.
+        Err(error) if matches!(error.kind(), ErrorKind::Io { .. }) => match rejects.first() {
+            Some(first) if on_error == OnError::Raise => ErrorKind::Decode(first.clone()).into(),
+            _ => return Ok(judged.check_rejects(rejects, true).err().map(|error| error.to_string())),
+        },
+        Err(error) => error,
+    };
+    match error.kind() {
+        ErrorKind::Decode(_) | ErrorKind::TooManyRejects { .. } => Ok(Some(error.to_string())),
+        _ => Err(error),
+    }
 }
 
 impl Inspection {
@@ -336,20 +369,11 @@ impl Inspection {
         self.left_out = fields.into_iter().map(left_out).collect();
     }
 
-    fn add_rejects(&mut self, rejects: &Rejects, options: &ReadOptions) {
+    fn add_rejects(&mut self, rejects: &Rejects) {
         self.rejects = rejects.count();
         self.reject_kinds = rejects.kinds().map(|(kind, count)| (kind.as_str(), count)).collect();
         self.first_rejects =
             rejects.details().iter().take(SHOWN).map(|reject| printable(&reject.to_string())).collect();
-        let (count, records) = (rejects.count(), rejects.records());
-        let error = match (rejects.first(), options.fail_after) {
-            (Some(first), _) if options.on_error == OnError::Raise => ErrorKind::Decode(first.clone()),
-            (Some(first), Some(limit)) if limit.is_exceeded(count, records, true) => {
-                ErrorKind::TooManyRejects { rejects: count, records, limit, first: first.clone() }
-            }
-            _ => return,
-        };
-        self.error = Some(Error::from(error).to_string());
     }
 }
 

@@ -295,7 +295,6 @@ impl Source {
     }
 
     /// Fails where more was rejected than `fail_after` allows.
-    #[cfg(feature = "python")]
     pub(crate) fn check_rejects(&self, rejects: &Rejects, end: bool) -> Result<()> {
         self.plan.check_rejects(rejects, end)
     }

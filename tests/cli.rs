@@ -685,13 +685,36 @@ fn messages_name_flags_and_have_one_prefix() {
 }
 
 #[test]
+fn the_home_directory_is_known_where_the_shell_left_it_alone() {
+    let directory = directory();
+    fs::write(directory.path().join("list"), "~/good.msgpack\n").unwrap();
+    for arguments in [
+        &["to-parquet", "~/g*.msgpack", "--out=~/out.parquet"][..],
+        &["to-arrow", "--files-from=~/list", "--out=~/out.arrow", "--rejects=~/rejects.jsonl"],
+        &["sample", "~/out.msgpack"],
+    ] {
+        Ended::from(vecpack(&directory, arguments).env("HOME", directory.path()).output().unwrap()).expect(0);
+    }
+    let expected = [
+        "broken.msgpack",
+        "good.msgpack",
+        "list",
+        "out.arrow",
+        "out.msgpack",
+        "out.parquet",
+        "rejects.jsonl",
+    ];
+    assert_eq!(names(directory.path()), expected);
+}
+
+#[test]
 fn outputs_that_cannot_be_are_refused_with_what_can_be() {
     let directory = directory();
     let refused = |arguments: &[&str], part: &str| {
         let ended = run(&directory, arguments).expect(2);
         assert!(ended.stderr.contains(part), "{}", ended.stderr);
     };
-    refused(&["to-parquet", "good.msgpack", "-o", "-"], "`vecpack to-arrow --out -` writes a stream");
+    refused(&["to-parquet", "good.msgpack", "-o", "-"], "`vecpack to-arrow` writes a stream");
     refused(&["to-parquet", "good.msgpack", "-o", "out.csv"], "name a file that ends in .parquet");
     refused(&["to-arrow", "good.msgpack", "-o", "out.parquet"], "name a file that ends in .arrow");
     refused(&["to-parquet", "good.msgpack", "-o", "hf://a/b.parquet"], "hf:// is not supported; use s3://");

@@ -19,7 +19,7 @@ from vecpack._vecpack import (
     to_parquet,
 )
 
-TYPE_CHECKING = False
+TYPE_CHECKING = bool()  # False, which language servers that go by values do not see
 if TYPE_CHECKING:
     from vecpack._duckdb import to_duckdb
     from vecpack._lance import to_lance

@@ -62,6 +62,8 @@ def as_source(source: Any, options: dict[str, Any]) -> Source:
 def local_or_url(path: str | os.PathLike[str]) -> str:
     """The path of what is written to, with the home directory in the place of `~`."""
     text = os.fspath(path)
+    if text == "-":
+        raise OptionError("a database is not written to standard output: name a file or a directory")
     return text if "://" in text else os.path.expanduser(text)
 
 

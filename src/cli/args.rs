@@ -66,7 +66,7 @@ pub(super) struct InputArgs {
     pub(super) inputs: Vec<PathBuf>,
 
     /// Read more inputs from a list, one a line; `-` is standard input.
-    #[arg(long, value_name = "LIST", value_hint = ValueHint::FilePath)]
+    #[arg(long, value_name = "LIST", value_parser = local_path(), value_hint = ValueHint::FilePath)]
     pub(super) files_from: Option<PathBuf>,
 
     /// A field that holds vectors; may be given several times [default: found out].
@@ -295,7 +295,7 @@ pub(super) struct OutputArgs {
     /// Write what was rejected to this file, .jsonl or .parquet.
     ///
     /// The file is written whether the conversion succeeds or fails. It has what this run rejects, and not what earlier ones did.
-    #[arg(long, value_name = "FILE", value_parser = output_path(), value_hint = ValueHint::FilePath)]
+    #[arg(long, value_name = "FILE", value_parser = local_path(), value_hint = ValueHint::FilePath)]
     pub(super) rejects: Option<PathBuf>,
 
     /// Do not wait until the files are on the disk.
@@ -308,8 +308,8 @@ pub(super) struct OutputArgs {
     pub(super) talk: TalkArgs,
 }
 
-/// A path of an output, which may be a `file://` URL.
-pub(super) fn output_path() -> impl TypedValueParser<Value = PathBuf> {
+/// A path of this system, which may be a `file://` URL or begin with `~/`.
+pub(super) fn local_path() -> impl TypedValueParser<Value = PathBuf> {
     PathBufValueParser::new().map(|path| local(&path))
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use clap::{Args, ValueHint};
 use serde_json::{Value, json};
 
-use super::args::{InputArgs, output_path};
+use super::args::{InputArgs, local_path};
 use super::outcome::{FAILED, Failure};
 use super::signals::Signals;
 use super::size::ByteSize;
@@ -42,7 +42,7 @@ pub(super) struct ToLanceArgs {
     input: InputArgs,
 
     /// The directory of the dataset, or its URL in an object store.
-    #[arg(short, long, value_name = "OUT", value_parser = output_path(), value_hint = ValueHint::DirPath, help_heading = "Output")]
+    #[arg(short, long, value_name = "OUT", value_parser = local_path(), value_hint = ValueHint::DirPath, help_heading = "Output")]
     out: PathBuf,
 
     /// Make an index of the first vector column when all rows are there.
@@ -82,7 +82,7 @@ pub(super) struct ToDuckdbArgs {
     input: InputArgs,
 
     /// The file of the database. It is made if it is missing.
-    #[arg(short, long, value_name = "FILE", value_parser = output_path(), value_hint = ValueHint::FilePath, help_heading = "Output")]
+    #[arg(short, long, value_name = "FILE", value_parser = local_path(), value_hint = ValueHint::FilePath, help_heading = "Output")]
     out: PathBuf,
 
     /// The table, which may have a schema as in main.vectors.
@@ -101,7 +101,7 @@ pub(super) struct ToDuckdbArgs {
 #[command(next_help_heading = "Output")]
 struct ReportArgs {
     /// Write what was rejected to this file, .jsonl or .parquet.
-    #[arg(long, value_name = "FILE", value_parser = output_path(), value_hint = ValueHint::FilePath)]
+    #[arg(long, value_name = "FILE", value_parser = local_path(), value_hint = ValueHint::FilePath)]
     rejects: Option<PathBuf>,
 
     /// Print the report as one JSON object on standard output.

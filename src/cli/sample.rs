@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueHint};
 
 use self::records::{Sample, write_sample};
+use super::args::local_path;
 use super::outcome::Failure;
 use super::output;
 use super::signals::Signals;
@@ -24,7 +25,7 @@ Examples:
   vecpack sample - --rows 10 | vecpack inspect -")]
 pub(super) struct SampleArgs {
     /// The MessagePack file to write, or `-` for standard output.
-    #[arg(value_name = "OUT", value_hint = ValueHint::FilePath)]
+    #[arg(value_name = "OUT", value_parser = local_path(), value_hint = ValueHint::FilePath)]
     out: PathBuf,
 
     #[command(flatten)]

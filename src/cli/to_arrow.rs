@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use clap::{Args, ValueHint};
 
-use super::args::{InputArgs, OutputArgs, output_path};
+use super::args::{InputArgs, OutputArgs, local_path};
 use super::outcome::Failure;
 use super::progress::ProgressBar;
 use super::signals::Signals;
@@ -35,7 +35,7 @@ pub(super) struct ToArrowArgs {
     /// The file to write, or `-` for a stream to standard output.
     ///
     /// A name that ends in `.arrows` gets a stream, and another one an IPC file.
-    #[arg(short, long, value_name = "OUT", value_parser = output_path(), value_hint = ValueHint::FilePath, help_heading = "Output")]
+    #[arg(short, long, value_name = "OUT", value_parser = local_path(), value_hint = ValueHint::FilePath, help_heading = "Output")]
     out: PathBuf,
 
     #[command(flatten)]

@@ -6,7 +6,7 @@ use clap::{Args, ValueHint};
 use serde::Serialize;
 
 use super::ProgressBar;
-use super::args::{InputArgs, OutputArgs, names, output_path};
+use super::args::{InputArgs, OutputArgs, local_path, names};
 use super::outcome::Failure;
 use super::signals::Signals;
 use super::size::ByteSize;
@@ -44,7 +44,7 @@ pub(super) struct ToParquetArgs {
     /// A name that ends in .parquet is a file. OUT is a directory if it exists as one, ends in `/` or has no extension. The files
     /// in it have the names and the subdirectories of the inputs: x.msgpack.gz becomes x.parquet. Directories that are missing
     /// are made. OUT may be in an object store, as s3://bucket/out.parquet.
-    #[arg(short, long, value_name = "OUT", value_parser = output_path(), value_hint = ValueHint::AnyPath, help_heading = "Output")]
+    #[arg(short, long, value_name = "OUT", value_parser = local_path(), value_hint = ValueHint::AnyPath, help_heading = "Output")]
     out: PathBuf,
 
     /// Finish an earlier run into the directory OUT.
@@ -168,11 +168,6 @@ struct JsonReport<'a> {
 pub(super) fn run(args: &ToParquetArgs, signals: &Signals) -> Result<(), Failure> {
     if args.json && ["/dev/stdout", "/dev/fd/1"].iter().any(|name| args.out == Path::new(name)) {
         return Err(Error::option("--json goes to standard output, and so would the data").into());
-    }
-    if args.out == Path::new("-") {
-        let text = "a Parquet file is not written to standard output: name a file or a directory with --out; \
-                    `vecpack to-arrow --out -` writes a stream of Arrow data";
-        return Err(Error::option(text).into());
     }
     output::check_extension(&args.out, "Parquet", &["parquet", "parq", "pq"])?;
     let inputs = inputs::inputs(&args.input, signals)?;

@@ -23,7 +23,7 @@ const COMPRESSED: [&str; 3] = ["gz", "zst", "lz4"];
 /// - A directory stands for the MessagePack files in it and below: those with one of the
 ///   [`EXTENSIONS`], also with `.gz`, `.zst` or `.lz4` behind it. Hidden ones are left out.
 /// - A pattern with `*`, `?` or `[...]` stands for the files that match.
-/// - Any other name is that of a file. It may be a URL that begins with `file://`.
+/// - Any other name is that of a file. It may be a URL that begins with `file://`. `~/` is the home directory.
 ///
 /// Directories and patterns give their files sorted by path. URLs of object stores follow the same
 /// rules; a URL that ends in `/` is a directory. Only lists are requested from the server.
@@ -132,8 +132,17 @@ fn directory(root: &Path) -> Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-/// The path that a `file://` URL stands for. Other names are left as they are.
+/// The path that a `file://` URL stands for, or a name in the home directory that begins with `~/`. Other names are left as they
+/// are.
 pub(crate) fn local(name: &Path) -> PathBuf {
+    let below = name.to_str().and_then(|text| text.strip_prefix('~'));
+    if let (Some(below), Some(home)) = (below, std::env::home_dir())
+        && (below.is_empty() || below.starts_with(std::path::is_separator))
+    {
+        let mut path = home.into_os_string();
+        path.push(below);
+        return path.into();
+    }
     let is_prefix = |text: &str| text.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("file://"));
     let Some(rest) = name.to_str().filter(|text| is_prefix(text)).map(|text| &text[7..]) else {
         return name.to_owned();

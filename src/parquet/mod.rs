@@ -125,7 +125,7 @@ pub fn write_parquet(
     types::refuse_empty_structs(&reader.schema())?;
     let mut report = Report::default();
     let mut progress = Progress::default();
-    let in_parts = options.max_file_bytes.is_some() && is_directory_of(path, options)?;
+    let in_parts = is_directory_of(path, options)? && options.max_file_bytes.is_some();
     let decided = in_parts.then(|| options.clone().decided(&reader.schema()));
     let options = decided.as_ref().unwrap_or(options);
     let paths: Box<dyn Iterator<Item = PathBuf>> = if in_parts {
@@ -180,6 +180,10 @@ fn is_directory_of(out: &Path, options: &WriteOptions) -> Result<bool> {
     let is_directory = is_directory(out);
     let name = out.display();
     match options {
+        _ if out == Path::new("-") => Err(Error::option(
+            "a Parquet file is not written to standard output: name a file or a directory; the command `vecpack to-arrow` writes a \
+             stream of Arrow data",
+        )),
         _ if is_directory => Ok(true),
         WriteOptions { max_file_bytes: Some(_), .. } => Err(Error::option(format!(
             "option `max_file_bytes`: {name} is one file, and cannot be several: give a directory"

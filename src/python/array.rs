@@ -100,7 +100,9 @@ impl VectorColumn {
         };
         let Some((index, element, dim)) = found else {
             let named = name.map(|name| format!(" `{name}`")).unwrap_or_default();
-            return Err(PyValueError::new_err(format!("there is no vector column{named}")));
+            return Err(PyValueError::new_err(format!(
+                "there is no vector column{named}: to_pyarrow() gives the other columns"
+            )));
         };
         let type_text = match element {
             DataType::Float32 => "<f4",

@@ -14,6 +14,7 @@ use pyo3::types::{PyBytes, PyDict, PyFloat, PyList, PyString, PyTuple};
 use super::errors::to_python;
 use super::others::with_bytes;
 use super::signals;
+use super::source::PySource;
 use crate::input::{Input, OpenStream, discover_until, local, mirrored};
 use crate::pool::catch;
 
@@ -34,8 +35,7 @@ pub(super) fn inputs(object: &Bound<'_, PyAny>) -> PyResult<Vec<Input>> {
     Ok(mirrored(all))
 }
 
-/// A path as Python's own functions take it: a string, bytes, or an object that stands for one of them. `~` is the home directory,
-/// and a `file://` URL is its path.
+/// A path as Python's own functions take it: a string, bytes, or an object that stands for one of them.
 pub(super) struct PyPath(pub(super) PathBuf);
 
 impl<'py> FromPyObject<'_, 'py> for PyPath {
@@ -44,11 +44,7 @@ impl<'py> FromPyObject<'_, 'py> for PyPath {
     fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
         let path = object.py().import("os")?.call_method1("fsdecode", (object,))?;
         let path: PathBuf = path.extract()?;
-        if !path.as_os_str().as_encoded_bytes().starts_with(b"~") {
-            return Ok(Self(local(&path)));
-        }
-        let expand = object.py().import("os.path")?.getattr("expanduser")?;
-        expand.call1((path.as_os_str(),))?.extract().map(Self)
+        Ok(Self(local(&path)))
     }
 }
 
@@ -69,9 +65,11 @@ const VECTORS: &str = ": from_iter() takes vectors in memory, as an iterable of 
 fn refuse_rows(object: &Bound<'_, PyAny>) -> PyResult<()> {
     let name = object.get_type().name()?;
     if object.hasattr("__arrow_c_stream__")? && (object.hasattr("schema")? || object.hasattr("columns")?) {
-        return Err(PyTypeError::new_err(format!(
-            "inputs must be MessagePack, and {name} is Arrow data: to_parquet() takes that"
-        )));
+        let hint = match object.is_instance_of::<PySource>() {
+            true => "opened already: its methods read it, such as to_pyarrow()",
+            false => "Arrow data: to_parquet() takes that",
+        };
+        return Err(PyTypeError::new_err(format!("inputs must be MessagePack, and {name} is {hint}")));
     }
     if object.hasattr("__array_interface__")? {
         return Err(PyTypeError::new_err(format!(

@@ -117,12 +117,8 @@ impl PySchema {
 
     fn __repr__(&self) -> String {
         let fields = self.0.fields().iter().map(|field| {
-            format!(
-                "{}: {}{}",
-                field.name(),
-                field.data_type(),
-                if field.is_nullable() { "" } else { " not null" }
-            )
+            let nullable = if field.is_nullable() { "" } else { " not null" };
+            format!("{}: {}{nullable}", field.name(), type_name(field.data_type()))
         });
         format!("vecpack.Schema({})", fields.collect::<Vec<_>>().join(", "))
     }

@@ -157,6 +157,11 @@ def test_paths_may_begin_with_the_home_directory_or_be_file_urls(tmp_path, monke
         assert_same_bits(matrix(vecpack.scan(path)), expected)
     for out in ("~/out.parquet", f"file://{tmp_path}/o%75t.parquet"):
         assert vecpack.to_parquet("~/a b.msgpack", out, overwrite=True).outputs == [f"{tmp_path}/out.parquet"]
+    monkeypatch.chdir(tmp_path)
+    for data in ("~/a b.msgpack", vecpack.read("~/a b.msgpack")):
+        with pytest.raises(vecpack.OptionError, match="not written to standard output: name a file or a directory"):
+            vecpack.to_parquet(data, "-")
+    assert sorted(os.listdir()) == ["a b.msgpack", "out.parquet"]
     with pytest.raises(vecpack.OptionError, match="hf:// is not supported; use s3://"):
         vecpack.scan("hf://datasets/a")
 

@@ -9,6 +9,7 @@ import os
 import re
 from pathlib import Path
 
+import jedi
 import pytest
 import vecpack
 import vecpack._vecpack as module
@@ -97,3 +98,10 @@ def test_defaults_are_those_of_the_signature(name):
             assert "default" not in described, parameter.name
         else:
             assert described.endswith(f", default {parameter.default!r}"), parameter.name
+
+
+@pytest.mark.parametrize("name", [name for name in vecpack.__all__ if name != "__version__"])
+def test_editors_show_a_text_for_every_name(name):
+    """jedi is what editors with python-lsp-server and notebooks ask. It reads the package and runs nothing of it."""
+    (found,) = jedi.Script(f"import vecpack\nvecpack.{name}").help(2, len("vecpack."))
+    assert found.docstring(raw=True) == inspect.getdoc(getattr(vecpack, name))
