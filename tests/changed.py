@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 # The tests of the Python face that need no server, no process of their own, and no generated input.
-FACE = ["consumers", "errors", "import", "iter", "options", "scan", "select", "stub", "table", "threads"]
+FACE = ["consumers", "errors", "face", "import", "iter", "options", "scan", "select", "stub", "table", "threads"]
 
 TESTS = Path("tests/python")
 

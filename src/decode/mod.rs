@@ -489,9 +489,6 @@ impl Decoder {
     /// Ends the input, of which the rest cannot be read for this reason. `rest` bytes are at hand and
     /// not taken.
     pub(crate) fn finish_damaged(&mut self, rest: u64, reason: std::io::Error) -> Result<()> {
-        if self.plan.on_error == OnError::Raise {
-            return Err(reason.into());
-        }
         let start = self.start();
         let fault = Fault::of_input(RejectKind::Invalid, "the rest of the input", reason.to_string());
         self.reject(&fault, start, self.position.offset + rest - start)?;

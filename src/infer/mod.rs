@@ -95,7 +95,6 @@ fn infer_from(
     let mut inference = start.inference(options);
     let mut first = None;
     let buffers = Arc::default();
-    let raise = options.on_error == OnError::Raise;
     for (index, input) in inputs.iter().enumerate().skip(start.input) {
         let offset = if index == start.input { start.offset } else { 0 };
         inference.begin(input.name(), offset == 0);
@@ -112,7 +111,7 @@ fn infer_from(
                 // A stream may not open twice: the bytes that are read here go back.
                 let most = usize::try_from(options.max_record_bytes).unwrap_or(usize::MAX);
                 let bounds = (offset, most.saturating_add(1 << 20));
-                let rest = infer_stream(&mut inference, &mut stream, &mut read, bounds, raise);
+                let rest = infer_stream(&mut inference, &mut stream, &mut read, bounds);
                 input.put_back(read, stream);
                 rest
             }
@@ -121,7 +120,7 @@ fn infer_from(
                     first = opened.again();
                 }
                 let blocks = Blocks::new(opened, &buffers);
-                infer_blocks(&mut inference, blocks, offset, (input.cancel(), raise))
+                infer_blocks(&mut inference, blocks, offset, input.cancel())
             }
         };
         match rest.map_err(|error| input.error(error))? {
@@ -139,7 +138,7 @@ fn infer_blocks(
     inference: &mut Inference<'_>,
     mut blocks: Blocks,
     offset: usize,
-    (cancel, raise): (&Cancel, bool),
+    cancel: &Cancel,
 ) -> io::Result<Option<u64>> {
     let passed = blocks.fill(offset)?.len().min(offset);
     blocks.consume(passed);
@@ -152,13 +151,9 @@ fn infer_blocks(
             Inferred::Done => return Ok(None),
             Inferred::Unreadable => return Ok(Some(0)),
             Inferred::Consumed(0, _) if ended => {
-                return match blocks.take_damage() {
-                    Some(damage) if raise => Err(damage),
-                    damage => {
-                        damage.iter().for_each(|damage| inference.saw_damage(damage));
-                        Ok(Some(length as u64))
-                    }
-                };
+                // The scan comes to the damage as well.
+                blocks.take_damage().iter().for_each(|damage| inference.saw_damage(damage));
+                return Ok(Some(length as u64));
             }
             Inferred::Consumed(taken, more) => {
                 blocks.consume(taken);
@@ -176,7 +171,6 @@ fn infer_stream(
     stream: &mut dyn io::Read,
     read: &mut Vec<u8>,
     (offset, most): (usize, usize),
-    raise: bool,
 ) -> io::Result<Option<u64>> {
     let (mut done, mut ended) = (offset, false);
     let mut needed = 1;
@@ -209,7 +203,7 @@ fn infer_stream(
             match more {
                 Ok(0) => ended = true,
                 // The scan comes to the damage as well.
-                Err(error) if !raise && Damaged::of(&error).is_some() => {
+                Err(error) if Damaged::of(&error).is_some() => {
                     inference.saw_damage(&error);
                     ended = true;
                 }

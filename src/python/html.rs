@@ -13,9 +13,9 @@ use crate::preview;
 /// How many rows of a table are shown.
 const ROWS: usize = 10;
 
-/// Lines of text as they are.
+/// Lines of text as they are, also where the page has another font for them.
 pub(super) fn text(text: &str) -> String {
-    format!("<pre>{}</pre>", escaped(text))
+    format!("<pre style=\"font-family: monospace\">{}</pre>", escaped(text))
 }
 
 /// A table under a line of text.

@@ -244,7 +244,12 @@ impl<'a> Evidence<'a> {
 
     /// Notes the format that an input resembles, which begins with `bytes`.
     pub(super) fn looks_like(&mut self, bytes: &[u8]) {
-        let found = looks_like(bytes).map(|format| format!("; the input looks like {format}"));
+        let is_text = || {
+            !bytes.is_empty()
+                && bytes.iter().all(|&byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace())
+        };
+        let format = looks_like(bytes).or_else(|| is_text().then_some("text, which is no MessagePack"));
+        let found = format.map(|format| format!("; the input looks like {format}"));
         self.hints[1] = self.hints[1].take().or(found);
     }
 

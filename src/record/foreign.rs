@@ -12,7 +12,7 @@ const FORMATS: [(&[u8], &str); 10] = [
     (b"SQLite format 3\x00", "an SQLite database"),
     (b"\0\0\0\0\0\0\0\0\0\0\x08\0\0\0\0\0\xde\xc0\xef\xbe", "an LMDB database"),
     (b"\x89HDF\r\n\x1a\n", "an HDF5 file"),
-    (b"PK\x03\x04", "a zip archive, such as .npz"),
+    (b"PK\x03\x04", "a zip archive (such as .npz)"),
 ];
 
 const PICKLE: &str = "a pickle";

@@ -152,7 +152,7 @@ def test_notebooks_show_tables_of_html(tmp_path):
     assert "... 8 elements]" in table._repr_html_()
     report = vecpack.to_parquet(source, tmp_path / "out.parquet")
     for shown in (report, vecpack.inspect(pack(records), vector="v")):
-        assert shown._repr_html_().startswith("<pre>")
+        assert shown._repr_html_().startswith('<pre style="font-family: monospace">')
         assert "20" in shown._repr_html_()
 
 

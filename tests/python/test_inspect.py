@@ -1,5 +1,6 @@
 """What inspect says of a conversion is what the conversion does."""
 
+import gzip
 import io
 import struct
 
@@ -42,13 +43,14 @@ INPUTS = {
 
 
 def damaged(data):
-    """The same bytes, and four ways in which files are damaged."""
+    """The same bytes, and ways in which files are damaged."""
     middle = len(data) // 2
     yield "whole", data
     yield "cut", data[: middle + 3]
     yield "foreign bytes", data[:middle] + b"\xdd\xe0\x41\x00\x0e\xc1 noise" + data[middle:]
     yield "a changed byte", data[:middle] + b"\xda" + data[middle + 1 :]
     yield "zeros", data + bytes(50)
+    yield "cut gzip", gzip.compress(data)[:-9]
 
 
 POLICIES = [

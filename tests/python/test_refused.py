@@ -198,6 +198,7 @@ def test_files_of_other_formats_are_named_and_give_no_rows(name, policy, tmp_pat
         ("JSON", json.dumps([[{"v": FLOATS[0].tolist()}]], indent=2).encode()),
         ("JSON", b"\n  " + json.dumps({"v": FLOATS[0].tolist()}).encode()),
         *(("a pickle", pickle.dumps(value, n)) for n in (0, 1) for value in (FLOATS, [0.5] * 64, {"v": [0.5] * 64})),
+        ("text", b"id,vector\r\n1,0.5 0.25\r\n"),
     ],
 )
 def test_what_an_input_without_a_vector_looks_like_is_said(name, data):
@@ -228,8 +229,9 @@ def test_zeros_behind_the_members_of_a_gzip_file_are_padding():
     member = gzip.compress(pack(FLOATS))
     for data in (member + bytes(1000), member + bytes(7) + member, member + member + bytes(70_000)):
         assert len(vecpack.read(data).to_pyarrow()) == 40 * data.count(member)
-    with pytest.raises(OSError, match="cut off or damaged"):
+    with pytest.raises(vecpack.DecodeError, match="record 40 .*cut off or damaged") as raised:
         vecpack.read(member + bytes(10) + b"\x01")
+    assert raised.value.record == 40
 
 
 @pytest.mark.parametrize("values", [[1, "a"], [[1, "a"]], ["a", None, 1], [msgpack.ExtType(77, b"x"), 1]])
