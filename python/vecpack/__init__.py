@@ -19,7 +19,8 @@ from vecpack._vecpack import (
     to_parquet,
 )
 
-TYPE_CHECKING = bool()  # False, which language servers that go by values do not see
+# A literal would tell jedi, which goes by values, that the imports below are never made.
+TYPE_CHECKING = bool()  # noqa: UP018
 if TYPE_CHECKING:
     from vecpack._duckdb import to_duckdb
     from vecpack._lance import to_lance

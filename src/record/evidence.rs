@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use super::describe::NamedDtype;
-use super::foreign::looks_like;
+use super::foreign::{is_text, looks_like};
 use super::given::{Given, Rules};
 use super::lists::Lists;
 use super::observe::{Observed, Vectors};
@@ -244,11 +244,7 @@ impl<'a> Evidence<'a> {
 
     /// Notes the format that an input resembles, which begins with `bytes`.
     pub(super) fn looks_like(&mut self, bytes: &[u8]) {
-        let is_text = || {
-            !bytes.is_empty()
-                && bytes.iter().all(|&byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace())
-        };
-        let format = looks_like(bytes).or_else(|| is_text().then_some("text, which is no MessagePack"));
+        let format = looks_like(bytes).or(is_text(bytes).then_some("text, which is no MessagePack"));
         let found = format.map(|format| format!("; the input looks like {format}"));
         self.hints[1] = self.hints[1].take().or(found);
     }
@@ -267,9 +263,7 @@ impl<'a> Evidence<'a> {
             None if hints.is_empty() => {
                 "the inputs hold no record, so the dimension is not known: pass option `dim`".to_owned()
             }
-            None => format!(
-                "the inputs hold no record that can be read, so the dimension is not known: pass option `dim`{hints}"
-            ),
+            None => format!("the inputs hold no record that can be read{hints}"),
             Some((first, Instead::Foreign)) => {
                 format!("{input}the input is {first} and no MessagePack{hints}")
             }

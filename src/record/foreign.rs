@@ -52,6 +52,12 @@ pub(crate) fn inside(bytes: &[u8]) -> Option<&'static str> {
     })
 }
 
+/// True for an input that begins with characters of ASCII. As MessagePack they are small numbers.
+pub(super) fn is_text(bytes: &[u8]) -> bool {
+    let start = &bytes[..bytes.len().min(MAGIC)];
+    !start.is_empty() && start.iter().all(|byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace())
+}
+
 /// The format that an input without a vector looks like: too few bytes to be sure, enough for a hint.
 pub(crate) fn looks_like(bytes: &[u8]) -> Option<&'static str> {
     if let [b'{' | b'[', b'"' | b'{' | b'[' | b' ' | b'\n' | b'\r', ..] = bytes.trim_ascii_start() {

@@ -76,8 +76,8 @@ def converted(inputs, options):
 @pytest.mark.parametrize("policy", POLICIES, ids=str)
 @pytest.mark.parametrize("kind", INPUTS)
 def test_the_verdict_is_that_of_the_conversion(kind, policy, full):
-    data, options = INPUTS[kind]
-    for damage, data in damaged(data):
+    whole, options = INPUTS[kind]
+    for damage, data in damaged(whole):
         for inputs in (data, [data, pack(RECORDS), data]):
             found = vecpack.inspect(inputs, full=full, **options, **policy)
             said = found.error or (found.rows, found.rejects, [column["name"] for column in found.columns])
