@@ -13,9 +13,9 @@ use std::thread;
 use std::time::Duration;
 
 use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey};
-use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
+use object_store::azure::{AzureAccessKey, AzureConfigKey, AzureCredential, MicrosoftAzureBuilder};
 use object_store::client::{ClientConfigKey, HttpClient, HttpConnector};
-use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
+use object_store::gcp::{GoogleCloudStorage, GoogleCloudStorageBuilder, GoogleConfigKey};
 use object_store::http::HttpBuilder;
 use object_store::path::Path;
 use object_store::{ClientOptions, ObjectStore};
@@ -205,23 +205,18 @@ async fn make(url: &Url, connector: Connector) -> io::Result<Store> {
             Ok(Arc::new(store))
         }
         Kind::Google => {
-            let mut builder =
-                GoogleCloudStorageBuilder::from_env().with_url(url.base()).with_http_connector(connector);
-            for (name, key, value) in timeouts("GOOGLE") {
-                if !is_set(&name) {
-                    builder = builder.with_config(GoogleConfigKey::Client(key), value);
-                }
-            }
-            let unsigned = is_true(builder.get_config_value(&GoogleConfigKey::SkipSignature));
-            let store = builder.build().map_err(|error| unusable(url, &error))?;
-            if !unsigned {
+            let (store, is_signed) = google(url, connector)?;
+            if is_signed {
                 find_credentials(url, store.credentials().get_credential()).await?;
             }
             Ok(Arc::new(store))
         }
         Kind::Azure => {
-            let mut builder =
-                MicrosoftAzureBuilder::from_env().with_url(url.base()).with_http_connector(connector);
+            let mut builder = MicrosoftAzureBuilder::from_env().with_url(url.base());
+            let key = builder.get_config_value(&AzureConfigKey::AccessKey);
+            let key = key.and_then(|key| AzureAccessKey::try_new(&key).ok());
+            let key = key.map(|key| Arc::new(AzureCredential::AccessKey(key)));
+            builder = builder.with_http_connector(Connector { key, ..connector });
             for (name, key, value) in timeouts("AZURE") {
                 if !is_set(&name) {
                     builder = builder.with_config(AzureConfigKey::Client(key), value);
@@ -239,7 +234,7 @@ async fn make(url: &Url, connector: Connector) -> io::Result<Store> {
 }
 
 /// The store of an S3 URL, and whether its requests are signed.
-fn s3(url: &Url, connector: Connector) -> io::Result<(AmazonS3, bool)> {
+pub(super) fn s3(url: &Url, connector: Connector) -> io::Result<(AmazonS3, bool)> {
     let mut builder = AmazonS3Builder::from_env().with_url(url.base()).with_http_connector(connector);
     for (name, key, value) in timeouts("AWS") {
         if !is_set(&name) {
@@ -251,14 +246,18 @@ fn s3(url: &Url, connector: Connector) -> io::Result<(AmazonS3, bool)> {
     Ok((store, is_signed))
 }
 
-/// A connection to the bucket of an S3 URL; `None` where requests are not signed.
-pub(super) async fn connect_s3(url: &Url) -> io::Result<Option<AmazonS3>> {
-    let (store, is_signed) = s3(url, CONNECTOR)?;
-    if !is_signed {
-        return Ok(None);
+/// The store of a Google URL, and whether its requests are signed.
+pub(super) fn google(url: &Url, connector: Connector) -> io::Result<(GoogleCloudStorage, bool)> {
+    let mut builder =
+        GoogleCloudStorageBuilder::from_env().with_url(url.base()).with_http_connector(connector);
+    for (name, key, value) in timeouts("GOOGLE") {
+        if !is_set(&name) {
+            builder = builder.with_config(GoogleConfigKey::Client(key), value);
+        }
     }
-    find_credentials(url, store.credentials().get_credential()).await?;
-    Ok(Some(store))
+    let is_signed = !is_true(builder.get_config_value(&GoogleConfigKey::SkipSignature));
+    let store = builder.build().map_err(|error| unusable(url, &error))?;
+    Ok((store, is_signed))
 }
 
 fn is_set(name: &str) -> bool {

@@ -79,12 +79,14 @@ pub(crate) fn remove_all(urls: Vec<Url>, cancel: &Cancel) -> io::Result<()> {
     client.wait(cancel, async move {
         let (store, _) = client.find(&first).await?;
         let parse = |url: Url| Path::parse(url.key()).map_err(object_store::Error::from);
-        let removed = store.delete_stream(stream::iter(urls).map(parse).boxed());
-        let removed = removed.try_for_each(|_| async { Ok(()) }).await;
-        match removed {
-            // It is gone, which is what was asked for.
-            Err(object_store::Error::NotFound { .. }) | Ok(()) => Ok(()),
-            Err(error) => Err(explain(&first, &error)),
+        let mut removed = store.delete_stream(stream::iter(urls).map(parse).boxed());
+        while let Some(removed) = removed.next().await {
+            match removed {
+                // It is gone, which is what was asked for.
+                Err(object_store::Error::NotFound { .. }) | Ok(_) => {}
+                Err(error) => return Err(explain(&first, &error)),
+            }
         }
+        Ok(())
     })
 }

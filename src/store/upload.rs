@@ -14,7 +14,7 @@ use object_store::{GetOptions, MultipartUpload, ObjectStoreExt, PutMode, PutMult
 use tokio::task::AbortHandle;
 
 use super::client::{Client, Store, client};
-use super::connector::Connector;
+use super::connector::{CONNECTOR, Connector};
 use super::failure::{explain, is_changed};
 use super::url::{Kind, Url};
 use crate::cancel::Cancel;
@@ -61,7 +61,8 @@ impl Upload {
             return Err(exists());
         }
         let target = url.clone();
-        let connector = Connector { creates: !overwrite && url.kind() == Kind::S3 };
+        let creates = !overwrite && matches!(url.kind(), Kind::S3 | Kind::Azure);
+        let connector = Connector { creates, ..CONNECTOR };
         let found = async move { client.find_with(&target, connector).await };
         let (store, path) = client.wait(&cancel, found)?;
         Ok(Self {
@@ -136,7 +137,7 @@ impl Upload {
             self.send()?;
         }
         self.wait_for(0)?;
-        // S3 checks it again when it makes the parts one object. Other stores do not.
+        // S3 and Azure check it again when they make the parts one object. Google's stores do not.
         self.check_absent()?;
         if let Some(mut upload) = self.upload.take() {
             let url = self.url.clone();
@@ -145,7 +146,12 @@ impl Upload {
                     Ok(_) => Ok(()),
                     Err(error) => {
                         drop(tokio::time::timeout(FORGETTING, upload.abort()).await);
-                        if is_changed(&error) { Err(exists()) } else { Err(explain(&url, &error)) }
+                        let is_there = matches!(error, object_store::Error::AlreadyExists { .. });
+                        if is_there || is_changed(&error) {
+                            Err(exists())
+                        } else {
+                            Err(explain(&url, &error))
+                        }
                     }
                 }
             })?;

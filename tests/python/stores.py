@@ -1,15 +1,21 @@
 """Servers for the tests of URLs: an object store, a proxy in front of it that can fail, and a plain HTTP server."""
 
+import base64
 import datetime
+import hashlib
+import hmac
 import http.client
 import ipaddress
+import os
 import re
+import shutil
 import socket
 import ssl
 import subprocess
 import sys
 import threading
 import time
+import urllib.parse
 import urllib.request
 from contextlib import contextmanager
 from email.utils import formatdate
@@ -26,10 +32,29 @@ KEY_ID = "vecpack"
 @contextmanager
 def object_store():
     """An S3-speaking server of its own process; gives its port."""
+    with running([sys.executable, "-W", "ignore", "-m", "moto.server", "-H", "127.0.0.1", "-p", "{port}"]) as port:
+        yield port
+
+
+AZURITE = os.environ.get("AZURITE") or shutil.which("azurite-blob")
+"""The emulator of Azure's blobs, of npm's package `azurite`."""
+
+
+@contextmanager
+def azurite(folder):
+    """A server of Azure's blobs, which keeps them in `folder`; gives its port."""
+    options = ["--location", str(folder), "--skipApiVersionCheck", "--silent", "--disableTelemetry"]
+    with running([AZURITE, *options, "--blobPort", "{port}"]) as port:
+        yield port
+
+
+@contextmanager
+def running(command):
+    """A server of its own process, with a free port in its command; gives the port."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-W", "ignore", "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    command = [part.format(port=port) for part in command]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         for _ in range(600):
@@ -142,15 +167,42 @@ class Proxy(Handler):
     def respond(self, body):
         if f"Credential={KEY_ID}/" not in self.headers.get("Authorization", f"Credential={KEY_ID}/"):
             return 403, {}, b"<Error><Code>InvalidAccessKeyId</Code><Message>not known</Message></Error>"
+        return self.pass_on(self.path, dict(self.headers), body)
+
+    def pass_on(self, path, headers, body):
         connection = http.client.HTTPConnection("127.0.0.1", self.server.port)
-        skipped = {"connection", "transfer-encoding", "date", "server"}
-        headers = {name: value for name, value in self.headers.items() if name.lower() not in skipped}
-        connection.request(self.command, self.path, body, headers)
+        skipped = {"connection", "transfer-encoding", "server"}
+        headers = {name: value for name, value in headers.items() if name.lower() not in skipped}
+        connection.request(self.command, path, body, headers)
         answer = connection.getresponse()
         content = answer.read()
         headers = {name: value for name, value in answer.getheaders() if name.lower() not in skipped}
         connection.close()
         return answer.status, headers, content
+
+
+class Google(Proxy):
+    """Lets the object store speak as Google's do: XML that differs from S3's in a condition, in keys whose slashes are escaped, and in
+    what an answer says of the version."""
+
+    def parse_request(self):
+        path, question, query = (super().parse_request() and self.path.partition("?")) or ("", "", "")
+        self.path = urllib.parse.unquote(path) + question + query
+        return path != ""
+
+    def respond(self, body):
+        headers = {name.lower(): value for name, value in {**self.headers, **HEADERS}.items()}
+        if headers.pop("x-goog-if-generation-match", None) == "0":
+            headers["If-None-Match"] = "*"
+        status, answer, content = self.pass_on(urllib.parse.quote(self.path, "/?&=%"), headers, body)
+        return status, {**answer, "x-goog-generation": "1"}, content
+
+
+class Azure(Proxy):
+    """Passes everything on to the emulator, which checks signatures."""
+
+    def respond(self, body):
+        return self.pass_on(self.path, dict(self.headers), body)
 
 
 class Files(Handler):
@@ -189,8 +241,8 @@ HEADERS = {
 class Bucket:
     """A new bucket of an object store, behind a proxy of its own."""
 
-    def __init__(self, proxy, name):
-        self.proxy, self.name = proxy, name
+    def __init__(self, proxy, name, scheme="s3"):
+        self.proxy, self.name, self.scheme = proxy, name, scheme
         self.direct("PUT", "")
 
     def direct(self, method, key, body=None):
@@ -200,7 +252,7 @@ class Bucket:
             return answer.read()
 
     def url(self, key=""):
-        return f"s3://{self.name}/{key}"
+        return f"{self.scheme}://{self.name}/{key}"
 
     def put(self, key, content):
         self.direct("PUT", key, content)
@@ -214,6 +266,9 @@ class Bucket:
         keys = re.findall(r"<Key>(.*?)</Key>", self.direct("GET", "").decode())
         return [key for key in keys if ("_vecpack/" in key) == notes]
 
+    def begin_upload(self, key):
+        self.direct("POST", f"{key}?uploads", b"")
+
     def uploads(self):
         """How many uploads have been begun and not ended."""
         return self.direct("GET", "?uploads").decode().count("<Upload>")
@@ -222,3 +277,49 @@ class Bucket:
         """What was asked of the proxy: methods, and paths within the bucket with their queries."""
         log = [(done, path.removeprefix(f"/{self.name}/")) for done, path, _ in self.proxy.log]
         return [request for request in log if method in (None, request[0])]
+
+
+ACCOUNT = "devstoreaccount1"
+ACCOUNT_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+"""The account that the emulator of Azure has, for everybody."""
+
+
+class Container(Bucket):
+    """A new container of the emulator of Azure, behind a proxy of its own."""
+
+    def __init__(self, proxy, name):
+        self.proxy, self.name, self.scheme = proxy, name, "az"
+        self.direct("PUT", "?restype=container")
+
+    def direct(self, method, key, body=None):
+        path, _, query = f"/{ACCOUNT}/{self.name}/{key}".rstrip("/").replace("/?", "?").partition("?")
+        headers = {"x-ms-date": formatdate(usegmt=True), "x-ms-version": "2023-11-03"}
+        if method == "PUT":
+            headers |= {"Content-Length": str(len(body or b"")), "x-ms-blob-type": "BlockBlob"}
+        resource = [f"/{ACCOUNT}{path}"]
+        resource += sorted(part.replace("=", ":") for part in query.split("&") if part)
+        length = headers.get("Content-Length", "").removeprefix("0")
+        kind = "application/octet-stream" if method == "PUT" else ""
+        signed = [f"{name}:{headers[name]}" for name in sorted(headers) if name.startswith("x-ms-")]
+        text = "\n".join([method, "", "", length, "", kind, "", "", "", "", "", "", *signed, *resource])
+        digest = hmac.digest(base64.b64decode(ACCOUNT_KEY), text.encode(), hashlib.sha256)
+        headers["Authorization"] = f"SharedKey {ACCOUNT}:{base64.b64encode(digest).decode()}"
+        if kind:
+            headers["Content-Type"] = kind
+        url = f"http://127.0.0.1:{self.proxy.port}{path}" + ("?" + query if query else "")
+        request = urllib.request.Request(url, body if method == "PUT" else None, headers, method=method)
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request) as answer:
+            return answer.read()
+
+    def _names(self, also=""):
+        text = self.direct("GET", f"?restype=container&comp=list{also}").decode()
+        return re.findall(r"<Name>(.*?)</Name>", text)
+
+    def keys(self, notes=False):
+        return [key for key in self._names() if ("_vecpack/" in key) == notes]
+
+    def begin_upload(self, key):
+        self.direct("PUT", f"{key}?blockid=AAAA&comp=block", b"part")
+
+    def uploads(self):
+        return len(self._names("&include=uncommittedblobs")) - len(self._names())

@@ -14,6 +14,7 @@ import sys
 import textwrap
 import threading
 import time
+from contextlib import contextmanager
 
 import numpy as np
 import pyarrow as pa
@@ -47,13 +48,36 @@ def environment(monkeypatch):
 
 @pytest.fixture
 def bucket(port, environment, monkeypatch):
-    name = f"bucket-{next(NUMBERS)}"
+    with s3(port, monkeypatch) as bucket:
+        yield bucket
+
+
+@contextmanager
+def s3(port, monkeypatch):
     with stores.serving(stores.Proxy, port=port, fault=lambda request: None) as proxy:
         monkeypatch.setenv("AWS_ENDPOINT", f"http://127.0.0.1:{proxy.server_port}")
         monkeypatch.setenv("AWS_ALLOW_HTTP", "true")
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", stores.KEY_ID)
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-        yield stores.Bucket(proxy, name)
+        yield stores.Bucket(proxy, f"bucket-{next(NUMBERS)}")
+
+
+@contextmanager
+def google_store(port, monkeypatch, folder):
+    with stores.serving(stores.Google, port=port, fault=lambda request: None) as proxy:
+        google_account(f"http://127.0.0.1:{proxy.server_port}", monkeypatch, folder)
+        yield stores.Bucket(proxy, f"bucket-{next(NUMBERS)}", "gs")
+
+
+@contextmanager
+def azure_store(port, monkeypatch):
+    with stores.serving(stores.Azure, port=port, fault=lambda request: None) as proxy:
+        monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_NAME", stores.ACCOUNT)
+        monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_KEY", stores.ACCOUNT_KEY)
+        endpoint = f"http://127.0.0.1:{proxy.server_port}/{stores.ACCOUNT}"
+        monkeypatch.setenv("AZURE_STORAGE_ENDPOINT", endpoint)
+        monkeypatch.setenv("AZURE_ALLOW_HTTP", "true")
+        yield stores.Container(proxy, f"container-{next(NUMBERS)}")
 
 
 @pytest.fixture
@@ -491,13 +515,19 @@ def test_rejects_of_a_run_that_fails_go_to_an_object(bucket, write_file):
 # Other stores
 
 
-@pytest.fixture
-def google(server, monkeypatch, tmp_path):
-    account = {"gcs_base_url": server.url, "disable_oauth": True} | dict.fromkeys(
+def google_account(url, monkeypatch, folder):
+    """The account of a store of Google's that wants no credentials."""
+    account = {"gcs_base_url": url, "disable_oauth": True} | dict.fromkeys(
         ["client_email", "private_key", "private_key_id"], ""
     )
-    (tmp_path / "account.json").write_text(json.dumps(account))
-    monkeypatch.setenv("GOOGLE_SERVICE_ACCOUNT", str(tmp_path / "account.json"))
+    (folder / "account.json").write_text(json.dumps(account))
+    monkeypatch.setenv("GOOGLE_SERVICE_ACCOUNT", str(folder / "account.json"))
+    monkeypatch.setenv("GOOGLE_BASE_URL", url)
+
+
+@pytest.fixture
+def google(server, monkeypatch, tmp_path):
+    google_account(server.url, monkeypatch, tmp_path)
     return "gs://bucket/dir/", "/bucket/dir%2F{}%2E{}"
 
 
