@@ -218,6 +218,9 @@ pub fn inspect(
     if rejects.count() > 0 {
         found.error = ended_with(&source, &options, sample, &rejects, watch.cancel)?;
     }
+    if found.error.is_none() {
+        found.notes.extend(rejects.warning(found.rows));
+    }
     Ok(found)
 }
 
@@ -233,14 +236,14 @@ fn ended_with(
     if on_error != OnError::Raise && fail_after.is_none() {
         return Ok(None);
     }
-    let judged = source.rebuilt(ReadOptions { on_error, fail_after, ..source.options().clone() })?;
-    let scan = Inspection::default().scan(&judged, sample, &mut Watch { progress: None, cancel });
-    let error = match scan.and_then(|()| judged.check_rejects(&judged.rejects(), true)) {
+    let repeated = source.rebuilt(ReadOptions { on_error, fail_after, ..source.options().clone() })?;
+    let scan = Inspection::default().scan(&repeated, sample, &mut Watch { progress: None, cancel });
+    let error = match scan.and_then(|()| repeated.check_rejects(&repeated.rejects(), true)) {
         Ok(()) => return Ok(None),
         // A stream is not read twice.
         Err(error) if matches!(error.kind(), ErrorKind::Io { .. }) => match rejects.first() {
             Some(first) if on_error == OnError::Raise => ErrorKind::Decode(first.clone()).into(),
-            _ => return Ok(judged.check_rejects(rejects, true).err().map(|error| error.to_string())),
+            _ => return Ok(repeated.check_rejects(rejects, true).err().map(|error| error.to_string())),
         },
         Err(error) => error,
     };

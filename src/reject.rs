@@ -256,6 +256,12 @@ impl Rejects {
         Some(format!("no record became a row: {}; the first one: {first}", self.summary()))
     }
 
+    /// What reports say: how many there are, the first of them, and [`warning`](Self::warning).
+    #[cfg(feature = "python")]
+    pub(crate) fn told(&self, rows: u64) -> (u64, Vec<String>, Option<String>) {
+        (self.count(), self.in_words(), self.warning(rows))
+    }
+
     /// True while the details of a further reject would be kept.
     pub(crate) fn has_room(&self) -> bool {
         self.details.len() < self.keep

@@ -7,7 +7,7 @@ import os
 import time
 from typing import Any
 
-from vecpack._load import LoadReport, as_source, local_or_url
+from vecpack._load import LoadReport, as_source, finished, local_or_url
 from vecpack._missing import missing
 
 
@@ -64,12 +64,10 @@ def to_duckdb(
             if is_new and os.path.exists(file):
                 os.remove(file)
             raise
-    count, first = source._first_rejects()
-    return LoadReport(
+    return finished(
+        source,
         rows=rows,
         rows_before=0,
-        rejects=count,
-        first_rejects=first,
         files=len(source.files),
         bytes_in=source.size(),
         seconds=time.monotonic() - begun,

@@ -10,7 +10,7 @@ from math import isqrt
 from typing import Any
 
 from vecpack._errors import OptionError, SchemaError
-from vecpack._load import LoadReport, as_source, local_or_url, show_progress
+from vecpack._load import LoadReport, as_source, finished, local_or_url, show_progress
 from vecpack._missing import missing
 from vecpack._vecpack import Source, _Run
 
@@ -212,12 +212,10 @@ class Load:
 
     def report(self) -> LoadReport:
         """What the run did."""
-        count, first = self._run.rejects
-        return LoadReport(
+        return finished(
+            self._run,
             rows=self.rows,
             rows_before=self._run.rows_before,
-            rejects=count,
-            first_rejects=first,
             files=self.files,
             bytes_in=self.bytes_in,
             seconds=time.monotonic() - self._begun,

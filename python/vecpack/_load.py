@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -82,23 +83,32 @@ def show_progress(progress: Any, total: int | None, files: int) -> Iterator[Call
             yield lambda done, rows, files: bar(done, total, rows, files)
 
 
-def run(function: str, source: Source, out: str, keywords: str) -> tuple[int, str]:
-    """Runs `to_lance` or `to_duckdb` for the command: an exit code, and the report as JSON or why it failed."""
+def finished(run: Any, *, rows: int, rows_before: int, **fields: Any) -> LoadReport:
+    """The report of a run, whose source or `_Run` knows the rejects. Warns where no record became a row."""
+    count, first, warning = run._first_rejects(rows + rows_before)
+    if warning is not None:
+        warnings.warn(warning, stacklevel=4)
+    return LoadReport(rows=rows, rows_before=rows_before, rejects=count, first_rejects=first, **fields)
+
+
+def run(function: str, source: Source, out: str, keywords: str) -> tuple[int, str, list[str]]:
+    """Runs `to_lance` or `to_duckdb` for the command: an exit code, the report as JSON or why it failed, and warnings."""
     # On a thread of its own: Rust has called this function with the GIL. If a database releases the GIL and then asks for a batch on this
     # thread, Rust would still take the thread for one that has the GIL.
     with ThreadPoolExecutor(1) as executor:
         return executor.submit(_run, function, source, out, keywords).result()
 
 
-def _run(function: str, source: Source, out: str, keywords: str) -> tuple[int, str]:
+def _run(function: str, source: Source, out: str, keywords: str) -> tuple[int, str, list[str]]:
     import vecpack
 
     try:
-        report: LoadReport = getattr(vecpack, function)(source, out, **json.loads(keywords))
+        with warnings.catch_warnings(record=True) as warned:
+            report: LoadReport = getattr(vecpack, function)(source, out, **json.loads(keywords))
     except OptionError as error:
-        return 2, str(error)
+        return 2, str(error), []
     except OSError as error:
-        return 1, f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
+        return 1, f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error), []
     except Exception as error:
-        return 1, str(error)
-    return 0, json.dumps(report.to_dict())
+        return 1, str(error), []
+    return 0, json.dumps(report.to_dict()), [str(each.message) for each in warned]

@@ -839,8 +839,8 @@ class Source:
         """Sources of about so many bytes, each with the number of parts into which to split it."""
     def _rejects(self) -> str:
         """What the latest scan rejected, for another process."""
-    def _first_rejects(self) -> tuple[int, list[str]]:
-        """How many records the latest scan rejected, and the first of them in words."""
+    def _first_rejects(self, rows: int) -> tuple[int, list[str], str | None]:
+        """How many records the latest scan rejected, the first of them in words, and a warning if it gave no rows."""
     def __iter__(self) -> _Batches: ...
     def __arrow_c_schema__(self) -> CapsuleType: ...
     def __arrow_c_stream__(self, requested_schema: Any = None) -> CapsuleType: ...
@@ -918,9 +918,8 @@ class _Run:
     @property
     def rows_before(self) -> int:
         """The rows of earlier runs."""
-    @property
-    def rejects(self) -> tuple[int, list[str]]:
-        """How many records were rejected, and the first of them in words."""
+    def _first_rejects(self, rows: int) -> tuple[int, list[str], str | None]:
+        """How many records were rejected, the first of them in words, and a warning if there are no rows."""
     def judge(self) -> None:
         """Fails where more was rejected than the run may have."""
     @property

@@ -44,5 +44,6 @@ pub(super) fn run(args: &HeadArgs, signals: &Signals) -> Result<(), Failure> {
             number += 1;
         }
     }
+    output::warnings(source.rejects().warning(number));
     output::text(if number == 0 { "no rows" } else { text.trim_end() })
 }

@@ -25,8 +25,11 @@ pub(crate) struct Load<'a> {
     pub(crate) keywords: Value,
 }
 
-/// Loads a database. Gives the report as JSON, or the exit code and why it failed.
-pub(super) type Loader<'a> = &'a dyn Fn(&Load<'_>) -> Result<String, (u8, String)>;
+/// What a load gives: the report as JSON and warnings, or the exit code and why it failed.
+type Loaded = Result<(String, Vec<String>), (u8, String)>;
+
+/// Loads a database.
+pub(super) type Loader<'a> = &'a dyn Fn(&Load<'_>) -> Loaded;
 
 /// Write MessagePack files into a Lance dataset, with an index if asked for.
 ///
@@ -171,8 +174,9 @@ fn source(input: &InputArgs, report: &ReportArgs, signals: &Signals) -> Result<S
 }
 
 /// Says what was done.
-fn report(loaded: Result<String, (u8, String)>, out: &Path, args: &ReportArgs) -> Result<(), Failure> {
-    let text = loaded.map_err(|(code, text)| Failure::Library(text, code))?;
+fn report(loaded: Loaded, out: &Path, args: &ReportArgs) -> Result<(), Failure> {
+    let (text, warnings) = loaded.map_err(|(code, text)| Failure::Library(text, code))?;
+    output::warnings(warnings);
     let report: Value =
         serde_json::from_str(&text).map_err(|error| Failure::Library(error.to_string(), FAILED))?;
     if args.json {

@@ -95,11 +95,9 @@ impl Run {
         lock(&self.0).rows_before()
     }
 
-    /// How many records were rejected, and the first of them in words.
-    #[getter]
-    fn rejects(&self) -> (u64, Vec<String>) {
-        let run = lock(&self.0);
-        (run.rejects().count(), run.rejects().in_words())
+    /// How many records were rejected, the first of them in words, and a warning if there are no rows.
+    fn _first_rejects(&self, rows: u64) -> (u64, Vec<String>, Option<String>) {
+        lock(&self.0).rejects().told(rows)
     }
 
     /// Fails where more was rejected than the run may have.
@@ -159,13 +157,13 @@ impl Bar {
 }
 
 /// A database is written by its own library, which Python has.
-pub(super) fn load(load: &Load<'_>) -> Result<String, (u8, String)> {
+pub(super) fn load(load: &Load<'_>) -> Result<(String, Vec<String>), (u8, String)> {
     let Load { function, source, out, keywords } = load;
     let called = Python::attach(|py| {
         let source = PySource(source.clone());
         let arguments = (*function, source, out.as_os_str(), keywords.to_string());
         py.import("vecpack._load")?.call_method1("run", arguments)?.extract()
     });
-    let (code, text): (u8, String) = called.map_err(|error: PyErr| (1, error.to_string()))?;
-    if code == 0 { Ok(text) } else { Err((code, text)) }
+    let (code, text, warnings) = called.map_err(|error: PyErr| (1, error.to_string()))?;
+    if code == 0 { Ok((text, warnings)) } else { Err((code, text)) }
 }

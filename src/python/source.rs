@@ -274,10 +274,9 @@ impl PySource {
         to_json(&self.0.rejects())
     }
 
-    /// How many records the latest scan rejected, and the first of them in words.
-    fn _first_rejects(&self) -> (u64, Vec<String>) {
-        let rejects = self.0.rejects();
-        (rejects.count(), rejects.in_words())
+    /// How many records the latest scan rejected, the first of them in words, and a warning if it gave no rows.
+    fn _first_rejects(&self, rows: u64) -> (u64, Vec<String>, Option<String>) {
+        self.0.rejects().told(rows)
     }
 
     fn __iter__(&self, py: Python<'_>) -> PyResult<Batches> {

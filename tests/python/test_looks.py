@@ -244,3 +244,19 @@ def test_a_run_without_rows_ends_with_a_warning(tmp_path):
     arguments = ["--vector", "v", "--dim", "3", "--on-error", "skip", "--quiet"]
     for name, out in (("to-parquet", "b.parquet"), ("to-arrow", "b.arrow")):
         assert "warning: no record became a row" in command(name, path, "-o", tmp_path / out, *arguments).stderr
+    assert "warning: no record became a row" in command("head", path, *arguments[:-1]).stderr
+    assert "no record became a row" in command("inspect", path, *arguments).stdout
+
+
+@pytest.mark.parametrize(("name", "package"), [("lance", "lance"), ("duckdb", "duckdb")])
+def test_a_load_without_rows_ends_with_a_warning(tmp_path, name, package):
+    pytest.importorskip(package)
+    path = tmp_path / "bad.msgpack"
+    path.write_bytes(msgpack.packb({"id": 1, "v": [0.5, 1.5]}) * 3)
+    into = {"lance": ("a.lance",), "duckdb": ("a.duckdb", "t")}[name]
+    options = {"vector": "v", "dim": 3, "on_error": "skip"}
+    with pytest.warns(UserWarning, match="no record became a row: 3 records rejected"):
+        assert getattr(vecpack, f"to_{name}")(path, tmp_path / into[0], *into[1:], **options).rows == 0
+    arguments = ["-o", tmp_path / "b", "--vector", "v", "--dim", "3", "--on-error", "skip", "--quiet"]
+    table = ["--table", "t"] if name == "duckdb" else []
+    assert "warning: no record became a row" in command(f"to-{name}", path, *arguments, *table).stderr
