@@ -238,6 +238,7 @@ _TASK_BYTES = 128 << 20
 _SMALL_TASK_BYTES = 8 << 20
 _BLOCK_BYTES = 32 << 20
 """Batches are joined until a block has so many bytes: an input of a few kilobytes makes no block of its own."""
+_SMALL_BATCH_BYTES = 1 << 20
 _WRITE_OPTIONS = {
     "compression",
     "encoding",
@@ -329,18 +330,28 @@ def _tables(
     # Ray runs one task on each processor.
     part = part.with_options(batch_rows=batch_rows, threads=part.options["threads"] or 1)
     waiting: list[pa.RecordBatch] = []
+    size = 0
     for batch in part if rows != 0 else ():
         batch = pa.record_batch(batch)[:rows]
         waiting.append(batch)
+        size += batch.nbytes
         if rows is not None:
             rows -= batch.num_rows
-        if rows == 0 or sum(each.nbytes for each in waiting) >= _BLOCK_BYTES:
-            yield pa.Table.from_batches(waiting).cast(schema)
-            waiting = []
+        if rows == 0 or size >= _BLOCK_BYTES:
+            yield _table(waiting, schema)
+            waiting, size = [], 0
         if rows == 0:
             return
     if waiting:
-        yield pa.Table.from_batches(waiting).cast(schema)
+        yield _table(waiting, schema)
+
+
+def _table(batches: list[pa.RecordBatch], schema: pa.Schema) -> pa.Table:
+    """A block. What works on it works chunk by chunk, so the batches of many small inputs become one."""
+    table = pa.Table.from_batches(batches)
+    if table.nbytes < _SMALL_BATCH_BYTES * len(batches):
+        table = table.combine_chunks()
+    return table.cast(schema)
 
 
 def _with_tensors(schema: pa.Schema) -> pa.Schema:

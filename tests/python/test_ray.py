@@ -441,7 +441,10 @@ def test_small_inputs_are_joined_and_large_ones_cut(write_file):
     datasource = vecpack.ray.VecpackDatasource(source)
     tasks = datasource.get_read_tasks(8)
     assert 8 <= len(tasks) <= 10
-    blocks = [[table["id"].to_pylist() for table in task()] for task in tasks]
+    tables = [list(task()) for task in tasks]
+    # What works on a block works chunk by chunk.
+    assert {table["id"].num_chunks for block in tables for table in block} == {1}
+    blocks = [[table["id"].to_pylist() for table in block] for block in tables]
     assert [n for task in blocks for block in task for n in block] == list(range(33_000))
     # Batches reach over inputs.
     assert [len(task) for task in blocks] == [1] * len(tasks)
