@@ -1,5 +1,6 @@
 //! A source: inputs, the options to read them with, and the schema of what they give.
 
+use std::ops::Range;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
@@ -287,7 +288,7 @@ impl Source {
     }
 
     /// Refuses to split the first rows: where they end is known when they are read.
-    fn check_split(&self) -> Result<()> {
+    pub(crate) fn check_split(&self) -> Result<()> {
         match self.options.limit {
             Some(_) => Err(Error::option("option `limit`: a source of the first rows cannot be split")),
             None => Ok(()),
@@ -358,27 +359,32 @@ impl Source {
     pub fn tasks(&self, bytes: u64) -> Result<Vec<(Self, usize)>> {
         self.check_split()?;
         let bytes = bytes.max(1);
-        // Of an input whose size cannot be known its reader will say why.
-        let _ = learn_sizes(&self.inputs);
-        let mut groups: Vec<(Vec<Input>, u64)> = Vec::new();
-        for input in self.inputs.iter() {
-            // An input of unknown size stands alone.
-            let size = input.size().ok().flatten().unwrap_or(bytes);
-            match groups.last_mut() {
-                Some((group, sum)) if sum.saturating_add(size) <= bytes => {
-                    group.push(input.clone());
-                    *sum += size;
-                }
-                _ => groups.push((vec![input.clone()], size)),
-            }
-        }
-        let tasks = groups.into_iter().map(|(inputs, sum)| {
+        let tasks = groups(&self.inputs, bytes).into_iter().map(|(inputs, sum)| {
             // An input that is a little larger is not worth the walk that a cut costs.
             let parts = sum.saturating_add(bytes / 2) / bytes;
-            Ok((self.part(inputs)?, parts.max(1) as usize))
+            Ok((self.part(self.inputs[inputs].to_vec())?, parts.max(1) as usize))
         });
         tasks.collect()
     }
+}
+
+/// Groups of inputs of about `bytes` at the most, with their bytes. A larger input stands alone. Nothing is read for that.
+pub(crate) fn groups(inputs: &[Input], bytes: u64) -> Vec<(Range<usize>, u64)> {
+    // Of an input whose size cannot be known its reader will say why.
+    let _ = learn_sizes(inputs);
+    let mut groups: Vec<(Range<usize>, u64)> = Vec::new();
+    for (number, input) in inputs.iter().enumerate() {
+        // An input of unknown size stands alone.
+        let size = input.size().ok().flatten().unwrap_or(bytes);
+        match groups.last_mut() {
+            Some((group, sum)) if sum.saturating_add(size) <= bytes => {
+                group.end += 1;
+                *sum += size;
+            }
+            _ => groups.push((number..number + 1, size)),
+        }
+    }
+    groups
 }
 
 /// How many bytes the inputs hold, if that can be known without reading.

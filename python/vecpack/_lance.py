@@ -79,9 +79,10 @@ def to_lance(
         resume=resume,
         rejects=rejects,
     )
-    tasks = load.tasks(fragment_bytes)
+    groups = load.groups(fragment_bytes)
     with load, show_progress(progress, load.size(), len(load.source.files)) as tell:
-        for numbers, part in tasks:
+        for numbers in groups:
+            part = load.part(numbers)
             load.loaded(numbers, part.size(), write(part, *load.target))
             tell(load.bytes_in or 0, load.rows, load.files)
         load.commit()
@@ -158,9 +159,13 @@ class Load:
         except OSError:
             return None
 
-    def tasks(self, bytes: int) -> list[tuple[list[int], Source]]:
-        """What is left to read, a fragment each."""
-        return self._run.tasks(bytes)
+    def groups(self, bytes: int) -> list[list[int]]:
+        """What is left to read: the numbers of the inputs of each fragment."""
+        return self._run.groups(bytes)
+
+    def part(self, numbers: list[int]) -> Source:
+        """These inputs."""
+        return self._run.group(0, numbers)[0]
 
     def loaded(self, numbers: list[int], size: int | None, written: Written) -> None:
         """Notes that a fragment is written."""

@@ -900,8 +900,10 @@ class _Run:
     ) -> _Run:
         """A run into a database of this kind. `commits` name a file of each commit, if it is there. Other processes read for a
         `cluster`."""
-    def tasks(self, bytes: int) -> list[tuple[list[int], Source]]:
-        """Inputs that are left, in groups of about so many bytes: their numbers, and a source of them."""
+    def groups(self, bytes: int | None = None) -> list[list[int]]:
+        """The numbers of the inputs that are left, in groups that become a file or a fragment each, of about so many bytes."""
+    def group(self, group: int, numbers: Sequence[int]) -> tuple[Source, str]:
+        """A group as a source, and the file that it becomes."""
     def loaded(
         self,
         numbers: Sequence[int],
@@ -922,13 +924,8 @@ class _Run:
         """How many records were rejected, the first of them in words, and a warning if there are no rows."""
     def judge(self) -> None:
         """Fails where more was rejected than the run may have."""
-    @property
-    def todo(self) -> list[int]:
-        """The numbers of the inputs that are left."""
-    def task(self, number: int) -> tuple[Source, str]:
-        """The input with this number, as a source, and the file that it becomes."""
-    def done(self, number: int, rows: int, bytes: int, rejects: str) -> None:
-        """Notes that the file of an input is complete."""
+    def done(self, group: int, numbers: Sequence[int], rows: int, bytes: int, rejects: str) -> None:
+        """Notes that the file of a group is complete."""
     def unreadable(self, number: int, error: str) -> None:
         """Notes that an input cannot be read."""
     def finish(self, complete: bool) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -143,7 +144,8 @@ def to_parquet(
     ray_remote_args: dict[str, Any] | None = None,
     **options: Any,
 ) -> list[dict[str, Any] | None]:
-    """Converts each input of `source` to a file in the directory `path`, as `vecpack.to_parquet` does, on all of a cluster.
+    """Converts each input of `source` to a file in the directory `path`, as `vecpack.to_parquet` does, on all of a cluster. With
+    `max_file_bytes` a file has the rows of several inputs of about so many bytes together; an input is not divided.
 
     `source` is a `Source`, or what `scan` takes, with its options among `options`; the others are write options. Inputs and `path` may
     be URLs of object stores. A file is there when it is complete, and not before. A task whose worker dies is done again, and
@@ -154,26 +156,33 @@ def to_parquet(
     `rejects` is a file for what was rejected, `.jsonl` or `.parquet`, and `fail_after` is a limit for the whole run. An input that
     cannot be read ends the run; with `on_error` "skip" or "null" it is listed among the rejects, and the run goes on.
 
-    Returns the reports, as dictionaries, in the order of the inputs; `None` for those that were left out and for those that cannot
-    be read. At most `concurrency` tasks run at once, a file each; `ray_remote_args` are those of Ray's tasks.
+    Returns the reports, as dictionaries, in the order of the inputs; `None` for those that were left out, for those that cannot
+    be read, and for those whose rows are in the file of an input in front. At most `concurrency` tasks run at once, a file each; `ray_remote_args` are those of Ray's tasks.
     """
-    write = {name: options.pop(name) for name in _WRITE_OPTIONS & options.keys()}
+    write = {"max_file_bytes": None, **{name: options.pop(name) for name in _WRITE_OPTIONS & options.keys()}}
     source = as_source(source, options)
     run = _Run(source, _absolute(path), overwrite=overwrite, resume=resume, rejects=rejects, **write)
     task = ray.remote(_convert).options(**{"max_retries": 3, **(ray_remote_args or {})})
     reports: list[dict[str, Any] | None] = [None] * len(source.files)
 
-    def note(number: int, result: tuple[dict[str, Any] | None, str]) -> None:
+    del write["max_file_bytes"]
+
+    def start(group: _Group) -> Any:
+        return task.remote(*run.group(*group), write)
+
+    def note(group: _Group, result: tuple[dict[str, Any], str] | _Unreadable) -> list[_Group]:
+        number, inputs = group
+        if isinstance(result, _Unreadable):
+            run.unreadable(inputs[result.place], result.error)
+            return result.rest(group)
         report, rejected = result
-        if report is None:
-            run.unreadable(number, rejected)
-        else:
-            run.done(number, report["rows"], report["bytes_out"], rejected)
-        reports[number] = report
+        run.done(number, inputs, report["rows"], report["bytes_out"], rejected)
+        reports[inputs[0]] = report
+        return []
 
     complete = False
     try:
-        _work(run.todo, lambda number: task.remote(*run.task(number), write), note, concurrency)
+        _work(list(enumerate(run.groups())), start, note, concurrency)
         complete = True
     finally:
         run.finish(complete)
@@ -216,20 +225,19 @@ def to_lance(
         cluster=True,
     )
     share = (load.size() or 0) // (2 * _processors())
-    tasks = load.tasks(fragment_bytes or min(FRAGMENT_BYTES, max(share, _SMALL_TASK_BYTES)))
+    groups = load.groups(fragment_bytes or min(FRAGMENT_BYTES, max(share, _SMALL_TASK_BYTES)))
     target = load.target
     task = ray.remote(_load).options(**{"max_retries": 3, **(ray_remote_args or {})})
 
-    def note(group: tuple[list[int], Source], parts: list[tuple[int, int, int | None, Written | str]]) -> None:
-        for first, count, size, written in parts:
-            numbers = group[0][first : first + count]
-            if isinstance(written, str):
-                load.unreadable(numbers[0], written)
-            else:
-                load.loaded(numbers, size, written)
+    def note(group: _Group, result: tuple[int | None, Written] | _Unreadable) -> list[_Group]:
+        if isinstance(result, _Unreadable):
+            load.unreadable(group[1][result.place], result.error)
+            return result.rest(group)
+        load.loaded(group[1], *result)
+        return []
 
     with load:
-        _work(tasks, lambda group: task.remote(group[1], target), note, concurrency)
+        _work(list(enumerate(groups)), lambda group: task.remote(load.part(group[1]), target), note, concurrency)
         load.commit()
     return load.report()
 
@@ -257,37 +265,62 @@ def _cut(part: Source, pieces: int) -> list[Source]:
     return part.split(pieces)
 
 
-def _convert(part: Source, target: str, write: dict[str, Any]) -> tuple[dict[str, Any] | None, str]:
-    """One file, in a worker: its report, and what was rejected; or none, and why the input cannot be read. Whether an older file may be
-    replaced has been decided, and a dead worker may have written it."""
-    try:
-        report = vecpack.to_parquet(part, target, overwrite=True, **write).to_dict()
-    except OSError as error:
-        if part.options["on_error"] == "raise" or os.fspath(error.filename or "") != part.files[0]:
-            raise
-        return None, str(error)
-    return report, part._rejects()
+_Group = tuple[int, list[int]]
+"""The number of a task, and those of its inputs."""
 
 
-def _load(part: Source, target: tuple[str, str, dict[str, str] | None]) -> list[tuple[int, int, int | None, Any]]:
-    """A fragment, in a worker: the first of its inputs, how many there are, their bytes, and what was written. Where an input cannot be
-    read, each has a fragment of its own, or the error in its place."""
-    part = part.with_options(threads=part.options["threads"] or 1)
+@dataclass(frozen=True)
+class _Unreadable:
+    """The place in its group of an input that cannot be read, and why."""
+
+    place: int
+    error: str
+
+    @classmethod
+    def among(cls, part: Source, error: OSError) -> _Unreadable:
+        """Raises the error where it ends the run."""
+        name = os.fspath(error.filename or "")
+        if part.options["on_error"] == "raise" or name not in part.files:
+            raise error
+        return cls(part.files.index(name), str(error))
+
+    def rest(self, group: _Group) -> list[_Group]:
+        """The task without that input, if any is left."""
+        inputs = group[1][: self.place] + group[1][self.place + 1 :]
+        return [(group[0], inputs)] if inputs else []
+
+
+def _convert(part: Source, target: str, write: dict[str, Any]) -> tuple[dict[str, Any], str] | _Unreadable:
+    """One file, in a worker: its report, and what was rejected. Whether an older file may be replaced has been decided, and a dead
+    worker may have written it."""
+    part = _one_thread(part)
     try:
-        return [(0, len(part.files), part.size(), write(part, *target))]
+        return vecpack.to_parquet(part, target, overwrite=True, **write).to_dict(), part._rejects()
     except OSError as error:
-        if part.options["on_error"] == "raise" or os.fspath(error.filename or "") not in part.files:
-            raise
-        if len(part.files) == 1:
-            return [(0, 1, None, str(error))]
-    alone = [_load(each, target)[0] for each in part.split_inputs()]
-    return [(number, 1, size, written) for number, (_, _, size, written) in enumerate(alone)]
+        return _Unreadable.among(part, error)
+
+
+def _load(part: Source, target: tuple[str, str, dict[str, str] | None]) -> tuple[int | None, Written] | _Unreadable:
+    """A fragment, in a worker: the bytes of its inputs, and what was written."""
+    part = _one_thread(part)
+    try:
+        return part.size(), write(part, *target)
+    except OSError as error:
+        return _Unreadable.among(part, error)
+
+
+def _one_thread(part: Source) -> Source:
+    """The part as a task reads it. Ray runs one task on each processor."""
+    return part.with_options(threads=part.options["threads"] or 1)
 
 
 def _work(
-    tasks: list[Any], start: Callable[[Any], Any], note: Callable[[Any, Any], None], concurrency: int | None
+    tasks: list[_Group],
+    start: Callable[[_Group], Any],
+    note: Callable[[_Group, Any], list[_Group]],
+    concurrency: int | None,
 ) -> None:
-    """Starts the tasks, at most `concurrency` at once, and passes each with its result to `note`."""
+    """Starts the tasks, at most `concurrency` at once, and passes each with its result to `note`, which may give more tasks."""
     waiting = tasks[::-1]
     running: dict[Any, Any] = {}
     try:
@@ -298,7 +331,7 @@ def _work(
             done, _ = ray.wait(list(running))
             for reference in done:
                 result = ray.get(reference)
-                note(running.pop(reference), result)
+                waiting += note(running.pop(reference), result)
     except Exception:
         # Running tasks end first: a task that went on would write files after the error is raised. They are not cancelled, as
         # Ray 2.60 at times ends the whole driver when a task is cancelled that is about to end.
@@ -327,8 +360,7 @@ def _tables(
 ) -> Iterator[pa.Table]:
     """The rows of a part, in a worker, in blocks of some megabytes; no more than `rows` of them."""
     part = part if columns is None else part.select(columns)
-    # Ray runs one task on each processor.
-    part = part.with_options(batch_rows=batch_rows, threads=part.options["threads"] or 1)
+    part = _one_thread(part).with_options(batch_rows=batch_rows)
     waiting: list[pa.RecordBatch] = []
     size = 0
     for batch in part if rows != 0 else ():

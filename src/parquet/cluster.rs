@@ -7,17 +7,19 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::directory::{Begun, begin, begin_load};
+use super::files::{part_name, remove_parts};
 use super::manifest::{Done, DoneInput, DoneOutput, to_text};
 use super::options::WriteOptions;
 use super::rejects::RejectsFile;
 use crate::cancel::Cancel;
 use crate::error::{Error, Result};
+use crate::input::Input;
 use crate::options::OnError;
 use crate::output::directory::{self, join};
 use crate::reject::{Reject, RejectKind, Rejects};
-use crate::source::Source;
+use crate::source::{Source, groups};
 
-/// A run of several processes, of which each makes files of single inputs, or of a database.
+/// A run of several processes, of which each makes files of whole inputs, or of a database.
 pub(crate) struct ClusterRun {
     source: Arc<Source>,
     out: PathBuf,
@@ -27,6 +29,9 @@ pub(crate) struct ClusterRun {
     cancel: Cancel,
     /// Of a database: what is in it, or will be committed.
     loaded: Vec<Done>,
+    /// Of files that hold the rows of several inputs: the number of the first new one, and about how many bytes each has.
+    first_part: usize,
+    file_bytes: Option<u64>,
 }
 
 impl ClusterRun {
@@ -37,16 +42,20 @@ impl ClusterRun {
         options: &WriteOptions,
         cancel: Cancel,
     ) -> Result<Self> {
-        if options.max_file_bytes.is_some() {
-            return Err(Error::option("option `max_file_bytes`: on a cluster each input becomes one file"));
-        }
         options.check()?;
         let listing = RejectsFile::new(options.rejects.as_deref(), out, options.overwrite, options.sync)?;
         check_names(&source)?;
+        if source.inputs().len() > 1 {
+            source.check_split()?;
+        }
         let options = options.clone().decided(&source.schema());
         let lenient = source.options().on_error != OnError::Raise;
         let begun = begin(&source, out, &options, &cancel, lenient)?;
-        Ok(Self::of(source, out, (begun, Vec::new()), listing, cancel))
+        if options.overwrite && begun.names.is_none() {
+            remove_parts(out, &cancel, |_| false)?;
+        }
+        let run = Self::of(source, out, (begun, Vec::new()), listing, cancel);
+        Ok(Self { file_bytes: options.max_file_bytes, ..run })
     }
 
     /// Begins a run into a database of this kind, or goes on with an earlier one. A file of each commit is named, if the database
@@ -77,32 +86,50 @@ impl ClusterRun {
         cancel: Cancel,
     ) -> Self {
         let rejects = Rejects::new(source.options().max_rejects);
-        Self { source, out: out.to_owned(), begun, rejects, listing, cancel, loaded }
+        let (out, first_part) = (out.to_owned(), begun.left.next_part());
+        Self { source, out, begun, rejects, listing, cancel, loaded, first_part, file_bytes: None }
     }
 
-    /// Inputs that are left, in groups of about so many bytes: their numbers, and a source of them.
-    pub(crate) fn tasks(&self, bytes: u64) -> Result<Vec<(Vec<usize>, Source)>> {
-        let todo = self.todo();
-        let inputs = todo.iter().map(|&number| self.source.inputs()[number].clone()).collect();
-        let left = unlimited(&self.source.part(inputs)?, self.source.options().threads)?;
-        let parts = match self.source.options().limit {
-            _ if todo.is_empty() => Vec::new(),
+    /// The numbers of the inputs that are left, in groups that become a file or a fragment each: of one input, or of about so many
+    /// bytes.
+    pub(crate) fn groups(&self, bytes: Option<u64>) -> Vec<Vec<usize>> {
+        let todo = &self.begun.left.todo;
+        if self.begun.names.is_some() {
+            return todo.iter().map(|&number| vec![number]).collect();
+        }
+        if self.source.options().limit.is_some() {
             // Where the first rows end is known when they are read.
-            Some(_) => vec![left],
-            None => left.tasks(bytes)?.into_iter().map(|(part, _)| part).collect(),
-        };
-        let mut numbers = todo.iter().copied();
-        let group = |part: Source| (numbers.by_ref().take(part.inputs().len()).collect(), part);
-        Ok(parts.into_iter().map(group).collect())
+            return if todo.is_empty() { Vec::new() } else { vec![todo.clone()] };
+        }
+        let inputs: Vec<Input> = todo.iter().map(|&number| self.source.inputs()[number].clone()).collect();
+        let groups = groups(&inputs, bytes.or(self.file_bytes).unwrap_or(1));
+        groups.into_iter().map(|(group, _)| todo[group].to_vec()).collect()
     }
 
-    /// Notes that the rows of these inputs are in files of a database, given as names, sizes and rows, which is not committed yet.
+    /// A group as a source without limits of its own, and the file that it becomes.
+    pub(crate) fn group(&self, group: usize, numbers: &[usize]) -> Result<(Source, PathBuf)> {
+        let inputs = numbers.iter().filter_map(|&number| self.source.inputs().get(number).cloned());
+        let part = self.source.part(inputs.collect())?;
+        let options = crate::ReadOptions { fail_after: None, ..part.options().clone() };
+        Ok((part.rebuilt(options)?, join(&self.out, &self.name(group, numbers)?)))
+    }
+
+    /// The name of the file that a group becomes.
+    fn name(&self, group: usize, numbers: &[usize]) -> Result<PathBuf> {
+        let Some(names) = &self.begun.names else {
+            return Ok(part_name(self.first_part + group).into());
+        };
+        let name = numbers.first().and_then(|&number| names.get(number).cloned());
+        name.ok_or_else(|| Error::option("there is no such input"))
+    }
+
+    /// Notes that the rows of these inputs are in files, given as names, sizes and rows; those of a database are committed later.
     pub(crate) fn loaded(
         &mut self,
         numbers: &[usize],
         rows: u64,
         outputs: Vec<(String, u64, u64)>,
-        fragments: Value,
+        fragments: Option<Value>,
         rejects: Rejects,
     ) -> Result<()> {
         // The counts of all inputs stand with the first.
@@ -113,9 +140,11 @@ impl ClusterRun {
             inputs.push(DoneInput { input: version.clone(), rows, rejects });
         }
         let outputs = outputs.into_iter().map(|(name, size, rows)| DoneOutput { name, size, rows }).collect();
-        let done = Done { inputs, outputs, fragments: Some(fragments) };
+        let done = Done { inputs, outputs, fragments };
         self.begun.manifest.done(&done)?;
-        self.loaded.push(done);
+        if done.fragments.is_some() {
+            self.loaded.push(done);
+        }
         self.rejects.merge(rejects);
         self.source.check_rejects(&self.rejects, false)
     }
@@ -147,37 +176,17 @@ impl ClusterRun {
         self.source.check_rejects(&self.rejects, true)
     }
 
-    /// The numbers of the inputs that are left.
-    pub(crate) fn todo(&self) -> &[usize] {
-        &self.begun.left.todo
-    }
-
-    /// The input with this number, as a source without limits of its own, and the file that it becomes.
-    pub(crate) fn task(&self, number: usize) -> Result<(Source, PathBuf)> {
-        let (Some(input), Some(name)) = (self.source.inputs().get(number), self.name(number)) else {
-            return Err(Error::option(format!("there is no input {number}")));
-        };
-        // One task runs on each processor.
-        let threads = self.source.options().threads.or(Some(1));
-        let part = unlimited(&self.source.part(vec![input.clone()])?, threads)?;
-        Ok((part, join(&self.out, name)))
-    }
-
-    fn name(&self, number: usize) -> Option<&PathBuf> {
-        self.begun.names.as_ref()?.get(number)
-    }
-
-    /// Notes that the file of an input is complete. Fails where more was rejected than the run may have.
-    pub(crate) fn done(&mut self, number: usize, rows: u64, bytes: u64, rejects: Rejects) -> Result<()> {
-        let (Some(version), Some(name)) = (self.begun.versions.get(number), self.name(number)) else {
-            return Err(Error::option(format!("there is no input {number}")));
-        };
-        let input = DoneInput { input: version.clone(), rows, rejects: rejects.count() };
-        let output = DoneOutput { name: to_text(name.as_os_str()), size: bytes, rows };
-        let done = Done { inputs: vec![input], outputs: vec![output], fragments: None };
-        self.begun.manifest.done(&done)?;
-        self.rejects.merge(rejects);
-        self.source.check_rejects(&self.rejects, false)
+    /// Notes that the file of a group is complete. Fails where more was rejected than the run may have.
+    pub(crate) fn done(
+        &mut self,
+        group: usize,
+        numbers: &[usize],
+        rows: u64,
+        bytes: u64,
+        rejects: Rejects,
+    ) -> Result<()> {
+        let name = to_text(self.name(group, numbers)?.as_os_str());
+        self.loaded(numbers, rows, vec![(name, bytes, rows)], None, rejects)
     }
 
     /// Notes that an input cannot be read. It has no line in the manifest: a run that resumes tries it again.
@@ -220,9 +229,4 @@ fn check_names(source: &Source) -> Result<()> {
         Some(input) => Err(Error::option(format!("{}: a cluster converts files and objects", input.name()))),
         None => Ok(()),
     }
-}
-
-/// A part of a run, without a limit of its own for rejects, that so many threads read.
-fn unlimited(part: &Source, threads: Option<usize>) -> Result<Source> {
-    part.rebuilt(crate::ReadOptions { fail_after: None, threads, ..part.options().clone() })
 }

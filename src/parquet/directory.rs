@@ -232,10 +232,7 @@ pub(super) fn convert(
     let mut reader = reader.with_cancel(watch.cancel.clone());
     let paths: Box<dyn Iterator<Item = PathBuf>> = match &names {
         Some(names) => Box::new(left.todo.iter().map(|&input| into::join(out, &names[input]))),
-        None => {
-            let last = left.outputs.iter().filter_map(|name| part_number(name)).max();
-            Box::new(part_paths(out, last.map_or(0, |last| last + 1)))
-        }
+        None => Box::new(part_paths(out, left.next_part())),
     };
     let files = Files::new(paths, source.schema(), &write_options, watch.cancel.clone());
     let group = Done::default();
@@ -406,6 +403,12 @@ impl Left {
         }
         left.good = good;
         Ok(left)
+    }
+
+    /// The number of the first part that comes behind those that stay.
+    pub(super) fn next_part(&self) -> usize {
+        let last = self.outputs.iter().filter_map(|name| part_number(name)).max();
+        last.map_or(0, |last| last + 1)
     }
 
     /// Refuses inputs whose files would replace those that stay: with other inputs, names may change.

@@ -57,10 +57,16 @@ impl Run {
         Ok(Self(Mutex::new(detached(py, begin)?)))
     }
 
-    /// Inputs that are left, in groups of about so many bytes: their numbers, and a source of them.
-    fn tasks(&self, py: Python<'_>, bytes: u64) -> PyResult<Vec<(Vec<usize>, PySource)>> {
-        let tasks = detached(py, || lock(&self.0).tasks(bytes))?;
-        Ok(tasks.into_iter().map(|(numbers, part)| (numbers, PySource(Arc::new(part)))).collect())
+    /// The numbers of the inputs that are left, in groups that become a file or a fragment each, of about so many bytes.
+    #[pyo3(signature = (bytes=None))]
+    fn groups(&self, py: Python<'_>, bytes: Option<u64>) -> Vec<Vec<usize>> {
+        py.detach(|| lock(&self.0).groups(bytes))
+    }
+
+    /// A group as a source, and the file that it becomes.
+    fn group(&self, py: Python<'_>, group: usize, numbers: Vec<usize>) -> PyResult<(PySource, OsString)> {
+        let (part, target) = detached(py, || lock(&self.0).group(group, &numbers))?;
+        Ok((PySource(Arc::new(part)), target.into()))
     }
 
     /// Notes that the rows of these inputs are in files of the database: names, sizes and rows, and what it commits them by.
@@ -74,7 +80,7 @@ impl Run {
         rejects: &str,
     ) -> PyResult<()> {
         let (fragments, rejects) = (from_json(fragments)?, from_json(rejects)?);
-        detached(py, || lock(&self.0).loaded(&numbers, rows, files, fragments, rejects))
+        detached(py, || lock(&self.0).loaded(&numbers, rows, files, Some(fragments), rejects))
     }
 
     /// The fragments that the database has to commit, and whether it has committed others of the run before.
@@ -105,22 +111,18 @@ impl Run {
         detached(py, || lock(&self.0).judge())
     }
 
-    /// The numbers of the inputs that are left.
-    #[getter]
-    fn todo(&self) -> Vec<usize> {
-        lock(&self.0).todo().to_vec()
-    }
-
-    /// The input with this number, as a source, and the file that it becomes.
-    fn task(&self, py: Python<'_>, number: usize) -> PyResult<(PySource, OsString)> {
-        let (part, target) = detached(py, || lock(&self.0).task(number))?;
-        Ok((PySource(Arc::new(part)), target.into()))
-    }
-
-    /// Notes that the file of an input is complete.
-    fn done(&self, py: Python<'_>, number: usize, rows: u64, bytes: u64, rejects: &str) -> PyResult<()> {
+    /// Notes that the file of a group is complete.
+    fn done(
+        &self,
+        py: Python<'_>,
+        group: usize,
+        numbers: Vec<usize>,
+        rows: u64,
+        bytes: u64,
+        rejects: &str,
+    ) -> PyResult<()> {
         let rejects = from_json(rejects)?;
-        detached(py, || lock(&self.0).done(number, rows, bytes, rejects))
+        detached(py, || lock(&self.0).done(group, &numbers, rows, bytes, rejects))
     }
 
     /// Notes that an input cannot be read.

@@ -358,6 +358,43 @@ def test_rejects_are_a_table_and_the_limit_is_one_of_the_run(files, tmp_path, wr
     assert len((tmp_path / "some.jsonl").read_text().splitlines()) == 30
 
 
+def part_ids(out):
+    return sorted(pq.read_table(out, columns=["id"])["id"].to_pylist())
+
+
+def test_a_file_has_the_rows_of_several_inputs(files, expected, tmp_path, write_file):
+    out, options = tmp_path / "out", {"max_file_bytes": 350_000}
+    reports = vecpack.ray.to_parquet(files, out, **options)
+    # Of 3000 + 10, 2000, 4000, and 1000 + 500 rows of about 80 bytes.
+    assert [report and report["rows"] for report in reports] == [3010, None, 2000, 4000, 1500, None]
+    assert sorted(file.name for file in out.glob("*.parquet")) == [f"part-0000{n}.parquet" for n in range(4)]
+    assert part_ids(out) == expected["id"].to_pylist()
+    assert done(vecpack.ray.to_parquet(files, out, resume=True, **options)) == []
+    # A file that is gone, and a new input; one process may do the rest.
+    (out / "part-00003.parquet").unlink()
+    more = write_file("in/6.msgpack", [{"id": 10_510, "vector": bytes(64)}])
+    assert done(vecpack.ray.to_parquet([*files, more], out, resume=True, **options)) == [4]
+    last = write_file("in/7.msgpack", [{"id": 10_511, "vector": bytes(64)}])
+    assert vecpack.to_parquet([*files, more, last], f"{out}/", resume=True, **options).files_before == 7
+    assert part_ids(out) == [*range(10_512)]
+    # Of an earlier run nothing stays.
+    vecpack.ray.to_parquet(files, out, overwrite=True, max_file_bytes=1 << 30)
+    assert [file.name for file in out.glob("*.parquet")] == ["part-00000.parquet"]
+    assert part_ids(out) == expected["id"].to_pylist()
+
+
+def test_a_file_of_several_inputs_leaves_out_those_that_cannot_be_read(files, tmp_path):
+    source, out = vecpack.scan([str(file) for file in files], on_error="skip"), tmp_path / "out"
+    for number in (1, 4, 5):
+        files[number].unlink()
+    options = {"max_file_bytes": 350_000, "rejects": tmp_path / "rejects.parquet"}
+    reports = vecpack.ray.to_parquet(source, out, **options)
+    assert [report and report["rows"] for report in reports] == [3000, None, 2000, 4000, None, None]
+    unreadable = pq.read_table(tmp_path / "rejects.parquet").to_pylist()
+    assert sorted(reject["file"] for reject in unreadable) == [str(files[number]) for number in (1, 4, 5)]
+    assert len(part_ids(out)) == 9000
+
+
 def test_an_input_that_cannot_be_read_ends_a_run_that_skips_nothing(files, tmp_path):
     source = vecpack.scan([str(file) for file in files])
     files[3].unlink()
@@ -380,7 +417,7 @@ def test_what_cannot_be_converted_is_refused_before_any_work(files, tmp_path):
     for wrong, options in (
         ([files[0], files[0]], {}),
         (bytes(files[0].read_bytes()), {}),
-        (files, {"max_file_bytes": 9}),
+        (files, {"limit": 9}),
     ):
         with pytest.raises(vecpack.OptionError):
             vecpack.ray.to_parquet(wrong, tmp_path / "out", **options)
