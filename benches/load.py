@@ -4,7 +4,7 @@
     .venv/bin/python benches/load.py lance duckdb
 
 Four files of 50,000 x 512 float32 in --folder, which should be in memory. Each way is a process of its own, and the best of --rounds counts. PostgreSQL with
-pgvector is loaded where VECPACK_POSTGRES names a database.
+pgvector is loaded where VECPACK_POSTGRES names a database, as 'dbname=test host=/run/postgresql'.
 """
 
 from __future__ import annotations
@@ -53,6 +53,36 @@ spark.sparkContext.setLogLevel("ERROR")
 vecpack.spark.register(spark)
 spark.read.format("vecpack").option("limit", 1).load(files[0]).collect()
 """
+PGVECTOR = """
+import numpy as np, psycopg, pyarrow as pa, vecpack
+
+def copy(files):
+    # As docs/databases.md has it.
+    source, rows = vecpack.scan(files, include_id=True), 0
+    fields = [("fields", ">i2"), ("id_bytes", ">i4"), ("id", ">i8"), ("vector_bytes", ">i4"), ("dim", ">i2"), ("unused", ">i2")]
+    row = np.dtype([*fields, ("vector", ">f4", source.dim)])
+    with psycopg.connect(os.environ["VECPACK_POSTGRES"]) as connection:
+        connection.execute("DROP TABLE IF EXISTS vectors")
+        connection.execute("CREATE TABLE vectors (id bigint, vector vector(512))")
+        with connection.cursor().copy("COPY vectors FROM STDIN (FORMAT binary)") as copy:
+            copy.write(b"PGCOPY\\n\\xff\\r\\n\\0" + bytes(8))
+            for batch in map(pa.record_batch, source):
+                table = np.zeros(batch.num_rows, row)
+                table["fields"], table["id_bytes"], table["dim"] = 2, 8, source.dim
+                table["vector_bytes"] = 4 + 4 * source.dim
+                table["id"] = batch["id"]
+                table["vector"] = batch["vector"].flatten().to_numpy().reshape(-1, source.dim)
+                copy.write(table.tobytes())
+                rows += batch.num_rows
+            copy.write(b"\\xff\\xff")
+    return rows
+
+def index(kind):
+    with psycopg.connect(os.environ["VECPACK_POSTGRES"]) as connection:
+        connection.execute("SET maintenance_work_mem = '2GB'")
+        connection.execute("CREATE INDEX ON vectors USING " + kind)
+
+"""
 WAYS = {
     "lance: `vecpack.to_lance`": ("lance", "import lance, vecpack", "rows = vecpack.to_lance(files, out).rows"),
     "lance: `lance.write_dataset` of a source": (
@@ -88,28 +118,55 @@ WAYS = {
         SPARK + f"rows = {FILES * ROWS}",
         "spark.read.format('vecpack').load(folder + '/*.msgpack').write.parquet(out)",
     ),
-    "pgvector: COPY BINARY": (
-        "psycopg",
-        "import numpy as np, psycopg, pyarrow as pa, vecpack",
+    "lance: index ivf-pq": (
+        "lance",
         """
-        # As docs/databases.md has it.
-        source, rows = vecpack.scan(files, include_id=True), 0
-        fields = [("fields", ">i2"), ("id_bytes", ">i4"), ("id", ">i8"), ("vector_bytes", ">i4"), ("dim", ">i2"), ("unused", ">i2")]
-        row = np.dtype([*fields, ("vector", ">f4", source.dim)])
-        with psycopg.connect(os.environ["VECPACK_POSTGRES"]) as connection:
-            connection.execute("DROP TABLE IF EXISTS vectors")
-            connection.execute("CREATE TABLE vectors (id bigint, vector vector(512))")
-            with connection.cursor().copy("COPY vectors FROM STDIN (FORMAT binary)") as copy:
-                copy.write(b"PGCOPY\\n\\xff\\r\\n\\0" + bytes(8))
-                for batch in map(pa.record_batch, source):
-                    table = np.zeros(batch.num_rows, row)
-                    table["fields"], table["id_bytes"], table["dim"] = 2, 8, source.dim
-                    table["vector_bytes"] = 4 + 4 * source.dim
-                    table["id"] = batch["id"]
-                    table["vector"] = batch["vector"].flatten().to_numpy().reshape(-1, source.dim)
-                    copy.write(table.tobytes())
-                    rows += batch.num_rows
-                copy.write(b"\\xff\\xff")
+        import lance, vecpack
+        vecpack.to_lance(files, out)
+        """,
+        "rows = vecpack.to_lance(files, out, resume=True, index='ivf-pq').rows_before",
+    ),
+    "pgvector: COPY BINARY": ("psycopg", PGVECTOR, "rows = copy(files)"),
+    "pgvector: ADBC, and a cast": (
+        "adbc_driver_postgresql",
+        "import adbc_driver_postgresql.dbapi, vecpack, os",
+        """
+        rows = 200_000
+        with adbc_driver_postgresql.dbapi.connect(os.environ["VECPACK_POSTGRES"]) as connection:
+            with connection.cursor() as cursor:
+                cursor.execute("DROP TABLE IF EXISTS arrays")
+                cursor.execute("DROP TABLE IF EXISTS vectors")
+                cursor.adbc_ingest("arrays", vecpack.scan(files, include_id=True), mode="create")
+                cursor.execute("CREATE TABLE vectors AS SELECT id, vector::vector(512) AS vector FROM arrays")
+                cursor.execute("DROP TABLE arrays")
+            connection.commit()
+        """,
+    ),
+    "pgvector: index ivfflat": (
+        "psycopg",
+        PGVECTOR + "rows = copy(files)",
+        "index('ivfflat (vector vector_l2_ops) WITH (lists = 447)')",
+    ),
+    "pgvector: index hnsw, of 50,000 rows": (
+        "psycopg",
+        PGVECTOR + "rows = copy(files[:1])",
+        "index('hnsw (vector vector_l2_ops)')",
+    ),
+    "milvus-lite: `insert`": (
+        "milvus_lite",
+        "import pymilvus, vecpack, pyarrow as pa",
+        """
+        client = pymilvus.MilvusClient(out + ".db")
+        schema = client.create_schema(auto_id=False)
+        schema.add_field("id", pymilvus.DataType.INT64, is_primary=True)
+        schema.add_field("vector", pymilvus.DataType.FLOAT_VECTOR, dim=512)
+        client.create_collection("vectors", schema=schema)
+        rows = 0
+        for batch in map(pa.record_batch, vecpack.scan(files[:1], include_id=True, batch_rows=1000)):
+            vectors = batch["vector"].flatten().to_numpy().reshape(-1, 512)
+            pairs = zip(batch["id"].to_pylist(), vectors)
+            client.insert("vectors", [{"id": number, "vector": vector} for number, vector in pairs])
+            rows += batch.num_rows
         """,
     ),
     "qdrant: local mode": (
@@ -194,6 +251,7 @@ def measured(folder: str, package: str, before: str, code: str, rounds: int) -> 
         out = Path(folder) / "out"
         shutil.rmtree(out, ignore_errors=True)
         out.unlink(missing_ok=True)
+        shutil.rmtree(f"{out}.db", ignore_errors=True)
         if done.returncode != 0:
             return "not run: " + (done.stderr.strip().splitlines() or ["?"])[-1]
         best = max(best, float(done.stdout.split()[-1]))
