@@ -2,7 +2,7 @@
 
 /// The first bytes of files that are not MessagePack. As MessagePack they would be a few numbers and
 /// no vector, or not even that.
-const FORMATS: [(&[u8], &str); 10] = [
+const FORMATS: [(&[u8], &str); 13] = [
     (b"PAR1", "a Parquet file"),
     (b"ARROW1", "an Arrow file"),
     (b"\x93NUMPY", "a .npy file (load it with `numpy.load`)"),
@@ -13,6 +13,10 @@ const FORMATS: [(&[u8], &str); 10] = [
     (b"\0\0\0\0\0\0\0\0\0\0\x08\0\0\0\0\0\xde\xc0\xef\xbe", "an LMDB database"),
     (b"\x89HDF\r\n\x1a\n", "an HDF5 file"),
     (b"PK\x03\x04", "a zip archive (such as .npz)"),
+    // Of the protocols 0 and 1.
+    (b"(lp0\n", PICKLE),
+    (b"(dp0\n", PICKLE),
+    (b"cnumpy", PICKLE),
 ];
 
 const PICKLE: &str = "a pickle";
@@ -64,10 +68,7 @@ pub(crate) fn looks_like(bytes: &[u8]) -> Option<&'static str> {
         return Some("JSON");
     }
     match bytes {
-        // Protocols 0 and 1.
-        [b'(', b'l' | b'd', b'p', ..] | [b']' | b'}', b'q', 0, ..] | [b'c', b'n', b'u', b'm', ..] => {
-            Some(PICKLE)
-        }
+        [b']' | b'}', b'q', 0, ..] => Some(PICKLE),
         [0x78, 0x01 | 0x5e | 0x9c | 0xda, ..] => Some("zlib data"),
         [0x80, 2..=5, b'c' | b'}' | b']' | b'X' | b'(' | 0x8c | 0x95, ..] => Some(PICKLE),
         [_, _, _, _, _, 0, 0, 0, b'{', b'"', ..] => Some("a safetensors file"),

@@ -197,7 +197,8 @@ def test_files_of_other_formats_are_named_and_give_no_rows(name, policy, tmp_pat
         ("JSON", b'{"id": 1, "v": [0.1, 0.2]}\n' * 40),
         ("JSON", json.dumps([[{"v": FLOATS[0].tolist()}]], indent=2).encode()),
         ("JSON", b"\n  " + json.dumps({"v": FLOATS[0].tolist()}).encode()),
-        *(("a pickle", pickle.dumps(value, n)) for n in (0, 1) for value in (FLOATS, [0.5] * 64, {"v": [0.5] * 64})),
+        ("a pickle", pickle.dumps([0.5] * 64, 1)),
+        ("a pickle", pickle.dumps({"v": [0.5] * 64}, 1)),
         ("text", b"id,vector\r\n1,0.5 0.25\r\n"),
     ],
 )
@@ -272,9 +273,11 @@ def test_a_vector_may_begin_as_a_file_does():
             assert vecpack.read(data, **options).num_rows == data.count(b"\xc5\x01\x00")
 
 
-@pytest.mark.parametrize("protocol", [2, 3, 4, 5])
+@pytest.mark.parametrize("protocol", [0, 1, 2, 3, 4, 5])
 @pytest.mark.parametrize("value", [FLOATS, [1.0] * 64, [{"v": FLOATS[0]}], {"v": [0.5] * 64}])
 def test_a_pickle_gives_no_rows_under_any_policy(value, protocol):
+    if protocol == 1 and value is not FLOATS:
+        pytest.skip("three bytes are too few to be sure")
     for policy in ("raise", "skip", "null"):
         with pytest.raises(vecpack.SchemaError, match="the input is a pickle"):
             vecpack.scan(pickle.dumps(value, protocol), on_error=policy)
