@@ -4,6 +4,7 @@ use arrow::datatypes::{DataType, Field};
 
 use super::evidence::Evidence;
 use super::findings::column_name;
+use super::framing::FEW;
 use super::observe::Observed;
 use super::{Column, Findings, ID, KEY, Layout, PATH, Prefix, RECORD, Role, Step, VECTOR, vector_field};
 use crate::error::{Error, Result};
@@ -80,6 +81,17 @@ impl Evidence<'_> {
         if warnings.is_empty() && is_open && self.fields.vectors.looks.are_not(raw) {
             warnings.push(format!("`{VECTOR}`: these bytes look like no numbers of the type {raw}"));
         }
+        let many =
+            |column: &&Column| column.role == Role::Vector && column.path.len() > 1 && self.records == 1;
+        let mut parents = columns.iter().filter(many).map(|column| &column.path[..column.path.len() - 1]);
+        if let Some(parent) = parents.next()
+            && parents.filter(|other| *other == parent).count() >= FEW as usize
+        {
+            let parent = printable(&column_name(parent));
+            warnings.push(format!(
+                "`{parent}`: the records seem to lie in it: option `records={parent}` reads each as a row"
+            ));
+        }
         warnings.extend(self.shaped.iter().filter(|(_, (rows, _))| *rows > 1).map(|(name, (rows, dim))| {
             format!(
                 "`{}`: these bytes are {rows} vectors of {dim} elements by the shape beside them: option `framing=columns` reads each as a \
@@ -118,9 +130,11 @@ impl Evidence<'_> {
 
     /// The column of records that are vectors.
     fn bare_column(&mut self) -> Result<Column> {
-        if let Some(name) = self.options.vector.iter().find(|name| *name != VECTOR) {
+        let vectors = self.options.vector.iter().map(|name| ("vector", name));
+        let types = self.options.raw_dtype.columns.keys().map(|name| ("raw_dtype", name));
+        if let Some((option, name)) = vectors.chain(types).find(|(_, name)| *name != VECTOR) {
             return Err(Error::schema(format!(
-                "option `vector`: the records are bare vectors and have no field `{name}`: leave the option out"
+                "option `{option}`: the records are bare vectors and have no field `{name}`: leave the name out"
             )));
         }
         if let Some(format) = self.fields.vectors.looks.files().filter(|_| self.is_bare_type_open()) {
@@ -184,6 +198,15 @@ impl Evidence<'_> {
 
     /// The vector columns: those that options name, or else those that are clear, or else the likeliest one.
     fn vectors(&self) -> Result<Vec<Column>> {
+        if let Some(name) =
+            self.options.raw_dtype.columns.keys().find(|name| self.fields.resolve(name).is_none())
+        {
+            return Err(Error::schema(format!(
+                "option `raw_dtype`: none of the first {} records has a field `{name}`; they have {}",
+                self.records,
+                self.names()
+            )));
+        }
         let dim = self.options.dim.map(|dim| dim as usize);
         let mut found: Vec<(Vec<Step>, usize)> = Vec::new();
         for name in &self.options.vector {
@@ -229,7 +252,7 @@ impl Evidence<'_> {
         let is_free = self.options.columns.is_none() && self.options.schema.fields().is_empty();
         if found.is_empty() && is_free && !self.fields.holds_numbers() {
             return Err(Error::schema(format!(
-                "{}no field of the first {} records is a vector{}; {}: name the field that is one with option `vector`, or choose \
+                "{}no field of the first {} records is a vector{}; {}; name the field that is one with option `vector`, or choose \
                  some with option `columns`",
                 self.input_prefix(),
                 self.records,

@@ -177,7 +177,11 @@ impl<'a> Evidence<'a> {
         if self.contents.is_empty() {
             self.contents = format!("the first one holds {}", describe::fields(cursor)?);
             self.contents_of = self.input.clone();
-            if self.options.records.is_none()
+            let is_open = self.options.framing == Framing::Auto && self.options.records.is_none();
+            let types = self.rules.types(self.given.default);
+            if is_open && Lists::read(cursor, types, |_| true)?.is_some_and(|lists| lists.are_parallel()) {
+                self.contents += "; its lists seem to be columns: pass option `framing=columns`";
+            } else if self.options.records.is_none()
                 && let Some(path) = describe::records_in(cursor, 1)?
             {
                 let path = printable(&path);
@@ -271,7 +275,7 @@ impl<'a> Evidence<'a> {
                 "{input}none of the first {records} records is a vector that can be read; the first one is {first}{hints}"
             ),
             Some((_, Instead::Fields)) => format!(
-                "{input}none of the first {records} records is a vector or has a field that is one; {}: name the fields \
+                "{input}none of the first {records} records is a vector or has a field that is one; {}; name the fields \
                  that are vectors with option `vector`, or choose some with option `columns`{hints}",
                 self.contents
             ),

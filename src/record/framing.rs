@@ -7,7 +7,7 @@ use crate::options::Framing;
 use crate::vector::encoding::{self, Encoding, Seen, Types};
 
 /// How many items are looked at, and so many are too many for fields of one record.
-const FEW: u32 = 16;
+pub(super) const FEW: u32 = 16;
 
 /// The kind of an item, as far as framing goes.
 #[derive(PartialEq, Clone, Copy)]

@@ -60,6 +60,13 @@ pub(super) struct Lists<'a> {
 }
 
 impl<'a> Lists<'a> {
+    /// True where several lists have as many items as there are rows.
+    pub(super) fn are_parallel(&self) -> bool {
+        let is_column =
+            |(_, list): &&(_, List<'_>)| matches!(list, List::Items(items, _) if *items == self.rows);
+        self.rows > 1 && self.lists.iter().filter(is_column).count() > 1
+    }
+
     /// The lists of the map at `cursor`, without the shape of bytes among them; `None` for another object, and at the first
     /// value that may not be there.
     pub(super) fn read(

@@ -30,7 +30,7 @@ pub(super) struct Observed {
     pub(super) fields: Vec<(Step, Observed)>,
     places: HashMap<Step, usize>,
     item: Option<Box<Observed>>,
-    /// Lists of values of several types.
+    /// Lists that hold values which fit no column together with most of the others.
     pub(super) mixed: u64,
     /// A key that no column can have.
     odd_key: bool,
@@ -244,6 +244,13 @@ impl Observed {
         most(&self.kinds).map(|(kind, _)| kind)
     }
 
+    /// Values that are not of the most frequent kind at their place, here and further in.
+    fn misfits(&self) -> u64 {
+        let all: u64 = self.kinds.iter().map(|(_, times)| times).sum();
+        let inside = self.fields.iter().map(|(_, field)| field).chain(self.item.as_deref());
+        all - most(&self.kinds).map_or(0, |(_, times)| times) + inside.map(Self::misfits).sum::<u64>()
+    }
+
     fn number(&mut self, number: Scalar) {
         match number {
             Scalar::Int(value) => self.negative |= value < 0,
@@ -359,11 +366,10 @@ impl Observed {
                 self.kind(Kind::List);
                 cursor.head()?;
                 let item = self.item();
-                let before = item.kinds.clone();
+                let before = item.misfits();
                 (0..items).try_for_each(|_| item.value(&mut cursor, rules, depth + 1))?;
-                let kinds = item.kinds.iter().enumerate();
-                let of_this = kinds.filter(|(place, kind)| before.get(*place) != Some(kind)).count();
-                self.mixed += u64::from(of_this > 1);
+                let is_mixed = item.misfits() > before;
+                self.mixed += u64::from(is_mixed);
             }
             Head::Ext(code, length) => {
                 cursor.head()?;

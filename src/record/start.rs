@@ -14,7 +14,7 @@ use crate::msgpack::{Broken, Cursor, Head};
 pub(crate) struct RecordStart {
     /// Bytes of the record in front of those that the finder looks for: the head of a map.
     lead: usize,
-    finder: Finder<'static>,
+    finder: Box<Finder<'static>>,
 }
 
 impl PartialEq for RecordStart {
@@ -31,7 +31,7 @@ impl From<RecordStart> for (usize, Box<[u8]>) {
 
 impl From<(usize, Box<[u8]>)> for RecordStart {
     fn from((lead, bytes): (usize, Box<[u8]>)) -> Self {
-        Self { lead, finder: Finder::new(&bytes).into_owned() }
+        Self { lead, finder: Finder::new(&bytes).into_owned().into() }
     }
 }
 

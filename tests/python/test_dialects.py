@@ -1,6 +1,7 @@
 """Records in any mix of encodings, layouts and framings, written with msgpack, read back equal."""
 
 import io
+import warnings
 
 import msgpack
 import numpy as np
@@ -243,10 +244,13 @@ def test_any_object_in_a_field_is_what_msgpack_takes_it_for(value):
     length = unpacker.tell()
     good = msgpack.packb({"v": bytes(64)})
     data = good + b"\x82\xa1x" + value[:length] + msgpack.packb("v") + msgpack.packb(bytes(64))
-    source = vecpack.scan(data, vector="v", on_error="null")
-    column = pa.table(source)["x"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # lists that no column holds
+        source = vecpack.scan(data, vector="v", on_error="null")
+    table = pa.table(source)
     if rejects(source, "field") or isinstance(expected, (list, dict, msgpack.ExtType)):
         return
+    column = table["x"]
     found = column.to_pylist()[1]
     if isinstance(found, str):
         found = found.encode()

@@ -245,6 +245,28 @@ def test_lists_that_no_column_holds_are_left_out_with_a_word(values):
         np.testing.assert_array_equal(vectors_of(data, on_error="skip"), FLOATS)
 
 
+@pytest.mark.parametrize("policy", ["raise", "skip", "null"])
+def test_lists_of_maps_that_no_column_holds_cost_no_record(policy):
+    data = records(lambda n, v: {"x": [{"a": 1, "b": n}, {"a": "one", "b": n}], "v": v.tobytes()})
+    with pytest.warns(UserWarning, match="`x`: left out: lists of values of several types"):
+        source = vecpack.scan(data, on_error=policy)
+    assert source.schema.names == ["v"]
+    np.testing.assert_array_equal(vectors_of(data, columns=["v"], on_error=policy), FLOATS)
+    few = records(lambda n, v: {"x": [{"a": 1 if n else "one"}], "v": v.tobytes()})
+    source = vecpack.scan(few, on_error="skip")
+    assert (source.schema.names, len(pa.table(source)), source.reject_count) == (["x", "v"], 39, 1)
+
+
+def test_a_type_of_bytes_for_a_field_that_is_not_there_is_an_error():
+    data = records(lambda n, v: {"id": n, "v": v.tobytes()})
+    with pytest.raises(vecpack.SchemaError, match="option `raw_dtype`: none of the first 40 records has a field `w`"):
+        vecpack.scan(data, raw_dtype={"w": "<f4"})
+    with pytest.raises(
+        vecpack.SchemaError, match="option `raw_dtype`: the records are bare vectors and have no field `v`"
+    ):
+        vecpack.scan(pack(FLOATS), raw_dtype={"v": "<f4"})
+
+
 @pytest.mark.parametrize("format", ["xz data", "bzip2 data", "a pickle", "gzip data"])
 def test_records_that_are_files_are_refused_by_name(format):
     encode = {
