@@ -943,6 +943,12 @@ fn an_error_in_a_directory_says_how_to_go_on() {
         run(&directory, &[&base[..], more].concat())
     };
     fs::write(directory.path().join("more.msgpack"), broken()).unwrap();
+    let ended = run(&directory, &["to-parquet", "broken.msgpack", "-o", "one/"]).expect(1);
+    assert!(
+        ended.stderr.ends_with("\nvecpack: 0 of 1 files are done; --resume goes on\n"),
+        "{}",
+        ended.stderr
+    );
     let ended = run_all(&[]).expect(1);
     assert!(
         ended.stderr.ends_with("\nvecpack: 1 of 2 files is done; --resume goes on\n"),

@@ -17,7 +17,7 @@ use crate::parquet::{
     Compression, Encoding, ListType, Report, TimestampUnit, WriteOptions, check_outputs, to_parquet,
 };
 use crate::source::Source;
-use crate::text::{count, grouped};
+use crate::text::grouped;
 
 /// Convert MessagePack files to Parquet.
 ///
@@ -196,6 +196,6 @@ pub(super) fn run(args: &ToParquetArgs, signals: &Signals) -> Result<(), Failure
 fn unfinished(source: &Source, out: &Path, bar: &ProgressBar) -> Option<String> {
     let can_resume = is_directory(out) && source.inputs().iter().all(crate::Input::has_name);
     let done = bar.latest().filter(|_| can_resume)?.files;
-    let (files, are) = (count(source.inputs().len() as u64, "file"), if done == 1 { "is" } else { "are" });
-    Some(format!("{} of {files} {are} done; --resume goes on", grouped(done)))
+    let (files, are) = (grouped(source.inputs().len() as u64), if done == 1 { "is" } else { "are" });
+    Some(format!("{} of {files} files {are} done; --resume goes on", grouped(done)))
 }

@@ -281,8 +281,9 @@ impl<'a> Evidence<'a> {
             ),
             Some((first, Instead::Other)) => format!(
                 "{input}none of the first {records} records is a vector, or bytes that are a multiple of {} ({raw}); the \
-                 first one is {first}: pass option `dim`, or check option `raw_dtype`{hints}",
+                 first one is {first}: {}pass option `dim`, or check option `raw_dtype`{hints}",
                 raw.size(),
+                if self.options.records.is_some() { "check option `records`, or " } else { "" },
             ),
         })
     }
