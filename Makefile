@@ -93,7 +93,7 @@ test-engines: $(VENV)/dev $(OLD)/tried ## tests with the engines that read what 
 	$(call other-pyarrow,25,pyarrow==25.0.0 numpy==2.3.5 awswrangler==3.17.1)
 	-npm install --silent --prefix $(VENV)/hyparquet --no-save --no-package-lock hyparquet@1.33.0 hyparquet-compressors@1.1.2
 	VECPACK_ENGINES=1 $(BIN)/python -m pytest tests/python/test_engines.py tests/python/test_lance.py tests/python/test_to_lance.py \
-		tests/python/test_spark.py tests/python/test_ray.py tests/python/test_docs.py
+		tests/python/test_spark.py tests/python/test_ray.py tests/python/test_daft.py tests/python/test_docs.py
 
 test-torch: $(VENV)/dev ## tests with PyTorch, which is installed for it (some gigabytes)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r tests/requirements-torch.txt

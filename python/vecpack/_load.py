@@ -60,6 +60,20 @@ def as_source(source: Any, options: dict[str, Any]) -> Source:
     return source
 
 
+TASK_BYTES = 128 << 20
+"""About how many bytes of the inputs a task of an engine reads."""
+
+
+def parts(source: Source, task_bytes: int) -> list[Source]:
+    """Small inputs together; inputs that are larger than a task are cut, and walked once for that."""
+    if source.options["limit"] is not None:
+        # Where the first rows end is known when they are read.
+        return [source]
+    tasks = source._tasks(task_bytes)
+    cut = [part for task, pieces in tasks for part in (task.split(pieces) if pieces > 1 else [task])]
+    return [part for part in cut if part.files]
+
+
 def local_or_url(path: str | os.PathLike[str]) -> str:
     """The path of what is written to, with the home directory in the place of `~`."""
     text = os.fspath(path)

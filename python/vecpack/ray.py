@@ -15,7 +15,7 @@ from typing import Any
 import vecpack
 from vecpack import LoadReport, Source
 from vecpack._lance import FRAGMENT_BYTES, Load, Written, write
-from vecpack._load import as_source, local_or_url
+from vecpack._load import TASK_BYTES, as_source, local_or_url
 from vecpack._missing import missing
 from vecpack._vecpack import _Run
 
@@ -83,7 +83,7 @@ class VecpackDatasource(Datasource):  # type: ignore[misc, unused-ignore]
     def _blocks(self) -> int:
         """How many tasks: of 128 MiB each, but some for every processor as long as they are not tiny."""
         size = self.estimate_inmemory_data_size() or 0
-        return max(-(-size // _TASK_BYTES), min(4 * _processors(), size // _SMALL_TASK_BYTES), 1)
+        return max(-(-size // TASK_BYTES), min(4 * _processors(), size // _SMALL_TASK_BYTES), 1)
 
     def _plan(self, blocks: int) -> list[Source]:
         """About `blocks` parts of the source, planned once: Ray asks several times. Inputs are cut where the workers are."""
@@ -242,7 +242,6 @@ def to_lance(
     return load.report()
 
 
-_TASK_BYTES = 128 << 20
 _SMALL_TASK_BYTES = 8 << 20
 _BLOCK_BYTES = 32 << 20
 """Batches are joined until a block has so many bytes: an input of a few kilobytes makes no block of its own."""

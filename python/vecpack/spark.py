@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from vecpack import OptionError, Source, scan
+from vecpack._load import TASK_BYTES, parts
 from vecpack._missing import missing
 
 try:
@@ -23,8 +24,6 @@ except ImportError as error:
     raise missing("vecpack.spark", "pyspark>=4") from error
 
 __all__ = ["VecpackDataSource", "register"]
-
-TASK_BYTES = 128 << 20
 
 
 def register(spark: SparkSession) -> None:
@@ -72,13 +71,8 @@ class _Reader(DataSourceReader):  # type: ignore[misc, unused-ignore]
         self._source, self._task_bytes = source, task_bytes
 
     def partitions(self) -> list[_Partition]:
-        """Small inputs together; inputs that are larger than a task are cut, and walked once for that."""
-        if self._source.options["limit"] is not None:
-            # Where the first rows end is known when they are read.
-            return [_Partition(self._source)]
-        tasks = self._source._tasks(self._task_bytes)
-        parts = [part for task, pieces in tasks for part in (task.split(pieces) if pieces > 1 else [task])]
-        return [_Partition(part) for part in parts if part.files]
+        """The tasks that the planner makes."""
+        return [_Partition(part) for part in parts(self._source, self._task_bytes)]
 
     def read(self, partition: InputPartition) -> Iterator[pa.RecordBatch]:
         """The rows of a partition. Spark runs one task on each processor."""

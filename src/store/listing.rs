@@ -13,8 +13,12 @@ use super::failure::explain;
 use super::url::{Kind, Url};
 use crate::cancel::Cancel;
 
-/// How many objects are asked for at once.
-const AT_ONCE: usize = 16;
+/// How many objects are asked for at once: a run that resumes may have 100,000 of them to look at.
+const AT_ONCE: usize = 64;
+/// How many objects are removed by one stream of requests, and how many such streams there are. Where a store has no request for
+/// many of them, a stream has ten requests under way.
+const REMOVED_TOGETHER: usize = 1000;
+const REMOVALS: usize = 8;
 
 /// The objects whose keys begin with the directory that `url` names, sorted by key.
 pub(crate) fn list(url: &Url, cancel: &Cancel) -> io::Result<Vec<(Url, Stat)>> {
@@ -78,8 +82,11 @@ pub(crate) fn remove_all(urls: Vec<Url>, cancel: &Cancel) -> io::Result<()> {
     let client = client()?;
     client.wait(cancel, async move {
         let (store, _) = client.find(&first).await?;
-        let parse = |url: Url| Path::parse(url.key()).map_err(object_store::Error::from);
-        let mut removed = store.delete_stream(stream::iter(urls).map(parse).boxed());
+        let parse = |url: &Url| Path::parse(url.key()).map_err(object_store::Error::from);
+        let paths: Vec<object_store::Result<Path>> = urls.iter().map(parse).collect();
+        let streams = stream::iter(paths).chunks(REMOVED_TOGETHER);
+        let mut removed =
+            streams.map(|paths| store.delete_stream(stream::iter(paths).boxed())).flatten_unordered(REMOVALS);
         while let Some(removed) = removed.next().await {
             match removed {
                 // It is gone, which is what was asked for.

@@ -21,7 +21,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))]
-ENGINES = ("deltalake", "lance", "lancedb", "pyiceberg", "pyspark", "qdrant_client", "ray", "torch")
+ENGINES = ("daft", "deltalake", "lance", "lancedb", "pyiceberg", "pyspark", "qdrant_client", "ray", "torch")
 """Libraries that are not there in every environment: `make test-engines` and `make test-torch` install them."""
 FENCE = re.compile(r"^(?P<indent> *)```(?P<info>[^`\n]*)\n(?P<code>.*?)^(?P=indent)```[ ]*$", re.MULTILINE | re.DOTALL)
 
