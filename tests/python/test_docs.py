@@ -104,10 +104,11 @@ def test_blocks_are_found_and_the_command_lines_in_them(tmp_path):
 def test_the_plan_for_billions_is_what_its_formula_gives(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     page = ROOT / "docs/planning.md"
-    table = run(page)["table"]
-    assert len(table) == 4
+    names = run(page)
     lines = page.read_text(encoding="utf-8").splitlines()
-    assert [line for line in lines if line.startswith("| ") and " MB/s | " in line] == table
+    for name, rows, unit in (("table", 4, " MB/s | "), ("loads", 6, " rows/s | ")):
+        assert len(names[name]) == rows
+        assert [line for line in lines if line.startswith("| ") and unit in line] == names[name]
 
 
 def test_figures_of_the_recorded_run_are_its_own():

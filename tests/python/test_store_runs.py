@@ -142,6 +142,24 @@ def test_a_line_that_is_too_long_for_a_key_is_in_its_object(bucket, tmp_path, wr
     assert ids(bucket) == [0, 1000, 2000, 3000]
 
 
+def test_an_input_that_is_named_twice_is_there_twice(bucket):
+    """Lines that are equal count once. Only inputs without rows have such, and these lose nothing when they are read again."""
+    for number, rows in enumerate([0, 300, 250]):
+        bucket.put(f"in/{number}.msgpack", records(1000 * number, rows))
+    empty, first, second = (bucket.url(f"in/{number}.msgpack") for number in range(3))
+    source = vecpack.scan([first, empty, empty, first, empty, second, second])
+
+    def enough(done, total, rows):
+        if rows > 850:
+            raise RuntimeError("enough")
+
+    with pytest.raises(RuntimeError, match="enough"):
+        vecpack.to_parquet(source, bucket.url("out/"), progress=enough, **PARTS)
+    report = vecpack.to_parquet(source, bucket.url("out/"), resume=True, **PARTS)
+    assert report.rows_before >= 600 and report.rows + report.rows_before == 1100
+    assert ids(bucket) == sorted(2 * ([*range(1000, 1300)] + [*range(2000, 2250)]))
+
+
 def test_killed_again_and_again_a_run_comes_to_its_end(bucket, tmp_path):
     for number in range(8):
         bucket.put(f"in/{number}.msgpack", records(1000 * number, 100))
