@@ -157,7 +157,7 @@ def test_an_input_that_is_named_twice_is_there_twice(bucket):
         vecpack.to_parquet(source, bucket.url("out/"), progress=enough, **PARTS)
     report = vecpack.to_parquet(source, bucket.url("out/"), resume=True, **PARTS)
     assert report.rows_before >= 600 and report.rows + report.rows_before == 1100
-    assert ids(bucket) == sorted(2 * ([*range(1000, 1300)] + [*range(2000, 2250)]))
+    assert ids(bucket) == sorted(2 * [*range(1000, 1300), *range(2000, 2250)])
 
 
 def test_killed_again_and_again_a_run_comes_to_its_end(bucket, tmp_path):
