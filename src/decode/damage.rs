@@ -89,7 +89,7 @@ impl Damage {
         if plan.on_error == OnError::Raise
             || !matches!(plan.framing, Framing::Sequence | Framing::Array)
             || !plan.way.is_empty()
-            || matches!(plan.content, Content::Vector(None))
+            || plan.columns.iter().all(|column| column.dim().is_none())
         {
             return None;
         }

@@ -65,7 +65,7 @@ impl Decoder {
                 }
                 let fault = Fault::of_type(None, Found::Text(found)).expecting(&expected);
                 let mut skipper = Skipper::of(left);
-                if plan.way.is_empty() {
+                if taken == 0 && start == self.position.offset {
                     return self.skip(fault, skipper, bytes, ended);
                 }
                 let skipped = skipper.skip(&bytes[taken..]).behind(taken);

@@ -26,8 +26,9 @@ pub(crate) enum Left {
     Known(u64),
     /// A gap has swallowed an unknown number of the array's records.
     Unknown,
-    /// The decoder began in the middle of an array. The decoder of the bytes in front of it counts.
-    Elsewhere,
+    /// The decoder began in the middle of an array, this many objects in front. The decoder of the bytes in
+    /// front of them knows how many the array has.
+    Elsewhere(u64),
 }
 
 impl Left {
@@ -35,6 +36,7 @@ impl Left {
     pub(crate) fn minus(self, objects: u64) -> Self {
         match self {
             Self::Known(left) => Self::Known(left.saturating_sub(objects)),
+            Self::Elsewhere(passed) => Self::Elsewhere(passed.saturating_add(objects)),
             other => other,
         }
     }
@@ -48,9 +50,14 @@ impl Position {
         Self { offset: 0, record: 0, left, tail: 0, rows: 0 }
     }
 
+    /// How many objects of an array were passed by a decoder that began in the middle of it.
+    pub(crate) fn passed(self) -> u64 {
+        if let Left::Elsewhere(passed) = self.left { passed } else { 0 }
+    }
+
     /// This place counted from the start of the input, where `self` was counted from `base`.
     pub(crate) fn from(self, base: Self) -> Self {
-        let left = base.left.minus(self.record);
+        let left = base.left.minus(self.passed());
         Self { record: base.record + self.record, left, tail: base.tail, ..self }
     }
 

@@ -22,7 +22,7 @@ impl Decoder {
     /// head says.
     pub(super) fn leave_damage(&mut self, bytes: &[u8], ended: bool) -> Option<Result<usize>> {
         self.damage.as_ref()?;
-        if self.position.left == Left::Elsewhere {
+        if matches!(self.position.left, Left::Elsewhere(_)) {
             // Only the decoder in front knows whether this is the head of the next array.
             self.state = State::Diverged;
             return Some(Ok(0));
@@ -132,8 +132,13 @@ impl Decoder {
         bytes: &[u8],
         ended: bool,
     ) -> Result<usize> {
-        let is_run = !matches!(self.plan.framing, Framing::Map | Framing::LengthPrefixed)
-            && self.plan.on_error != OnError::Raise;
+        // The values of a map have keys between them, and the objects behind lengths have these.
+        let is_alone = match self.plan.framing {
+            Framing::LengthPrefixed => false,
+            Framing::Map => self.position.left == Left::Known(0),
+            _ => true,
+        };
+        let is_run = is_alone && self.plan.on_error != OnError::Raise;
         if is_run && let Some((_, size)) = number(bytes) {
             return Ok(self.add_to_run(fault, bytes, size));
         }

@@ -232,7 +232,7 @@ impl Run {
                             return Ok(None);
                         };
                         self.next = if is_last { Next::Nothing } else { Next::Find(stop) };
-                        let left = if is_array { Left::Elsewhere } else { Left::Unbounded };
+                        let left = if is_array { Left::Elsewhere(0) } else { Left::Unbounded };
                         let position = Position { offset, record: 0, left, tail: 0, rows: 0 };
                         (position, file_end, Mode::Find(start), Some(stop).filter(|_| !is_last))
                     }
@@ -292,8 +292,8 @@ impl Run {
             let ended = step.end == Some(End::Input);
             let is_past_array = match base.left {
                 Left::Unbounded => false,
-                Left::Known(left) => ended || step.position.record > left,
-                Left::Unknown | Left::Elsewhere => true,
+                Left::Known(left) => ended || step.position.passed() > left,
+                Left::Unknown | Left::Elsewhere(_) => true,
             };
             if is_past_array {
                 self.guess_again();

@@ -81,6 +81,17 @@ impl Evidence<'_> {
         if warnings.is_empty() && is_open && self.fields.vectors.looks.are_not(raw) {
             warnings.push(format!("`{VECTOR}`: these bytes look like no numbers of the type {raw}"));
         }
+        let is_list = |column: &&Column| {
+            let field = self.fields.at(&column.path);
+            self.parallel.is_some_and(|items| column.dim() == Some(items))
+                && field.is_some_and(|field| field.vectors.are_integers())
+        };
+        warnings.extend(columns.iter().find(is_list).map(|column| {
+            format!(
+                "`{}`: a list beside others of as many items: option `framing=columns` reads each item as a row",
+                printable(column.name())
+            )
+        }));
         let many =
             |column: &&Column| column.role == Role::Vector && column.path.len() > 1 && self.records == 1;
         let mut parents = columns.iter().filter(many).map(|column| &column.path[..column.path.len() - 1]);

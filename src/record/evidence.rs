@@ -7,14 +7,14 @@ use super::describe::NamedDtype;
 use super::foreign::{is_text, looks_like};
 use super::given::{Given, Rules};
 use super::lists::Lists;
-use super::observe::{Observed, Vectors};
+use super::observe::{Observed, Vectors, base64_in};
 use super::{Layout, RecordStart, Step, VECTOR, describe};
 use crate::error::Error;
 use crate::msgpack::{Broken, Cursor, Head};
 use crate::options::{Framing, ReadOptions};
 use crate::text::printable;
 use crate::vector::RawDtype;
-use crate::vector::encoding::{self, Encoded, Encoding, Seen, read_base64};
+use crate::vector::encoding::{self, Encoded, Encoding, Seen};
 
 /// What the records so far show.
 pub(super) struct Evidence<'a> {
@@ -37,6 +37,8 @@ pub(super) struct Evidence<'a> {
     pub(super) named_dtype: Option<NamedDtype>,
     /// Bytes of the first record that have the shape of several vectors beside them.
     pub(super) shaped: Option<(String, (usize, usize))>,
+    /// How many items several lists of the first record have.
+    pub(super) parallel: Option<usize>,
     /// The name of the input that is looked at.
     pub(super) input: Arc<str>,
     /// The first record that gives no layout.
@@ -75,6 +77,7 @@ impl<'a> Evidence<'a> {
             fields: Observed::default(),
             named_dtype: None,
             shaped: None,
+            parallel: None,
             input: Arc::default(),
             first: None,
             contents_of: Arc::default(),
@@ -139,12 +142,7 @@ impl<'a> Evidence<'a> {
     /// Looks at the record at `cursor`, which is a vector.
     fn bare(&mut self, cursor: Cursor<'_>, encoded: &Encoded<'_>, raw: RawDtype) -> Result<(), Broken> {
         let is_vector = self.given.at(&Step::Name(VECTOR.to_owned())).is_vector;
-        let may_be_base64 = match encoded.encoding {
-            Encoding::Raw => true,
-            Encoding::Bytes => is_vector && encoded.bytes().is_ascii(),
-            _ => false,
-        };
-        let base64 = if may_be_base64 { read_base64(encoded.bytes(), raw) } else { None };
+        let base64 = base64_in(encoded, is_vector, raw);
         let vector = base64.as_ref().unwrap_or(encoded);
         let is_dim = vector.dim > 0 && i32::try_from(vector.dim).is_ok();
         let is_first = self.layout.is_none() && is_dim && (vector.is_whole() || self.options.dim.is_some());
@@ -154,6 +152,9 @@ impl<'a> Evidence<'a> {
             self.start = RecordStart::of(cursor.rest())?;
             self.fields = Observed::new(self.given.clone());
             self.fields.be_vector(vector, raw);
+            if let Some(base64) = &base64 {
+                self.fields.vectors.looks.add(base64.bytes());
+            }
             // Vectors behind it that are at hand show whether its bytes are numbers.
             let mut ahead = cursor;
             while matches!(vector.encoding, Encoding::Bytes | Encoding::Raw)
@@ -221,8 +222,10 @@ impl<'a> Evidence<'a> {
                 self.layout_from = format!("record {number} is {what} of fields");
                 self.start = RecordStart::of(cursor.rest())?;
                 if framing != Framing::Columns && self.options.framing == Framing::Auto {
-                    self.shaped =
-                        Lists::read(cursor, self.rules.types(raw), |_| true)?.and_then(|lists| lists.shaped);
+                    let lists = Lists::read(cursor, self.rules.types(raw), |_| true)?;
+                    self.parallel =
+                        lists.as_ref().filter(|lists| lists.are_parallel()).map(|lists| lists.rows);
+                    self.shaped = lists.and_then(|lists| lists.shaped);
                 }
             } else {
                 self.note(&format!("{what} without a vector in it"), Instead::Fields);

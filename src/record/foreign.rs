@@ -1,5 +1,7 @@
 //! Files of other formats, by their first bytes.
 
+use crate::vector::encoding::is_hex;
+
 /// The first bytes of files that are not MessagePack. As MessagePack they would be a few numbers and
 /// no vector, or not even that.
 const FORMATS: [(&[u8], &str); 13] = [
@@ -27,33 +29,44 @@ pub(crate) const MAGIC: usize = 20;
 /// The format of an input that begins with `bytes`; `None` for MessagePack, as far as these bytes show.
 /// The error is how many bytes are needed to see.
 pub(crate) fn foreign(bytes: &[u8], ended: bool) -> Result<Option<&'static str>, usize> {
-    for (magic, name) in FORMATS {
-        if bytes.starts_with(magic) {
-            return Ok(Some(name));
-        }
-        if !ended && magic.starts_with(bytes) {
-            return Err(magic.len());
-        }
+    let needed = FORMATS.iter().map(|(magic, _)| *magic).find(|magic| magic.starts_with(bytes));
+    match (certain(bytes), needed) {
+        (None, Some(magic)) if !ended => Err(magic.len()),
+        (format, _) => Ok(format),
     }
-    // Numbers or an empty map, and what no record begins with. A pickle's frame has eight bytes for its length.
-    Ok(match bytes {
+}
+
+/// The format of a file that begins with `bytes`, which as MessagePack would be numbers, or an empty map, and no
+/// record behind them.
+fn certain(bytes: &[u8]) -> Option<&'static str> {
+    let known = FORMATS.iter().find(|(magic, _)| bytes.starts_with(magic)).map(|(_, name)| *name);
+    // A pickle's frame has eight bytes for its length.
+    known.or(match bytes {
         [0x80, 2..=5, b'c' | b'}' | b']' | b'X' | b'(' | 0x8c, ..] => Some(PICKLE),
         [0x80, 4..=5, 0x95, _, _, _, _, _, 0, 0, 0, ..] => Some(PICKLE),
+        [b']' | b'}', b'q', 0, b'(' | b'G' | b'K' | b'X' | b'c' | b']' | b'}', ..] => Some(PICKLE),
         [0xff, 0xff, 0xff, 0xff, _, _, _, 0, 4..=64, 0, 0, 0, ..] => Some("an Arrow stream"),
+        [_, _, _, _, _, 0, 0, 0, b'{', b'"', ..] => Some("a safetensors file"),
+        [0x78, 0x01 | 0x5e | 0x9c | 0xda, ..] if is_zlib(bytes) => Some("zlib data (read: gzip, zstd, lz4)"),
         _ => None,
     })
 }
 
+/// True for bytes that zlib expands: its two bytes in front are too few to be sure.
+fn is_zlib(bytes: &[u8]) -> bool {
+    let (mut inflate, mut out) = (flate2::Decompress::new(true), [0; 1 << 10]);
+    let inflated = inflate.decompress(bytes, &mut out, flate2::FlushDecompress::None);
+    inflated.is_ok() && inflate.total_out() > 0
+}
+
 /// The format of a file in a field, which is no vector.
 pub(crate) fn inside(bytes: &[u8]) -> Option<&'static str> {
-    let known = FORMATS.iter().find(|(magic, _)| bytes.starts_with(magic)).map(|(_, name)| *name);
-    known.or(match bytes {
+    match bytes {
         [0x1f, 0x8b, 8, ..] => Some("gzip data"),
         [0x28, 0xb5, 0x2f, 0xfd, ..] => Some("zstd data"),
-        // Too few bytes of zlib are known.
-        [0x78, ..] => None,
-        _ => looks_like(bytes),
-    })
+        _ if bytes.len() > MAGIC && is_hex(bytes) => Some("hexadecimal text"),
+        _ => certain(bytes).or_else(|| looks_like(bytes)),
+    }
 }
 
 /// True for an input that begins with characters of ASCII. As MessagePack they are small numbers.
@@ -69,9 +82,7 @@ pub(crate) fn looks_like(bytes: &[u8]) -> Option<&'static str> {
     }
     match bytes {
         [b']' | b'}', b'q', 0, ..] => Some(PICKLE),
-        [0x78, 0x01 | 0x5e | 0x9c | 0xda, ..] => Some("zlib data"),
         [0x80, 2..=5, b'c' | b'}' | b']' | b'X' | b'(' | 0x8c | 0x95, ..] => Some(PICKLE),
-        [_, _, _, _, _, 0, 0, 0, b'{', b'"', ..] => Some("a safetensors file"),
         _ => None,
     }
 }

@@ -66,6 +66,11 @@ pub(super) fn detect(bytes: &[u8], end: End, types: Types<'_>) -> Result<(Framin
     let mut is_many = items > FEW;
     let may_be_cut = framing == Framing::Array && items as usize <= bytes.len().max(usize::from(u16::MAX));
     for _ in 0..items.min(FEW + 1) {
+        // A nil in a long array is a record as well.
+        if framing == Framing::Array && is_many && inside.peek() == Ok(Head::Nil) {
+            inside.skip()?;
+            continue;
+        }
         let key = if framing == Framing::Map { inside.skip() } else { Ok(()) };
         let item = match key.and_then(|()| item(&mut inside, types)) {
             // So are those of an array that is cut off, unless they are more than there can have been.

@@ -12,7 +12,7 @@ use super::lists::{List, Lists};
 use super::looks::Looks;
 use crate::msgpack::{Broken, Cursor, Head};
 use crate::values::{TIMESTAMP, is_nil, nanoseconds, tensor_field};
-use crate::vector::encoding::{self, Elements, Encoded, Encoding, Seen, read_base64};
+use crate::vector::encoding::{self, Elements, Encoded, Encoding, Seen, is_hex, read_base64};
 use crate::vector::{Format, RawDtype, Scalar};
 
 /// The most keys that maps of one place are kept apart by.
@@ -152,6 +152,11 @@ impl Vectors {
         }
     }
 
+    /// True where the first value is a list of integers.
+    pub(super) fn are_integers(&self) -> bool {
+        self.first.is_some_and(|(manner, _)| manner == Manner::Integers)
+    }
+
     /// The dimension if options name this as a vector column.
     pub(super) fn dim(&self) -> Option<usize> {
         self.first.map(|(_, dim)| dim)
@@ -179,6 +184,14 @@ impl Vectors {
         let is_alike = || is_given || self.judged_by.is_none_or(|raw| self.looks.are(raw));
         (manner != Manner::Bytes || self.is_binary && is_alike()).then_some((manner, dim))
     }
+}
+
+/// The elements of base64 in a text. Python's encoder gives bytes, which are base64 only where options say
+/// that they are a vector: elements may be such bytes as well.
+pub(super) fn base64_in(encoded: &Encoded<'_>, is_vector: bool, raw: RawDtype) -> Option<Encoded<'static>> {
+    let may_be = encoded.encoding == Encoding::Raw || encoded.encoding == Encoding::Bytes && is_vector;
+    let text = if may_be { encoded.bytes() } else { return None };
+    if text.is_ascii() && !is_hex(text) { read_base64(text, raw) } else { None }
 }
 
 impl Observed {
@@ -307,15 +320,13 @@ impl Observed {
                     encoded.encoding == Encoding::Raw && std::str::from_utf8(encoded.bytes()).is_ok();
                 self.kind(if is_text { Kind::Text } else { Kind::Bytes });
                 self.vectors.is_binary |= !is_text;
-                self.vectors.looks.add(encoded.bytes());
                 // Unless options give the type for the field.
                 self.vectors.judged_by = (!self.given.is_own()).then_some(raw);
-                // Python's encoder gives bytes, which are base64 only where options say that they are a vector:
-                // elements may be such bytes as well.
-                let may_be_base64 = is_text || self.given.is_vector && encoded.bytes().is_ascii();
-                let base64 = if may_be_base64 { read_base64(encoded.bytes(), raw) } else { None };
+                let base64 = base64_in(encoded, self.given.is_vector, raw);
                 self.vectors.is_base64 |= self.vectors.first.is_none() && base64.is_some();
-                self.vectors.add(Manner::Bytes, base64.as_ref().unwrap_or(encoded));
+                let vector = base64.as_ref().unwrap_or(encoded);
+                self.vectors.looks.add(if self.given.is_vector { vector.bytes() } else { encoded.bytes() });
+                self.vectors.add(Manner::Bytes, vector);
             }
             Encoding::Aligned => {
                 self.vectors.is_binary = true;
@@ -570,7 +581,8 @@ impl Observed {
 
     /// Says that bytes look like numbers of another type than they are read as.
     pub(super) fn warning(&self, name: &str) -> Option<String> {
-        if self.vectors.is_binary { self.vectors.looks.warning(name, self.raw()) } else { None }
+        let are_bytes = self.vectors.is_binary || self.vectors.is_base64 && self.given.is_vector;
+        if are_bytes { self.vectors.looks.warning(name, self.raw()) } else { None }
     }
 
     /// True if most of the lists hold values of types that no column holds together.

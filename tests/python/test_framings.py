@@ -467,6 +467,51 @@ def test_lists_that_seem_to_be_columns_say_so_and_which_one_is_none():
     np.testing.assert_array_equal(np.stack(table["embeddings"].to_numpy()), vectors.astype(np.float32))
 
 
+def test_lists_beside_a_scalar_are_noted():
+    vectors = np.random.default_rng(9).standard_normal((40, DIM))
+    lists = {"ids": list(range(40)), "emb": vectors.tolist(), "model": "m"}
+    with pytest.warns(UserWarning, match="`ids`: a list beside others of as many items: option `framing=columns`"):
+        vecpack.scan(pack(lists))
+    table = vecpack.read(pack(lists), framing="columns").to_pyarrow()
+    assert (table.num_rows, table["model"].to_pylist()) == (40, ["m"] * 40)
+
+
+@pytest.mark.parametrize("place", range(20))
+@pytest.mark.parametrize("make", [lambda v: v.tobytes(), lambda v: v.tolist(), lambda v: {"id": 7, "v": v.tobytes()}])
+def test_a_nil_in_a_long_array_is_one_bad_record(make, place):
+    vectors = np.random.default_rng(10).standard_normal((40, DIM)).astype(np.float32)
+    items = [make(vector) for vector in vectors]
+    items.insert(place, None)
+    for policy, rows in (("skip", 40), ("null", 41)):
+        source = vecpack.scan(pack(items), on_error=policy)
+        assert (source.framing, len(pa.table(source)), source.reject_count) == ("array", rows, 1)
+
+
+@pytest.mark.parametrize("numbers", [[5], [5, 6], [1, 2, 3, 4, 5]])
+@pytest.mark.parametrize("behind", [{}, {"model": "m", "usage": 3}])
+def test_numbers_among_the_records_of_a_key_are_counted_where_lanes_meet(numbers, behind):
+    records = [{"id": n, "v": [n + 0.5] * DIM} for n in range(100)]
+    records[50:50] = numbers
+    data = pack({"data": records, **behind}) * 2
+    for policy in ("skip", "null"):
+        for threads, batch_bytes in itertools.product((1, 2, 4), (100, 300, 1000)):
+            options = {"threads": threads, "batch_bytes": batch_bytes, "on_error": policy}
+            source = vecpack.scan(data, records="data", vector="v", **options)
+            assert pa.table(source)["id"].to_pylist() == [*range(100), *range(100)]
+            assert source.reject_count == 2
+
+
+@pytest.mark.parametrize("policy", ["skip", "null"])
+def test_zeros_behind_records_are_one_reject_and_no_row(policy):
+    records = [{"id": n, "v": [n + 0.5] * DIM} for n in range(20)]
+    for data, options in (
+        (pack({"data": records}), {"records": "data", "vector": "v"}),
+        (pack({f"k{n}": record for n, record in enumerate(records)}), {"framing": "map"}),
+    ):
+        source = vecpack.scan(data + bytes(1000), on_error=policy, **options)
+        assert (len(pa.table(source)), source.reject_count) == (20, 1)
+
+
 @pytest.mark.parametrize("write", [lambda vector: vector.tobytes(), lambda vector: vector.tolist()])
 def test_many_vectors_in_a_field_of_the_only_record_are_noted(write):
     vectors = np.random.default_rng(8).standard_normal((30, DIM)).astype(np.float32)

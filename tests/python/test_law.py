@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from random import Random
 
 import msgpack
+import numpy as np
 import pyarrow as pa
 import pytest
 import vecpack
@@ -433,3 +434,16 @@ def check_damage(case, tmp_path):
 @pytest.mark.parametrize("seed", range(2 * CASES))
 def test_no_byte_of_a_damaged_file_is_lost_in_silence(layout, framing, seed, tmp_path):
     must_hold(Case.make(layout, framing, f"damage {seed}"), tmp_path, check_damage)
+
+
+@pytest.mark.parametrize("policy", ["skip", "null"])
+def test_a_column_beside_the_vector_is_not_found_in_its_bytes(policy):
+    for seed in range(200):
+        random = np.random.default_rng(seed)
+        records = [[n, random.standard_normal(384).astype("f4").tobytes()] for n in range(40)]
+        for n in range(5, 40, 7):
+            records[n][0] = "n/a"
+        source = vecpack.scan(b"".join(map(msgpack.packb, records)), columns=["column_0"], on_error=policy)
+        kept = [n if isinstance(n, int) else None for n, _ in records]
+        expected = [n for n in kept if policy == "null" or n is not None]
+        assert pa.table(source)["column_0"].to_pylist() == expected, seed

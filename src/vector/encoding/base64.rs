@@ -18,6 +18,11 @@ const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, CONFIG
 /// Words of fewer letters are often base64 as well.
 const SHORTEST: usize = 16;
 
+/// True for text of hexadecimal digits, all of which base64 has as well.
+pub(crate) fn is_hex(text: &[u8]) -> bool {
+    text.iter().all(u8::is_ascii_hexdigit) && text.iter().any(u8::is_ascii_digit)
+}
+
 /// The elements of the type `raw` in `text`; `None` where it is no base64.
 pub(crate) fn read(text: &[u8], raw: RawDtype) -> Option<Encoded<'static>> {
     if text.len() < SHORTEST {

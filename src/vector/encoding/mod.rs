@@ -22,7 +22,7 @@ mod wrapped;
 use std::borrow::Cow;
 use std::fmt;
 
-pub(crate) use self::base64::read as read_base64;
+pub(crate) use self::base64::{is_hex, read as read_base64};
 pub(crate) use self::extension::leaves_messagepack;
 pub(crate) use self::npy::{comes_next as is_npy_next, is_npy};
 pub(crate) use self::wrapped::read as read_wrapped;
