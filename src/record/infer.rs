@@ -152,7 +152,7 @@ impl<'a> Inference<'a> {
 
     /// Finds out how records lie in an input that begins with `bytes`.
     fn detect(&mut self, bytes: &[u8], ended: bool) -> Result<(), Broken> {
-        if let Some(prefix) = Prefix::detect(bytes, ended, self.options.max_record_bytes)? {
+        if let Some(prefix) = Prefix::detect(bytes, ended, self.options.max_record_bytes, false)? {
             let from = format!("in front of each object stands its length ({})", prefix.as_str());
             (self.framing, self.framing_from, self.prefix) = (Framing::LengthPrefixed, from, Some(prefix));
             return Ok(());
@@ -176,7 +176,7 @@ impl<'a> Inference<'a> {
     fn next_prefixed(&mut self, bytes: &[u8], ended: bool) -> Result<usize, Broken> {
         let most = self.options.max_record_bytes;
         if self.prefix.is_none() {
-            self.prefix = Prefix::detect(bytes, ended, most)?;
+            self.prefix = Prefix::detect(bytes, ended, most, true)?;
         }
         match self.prefix.map(|prefix| prefix.frame(bytes, most)) {
             Some(Framed::Record(record, lead)) => {

@@ -79,11 +79,17 @@ impl Prefix {
     }
 
     /// The lengths by which an input is framed that begins with `bytes`, of which records have at most
-    /// `most`. The error asks for more bytes.
-    pub(super) fn detect(bytes: &[u8], ended: bool, most: u64) -> Result<Option<Self>, Broken> {
+    /// `most`. The error asks for more bytes. Where no option says so, the first objects are no numbers and no nils: short
+    /// ones are common in files that are framed in another way.
+    pub(super) fn detect(
+        bytes: &[u8],
+        ended: bool,
+        most: u64,
+        is_given: bool,
+    ) -> Result<Option<Self>, Broken> {
         let mut needed = None;
         for prefix in Self::ALL {
-            match prefix.frames(bytes, ended, most) {
+            match prefix.frames(bytes, ended, most, is_given) {
                 Ok(true) => return Ok(Some(prefix)),
                 Err(broken @ Broken::Short(_)) if !ended => needed = needed.or(Some(broken)),
                 _ => {}
@@ -93,7 +99,7 @@ impl Prefix {
     }
 
     /// True where such lengths stand in front of the first objects, or of all up to the end.
-    fn frames(self, bytes: &[u8], ended: bool, most: u64) -> Result<bool, Broken> {
+    fn frames(self, bytes: &[u8], ended: bool, most: u64, is_given: bool) -> Result<bool, Broken> {
         let mut at = 0;
         for objects in 0..ENOUGH {
             if objects > 0 && at == bytes.len() {
@@ -105,13 +111,13 @@ impl Prefix {
                 return Ok(false);
             }
             let mut cursor = Cursor::starting_at(bytes, at + size);
-            // Short ones are common in files that are framed in another way.
             if let Head::Nil
             | Head::Bool(_)
             | Head::UInt(_)
             | Head::Int(_)
             | Head::Float32(_)
             | Head::Float64(_) = cursor.peek()?
+                && !is_given
             {
                 return Ok(false);
             }

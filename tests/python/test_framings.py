@@ -156,6 +156,25 @@ def test_an_object_that_is_not_as_long_as_its_length_is_one_reject():
     assert pa.table(cut.rejects)["kind"].to_pylist() == ["truncated"]
 
 
+@pytest.mark.parametrize("bad", [None, 7, 2.5, True])
+@pytest.mark.parametrize("at", [0, 1, 2])
+@pytest.mark.parametrize("prefix", PREFIXES)
+def test_an_early_object_that_is_no_record_is_one_reject_where_lengths_are_told(tmp_path, prefix, at, bad):
+    random = Random(3)
+    found = records_of(random, 20, 0)
+    found.insert(at, (bad, None))
+    data = b"".join(PREFIXES[prefix](len(pack(value))) + pack(value) for value, _ in found)
+    for policy in ("skip", "null"):
+        for threads in (1, 4):
+            source = vecpack.scan(data, framing="length-prefixed", on_error=policy, threads=threads)
+            rows, rejects, _ = read(source)
+            assert [row["vector"] for row in rows if row["vector"]] == [row["vector"] for _, row in found if row]
+            assert (len(rows), rejects) == (20 + (policy == "null"), [at])
+    # Without that option they are numbers that follow one another.
+    with contextlib.suppress(vecpack.SchemaError):
+        assert vecpack.scan(data, on_error="skip").framing == "sequence"
+
+
 def envelope(random, path, records):
     """An object that holds `records` at the end of `path`, among other values."""
     value = records
