@@ -81,8 +81,9 @@ pub(super) struct Vectors {
     pub(super) stored: Option<String>,
     /// Dimensions and how often they came; of the first few.
     dims: Vec<(usize, u64)>,
-    /// Values that are not nil.
+    /// Values that are not nil, and those among them that are matrices.
     pub(super) values: u64,
+    matrices: u64,
     /// Raw bytes that are no text were among them.
     is_binary: bool,
     /// The looks of bytes, and the type by which they are judged; none where options give theirs.
@@ -132,6 +133,7 @@ const SHORT: usize = 16;
 impl Vectors {
     fn add(&mut self, manner: Manner, encoded: &Encoded<'_>) {
         let dim = encoded.dim;
+        self.matrices += u64::from(encoded.rows > 1);
         if dim == 0 || encoded.rows != 1 || !encoded.is_whole() {
             return;
         }
@@ -178,9 +180,10 @@ impl Vectors {
         self.dims.iter().any(|(known, _)| *known == dim).then_some((manner, dim))
     }
 
-    /// Bytes are judged by their looks, unless options say that they are a vector.
+    /// Most of the values may be no matrices. Bytes are judged by their looks, unless options say that they are a vector.
     fn likely(&self, is_given: bool) -> Option<(Manner, usize)> {
-        let (manner, dim) = self.first.filter(|(manner, _)| *manner != Manner::Wrapped)?;
+        let is_one = |(manner, _): &_| *manner != Manner::Wrapped && 2 * self.matrices <= self.values;
+        let (manner, dim) = self.first.filter(is_one)?;
         let is_alike = || is_given || self.judged_by.is_none_or(|raw| self.looks.are(raw));
         (manner != Manner::Bytes || self.is_binary && is_alike()).then_some((manner, dim))
     }
@@ -264,12 +267,16 @@ impl Observed {
         all - most(&self.kinds).map_or(0, |(_, times)| times) + inside.map(Self::misfits).sum::<u64>()
     }
 
-    fn number(&mut self, number: Scalar) {
+    fn range(&mut self, number: Scalar) {
         match number {
             Scalar::Int(value) => self.negative |= value < 0,
             Scalar::UInt(value) => self.huge |= i64::try_from(value).is_err(),
             _ => {}
         }
+    }
+
+    fn number(&mut self, number: Scalar) {
+        self.range(number);
         self.kind(if number.is_float() { Kind::Float } else { Kind::Integer });
     }
 
@@ -277,14 +284,17 @@ impl Observed {
     fn numbers(&mut self, encoded: &Encoded<'_>) {
         match &encoded.elements {
             // One tells what all of them are, but for the range of integers.
-            Elements::Alike(format, bytes) if format.is_float() || format.is_bool() => {
-                if !bytes.is_empty() {
-                    self.kind(if format.is_bool() { Kind::Bool } else { Kind::Float });
-                }
-            }
             Elements::Alike(format, bytes) => {
                 let numbers = bytes.chunks_exact(format.size()).filter_map(|bytes| format.scalar(bytes));
-                numbers.for_each(|number| self.number(number));
+                if format.is_float() || format.is_bool() {
+                    numbers
+                        .take(1)
+                        .for_each(|_| self.kind(if format.is_bool() { Kind::Bool } else { Kind::Float }));
+                } else {
+                    let mut numbers = numbers.peekable();
+                    numbers.peek().into_iter().for_each(|number| self.number(*number));
+                    numbers.for_each(|number| self.range(number));
+                }
             }
             Elements::Mixed(bytes) => {
                 let mut cursor = Cursor::new(bytes);

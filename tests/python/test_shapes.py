@@ -186,6 +186,24 @@ def test_arrays_of_changing_shape_are_lists():
     assert table["m"].to_pylist() == [a.tolist() for a in arrays]
 
 
+@pytest.mark.parametrize("dtype", ["f4", "i8", "f2"])
+@pytest.mark.parametrize("single", [{0}, {0, 3, 5}, {2}])
+@pytest.mark.parametrize("other", [{}, {"v": np.ones(16, "f4")}])
+def test_a_matrix_of_one_row_does_not_make_vectors_of_the_others(single, dtype, other):
+    arrays = [(100 * RNG.random((1 if i in single else 2 + i % 3, 64))).astype(dtype) for i in range(9)]
+    rows = [{"id": i, "m": a, **other} for i, a in enumerate(arrays)]
+    table = vecpack.read(packed(rows, default=msgpack_numpy.encode)).to_pyarrow()
+    assert table["m"].to_pylist() == [a.tolist() for a in arrays]
+
+
+def test_a_field_of_which_most_arrays_have_one_row_is_a_vector():
+    rows = [{"id": i, "m": RNG.random((1 + i // 7, 64))} for i in range(9)]
+    source = vecpack.scan(packed(rows, default=msgpack_numpy.encode), on_error="skip")
+    assert source.to_pyarrow()["m"].type.list_size == 64 and source.reject_count == 2
+    named = vecpack.scan(packed(rows[::-1], default=msgpack_numpy.encode), vector="m", on_error="skip")
+    assert named.to_pyarrow().num_rows == 7
+
+
 def test_a_late_array_of_another_shape_costs_one_record():
     arrays = [np.full((2, 3), i, "f4") for i in range(12)]
     arrays[11] = np.ones((3, 2), "f4")
