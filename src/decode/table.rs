@@ -6,7 +6,7 @@ use super::record::{Pushed, Stop, unfit};
 use super::{Decoder, State};
 use crate::msgpack::{Cursor, Head};
 use crate::options::OnError;
-use crate::record::{Content, List, Plan, Role, Slots};
+use crate::record::{Content, List, Plan, Role, Slots, shape_in};
 use crate::reject::RejectKind;
 use crate::vector::Format;
 use crate::vector::encoding::{self, Elements, Encoded, Encoding, Seen};
@@ -25,6 +25,7 @@ pub(super) struct Table {
 impl Table {
     /// Finds the lists in the map at `cursor`. Items of the first `skipped` rows are skipped.
     fn of(plan: &Plan, slots: &Slots, cursor: &mut Cursor<'_>, skipped: usize) -> Result<Self, Stop> {
+        let start = *cursor;
         let pairs = match cursor.head()? {
             Head::Map(pairs) => pairs,
             head => return Err(no_table(head)),
@@ -66,6 +67,16 @@ impl Table {
             let found = Found::Text("a map without a list".to_owned());
             return Err(Stop::Fault(Fault::of_type(None, found).expecting("a map of parallel lists")));
         };
+        if told.is_empty()
+            && let Some((items, dim)) = shape_in(start, plan.types(column))?.filter(|shape| shape.0 != rows)
+        {
+            let found = Found::Text(format!("bytes of {rows}"));
+            let fault = Fault::new(RejectKind::Dimension, Some(column), found);
+            let expected = format!(
+                "{items} vectors of {dim} elements by the shape beside them (see option `raw_dtype`)"
+            );
+            return Err(Stop::Fault(fault.expecting(&expected)));
+        }
         table.rows = rows;
         if let Some((other, items)) = told.into_iter().find(|(_, items)| *items != rows) {
             let name = plan.columns[column].name();

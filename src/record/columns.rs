@@ -20,6 +20,9 @@ impl Evidence<'_> {
         framing_from: String,
         prefix: Option<Prefix>,
     ) -> Result<Findings> {
+        if framing == Framing::Columns {
+            self.check_shaped()?;
+        }
         let mut columns = match (self.layout, self.options.dim) {
             (Some(Layout::Vector), _) | (None, Some(_)) => vec![self.bare_column()?],
             (Some(_), _) => self.field_columns()?,
@@ -49,7 +52,7 @@ impl Evidence<'_> {
                 )));
             }
         }
-        let (mut warnings, mut left_out) = (self.warnings(&columns), Vec::new());
+        let (mut warnings, mut left_out) = (self.warnings(&columns, framing), Vec::new());
         self.left_out(&columns, &mut warnings, &mut left_out);
         Ok(Findings {
             framing,
@@ -65,7 +68,7 @@ impl Evidence<'_> {
     }
 
     /// Sentences about bytes that look wrong.
-    fn warnings(&self, columns: &[Column]) -> Vec<String> {
+    fn warnings(&self, columns: &[Column], framing: Framing) -> Vec<String> {
         let mut warnings = Vec::new();
         for column in columns {
             let is_bytes = column.role == Role::Value && self.is_in_schema(column.name());
@@ -103,7 +106,7 @@ impl Evidence<'_> {
                 "`{parent}`: the records seem to lie in it: option `records={parent}` reads each as a row"
             ));
         }
-        warnings.extend(self.shaped.iter().filter(|(_, (rows, _))| *rows > 1).map(|(name, (rows, dim))| {
+        warnings.extend(self.shaped.iter().filter(|(_, (rows, _), _)| *rows > 1 && framing != Framing::Columns).map(|(name, (rows, dim), _)| {
             format!(
                 "`{}`: these bytes are {rows} vectors of {dim} elements by the shape beside them: option `framing=columns` reads each as a \
                  row",
@@ -329,6 +332,24 @@ impl Evidence<'_> {
             Ok(Column { path, ..Column::of(field, Role::Value) })
         };
         *columns = names.into_iter().map(chosen).collect::<Result<_>>()?;
+        Ok(())
+    }
+
+    /// Refuses bytes of several vectors that are not of the size that the shape beside them gives to their elements.
+    fn check_shaped(&self) -> Result<()> {
+        let is_read = |name| self.options.fields().is_none_or(|fields| fields.contains(&name));
+        if let Some((name, (rows, dim), size)) = self.shaped.as_ref().filter(|(name, ..)| is_read(name))
+            && let Some(field) = self.fields.at(&[Step::Name(name.clone())])
+            && field.raw().size() != *size
+        {
+            return Err(Error::schema(format!(
+                "{}the bytes of `{}` are {rows} vectors of {dim} elements by the shape beside them, of {size} bytes each, and would be \
+                 read as {}: say with option `raw_dtype` what they are",
+                self.input_prefix(),
+                printable(name),
+                field.raw()
+            )));
+        }
         Ok(())
     }
 

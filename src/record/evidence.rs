@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::describe::NamedDtype;
 use super::foreign::{is_text, looks_like};
 use super::given::{Given, Rules};
-use super::lists::Lists;
+use super::lists::{Lists, Shaped};
 use super::observe::{Observed, Vectors, base64_in};
 use super::{Layout, RecordStart, Step, VECTOR, describe};
 use crate::error::Error;
@@ -36,7 +36,7 @@ pub(super) struct Evidence<'a> {
     /// A field of the first record that names a type of elements, and that type.
     pub(super) named_dtype: Option<NamedDtype>,
     /// Bytes of the first record that have the shape of several vectors beside them.
-    pub(super) shaped: Option<(String, (usize, usize))>,
+    pub(super) shaped: Option<Shaped>,
     /// How many items several lists of the first record have.
     pub(super) parallel: Option<usize>,
     /// The name of the input that is looked at.
@@ -215,18 +215,18 @@ impl<'a> Evidence<'a> {
             _ => self.fields.fields_of(&mut cursor.clone(), &self.rules, 0).map(|()| 1)?,
         };
         if is_first {
+            if framing == Framing::Columns || self.options.framing == Framing::Auto {
+                let types = self.rules.types(self.fields.given.default);
+                let lists = Lists::read(cursor, types, |_| true)?;
+                self.parallel = lists.as_ref().filter(|lists| lists.are_parallel()).map(|lists| lists.rows);
+                self.shaped = lists.and_then(|lists| lists.shaped);
+            }
             let is_given = self.options.columns.is_some() || !self.options.vector.is_empty();
             let what = if layout == Layout::Map { "a map" } else { "an array" };
             if is_given || self.fields.holds_vector() {
                 self.layout = Some(layout);
                 self.layout_from = format!("record {number} is {what} of fields");
                 self.start = RecordStart::of(cursor.rest())?;
-                if framing != Framing::Columns && self.options.framing == Framing::Auto {
-                    let lists = Lists::read(cursor, self.rules.types(raw), |_| true)?;
-                    self.parallel =
-                        lists.as_ref().filter(|lists| lists.are_parallel()).map(|lists| lists.rows);
-                    self.shaped = lists.and_then(|lists| lists.shaped);
-                }
             } else {
                 self.note(&format!("{what} without a vector in it"), Instead::Fields);
             }

@@ -133,7 +133,7 @@ fn is_table(cursor: Cursor<'_>, types: Types<'_>) -> Result<bool, Broken> {
                 (*items, matches!(item(&mut first.clone(), types)?, Item::Vector | Item::Ndarray))
             }
             (List::Value(value), _) if value.peek()? == Head::Nil => continue,
-            (bytes, Some((_, shape))) if bytes.has_shape(*shape) => (shape.0, true),
+            (bytes, Some((_, shape, _))) if bytes.size_in(*shape).is_some() => (shape.0, true),
             _ => return Ok(false),
         };
         if items == 0 || items != lists.rows {

@@ -42,21 +42,36 @@ impl<'a> List<'a> {
         Some((length()?, length()?))
     }
 
-    /// True for bytes that can hold vectors of this shape.
-    pub(super) fn has_shape(&self, (rows, dim): (usize, usize)) -> bool {
+    /// The size of the elements of bytes that can hold vectors of this shape.
+    pub(super) fn size_in(&self, (rows, dim): (usize, usize)) -> Option<usize> {
         let elements = rows.saturating_mul(dim);
         let length = if let Self::Value(cursor) = self { cursor.peek().map_or(0, Head::payload) } else { 0 };
-        [1, 2, 4, 8].iter().any(|size| elements.checked_mul(*size) == Some(length as usize))
+        [1, 2, 4, 8].into_iter().find(|size| elements.checked_mul(*size) == Some(length as usize))
     }
 }
+
+/// What [`List::shape`] finds in the map at `cursor`.
+pub(crate) fn shape_in(mut cursor: Cursor<'_>, types: Types<'_>) -> Result<Option<(usize, usize)>, Broken> {
+    let Head::Map(pairs) = cursor.head()? else { return Ok(None) };
+    for _ in 0..pairs {
+        let name = name(&mut cursor)?;
+        if let Some(shape) = List::read(cursor, types)?.shape(name.as_deref()) {
+            return Ok(Some(shape));
+        }
+        cursor.skip()?;
+    }
+    Ok(None)
+}
+
+/// The name of bytes that are vectors of a shape, that, and the size of their elements.
+pub(super) type Shaped = (String, (usize, usize), usize);
 
 /// The values of such a map, and the number of rows that they have.
 #[derive(Debug)]
 pub(super) struct Lists<'a> {
     pub(super) lists: Vec<(Option<String>, List<'a>)>,
     pub(super) rows: usize,
-    /// The name of bytes that are vectors of a shape, and that.
-    pub(super) shaped: Option<(String, (usize, usize))>,
+    pub(super) shaped: Option<Shaped>,
 }
 
 impl<'a> Lists<'a> {
@@ -87,8 +102,10 @@ impl<'a> Lists<'a> {
         }
         let shape = lists.iter().find_map(|(name, list)| list.shape(name.as_deref()));
         let shaped = shape.and_then(|shape| {
-            let (name, _) = lists.iter().find(|(_, list)| list.has_shape(shape))?;
-            Some((name.clone()?, shape))
+            let sized =
+                |(name, list): &(Option<String>, List<'_>)| Some((name.clone(), list.size_in(shape)?));
+            let (name, size) = lists.iter().find_map(sized)?;
+            Some((name?, shape, size))
         });
         if shaped.is_some() {
             lists.retain(|(name, list)| list.shape(name.as_deref()).is_none());
@@ -105,7 +122,7 @@ impl<'a> Lists<'a> {
         });
         let first = flat.next().unwrap_or(0);
         let of_flat = if flat.all(|dim| dim == first) { first } else { 1 };
-        let of_shape = shaped.as_ref().map(|(_, (rows, _))| *rows);
+        let of_shape = shaped.as_ref().map(|(_, (rows, _), _)| *rows);
         Ok(Some(Self { lists, rows: of_shape.or(told).unwrap_or(of_flat), shaped }))
     }
 }

@@ -22,7 +22,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 pub(crate) use self::findings::{Column, Findings, Layout, Role, Step};
 pub(crate) use self::foreign::{MAGIC, foreign};
 pub(crate) use self::infer::{Inference, Inferred};
-pub(crate) use self::lists::List;
+pub(crate) use self::lists::{List, shape_in};
 pub(crate) use self::prefix::{Framed, Prefix};
 pub(crate) use self::start::RecordStart;
 pub(crate) use self::way::{Arrival, Way};

@@ -438,7 +438,14 @@ impl Observed {
         let Some(lists) = Lists::read(cursor, rules.types(self.given.default), |_| true)? else {
             return Ok(0);
         };
+        let is_first = self.fields.is_empty();
         for (name, list) in lists.lists {
+            // The shape of bytes is no column, whether those of a later map have it or not.
+            let is_shape = !is_first && list.shape(name.as_deref()).is_some();
+            let known = |name: &String| self.places.contains_key(&Step::Name(name.clone()));
+            if is_shape && !name.as_ref().is_some_and(known) {
+                continue;
+            }
             if let Some(field) = name.and_then(|name| self.field(Step::Name(name), rules, 0)) {
                 field.list_of_rows(list, lists.rows, rules)?;
             }

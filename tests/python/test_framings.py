@@ -329,6 +329,32 @@ def test_bytes_of_several_vectors_beside_their_shape_are_rows(sizes):
         np.testing.assert_array_equal(np.stack(table["vectors"].to_numpy()), vectors)
 
 
+@pytest.mark.parametrize("dtype", ["f2", "f8", "u1"])
+@pytest.mark.parametrize("framing", ["auto", "columns"])
+@pytest.mark.parametrize("rows", [8, 1])
+def test_bytes_that_their_shape_gives_another_size_are_refused_by_name(dtype, framing, rows):
+    vectors = (10 * np.random.default_rng(9).random((rows, 64))).astype(dtype)
+    data = pack({"ids": list(range(rows)), "vectors": vectors.tobytes(), "shape": [rows, 64]}) * 3
+    if rows == 1 and framing == "auto":
+        return
+    for policy in POLICIES:
+        with pytest.raises(vecpack.SchemaError, match=f"`vectors` are {rows} vectors of 64 elements.*raw_dtype"):
+            vecpack.scan(data, framing=framing, on_error=policy)
+    table = pa.table(vecpack.scan(data, framing=framing, raw_dtype=vectors.dtype.str))
+    np.testing.assert_array_equal(np.stack(table["vectors"].to_numpy()), np.concatenate([vectors] * 3).astype("f4"))
+
+
+def test_later_bytes_that_have_not_as_many_rows_as_their_shape_says_are_rejects():
+    vectors = np.random.default_rng(9).random((8, 64)).astype("f4")
+    good = {"vectors": vectors.tobytes(), "shape": [8, 64]}
+    for bad in (vectors.astype("f2").tobytes(), vectors[:7].tobytes()):
+        data = pack(good) + pack({**good, "vectors": bad}) + pack(good)
+        source = vecpack.scan(data, framing="columns", on_error="skip")
+        np.testing.assert_array_equal(np.stack(pa.table(source)["vectors"].to_numpy()), np.concatenate([vectors] * 2))
+        (message,) = source.rejects.to_pyarrow()["message"].to_pylist()
+        assert "8 vectors of 64 elements" in message and "raw_dtype" in message
+
+
 def test_bytes_beside_another_shape_are_no_rows():
     vector = np.random.default_rng(9).standard_normal(32).astype("f4")
     # The shape is not that of the bytes, or a list has another length.
