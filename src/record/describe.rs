@@ -76,6 +76,7 @@ pub(super) fn named_dtype(mut cursor: Cursor<'_>) -> Result<Option<NamedDtype>, 
                 };
                 elements = (0..dims).map(dim).try_fold(1_u64, |product, dim| product.checked_mul(dim?));
             }
+            ("shape" | "dims", Head::UInt(dim)) => elements = Some(dim),
             (_, Head::Bin(length) | Head::Str(length)) => lengths.push(u64::from(length)),
             _ => {}
         }

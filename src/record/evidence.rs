@@ -207,7 +207,6 @@ impl<'a> Evidence<'a> {
             }
             self.fields = Observed::new(given);
         }
-        let raw = self.fields.given.default;
         let number = self.records;
         self.records += match layout {
             _ if !is_first && self.layout != Some(layout) => 1,

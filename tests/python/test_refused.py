@@ -74,6 +74,55 @@ def test_a_map_with_such_keys_and_other_values_is_a_record():
     assert vecpack.read(data).to_pyarrow().column_names == ["type", "shape", "data"]
 
 
+BESIDE = [
+    {"order": "C"},
+    {"version": 1},
+    {"__ndarray__": True},
+    {"strides": [2]},
+    {"strides": None, "order": "C", "size": 64, "ndim": 1},
+    {"type": "ndarray"},
+    {"dims": 1},
+]
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float64", "int8", "bfloat16"])
+@pytest.mark.parametrize("is_first", [True, False])
+@pytest.mark.parametrize("beside", BESIDE)
+def test_other_keys_beside_a_type_and_a_shape_do_not_hide_the_vector(beside, is_first, dtype):
+    numbers = np.arange(64)
+    parts = {"bfloat16": numbers.astype("f4").tobytes()} if dtype == "bfloat16" else {}
+    data = parts.get(dtype) or numbers.astype(dtype).tobytes()
+    if dtype == "bfloat16":
+        data = b"".join(data[at + 2 : at + 4] for at in range(0, 256, 4))
+    for shape, key in (([64], "data"), (64, "data"), ([64], "raw"), ([1, 64], "payload")):
+        array = {"dtype": dtype, "shape": shape, key: data}
+        value = {**beside, **array} if is_first else {**array, **beside}
+        source = vecpack.scan(pack([{"id": 1, "v": value}] * 5))
+        assert source.schema.names == ["id", "v"]
+        np.testing.assert_array_equal(vectors_of(pack([{"id": 1, "v": value}] * 5)), [numbers] * 5)
+        bad = {"id": 1, "v": {**value, key: data[:-8]}}
+        rejected = vecpack.scan(pack([{"id": 1, "v": value}] * 5 + [bad]), on_error="skip")
+        assert (pa.table(rejected).num_rows, rejected.reject_count) == (5, 1)
+
+
+def test_an_order_beside_the_bytes_is_not_ignored():
+    matrix = {"dtype": "float32", "shape": [2, 32], "data": bytes(256)}
+    good = [{"v": {**matrix, "shape": [64]}}] * 3
+    for beside in ({"order": "F"}, {"fortran_order": True}, {"strides": [4, 8]}):
+        source = vecpack.scan(pack([*good, {"v": {**matrix, **beside}}]), on_error="skip")
+        assert pa.table(source).num_rows == 3
+        assert "Fortran order" in source.rejects.to_pyarrow()["found"][0].as_py()
+    big = {"dtype": "float32", "shape": [64], "data": FLOATS[0].astype(">f4").tobytes(), "byteorder": "big"}
+    np.testing.assert_array_equal(vectors_of(pack([{"v": big}] * 3)), [FLOATS[0]] * 3)
+
+
+def test_fields_beside_an_array_are_not_lost():
+    value = {"id": 7, "dtype": "float16", "shape": [64], "data": FLOATS[0].astype("f2").tobytes()}
+    table = vecpack.read(pack([{"v": value}] * 3), vector="v.data", raw_dtype={"v.data": "<f2"}).to_pyarrow()
+    assert table["v"].to_pylist() == [{"id": 7, "dtype": "float16", "shape": [64]}] * 3
+    np.testing.assert_array_equal(np.stack(table["v.data"].to_numpy()), [FLOATS[0].astype("f2")] * 3)
+
+
 def test_a_type_in_a_field_of_the_record_is_not_ignored():
     data = records(lambda n, v: {"id": n, "vector": v.astype("f2").tobytes(), "dtype": "float16"})
     for policy in ("raise", "skip", "null"):

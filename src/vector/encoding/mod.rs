@@ -522,6 +522,7 @@ fn dtype(name: &[u8]) -> Result<RawDtype, Trouble> {
 const PICKLE: &str = "a NumPy array of Python objects (kind O), which is a pickle: it is never loaded, since loading it would \
                       run whatever it contains";
 const COMPLEX: &str = "complex numbers: write their real and imaginary parts as floats";
+const FORTRAN: &str = "a matrix in Fortran order: write it in C order";
 const CHUNKS: &str = "an array in chunks that do not make up its shape";
 const SIDE_BUFFER: &str =
     "an array whose data lies in another buffer, outside of the input: write it with its data in line";

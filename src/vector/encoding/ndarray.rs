@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use super::{CHUNKS, COMPLEX, Elements, Encoded, Encoding, PICKLE, Shape, Trouble, dtype, text};
+use super::{CHUNKS, COMPLEX, Elements, Encoded, Encoding, FORTRAN, PICKLE, Shape, Trouble, dtype, text};
 use crate::msgpack::{Broken, Cursor, Head};
 use crate::vector::convert::Format;
 use crate::vector::dtype::{Number, RawDtype};
@@ -26,6 +26,12 @@ struct Pairs<'a> {
     kind: Option<&'a [u8]>,
     shape: Option<Shape>,
     data: Option<Data<'a>>,
+    /// What stands beside says so.
+    is_fortran: bool,
+    is_big_endian: bool,
+    strides: Option<Shape>,
+    /// Other keys of arrays stand beside.
+    has_others: bool,
 }
 
 enum Type<'a> {
@@ -95,22 +101,27 @@ impl<'a> Pairs<'a> {
                 cursor.skip()?;
                 self.is_complex = true;
             }
-            b"type" | b"dtype" => match text(cursor)?.inspect(|_| self.is_dtype = key == b"dtype") {
-                Some(name) => self.dtype = Some(Type::Name(name)),
-                None => {
-                    cursor.skip()?;
-                    self.dtype = Some(Type::Fields);
+            b"type" | b"dtype" if !self.is_dtype => {
+                match text(cursor)?.inspect(|_| self.is_dtype = key == b"dtype") {
+                    Some(name) => self.dtype = Some(Type::Name(name)),
+                    None => {
+                        cursor.skip()?;
+                        self.dtype = Some(Type::Fields);
+                    }
                 }
-            },
+            }
             b"kind" => match text(cursor)? {
                 Some(kind) => self.kind = Some(kind),
                 None => return Ok(false),
             },
-            b"shape" | b"dims" => match Shape::read(cursor)? {
-                Some(shape) => self.shape = Some(shape),
-                None => return Ok(false),
-            },
-            b"data" | b"buffer" | b"bytes" | b"value" => {
+            b"shape" | b"dims" if key == b"shape" || self.shape.is_none() => {
+                self.shape = match cursor.peek()? {
+                    Head::UInt(dim) => cursor.head().map(|_| Some(Shape { dims: vec![dim] }))?,
+                    _ => Shape::read(cursor)?,
+                };
+                return Ok(self.shape.is_some());
+            }
+            b"data" | b"buffer" | b"bytes" | b"value" | b"raw" | b"payload" if self.data.is_none() => {
                 self.data = Some(match text(cursor)? {
                     Some(bytes) => Data::Bytes(bytes),
                     None => match cursor.peek()? {
@@ -129,13 +140,42 @@ impl<'a> Pairs<'a> {
                     },
                 });
             }
-            _ => return Ok(false),
+            _ => {
+                self.has_others = true;
+                match (key, cursor.peek()?) {
+                    (b"strides", Head::Array(_)) => {
+                        self.strides = Shape::read(cursor)?;
+                        return Ok(self.strides.is_some());
+                    }
+                    (b"fortran_order", Head::Bool(is_fortran)) => self.is_fortran |= is_fortran,
+                    (b"order", Head::Str(_)) => {
+                        self.is_fortran |= text(cursor)? == Some(b"F");
+                        return Ok(true);
+                    }
+                    (b"byteorder" | b"byte_order" | b"endian" | b"endianness", Head::Str(_)) => {
+                        self.is_big_endian |= matches!(text(cursor)?, Some([b'>' | b'b' | b'B', ..]));
+                        return Ok(true);
+                    }
+                    (
+                        b"order" | b"version" | b"ndim" | b"size" | b"itemsize" | b"nbytes" | b"device",
+                        Head::Nil | Head::Bool(_) | Head::UInt(_) | Head::Int(_) | Head::Str(_),
+                    ) => {}
+                    (key, Head::Nil | Head::Bool(_) | Head::UInt(_) | Head::Int(_) | Head::Str(_))
+                        if key.starts_with(b"__") => {}
+                    // A field of a record.
+                    _ => return Ok(false),
+                }
+                cursor.skip()?;
+            }
         }
         Ok(true)
     }
 
     fn encoded(self) -> Result<Option<Encoded<'a>>, Trouble> {
         let refused = |what: &str| Err(Trouble::Refused(what.to_owned()));
+        if self.has_others {
+            return self.unmarked();
+        }
         if self.is_complex {
             return if self.data.is_some() { refused(COMPLEX) } else { Ok(None) };
         }
@@ -174,7 +214,18 @@ impl<'a> Pairs<'a> {
         match (self.dtype, self.shape, self.data) {
             (Some(Type::Name(name)), Some(shape), Some(Data::Bytes(bytes))) => {
                 match RawDtype::named(&String::from_utf8_lossy(name)) {
-                    Some(raw) => Encoded::shaped(Encoding::Ndarray, raw, &shape, bytes).map(Some),
+                    Some(raw) => {
+                        let follow = |strides: Shape| {
+                            let mut steps = strides.dims.windows(2).zip(shape.dims.iter().skip(1));
+                            strides.dims.len() == shape.dims.len()
+                                && steps.all(|(two, dim)| two[1].checked_mul(*dim) == Some(two[0]))
+                        };
+                        if !shape.is_flat() && (self.is_fortran || !self.strides.is_none_or(follow)) {
+                            return Err(Trouble::Refused(FORTRAN.to_owned()));
+                        }
+                        let raw = RawDtype { big_endian: raw.big_endian || self.is_big_endian, ..raw };
+                        Encoded::shaped(Encoding::Ndarray, raw, &shape, bytes).map(Some)
+                    }
                     None if self.is_dtype => dtype(name).map(|_| None),
                     None => Ok(None),
                 }

@@ -1,6 +1,6 @@
 //! Arrays that hold a vector with its type and shape beside it.
 
-use super::{Encoded, Encoding, SIDE_BUFFER, Shape, Trouble, dtype, numbers, text};
+use super::{Encoded, Encoding, FORTRAN, SIDE_BUFFER, Shape, Trouble, dtype, numbers, text};
 use crate::msgpack::{Broken, Cursor, Head};
 use crate::vector::dtype::RawDtype;
 
@@ -54,10 +54,7 @@ fn typed<'a>(cursor: &mut Cursor<'a>, has_order: bool) -> Result<Option<Encoded<
         match text(cursor)? {
             Some(b"C") => {}
             Some(b"F") if shape.is_flat() => {}
-            Some(b"F") => {
-                let what = "a matrix in Fortran order: write it in C order";
-                return Err(Trouble::Refused(what.to_owned()));
-            }
+            Some(b"F") => return Err(Trouble::Refused(FORTRAN.to_owned())),
             _ => return Ok(None),
         }
     }
