@@ -26,7 +26,7 @@ struct Pairs<'a> {
     kind: Option<&'a [u8]>,
     shape: Option<Shape>,
     data: Option<Data<'a>>,
-    /// What stands beside says so.
+    /// A key beside the others says so.
     is_fortran: bool,
     is_big_endian: bool,
     strides: Option<Shape>,
@@ -157,7 +157,8 @@ impl<'a> Pairs<'a> {
                         return Ok(true);
                     }
                     (
-                        b"order" | b"version" | b"ndim" | b"size" | b"itemsize" | b"nbytes" | b"device",
+                        b"type" | b"dims" | b"strides" | b"order" | b"version" | b"ndim" | b"size"
+                        | b"itemsize" | b"nbytes" | b"device",
                         Head::Nil | Head::Bool(_) | Head::UInt(_) | Head::Int(_) | Head::Str(_),
                     ) => {}
                     (key, Head::Nil | Head::Bool(_) | Head::UInt(_) | Head::Int(_) | Head::Str(_))
