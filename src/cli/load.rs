@@ -18,6 +18,7 @@ use crate::source::Source;
 use crate::text::{count, grouped, size};
 
 /// A load into a database: the function of the Python package that does it, and its arguments.
+#[cfg_attr(not(feature = "python"), allow(dead_code, reason = "the Python package does what these say"))]
 pub(crate) struct Load<'a> {
     pub(crate) function: &'static str,
     pub(crate) source: Arc<Source>,

@@ -23,6 +23,7 @@ use std::ffi::OsString;
 
 use clap::Parser;
 
+#[cfg(feature = "python")]
 pub(crate) use self::load::Load;
 pub(crate) use self::progress::ProgressBar;
 
