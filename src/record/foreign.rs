@@ -46,7 +46,9 @@ fn certain(bytes: &[u8]) -> Option<&'static str> {
         [0x80, 4..=5, 0x95, _, _, _, _, _, 0, 0, 0, ..] => Some(PICKLE),
         [b']' | b'}', b'q', 0, b'(' | b'G' | b'K' | b'X' | b'c' | b']' | b'}', ..] => Some(PICKLE),
         [0xff, 0xff, 0xff, 0xff, _, _, _, 0, 4..=64, 0, 0, 0, ..] => Some("an Arrow stream"),
-        [_, _, _, _, _, 0, 0, 0, b'{', b'"', ..] => Some("a safetensors file"),
+        [_, _, _, _, _, 0, 0, 0, header @ ..] if header.starts_with(b"{\"") && is_text(header) => {
+            Some("a safetensors file")
+        }
         [0x78, 0x01 | 0x5e | 0x9c | 0xda, ..] if is_zlib(bytes) => Some("zlib data (read: gzip, zstd, lz4)"),
         _ => None,
     })
@@ -69,7 +71,7 @@ pub(crate) fn inside(bytes: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// True for an input that begins with characters of ASCII. As MessagePack they are small numbers.
+/// True for bytes that begin with characters of ASCII. As MessagePack they are small numbers.
 pub(super) fn is_text(bytes: &[u8]) -> bool {
     let start = &bytes[..bytes.len().min(MAGIC)];
     !start.is_empty() && start.iter().all(|byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace())

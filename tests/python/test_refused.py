@@ -363,6 +363,14 @@ def test_records_that_are_files_are_refused_by_name(format):
             vecpack.scan(data, on_error=policy)
 
 
+def test_the_first_vector_may_have_the_zeros_of_safetensors():
+    first = FLOATS[0].copy()
+    first[:2] = np.frombuffer(b'\0\0\0\0\0{"=', np.float32)
+    data = pack([first.tobytes(), FLOATS[1].tobytes()])
+    assert data[5:10] == b'\0\0\0{"'
+    np.testing.assert_array_equal(vectors_of(data), [first, FLOATS[1]])
+
+
 def test_a_vector_may_begin_as_a_file_does():
     vector = np.frombuffer(b"[[" + bytes(2) + FLOATS[0].tobytes()[4:], np.float32)
     for data in (pack([vector.tobytes()]), pack([b"[[" * 128] * 3)):
