@@ -256,7 +256,7 @@ impl Rejects {
         Some(format!("no record became a row: {}; the first one: {first}", self.summary()))
     }
 
-    /// What reports say: how many there are, the first of them, and [`warning`](Self::warning).
+    /// The parts of a report: the number of rejects, the first of them in words, and [`warning`](Self::warning).
     #[cfg(feature = "python")]
     pub(crate) fn told(&self, rows: u64) -> (u64, Vec<String>, Option<String>) {
         (self.count(), self.in_words(), self.warning(rows))

@@ -26,7 +26,7 @@ pub(crate) struct Load<'a> {
     pub(crate) keywords: Value,
 }
 
-/// What a load gives: the report as JSON and warnings, or the exit code and why it failed.
+/// The outcome of a load: its report as JSON and its warnings, or an exit code and the message of the error.
 type Loaded = Result<(String, Vec<String>), (u8, String)>;
 
 /// Loads a database.

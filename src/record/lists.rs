@@ -50,7 +50,7 @@ impl<'a> List<'a> {
     }
 }
 
-/// What [`List::shape`] finds in the map at `cursor`.
+/// The rows and elements that a field `shape` of the map at `cursor` gives to bytes beside it.
 pub(crate) fn shape_in(mut cursor: Cursor<'_>, types: Types<'_>) -> Result<Option<(usize, usize)>, Broken> {
     let Head::Map(pairs) = cursor.head()? else { return Ok(None) };
     for _ in 0..pairs {
@@ -63,7 +63,7 @@ pub(crate) fn shape_in(mut cursor: Cursor<'_>, types: Types<'_>) -> Result<Optio
     Ok(None)
 }
 
-/// The name of bytes that are vectors of a shape, that, and the size of their elements.
+/// Bytes that hold several vectors: their name, their rows and elements by the shape beside them, and the size of an element.
 pub(super) type Shaped = (String, (usize, usize), usize);
 
 /// The values of such a map, and the number of rows that they have.
