@@ -4,7 +4,6 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::msgpack::Head;
-use crate::options::Framing;
 use crate::record::{Content, Plan, Role, Slots};
 use crate::reject::RejectKind;
 use crate::values::{Words, type_name};
@@ -123,9 +122,6 @@ impl Fault {
     /// How to read a value that does not fit the type that inference found for its column.
     pub(super) fn hint(&self, plan: &Plan) -> Option<String> {
         let column = self.column.filter(|column| !plan.given_types.contains(column))?;
-        if plan.framing == Framing::Columns && self.kind == RejectKind::Dimension {
-            return Some("a list that is no column is left out with option `columns`".to_owned());
-        }
         let is_value = plan.columns.get(column)?.role == Role::Value;
         let is_of_type = matches!(self.kind, RejectKind::Type | RejectKind::Value);
         (is_value && is_of_type && plan.infer_records > 0).then(|| {

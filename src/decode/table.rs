@@ -81,7 +81,11 @@ impl Table {
         if let Some((other, items)) = told.into_iter().find(|(_, items)| *items != rows) {
             let name = plan.columns[column].name();
             let fault = Fault::new(RejectKind::Dimension, Some(other), Found::Text(format!("{items} items")));
-            return Err(Stop::Fault(fault.expecting(&format!("{rows} items, as `{name}` has"))));
+            return Err(Stop::Fault(
+                fault.expecting(&format!(
+                    "{rows} items, as `{name}` has (option `columns` leaves a list out)"
+                )),
+            ));
         }
         Ok(table)
     }
