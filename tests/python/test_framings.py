@@ -505,7 +505,9 @@ def test_lists_that_seem_to_be_columns_say_so_and_which_one_is_none():
     for policy in POLICIES:
         with pytest.raises(vecpack.SchemaError, match="its lists seem to be columns: pass option `framing=columns`"):
             vecpack.scan(pack(answer), on_error=policy)
-    with pytest.raises(vecpack.DecodeError, match="field `included`.* as `ids` has .option `columns` leaves a list out"):
+    with pytest.raises(
+        vecpack.DecodeError, match="field `included`.* as `ids` has .option `columns` leaves a list out"
+    ):
         vecpack.read(pack(answer), framing="columns")
     table = vecpack.read(pack(answer), framing="columns", columns=["ids", "embeddings"]).to_pyarrow()
     assert table["ids"].to_pylist() == answer["ids"]
