@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
-use arrow::compute::cast;
-use arrow::datatypes::{DataType, Float64Type};
+use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, FixedSizeListArray, RecordBatch};
+use arrow::datatypes::{DataType, Float16Type, Float32Type, Float64Type, Int8Type, UInt8Type};
 use serde::Serialize;
 
 use crate::cancel::Cancel;
@@ -20,6 +19,7 @@ use crate::record::{Findings, vector_type};
 use crate::reject::Rejects;
 use crate::source::{Source, size};
 use crate::text::{count, grouped, printable, size as bytes_text};
+use crate::vector::Dtype;
 
 /// What [`inspect`] found. Its text is a few lines for a person.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -269,7 +269,7 @@ impl Inspection {
             let mut reader = reader.limited(left).sampling(sample).with_cancel(watch.cancel.clone());
             let rejected = lock(&rejects).count();
             while let Some(batch) = reader.next_batch()? {
-                tally(&mut tallies, &batch)?;
+                tally(&mut tallies, &batch);
                 watch.tell(progress + reader.progress())?;
             }
             let done = reader.take_ended();
@@ -447,44 +447,49 @@ impl Tally {
         (self.vectors > 0).then_some(Norms { min: self.min, mean, max: self.max })
     }
 
-    /// Counts the vectors of a batch. Elements of any type are taken as float64: their squares do not overflow for less.
-    fn add(&mut self, column: &ArrayRef, dim: usize) -> Result<()> {
+    /// Counts the vectors of a batch.
+    fn add(&mut self, column: &ArrayRef, dtype: Dtype) {
         let list = column.as_fixed_size_list();
-        /// Rows at a time, to stay in a processor's cache.
-        const ROWS: usize = 64;
-        for start in (0..list.len()).step_by(ROWS) {
-            let rows = ROWS.min(list.len() - start);
-            let elements = cast(&list.values().slice(start * dim, rows * dim), &DataType::Float64)?;
-            let elements = elements.as_primitive::<Float64Type>().values();
-            for (row, vector) in elements.chunks_exact(dim).enumerate() {
-                if list.is_null(start + row) {
-                    continue;
-                }
-                let square: f64 = vector.iter().map(|x| x * x).sum();
-                if square.is_finite() {
-                    let norm = square.sqrt();
-                    self.vectors += 1;
-                    self.sum += norm;
-                    self.min = self.min.min(norm);
-                    self.max = self.max.max(norm);
-                } else {
-                    self.nan += vector.iter().filter(|x| x.is_nan()).count() as u64;
-                    self.infinite += vector.iter().filter(|x| x.is_infinite()).count() as u64;
-                }
+        match dtype {
+            Dtype::Float32 => self.add_vectors::<Float32Type>(list),
+            Dtype::Float64 => self.add_vectors::<Float64Type>(list),
+            Dtype::Float16 => self.add_vectors::<Float16Type>(list),
+            Dtype::Int8 => self.add_vectors::<Int8Type>(list),
+            Dtype::UInt8 => self.add_vectors::<UInt8Type>(list),
+        }
+    }
+
+    /// Elements of any type are taken as float64, in which their squares do not overflow.
+    fn add_vectors<T: ArrowPrimitiveType<Native: Into<f64>>>(&mut self, list: &FixedSizeListArray) {
+        let dim = list.value_length().unsigned_abs() as usize;
+        let elements = list.values().as_primitive::<T>().values();
+        for (row, vector) in elements.chunks_exact(dim).enumerate() {
+            if list.is_null(row) {
+                continue;
+            }
+            let elements = vector.iter().map(|&element| -> f64 { element.into() });
+            let square: f64 = elements.clone().map(|x| x * x).sum();
+            if square.is_finite() {
+                let norm = square.sqrt();
+                self.vectors += 1;
+                self.sum += norm;
+                self.min = self.min.min(norm);
+                self.max = self.max.max(norm);
+            } else {
+                self.nan += elements.clone().filter(|x| x.is_nan()).count() as u64;
+                self.infinite += elements.filter(|x| x.is_infinite()).count() as u64;
             }
         }
-        Ok(())
     }
 }
 
-fn tally(tallies: &mut [Tally], batch: &RecordBatch) -> Result<()> {
+fn tally(tallies: &mut [Tally], batch: &RecordBatch) {
     for (tally, column) in tallies.iter_mut().zip(batch.columns()) {
         tally.nulls += column.logical_null_count() as u64;
-        if let Some((dim, _)) = vector_type(column.data_type()) {
-            tally.add(column, dim)?;
+        if let Some((_, dtype)) = vector_type(column.data_type()) {
+            tally.add(column, dtype);
         }
     }
-    Ok(())
 }
 
 /// A type as people write it.
