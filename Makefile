@@ -89,6 +89,8 @@ test-python: $(VENV)/dev $(OLD)/tried ## Python tests (K=names for some), the st
 
 test-engines: $(VENV)/dev $(OLD)/tried ## tests with the engines that read what is written, which are installed for it
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r tests/requirements-engines.txt
+# Daft without what it asks for, which is a pyarrow below 26: it works with later ones.
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps daft==0.7.26
 	$(call other-pyarrow,19,pyarrow==19.0.1 numpy==2.3.5)
 	$(call other-pyarrow,25,pyarrow==25.0.0 numpy==2.3.5 awswrangler==3.17.1)
 	-npm install --silent --prefix $(VENV)/hyparquet --no-save --no-package-lock hyparquet@1.33.0 hyparquet-compressors@1.1.2
