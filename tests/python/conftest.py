@@ -1,6 +1,7 @@
 """What the tests share: vectors, files of them, and a Python process to try things in."""
 
 import functools
+import os
 import subprocess
 import sys
 import textwrap
@@ -12,6 +13,9 @@ import pyarrow as pa
 import pytest
 import vecpack
 from walk import walk
+
+# Spark's workers run this Python, whichever test begins the session that all of them share.
+os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
 
 WATCHDOG = 30
 """Seconds after which a child process counts as hanging. Nothing takes that long."""

@@ -2,7 +2,6 @@
 
 import json
 import os
-import sys
 
 import numpy as np
 import pyarrow as pa
@@ -21,7 +20,6 @@ DIM = 16
 
 @pytest.fixture(scope="module")
 def spark():
-    os.environ["PYSPARK_PYTHON"] = sys.executable
     builder = SparkSession.builder.master("local[2]").config("spark.ui.enabled", False)
     session = builder.config("spark.sql.shuffle.partitions", 2).getOrCreate()
     vecpack.spark.register(session)
