@@ -168,7 +168,7 @@ fn to<S: Source<N>, const N: usize>(raw: RawDtype, dtype: Dtype) -> Kernel {
 }
 
 fn by_order<S: Source<N>, T: Target<M>, const N: usize, const M: usize>(raw: RawDtype) -> Kernel {
-    if raw.big_endian { convert_big_endian::<S, T, N, M> } else { convert::<S, T, N, M> }
+    if raw.big_endian { convert::<S, T, N, M, true> } else { convert::<S, T, N, M, false> }
 }
 
 fn copy(raw: &[u8], out: &mut [u8]) -> Result<(), usize> {
@@ -184,29 +184,12 @@ fn swap<const N: usize>(raw: &[u8], out: &mut [u8]) -> Result<(), usize> {
     Ok(())
 }
 
-fn convert<S: Source<N>, T: Target<M>, const N: usize, const M: usize>(
+fn convert<S: Source<N>, T: Target<M>, const N: usize, const M: usize, const BIG: bool>(
     raw: &[u8],
     out: &mut [u8],
 ) -> Result<(), usize> {
-    convert_elements::<S, T, N, M, N>(raw, out, |bytes| S::from_le(*bytes))
-}
-
-/// Bytes of elements that are swapped before they are converted.
-const SWAPPED: usize = 4096;
-
-/// Swaps the bytes first, so that a pair of types has one kernel for both orders.
-fn convert_big_endian<S: Source<N>, T: Target<M>, const N: usize, const M: usize>(
-    raw: &[u8],
-    out: &mut [u8],
-) -> Result<(), usize> {
-    let mut swapped = [0; SWAPPED];
-    let elements = SWAPPED / N;
-    for (number, (raw, out)) in raw.chunks(SWAPPED).zip(out.chunks_mut(elements * M)).enumerate() {
-        let swapped = &mut swapped[..raw.len()];
-        swap::<N>(raw, swapped)?;
-        convert::<S, T, N, M>(swapped, out).map_err(|index| number * elements + index)?;
-    }
-    Ok(())
+    let read = |bytes: &[u8; N]| if BIG { S::from_be(*bytes) } else { S::from_le(*bytes) };
+    convert_elements::<S, T, N, M, N>(raw, out, read)
 }
 
 /// Float16 to float32, which always fits. `half` has the processor's instruction for it, where the
