@@ -46,7 +46,7 @@ def to_duckdb(
     except ImportError as error:
         raise missing("to_duckdb()", "duckdb") from error
     begun = time.monotonic()
-    source = as_source(source, options)
+    source = as_source("to_duckdb", source, options)
     if isinstance(path, duckdb.DuckDBPyConnection):
         rows = _load(duckdb, path, "connection", source, table, overwrite)
     else:

@@ -70,7 +70,7 @@ def to_lance(
         What this run did.
     """
     load = Load(
-        as_source(source, options),
+        as_source("to_lance", source, options),
         local_or_url(path),
         index=index,
         index_options=index_options,

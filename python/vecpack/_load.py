@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import inspect
 import json
 import os
 import warnings
@@ -50,9 +52,16 @@ class LoadReport:
         """The report as a dictionary."""
         return asdict(self)
 
+    def _repr_html_(self) -> str:
+        rows = (f"<tr><td>{name}</td><td>{html.escape(str(value))}</td></tr>" for name, value in asdict(self).items())
+        return "<div>vecpack.LoadReport</div>\n<table>\n" + "\n".join(rows) + "\n</table>"
 
-def as_source(source: Any, options: dict[str, Any]) -> Source:
-    """`source`, or what `scan` makes of inputs."""
+
+def as_source(function: str, source: Any, options: dict[str, Any]) -> Source:
+    """`source`, or what `scan` makes of inputs. Errors name the function that was called."""
+    known = inspect.signature(scan).parameters
+    if unknown := [name for name in options if name not in known]:
+        raise TypeError(f"{function}() got an unexpected keyword argument '{unknown[0]}'")
     if not isinstance(source, Source):
         return scan(source, **options)
     if options:

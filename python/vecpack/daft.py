@@ -25,7 +25,7 @@ def read(source: Any, *, task_bytes: int = TASK_BYTES, **options: Any) -> DataFr
     """A Daft `DataFrame` of the rows of `source`: a `Source`, or what `scan` takes, with its `options`.
 
     A task reads up to `task_bytes` of the inputs. Columns that are not asked for are not decoded."""
-    return _Source(as_source(source, options), task_bytes).read()
+    return _Source(as_source("read", source, options), task_bytes).read()
 
 
 def _schema(self: Any) -> Schema:

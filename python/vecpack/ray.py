@@ -46,7 +46,7 @@ def read(
     are cut, by tasks of their own; `override_num_blocks` is about how many tasks there are instead. Vectors are tensors, of
     shape (rows, dim) in batches of NumPy and PyTorch; without `tensors`, or where they may be null, they are lists of a fixed size.
     """
-    datasource = VecpackDatasource(as_source(source, options), tensors=tensors, ray_remote_args=ray_remote_args)
+    datasource = VecpackDatasource(as_source("read", source, options), tensors=tensors, ray_remote_args=ray_remote_args)
     blocks = override_num_blocks or datasource._blocks()
     dataset: ray.data.Dataset = ray.data.read_datasource(
         datasource,
@@ -160,7 +160,7 @@ def to_parquet(
     be read, and for those whose rows are in the file of an input in front. At most `concurrency` tasks run at once, a file each; `ray_remote_args` are those of Ray's tasks.
     """
     write = {"max_file_bytes": None, **{name: options.pop(name) for name in _WRITE_OPTIONS & options.keys()}}
-    source = as_source(source, options)
+    source = as_source("to_parquet", source, options)
     run = _Run(source, _absolute(path), overwrite=overwrite, resume=resume, rejects=rejects, **write)
     task = ray.remote(_convert).options(**{"max_retries": 3, **(ray_remote_args or {})})
     reports: list[dict[str, Any] | None] = [None] * len(source.files)
@@ -214,7 +214,7 @@ def to_lance(
     the size. Other parameters are those of `vecpack.to_lance` and of `to_parquet`.
     """
     load = Load(
-        as_source(source, options),
+        as_source("to_lance", source, options),
         _absolute(local_or_url(path)),
         index=index,
         index_options=index_options,

@@ -50,6 +50,26 @@ def test_a_table_that_exists_is_refused_or_replaced(files, tmp_path):
     assert fetch(path, "SELECT count(*), sum(key) FROM vectors") == [(ROWS, ROWS * (ROWS - 1) // 2)]
 
 
+@pytest.mark.parametrize("inputs", ["paths", "source"])
+def test_an_unknown_option_is_refused_by_the_function_that_was_called(files, tmp_path, inputs):
+    source = files if inputs == "paths" else vecpack.scan(files)
+    with pytest.raises(TypeError, match=r"^to_duckdb\(\) got an unexpected keyword argument 'dims'$"):
+        vecpack.to_duckdb(source, tmp_path / "out.duckdb", "vectors", dims=DIM)
+    with pytest.raises(TypeError, match=r"pass them to scan\(\) instead"):
+        vecpack.to_duckdb(vecpack.scan(files), tmp_path / "out.duckdb", "vectors", dim=DIM)
+    assert not (tmp_path / "out.duckdb").exists()
+
+
+def test_a_report_is_a_table_in_a_notebook(write_file):
+    found = vectors(2, DIM)
+    path = write_file("<b>.msgpack", [found[0].tobytes(), b"1", found[1].tobytes()])
+    with duckdb.connect() as connection:
+        report = vecpack.to_duckdb(path, connection, "vectors", on_error="skip")
+    html = report._repr_html_()
+    assert "<tr><td>rows</td><td>2</td></tr>" in html
+    assert "&lt;b&gt;.msgpack: record 1" in html and "<b>" not in html
+
+
 def test_an_open_connection_is_used(files):
     with duckdb.connect() as connection:
         assert vecpack.to_duckdb(files, connection, "vectors", include_id=True).rows == ROWS
