@@ -326,6 +326,11 @@ pub(super) fn number<T: FromPyObjectOwned>(name: &str, value: &Bound<'_, PyAny>)
     })
 }
 
+/// The argument `rows` of a function.
+pub(super) fn row_count<T: FromPyObjectOwned>(value: &Bound<'_, PyAny>) -> PyResult<T> {
+    number("rows", value)
+}
+
 fn parse<T: FromStr<Err = Error>>(name: &str, value: &Bound<'_, PyAny>) -> PyResult<T> {
     let text =
         value.cast::<PyString>().map_err(|_| PyTypeError::new_err(format!("{name} must be a string")))?;

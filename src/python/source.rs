@@ -14,7 +14,7 @@ use pyo3_arrow::ffi::to_schema_pycapsule;
 use super::array::{Gathered, VectorColumn, Vectors, as_array, to_numpy, to_torch};
 use super::errors::{is_interrupt, to_python};
 use super::export::{import, stream_capsule};
-use super::options::{column_names, fields, number, read_options, renames, to_dict};
+use super::options::{column_names, fields, number, read_options, renames, row_count, to_dict};
 use super::signals::cancel;
 use super::table::{PyBatch, PySchema, PyTable, from_json, to_json};
 use super::{detached, html, log, options, warn};
@@ -165,7 +165,7 @@ impl PySource {
     /// rows : int, default 5
     ///     How many.
     #[pyo3(signature = (rows=5))]
-    fn head(&self, py: Python<'_>, rows: u64) -> PyResult<PyTable> {
+    fn head(&self, py: Python<'_>, #[pyo3(from_py_with = row_count)] rows: u64) -> PyResult<PyTable> {
         let limit = self.0.options().limit.map_or(rows, |limit| limit.min(rows));
         // One thread opens no file before it needs it.
         let options = self.0.options().clone().with_limit(limit).with_threads(1);

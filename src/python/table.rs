@@ -13,6 +13,7 @@ use super::array::{self, Vectors};
 use super::errors::to_python;
 use super::export::{array_capsules, import, stream_capsule};
 use super::html;
+use super::options::row_count;
 use crate::inspect::type_name;
 use crate::record::vector_type;
 use crate::text::{count, grouped};
@@ -321,7 +322,7 @@ impl PyTable {
     /// rows : int, default 5
     ///     How many.
     #[pyo3(signature = (rows=5))]
-    fn head(&self, rows: usize) -> Self {
+    fn head(&self, #[pyo3(from_py_with = row_count)] rows: usize) -> Self {
         self.slice(0, rows)
     }
 
