@@ -196,7 +196,9 @@ fn a_directory_gets_a_file_for_each_input() {
     assert_eq!(names(&directory.path().join("out")), ["_vecpack", "good.parquet", "more.parquet"]);
     // Neither of two that would get the same name is lost.
     let ended = run(&directory, &["to-parquet", "good.msgpack", "./good.msgpack", "-o", "twice/"]).expect(2);
-    assert!(ended.stderr.contains("two inputs would be written to this file"), "{}", ended.stderr);
+    let text = "two inputs would be written to this file: good.msgpack and ./good.msgpack";
+    assert!(ended.stderr.contains(text), "{}", ended.stderr);
+    assert!(!directory.path().join("twice").exists());
 }
 
 #[test]

@@ -30,8 +30,8 @@ type Names = Option<Vec<PathBuf>>;
 
 /// Refuses what cannot be done before anything is read, and makes the directory.
 pub(super) fn check(inputs: &[Input], out: &Path, options: &WriteOptions, cancel: &Cancel) -> Result<Names> {
-    into::create(out)?;
     let names = if options.max_file_bytes.is_some() { None } else { Some(names(inputs, out)?) };
+    into::create(out)?;
     let earlier = Manifest::find(out, options, cancel)?;
     if options.resume {
         if let Some(input) = inputs.iter().find(|input| !input.has_name()) {
@@ -58,7 +58,7 @@ fn no_version(input: &Input) -> Error {
 }
 
 fn names(inputs: &[Input], out: &Path) -> Result<Vec<PathBuf>> {
-    let mut taken = HashSet::new();
+    let mut taken = HashMap::new();
     let mut names = Vec::with_capacity(inputs.len());
     for (number, input) in inputs.iter().enumerate() {
         let name = match input.stem() {
@@ -69,9 +69,9 @@ fn names(inputs: &[Input], out: &Path) -> Result<Vec<PathBuf>> {
             }
             None => PathBuf::from(part_name(number)),
         };
-        if !taken.insert(name.clone()) {
+        if let Some(first) = taken.insert(name.clone(), input.name()) {
             return Err(Error::option(format!(
-                "{}: two inputs would be written to this file, one of them {}",
+                "{}: two inputs would be written to this file: {first} and {}",
                 out.join(name).display(),
                 input.name()
             )));
