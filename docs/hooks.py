@@ -81,13 +81,19 @@ def _options() -> dict[tuple[str, str], dict[str, str]]:
             flags = option["flags"].strip()
             groups.setdefault((command, group), {})[flags] = (option["text"] or "").strip()
         elif flags and line:
-            groups[command, group][flags] += f" {line.strip()}"
+            is_item = line.strip().startswith("- ")
+            groups[command, group][flags] += ("\n" if is_item else " ") + line.strip()
     return groups
 
 
 def _cell(text: str) -> str:
-    """Text of a terminal as a cell of a table; what is between backticks is code."""
-    parts = " ".join(text.split()).split("`")
+    """Text of a terminal as a cell of a table; items of a list have lines of their own."""
+    return "<br>".join(_marked(" ".join(line.split())) for line in text.split("\n"))
+
+
+def _marked(text: str) -> str:
+    """Text in which nothing is markup but code between backticks."""
+    parts = text.split("`")
     parts[::2] = [re.sub(r"[<>*_\[\]|]", lambda found: f"&#{ord(found[0])};", part) for part in parts[::2]]
     return "`".join(parts)
 
