@@ -5,6 +5,7 @@ Pages are written to be read where they lie. So links that lead out of this dire
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 from pathlib import Path
@@ -27,6 +28,7 @@ HELP = re.compile(r"^<!-- help: (?P<command>[\w-]+) (?P<group>\w+) -->$", re.MUL
 OPTION = re.compile(r"^ {2,6}(?P<flags>(?:-\w, |    )?--[\w-]+(?: <[^>]+>)?)(?P<text>  .*)?$")
 FRONT = "crate/vecpack/index.html"
 FROM_FRONT = re.compile(r'(?P<what>href|src)="(?P<target>docs/[^"#]*|[A-Z]+\.md)(?P<anchor>#[^"]*)?"')
+TABLE = re.compile(r"<table>.*?</table>", re.DOTALL)
 LINK = re.compile(r"(?P<text>\[[^][]*\])\((?P<target>[^)#\s:]+)(?P<anchor>#[^)\s]*)?\)")
 
 
@@ -139,3 +141,18 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     if page.file.src_uri == "command.md":
         markdown = _with_options(markdown)
     return LINK.sub(plain, FLAGS.sub(r"\g<fence>", markdown))
+
+
+def on_page_content(html: str, **_: Any) -> str:
+    """Gives each cell of a table of three or four columns the head of its column, which a phone shows in front of it."""
+    return TABLE.sub(_with_heads, html)
+
+
+def _with_heads(table: re.Match[str]) -> str:
+    heads = [
+        re.sub(r"<[^>]*>", "", head).replace('"', "&quot;") for head in re.findall(r"<th[^>]*>(.*?)</th>", table[0])
+    ]
+    if len(heads) not in (3, 4):
+        return table[0]
+    of_cell = itertools.cycle(heads)
+    return re.sub(r"<td(?=[ >])", lambda _: f'<td data-head="{next(of_cell)}"', table[0])
