@@ -2,9 +2,9 @@
 
     .venv/bin/python benches/ray_read.py [--rounds 3] [--processors 2]
 
-Three shapes of the same vectors, of 512 float32: 10 files of 102 MB, 40 of 5 MB, 10,000 of 8 kB, in memory. The ways take turns in one cluster that has read
-before, and the best of the rounds counts. "one process" reads without Ray, with one thread;
-"blocks in memory" are as many bytes for which nothing is read: what Ray itself takes.
+Three shapes of the same vectors, of 512 float32: 10 files of 102 MB, 40 of 5 MB, 10,000 of 8 kB, on a file system in memory. The
+ways take turns in one cluster that has read before, and the best of the rounds counts. "one process" reads without Ray, with one
+thread; "blocks in memory" are as many bytes for which nothing is read: what Ray itself takes.
 """
 
 from __future__ import annotations

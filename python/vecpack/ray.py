@@ -359,7 +359,7 @@ def _tables(
 ) -> Iterator[pa.Table]:
     """The rows of a part, in a worker, in blocks of some megabytes; no more than `rows` of them."""
     part = part if columns is None else part.select(columns)
-    # Each chunk of a block costs Ray some work of its own.
+    # A batch is a block, if the inputs are large enough: each chunk of a block costs Ray some work of its own.
     part = _one_thread(part).with_options(batch_rows=batch_rows, batch_bytes=_BLOCK_BYTES)
     waiting: list[pa.RecordBatch] = []
     size = 0
