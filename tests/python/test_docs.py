@@ -10,10 +10,12 @@ import io
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import sysconfig
 import textwrap
+import tomllib
 from contextlib import redirect_stdout
 from pathlib import Path
 
@@ -158,3 +160,15 @@ def test_every_test_that_the_table_of_faults_names_exists():
 
 if __name__ == "__main__":
     run(Path(sys.argv[1]))
+
+
+def test_the_packages_get_the_addresses_of_the_repository(tmp_path):
+    for name in ("pyproject.toml", "Cargo.toml", "CITATION.cff"):
+        shutil.copy(ROOT / name, tmp_path)
+    script = [sys.executable, ROOT / "tests" / "project_urls.py"]
+    subprocess.run([*script, "https://forge.example/someone/vecpack", tmp_path], check=True)
+    urls = tomllib.loads((tmp_path / "pyproject.toml").read_text())["project"]["urls"]
+    assert urls["Issues"] == "https://forge.example/someone/vecpack/issues" and len(urls) == 4
+    crate = tomllib.loads((tmp_path / "Cargo.toml").read_text())["package"]
+    assert crate["repository"] == urls["Repository"]
+    assert f"repository-code: {urls['Repository']}\n" in (tmp_path / "CITATION.cff").read_text()
