@@ -592,6 +592,8 @@ fn version_and_completions() {
         let page = run(&directory, arguments).expect(0);
         assert!(page.text().contains(part) && page.text().contains(".SH NAME"), "{}", page.text());
     }
+    let page = run(&directory, &["man", "to-parquet"]).expect(0);
+    assert!(page.text().contains(".SH EXAMPLES\n  vecpack to\\-parquet vectors.msgpack"), "{}", page.text());
     run(&directory, &["man", "nonsense"]).expect(2);
     for (shell, part) in
         [("bash", "_vecpack()"), ("zsh", "#compdef vecpack"), ("fish", "complete -c vecpack")]
