@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use arrow::error::ArrowError;
+use arrow_schema::ArrowError;
 
 use crate::reject::{FailAfter, Reject};
 use crate::text::{cause, count, grouped, printable, without_middle};

@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use arrow::array::{
-    Array, ArrayData, ArrayRef, AsArray, BooleanArray, FixedSizeListArray, GenericListArray,
-    GenericListViewArray, MapArray, NullArray, OffsetSizeTrait, RecordBatch, RecordBatchOptions, StructArray,
-    make_array,
+use arrow_array::cast::AsArray;
+use arrow_array::{
+    Array, ArrayRef, BooleanArray, FixedSizeListArray, GenericListArray, GenericListViewArray, MapArray,
+    NullArray, OffsetSizeTrait, RecordBatch, RecordBatchOptions, StructArray, make_array,
 };
-use arrow::compute::nullif;
-use arrow::datatypes::{DataType, Field, FieldRef, SchemaRef};
-use arrow::error::ArrowError;
+use arrow_data::ArrayData;
+use arrow_schema::ArrowError;
+use arrow_schema::{DataType, Field, FieldRef, SchemaRef};
+use arrow_select::nullif::nullif;
 
 type Result<T> = std::result::Result<T, ArrowError>;
 

@@ -1,7 +1,7 @@
 //! Vectors that come one by one, from a caller's own loop, without MessagePack around them.
 
-use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::options::ReadOptions;

@@ -1,7 +1,8 @@
 //! Values as text, for a look at a few rows.
 
-use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::util::display::{ArrayFormatter, FormatOptions};
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, RecordBatch};
+use arrow_cast::display::{ArrayFormatter, FormatOptions};
 
 use crate::error::Result;
 use crate::record::vector_type;

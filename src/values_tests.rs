@@ -5,9 +5,11 @@
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrowPrimitiveType, AsArray, types};
-use arrow::datatypes::{DataType as D, Field, TimeUnit};
-use arrow::util::display::{ArrayFormatter, FormatOptions};
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, ArrowPrimitiveType, types};
+use arrow_cast::display::{ArrayFormatter, FormatOptions};
+use arrow_schema::DataType as D;
+use arrow_schema::{Field, TimeUnit};
 use proptest::prelude::*;
 
 use super::*;

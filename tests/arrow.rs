@@ -4,8 +4,8 @@
 
 use std::fs::File;
 
-use arrow::array::RecordBatch;
-use arrow::ipc::reader::{FileReader, StreamReader};
+use arrow_array::RecordBatch;
+use arrow_ipc::reader::{FileReader, StreamReader};
 use vecpack::{
     BatchBuilder, Dtype, Input, OnError, Progress, RawDtype, ReadOptions, RejectKind, RowConverter, Source,
     Watch, inspect, write_arrow, write_arrow_stream,

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use arrow::array::Array;
+use arrow_array::Array;
 use serde::{Deserialize, Serialize};
 use vecpack::{Framing, OnError, ReadOptions, Source};
 

@@ -10,9 +10,9 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::support::Directory;
-use arrow::array::AsArray;
-use arrow::datatypes::Float32Type;
-use arrow::ipc::reader::{FileReader, StreamReader};
+use arrow_array::cast::AsArray;
+use arrow_array::types::Float32Type;
+use arrow_ipc::reader::{FileReader, StreamReader};
 use serde_json::Value;
 
 /// Vectors of four float32, as `msgpack.pack(vector.tobytes(), file)` writes them: 18 bytes each.
@@ -93,7 +93,7 @@ fn out_of(command: &str) -> &'static str {
 
 /// First element of every vector; `None` for a null.
 fn first_elements(
-    batches: impl Iterator<Item = arrow::error::Result<arrow::array::RecordBatch>>,
+    batches: impl Iterator<Item = Result<arrow_array::RecordBatch, arrow_schema::ArrowError>>,
 ) -> Vec<Option<f32>> {
     let mut elements = Vec::new();
     for batch in batches {
@@ -162,11 +162,7 @@ fn to_parquet_takes_its_options() {
         let file = fs::File::open(directory.path().join(name)).unwrap();
         let file = parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
         let data_type = file.schema().field(0).data_type().clone();
-        assert_eq!(
-            matches!(data_type, arrow::datatypes::DataType::FixedSizeList(_, 4)),
-            expected,
-            "{data_type}"
-        );
+        assert_eq!(matches!(data_type, arrow_schema::DataType::FixedSizeList(_, 4)), expected, "{data_type}");
     }
 }
 

@@ -7,13 +7,15 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{
-    Array, ArrayRef, AsArray, DictionaryArray, Int32Array, ListArray, RecordBatch, RecordBatchIterator,
-    RunArray, StringArray, StructArray, TimestampNanosecondArray, TimestampSecondArray,
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Int32Type, TimestampMicrosecondType};
+use arrow_array::{
+    Array, ArrayRef, DictionaryArray, Int32Array, ListArray, RecordBatch, RecordBatchIterator, RunArray,
+    StringArray, StructArray, TimestampNanosecondArray, TimestampSecondArray,
 };
-use arrow::buffer::OffsetBuffer;
-use arrow::compute::cast;
-use arrow::datatypes::{DataType, Field, Int32Type, Schema, TimeUnit, TimestampMicrosecondType};
+use arrow_buffer::OffsetBuffer;
+use arrow_cast::cast;
+use arrow_schema::{DataType, Field, Schema, TimeUnit};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::file::metadata::ParquetMetaData;
 use vecpack::{
@@ -111,7 +113,7 @@ fn row_groups_are_bounded_by_the_bytes_of_all_columns() {
             assert!(largest < 2 * MOST as i64, "{what}: {largest}");
             assert!(largest > MOST as i64 / 2, "{what}: {largest}");
             let found: Vec<RecordBatch> = file.build().unwrap().map(Result::unwrap).collect();
-            let found = arrow::compute::concat_batches(&found[0].schema(), &found).unwrap();
+            let found = arrow_select::concat::concat_batches(&found[0].schema(), &found).unwrap();
             let written = found.column(0).data_type();
             assert_eq!(found.column(0), &cast(batch.column(0), written).unwrap(), "{what}");
         }

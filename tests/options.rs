@@ -4,8 +4,9 @@
 
 use std::str::FromStr;
 
-use arrow::array::{Array, AsArray};
-use arrow::datatypes::Int64Type;
+use arrow_array::Array;
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int64Type;
 use vecpack::{
     Compression, Dtype, Encoding, ErrorKind, Input, ListType, OnError, RawDtype, ReadOptions, Rejects,
     Source, Span, Watch, WriteOptions, to_parquet,
@@ -197,7 +198,7 @@ fn rejects_are_a_table() {
     assert!(text("message")[0].as_ref().unwrap().contains("found nil"));
     let numbers = ["record", "offset", "length"].map(|name| {
         let column = table.column_by_name(name).unwrap();
-        column.as_primitive::<arrow::datatypes::UInt64Type>().values().to_vec()
+        column.as_primitive::<arrow_array::types::UInt64Type>().values().to_vec()
     });
     assert_eq!(numbers, [[0, 1], [0, 6], [1, 3]]);
     assert_eq!(table.column(4).null_count(), 1);

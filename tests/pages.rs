@@ -6,14 +6,14 @@
 use std::fs::File;
 use std::sync::Arc;
 
-use arrow::array::{
+use arrow_array::{
     ArrayRef, BinaryArray, BooleanArray, FixedSizeListArray, Float32Array, Float64Array, Int8Array,
     Int32Array, Int64Array, ListArray, RecordBatch, RecordBatchIterator, StringArray, StructArray,
     TimestampNanosecondArray, UInt64Array,
 };
-use arrow::buffer::{NullBuffer, OffsetBuffer};
-use arrow::compute::concat_batches;
-use arrow::datatypes::{DataType, Field};
+use arrow_buffer::{NullBuffer, OffsetBuffer};
+use arrow_schema::{DataType, Field};
+use arrow_select::concat::concat_batches;
 use parquet::arrow::arrow_reader::{
     ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowSelection, RowSelector,
 };
@@ -134,8 +134,8 @@ fn read_column_by_column(path: &std::path::Path, expected: &RecordBatch) {
         let all = expected.column(number);
         assert_eq!(&read(None), all, "{field}");
         let some: Vec<ArrayRef> = (0..ROWS / 1000).map(|at| all.slice(at * 1000 + 997, 3)).collect();
-        let some: Vec<&dyn arrow::array::Array> = some.iter().map(AsRef::as_ref).collect();
-        let some = arrow::compute::concat(&some).unwrap();
+        let some: Vec<&dyn arrow_array::Array> = some.iter().map(AsRef::as_ref).collect();
+        let some = arrow_select::concat::concat(&some).unwrap();
         assert_eq!(&read(Some(selected.clone().into())), &some, "{field}, some rows");
     }
 }

@@ -6,18 +6,17 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{
-    Array, ArrayRef, AsArray, Date32Array, Date64Array, DictionaryArray, FixedSizeListArray, Int32Array,
-    Int64Array, LargeListArray, LargeListViewArray, ListArray, ListViewArray, MapArray, RecordBatch,
-    RecordBatchIterator, RunArray, StringArray, StringViewArray, StructArray, Time32SecondArray,
-    TimestampSecondArray,
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Date32Type, Float32Type, Int32Type, Int64Type};
+use arrow_array::{
+    Array, ArrayRef, Date32Array, Date64Array, DictionaryArray, FixedSizeListArray, Int32Array, Int64Array,
+    LargeListArray, LargeListViewArray, ListArray, ListViewArray, MapArray, RecordBatch, RecordBatchIterator,
+    RunArray, StringArray, StringViewArray, StructArray, Time32SecondArray, TimestampSecondArray,
 };
-use arrow::buffer::{NullBuffer, OffsetBuffer};
-use arrow::compute::cast;
-use arrow::datatypes::{
-    DataType, Date32Type, Field, Fields, Float32Type, Int32Type, Int64Type, Schema, TimeUnit,
-};
-use arrow::error::ArrowError;
+use arrow_buffer::{NullBuffer, OffsetBuffer};
+use arrow_cast::cast;
+use arrow_schema::ArrowError;
+use arrow_schema::{DataType, Field, Fields, Schema, TimeUnit};
 use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use parquet::basic;
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData};
@@ -121,10 +120,10 @@ fn every_dimension_comes_back_over_pages_and_row_groups() {
         for has_nulls in [false, true] {
             let nulls = has_nulls.then(|| (0..count).map(|_| random.u8(0..8) != 0).collect::<NullBuffer>());
             let element = Arc::new(Field::new("element", DataType::Float32, false));
-            let elements = Arc::new(arrow::array::Float32Array::from(values.clone()));
+            let elements = Arc::new(arrow_array::Float32Array::from(values.clone()));
             let vectors = FixedSizeListArray::new(element, dim, elements, nulls);
             let field = Field::new("vector", vectors.data_type().clone(), has_nulls);
-            let schema = Arc::new(arrow::datatypes::Schema::new(vec![field]));
+            let schema = Arc::new(arrow_schema::Schema::new(vec![field]));
             let batch = RecordBatch::try_new(schema.clone(), vec![Arc::new(vectors)]).unwrap();
             let expected = rows_of(&batch);
             for encoding in [Encoding::Plain, Encoding::ByteStreamSplit] {
@@ -339,7 +338,7 @@ fn any_stream_of_batches_can_be_written() {
         let options = WriteOptions::new().with_list_type(list_type).with_overwrite(true).with_sync(false);
         let report = write_parquet(&mut reader, &path, &options, Watch::default()).unwrap();
         assert_eq!(report.rows, 17);
-        let found = arrow::compute::concat_batches(&read(&path).1[0].schema(), &read(&path).1).unwrap();
+        let found = arrow_select::concat::concat_batches(&read(&path).1[0].schema(), &read(&path).1).unwrap();
         let expected = batch.slice(3, 17);
         assert_eq!(found.columns()[2..], expected.columns()[2..]);
         if list_type == ListType::Fixed {
@@ -375,7 +374,7 @@ fn maps_without_keys_are_nulls_in_a_file_as_it_cannot_hold_them() {
         assert_eq!((report.rows, report.rejects), (100, 0));
         let (_, batches) = read(&report.outputs[0]);
         let schema = batches[0].schema();
-        let file = arrow::compute::concat_batches(&schema, &batches).unwrap();
+        let file = arrow_select::concat::concat_batches(&schema, &batches).unwrap();
         assert_eq!(schema.field_with_name("meta").unwrap().data_type(), &DataType::Null);
         assert_eq!(file.column_by_name("meta").unwrap().logical_null_count(), 100);
         let tags = file.column_by_name("tags").unwrap().as_list::<i32>();
@@ -450,11 +449,11 @@ fn times_in_dictionaries_runs_and_views_are_times_as_well() {
     for (given, written) in times() {
         let at = Int32Array::from(vec![Some(3), None, Some(0), Some(1), Some(2), Some(3)]);
         let words: ArrayRef = Arc::new(DictionaryArray::<Int32Type>::new(at.clone(), given.clone()));
-        let words_written = arrow::compute::take(&written, &at, None).unwrap();
+        let words_written = arrow_select::take::take(&written, &at, None).unwrap();
         let runs = RunArray::<Int32Type>::try_new(&Int32Array::from(vec![2, 3, 4, 6]), &given).unwrap();
         let at = Int32Array::from(vec![0, 0, 1, 2, 3, 3]);
         let (runs, runs_written): (ArrayRef, _) =
-            (Arc::new(runs), arrow::compute::take(&written, &at, None).unwrap());
+            (Arc::new(runs), arrow_select::take::take(&written, &at, None).unwrap());
         // Out of order, and one upon another.
         let nulls = || Some(NullBuffer::from(vec![true, false, true, true]));
         let (offsets, sizes) = (vec![2, 0, 1, 0], vec![2, 4, 2, 0]);
@@ -469,7 +468,7 @@ fn times_in_dictionaries_runs_and_views_are_times_as_well() {
         let (offsets, sizes) = (wide(&offsets), wide(&sizes));
         let large_views =
             LargeListViewArray::new(field(&given), offsets.into(), sizes.into(), given.clone(), nulls());
-        let values = arrow::compute::take(&written, &Int32Array::from(vec![2, 3, 1, 2]), None).unwrap();
+        let values = arrow_select::take::take(&written, &Int32Array::from(vec![2, 3, 1, 2]), None).unwrap();
         let ends = OffsetBuffer::from_lengths([2, 0, 2, 0]);
         let lists = ListArray::new(field(&values), ends, values.clone(), nulls());
         let ends = OffsetBuffer::from_lengths([2, 0, 2, 0]);
@@ -614,7 +613,7 @@ fn an_error_of_the_stream_is_the_error_of_the_conversion_and_leaves_nothing() {
 #[test]
 fn a_batch_of_other_columns_than_the_stream_says_is_an_error() {
     let directory = crate::support::directory();
-    let schema = Arc::new(arrow::datatypes::Schema::new(vec![Field::new("n", DataType::Utf8, true)]));
+    let schema = Arc::new(arrow_schema::Schema::new(vec![Field::new("n", DataType::Utf8, true)]));
     let options = WriteOptions::new().with_sync(false);
     let mut reader = RecordBatchIterator::new([Ok(foreign())], schema);
     let error = write_parquet(&mut reader, &directory.path().join("n.parquet"), &options, Watch::default())

@@ -8,8 +8,9 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use arrow::array::{AsArray, RecordBatchReader};
-use arrow::datatypes::Float32Type;
+use arrow_array::RecordBatchReader;
+use arrow_array::cast::AsArray;
+use arrow_array::types::Float32Type;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use vecpack::{
     Cancel, Error, ErrorKind, Input, OnError, Progress, ReadOptions, Report, Source, Watch, WriteOptions,

@@ -2,8 +2,9 @@
 
 #![allow(clippy::unwrap_used)]
 
-use arrow::array::{AsArray, RecordBatch};
-use arrow::datatypes::Int64Type;
+use arrow_array::RecordBatch;
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int64Type;
 use vecpack::{ErrorKind, Input, OnError, OutputColumn, ReadOptions, Source};
 
 use crate::support::floats;

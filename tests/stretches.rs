@@ -5,8 +5,8 @@
 
 #![allow(clippy::unwrap_used)]
 
-use arrow::array::RecordBatch;
-use arrow::compute::concat_batches;
+use arrow_array::RecordBatch;
+use arrow_select::concat::concat_batches;
 use proptest::prelude::*;
 use proptest::sample::select;
 use vecpack::{Framing, Input, OnError, ReadOptions, Source};

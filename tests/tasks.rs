@@ -1,7 +1,8 @@
 //! Tasks of a size, and parts of inputs: together they are the source, whatever the payloads look like, and planning reads nothing.
 
-use arrow::array::{AsArray, RecordBatch};
-use arrow::datatypes::Int64Type;
+use arrow_array::RecordBatch;
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int64Type;
 use vecpack::{Input, OnError, ReadOptions, Source};
 
 /// A record with an id, a vector, and a payload that holds whole records of the same kind.

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use arrow::array::AsArray;
+use arrow_array::cast::AsArray;
 
 use crate::values::MOST;
 use crate::{Input, OnError, ReadOptions, Source};

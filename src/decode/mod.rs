@@ -13,8 +13,10 @@ mod table;
 
 use std::sync::Arc;
 
-use arrow::array::{ArrowPrimitiveType, AsArray, PrimitiveArray, RecordBatch};
-use arrow::datatypes::{Int64Type, SchemaRef, UInt64Type};
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Int64Type, UInt64Type};
+use arrow_array::{ArrowPrimitiveType, PrimitiveArray, RecordBatch};
+use arrow_schema::SchemaRef;
 
 use self::columns::Columns;
 use self::damage::Damage;

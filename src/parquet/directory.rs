@@ -9,7 +9,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use arrow::array::RecordBatch;
+use arrow_array::RecordBatch;
 use serde_json::{Map, Value, json};
 
 use super::files::{Files, part_name, part_number, part_paths, parts, remove_parts};

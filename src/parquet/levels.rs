@@ -3,7 +3,7 @@
 //! Both are written in Parquet's hybrid of runs and packed bits. A page without nulls takes one run of definition levels, and for
 //! each row the same few bytes of repetition levels; both depend on the shape alone.
 
-use arrow::array::{Array, FixedSizeListArray};
+use arrow_array::{Array, FixedSizeListArray};
 
 /// What the levels of a vector column mean.
 #[derive(Debug, Clone, Copy)]

@@ -4,9 +4,9 @@
 
 use std::sync::Arc;
 
-use arrow::array::{FixedSizeListArray, Float32Array};
-use arrow::buffer::NullBuffer;
-use arrow::datatypes::{DataType, Field};
+use arrow_array::{FixedSizeListArray, Float32Array};
+use arrow_buffer::NullBuffer;
+use arrow_schema::{DataType, Field};
 use proptest::prelude::*;
 
 use super::*;

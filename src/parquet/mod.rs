@@ -28,7 +28,7 @@ use std::iter;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use arrow::array::{RecordBatch, RecordBatchReader};
+use arrow_array::{RecordBatch, RecordBatchReader};
 
 pub use options::{Compression, Encoding, ListType, TimestampUnit, WriteOptions};
 pub(crate) use rejects::RejectsFile;

@@ -3,7 +3,7 @@
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use arrow::array::RecordBatchIterator;
+use arrow_array::RecordBatchIterator;
 use serde::Serialize;
 
 use super::{WriteOptions, write_parquet};

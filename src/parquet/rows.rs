@@ -1,8 +1,9 @@
 //! Rows on their way into a row group, and how many bytes each of them holds.
 
-use arrow::array::{Array, ArrayRef, AsArray, OffsetSizeTrait, RecordBatch};
-use arrow::buffer::OffsetBuffer;
-use arrow::datatypes::DataType;
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, ArrayRef, OffsetSizeTrait, RecordBatch};
+use arrow_buffer::OffsetBuffer;
+use arrow_schema::DataType;
 
 /// Row groups of a multiple of this many rows fill the vectors of the engines that read them.
 const ROUND_ROWS: usize = 2048;

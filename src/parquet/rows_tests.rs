@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use arrow::array::{
+use arrow_array::types::{Float32Type, Int32Type, Int64Type};
+use arrow_array::{
     Array, ArrayRef, BinaryArray, BooleanArray, DictionaryArray, FixedSizeListArray, Int32Array, Int64Array,
     ListArray, NullArray, RecordBatch, RecordBatchOptions, StringArray, StringViewArray, StructArray,
 };
-use arrow::datatypes::{DataType, Field, Fields, Float32Type, Int32Type, Int64Type, Schema};
+use arrow_schema::{DataType, Field, Fields, Schema};
 
 use super::{Pending, RowBytes};
 
@@ -16,7 +17,7 @@ fn every_row_has_the_bytes_that_it_holds() {
     let item = |array: &ArrayRef| Arc::new(Field::new("item", array.data_type().clone(), true));
     let texts = text(vec![Some("ab"), None, Some("abcde")]);
     let in_lists = |lengths: [usize; 2]| -> ArrayRef {
-        let offsets = arrow::buffer::OffsetBuffer::from_lengths(lengths);
+        let offsets = arrow_buffer::OffsetBuffer::from_lengths(lengths);
         Arc::new(ListArray::new(item(&texts), offsets, texts.clone(), None))
     };
     let words = DictionaryArray::<Int32Type>::new(

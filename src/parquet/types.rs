@@ -8,16 +8,16 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use arrow::array::{
-    Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanBufferBuilder, FixedSizeListArray, GenericListArray,
-    MapArray, NullArray, OffsetSizeTrait, PrimitiveArray, RecordBatch, StructArray,
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Date32Type, Date64Type, Int64Type, Time32MillisecondType, Time32SecondType};
+use arrow_array::{
+    Array, ArrayRef, ArrowPrimitiveType, FixedSizeListArray, GenericListArray, MapArray, NullArray,
+    OffsetSizeTrait, PrimitiveArray, RecordBatch, StructArray,
 };
-use arrow::buffer::{NullBuffer, OffsetBuffer};
-use arrow::compute::cast;
-use arrow::datatypes::{
-    DataType, Date32Type, Date64Type, Field, FieldRef, Fields, Int64Type, Schema, SchemaRef,
-    Time32MillisecondType, Time32SecondType, TimeUnit,
-};
+use arrow_buffer::BooleanBufferBuilder;
+use arrow_buffer::{NullBuffer, OffsetBuffer};
+use arrow_cast::cast;
+use arrow_schema::{DataType, Field, FieldRef, Fields, Schema, SchemaRef, TimeUnit};
 
 use super::options::{TimestampUnit, WriteOptions};
 use crate::error::{Error, Result};

@@ -1,8 +1,9 @@
 //! Vectors as arrays of NumPy and tensors of PyTorch.
 
-use arrow::array::{Array, AsArray, FixedSizeListArray, RecordBatch};
-use arrow::buffer::Buffer;
-use arrow::datatypes::{DataType, Schema};
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, FixedSizeListArray, RecordBatch};
+use arrow_buffer::Buffer;
+use arrow_schema::{DataType, Schema};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;

@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use arrow::array::RecordBatch;
-use arrow::datatypes::{Field, FieldRef, Schema};
+use arrow_array::RecordBatch;
+use arrow_schema::{Field, FieldRef, Schema};
 use pyo3::prelude::*;
 
 use super::errors::to_python;

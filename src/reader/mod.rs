@@ -15,9 +15,9 @@ use std::collections::VecDeque;
 use std::ops::Add;
 use std::sync::{Arc, Mutex};
 
-use arrow::array::{RecordBatch, RecordBatchReader};
-use arrow::datatypes::SchemaRef;
-use arrow::error::ArrowError;
+use arrow_array::{RecordBatch, RecordBatchReader};
+use arrow_schema::ArrowError;
+use arrow_schema::SchemaRef;
 
 use self::lane::Step;
 pub(crate) use self::projection::Projection;

@@ -1,6 +1,6 @@
 //! Progress and cancellation of a piece of work.
 
-use arrow::array::RecordBatch;
+use arrow_array::RecordBatch;
 
 use super::{Progress, Reader};
 use crate::cancel::Cancel;

@@ -1,6 +1,6 @@
 //! The columns that come of the evidence.
 
-use arrow::datatypes::{DataType, Field};
+use arrow_schema::{DataType, Field};
 
 use super::evidence::Evidence;
 use super::findings::column_name;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use arrow::datatypes::{DataType, Field};
+use arrow_schema::{DataType, Field};
 use serde::{Deserialize, Serialize};
 
 use super::{Prefix, RecordStart, VECTOR, vector_field, vector_type};

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BinaryArray, GenericByteArray, LargeBinaryArray};
-use arrow::array::{LargeStringArray, OffsetSizeTrait, StringArray};
-use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
-use arrow::datatypes::{ByteArrayType, DataType};
+use arrow_array::types::ByteArrayType;
+use arrow_array::{ArrayRef, BinaryArray, GenericByteArray, LargeBinaryArray};
+use arrow_array::{LargeStringArray, OffsetSizeTrait, StringArray};
+use arrow_buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
+use arrow_schema::DataType;
 
 use super::{Failure, Kind};
 use crate::error::{Error, Result};

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, LargeListArray, ListArray};
-use arrow::buffer::NullBuffer;
-use arrow::datatypes::{DataType, FieldRef};
+use arrow_array::{ArrayRef, LargeListArray, ListArray};
+use arrow_buffer::NullBuffer;
+use arrow_schema::{DataType, FieldRef};
 
 use super::bytes::{MOST, offsets};
 use super::{Failure, Kind, ValueBuilder};

@@ -13,9 +13,10 @@ mod time;
 use std::fmt;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, NullBufferBuilder};
-use arrow::buffer::NullBuffer;
-use arrow::datatypes::{DataType, Field};
+use arrow_array::ArrayRef;
+use arrow_buffer::NullBuffer;
+use arrow_buffer::NullBufferBuilder;
+use arrow_schema::{DataType, Field};
 
 use crate::error::{Error, Result};
 use crate::msgpack::{Broken, Cursor, Head};

@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, BooleanArray, BooleanBufferBuilder, NullArray, PrimitiveArray};
-use arrow::buffer::NullBuffer;
-use arrow::datatypes::{self as types, ArrowPrimitiveType, DataType};
+use arrow_array::ArrowPrimitiveType;
+use arrow_array::types;
+use arrow_array::{Array, ArrayRef, BooleanArray, NullArray, PrimitiveArray};
+use arrow_buffer::BooleanBufferBuilder;
+use arrow_buffer::NullBuffer;
+use arrow_schema::DataType;
 
 use super::{Failure, Kind};
 use crate::error::Result;

@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, FixedSizeListArray};
-use arrow::buffer::NullBuffer;
-use arrow::datatypes::{DataType, Field, FieldRef};
+use arrow_array::{ArrayRef, FixedSizeListArray};
+use arrow_buffer::NullBuffer;
+use arrow_schema::{DataType, Field, FieldRef};
 use serde_json::{Value, json};
 
 use super::{Failure, Kind, ValueBuilder};

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, PrimitiveArray};
-use arrow::buffer::NullBuffer;
-use arrow::datatypes::{ArrowTimestampType, DataType, TimeUnit};
-use arrow::datatypes::{
+use arrow_array::types::ArrowTimestampType;
+use arrow_array::types::{
     TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType,
 };
+use arrow_array::{ArrayRef, PrimitiveArray};
+use arrow_buffer::NullBuffer;
+use arrow_schema::{DataType, TimeUnit};
 
 use super::{Failure, Kind};
 use crate::error::Result;

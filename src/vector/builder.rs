@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayData, ArrayRef, FixedSizeListArray, NullBufferBuilder, make_array};
-use arrow::datatypes::{DataType, Field, FieldRef};
+use arrow_array::{ArrayRef, FixedSizeListArray, make_array};
+use arrow_buffer::NullBufferBuilder;
+use arrow_data::ArrayData;
+use arrow_schema::{DataType, Field, FieldRef};
 
 use super::convert::{Converter, Format, Scalar};
 use super::encoding::Elements;

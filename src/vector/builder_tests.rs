@@ -2,8 +2,9 @@
 
 #![allow(clippy::unwrap_used)]
 
-use arrow::array::{Array, AsArray};
-use arrow::datatypes::Float32Type;
+use arrow_array::Array;
+use arrow_array::cast::AsArray;
+use arrow_array::types::Float32Type;
 
 use super::*;
 use crate::vector::encoding::{self, Seen};

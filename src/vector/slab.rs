@@ -9,7 +9,7 @@ use std::io;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use arrow::buffer::{Buffer, MutableBuffer};
+use arrow_buffer::{Buffer, MutableBuffer};
 use bytes::Bytes;
 use memmap2::{MmapMut, MmapOptions};
 

@@ -1,6 +1,6 @@
 //! Files whose maker knows what each object is: a good record, a bad one, or none.
 
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow_schema::{DataType, Field, Schema};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;

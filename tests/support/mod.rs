@@ -15,7 +15,8 @@ use std::cell::Cell;
 use std::io::{self, Read};
 use std::ops::Deref;
 
-use arrow::array::{Array, AsArray, RecordBatch};
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, RecordBatch};
 use bytes::Bytes;
 use vecpack::{Error, ErrorKind, Input, OpenStream, Reader, Reject, RejectKind};
 

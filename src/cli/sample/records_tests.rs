@@ -2,8 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
-use arrow::array::AsArray;
-use arrow::datatypes::Float32Type;
+use arrow_array::cast::AsArray;
+use arrow_array::types::Float32Type;
 
 use super::*;
 use crate::{Input, ReadOptions, Source};

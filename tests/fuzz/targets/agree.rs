@@ -61,7 +61,7 @@ fn parts_together(source: &Source, parts: usize) -> Scan {
         together = Some(match together {
             None => next,
             Some(before) => Scan {
-                rows: arrow::compute::concat_batches(&source.schema(), [&before.rows, &next.rows])
+                rows: arrow_select::concat::concat_batches(&source.schema(), [&before.rows, &next.rows])
                     .expect("one table"),
                 rejects: before
                     .rejects
@@ -157,7 +157,7 @@ impl Vectors {
         }
     }
 
-    fn add(&mut self, batch: &arrow::array::RecordBatch) {
+    fn add(&mut self, batch: &arrow_array::RecordBatch) {
         self.rows.extend(rows_of(batch));
     }
 

@@ -4,9 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
-use arrow::array::RecordBatch;
-use arrow::compute::concat_batches;
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow_array::RecordBatch;
+use arrow_schema::{DataType, Field, Schema};
+use arrow_select::concat::concat_batches;
 use tempfile::TempDir;
 use vecpack::{Dtype, Error, ErrorKind, Framing, Input, OnError, ReadOptions, Reject, Source, parse_type};
 

@@ -1,6 +1,7 @@
 //! Records of every encoding and layout, written and read, then damaged in a few bytes and read in every way.
 
-use arrow::array::{Array, AsArray};
+use arrow_array::Array;
+use arrow_array::cast::AsArray;
 use vecpack::{Dtype, Framing, OnError, ReadOptions};
 
 use super::agree::every_way_agrees;
