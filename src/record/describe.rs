@@ -134,6 +134,14 @@ fn value(mut cursor: Cursor<'_>) -> Result<String, Broken> {
             Head::Array(inner) => format!("lists of {inner} {}", plural(cursor.peek()?)),
             head => format!("a list of {items} {}", plural(head)),
         },
+        Head::Map(pairs @ 1..=4) => {
+            let mut names = Vec::new();
+            for _ in 0..pairs {
+                names.push(name(&mut cursor)?.map_or("...".to_owned(), |name| printable(&name)));
+                cursor.skip()?;
+            }
+            format!("a map of {}", names.join(", "))
+        }
         Head::Ext(code, length) => format!("extension {code} of {length} bytes (see option `extensions`)"),
         head => head.to_string(),
     })

@@ -4,7 +4,7 @@ use crate::vector::encoding::is_hex;
 
 /// The first bytes of files that are not MessagePack. As MessagePack they would be a few numbers and
 /// no vector, or not even that.
-const FORMATS: [(&[u8], &str); 13] = [
+const FORMATS: [(&[u8], &str); 15] = [
     (b"PAR1", "a Parquet file"),
     (b"ARROW1", "an Arrow file"),
     (b"\x93NUMPY", "a .npy file (load it with `numpy.load`)"),
@@ -14,6 +14,8 @@ const FORMATS: [(&[u8], &str); 13] = [
     (b"SQLite format 3\x00", "an SQLite database"),
     (b"\0\0\0\0\0\0\0\0\0\0\x08\0\0\0\0\0\xde\xc0\xef\xbe", "an LMDB database"),
     (b"\x89HDF\r\n\x1a\n", "an HDF5 file"),
+    (b"MATLAB 5.0 MAT-file", "a MATLAB file"),
+    (b"Obj\x01", "an Avro file"),
     (b"PK\x03\x04", "a zip archive (such as .npz)"),
     // Of the protocols 0 and 1.
     (b"(lp0\n", PICKLE),
@@ -46,6 +48,7 @@ fn certain(bytes: &[u8]) -> Option<&'static str> {
         [0x80, 4..=5, 0x95, _, _, _, _, _, 0, 0, 0, ..] => Some(PICKLE),
         [b']' | b'}', b'q', 0, b'(' | b'G' | b'K' | b'X' | b'c' | b']' | b'}', ..] => Some(PICKLE),
         [0xff, 0xff, 0xff, 0xff, _, _, _, 0, 4..=64, 0, 0, 0, ..] => Some("an Arrow stream"),
+        [b'G', b'G', b'U', b'F', 1..=3, 0, 0, 0, ..] => Some("a GGUF file"),
         [_, _, _, _, _, 0, 0, 0, header @ ..] if header.starts_with(b"{\"") && is_text(header) => {
             Some("a safetensors file")
         }

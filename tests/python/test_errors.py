@@ -260,6 +260,9 @@ def test_why_the_dimension_is_not_known_is_told():
         vecpack.scan(pack([b"12345", b"123"]))
     with pytest.raises(vecpack.SchemaError, match="the first one holds `id`: the integer 1"):
         vecpack.scan(pack([{"id": 1}]))
+    packed = {"dtype": "float32", "shape": [2], "data": b"123"}
+    with pytest.raises(vecpack.SchemaError, match="holds `v`: a map of dtype, shape, data; "):
+        vecpack.scan(pack([{"v": packed}]))
 
 
 def test_a_cut_off_only_record_is_not_called_an_empty_input():

@@ -234,6 +234,10 @@ FOREIGN = {
     "an SQLite database": database(),
     "zlib data": zlib.compress(pack(FLOATS)),
     "a safetensors file": SAFETENSORS,
+    # The first bytes, as the formats' own pages tell them, and a record behind them.
+    "an Avro file": b"Obj\x01\x04\x14avro.codec\x08null" + pack(FLOATS),
+    "a GGUF file": b"GGUF\x03" + bytes(3) + (1).to_bytes(8, "little") + bytes(8) + pack(FLOATS),
+    "a MATLAB file": b"MATLAB 5.0 MAT-file, Platform: GLNXA64".ljust(124) + b"\x00\x01IM" + pack(FLOATS),
 }
 
 
