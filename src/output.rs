@@ -296,6 +296,9 @@ fn as_url(path: &Path) -> Option<Result<Url>> {
 fn check(path: &Path, overwrite: bool) -> io::Result<Existing> {
     let metadata = match fs::metadata(path) {
         Ok(metadata) => metadata,
+        Err(error) if error.kind() == io::ErrorKind::NotFound && directory::ends_in_separator(path) => {
+            return Err(io::ErrorKind::IsADirectory.into());
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound && !path.is_symlink() => {
             return Ok(Existing::Nothing);
         }

@@ -20,6 +20,14 @@ pub(crate) fn grouped(number: u64) -> String {
     text
 }
 
+/// `no record`, `none of the first 1,000 records`: the subject of a sentence about all of them.
+pub(crate) fn none_of(records: u64) -> String {
+    match records {
+        1 => "no record".to_owned(),
+        _ => format!("none of the first {} records", grouped(records)),
+    }
+}
+
 /// Names one after another: `` `id`, `vector` ``.
 pub(crate) fn listed(names: impl Iterator<Item = impl fmt::Display>) -> String {
     names.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")

@@ -410,6 +410,12 @@ fn quiet_says_nothing_and_progress_speaks_without_a_terminal() {
     assert!(progress.starts_with("18.00 kB of 18.00 kB (100 %), 1,000 rows, "), "{progress}");
     assert!(!to_parquet("--no-sync").expect(0).stderr.contains('%'));
     run(&directory, &["to-parquet", "good.msgpack", "-o", "x.parquet", "--quiet", "--progress"]).expect(2);
+    for (out, error) in
+        [("no/", "no/: is a directory"), ("file://no/x.arrow", "file://no/x.arrow: No such file")]
+    {
+        let ended = run(&directory, &["to-arrow", "good.msgpack", "-o", out]).expect(1);
+        assert!(ended.stderr.contains(error), "{}", ended.stderr);
+    }
     assert_eq!(run(&directory, &["to-arrow", "good.msgpack", "-o", "x.arrow", "-q"]).expect(0).stderr, "");
     assert_eq!(run(&directory, &["sample", "x.msgpack", "--rows", "3", "-q"]).expect(0).stderr, "");
     // Errors are always told.

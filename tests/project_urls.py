@@ -11,7 +11,12 @@ from pathlib import Path
 
 
 def main(repository: str, folder: Path) -> None:
-    pages = {"Repository": "", "Documentation": "/tree/main/docs", "Changelog": "/blob/main/CHANGELOG.md", "Issues": "/issues"}
+    pages = {
+        "Repository": "",
+        "Documentation": "/tree/main/docs",
+        "Changelog": "/blob/main/CHANGELOG.md",
+        "Issues": "/issues",
+    }
     urls = "".join(f'{name} = "{repository}{path}"\n' for name, path in pages.items())
     insert(folder / "pyproject.toml", "[project.scripts]\n", f"[project.urls]\n{urls}\n")
     insert(folder / "Cargo.toml", 'readme = "README.md"\n', f'repository = "{repository}"\n')

@@ -147,7 +147,11 @@ pub(crate) fn local(name: &Path) -> PathBuf {
     let Some(rest) = name.to_str().filter(|text| is_prefix(text)).map(|text| &text[7..]) else {
         return name.to_owned();
     };
-    let rest = rest.strip_prefix("localhost").filter(|rest| rest.starts_with('/')).unwrap_or(rest);
+    let rest = rest.strip_prefix("localhost").unwrap_or(rest);
+    if !rest.starts_with('/') {
+        // A path of another host.
+        return name.to_owned();
+    }
     let mut bytes = Vec::with_capacity(rest.len());
     let mut left = rest.as_bytes();
     while let Some((&first, behind)) = left.split_first() {

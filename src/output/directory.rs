@@ -12,12 +12,14 @@ use crate::store::{Url, end_uploads, list, remove};
 
 /// True for what is a directory of outputs: it is one, ends in `/`, or has no extension.
 pub(crate) fn is_directory(out: &Path) -> bool {
-    let ends_in_separator =
-        out.as_os_str().as_encoded_bytes().last().is_some_and(|&byte| std::path::is_separator(byte.into()));
     match as_url(out) {
         Some(Ok(url)) => url.is_prefix() || out.extension().is_none(),
-        _ => ends_in_separator || out.is_dir() || (out.extension().is_none() && !out.exists()),
+        _ => ends_in_separator(out) || out.is_dir() || (out.extension().is_none() && !out.exists()),
     }
+}
+
+pub(super) fn ends_in_separator(path: &Path) -> bool {
+    path.as_os_str().as_encoded_bytes().last().is_some_and(|&byte| std::path::is_separator(byte.into()))
 }
 
 /// True for one of a store.

@@ -9,7 +9,7 @@ use super::observe::Observed;
 use super::{Column, Findings, ID, KEY, Layout, PATH, Prefix, RECORD, Role, Step, VECTOR, vector_field};
 use crate::error::{Error, Result};
 use crate::options::Framing;
-use crate::text::{listed, printable};
+use crate::text::{count, listed, none_of, printable};
 use crate::vector::RawDtype;
 
 impl Evidence<'_> {
@@ -216,8 +216,8 @@ impl Evidence<'_> {
             self.options.raw_dtype.columns.keys().find(|name| self.fields.resolve(name).is_none())
         {
             return Err(Error::schema(format!(
-                "option `raw_dtype`: none of the first {} records has a field `{name}`; they have {}",
-                self.records,
+                "option `raw_dtype`: {} has a field `{name}`; they have {}",
+                none_of(self.records),
                 self.names()
             )));
         }
@@ -226,8 +226,8 @@ impl Evidence<'_> {
         for name in &self.options.vector {
             let Some((path, field)) = self.fields.resolve(name) else {
                 return Err(Error::schema(format!(
-                    "option `vector`: none of the first {} records has a field `{name}`; they have {}",
-                    self.records,
+                    "option `vector`: {} has a field `{name}`; they have {}",
+                    none_of(self.records),
                     self.names()
                 )));
             };
@@ -237,8 +237,8 @@ impl Evidence<'_> {
             }
             let Some(dim) = dim.or(field.vectors.dim()) else {
                 return Err(Error::schema(format!(
-                    "option `vector`: `{name}` holds no vector in the first {} records, so its dimension is not known: pass option `dim`",
-                    self.records
+                    "option `vector`: `{name}` holds no vector in the first {}, so its dimension is not known: pass option `dim`",
+                    count(self.records, "record")
                 )));
             };
             found.push((path, dim));
@@ -266,10 +266,10 @@ impl Evidence<'_> {
         let is_free = self.options.columns.is_none() && self.options.schema.fields().is_empty();
         if found.is_empty() && is_free && !self.fields.holds_numbers() {
             return Err(Error::schema(format!(
-                "{}no field of the first {} records is a vector{}; {}; name the field that is one with option `vector`, or choose \
+                "{}no field of the first {} is a vector{}; {}; name the field that is one with option `vector`, or choose \
                  some with option `columns`",
                 self.input_prefix(),
-                self.records,
+                count(self.records, "record"),
                 dim.map(|dim| format!(" of {dim} elements")).unwrap_or_default(),
                 self.contents
             )));

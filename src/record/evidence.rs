@@ -12,7 +12,7 @@ use super::{Layout, RecordStart, Step, VECTOR, describe};
 use crate::error::Error;
 use crate::msgpack::{Broken, Cursor, Head};
 use crate::options::{Framing, ReadOptions};
-use crate::text::printable;
+use crate::text::{none_of, printable};
 use crate::vector::RawDtype;
 use crate::vector::encoding::{self, Encoded, Encoding, Seen};
 
@@ -263,7 +263,8 @@ impl<'a> Evidence<'a> {
 
     /// Why no plan can be made.
     pub(super) fn failure(&self) -> Error {
-        let (raw, records, input) = (self.options.raw_dtype.of(VECTOR), self.records, self.input_prefix());
+        let (raw, none, input) =
+            (self.options.raw_dtype.of(VECTOR), none_of(self.records), self.input_prefix());
         let hints: String = self.hints.iter().flatten().map(String::as_str).collect();
         Error::schema(match &self.first {
             None if hints.is_empty() => {
@@ -273,16 +274,16 @@ impl<'a> Evidence<'a> {
             Some((first, Instead::Foreign)) => {
                 format!("{input}the input is {first} and no MessagePack{hints}")
             }
-            Some((first, Instead::Refused)) => format!(
-                "{input}none of the first {records} records is a vector that can be read; the first one is {first}{hints}"
-            ),
+            Some((first, Instead::Refused)) => {
+                format!("{input}{none} is a vector that can be read; the first one is {first}{hints}")
+            }
             Some((_, Instead::Fields)) => format!(
-                "{input}none of the first {records} records is a vector or has a field that is one; {}; name the fields \
+                "{input}{none} is a vector or has a field that is one; {}; name the fields \
                  that are vectors with option `vector`, or choose some with option `columns`{hints}",
                 self.contents
             ),
             Some((first, Instead::Other)) => format!(
-                "{input}none of the first {records} records is a vector, or bytes that are a multiple of {} ({raw}); the \
+                "{input}{none} is a vector, or bytes that are a multiple of {} ({raw}); the \
                  first one is {first}: {}pass option `dim`, or check option `raw_dtype`{hints}",
                 raw.size(),
                 if self.options.records.is_some() { "check option `records`, or " } else { "" },

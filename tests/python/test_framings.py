@@ -478,7 +478,7 @@ def test_options_of_framing_travel(tmp_path):
 
 
 def test_a_message_counts_bytes_without_a_length_once():
-    text = "none of the first 1 records is a vector.*the first one is bytes without a length in front of an object"
+    text = "no record is a vector.*the first one is bytes without a length in front of an object"
     with pytest.raises(vecpack.SchemaError, match=text):
         vecpack.read(pack(["text"] * 3), framing="length-prefixed")
 
