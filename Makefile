@@ -8,7 +8,8 @@ OLD    := $(VENV)/pyarrow-15
 comma  := ,
 
 .DEFAULT_GOAL := build
-.PHONY: help build demo wheel check test test-all test-rust test-python test-engines test-torch lint format faults fuzz bench docs clean
+.PHONY: help build demo wheel check test test-all test-rust test-python test-engines test-torch lint lint-rust lint-python packages format \
+	faults fuzz bench docs clean
 
 # One line for each step that takes a while.
 step = @printf '==> %s\n' '$(1)'
@@ -44,7 +45,10 @@ BASE ?= $(shell git merge-base HEAD '@{upstream}' 2>/dev/null || echo HEAD)
 check: lint ## formatting, lints, and the tests that belong to the changed files (rule: tests/changed.py)
 	@RUST_TESTS='$(CARGO) $(if $(NEXTEST),nextest run --no-fail-fast,test) $(ALL)' PYTEST='$(PYTEST)' $(PYTHON) tests/changed.py $(BASE)
 
-test: lint test-rust test-python docs ## what must pass before a change lands, and all that CI runs
+# Packages are installed while cargo checks the code: one waits for the network, the other for the processor.
+test: ## what must pass before a change lands, and all that CI runs
+	@$(MAKE) --jobs=2 lint-rust packages
+	@$(MAKE) lint-python test-rust test-python docs
 
 # Slow tests, the features one by one, and the wheel that users get.
 test-all: lint $(VENV)/dev $(OLD)/tried docs ## all tests, also the slow ones
@@ -88,9 +92,9 @@ test-python: $(VENV)/dev $(OLD)/tried ## Python tests (K=names for some), the st
 	$(if $(K),,$(BIN)/python -m mypy.stubtest vecpack --allowlist tests/stubtest-allowlist.txt --ignore-unused-allowlist)
 
 test-engines: $(VENV)/dev $(OLD)/tried ## tests with the engines that read what is written, which are installed for it
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r tests/requirements-engines.txt
+	$(BIN)/$(PIP) -r tests/requirements-engines.txt
 # Daft without what it asks for, which is a pyarrow below 26: it works with later ones.
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps daft==0.7.26
+	$(BIN)/$(PIP) --no-deps daft==0.7.26
 	$(call other-pyarrow,19,pyarrow==19.0.1 numpy==2.3.5)
 	$(call other-pyarrow,25,pyarrow==25.0.0 numpy==2.3.5 awswrangler==3.17.1)
 	-npm install --silent --prefix $(VENV)/hyparquet --no-save --no-package-lock hyparquet@1.33.0 hyparquet-compressors@1.1.2
@@ -98,16 +102,20 @@ test-engines: $(VENV)/dev $(OLD)/tried ## tests with the engines that read what 
 		tests/python/test_spark.py tests/python/test_ray.py tests/python/test_daft.py tests/python/test_docs.py
 
 test-torch: $(VENV)/dev ## tests with PyTorch, which is installed for it (some gigabytes)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r tests/requirements-torch.txt
+	$(BIN)/$(PIP) -r tests/requirements-torch.txt
 	$(BIN)/python -m pytest tests/python/test_torch.py tests/python/test_docs.py
 
 faults: ## more rounds of what tests do with full disks, kill -9, Ctrl-C and calls that fail; wants strace
 	VECPACK_FAULTS=10 $(CARGO) test $(ALL) --test main faults:: -- --nocapture --test-threads 2
 
-lint: $(VENV)/installed ## formatting and lints of both languages, as the code is; .pre-commit-config.yaml runs the same
+lint: lint-rust lint-python ## formatting and lints of both languages, as the code is; .pre-commit-config.yaml runs the same
+
+lint-rust:
 	$(CARGO) fmt --check
 	$(CARGO) clippy $(ALL) --all-targets -- -D warnings
 	$(CARGO) clippy --locked --no-default-features -- -D warnings
+
+lint-python: $(VENV)/installed
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy python/vecpack
@@ -135,8 +143,7 @@ fuzz: ## search with libFuzzer for FUZZ_SECONDS a target; finds end up in target
 			-max_total_time=$(FUZZ_SECONDS) -max_len=4096 -timeout=25 -rss_limit_mb=3000 -print_final_stats=1 || exit 1; \
 	done
 
-docs: $(VENV)/dev ## build the documentation's site into target/site; a warning or a broken link is an error
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r docs/requirements.txt
+docs: $(VENV)/dev $(VENV)/docs ## build the documentation's site into target/site; a warning or a broken link is an error
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps $(ALL)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
@@ -148,7 +155,10 @@ $(BIN)/python:
 	$(call step,Making the environment $(VENV))
 	@$(PYTHON) -m venv $(VENV)
 
-PIP := python -m pip install --quiet --disable-pip-version-check
+# Modules are compiled when they are first imported, which few of them are.
+PIP := python -m pip install --quiet --no-compile --disable-pip-version-check
+
+packages: $(VENV)/installed $(VENV)/docs $(OLD)/tried
 
 # Of the demo: what builds the wheel, and DuckDB.
 $(VENV)/demo: tests/requirements-demo.txt | $(BIN)/python
@@ -163,6 +173,11 @@ $(VENV)/installed: tests/requirements.txt tests/requirements-demo.txt | $(BIN)/p
 	@touch -r tests/requirements-demo.txt $(VENV)/demo
 	@touch $@
 
+$(VENV)/docs: docs/requirements.txt | $(VENV)/installed
+	$(call step,Installing what builds the documentation: $<)
+	@$(BIN)/$(PIP) -r $<
+	@touch $@
+
 # Other versions of pyarrow, in environments of their own, where this Python has them.
 define other-pyarrow
 	test -e $(VENV)/pyarrow-$(1)/installed || { $(PYTHON) -m venv $(VENV)/pyarrow-$(1) && $(VENV)/pyarrow-$(1)/bin/pip install --quiet \
@@ -172,7 +187,7 @@ endef
 # An old pyarrow reads what is written, where this Python has one.
 $(OLD)/tried: $(VENV)/installed tests/requirements-pyarrow-15.txt
 	$(PYTHON) -m venv $(OLD)
-	$(OLD)/bin/pip install --quiet --disable-pip-version-check --only-binary :all: -r tests/requirements-pyarrow-15.txt \
+	$(OLD)/bin/$(PIP) --only-binary :all: -r tests/requirements-pyarrow-15.txt \
 		&& touch $(OLD)/installed || echo "No pyarrow 15 for this Python: the tests leave it out."
 	touch $@
 
