@@ -233,7 +233,7 @@ pub(crate) fn check_names(option: &str, columns: &[OutputColumn]) -> Result<()> 
 pub struct ReadOptions {
     /// The fields that hold vectors: a key, a dotted path such as `meta.embedding`, or a position. Found out if empty.
     pub vector: Vec<String>,
-    /// Elements a vector; taken from the first good record if not given, and then enforced on every record.
+    /// Elements a vector; by default the most frequent number, of bare vectors that of the first. Other lengths are rejects.
     pub dim: Option<u32>,
     /// Element type of the vector column.
     pub dtype: Dtype,
@@ -261,7 +261,7 @@ pub struct ReadOptions {
     pub fail_after: Option<FailAfter>,
     /// The most rows in a batch; no bound if not given.
     pub batch_rows: Option<usize>,
-    /// The most bytes of vectors in a batch (one row at least).
+    /// About the most bytes in a batch, which has one row at least.
     pub batch_bytes: usize,
     /// How many threads decode, the caller's included; one a core if not given, 1024 at the most.
     pub threads: Option<usize>,

@@ -105,11 +105,11 @@ def scan(
     inputs : path, bytes, file object or list of them
         A path, a directory, a pattern such as ``'vectors/*.msgpack'``, a URL (``s3://``, ``gs://``, ``az://``, ``https://``,
         ``file://``), ``'-'`` for standard input, a bytes-like object, a binary file object, or a list of these. ``~`` is the home
-        directory. Files that end in ``.gz``, ``.zst`` or ``.lz4`` are read as they are.
+        directory. gzip, zstd and lz4 are known by their first bytes and decompressed.
     vector : str, int or list of them, optional
         The fields that hold vectors: a key, a dotted path such as ``meta.embedding``, or a position. Found out by default.
     dim : int, optional
-        Elements a vector. By default those of the first good record. Enforced on every record.
+        Elements a vector. By default the most frequent number; of bare vectors that of the first. Other lengths are rejects.
     dtype : str or NumPy type, default 'float32'
         Element type of the vector columns: ``float32``, ``float64``, ``float16``, ``int8`` or ``uint8``.
     raw_dtype : str, NumPy type or dict, default '<f4'
@@ -138,7 +138,7 @@ def scan(
     batch_rows : int, optional
         The most rows in a batch. By default as many as ``batch_bytes`` allows.
     batch_bytes : int, default 2097152
-        The most bytes of vectors in a batch.
+        About the most bytes in a batch, which has one row at least.
     threads : int, optional
         How many threads decode. By default one for each core.
     include_path : bool, default False
@@ -205,11 +205,11 @@ def read(
     inputs : path, bytes, file object or list of them
         A path, a directory, a pattern such as ``'vectors/*.msgpack'``, a URL (``s3://``, ``gs://``, ``az://``, ``https://``,
         ``file://``), ``'-'`` for standard input, a bytes-like object, a binary file object, or a list of these. ``~`` is the home
-        directory. Files that end in ``.gz``, ``.zst`` or ``.lz4`` are read as they are.
+        directory. gzip, zstd and lz4 are known by their first bytes and decompressed.
     vector : str, int or list of them, optional
         The fields that hold vectors: a key, a dotted path such as ``meta.embedding``, or a position. Found out by default.
     dim : int, optional
-        Elements a vector. By default those of the first good record. Enforced on every record.
+        Elements a vector. By default the most frequent number; of bare vectors that of the first. Other lengths are rejects.
     dtype : str or NumPy type, default 'float32'
         Element type of the vector columns: ``float32``, ``float64``, ``float16``, ``int8`` or ``uint8``.
     raw_dtype : str, NumPy type or dict, default '<f4'
@@ -238,7 +238,7 @@ def read(
     batch_rows : int, optional
         The most rows in a batch. By default as many as ``batch_bytes`` allows.
     batch_bytes : int, default 2097152
-        The most bytes of vectors in a batch.
+        About the most bytes in a batch, which has one row at least.
     threads : int, optional
         How many threads decode. By default one for each core.
     include_path : bool, default False
@@ -303,13 +303,13 @@ def inspect(
     inputs : path, bytes, file object or list of them
         A path, a directory, a pattern such as ``'vectors/*.msgpack'``, a URL (``s3://``, ``gs://``, ``az://``, ``https://``,
         ``file://``), ``'-'`` for standard input, a bytes-like object, a binary file object, or a list of these. ``~`` is the home
-        directory. Files that end in ``.gz``, ``.zst`` or ``.lz4`` are read as they are.
+        directory. gzip, zstd and lz4 are known by their first bytes and decompressed.
     full : bool, default False
         Read the inputs to their end.
     vector : str, int or list of them, optional
         The fields that hold vectors: a key, a dotted path such as ``meta.embedding``, or a position. Found out by default.
     dim : int, optional
-        Elements a vector. By default those of the first good record. Enforced on every record.
+        Elements a vector. By default the most frequent number; of bare vectors that of the first. Other lengths are rejects.
     dtype : str or NumPy type, default 'float32'
         Element type of the vector columns: ``float32``, ``float64``, ``float16``, ``int8`` or ``uint8``.
     raw_dtype : str, NumPy type or dict, default '<f4'
@@ -338,7 +338,7 @@ def inspect(
     batch_rows : int, optional
         The most rows in a batch. By default as many as ``batch_bytes`` allows.
     batch_bytes : int, default 2097152
-        The most bytes of vectors in a batch.
+        About the most bytes in a batch, which has one row at least.
     threads : int, optional
         How many threads decode. By default one for each core.
     include_path : bool, default False
@@ -442,7 +442,7 @@ def to_parquet(
     rejects : path, optional
         A file for what was rejected, ``.jsonl`` or ``.parquet``. With ``resume`` it has what this run rejected.
     overwrite : bool, default False
-        Replace files that exist.
+        Replace files that exist. In a directory, files of other names stay, but for parts of the earlier run.
     resume : bool, default False
         Finish an earlier run into the directory ``path``: inputs are read that are not done, or that have changed.
     sync : bool, default True
@@ -450,7 +450,7 @@ def to_parquet(
     vector : str, int or list of them, optional
         The fields that hold vectors: a key, a dotted path such as ``meta.embedding``, or a position. Found out by default.
     dim : int, optional
-        Elements a vector. By default those of the first good record. Enforced on every record.
+        Elements a vector. By default the most frequent number; of bare vectors that of the first. Other lengths are rejects.
     dtype : str or NumPy type, default 'float32'
         Element type of the vector columns: ``float32``, ``float64``, ``float16``, ``int8`` or ``uint8``.
     raw_dtype : str, NumPy type or dict, default '<f4'
@@ -479,7 +479,7 @@ def to_parquet(
     batch_rows : int, optional
         The most rows in a batch. By default as many as ``batch_bytes`` allows.
     batch_bytes : int, default 2097152
-        The most bytes of vectors in a batch.
+        About the most bytes in a batch, which has one row at least.
     threads : int, optional
         How many threads decode. By default one for each core.
     include_path : bool, default False
@@ -531,7 +531,7 @@ def from_iter(
     batch_rows : int, optional
         The most rows in a batch. By default as many as ``batch_bytes`` allows.
     batch_bytes : int, default 2097152
-        The most bytes of vectors in a batch.
+        About the most bytes in a batch, which has one row at least.
 
     Returns
     -------
@@ -751,7 +751,7 @@ class Source:
         """Elements a vector, in the first vector column; ``None`` if there is none."""
     @property
     def framing(self) -> str:
-        """How records lie in the inputs: ``sequence``, ``array`` or ``map``."""
+        """How records lie in the inputs: ``sequence``, ``array``, ``map``, ``columns`` or ``length-prefixed``."""
     @property
     def rejects(self) -> Table:
         """What the latest scan rejected so far, as a table."""
@@ -787,7 +787,8 @@ class Source:
     def select(self, columns: Iterable[str]) -> Source:
         """The same rows with some of the columns, in this order.
 
-        Nothing is found out anew, and fields that no column needs are skipped, unless ``on_error`` wants every value judged.
+        Nothing is found out anew, and fields that no column needs are skipped, unless ``on_error`` is ``skip`` or ``null``,
+        which check every value.
 
         Parameters
         ----------
@@ -819,7 +820,7 @@ class Source:
         batch_rows : int, optional
             The most rows in a batch.
         batch_bytes : int, optional
-            The most bytes of vectors in a batch.
+            About the most bytes in a batch, which has one row at least.
         threads : int, optional
             How many threads decode.
         limit : int, optional
@@ -993,7 +994,7 @@ class Report:
         """Records that became no row, or a null."""
     @property
     def reject_kinds(self) -> dict[str, int]:
-        """How many of each kind."""
+        """How many rejects of each kind."""
     @property
     def rejects_listed(self) -> int:
         """How many rejects kept their details."""
@@ -1020,10 +1021,10 @@ class Report:
         """Inputs that an earlier run had done, which this one left as they were."""
     @property
     def rows_before(self) -> int:
-        """Rows of those inputs."""
+        """Rows of the inputs that an earlier run had done."""
     @property
     def rejects_before(self) -> int:
-        """Rejects of those inputs."""
+        """Rejects of the inputs that an earlier run had done."""
     @property
     def outputs(self) -> list[str]:
         """The files written."""
@@ -1085,10 +1086,10 @@ class Inspection:
         """Records read that are no rows."""
     @property
     def reject_kinds(self) -> dict[str, int]:
-        """How many of each kind."""
+        """How many rejects of each kind."""
     @property
     def first_rejects(self) -> list[str]:
-        """The first of them, in words."""
+        """The first rejects, in words."""
     @property
     def error(self) -> str | None:
         """The error that a conversion with the same options ends with; None if it does not fail."""

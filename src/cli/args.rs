@@ -75,7 +75,7 @@ pub(super) struct InputArgs {
     #[arg(long, value_name = "FIELD")]
     vector: Vec<String>,
 
-    /// Elements a vector [default: those of the first good record].
+    /// Elements a vector [default: the most frequent number; of bare vectors that of the first].
     #[arg(long, value_name = "N")]
     dim: Option<u32>,
 

@@ -130,13 +130,16 @@ pub(crate) fn check_targets(
     taken.map_or(Ok(()), |path| Err(Error::io(path, refused())))
 }
 
-/// Removes a file of it.
+/// Removes a file of it, if it is there.
 pub(crate) fn remove_file(path: &Path, cancel: &Cancel) -> Result<()> {
     let removed = match as_url(path) {
         Some(url) => remove(&url?, cancel),
         None => fs::remove_file(path),
     };
-    removed.map_err(|error: io::Error| super::error(path, error))
+    match removed {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(super::error(path, error)),
+        _ => Ok(()),
+    }
 }
 
 /// What the keys of the objects in it begin with.

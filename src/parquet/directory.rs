@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use arrow_array::RecordBatch;
 use serde_json::{Map, Value, json};
@@ -133,6 +133,10 @@ pub(super) fn begin(
     let earlier = earlier.unwrap_or_default();
     let left = Left::new(out, &versions, &earlier, cancel)?;
     left.check_names(out, names.as_deref().unwrap_or_default())?;
+    if let Some(names) = &names {
+        // As long as there are lines that name them.
+        remove_stale(out, names, &earlier, &left, cancel)?;
+    }
     manifest.keep(earlier, &left.good)?;
     if resumes && names.is_none() {
         remove_parts(out, cancel, |number| left.outputs.contains(&part_name(number)))?;
@@ -145,6 +149,23 @@ pub(super) fn begin(
     }
     into::sweep(out, cancel)?;
     Ok(Begun { names, versions, manifest, left, resumes })
+}
+
+/// Removes files of an earlier run whose rows are read again, but for those that this run replaces: with other inputs, names may
+/// change.
+fn remove_stale(out: &Path, names: &[PathBuf], earlier: &[Done], left: &Left, cancel: &Cancel) -> Result<()> {
+    let names: HashSet<&PathBuf> = names.iter().collect();
+    let changed = earlier.iter().zip(&left.good).filter(|(_, good)| !**good);
+    let outputs = changed.flat_map(|(done, _)| &done.outputs);
+    for output in outputs.filter(|output| !left.outputs.contains(&output.name)) {
+        let name = from_text(&output.name);
+        // A manifest may come from anywhere.
+        let is_inside = name.components().all(|part| matches!(part, Component::Normal(_)));
+        if is_inside && !names.contains(&name) {
+            into::remove_file(&into::join(out, &name), cancel)?;
+        }
+    }
+    Ok(())
 }
 
 /// The inputs as they are now, and the manifest: that of an earlier run, with what that one did, or a new one.

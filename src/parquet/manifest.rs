@@ -151,7 +151,7 @@ impl Manifest {
 
     /// Refuses to begin in a directory that holds a run.
     fn refuse(directory: &Path) -> Error {
-        let text = "holds an earlier run; option `resume` finishes it, option `overwrite` makes it anew";
+        let text = "holds an earlier run; option `resume` finishes it, option `overwrite` begins anew and replaces files of the same names";
         Error::io(directory, io::Error::new(io::ErrorKind::AlreadyExists, text))
     }
 
@@ -252,7 +252,7 @@ impl Manifest {
         self.append(&line(&Line::Done(Cow::Borrowed(done)))?)
     }
 
-    /// Keeps the lines that still hold, and gives them. The manifest is written anew before what the others name is touched.
+    /// Keeps the lines that still hold, and gives them. The manifest is written anew before what the others name is replaced.
     pub(super) fn keep(&mut self, mut done: Vec<Done>, good: &[bool]) -> Result<Vec<Done>> {
         let (before, mut good) = (done.len(), good.iter());
         done.retain(|_| good.next() == Some(&true));

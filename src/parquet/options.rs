@@ -137,7 +137,7 @@ pub struct WriteOptions {
     pub rejects: Option<PathBuf>,
     /// How many threads encode, the caller's included, 1024 at the most; for a source, as many as it decodes with if not given.
     pub threads: Option<usize>,
-    /// Replace a target that exists.
+    /// Replace a target that exists. In a directory, files of other names stay, but for parts of the earlier run.
     pub overwrite: bool,
     /// Finish what an earlier run into this directory has left to do, and nothing else.
     pub resume: bool,

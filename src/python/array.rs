@@ -102,7 +102,7 @@ impl VectorColumn {
         let Some((index, element, dim)) = found else {
             let named = name.map(|name| format!(" `{name}`")).unwrap_or_default();
             return Err(PyValueError::new_err(format!(
-                "there is no vector column{named}: to_pyarrow() gives the other columns"
+                "there is no vector column{named}: pyarrow.table(), or pyarrow.record_batch() of a batch, gives the other columns"
             )));
         };
         let type_text = match element {

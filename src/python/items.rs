@@ -42,7 +42,7 @@ use crate::vector::{RawDtype, RawDtypes};
 /// batch_rows : int, optional
 ///     The most rows in a batch. By default as many as ``batch_bytes`` allows.
 /// batch_bytes : int, default 2097152
-///     The most bytes of vectors in a batch.
+///     About the most bytes in a batch, which has one row at least.
 ///
 /// Returns
 /// -------
@@ -288,7 +288,9 @@ impl Stream {
                 let dim = first.with(py, |raw, bytes| bytes.len() / raw.size())?;
                 let dim = u32::try_from(dim).ok().filter(|&dim| dim > 0);
                 let dim = dim.ok_or_else(|| {
-                    to_python(Error::schema("the first item is no vector: pass option `dim`"))
+                    to_python(Error::schema(
+                        "item 0 has no element of its type: pass option `dim`, or check option `raw_dtype`",
+                    ))
                 })?;
                 let mut batcher = Batcher::new(items, dim, &options)?;
                 batcher.push(py, &first)?;

@@ -229,7 +229,7 @@ figures! {
     rows: u64 = it.rows;
     /// Records that became no row, or a null.
     rejects: u64 = it.rejects;
-    /// How many of each kind.
+    /// How many rejects of each kind.
     reject_kinds: Bound<'py, PyAny> = from_json(py, &it.reject_kinds)?;
     /// How many rejects kept their details.
     rejects_listed: u64 = it.rejects_listed;
@@ -247,9 +247,9 @@ figures! {
     row_groups: u64 = it.row_groups;
     /// Inputs that an earlier run had done, which this one left as they were.
     files_before: u64 = it.files_before;
-    /// Rows of those inputs.
+    /// Rows of the inputs that an earlier run had done.
     rows_before: u64 = it.rows_before;
-    /// Rejects of those inputs.
+    /// Rejects of the inputs that an earlier run had done.
     rejects_before: u64 = it.rejects_before;
     /// The files written.
     outputs: Vec<&OsStr> = it.outputs.iter().map(|path| path.as_os_str()).collect();
@@ -325,9 +325,9 @@ figures! {
     left_out: Bound<'py, PyAny> = from_json(py, &it.left_out)?;
     /// Records read that are no rows.
     rejects: u64 = it.rejects;
-    /// How many of each kind.
+    /// How many rejects of each kind.
     reject_kinds: Bound<'py, PyAny> = from_json(py, &it.reject_kinds)?;
-    /// The first of them, in words.
+    /// The first rejects, in words.
     first_rejects: Vec<String> = it.first_rejects.clone();
     /// The error that a conversion with the same options ends with; None if it does not fail.
     error: Option<&str> = it.error.as_deref();

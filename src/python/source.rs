@@ -126,7 +126,7 @@ impl PySource {
         self.0.dim()
     }
 
-    /// How records lie in the inputs: ``sequence``, ``array`` or ``map``.
+    /// How records lie in the inputs: ``sequence``, ``array``, ``map``, ``columns`` or ``length-prefixed``.
     #[getter]
     fn framing(&self) -> &'static str {
         self.0.framing().as_str()
@@ -195,7 +195,8 @@ impl PySource {
 
     /// The same rows with some of the columns, in this order.
     ///
-    /// Nothing is found out anew, and fields that no column needs are skipped, unless ``on_error`` wants every value judged.
+    /// Nothing is found out anew, and fields that no column needs are skipped, unless ``on_error`` is ``skip`` or ``null``,
+    /// which check every value.
     ///
     /// Parameters
     /// ----------
@@ -224,7 +225,7 @@ impl PySource {
     /// batch_rows : int, optional
     ///     The most rows in a batch.
     /// batch_bytes : int, optional
-    ///     The most bytes of vectors in a batch.
+    ///     About the most bytes in a batch, which has one row at least.
     /// threads : int, optional
     ///     How many threads decode.
     /// limit : int, optional

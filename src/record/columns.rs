@@ -10,7 +10,7 @@ use super::{Column, Findings, ID, KEY, Layout, PATH, Prefix, RECORD, Role, Step,
 use crate::error::{Error, Result};
 use crate::options::Framing;
 use crate::text::{count, listed, none_of, printable};
-use crate::vector::RawDtype;
+use crate::vector::{RawDtype, RawDtypes};
 
 impl Evidence<'_> {
     /// The findings for records in this framing, which was found out in the way that `framing_from` says.
@@ -216,9 +216,10 @@ impl Evidence<'_> {
             self.options.raw_dtype.columns.keys().find(|name| self.fields.resolve(name).is_none())
         {
             return Err(Error::schema(format!(
-                "option `raw_dtype`: {} has a field `{name}`; they have {}",
+                "option `raw_dtype`: {} has a field `{name}`; they have {}{}",
                 none_of(self.records),
-                self.names()
+                self.names(),
+                self.similar(name)
             )));
         }
         let dim = self.options.dim.map(|dim| dim as usize);
@@ -226,9 +227,10 @@ impl Evidence<'_> {
         for name in &self.options.vector {
             let Some((path, field)) = self.fields.resolve(name) else {
                 return Err(Error::schema(format!(
-                    "option `vector`: {} has a field `{name}`; they have {}",
+                    "option `vector`: {} has a field `{name}`; they have {}{}",
                     none_of(self.records),
-                    self.names()
+                    self.names(),
+                    self.similar(name)
                 )));
             };
             if let Some(format) = field.vectors.looks.format {
@@ -264,15 +266,23 @@ impl Evidence<'_> {
             });
         }
         let is_free = self.options.columns.is_none() && self.options.schema.fields().is_empty();
-        if found.is_empty() && is_free && !self.fields.holds_numbers() {
-            return Err(Error::schema(format!(
-                "{}no field of the first {} is a vector{}; {}; name the field that is one with option `vector`, or choose \
-                 some with option `columns`",
-                self.input_prefix(),
-                count(self.records, "record"),
-                dim.map(|dim| format!(" of {dim} elements")).unwrap_or_default(),
-                self.contents
-            )));
+        if found.is_empty() && is_free && !self.fields.holds_tensors() {
+            let mut looks = String::new();
+            self.fields.visit(&mut Vec::new(), &mut |path, field| {
+                let warning = field.warning(&printable(&column_name(path)));
+                looks.extend(warning.map(|warning| format!("; {warning}")));
+            });
+            // Without a type that was given, they are read as bytes, with a warning.
+            if looks.is_empty() || self.options.raw_dtype != RawDtypes::default() {
+                return Err(Error::schema(format!(
+                    "{}no field of the first {} is a vector{}; {}{looks}; name the field that is one with option `vector`, or \
+                     choose some with option `columns`",
+                    self.input_prefix(),
+                    count(self.records, "record"),
+                    dim.map(|dim| format!(" of {dim} elements")).unwrap_or_default(),
+                    self.contents
+                )));
+            }
         }
         found.into_iter().map(|(path, dim)| self.vector_column(path, dim)).collect()
     }
@@ -283,6 +293,17 @@ impl Evidence<'_> {
         let names = listed(fields.iter().take(SHOWN).map(|(step, _)| step));
         let more = if fields.len() > SHOWN { ", ..." } else { "" };
         if names.is_empty() { "no fields".to_owned() } else { names + more }
+    }
+
+    /// A question about the first field of this name inside of others.
+    fn similar(&self, name: &str) -> String {
+        let mut found = None;
+        self.fields.visit(&mut Vec::new(), &mut |path, _| {
+            if path.len() > 1 && path.last().is_some_and(|step| step.to_string() == name) {
+                found.get_or_insert_with(|| printable(&column_name(path)));
+            }
+        });
+        found.map(|path| format!("; is `{path}` meant?")).unwrap_or_default()
     }
 
     /// Lets the given schema override the inferred one.
@@ -325,8 +346,10 @@ impl Evidence<'_> {
             let found = found.and_then(|(path, field)| Some((path, field.column(name, true)?)));
             let Some((path, field)) = found else {
                 return Err(Error::schema(format!(
-                    "option `columns`: there is no column `{name}`; there are {}",
-                    listed(columns.iter().map(Column::name))
+                    "option `columns`: there is no column `{name}`; there are {}{}; a field that only later records have needs \
+                     `infer_records=0`, or option `schema`",
+                    listed(columns.iter().map(Column::name)),
+                    self.similar(name)
                 )));
             };
             Ok(Column { path, ..Column::of(field, Role::Value) })

@@ -268,7 +268,7 @@ impl<'a> Evidence<'a> {
         let hints: String = self.hints.iter().flatten().map(String::as_str).collect();
         Error::schema(match &self.first {
             None if hints.is_empty() => {
-                "the inputs hold no record, so the dimension is not known: pass option `dim`".to_owned()
+                "the inputs hold no record: option `dim` makes a table without rows of them".to_owned()
             }
             None => format!("the inputs hold no record that can be read{hints}"),
             Some((first, Instead::Foreign)) => {
@@ -282,12 +282,19 @@ impl<'a> Evidence<'a> {
                  that are vectors with option `vector`, or choose some with option `columns`{hints}",
                 self.contents
             ),
-            Some((first, Instead::Other)) => format!(
-                "{input}{none} is a vector, or bytes that are a multiple of {} ({raw}); the \
-                 first one is {first}: {}pass option `dim`, or check option `raw_dtype`{hints}",
-                raw.size(),
-                if self.options.records.is_some() { "check option `records`, or " } else { "" },
-            ),
+            Some((first, Instead::Other)) => {
+                let advice = match (&self.hints[1], self.options.records.is_some()) {
+                    // That says it all.
+                    (Some(_), _) => "",
+                    (None, true) => ": check option `records` or `raw_dtype`, or pass option `dim`",
+                    (None, false) => ": check option `raw_dtype`, or pass option `dim`",
+                };
+                let size = raw.size();
+                format!(
+                    "{input}{none} is a vector, or bytes that are a multiple of {size} ({raw}); the first one is \
+                     {first}{advice}{hints}"
+                )
+            }
         })
     }
 }

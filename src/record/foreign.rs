@@ -25,15 +25,20 @@ const FORMATS: [(&[u8], &str); 15] = [
 
 const PICKLE: &str = "a pickle";
 
+/// Where a tar archive says what it is. It begins with the name of a file.
+const TAR: std::ops::Range<usize> = 257..262;
 /// This many bytes show each of them.
-pub(crate) const MAGIC: usize = 20;
+pub(crate) const MAGIC: usize = TAR.end;
+/// This many bytes show that they are text.
+const START: usize = 20;
 
 /// The format of an input that begins with `bytes`; `None` for MessagePack, as far as these bytes show.
 /// The error is how many bytes are needed to see.
 pub(crate) fn foreign(bytes: &[u8], ended: bool) -> Result<Option<&'static str>, usize> {
-    let needed = FORMATS.iter().map(|(magic, _)| *magic).find(|magic| magic.starts_with(bytes));
-    match (certain(bytes), needed) {
-        (None, Some(magic)) if !ended => Err(magic.len()),
+    let needed = FORMATS.iter().find(|(magic, _)| magic.starts_with(bytes)).map(|(magic, _)| magic.len());
+    let is_name = bytes.len() < MAGIC && is_text(bytes);
+    match (certain(bytes), needed.or(is_name.then_some(MAGIC))) {
+        (None, Some(needed)) if !ended => Err(needed),
         (format, _) => Ok(format),
     }
 }
@@ -53,6 +58,7 @@ fn certain(bytes: &[u8]) -> Option<&'static str> {
             Some("a safetensors file")
         }
         [0x78, 0x01 | 0x5e | 0x9c | 0xda, ..] if is_zlib(bytes) => Some("zlib data (read: gzip, zstd, lz4)"),
+        _ if bytes.get(TAR) == Some(b"ustar") => Some("a tar archive (extract it)"),
         _ => None,
     })
 }
@@ -69,14 +75,14 @@ pub(crate) fn inside(bytes: &[u8]) -> Option<&'static str> {
     match bytes {
         [0x1f, 0x8b, 8, ..] => Some("gzip data"),
         [0x28, 0xb5, 0x2f, 0xfd, ..] => Some("zstd data"),
-        _ if bytes.len() > MAGIC && is_hex(bytes) => Some("hexadecimal text"),
+        _ if bytes.len() > START && is_hex(bytes) => Some("hexadecimal text"),
         _ => certain(bytes).or_else(|| looks_like(bytes)),
     }
 }
 
 /// True for bytes that begin with characters of ASCII. As MessagePack they are small numbers.
 pub(super) fn is_text(bytes: &[u8]) -> bool {
-    let start = &bytes[..bytes.len().min(MAGIC)];
+    let start = &bytes[..bytes.len().min(START)];
     !start.is_empty() && start.iter().all(|byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace())
 }
 

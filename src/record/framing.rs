@@ -89,10 +89,7 @@ pub(super) fn detect(bytes: &[u8], end: End, types: Types<'_>) -> Result<(Framin
             (_, item) => item,
         };
         if item == Item::Other || *first.get_or_insert(item) != item {
-            return Ok((
-                Framing::Sequence,
-                "the first object is a record: what it holds is of several kinds",
-            ));
+            return Ok((Framing::Sequence, "the first object is a record: its values differ in kind"));
         }
     }
     Ok(match (framing, first) {

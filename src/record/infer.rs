@@ -4,9 +4,8 @@ use std::io;
 use std::sync::Arc;
 
 use super::evidence::{Evidence, Instead};
-use super::foreign::is_text;
 use super::framing::{End, detect};
-use super::{Arrival, Findings, Framed, MAGIC, Prefix, Step, VECTOR, Way, foreign};
+use super::{Arrival, Findings, Framed, Prefix, Step, VECTOR, Way, foreign};
 use crate::error::Result;
 use crate::msgpack::{Broken, Cursor, Head, Skipped, Skipper};
 use crate::options::{Framing, ReadOptions};
@@ -76,9 +75,6 @@ impl<'a> Inference<'a> {
                 Ok(found) => found,
                 Err(needed) => return Inferred::Consumed(0, needed as u64),
             };
-            if !ended && bytes.len() < MAGIC && is_text(bytes) {
-                return Inferred::Consumed(0, MAGIC as u64);
-            }
             self.is_at_start = false;
             if let Some(name) = found {
                 self.evidence.pass(name, Instead::Foreign);

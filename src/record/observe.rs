@@ -591,9 +591,8 @@ impl Observed {
         self.any(&|field| field.vectors.likely(true).is_some() || field.tensors > 0)
     }
 
-    /// True if there are tensors, or bytes that are no vector because their type is another one.
-    pub(super) fn holds_numbers(&self) -> bool {
-        self.any(&|field| field.tensors > 0 || field.warning("").is_some())
+    pub(super) fn holds_tensors(&self) -> bool {
+        self.any(&|field| field.tensors > 0)
     }
 
     /// Says that bytes look like numbers of another type than they are read as.

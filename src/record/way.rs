@@ -74,7 +74,11 @@ impl Way {
             let stepped = match self.pairs {
                 None => self.enter(step, &mut cursor),
                 Some(0) => {
-                    return nowhere(self.tail, format!("the key `{step}`"), "a map without it".to_owned());
+                    return nowhere(
+                        self.tail,
+                        format!("the key `{step}`"),
+                        format!("a map without the key `{step}`"),
+                    );
                 }
                 Some(pairs) => self.pass_key(step, pairs, &mut cursor).map(|()| None),
             };

@@ -45,8 +45,14 @@ impl Url {
         let (scheme, rest) = text.split_once("://")?;
         let is_scheme = scheme.starts_with(|first: char| first.is_ascii_alphabetic())
             && scheme.chars().all(|letter| letter.is_ascii_alphanumeric() || "+-.".contains(letter));
-        if !is_scheme || scheme.eq_ignore_ascii_case("file") {
+        if !is_scheme {
             return None;
+        }
+        if scheme.eq_ignore_ascii_case("file") {
+            let is_here = rest.starts_with('/') || rest.starts_with("localhost/");
+            let message =
+                || Error::option(format!("{text}: a path of another host: file:/// begins one of this host"));
+            return (!is_here).then(|| Err(message()));
         }
         match SCHEMES.iter().find(|(known, _)| known.eq_ignore_ascii_case(scheme)) {
             Some((_, kind)) => Some(Self::take_apart(text, *kind, text.len() - rest.len())),

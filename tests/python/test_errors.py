@@ -248,6 +248,12 @@ def test_what_is_no_input_is_a_type_error(inputs):
             function(inputs, dim=2)
 
 
+def test_a_file_in_text_mode_is_a_type_error(tmp_path):
+    (tmp_path / "v.msgpack").write_bytes(GOOD)
+    with open(tmp_path / "v.msgpack") as file, pytest.raises(TypeError, match="open it in binary mode"):
+        vecpack.scan(file)
+
+
 def test_read_options_do_not_go_with_what_has_been_read(tmp_path):
     for source in (vecpack.scan(GOOD), vecpack.read(GOOD), vecpack.from_iter(vectors(2, 2))):
         with pytest.raises(TypeError, match="options"):
@@ -260,6 +266,10 @@ def test_why_the_dimension_is_not_known_is_told():
         vecpack.scan(pack([b"12345", b"123"]))
     with pytest.raises(vecpack.SchemaError, match="the first one holds `id`: the integer 1"):
         vecpack.scan(pack([{"id": 1}]))
+    data = pack([{"id": 1, "meta": {"embedding": vectors(1, 16)[0].tobytes()}}])
+    for option in ({"vector": "embedding"}, {"raw_dtype": {"embedding": "<f8"}}, {"columns": ["embedding"]}):
+        with pytest.raises(vecpack.SchemaError, match=r"; is `meta\.embedding` meant\?"):
+            vecpack.scan(data, **option)
     packed = {"dtype": "float32", "shape": [2], "data": b"123"}
     with pytest.raises(vecpack.SchemaError, match="holds `v`: a map of dtype, shape, data; "):
         vecpack.scan(pack([{"v": packed}]))

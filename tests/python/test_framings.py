@@ -252,7 +252,10 @@ def test_a_file_whose_records_lie_under_a_key_says_so(rows, policy):
     with pytest.raises(vecpack.SchemaError, match=r"the records seem to lie in `data`: pass option `records=data`"):
         vecpack.scan(response, on_error=policy)
     assert pa.table(vecpack.scan(response, on_error=policy, records="data")).num_rows == rows
-    with pytest.raises(vecpack.SchemaError, match="where the key `date` was expected: check option `records`, or"):
+    with pytest.raises(
+        vecpack.SchemaError,
+        match="a map without the key `date`, where the key `date` was expected: check option `records` or",
+    ):
         vecpack.scan(response, on_error=policy, records="date")
     nested = pack({"params": {"embed": {"embedding": [vector] * rows}}})
     with pytest.raises(vecpack.SchemaError, match=r"the records seem to lie in `params\.embed\.embedding`"):

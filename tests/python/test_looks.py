@@ -143,6 +143,12 @@ def test_a_given_type_that_looks_wrong_is_said_as_well():
         assert vecpack.scan(records(lambda i: normal().astype("f8").tobytes()), vector="v").dim == 2 * DIM
 
 
+def test_a_given_type_by_which_nothing_is_a_vector_is_an_error():
+    data = records(lambda i: normal().tobytes())
+    with pytest.raises(vecpack.SchemaError, match="`v`: these bytes look like float32: option `raw_dtype=<f4`"):
+        vecpack.scan(data, raw_dtype="<f2")
+
+
 @pytest.mark.parametrize("kind", OTHER)
 def test_other_bytes_beside_a_vector_are_binary(kind):
     values = [OTHER[kind](i) for i in range(40)]

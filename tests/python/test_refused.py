@@ -8,6 +8,7 @@ import json
 import lzma
 import pickle
 import sqlite3
+import tarfile
 import warnings
 import zipfile
 import zlib
@@ -220,6 +221,13 @@ def database():
 HEADER = json.dumps({"w": {"dtype": "F32", "shape": [40, 64], "data_offsets": [0, FLOATS.nbytes]}}).encode()
 SAFETENSORS = len(HEADER).to_bytes(8, "little") + HEADER + FLOATS.tobytes()
 
+
+def tar(data):
+    member = tarfile.TarInfo("vectors.msgpack")
+    member.size = len(data)
+    return file_of(lambda out: tarfile.open(fileobj=out, mode="w").addfile(member, io.BytesIO(data)))
+
+
 FOREIGN = {
     "a Parquet file": file_of(lambda out: pq.write_table(pa.table({"v": FLOATS[:, 0]}), out)),
     "an Arrow file": file_of(lambda out: pa.ipc.new_file(out, pa.schema([("a", pa.int64())])).close()),
@@ -237,6 +245,7 @@ FOREIGN = {
     # The first bytes, as the formats' own pages tell them, and a record behind them.
     "an Avro file": b"Obj\x01\x04\x14avro.codec\x08null" + pack(FLOATS),
     "a GGUF file": b"GGUF\x03" + bytes(3) + (1).to_bytes(8, "little") + bytes(8) + pack(FLOATS),
+    "a tar archive": tar(pack(FLOATS)),
     "a MATLAB file": b"MATLAB 5.0 MAT-file, Platform: GLNXA64".ljust(124) + b"\x00\x01IM" + pack(FLOATS),
 }
 

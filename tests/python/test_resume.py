@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 import time
+import zlib
 
 import duckdb
 import numpy as np
@@ -139,3 +140,34 @@ def test_ctrl_c_ends_the_wait_for_the_reader_of_a_fifo(write_file, tmp_path, rea
     child.stdout.close()
     if held is not None:
         os.close(held)
+
+
+def rows_below(out):
+    return duckdb.sql(f"SELECT count(*) FROM read_parquet('{out}/**/*.parquet')").fetchall()[0][0]
+
+
+def test_a_changed_input_whose_file_gets_another_name_is_there_once(inputs, write_file, tmp_path):
+    out, other = tmp_path / "out", write_file("other/b.msgpack", vectors(50, 4))
+    vecpack.to_parquet(inputs, out)
+    write_file("in/0.msgpack", vectors(30, 4, seed=9))
+    # With an input elsewhere, names have the directory of each.
+    report = vecpack.to_parquet([inputs, other], out, resume=True)
+    assert (report.rows, report.files_before) == (80, 4)
+    assert not (out / "0.parquet").exists() and (out / "in" / "0.parquet").exists()
+    assert rows_below(out) == 1010 - 200 + 30 + 50
+    assert vecpack.to_parquet([inputs, other], out, resume=True).rows == 0
+
+
+def test_a_manifest_removes_no_file_outside_of_its_directory(inputs, tmp_path):
+    out, outside = tmp_path / "out", tmp_path / "outside.parquet"
+    vecpack.to_parquet(inputs, out)
+    outside.write_bytes(b"mine")
+    manifest = out / "_vecpack" / "manifest.parquet"
+    lines = manifest.read_bytes().split(b"\n")
+    at = next(at for at, line in enumerate(lines) if b"0.parquet" in line)
+    changed = lines[at].replace(b'"0.parquet"', b'"../outside.parquet"')
+    body = changed[: changed.rindex(b',"check"')]
+    lines[at] = body + b',"check":"%08x"}' % zlib.crc32(body)
+    manifest.write_bytes(b"\n".join(lines))
+    vecpack.to_parquet(inputs, out, resume=True)
+    assert outside.read_bytes() == b"mine"

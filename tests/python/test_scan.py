@@ -161,8 +161,10 @@ def test_paths_may_begin_with_the_home_directory_or_be_file_urls(tmp_path, monke
     for data in ("~/a b.msgpack", vecpack.read("~/a b.msgpack")):
         with pytest.raises(vecpack.OptionError, match="not written to standard output: name a file or a directory"):
             vecpack.to_parquet(data, "-")
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(vecpack.OptionError, match="another-host/out.parquet: a path of another host"):
         vecpack.to_parquet("~/a b.msgpack", "file://another-host/out.parquet")
+    with pytest.raises(vecpack.OptionError, match="a path of another host"):
+        vecpack.scan("file://another-host/a b.msgpack")
     assert sorted(os.listdir()) == ["a b.msgpack", "out.parquet"]
     with pytest.raises(vecpack.OptionError, match="hf:// is not supported; use s3://"):
         vecpack.scan("hf://datasets/a")
