@@ -178,7 +178,8 @@ fn two_columns_cannot_have_one_name() {
     for (error, text) in [
         (
             told(ReadOptions::new().with_columns([("a", "score")])),
-            "option `columns`: there is no column `score`; there are `id`, `vector`",
+            "option `columns`: there is no column `score`; there are `id`, `vector`; a field that only later \
+             records have needs `infer_records=0`, or option `schema`",
         ),
         (
             source.rename([("score", "a")]).unwrap_err(),

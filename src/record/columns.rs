@@ -345,11 +345,13 @@ impl Evidence<'_> {
             let found = self.fields.resolve(name);
             let found = found.and_then(|(path, field)| Some((path, field.column(name, true)?)));
             let Some((path, field)) = found else {
+                let later =
+                    "; a field that only later records have needs `infer_records=0`, or option `schema`";
                 return Err(Error::schema(format!(
-                    "option `columns`: there is no column `{name}`; there are {}{}; a field that only later records have needs \
-                     `infer_records=0`, or option `schema`",
+                    "option `columns`: there is no column `{name}`; there are {}{}{}",
                     listed(columns.iter().map(Column::name)),
-                    self.similar(name)
+                    self.similar(name),
+                    if self.options.infer_records > 0 { later } else { "" }
                 )));
             };
             Ok(Column { path, ..Column::of(field, Role::Value) })
