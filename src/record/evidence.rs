@@ -142,7 +142,9 @@ impl<'a> Evidence<'a> {
     /// Looks at the record at `cursor`, which is a vector.
     fn bare(&mut self, cursor: Cursor<'_>, encoded: &Encoded<'_>, raw: RawDtype) -> Result<(), Broken> {
         let is_vector = self.given.at(&Step::Name(VECTOR.to_owned())).is_vector;
-        let base64 = base64_in(encoded, is_vector, raw);
+        // Bytes of the length that `dim` gives are the elements themselves.
+        let is_of_dim = encoded.is_whole() && self.options.dim == u32::try_from(encoded.dim).ok();
+        let base64 = base64_in(encoded, is_vector, raw).filter(|_| !is_of_dim);
         let vector = base64.as_ref().unwrap_or(encoded);
         let is_dim = vector.dim > 0 && i32::try_from(vector.dim).is_ok();
         let is_first = self.layout.is_none() && is_dim && (vector.is_whole() || self.options.dim.is_some());

@@ -533,3 +533,13 @@ def test_keys_without_end_are_told_of_or_left_out():
         table = vecpack.read(record, framing="sequence").to_pyarrow()
     assert table.column_names[-1] == "vector"
     assert sum(len(column.type) for column in table.columns[:-1]) <= 2**16
+
+
+@pytest.mark.parametrize("policy", ["raise", "skip", "null"])
+def test_letters_of_the_given_length_are_elements_and_no_base64(policy):
+    letters = [b"Koat" * 12, b"Abcd" * 12]
+    data = b"".join(msgpack.packb(text, use_bin_type=False) for text in letters)
+    expected = np.stack([np.frombuffer(text, "<f4") for text in letters])
+    assert_same_bits(matrix(vecpack.scan(data, dim=12, on_error=policy)), expected)
+    # Without a dimension they are base64 of nine elements.
+    assert vecpack.scan(data, on_error=policy).dim == 9
