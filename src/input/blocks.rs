@@ -62,7 +62,7 @@ struct Buffer {
     home: Arc<StepBuffers>,
 }
 
-/// Step buffers that are not in use, to spare the page faults of new ones.
+/// Buffers of lanes that have ended, to spare the page faults of new ones. Those that held long records are as long.
 #[derive(Default)]
 pub(crate) struct StepBuffers(Mutex<Vec<Vec<u8>>>);
 
@@ -123,7 +123,7 @@ impl Blocks {
                     if left == 0 {
                         break;
                     }
-                    let free = buffer.make_room()?;
+                    let free = buffer.make_room(needed)?;
                     let read = free.len().min(left);
                     file.read_exact_at(&mut free[..read], read_to)?;
                     buffer.filled += read;
@@ -132,7 +132,7 @@ impl Blocks {
             }
             Origin::Stream { read, ended, damage, buffer } => {
                 while buffer.len() < needed && !*ended {
-                    match read.read(buffer.make_room()?) {
+                    match read.read(buffer.make_room(needed)?) {
                         Ok(0) => *ended = true,
                         Ok(bytes) => buffer.filled += bytes,
                         Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -175,7 +175,7 @@ impl Blocks {
             Origin::Stream { read, ended, damage, buffer } => {
                 buffer.start = buffer.filled;
                 while !*ended {
-                    match read.read(buffer.make_room()?) {
+                    match read.read(buffer.make_room(STEP)?) {
                         Ok(0) => *ended = true,
                         Ok(read) => bytes += read as u64,
                         Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -230,9 +230,10 @@ impl Buffer {
         &self.memory[self.start..self.filled]
     }
 
-    /// Room behind the bytes at hand. They move to the front first; if they fill the memory it doubles, so that it never
-    /// grows beyond twice of what was really read.
-    fn make_room(&mut self) -> io::Result<&mut [u8]> {
+    /// Room behind the bytes at hand: a step, or what is missing of the bytes `needed`. They move to the front first; if they fill
+    /// the memory it doubles, so that it never grows beyond twice of what was really read.
+    fn make_room(&mut self, needed: usize) -> io::Result<&mut [u8]> {
+        let missing = needed.saturating_sub(self.len()).max(STEP);
         if self.start > 0 {
             self.memory.copy_within(self.start..self.filled, 0);
             (self.start, self.filled) = (0, self.len());
@@ -245,14 +246,16 @@ impl Buffer {
             })?;
             self.memory.resize(size, 0);
         }
-        Ok(&mut self.memory[self.filled..])
+        let room = &mut self.memory[self.filled..];
+        let length = room.len().min(missing);
+        Ok(&mut room[..length])
     }
 }
 
 impl Drop for Buffer {
     fn drop(&mut self) {
         let memory = std::mem::take(&mut self.memory);
-        if memory.len() == STEP {
+        if !memory.is_empty() {
             self.home.0.lock().unwrap_or_else(PoisonError::into_inner).push(memory);
         }
     }
