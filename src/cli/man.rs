@@ -34,6 +34,6 @@ pub(super) fn run(args: &ManArgs) -> Result<(), Failure> {
     };
     let mut text = Vec::new();
     Man::new(page).render(&mut text).map_err(Error::from)?;
-    // What stands behind the options is examples.
+    // The text behind the options, which the page calls EXTRA, is examples.
     output::raw(String::from_utf8_lossy(&text).replace(".SH EXTRA\nExamples:\n", ".SH EXAMPLES\n").as_bytes())
 }

@@ -134,7 +134,7 @@ pub(super) fn begin(
     let left = Left::new(out, &versions, &earlier, cancel)?;
     left.check_names(out, names.as_deref().unwrap_or_default())?;
     if let Some(names) = &names {
-        // As long as there are lines that name them.
+        // Before their lines go: a run that dies in between is resumed by these.
         remove_stale(out, names, &earlier, &left, cancel)?;
     }
     manifest.keep(earlier, &left.good)?;
@@ -159,7 +159,7 @@ fn remove_stale(out: &Path, names: &[PathBuf], earlier: &[Done], left: &Left, ca
     let outputs = changed.flat_map(|(done, _)| &done.outputs);
     for output in outputs.filter(|output| !left.outputs.contains(&output.name)) {
         let name = from_text(&output.name);
-        // A manifest may come from anywhere.
+        // A manifest may come from anybody, and must not name files elsewhere.
         let is_inside = name.components().all(|part| matches!(part, Component::Normal(_)));
         if is_inside && !names.contains(&name) {
             into::remove_file(&into::join(out, &name), cancel)?;

@@ -58,7 +58,7 @@ fn unknown(object: &Bound<'_, PyAny>) -> PyErr {
     ))
 }
 
-const TEXT: &str = "read() of a file object must return bytes: open it in binary mode";
+const NOT_BINARY: &str = "read() of a file object must return bytes: open it in binary mode";
 
 /// Where vectors in memory go.
 const VECTORS: &str = ": from_iter() takes vectors in memory, as an iterable of arrays or bytes";
@@ -70,7 +70,7 @@ fn refuse_rows(object: &Bound<'_, PyAny>) -> PyResult<()> {
         let hint = match object.is_instance_of::<PySource>() {
             true => "opened already: its methods read it, such as to_pyarrow()",
             false => {
-                "Arrow data: to_parquet() takes that, and of a list of batches pyarrow.Table.from_batches(list)"
+                "Arrow data: to_parquet() takes that, a list of batches as pyarrow.Table.from_batches(list)"
             }
         };
         return Err(PyTypeError::new_err(format!("inputs must be MessagePack, and {name} is {hint}")));
@@ -96,7 +96,7 @@ fn one(object: &Bound<'_, PyAny>) -> PyResult<Option<Vec<Input>>> {
         return Ok(Some(inputs.map_err(to_python)?));
     }
     if object.is_instance(&object.py().import("io")?.getattr("TextIOBase")?)? {
-        return Err(PyTypeError::new_err(TEXT));
+        return Err(PyTypeError::new_err(NOT_BINARY));
     }
     if object.hasattr("read")? {
         return PyFile::new(object).map(|(name, file)| Some(vec![Input::stream(&name, file)]));
@@ -172,7 +172,7 @@ impl Read for PyRead {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         attached(|py| {
             let read = self.0.bind(py).call_method1("read", (buffer.len(),))?;
-            let bytes = read.cast::<PyBytes>().map_err(|_| PyTypeError::new_err(TEXT))?;
+            let bytes = read.cast::<PyBytes>().map_err(|_| PyTypeError::new_err(NOT_BINARY))?;
             let bytes = bytes.as_bytes();
             let out = buffer.get_mut(..bytes.len());
             out.ok_or_else(|| PyTypeError::new_err("read(n) of a file object returned more than n bytes"))?

@@ -289,7 +289,7 @@ impl Stream {
                 let dim = u32::try_from(dim).ok().filter(|&dim| dim > 0);
                 let dim = dim.ok_or_else(|| {
                     to_python(Error::schema(
-                        "item 0 has no element of its type: pass option `dim`, or check option `raw_dtype`",
+                        "item 0 holds no whole element: pass option `dim`, or check option `raw_dtype`",
                     ))
                 })?;
                 let mut batcher = Batcher::new(items, dim, &options)?;

@@ -272,7 +272,7 @@ impl Evidence<'_> {
                 let warning = field.warning(&printable(&column_name(path)));
                 looks.extend(warning.map(|warning| format!("; {warning}")));
             });
-            // Without a type that was given, they are read as bytes, with a warning.
+            // With the default type, such bytes are a binary column, with a warning.
             if looks.is_empty() || self.options.raw_dtype != RawDtypes::default() {
                 return Err(Error::schema(format!(
                     "{}no field of the first {} is a vector{}; {}{looks}; name the field that is one with option `vector`, or \

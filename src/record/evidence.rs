@@ -286,7 +286,7 @@ impl<'a> Evidence<'a> {
             ),
             Some((first, Instead::Other)) => {
                 let advice = match (&self.hints[1], self.options.records.is_some()) {
-                    // That says it all.
+                    // The format that the input looks like is advice enough.
                     (Some(_), _) => "",
                     (None, true) => ": check option `records` or `raw_dtype`, or pass option `dim`",
                     (None, false) => ": check option `raw_dtype`, or pass option `dim`",

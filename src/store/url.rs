@@ -50,9 +50,11 @@ impl Url {
         }
         if scheme.eq_ignore_ascii_case("file") {
             let is_here = rest.starts_with('/') || rest.starts_with("localhost/");
-            let message =
-                || Error::option(format!("{text}: a path of another host: file:/// begins one of this host"));
-            return (!is_here).then(|| Err(message()));
+            if is_here {
+                return None;
+            }
+            let message = format!("{text}: a path of another host: file:/// begins one of this host");
+            return Some(Err(Error::option(message)));
         }
         match SCHEMES.iter().find(|(known, _)| known.eq_ignore_ascii_case(scheme)) {
             Some((_, kind)) => Some(Self::take_apart(text, *kind, text.len() - rest.len())),
