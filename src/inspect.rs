@@ -183,12 +183,14 @@ pub fn inspect(
     }
     let findings = infer(&inputs, &options);
     let own: Vec<Option<Result<Findings>>> = match (inputs.as_slice(), &findings) {
-        ([_], Ok(_)) if options.columns.is_none() => vec![None],
         ([_], Err(_)) => vec![None],
+        ([input], Ok(_)) if options.columns.is_none() && (!full || input.is_stream()) => vec![None],
         _ => {
-            let alone = ReadOptions { columns: None, dim: None, ..options.clone() };
             let own = |input: &Input| {
                 watch.cancel.check()?;
+                // A stream is not read twice: later records of it that have more fields show none of them.
+                let infer_records = if full && !input.is_stream() { 0 } else { options.infer_records };
+                let alone = ReadOptions { columns: None, dim: None, infer_records, ..options.clone() };
                 match infer(std::slice::from_ref(input), &alone) {
                     Err(error) if !matches!(error.kind(), ErrorKind::Schema(_)) => Err(error),
                     found => Ok(Some(found)),

@@ -940,6 +940,16 @@ fn inspect_lists_fields_that_fill_no_column() {
     assert_eq!(left_out.as_array().unwrap().len(), 1);
     let left_out = found(&["--columns", "v,new", "--schema", "new=int64"]);
     assert_eq!((&left_out[0]["field"], &left_out[0]["files"]), (&"id".into(), &2.into()));
+    // A field of later records of one file.
+    let late = [record(b"").repeat(1000), record(b"\xa3new\x01")].concat();
+    fs::write(directory.path().join("late.msgpack"), late).unwrap();
+    let found = |more: &[&str]| {
+        let base = ["inspect", "late.msgpack", "--vector", "v", "--json"];
+        run(&directory, &[&base[..], more].concat()).expect(0).json()["left_out"].clone()
+    };
+    assert_eq!(found(&[]), serde_json::json!([]));
+    assert_eq!(found(&["--full"])[0]["field"], "new");
+    assert_eq!(found(&["--full", "--infer-records", "0"]), serde_json::json!([]));
 }
 
 #[test]

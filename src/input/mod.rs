@@ -213,6 +213,11 @@ impl Input {
         self.as_path().is_some() || self.as_url().is_some()
     }
 
+    /// True for a stream, which may open only once.
+    pub(crate) fn is_stream(&self) -> bool {
+        matches!(self.place, Place::Stream(_))
+    }
+
     /// True for a file and a buffer: no server and no other program keeps their readers waiting.
     #[cfg(feature = "python")]
     pub(crate) fn is_local(&self) -> bool {
