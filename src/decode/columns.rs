@@ -269,6 +269,7 @@ impl Columns {
     }
 
     /// Adds the number of the record at hand, where there is a column for it.
+    #[inline]
     pub(super) fn push_record(&mut self, record: u64) {
         for builder in &mut self.builders {
             if let Builder::Record(records) | Builder::Id(records) = builder {

@@ -116,12 +116,18 @@ impl Keys {
 
     /// Reads the next key and gives its place; `None` if it has none. Strings, bytes and integers are keys; whatever else
     /// stands there is stepped over. `next` is where the last key was found, and one more.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn read(&self, cursor: &mut Cursor<'_>, next: &mut usize) -> Result<Option<usize>, Broken> {
-        if self.strings.get(*next).is_some_and(|expected| cursor.take_if_next(expected)) {
+        if let Some(expected) = self.strings.get(*next)
+            && cursor.take_if_next(expected)
+        {
             *next += 1;
             return Ok(Some(*next - 1));
         }
+        self.find(cursor, next)
+    }
+
+    fn find(&self, cursor: &mut Cursor<'_>, next: &mut usize) -> Result<Option<usize>, Broken> {
         let mut digits = [0; MOST_DIGITS];
         let Some(key) = key(cursor, &mut digits)? else { return Ok(None) };
         let place = self.places.get(key).copied();
