@@ -7,6 +7,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::options::ReadOptions;
 use crate::record::{Plan, VECTOR};
 use crate::reject::{Reject, RejectKind};
+use crate::text::bytes;
 use crate::vector::encoding::{Elements, is_npy};
 use crate::vector::{Converter, Dtype, Format, RawDtype, VectorBuilder};
 
@@ -110,12 +111,12 @@ fn check_length(number: u64, dim: usize, raw: RawDtype, elements: &[u8]) -> Resu
     if elements.len() == expected && !is_npy(elements) {
         return Ok(());
     }
-    let expected = format!("{expected} bytes ({dim} x {raw})");
+    let expected = format!("{} ({dim} x {raw})", bytes(expected));
     if is_npy(elements) {
         let found = "a .npy file: load it with `numpy.load`".to_owned();
         return Err(reject(number, RejectKind::Unsupported, elements, expected, found));
     }
-    Err(reject(number, RejectKind::Dimension, elements, expected, format!("{} bytes", elements.len())))
+    Err(reject(number, RejectKind::Dimension, elements, expected, bytes(elements.len())))
 }
 
 fn unfit(number: u64, raw: RawDtype, dtype: Dtype, elements: &[u8], index: usize) -> Error {

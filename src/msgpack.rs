@@ -7,6 +7,8 @@ use std::fmt;
 
 use rmp::Marker;
 
+use crate::text::bytes;
+
 /// The largest head: a marker, four bytes of length and the type of an extension.
 pub(crate) const MAX_HEAD: usize = 9;
 
@@ -113,11 +115,11 @@ impl fmt::Display for Head {
             Self::Int(value) => write!(f, "the integer {value}"),
             Self::Float32(value) => write!(f, "the float32 {value:?}"),
             Self::Float64(value) => write!(f, "the float64 {value:?}"),
-            Self::Str(length) => write!(f, "a string of {length} bytes"),
-            Self::Bin(length) => write!(f, "{length} bytes"),
+            Self::Str(length) => write!(f, "a string of {}", bytes(*length)),
+            Self::Bin(length) => f.write_str(&bytes(*length)),
             Self::Array(items) => write!(f, "an array of {items}"),
             Self::Map(pairs) => write!(f, "a map of {pairs}"),
-            Self::Ext(code, length) => write!(f, "an extension of type {code}, {length} bytes"),
+            Self::Ext(code, length) => write!(f, "an extension of type {code}, {}", bytes(*length)),
         }
     }
 }

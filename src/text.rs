@@ -7,6 +7,12 @@ pub(crate) fn count(number: u64, thing: &str) -> String {
     format!("{} {thing}{}", grouped(number), if number == 1 { "" } else { "s" })
 }
 
+/// `1 byte`, `2051 bytes`: digits without commas, as offsets have them.
+pub(crate) fn bytes(number: impl TryInto<u64>) -> String {
+    let number = number.try_into().unwrap_or(u64::MAX);
+    format!("{number} byte{}", if number == 1 { "" } else { "s" })
+}
+
 /// `1,234,567`.
 pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();

@@ -820,9 +820,11 @@ fn a_limit_gives_the_first_rows() {
     fs::write(directory.path().join("more.msgpack"), records(0..5)).unwrap();
     let to_parquet =
         ["to-parquet", "good.msgpack", "more.msgpack", "-o", "out/", "--json", "--limit", "1002"];
-    assert_eq!(run(&directory, &to_parquet).expect(0).json()["rows"], 1002);
+    let report = run(&directory, &to_parquet).expect(0).json();
+    assert_eq!((&report["rows"], &report["files"]), (&1002.into(), &2.into()));
     let to_parquet = ["to-parquet", "good.msgpack", "more.msgpack", "-o", "few/", "--json", "--limit", "2"];
-    assert_eq!(run(&directory, &to_parquet).expect(0).json()["rows"], 2);
+    let report = run(&directory, &to_parquet).expect(0).json();
+    assert_eq!((&report["rows"], &report["files"]), (&2.into(), &1.into()));
     assert_eq!(names(&directory.path().join("few")), ["_vecpack", "good.parquet"]);
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::msgpack::Head;
 use crate::record::{Content, Plan, Role, Slots};
 use crate::reject::RejectKind;
+use crate::text::bytes;
 use crate::values::{Words, type_name};
 
 /// Why a record, or one of its values, fits no column. The text is formatted when a reject is kept:
@@ -40,10 +41,10 @@ impl fmt::Display for Found {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Head(head) => write!(f, "{head}"),
-            Self::Bytes(bytes) => write!(f, "{bytes} bytes"),
+            Self::Bytes(length) => f.write_str(&bytes(*length)),
             Self::Numbers(count) => write!(f, "an array of {count}"),
             Self::Element(index, head) => write!(f, "{head} in element {index}"),
-            Self::Record(bytes) => write!(f, "a record of {bytes} bytes"),
+            Self::Record(length) => write!(f, "a record of {}", bytes(*length)),
             Self::Missing => f.write_str("no such field"),
             Self::Text(text) => f.write_str(text),
         }

@@ -7,11 +7,12 @@ use crate::error::Result;
 use crate::msgpack::{Broken, Cursor, Skipped, Skipper};
 use crate::record::{Arrival, Way};
 use crate::reject::RejectKind;
+use crate::text::bytes;
 
 /// What became of a record in the bytes that its length gives it: nothing may be missing or left.
 pub(super) fn within_length(pushed: Result<Pushed, Stop>, cursor: &Cursor<'_>) -> Result<Pushed, Stop> {
     let found = match pushed {
-        Ok(_) if !cursor.rest().is_empty() => format!("{} bytes behind it", cursor.rest().len()),
+        Ok(_) if !cursor.rest().is_empty() => format!("{} behind it", bytes(cursor.rest().len())),
         Err(Stop::Broken(Broken::Short(_))) => "an object that is longer".to_owned(),
         Err(Stop::Broken(Broken::Reserved(_))) => "the byte 0xc1".to_owned(),
         Err(Stop::NotMessagePack(what)) => what.to_owned(),

@@ -31,6 +31,7 @@ use crate::msgpack::{Broken, Cursor, MAX_HEAD, Skipper};
 use crate::options::{OnError, ReadOptions};
 use crate::record::{Framed, Plan, RECORD_BITS, Role, Way};
 use crate::reject::{Reject, RejectKind, Rejects};
+use crate::text;
 use crate::vector::Template;
 
 /// A push decoder: takes MessagePack bytes as they come and gives record batches.
@@ -450,7 +451,7 @@ impl Decoder {
         self.end_run()?;
         let start = self.start();
         let truncated = |expected: &str, found| Some(Fault::of_input(RejectKind::Truncated, expected, found));
-        let bytes = format!("{} bytes", end - start);
+        let bytes = text::bytes(end - start);
         let fault = match std::mem::replace(&mut self.state, State::START) {
             State::Start { .. } | State::Diverged if rest == 0 && self.position.tail == 0 => {
                 match self.position.left {
@@ -465,7 +466,7 @@ impl Decoder {
             State::Start { least: 0 } | State::Diverged | State::Skip { .. } => {
                 truncated("a whole record", bytes)
             }
-            State::Start { least } => truncated(&format!("{least} bytes"), bytes),
+            State::Start { least } => truncated(&format!("at least {}", text::bytes(least)), bytes),
             State::Way { .. } => truncated("the records", bytes),
             State::Tail(_) => truncated("the object that holds the records", "a part of it".to_owned()),
             State::Lost { fault, .. } => {

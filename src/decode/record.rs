@@ -8,6 +8,7 @@ use crate::msgpack::{Broken, Cursor, Head};
 use crate::options::{Framing, OnError};
 use crate::record::{Content, Plan, Role, Slots};
 use crate::reject::RejectKind;
+use crate::text::bytes;
 use crate::values::{Failure, Words};
 use crate::vector::encoding::{
     self, Elements, Encoded, Encoding, Seen, is_npy_next, leaves_messagepack, read_base64,
@@ -375,7 +376,7 @@ pub(super) fn read_vector<'a>(
             return Ok(encoded);
         }
         if is_base64 && text.is_ascii() {
-            let found = Found::Text(format!("a text of {length} bytes"));
+            let found = Found::Text(format!("a text of {}", bytes(length)));
             let expected = format!("base64 of {} bytes ({dim} x {raw})", dim * raw.size());
             let fault = Fault::new(RejectKind::Dimension, Some(column), found);
             return Err(Stop::Fault(fault.expecting(&expected)));

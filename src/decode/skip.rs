@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::msgpack::{Broken, Cursor, Head, Skipped, Skipper};
 use crate::options::{Framing, OnError};
 use crate::reject::RejectKind;
+use crate::text;
 
 impl Decoder {
     /// Skips the bad record at the start of `bytes`, unless it is damage.
@@ -57,7 +58,8 @@ impl Decoder {
                     Err(Broken::Reserved(at)) => Fault::reserved_byte(self.position.offset + at as u64),
                     Err(Broken::Short(least)) => {
                         let found = describe_head(bytes);
-                        Fault::of_input(RejectKind::Truncated, &format!("{least} bytes"), found)
+                        let expected = format!("at least {}", text::bytes(least));
+                        Fault::of_input(RejectKind::Truncated, &expected, found)
                     }
                     Ok(()) => Fault::of_type(None, Found::Text(describe_head(bytes))),
                 };

@@ -41,7 +41,7 @@ pub struct Progress {
     pub bytes: u64,
     /// Rows so far.
     pub rows: u64,
-    /// Inputs that have ended.
+    /// Inputs that have ended, with the one in which option `limit` ended the scan.
     pub files: u64,
 }
 
@@ -226,6 +226,8 @@ impl Reader {
     fn try_next(&mut self) -> Result<Option<RecordBatch>> {
         loop {
             if self.left == Some(0) || self.records_left == Some(0) {
+                let is_cut = self.left == Some(0) && self.current.rows > 0 && !self.runs.is_empty();
+                self.progress.files += u64::from(is_cut);
                 self.end();
             }
             if self.is_over() {

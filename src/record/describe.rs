@@ -1,7 +1,7 @@
 //! The content of a record, field by field, for the messages of inference.
 
 use crate::msgpack::{Broken, Cursor, Head};
-use crate::text::printable;
+use crate::text::{bytes, printable};
 use crate::values::key;
 use crate::vector::{RawDtype, Scalar};
 
@@ -142,7 +142,7 @@ fn value(mut cursor: Cursor<'_>) -> Result<String, Broken> {
             }
             format!("a map of {}", names.join(", "))
         }
-        Head::Ext(code, length) => format!("extension {code} of {length} bytes (see option `extensions`)"),
+        Head::Ext(code, length) => format!("extension {code} of {} (see option `extensions`)", bytes(length)),
         head => head.to_string(),
     })
 }

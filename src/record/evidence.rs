@@ -41,8 +41,8 @@ pub(super) struct Evidence<'a> {
     pub(super) parallel: Option<usize>,
     /// The name of the input that is looked at.
     pub(super) input: Arc<str>,
-    /// The first record that gives no layout.
-    first: Option<(String, Instead)>,
+    /// The first record that gives no layout, and its input.
+    first: Option<(String, Instead, Arc<str>)>,
     /// The first record with fields: its input, and a text about what it holds.
     contents_of: Arc<str>,
     pub(super) contents: String,
@@ -242,7 +242,7 @@ impl<'a> Evidence<'a> {
     }
 
     pub(super) fn note(&mut self, found: &str, instead: Instead) {
-        self.first.get_or_insert_with(|| (found.to_owned(), instead));
+        self.first.get_or_insert_with(|| (found.to_owned(), instead, self.input.clone()));
     }
 
     /// Notes what ended an input before its end.
@@ -260,31 +260,34 @@ impl<'a> Evidence<'a> {
     /// The name of the input that the message of an error is about.
     pub(super) fn input_prefix(&self) -> String {
         let input = if self.contents.is_empty() { &self.input } else { &self.contents_of };
-        if input.is_empty() { String::new() } else { format!("{}: ", printable(input)) }
+        in_front(input)
     }
 
     /// Why no plan can be made.
     pub(super) fn failure(&self) -> Error {
-        let (raw, none, input) =
-            (self.options.raw_dtype.of(VECTOR), none_of(self.records), self.input_prefix());
+        let (raw, none) = (self.options.raw_dtype.of(VECTOR), none_of(self.records));
+        let input = match &self.first {
+            None | Some((_, Instead::Fields, _)) => self.input_prefix(),
+            Some((.., input)) => in_front(input),
+        };
         let hints: String = self.hints.iter().flatten().map(String::as_str).collect();
         Error::schema(match &self.first {
             None if hints.is_empty() => {
                 "the inputs hold no record: option `dim` makes a table without rows of them".to_owned()
             }
             None => format!("the inputs hold no record that can be read{hints}"),
-            Some((first, Instead::Foreign)) => {
+            Some((first, Instead::Foreign, _)) => {
                 format!("{input}the input is {first} and no MessagePack{hints}")
             }
-            Some((first, Instead::Refused)) => {
+            Some((first, Instead::Refused, _)) => {
                 format!("{input}{none} is a vector that can be read; the first one is {first}{hints}")
             }
-            Some((_, Instead::Fields)) => format!(
+            Some((_, Instead::Fields, _)) => format!(
                 "{input}{none} is a vector or has a field that is one; {}; name the fields \
                  that are vectors with option `vector`, or choose some with option `columns`{hints}",
                 self.contents
             ),
-            Some((first, Instead::Other)) => {
+            Some((first, Instead::Other, _)) => {
                 let advice = match (&self.hints[1], self.options.records.is_some()) {
                     // The format that the input looks like is advice enough.
                     (Some(_), _) => "",
@@ -299,6 +302,11 @@ impl<'a> Evidence<'a> {
             }
         })
     }
+}
+
+/// The name of an input, in front of what is said of it.
+fn in_front(input: &str) -> String {
+    if input.is_empty() { String::new() } else { format!("{}: ", printable(input)) }
 }
 
 fn is_ndarray(vector: &Encoded<'_>) -> bool {

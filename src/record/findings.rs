@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{Prefix, RecordStart, VECTOR, vector_field, vector_type};
 use crate::error::{Error, Result};
 use crate::options::{Framing, OnError, OutputColumn};
+use crate::text::bytes;
 use crate::values::{ValueBuilder, tensor_shape};
 use crate::vector::{Dtype, RawDtype};
 
@@ -150,7 +151,7 @@ impl Column {
     /// The vectors that the column takes, in words.
     pub(crate) fn expected(&self) -> String {
         let dim = self.dim().unwrap_or(0);
-        format!("{} bytes ({dim} x {})", dim * self.raw.size(), self.raw)
+        format!("{} ({dim} x {})", bytes(dim * self.raw.size()), self.raw)
     }
 
     pub(crate) fn name(&self) -> &str {

@@ -31,6 +31,7 @@ use super::convert::Format;
 use super::dtype::RawDtype;
 use super::extensions::{Extensions, NO_EXTENSIONS};
 use crate::msgpack::{Broken, Cursor, Head};
+use crate::text::bytes;
 
 /// The library, or the manner, by which a vector was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -410,7 +411,7 @@ impl<'a> Encoded<'a> {
     pub(crate) fn describe(&self) -> String {
         match (self.encoding, self.format()) {
             (Encoding::Bytes | Encoding::Raw | Encoding::Base64 | Encoding::Aligned, _) => {
-                format!("{} bytes", self.bytes().len())
+                bytes(self.bytes().len())
             }
             (_, Some(Format::Packed(raw))) if self.rows == 1 => format!("{} x {raw}", self.dim),
             _ if self.outer.len() > 1 => {
