@@ -18,7 +18,7 @@ use crate::options::{OnError, ReadOptions};
 use crate::pool::lock;
 use crate::reader::{Ended, Progress, Watch};
 use crate::record::{Findings, vector_type};
-use crate::reject::Rejects;
+use crate::reject::{FailAfter, Rejects};
 use crate::source::{Source, size};
 use crate::text::{count, grouped, printable, size as bytes_text};
 use crate::vector::Dtype;
@@ -51,11 +51,11 @@ pub struct Inspection {
     pub columns: Vec<Column>,
     /// What looks wrong, what is left out and why.
     pub notes: Vec<String>,
-    /// How many inputs have vectors of each length.
+    /// The length that inference finds for the vectors of each input, and how many inputs have it.
     pub dims: Vec<Dim>,
     /// Fields of the records that fill no column.
     pub left_out: Vec<LeftOut>,
-    /// Records read that are no rows.
+    /// Records read that are no rows, or have nulls for values that do not fit.
     pub rejects: u64,
     /// How many of each kind.
     pub reject_kinds: BTreeMap<&'static str, u64>,
@@ -115,7 +115,7 @@ pub struct Norms {
     pub max: f64,
 }
 
-/// How many inputs have vectors of one length.
+/// How many inputs have vectors of one length, as inference finds it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Dim {
@@ -125,6 +125,12 @@ pub struct Dim {
     pub dim: usize,
     /// The number of inputs.
     pub files: u64,
+}
+
+/// The rows of inputs of this size, of which the first bytes were read.
+fn estimate(read: Progress, size: Option<u64>) -> Option<u64> {
+    let size = size.filter(|_| read.bytes > 0)?;
+    Some((read.rows as f64 * size as f64 / read.bytes as f64).round() as u64)
 }
 
 /// A field that fills no column.
@@ -220,6 +226,10 @@ pub fn inspect(
     let rejects = source.rejects();
     found.add_rejects(&rejects);
     if rejects.count() > 0 {
+        // What share of all records the rejects are, the first ones do not tell.
+        let is_share = |limit: &FailAfter| matches!(limit, FailAfter::Share(_));
+        let fail_after = options.fail_after.filter(|limit| found.complete || !is_share(limit));
+        let options = ReadOptions { fail_after, ..options.clone() };
         found.error = ended_with(&source, &options, sample, &rejects, watch.cancel)?;
     }
     if found.error.is_none() {
@@ -267,8 +277,15 @@ impl Inspection {
             Some(_) => source.inputs().iter().map(|input| Arc::from([input.clone()])).collect(),
         };
         let (mut progress, mut ended) = (Progress::default(), Vec::new());
+        let limit = source.options().limit;
+        // Rows of the inputs so far, as far as the first records of each tell.
+        let mut expected = 0u64;
         for group in groups {
-            let left = source.options().limit.map(|limit| limit.saturating_sub(progress.rows));
+            let left = limit.map(|limit| limit.saturating_sub(expected));
+            if left == Some(0) {
+                break;
+            }
+            let size = group.first().map_or(Ok(None), Input::size)?;
             let reader = source.reader_of(group, rejects.clone())?.going_on();
             let mut reader = reader.limited(left).sampling(sample).with_cancel(watch.cancel.clone());
             let rejected = lock(&rejects).count();
@@ -292,19 +309,18 @@ impl Inspection {
                     ended.push(rest);
                 }
             }
+            expected = expected.saturating_add(estimate(reader.progress(), size).unwrap_or(rows));
             progress = progress + reader.progress();
         }
         for (input, ended) in self.inputs.iter_mut().zip(ended) {
             (input.rows, input.rejects) = (ended.rows, ended.rejects);
         }
         (self.bytes, self.rows) = (progress.bytes, progress.rows);
-        self.complete = progress.files == self.files || self.size == Some(progress.bytes);
-        self.rows_estimate = match self.size {
-            _ if self.complete => Some(self.rows),
-            Some(size) if self.bytes > 0 => {
-                Some((self.rows as f64 * size as f64 / self.bytes as f64).round() as u64)
-            }
-            _ => None,
+        let is_limited = limit.is_some_and(|limit| self.rows >= limit);
+        self.complete = is_limited || progress.files == self.files || self.size == Some(progress.bytes);
+        self.rows_estimate = match self.complete {
+            true => Some(self.rows),
+            false => estimate(progress, self.size).map(|rows| rows.min(limit.unwrap_or(u64::MAX))),
         };
         self.describe(source, &tallies);
         Ok(())
@@ -359,20 +375,30 @@ impl Inspection {
             true => "it is not among the columns that were chosen",
             false => "the records that decide about the columns do not have it: name it with option `schema`",
         };
-        let mut fields: BTreeMap<&str, u64> = BTreeMap::new();
+        let mut fields: BTreeMap<String, u64> = BTreeMap::new();
         let own = own.iter().filter_map(|own| own.as_ref()?.as_ref().ok());
         let own = own.filter(|own| own.layout == findings.layout);
         for column in own.flat_map(|own| &own.columns) {
             // A path inside of a field is a column of its own, or part of a struct.
             let is_read = |known: &crate::record::Column| {
-                known.path.starts_with(&column.path) || column.path.starts_with(&known.path)
+                !known.path.is_empty()
+                    && (known.path.starts_with(&column.path) || column.path.starts_with(&known.path))
             };
-            if column.role.is_read() && !column.path.is_empty() && !findings.columns.iter().any(is_read) {
-                *fields.entry(column.name()).or_default() += 1;
+            if !column.role.is_read() || column.path.is_empty() {
+                continue;
+            }
+            let mut missing = Vec::new();
+            if let Some(known) = findings.columns.iter().find(|known| known.path == column.path) {
+                let (own, known) = (column.field.data_type(), known.field.data_type());
+                missing_fields(own, known, column.name(), &mut missing);
+            } else if !findings.columns.iter().any(is_read) {
+                missing.push(column.name().to_owned());
+            }
+            for field in missing {
+                *fields.entry(field).or_default() += 1;
             }
         }
-        let left_out =
-            |(field, files): (&str, u64)| LeftOut { field: field.to_owned(), files, why: why.to_owned() };
+        let left_out = |(field, files)| LeftOut { field, files, why: why.to_owned() };
         self.left_out = fields.into_iter().map(left_out).collect();
     }
 
@@ -381,6 +407,25 @@ impl Inspection {
         self.reject_kinds = rejects.kinds().map(|(kind, count)| (kind.as_str(), count)).collect();
         self.first_rejects =
             rejects.details().iter().take(SHOWN).map(|reject| printable(&reject.to_string())).collect();
+    }
+}
+
+/// Adds the fields inside of `own` that are not in `known`, with the path to each.
+fn missing_fields(own: &DataType, known: &DataType, path: &str, missing: &mut Vec<String>) {
+    match (own, known) {
+        (DataType::Struct(own), DataType::Struct(known)) => {
+            for field in own {
+                let path = format!("{path}.{}", field.name());
+                match known.find(field.name()) {
+                    Some((_, known)) => missing_fields(field.data_type(), known.data_type(), &path, missing),
+                    None => missing.push(path),
+                }
+            }
+        }
+        (DataType::List(own), DataType::List(known)) => {
+            missing_fields(own.data_type(), known.data_type(), path, missing);
+        }
+        _ => {}
     }
 }
 

@@ -417,7 +417,7 @@ def to_parquet(
         A ``Source``, inputs as ``scan`` takes them, or anything with ``__arrow_c_stream__``. Read options go with inputs.
     path : path
         One file; or a directory that gets a file for each input, with the names and the subdirectories of the inputs. It is a
-        directory if it exists as one, ends in ``/`` or has no extension.
+        directory if it exists as one, ends in ``/`` or has no extension. Arrow data become one file, unless ``max_file_bytes`` is given.
     progress : bool or callable, optional
         True shows a bar on the terminal, and in notebooks one of ``tqdm.auto`` where that is installed. A callable gets the bytes
         done, the bytes in all (or None) and the rows.

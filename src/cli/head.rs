@@ -44,6 +44,10 @@ pub(super) fn run(args: &HeadArgs, signals: &Signals) -> Result<(), Failure> {
             number += 1;
         }
     }
-    output::warnings(source.rejects().warning(number));
+    let rejects = source.rejects();
+    output::warnings(rejects.warning(number));
+    if rejects.count() > 0 {
+        output::report(&format!("{}{}", output::reject_lines(&rejects), rejects.summary()));
+    }
     output::text(if number == 0 { "no rows" } else { text.trim_end() })
 }

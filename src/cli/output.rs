@@ -48,9 +48,8 @@ fn shown(text: &str, size: Option<(Width, Height)>) -> String {
 
 /// An object for a machine, in one line on standard output.
 pub(super) fn json(value: &impl Serialize) -> Result<(), Failure> {
-    let mut line = serde_json::to_vec(value).map_err(|error| Error::from(io::Error::from(error)))?;
-    line.push(b'\n');
-    raw(&line)
+    let line = serde_json::to_string(value).map_err(|error| Error::from(io::Error::from(error)))?;
+    raw(format!("{}\n", with_flags(&line)).as_bytes())
 }
 
 /// Bytes, on standard output.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::msgpack::Head;
 use crate::record::{Content, Plan, Role, Slots};
 use crate::reject::RejectKind;
-use crate::text::bytes;
+use crate::text::{bytes, printable};
 use crate::values::{Words, type_name};
 
 /// Why a record, or one of its values, fits no column. The text is formatted when a reject is kept:
@@ -124,11 +124,16 @@ impl Fault {
     pub(super) fn hint(&self, plan: &Plan) -> Option<String> {
         let column = self.column.filter(|column| !plan.given_types.contains(column))?;
         let is_value = plan.columns.get(column)?.role == Role::Value;
-        let is_of_type = matches!(self.kind, RejectKind::Type | RejectKind::Value);
+        let is_of_type = match self.kind {
+            // Of another type than the column, and not a key that comes twice.
+            RejectKind::Type => !matches!(self.expected, Some(Words::Text(_))),
+            kind => kind == RejectKind::Value,
+        };
         (is_value && is_of_type && plan.infer_records > 0).then(|| {
             format!(
-                "the type is that of the first {} records: give another with option `schema`, or pass option `infer_records=0` to look \
-                 at all of them",
+                "the type of `{}` is that of its values in the first {} records: give another with option `schema`, pass option \
+                 `infer_records=0` to look at all of them, or leave the field out with option `columns`",
+                printable(plan.columns[column].name()),
                 plan.infer_records
             )
         })

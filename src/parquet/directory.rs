@@ -71,7 +71,7 @@ fn names(inputs: &[Input], out: &Path) -> Result<Vec<PathBuf>> {
         };
         if let Some(first) = taken.insert(name.clone(), input.name()) {
             return Err(Error::option(format!(
-                "{}: two inputs would be written to this file: {first} and {}",
+                "{}: two inputs would be written to this file: {first} and {}; rename one, or pass option `max_file_bytes`",
                 out.join(name).display(),
                 input.name()
             )));

@@ -25,6 +25,7 @@ use crate::error::{Error, Result};
 use crate::output::directory::as_store;
 use crate::output::{self, Held, Sink, Target, hold, sweep, sync_directory};
 use crate::store::{Notes, Url, is_there};
+use crate::text::listed;
 
 const DIRECTORY: &str = "_vecpack";
 const NAME: &str = "manifest.parquet";
@@ -526,8 +527,26 @@ fn check_options(directory: &Path, before: &Map<String, Value>, now: &Map<String
                 Some(Value::String(text)) => format!("`{text}`"),
                 Some(value) => format!("`{value}`"),
             };
+            let how = "resume with the same options, or pass option `overwrite`";
+            // The columns follow from the inputs as well.
+            if let ("output_columns", Some(Value::Array(old)), Some(Value::Array(new))) = (&**name, old, new)
+            {
+                let only = |of: &[Value], others: &[Value]| {
+                    let fields = of.iter().filter(|field| !others.contains(field)).filter_map(Value::as_str);
+                    let fields =
+                        fields.map(|field| field.replace(['"', '{', '}'], "").replace("Field  ", ""));
+                    let fields = listed(fields.map(|field| field.trim().to_owned()));
+                    if fields.is_empty() { "no others".to_owned() } else { fields }
+                };
+                return Err(Error::option(format!(
+                    "{}: the columns are others than in the earlier run, which had {}; now there are {}; {how}",
+                    directory.display(),
+                    only(old, new),
+                    only(new, old)
+                )));
+            }
             return Err(Error::option(format!(
-                "{}: option `{name}` was {} in the earlier run and is {} now; resume with the same options, or pass option `overwrite`",
+                "{}: option `{name}` was {} in the earlier run and is {} now; {how}",
                 directory.display(),
                 show(old),
                 show(new)

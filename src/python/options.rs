@@ -167,8 +167,8 @@ fn extensions_shown<'py>(py: Python<'py>, extensions: &Extensions) -> PyResult<O
     if pairs.peek().is_none() { Ok(None) } else { pairs.into_py_dict(py).map(Some) }
 }
 
-fn extracted<T: FromPyObjectOwned>(_: &str, value: &Bound<'_, PyAny>) -> PyResult<T> {
-    value.extract()
+fn extracted<T: FromPyObjectOwned>(name: &str, value: &Bound<'_, PyAny>) -> PyResult<T> {
+    number(name, value)
 }
 
 /// All columns are `None`.

@@ -41,7 +41,7 @@ use crate::source::Source;
 ///     A ``Source``, inputs as ``scan`` takes them, or anything with ``__arrow_c_stream__``. Read options go with inputs.
 /// path : path
 ///     One file; or a directory that gets a file for each input, with the names and the subdirectories of the inputs. It is a
-///     directory if it exists as one, ends in ``/`` or has no extension.
+///     directory if it exists as one, ends in ``/`` or has no extension. Arrow data become one file, unless ``max_file_bytes`` is given.
 /// progress : bool or callable, optional
 ///     True shows a bar on the terminal, and in notebooks one of ``tqdm.auto`` where that is installed. A callable gets the bytes
 ///     done, the bytes in all (or None) and the rows.
@@ -138,9 +138,10 @@ impl Follower {
         total: Option<u64>,
         files: usize,
     ) -> PyResult<Self> {
+        let wrong = || PyTypeError::new_err("progress: expected True, False or a function");
         match progress {
             Some(function) if function.is_callable() => Ok(Self::Function(function.unbind(), total)),
-            Some(flag) if flag.extract::<bool>()? => {
+            Some(flag) if flag.extract::<bool>().map_err(|_| wrong())? => {
                 let bar = py.import("vecpack._progress")?.call_method1("notebook_bar", (total,))?;
                 match bar.is_none() {
                     true => Ok(Self::Bar(ProgressBar::new(total, files, false))),

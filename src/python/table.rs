@@ -16,7 +16,7 @@ use super::html;
 use super::options::row_count;
 use crate::inspect::type_name;
 use crate::record::vector_type;
-use crate::text::{count, grouped};
+use crate::text::count;
 
 /// A column's name and type.
 #[pyclass(frozen, eq, module = "vecpack", name = "Field")]
@@ -348,8 +348,8 @@ impl PyTable {
 
     fn __repr__(&self) -> String {
         format!(
-            "vecpack.Table({} rows, {}, {})",
-            grouped(self.rows() as u64),
+            "vecpack.Table({}, {}, {})",
+            count(self.rows() as u64, "row"),
             count(self.num_columns() as u64, "column"),
             count(self.batches.len() as u64, "batch").replace("batchs", "batches"),
         )

@@ -178,11 +178,8 @@ impl Evidence<'_> {
 
     /// The columns of records that have fields, in the order in which the fields were first seen.
     fn field_columns(&mut self) -> Result<Vec<Column>> {
-        if self.fields.too_many_keys {
-            return Err(Error::schema(
-                "the maps that are records have more keys than a table has columns: if each is the key of a vector, pass \
-                 option `framing=map`; else choose some with option `columns`",
-            ));
+        if self.fields.too_many_keys && self.options.columns.is_none() {
+            return Err(self.too_many_keys());
         }
         // A value that few records have may make rejects of them, and of no others.
         let records = self.records;
@@ -345,8 +342,7 @@ impl Evidence<'_> {
             let found = self.fields.resolve(name);
             let found = found.and_then(|(path, field)| Some((path, field.column(name, true)?)));
             let Some((path, field)) = found else {
-                let later =
-                    "; a field that only later records have needs `infer_records=0`, or option `schema`";
+                let later = "; a field that only later records have needs option `infer_records=0`, or option `schema`";
                 return Err(Error::schema(format!(
                     "option `columns`: there is no column `{name}`; there are {}{}{}",
                     listed(columns.iter().map(Column::name)),

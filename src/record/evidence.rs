@@ -7,7 +7,7 @@ use super::describe::NamedDtype;
 use super::foreign::{is_text, looks_like};
 use super::given::{Given, Rules};
 use super::lists::{Lists, Shaped};
-use super::observe::{Observed, Vectors, base64_in};
+use super::observe::{MOST_KEYS, Observed, Vectors, base64_in};
 use super::{Layout, RecordStart, Step, VECTOR, describe};
 use crate::error::Error;
 use crate::msgpack::{Broken, Cursor, Head};
@@ -263,8 +263,19 @@ impl<'a> Evidence<'a> {
         in_front(input)
     }
 
+    pub(super) fn too_many_keys(&self) -> Error {
+        Error::schema(format!(
+            "{}the maps that are records have more keys than a table has columns: if each is the key of a vector, pass option \
+             `framing=map`; else choose some of the first {MOST_KEYS} with option `columns`",
+            self.input_prefix()
+        ))
+    }
+
     /// Why no plan can be made.
     pub(super) fn failure(&self) -> Error {
+        if self.fields.too_many_keys {
+            return self.too_many_keys();
+        }
         let (raw, none) = (self.options.raw_dtype.of(VECTOR), none_of(self.records));
         let input = match &self.first {
             None | Some((_, Instead::Fields, _)) => self.input_prefix(),
@@ -289,8 +300,9 @@ impl<'a> Evidence<'a> {
             ),
             Some((first, Instead::Other, _)) => {
                 let advice = match (&self.hints[1], self.options.records.is_some()) {
-                    // The format that the input looks like is advice enough.
+                    // The format that the input looks like is advice enough, and so is an option that is named.
                     (Some(_), _) => "",
+                    _ if first.contains("option `") => "",
                     (None, true) => ": check option `records` or `raw_dtype`, or pass option `dim`",
                     (None, false) => ": check option `raw_dtype`, or pass option `dim`",
                 };

@@ -16,7 +16,7 @@ use crate::vector::encoding::{self, Elements, Encoded, Encoding, Seen, is_hex, r
 use crate::vector::{Format, RawDtype, Scalar};
 
 /// The most keys that maps of one place are kept apart by.
-const MOST_KEYS: usize = 4096;
+pub(super) const MOST_KEYS: usize = 4096;
 
 /// The values of one field.
 #[derive(Default)]
@@ -378,7 +378,9 @@ impl Observed {
     /// Looks at the value at `cursor`, which is neither a vector nor bytes.
     fn other(&mut self, mut cursor: Cursor<'_>, rules: &Rules<'_>, depth: u32) -> Result<(), Broken> {
         match cursor.peek()? {
-            Head::Array(_) | Head::Map(_) if depth >= rules.max_depth => {}
+            Head::Array(_) | Head::Map(_) if depth >= rules.max_depth => {
+                self.refused.get_or_insert_with(|| "values deeper than option `max_depth` allows".to_owned());
+            }
             Head::Map(_) => {
                 self.kind(Kind::Map);
                 self.fields_of(&mut cursor, rules, depth)?;
@@ -556,8 +558,11 @@ impl Observed {
             Some(Kind::Time) => DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into())),
             Some(Kind::List) if self.is_mixed() => return None,
             Some(Kind::List) => {
-                let item = self.item.as_ref().and_then(|item| item.data_type(true));
-                DataType::List(Field::new("element", item.unwrap_or(DataType::Null), true).into())
+                let item = match &self.item {
+                    Some(item) => item.data_type(true)?,
+                    None => DataType::Null,
+                };
+                DataType::List(Field::new("element", item, true).into())
             }
             Some(Kind::Map) => {
                 let inside = self.fields.iter().filter(|(_, field)| is_whole || !field.is_column);
@@ -617,7 +622,7 @@ impl Observed {
             _ if self.too_many_keys => {
                 Some(format!("keys of maps beyond the first {MOST_KEYS} are left out"))
             }
-            _ => None,
+            _ => self.item.as_ref()?.lost(),
         }
     }
 
@@ -627,7 +632,7 @@ impl Observed {
             Some(code) => Some(format!(
                 "extension {code} is of no known type and kept as bytes: option `extensions` says what it is"
             )),
-            None if self.odd_key => Some("keys that are no UTF-8 text are left out".to_owned()),
+            None if self.odd_key => Some("keys that are no text, or hold a NUL, are left out".to_owned()),
             None => None,
         }
     }

@@ -512,6 +512,11 @@ def test_a_deep_value_has_no_type_and_is_refused_where_it_is_wanted():
     assert source.count_rows() == 1
     with pytest.raises(vecpack.OptionError, match="max_depth"):
         vecpack.scan(records(x=[1]), max_depth=300)
+    deep = records(x=[{"a": {"b": 1}, "c": 1}], y=[[[[1, "z"]]]])
+    with pytest.warns(UserWarning, match="left out: values deeper than option `max_depth` allows"):
+        source = vecpack.scan(deep, max_depth=2)
+    assert [str(type) for type in pa.schema(source.schema).field("x").type] == ["pyarrow.Field<c: int64>"]
+    assert (source.count_rows(), "y" in source.schema.names) == (1, False)
 
 
 def test_empty_maps_in_a_list_cannot_fill_the_memory():

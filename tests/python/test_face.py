@@ -6,6 +6,7 @@ import pickle
 import sys
 import types
 
+import msgpack
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -238,6 +239,43 @@ def test_inspect_reads_the_first_records_and_all_with_full(tmp_path):
     assert vecpack.inspect(data, full=True, on_error="null").rows == 2001
     assert (full.dims, full.left_out) == ([{"field": "vector", "dim": 8, "files": 1}], [])
     assert [(each["rows"], each["rejects"]) for each in full.inputs] == [(2000, 1)]
+
+
+def test_inspect_keeps_to_the_limit_of_a_conversion(tmp_path):
+    (tmp_path / "1.msgpack").write_bytes(pack([*EXPECTED, *EXPECTED[:500]]))
+    (tmp_path / "2.msgpack").write_bytes(pack([None] * 10))
+    for full in (False, True):
+        found = vecpack.inspect(tmp_path, limit=1100, full=full)
+        assert (found.error, found.rows_estimate, found.complete) == (None, 1100, full)
+        found = vecpack.inspect(tmp_path, limit=5, full=full)
+        assert (found.rows, found.rows_estimate, found.complete) == (5, 5, True)
+    assert vecpack.inspect(tmp_path, limit=1600).error is not None
+
+
+def test_inspect_knows_a_share_of_rejects_from_all_records_only(tmp_path):
+    (tmp_path / "1.msgpack").write_bytes(pack([*EXPECTED] * 5))
+    (tmp_path / "2.msgpack").write_bytes(pack([*[None] * 40, *EXPECTED, *EXPECTED]))
+    options = {"on_error": "skip", "fail_after": "1%"}
+    assert vecpack.to_parquet(tmp_path, tmp_path / "out.parquet", **options).rejects == 40
+    for full in (False, True):
+        assert vecpack.inspect(tmp_path, **options, full=full).error is None
+    options["fail_after"] = "0.1%"
+    assert vecpack.inspect(tmp_path, **options).error is None
+    assert "allows 0.1%" in vecpack.inspect(tmp_path, **options, full=True).error
+
+
+@pytest.mark.parametrize("framing", ["sequence", "map"])
+def test_inspect_lists_fields_that_come_late_wherever_they_are(framing):
+    vector = EXPECTED[0].tobytes()
+    records = [{"v": vector, "d": {"a": 1}, "l": [{"x": 1}]}] * 1500
+    records += [{"v": vector, "d": {"a": 1, "z": 5}, "l": [{"x": 1, "y": 2}], "late": 1}] * 10
+    if framing == "map":
+        data = msgpack.packb({f"key{number}": record for number, record in enumerate(records)})
+    else:
+        data = b"".join(map(msgpack.packb, records))
+    assert vecpack.inspect(data).left_out == []
+    assert [each["field"] for each in vecpack.inspect(data, full=True).left_out] == ["d.z", "l.y", "late"]
+    assert vecpack.inspect(data, full=True, infer_records=0).left_out == []
 
 
 def test_norms_of_a_wrong_type_have_few_digits():
