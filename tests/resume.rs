@@ -341,7 +341,13 @@ fn other_options_are_refused_and_options_of_the_work_are_not() {
         let result = to_parquet(&place.source_with(read), &place.out(), &resume(), Watch::default());
         assert_option(result, text);
     }
-    let same = read.with_threads(1).with_batch_rows(7).with_max_rejects(3).with_infer_records(2).with_dim(2);
+    let same = read
+        .with_threads(1)
+        .with_batch_rows(7)
+        .with_max_rejects(3)
+        .with_infer_records(2)
+        .with_store_window(1 << 20)
+        .with_dim(2);
     let report = to_parquet(&place.source_with(same), &place.out(), &resume(), Watch::default()).unwrap();
     assert_eq!(report.files_before, 6);
     // The same columns, of other fields or under other names.

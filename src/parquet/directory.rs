@@ -294,7 +294,16 @@ fn describe(source: &Source, options: &WriteOptions) -> Map<String, Value> {
         Ok(Value::Object(options)) => options,
         _ => Map::new(),
     };
-    for name in ["threads", "batch_rows", "batch_bytes", "max_rejects", "fail_after", "infer_records"] {
+    let of_work = [
+        "threads",
+        "batch_rows",
+        "batch_bytes",
+        "max_rejects",
+        "fail_after",
+        "infer_records",
+        "store_window",
+    ];
+    for name in of_work {
         described.remove(name);
     }
     let schema = source.schema();
