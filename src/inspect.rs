@@ -194,7 +194,7 @@ pub fn inspect(
         _ => {
             let own = |input: &Input| {
                 watch.cancel.check()?;
-                // A stream is not read twice: later records of it that have more fields show none of them.
+                // A stream is read once: fields that only its later records have stay unknown.
                 let infer_records = if full && !input.is_stream() { 0 } else { options.infer_records };
                 let alone = ReadOptions { columns: None, dim: None, infer_records, ..options.clone() };
                 match infer(std::slice::from_ref(input), &alone) {

@@ -311,7 +311,7 @@ impl Default for ReadOptions {
             limit: None,
             max_record_bytes: 256 << 20,
             max_expansion: 1000,
-            max_depth: 128,
+            max_depth: 60,
             store_window: 128 << 20,
         }
     }

@@ -93,7 +93,7 @@ def scan(
     limit: int | None = None,
     max_record_bytes: int = 268435456,
     max_expansion: int = 1000,
-    max_depth: int = 128,
+    max_depth: int = 60,
     store_window: int = 134217728,
 ) -> Source:
     """Opens a source: inputs, and the options to read them with.
@@ -153,7 +153,7 @@ def scan(
         The largest record that is read. A larger one is rejected.
     max_expansion : int, default 1000
         How many times its size a compressed input may expand to, beyond 64 MiB; 0 is no limit.
-    max_depth : int, default 128
+    max_depth : int, default 60
         How deep the types of columns may be nested.
     store_window : int, default 134217728
         The most bytes of an object at a URL that are asked for before they are needed. Few are at first, and more where the server
@@ -195,7 +195,7 @@ def read(
     limit: int | None = None,
     max_record_bytes: int = 268435456,
     max_expansion: int = 1000,
-    max_depth: int = 128,
+    max_depth: int = 60,
     store_window: int = 134217728,
 ) -> Table:
     """Reads all inputs into memory.
@@ -253,7 +253,7 @@ def read(
         The largest record that is read. A larger one is rejected.
     max_expansion : int, default 1000
         How many times its size a compressed input may expand to, beyond 64 MiB; 0 is no limit.
-    max_depth : int, default 128
+    max_depth : int, default 60
         How deep the types of columns may be nested.
     store_window : int, default 134217728
         The most bytes of an object at a URL that are asked for before they are needed. Few are at first, and more where the server
@@ -291,7 +291,7 @@ def inspect(
     limit: int | None = None,
     max_record_bytes: int = 268435456,
     max_expansion: int = 1000,
-    max_depth: int = 128,
+    max_depth: int = 60,
     store_window: int = 134217728,
 ) -> Inspection:
     """Finds out what is in the inputs, and what a conversion with the same options makes of them.
@@ -353,7 +353,7 @@ def inspect(
         The largest record that is read. A larger one is rejected.
     max_expansion : int, default 1000
         How many times its size a compressed input may expand to, beyond 64 MiB; 0 is no limit.
-    max_depth : int, default 128
+    max_depth : int, default 60
         How deep the types of columns may be nested.
     store_window : int, default 134217728
         The most bytes of an object at a URL that are asked for before they are needed. Few are at first, and more where the server
@@ -404,7 +404,7 @@ def to_parquet(
     limit: int | None = None,
     max_record_bytes: int = 268435456,
     max_expansion: int = 1000,
-    max_depth: int = 128,
+    max_depth: int = 60,
     store_window: int = 134217728,
 ) -> Report:
     """Converts to Parquet.
@@ -494,7 +494,7 @@ def to_parquet(
         The largest record that is read. A larger one is rejected.
     max_expansion : int, default 1000
         How many times its size a compressed input may expand to, beyond 64 MiB; 0 is no limit.
-    max_depth : int, default 128
+    max_depth : int, default 60
         How deep the types of columns may be nested.
     store_window : int, default 134217728
         The most bytes of an object at a URL that are asked for before they are needed. Few are at first, and more where the server

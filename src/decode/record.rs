@@ -237,6 +237,9 @@ impl Columns {
                     self.push_items(plan, inside, &mut within, false)?;
                 }
             }
+            if let Some(dtype) = slot.and_then(|slot| slot.dtype.as_ref()) {
+                check_dtype(dtype, *cursor)?;
+            }
             match slot.and_then(|slot| slot.column) {
                 Some(column) => self.push_field(plan, column, cursor)?,
                 None => cursor.skip()?,
@@ -440,6 +443,22 @@ fn skip_vector<'a>(plan: &Plan, cursor: &mut Cursor<'a>) -> Result<Option<Encode
         }
         _ => None,
     })
+}
+
+/// Refuses a record in which the value at `cursor` names another type of the bytes beside it than `dtype`.
+pub(super) fn check_dtype(dtype: &str, mut cursor: Cursor<'_>) -> Result<(), Stop> {
+    let Head::Str(length) = cursor.head()? else { return Ok(()) };
+    let text = cursor.take(length as usize)?;
+    let named = if text == dtype.as_bytes() { None } else { std::str::from_utf8(text).ok() };
+    match named.and_then(RawDtype::named) {
+        Some(other) if Some(other) != RawDtype::named(dtype) => {
+            let fault = Fault::of_type(None, Found::Text(format!("`{other}`")));
+            let expected =
+                format!("bytes of the type `{dtype}`, which the first record names (option `raw_dtype`)");
+            Err(Stop::Fault(fault.expecting(&expected)))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The fault of a record that has no fields.

@@ -7,6 +7,7 @@ use super::{Decoder, Left, Run, State};
 use crate::error::Result;
 use crate::msgpack::{Broken, Cursor, Head, Skipped, Skipper};
 use crate::options::{Framing, OnError};
+use crate::record::{Framed, Plan};
 use crate::reject::RejectKind;
 use crate::text;
 
@@ -134,14 +135,10 @@ impl Decoder {
         bytes: &[u8],
         ended: bool,
     ) -> Result<usize> {
-        // The values of a map have keys between them, and the objects behind lengths have these.
-        let is_alone = match self.plan.framing {
-            Framing::LengthPrefixed => false,
-            Framing::Map => self.position.left == Left::Known(0),
-            _ => true,
-        };
+        // The values of a map have keys between them.
+        let is_alone = self.plan.framing != Framing::Map || self.position.left == Left::Known(0);
         let is_run = is_alone && self.plan.on_error != OnError::Raise;
-        if is_run && let Some((_, size)) = number(bytes) {
+        if is_run && let Some(size) = number(&self.plan, bytes) {
             return Ok(self.add_to_run(fault, bytes, size));
         }
         let (skipped, start) = (skipper.skip(bytes), self.position.offset);
@@ -191,7 +188,7 @@ impl Decoder {
         let (mut taken, mut objects) = (size, 1);
         while objects < most
             && start + (taken as u64) < right
-            && let Some((_, size)) = number(&bytes[taken..])
+            && let Some(size) = number(&self.plan, &bytes[taken..])
         {
             (taken, objects) = (taken + size, objects + 1);
         }
@@ -275,9 +272,18 @@ impl Decoder {
     }
 }
 
-/// The number or boolean at the start of `bytes`, and its size.
-fn number(bytes: &[u8]) -> Option<(Head, usize)> {
-    Head::read(bytes).ok().filter(|(head, _)| is_number(*head))
+/// The size of the number or boolean at the start of `bytes`. With the length in front of it, where lengths stand there; then an
+/// object of no bytes is as good as a number.
+fn number(plan: &Plan, bytes: &[u8]) -> Option<usize> {
+    let (record, lead) = match plan.prefix.map(|prefix| prefix.frame(bytes, plan.max_record_bytes)) {
+        None => (bytes, 0),
+        Some(Framed::Record(record, lead)) if record.len() == lead => return Some(lead),
+        Some(Framed::Record(record, lead)) => (record, lead),
+        Some(_) => return None,
+    };
+    let (head, size) = Head::read(&record[lead..]).ok()?;
+    let is_whole = plan.prefix.is_none() || lead + size == record.len();
+    (is_whole && is_number(head)).then_some(lead + size)
 }
 
 fn describe_head(bytes: &[u8]) -> String {

@@ -2,7 +2,7 @@
 
 use super::columns::Columns;
 use super::fault::{Fault, Found};
-use super::record::{Pushed, Stop, unfit};
+use super::record::{Pushed, Stop, check_dtype, unfit};
 use super::{Decoder, State};
 use crate::msgpack::{Cursor, Head};
 use crate::options::OnError;
@@ -36,7 +36,11 @@ impl Table {
             let place = slots.keys.read(cursor, &mut next)?;
             let value = *cursor;
             cursor.skip()?;
-            let Some(column) = place.and_then(|place| slots.slots.get(place)?.column) else { continue };
+            let slot = place.and_then(|place| slots.slots.get(place));
+            if let Some(dtype) = slot.and_then(|slot| slot.dtype.as_ref()) {
+                check_dtype(dtype, value)?;
+            }
+            let Some(column) = slot.and_then(|slot| slot.column) else { continue };
             if table.places[column].is_some() {
                 let twice = Found::Text("a key that comes twice".to_owned());
                 return Err(Stop::Fault(Fault::of_type(Some(column), twice).expecting("every key once")));
@@ -67,10 +71,11 @@ impl Table {
             let found = Found::Text("a map without a list".to_owned());
             return Err(Stop::Fault(Fault::of_type(None, found).expecting("a map of parallel lists")));
         };
-        if told.is_empty()
-            && let Some((items, dim)) = shape_in(start, plan.types(column))?.filter(|shape| shape.0 != rows)
+        if let Some((column, of_bytes)) = of_bytes
+            && let Some((items, dim)) =
+                shape_in(start, plan.types(column))?.filter(|shape| shape.0 != of_bytes)
         {
-            let found = Found::Text(format!("bytes of {rows}"));
+            let found = Found::Text(format!("bytes of {of_bytes}"));
             let fault = Fault::new(RejectKind::Dimension, Some(column), found);
             let expected = format!(
                 "{items} vectors of {dim} elements by the shape beside them (see option `raw_dtype`)"

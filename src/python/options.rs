@@ -117,7 +117,7 @@ read_options! {
     limit = "None", optional, same;
     max_record_bytes = "268435456", number, same;
     max_expansion = "1000", number, same;
-    max_depth = "128", number, same;
+    max_depth = "60", number, same;
     store_window = "134217728", number, same;
 }
 

@@ -5,6 +5,7 @@ use arrow_schema::{DataType, Field};
 use super::evidence::Evidence;
 use super::findings::column_name;
 use super::framing::FEW;
+use super::lists::Shaped;
 use super::observe::Observed;
 use super::{Column, Findings, ID, KEY, Layout, PATH, Prefix, RECORD, Role, Step, VECTOR, vector_field};
 use crate::error::{Error, Result};
@@ -60,6 +61,7 @@ impl Evidence<'_> {
             layout: self.layout.unwrap_or(Layout::Vector),
             warnings,
             left_out,
+            dtype: self.dtype_of(&columns),
             columns,
             start: self.start,
             framing_from,
@@ -106,7 +108,13 @@ impl Evidence<'_> {
                 "`{parent}`: the records seem to lie in it: option `records={parent}` reads each as a row"
             ));
         }
-        warnings.extend(self.shaped.iter().filter(|(_, (rows, _), _)| *rows > 1 && framing != Framing::Columns).map(|(name, (rows, dim), _)| {
+        // The shape may be that of other bytes, by the type that is named beside it.
+        let others =
+            self.named_dtype.as_ref().filter(|named| named.raw.is_some() && !named.fields.is_empty());
+        let is_its = |name: &String| others.is_none_or(|named| named.fields.contains(name));
+        let are_rows =
+            |(name, (rows, _), _): &&Shaped| *rows > 1 && framing != Framing::Columns && is_its(name);
+        warnings.extend(self.shaped.iter().filter(are_rows).map(|(name, (rows, dim), _)| {
             format!(
                 "`{}`: these bytes are {rows} vectors of {dim} elements by the shape beside them: option `framing=columns` reads each as a \
                  row",
@@ -374,6 +382,18 @@ impl Evidence<'_> {
         Ok(())
     }
 
+    /// The field that names the type of the bytes beside it, which are a vector, and that name.
+    fn dtype_of(&self, columns: &[Column]) -> Option<(String, String)> {
+        let named = self.named_dtype.as_ref().filter(|_| self.options.raw_dtype == RawDtypes::default())?;
+        let raw = named.raw?;
+        let is_its = |column: &&Column| {
+            let [Step::Name(name)] = &column.path[..] else { return false };
+            column.stored.as_ref().is_some_and(|stored| *stored == raw.to_string())
+                && (named.fields.is_empty() || named.fields.contains(name))
+        };
+        columns.iter().find(is_its).map(|_| (named.field.clone(), named.text.clone()))
+    }
+
     /// Refuses bytes that would be read as the default `raw_dtype` where a field beside them names another.
     fn check_named_dtype(&self, columns: &[Column]) -> Result<()> {
         let raw = RawDtype::default();
@@ -383,16 +403,20 @@ impl Evidence<'_> {
         let (input, field) = (self.input_prefix(), printable(&named.field));
         let is_raw = |column: &&Column| column.stored.as_deref() == Some(raw.to_string().as_str());
         match (named.raw, columns.iter().find(is_raw)) {
-            (None, _) if named.is_of_bytes && self.options.columns.is_none() => Err(Error::schema(format!(
-                "{input}the field `{field}` of the first record names the type `{}`, which no vector column can hold: choose other \
+            (None, _) if !named.fields.is_empty() && self.options.columns.is_none() => {
+                Err(Error::schema(format!(
+                    "{input}the field `{field}` of the first record names the type `{}`, which no vector column can hold: choose other \
                  fields with option `columns`",
-                printable(&named.text)
-            ))),
-            (Some(named), Some(column)) if named != raw => Err(Error::schema(format!(
-                "{input}the field `{field}` of the first record says {named}, and the bytes of `{}` would be read as {raw}: pass \
-                 option `raw_dtype={named}`",
-                column.name()
-            ))),
+                    printable(&named.text)
+                )))
+            }
+            (Some(other), Some(column)) if other != raw && named.fields.is_empty() => {
+                Err(Error::schema(format!(
+                    "{input}the field `{field}` of the first record says {other}, and the bytes of `{}` would be read as {raw}: pass \
+                 option `raw_dtype={other}`",
+                    column.name()
+                )))
+            }
             _ => Ok(()),
         }
     }

@@ -49,8 +49,8 @@ pub(super) struct NamedDtype {
     pub(super) text: String,
     /// `None` where no vector can have such elements.
     pub(super) raw: Option<RawDtype>,
-    /// Bytes of the record have the length of such elements in the shape beside them.
-    pub(super) is_of_bytes: bool,
+    /// The fields with bytes that have the length of such elements in the shape beside them.
+    pub(super) fields: Vec<String>,
 }
 
 /// The field of the map at `cursor` that names a type of elements.
@@ -66,7 +66,7 @@ pub(super) fn named_dtype(mut cursor: Cursor<'_>) -> Result<Option<NamedDtype>, 
                 let text = String::from_utf8_lossy(value.take(length as usize)?).into_owned();
                 let raw = RawDtype::named(&text);
                 if raw.is_some() || name == "dtype" {
-                    named = Some(NamedDtype { field: name, text, raw, is_of_bytes: false });
+                    named = Some(NamedDtype { field: name, text, raw, fields: Vec::new() });
                 }
             }
             ("shape" | "dims", Head::Array(dims @ 1..)) => {
@@ -77,17 +77,18 @@ pub(super) fn named_dtype(mut cursor: Cursor<'_>) -> Result<Option<NamedDtype>, 
                 elements = (0..dims).map(dim).try_fold(1_u64, |product, dim| product.checked_mul(dim?));
             }
             ("shape" | "dims", Head::UInt(dim)) => elements = Some(dim),
-            (_, Head::Bin(length) | Head::Str(length)) => lengths.push(u64::from(length)),
+            (_, Head::Bin(length) | Head::Str(length)) => lengths.push((name, u64::from(length))),
             _ => {}
         }
     }
     if let (Some(named), Some(elements)) = (&mut named, elements) {
         let size = named.raw.map_or(1, |raw| raw.size() as u64);
-        let holds = |length: &u64| match named.raw {
-            Some(_) => elements.checked_mul(size) == Some(*length),
-            None => elements > 0 && *length > 0 && length.is_multiple_of(elements),
+        let holds = |length: u64| match named.raw {
+            Some(_) => elements.checked_mul(size) == Some(length),
+            None => elements > 0 && length > 0 && length.is_multiple_of(elements),
         };
-        named.is_of_bytes = lengths.iter().any(holds);
+        named.fields =
+            lengths.into_iter().filter(|(_, length)| holds(*length)).map(|(name, _)| name).collect();
     }
     Ok(named)
 }

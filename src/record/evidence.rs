@@ -202,10 +202,8 @@ impl<'a> Evidence<'a> {
         if is_first {
             let mut given = self.given.clone();
             self.named_dtype = describe::named_dtype(cursor)?;
-            if let Some(NamedDtype { raw: Some(raw), is_of_bytes: true, .. }) = self.named_dtype
-                && given.default == RawDtype::default()
-            {
-                given.default = raw;
+            if let Some(NamedDtype { raw: Some(raw), fields, .. }) = &self.named_dtype {
+                fields.iter().for_each(|field| given.set_raw(field, *raw));
             }
             self.fields = Observed::new(given);
         }

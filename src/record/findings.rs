@@ -20,6 +20,8 @@ pub(crate) struct Findings {
     pub(crate) prefix: Option<Prefix>,
     pub(crate) layout: Layout,
     pub(crate) columns: Vec<Column>,
+    /// A field of records that names the type of the bytes beside it, and its value in the first record.
+    pub(crate) dtype: Option<(String, String)>,
     /// How the record begins from which the layout was found.
     pub(crate) start: Option<RecordStart>,
     /// How framing and layout were found out.

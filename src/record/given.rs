@@ -62,6 +62,13 @@ impl Given {
         given
     }
 
+    /// Sets the type of untyped bytes in the field `name`, where options give none.
+    pub(super) fn set_raw(&mut self, name: &str, raw: RawDtype) {
+        if self.default == RawDtype::default() {
+            self.for_each(name, |field| field.raw = field.raw.or(Some(raw)));
+        }
+    }
+
     /// Calls `change` for the fields that `name` may mean: a key with dots in it, or a path.
     fn for_each(&mut self, name: &str, change: impl Fn(&mut Self)) {
         for path in [Step::parse(name), vec![Step::Name(name.to_owned())]] {

@@ -98,6 +98,8 @@ pub(crate) struct Slots {
 pub(crate) struct Slot {
     pub(crate) column: Option<usize>,
     pub(crate) inside: Option<Slots>,
+    /// The value names the type of the bytes beside it: this one, in the first record.
+    pub(crate) dtype: Option<Box<str>>,
 }
 
 /// A batch of this many rows, or a multiple, fills whole pages and whole vectors of the engines that read it.
@@ -120,7 +122,14 @@ impl Plan {
         let rows = rows.min(options.batch_rows.unwrap_or(usize::MAX)).min(limit.max(1));
         let content = match findings.layout {
             Layout::Vector => Content::Vector(columns.iter().position(|column| column.role == Role::Vector)),
-            layout => Content::Items(Slots::new(&columns, layout)?),
+            layout => {
+                let mut slots = Slots::new(&columns, layout)?;
+                if let Some((field, dtype)) = findings.dtype.as_ref().filter(|_| slots.is_map) {
+                    let place = slots.keys.place(field.as_bytes());
+                    slots.at(place).dtype = Some(dtype.as_str().into());
+                }
+                Content::Items(slots)
+            }
         };
         Ok(Self {
             framing: findings.framing,
@@ -210,6 +219,13 @@ impl Slots {
         Ok(slots)
     }
 
+    fn at(&mut self, place: usize) -> &mut Slot {
+        if self.slots.len() <= place {
+            self.slots.resize_with(place + 1, Slot::default);
+        }
+        &mut self.slots[place]
+    }
+
     /// Adds the column at the end of a path.
     fn insert(&mut self, path: &[Step], column: usize) -> Result<()> {
         let Some((first, rest)) = path.split_first() else { return Ok(()) };
@@ -227,10 +243,7 @@ impl Slots {
                 ));
             }
         };
-        if self.slots.len() <= place {
-            self.slots.resize_with(place + 1, Slot::default);
-        }
-        let slot = &mut self.slots[place];
+        let slot = self.at(place);
         if let Some(next) = rest.first() {
             let is_map = matches!(next, Step::Name(_));
             return slot.inside.get_or_insert(Self { is_map, ..Self::default() }).insert(rest, column);

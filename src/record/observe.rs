@@ -26,6 +26,9 @@ pub(super) struct Observed {
     /// Integers below 0, and above 2^63 - 1.
     negative: bool,
     huge: bool,
+    /// Times that are too far away for 64 bits of nanoseconds, and such as are no whole microseconds.
+    far: bool,
+    fine: bool,
     pub(super) vectors: Vectors,
     pub(super) fields: Vec<(Step, Observed)>,
     places: HashMap<Step, usize>,
@@ -398,7 +401,11 @@ impl Observed {
                 cursor.head()?;
                 let payload = cursor.take(length as usize)?;
                 match nanoseconds(code, payload, rules.extensions) {
-                    Some(_) => self.kind(Kind::Time),
+                    Some(time) => {
+                        self.far |= i64::try_from(time).is_err();
+                        self.fine |= time % 1000 != 0;
+                        self.kind(Kind::Time);
+                    }
                     None if code == TIMESTAMP => {}
                     None => {
                         self.payload = Some(code);
@@ -555,7 +562,10 @@ impl Observed {
             Some(Kind::Float) => DataType::Float64,
             Some(Kind::Text) => DataType::Utf8,
             Some(Kind::Bytes) => DataType::Binary,
-            Some(Kind::Time) => DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into())),
+            Some(Kind::Time) => {
+                let unit = if self.far && !self.fine { TimeUnit::Microsecond } else { TimeUnit::Nanosecond };
+                DataType::Timestamp(unit, Some("UTC".into()))
+            }
             Some(Kind::List) if self.is_mixed() => return None,
             Some(Kind::List) => {
                 let item = match &self.item {

@@ -512,6 +512,13 @@ def test_a_deep_value_has_no_type_and_is_refused_where_it_is_wanted():
     assert source.count_rows() == 1
     with pytest.raises(vecpack.OptionError, match="max_depth"):
         vecpack.scan(records(x=[1]), max_depth=300)
+    nested = 1
+    for _ in range(70):
+        nested = [nested]
+    with pytest.warns(UserWarning, match="`x`: left out: values deeper than option `max_depth` allows"):
+        assert (
+            pa.table(vecpack.scan(records(x=[nested], y=[[nested[0][0][0][0][0][0][0][0][0][0][0][0]]]))).num_rows == 1
+        )
     deep = records(x=[{"a": {"b": 1}, "c": 1}], y=[[[[1, "z"]]]])
     with pytest.warns(UserWarning, match="left out: values deeper than option `max_depth` allows"):
         source = vecpack.scan(deep, max_depth=2)

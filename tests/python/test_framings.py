@@ -169,7 +169,8 @@ def test_an_early_object_that_is_no_record_is_one_reject_where_lengths_are_told(
             source = vecpack.scan(data, framing="length-prefixed", on_error=policy, threads=threads)
             rows, rejects, _ = read(source)
             assert [row["vector"] for row in rows if row["vector"]] == [row["vector"] for _, row in found if row]
-            assert (len(rows), rejects) == (20 + (policy == "null"), [at])
+            # A nil is a record, and a number is none.
+            assert (len(rows), rejects) == (20 + (policy == "null" and bad is None), [at])
     # Without that option they are numbers that follow one another.
     with contextlib.suppress(vecpack.SchemaError):
         assert vecpack.scan(data, on_error="skip").framing == "sequence"
@@ -560,6 +561,32 @@ def test_zeros_behind_records_are_one_reject_and_no_row(policy):
     ):
         source = vecpack.scan(data + bytes(1000), on_error=policy, **options)
         assert (len(pa.table(source)), source.reject_count) == (20, 1)
+
+
+@pytest.mark.parametrize("policy", ["skip", "null"])
+@pytest.mark.parametrize("prefix", PREFIXES)
+def test_zeros_behind_lengths_and_records_are_one_reject_and_no_row(tmp_path, prefix, policy):
+    records = [pack({"id": n, "v": [n + 0.5] * DIM}) for n in range(300)]
+    data = b"".join(PREFIXES[prefix](len(record)) + record for record in records)
+    (tmp_path / "x.msgpack").write_bytes(data + bytes(100_000) + data)
+    for threads in (1, 4):
+        source = vecpack.scan(tmp_path, framing="length-prefixed", on_error=policy, threads=threads, batch_bytes=5000)
+        assert (len(pa.table(source)), source.reject_count) == (600, 1)
+        assert pa.table(source.rejects)["length"].to_pylist() == [100_000]
+
+
+@pytest.mark.parametrize("policy", ["skip", "null"])
+def test_a_batch_with_another_type_or_shape_than_its_bytes_is_a_reject(policy):
+    def batch(dtype="f4", shape=(7, 8)):
+        vectors = np.full((7, 8 if dtype == "f4" else 16), 1.5, dtype)
+        named = {"shape": list(shape), "dtype": str(vectors.dtype)}
+        return pack({"ids": list(range(7)), "v": vectors.tobytes(), **named})
+
+    bad = [batch("f2"), batch(shape=(6, 8)), batch(shape=(14, 4))]
+    source = vecpack.scan(batch() + b"".join(bad) + batch(), framing="columns", on_error=policy)
+    rows = pa.table(source)["v"].to_pylist()
+    assert [row for row in rows if row] == [[1.5] * 8] * 14
+    assert source.reject_count == 3
 
 
 @pytest.mark.parametrize("write", [lambda vector: vector.tobytes(), lambda vector: vector.tolist()])

@@ -144,6 +144,33 @@ def test_a_type_and_a_shape_among_other_fields_tell_what_the_bytes_are(name, dty
     np.testing.assert_array_equal(vectors_of(data), numbers.astype("f4"))
 
 
+@pytest.mark.parametrize("shape", [True, False])
+@pytest.mark.parametrize("other", [">f4", "float16", "int32"])
+def test_a_record_that_names_another_type_than_the_first_one_is_a_reject(other, shape):
+    def record(number, vector):
+        dtype = other if number in (3, 20) else ("float32" if number % 2 else "<f4")
+        elements = np.zeros(256 // np.dtype(dtype).itemsize, dtype).tobytes() if dtype == other else vector.tobytes()
+        shown = {"shape": [len(elements) // np.dtype(dtype).itemsize]} if shape else {}
+        return {"id": number, "v": elements, "dtype": dtype, **shown}
+
+    data = records(record)
+    good = np.delete(FLOATS, [3, 20], axis=0)
+    np.testing.assert_array_equal(vectors_of(data, on_error="skip"), good)
+    np.testing.assert_array_equal(vectors_of(data, on_error="skip", columns=["v"]), good)
+    with pytest.raises(vecpack.DecodeError, match=r"record 3 .*bytes of the type `<f4`.*raw_dtype"):
+        vecpack.read(data)
+    # Unless an option says what all of them are.
+    assert len(vectors_of(data, raw_dtype={"v": "<f4"})) == 40
+
+
+def test_a_type_and_a_shape_are_those_of_the_bytes_that_have_them():
+    data = records(lambda n, v: {"v": v.tobytes(), "image": bytes(range(64)), "dtype": "uint8", "shape": [8, 8]})
+    np.testing.assert_array_equal(vectors_of(data, columns=["v"]), FLOATS)
+    double = records(lambda n, v: {"v": v.astype("f8").tobytes(), "dtype": "float64", "shape": [64]})
+    for options in ({}, {"vector": "v"}, {"schema": {"v": "float32[64]"}}):
+        np.testing.assert_array_equal(vectors_of(double, **options), FLOATS)
+
+
 @pytest.mark.parametrize("name", ["complex64", "M8[ns]"])
 def test_a_type_that_no_vector_has_is_refused_by_name(name):
     values = {"dtype": name, "shape": [32], "data": bytes(256)}

@@ -146,3 +146,22 @@ def test_a_field_that_no_column_understands_costs_nothing_else(policy):
 def test_what_such_options_cannot_be_is_an_error(options, error):
     with pytest.raises(error):
         vecpack.scan(TWO, **options)
+
+
+def test_times_too_far_for_nanoseconds_are_microseconds():
+    far = [datetime.datetime(9999, 12, 31, tzinfo=datetime.UTC), datetime.datetime(1, 1, 1, tzinfo=datetime.UTC)]
+
+    def read(at):
+        data = b"".join(
+            msgpack.packb({"at": time, "v": FLOATS[n].tobytes()}, datetime=True) for n, time in enumerate(at)
+        )
+        return vecpack.scan(data, on_error="skip")
+
+    for at in (far, [*far, AT], [None, *far]):
+        table = pa.table(read(at))
+        assert table.schema.field("at").type == pa.timestamp("us", "UTC")
+        assert table["at"].to_pylist() == at
+    # Times with nanoseconds keep them.
+    source = read([msgpack.Timestamp(SECONDS, 1), *far])
+    table = pa.table(source)
+    assert (table["at"].cast(pa.int64()).to_pylist(), source.reject_count) == ([SECONDS * 10**9 + 1], 2)
