@@ -6,7 +6,7 @@ use super::fault::{Fault, Found};
 use crate::error::Error;
 use crate::msgpack::{Broken, Cursor, Head};
 use crate::options::{Framing, OnError};
-use crate::record::{Content, Plan, Role, Slots};
+use crate::record::{Content, Plan, Role, Slot, Slots};
 use crate::reject::RejectKind;
 use crate::text::bytes;
 use crate::values::{Failure, Words};
@@ -228,24 +228,37 @@ impl Columns {
                 cursor.skip()?;
                 continue;
             };
-            let slot = slots.slots.get(place);
-            if let Some(inside) = slot.and_then(|slot| slot.inside.as_ref()) {
-                let mut within = *cursor;
-                // A value of another type has no such fields: they are missing.
-                let is_map = matches!(within.peek()?, Head::Map(_));
-                if is_map == inside.is_map && matches!(within.peek()?, Head::Map(_) | Head::Array(_)) {
-                    self.push_items(plan, inside, &mut within, false)?;
-                }
-            }
-            if let Some(dtype) = slot.and_then(|slot| slot.dtype.as_ref()) {
-                check_dtype(dtype, *cursor)?;
-            }
-            match slot.and_then(|slot| slot.column) {
-                Some(column) => self.push_field(plan, column, cursor)?,
+            match slots.slots.get(place) {
+                Some(slot) => self.push_slot(plan, slot, cursor)?,
                 None => cursor.skip()?,
             }
         }
         Ok(())
+    }
+
+    /// Adds the value at `cursor`, and what is in it, to the columns of its slot.
+    #[inline]
+    pub(super) fn push_slot(
+        &mut self,
+        plan: &Plan,
+        slot: &Slot,
+        cursor: &mut Cursor<'_>,
+    ) -> Result<(), Stop> {
+        if let Some(inside) = &slot.inside {
+            let mut within = *cursor;
+            // A value of another type has no such fields: they are missing.
+            let is_map = matches!(within.peek()?, Head::Map(_));
+            if is_map == inside.is_map && matches!(within.peek()?, Head::Map(_) | Head::Array(_)) {
+                self.push_items(plan, inside, &mut within, false)?;
+            }
+        }
+        if let Some(dtype) = &slot.dtype {
+            check_dtype(dtype, *cursor)?;
+        }
+        match slot.column {
+            Some(column) => self.push_field(plan, column, cursor),
+            None => Ok(cursor.skip()?),
+        }
     }
 
     /// Adds the value at `cursor` to a column. Under `null`, a value that does not fit becomes a null

@@ -6,10 +6,10 @@ use super::record::{Pushed, Stop, check_dtype, unfit};
 use super::{Decoder, State};
 use crate::msgpack::{Cursor, Head};
 use crate::options::OnError;
-use crate::record::{Content, List, Plan, Role, Slots, shape_in};
+use crate::record::{Content, List, Plan, Role, Slot, Slots, shape_in};
 use crate::reject::RejectKind;
 use crate::vector::Format;
-use crate::vector::encoding::{self, Elements, Encoded, Encoding, Seen};
+use crate::vector::encoding::{self, Elements, Encoded, Encoding, Seen, Types};
 
 /// Where the values of the columns lie in a map of lists.
 #[derive(Debug)]
@@ -17,8 +17,8 @@ pub(super) struct Table {
     rows: usize,
     /// Bytes of the map.
     length: usize,
-    /// Of each column of the plan that has a value, where that is, and where its next item is if it is a list. Both are
-    /// counted from the start of the record.
+    /// Of each slot that has a value, where that is, and where its next item is if it is a list. Both are counted from the
+    /// start of the record.
     places: Vec<Option<(usize, usize)>>,
 }
 
@@ -30,20 +30,25 @@ impl Table {
             Head::Map(pairs) => pairs,
             head => return Err(no_table(head)),
         };
-        let mut table = Self { rows: 0, length: 0, places: vec![None; plan.columns.len()] };
+        let mut table = Self { rows: 0, length: 0, places: vec![None; slots.slots.len()] };
         let (mut next, mut told, mut of_bytes) = (0, Vec::new(), None);
         for _ in 0..pairs {
             let place = slots.keys.read(cursor, &mut next)?;
             let value = *cursor;
             cursor.skip()?;
-            let slot = place.and_then(|place| slots.slots.get(place));
-            if let Some(dtype) = slot.and_then(|slot| slot.dtype.as_ref()) {
+            let Some((place, slot)) = place.and_then(|place| Some((place, slots.slots.get(place)?))) else {
+                continue;
+            };
+            if let Some(dtype) = &slot.dtype {
                 check_dtype(dtype, value)?;
             }
-            let Some(column) = slot.and_then(|slot| slot.column) else { continue };
-            if table.places[column].is_some() {
+            let column = slot.column;
+            if column.is_none() && slot.inside.is_none() {
+                continue;
+            }
+            if table.places[place].is_some() {
                 let twice = Found::Text("a key that comes twice".to_owned());
-                return Err(Stop::Fault(Fault::of_type(Some(column), twice).expecting("every key once")));
+                return Err(Stop::Fault(Fault::of_type(column, twice).expecting("every key once")));
             }
             let mut first = value.at();
             match list(plan, column, value, None)? {
@@ -56,12 +61,12 @@ impl Table {
                 List::Array(found) if !found.encoding.is_typed() => of_bytes = Some((column, found.rows)),
                 List::Array(found) => told.push((column, rows_of(plan, column, &found))),
                 List::Refused(what) => {
-                    let fault = Fault::new(RejectKind::Unsupported, Some(column), Found::Text(what));
+                    let fault = Fault::new(RejectKind::Unsupported, column, Found::Text(what));
                     return Err(Stop::Fault(fault));
                 }
                 List::Value(_) => {}
             }
-            table.places[column] = Some((value.at(), first));
+            table.places[place] = Some((value.at(), first));
         }
         table.length = cursor.at();
         if table.length as u64 > plan.max_record_bytes {
@@ -73,10 +78,10 @@ impl Table {
         };
         if let Some((column, of_bytes)) = of_bytes
             && let Some((items, dim)) =
-                shape_in(start, plan.types(column))?.filter(|shape| shape.0 != of_bytes)
+                shape_in(start, types(plan, column))?.filter(|shape| shape.0 != of_bytes)
         {
             let found = Found::Text(format!("bytes of {of_bytes}"));
-            let fault = Fault::new(RejectKind::Dimension, Some(column), found);
+            let fault = Fault::new(RejectKind::Dimension, column, found);
             let expected = format!(
                 "{items} vectors of {dim} elements by the shape beside them (see option `raw_dtype`)"
             );
@@ -84,8 +89,8 @@ impl Table {
         }
         table.rows = rows;
         if let Some((other, items)) = told.into_iter().find(|(_, items)| *items != rows) {
-            let name = plan.columns[column].name();
-            let fault = Fault::new(RejectKind::Dimension, Some(other), Found::Text(format!("{items} items")));
+            let name = column.map_or("the first list", |column| plan.columns[column].name());
+            let fault = Fault::new(RejectKind::Dimension, other, Found::Text(format!("{items} items")));
             return Err(Stop::Fault(
                 fault.expecting(&format!(
                     "{rows} items, as `{name}` has (option `columns` leaves a list out)"
@@ -96,16 +101,21 @@ impl Table {
     }
 
     /// The values of the columns in the map at `cursor`.
-    fn lists<'a>(&self, plan: &Plan, cursor: Cursor<'a>) -> Result<Vec<Option<List<'a>>>, Stop> {
+    fn lists<'a>(
+        &self,
+        plan: &Plan,
+        slots: &Slots,
+        cursor: Cursor<'a>,
+    ) -> Result<Vec<Option<List<'a>>>, Stop> {
         let at = |place| Cursor::starting_at(cursor.rest(), place);
-        let list = |(column, place): (usize, &Option<(usize, usize)>)| {
+        let list = |(slot, place): (&Slot, &Option<(usize, usize)>)| {
             let Some((value, next)) = *place else { return Ok(None) };
-            Ok(Some(match list(plan, column, at(value), Some(self.rows))? {
+            Ok(Some(match list(plan, slot.column, at(value), Some(self.rows))? {
                 List::Items(items, _) => List::Items(items, at(next)),
                 other => other,
             }))
         };
-        self.places.iter().enumerate().map(list).collect()
+        slots.slots.iter().zip(&self.places).map(list).collect()
     }
 }
 
@@ -115,12 +125,22 @@ fn no_table(head: Head) -> Stop {
     Stop::Fault(Fault::of_type(None, Found::Head(head)).expecting(expected))
 }
 
+/// The types of what names none, in the values of a column.
+fn types(plan: &Plan, column: Option<usize>) -> Types<'_> {
+    plan.types(column.unwrap_or(usize::MAX))
+}
+
 /// The value of a column at `cursor`. Bytes are an array if they are vectors of this many rows, or of any number.
-fn list<'a>(plan: &Plan, column: usize, cursor: Cursor<'a>, rows: Option<usize>) -> Result<List<'a>, Stop> {
-    let list = List::read(cursor, plan.types(column))?;
+fn list<'a>(
+    plan: &Plan,
+    column: Option<usize>,
+    cursor: Cursor<'a>,
+    rows: Option<usize>,
+) -> Result<List<'a>, Stop> {
+    let list = List::read(cursor, types(plan, column))?;
     if let List::Value(mut value) = list
-        && let Some(dim) = plan.columns[column].dim()
-        && let Seen::Vector(bytes) = encoding::read(&mut value, plan.types(column))?
+        && let Some(dim) = column.and_then(|column| plan.columns[column].dim())
+        && let Seen::Vector(bytes) = encoding::read(&mut value, types(plan, column))?
         && matches!(bytes.encoding, Encoding::Bytes | Encoding::Raw)
         && bytes.is_whole()
         && bytes.dim.is_multiple_of(dim)
@@ -132,11 +152,11 @@ fn list<'a>(plan: &Plan, column: usize, cursor: Cursor<'a>, rows: Option<usize>)
 }
 
 /// The rows of a typed array: those of a matrix, or else its numbers. A single row is a vector.
-fn rows_of(plan: &Plan, column: usize, encoded: &Encoded<'_>) -> usize {
+fn rows_of(plan: &Plan, column: Option<usize>, encoded: &Encoded<'_>) -> usize {
     if let [rows, _, ..] = encoded.outer[..] {
         return rows;
     }
-    let is_row = plan.columns[column].dim() == Some(encoded.dim);
+    let is_row = column.is_some_and(|column| plan.columns[column].dim() == Some(encoded.dim));
     if encoded.rows > 1 || is_row { encoded.rows } else { encoded.dim }
 }
 
@@ -157,7 +177,7 @@ impl Decoder {
             Some(table) => table,
             None => Table::of(&plan, slots, &mut cursor.clone(), self.position.rows)?,
         };
-        let mut lists = table.lists(&plan, *cursor)?;
+        let mut lists = table.lists(&plan, slots, *cursor)?;
         self.end_run()?;
         while self.position.rows < table.rows {
             if self.columns.is_full() {
@@ -170,7 +190,7 @@ impl Decoder {
                 self.table = Some(table);
                 return Ok(Pushed::Partly);
             }
-            self.push_row(&plan, &mut lists, table.rows)?;
+            self.push_row(&plan, slots, &mut lists, table.rows)?;
             self.position.rows += 1;
             self.position.record += 1;
             self.records += 1;
@@ -184,22 +204,29 @@ impl Decoder {
     }
 
     /// Adds the next row of a map of lists, or rejects it.
-    fn push_row(&mut self, plan: &Plan, lists: &mut [Option<List<'_>>], rows: usize) -> Result<(), Stop> {
+    fn push_row(
+        &mut self,
+        plan: &Plan,
+        slots: &Slots,
+        lists: &mut [Option<List<'_>>],
+        rows: usize,
+    ) -> Result<(), Stop> {
         let start = self.position.offset;
         let (mut fault, mut place) = (None, (start, 0));
         let columns = &mut self.columns;
-        for (column, list) in lists.iter_mut().enumerate() {
+        for (slot, list) in slots.slots.iter().zip(lists) {
             let pushed = match list {
                 Some(List::Items(_, cursor)) if fault.is_some() => Ok(cursor.skip()?),
                 None | Some(List::Refused(_)) => Ok(()),
                 _ if fault.is_some() => Ok(()),
-                Some(List::Value(cursor)) => columns.push_field(plan, column, &mut cursor.clone()),
-                Some(List::Array(encoded)) => {
-                    push_row_of(columns, plan, column, encoded, (rows, self.position.rows))
-                }
+                Some(List::Value(cursor)) => columns.push_slot(plan, slot, &mut cursor.clone()),
+                Some(List::Array(encoded)) => match slot.column {
+                    Some(column) => push_row_of(columns, plan, column, encoded, (rows, self.position.rows)),
+                    None => Ok(()),
+                },
                 Some(List::Items(_, cursor)) => {
                     let (item, had_faults) = (*cursor, columns.has_faults());
-                    let pushed = columns.push_field(plan, column, cursor);
+                    let pushed = columns.push_slot(plan, slot, cursor);
                     if pushed.is_err() {
                         *cursor = item;
                         cursor.skip()?;

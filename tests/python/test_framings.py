@@ -575,6 +575,21 @@ def test_zeros_behind_lengths_and_records_are_one_reject_and_no_row(tmp_path, pr
         assert pa.table(source.rejects)["length"].to_pylist() == [100_000]
 
 
+@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("write", [lambda vector: vector.tobytes(), lambda vector: vector.tolist()])
+def test_vectors_inside_of_the_maps_of_a_list_are_columns(write, policy):
+    vectors = np.random.default_rng(5).standard_normal((9, DIM)).astype("f4")
+    items = [{"v": write(vector), "t": "a"} for vector in vectors]
+    data = pack({"ids": list(range(9)), "items": items}) * 3
+    table = pa.table(vecpack.scan(data, framing="columns", vector="items.v", on_error=policy, batch_rows=5))
+    np.testing.assert_array_equal(np.stack(table["items.v"].to_numpy()), np.tile(vectors, (3, 1)))
+    assert table["ids"].to_pylist() == [*range(9)] * 3
+    assert table["items"].to_pylist() == [{"t": "a"}] * 27
+    items[4] = {"v": "none", "t": "b"}
+    source = vecpack.scan(data + pack({"ids": list(range(9)), "items": items}), framing="columns", on_error="skip")
+    assert (len(pa.table(source)), source.reject_count) == (35, 1)
+
+
 @pytest.mark.parametrize("policy", ["skip", "null"])
 def test_a_batch_with_another_type_or_shape_than_its_bytes_is_a_reject(policy):
     def batch(dtype="f4", shape=(7, 8)):
