@@ -92,6 +92,7 @@ pub(crate) fn looks_like(bytes: &[u8]) -> Option<&'static str> {
         return Some("JSON");
     }
     match bytes {
+        [b'[', b'-' | b'0'..=b'9', ..] if is_text(bytes) => Some("JSON"),
         [b']' | b'}', b'q', 0, ..] => Some(PICKLE),
         [0x80, 2..=5, b'c' | b'}' | b']' | b'X' | b'(' | 0x8c | 0x95, ..] => Some(PICKLE),
         _ => None,

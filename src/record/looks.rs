@@ -55,9 +55,14 @@ impl Looks {
         self.words.extend(bytes.as_chunks::<8>().0.iter().take(room));
     }
 
-    /// Adds a value that is as long as the first one; false where it is not, or no more are needed.
+    /// Adds a value that is as long as the first one, or a file of the same format; false where it is neither, or no more are
+    /// needed.
     pub(super) fn add_alike(&mut self, bytes: &[u8]) -> bool {
-        let is_alike = self.values == 0 || bytes.len() == self.length && self.words.len() < WORDS.1;
+        let is_file = || {
+            self.files().is_none() && self.format.is_some_and(|format| foreign::inside(bytes) == Some(format))
+        };
+        let is_alike =
+            self.values == 0 || bytes.len() == self.length && self.words.len() < WORDS.1 || is_file();
         if is_alike {
             self.add(bytes);
         }

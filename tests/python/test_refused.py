@@ -403,6 +403,23 @@ def test_records_that_are_files_are_refused_by_name(format):
             vecpack.scan(data, on_error=policy)
 
 
+@pytest.mark.parametrize("policy", ["raise", "skip", "null"])
+@pytest.mark.parametrize(
+    ("name", "write"),
+    [
+        ("a pickle", lambda values: pickle.dumps(values, 2)),
+        ("a pickle", lambda values: pickle.dumps(values.tolist(), 4)),
+        ("zlib", lambda values: zlib.compress(values.tobytes())),
+        ("gzip", lambda values: gzip.compress(values.tobytes())),
+        ("JSON", lambda values: json.dumps(values.tolist()).encode()),
+    ],
+)
+def test_records_that_are_files_of_many_lengths_are_refused_by_name(name, write, policy):
+    data = b"".join(msgpack.packb(write(FLOATS[n % 40, : 20 + n % 43].astype("f8"))) for n in range(400))
+    with pytest.raises(vecpack.SchemaError, match=f"the records hold {name}"):
+        vecpack.scan(data, on_error=policy)
+
+
 def test_the_first_vector_may_have_the_zeros_of_safetensors():
     first = FLOATS[0].copy()
     first[:2] = np.frombuffer(b'\0\0\0\0\0{"=', np.float32)
