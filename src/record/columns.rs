@@ -238,7 +238,9 @@ impl Evidence<'_> {
                     self.similar(name)
                 )));
             };
-            if let Some(format) = field.vectors.looks.format {
+            let (vectors, is_free) = (&field.vectors, dim.is_none() && !field.given.is_own());
+            let text = vectors.looks.text().filter(|_| is_free && !vectors.is_base64);
+            if let Some(format) = vectors.looks.format.or(text) {
                 let text = format!("option `vector`: `{name}` holds {format} and no vector: leave it out");
                 return Err(Error::schema(text));
             }

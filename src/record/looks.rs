@@ -74,6 +74,15 @@ impl Looks {
         self.format.filter(|_| self.values > 1)
     }
 
+    /// What several values are that are text: the bytes of a single one may be those of numbers.
+    pub(super) fn text(&self) -> Option<&'static str> {
+        (self.values > 1 && self.are_texts()).then_some("text")
+    }
+
+    fn are_texts(&self) -> bool {
+        self.texts == self.values && self.words.iter().any(|word| *word != self.words[0])
+    }
+
     /// True unless the values are texts, files, or bytes that are no numbers of the type `raw`.
     pub(super) fn are(&self, raw: RawDtype) -> bool {
         !self.are_other() && self.lanes(raw).iter().flatten().all(|lane| lane.is_even(raw))
@@ -85,8 +94,7 @@ impl Looks {
     }
 
     fn are_other(&self) -> bool {
-        let are_texts = self.texts == self.values && self.words.iter().any(|word| *word != self.words[0]);
-        self.format.is_some() || are_texts
+        self.format.is_some() || self.are_texts()
     }
 
     /// Says of the field `name` that `raw` looks wrong and another type right.

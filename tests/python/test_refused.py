@@ -234,6 +234,21 @@ def test_base64_of_another_length_is_a_reject():
     assert reject["message"] == "expected base64 of 256 bytes (64 x <f4), found a text of 256 bytes"
 
 
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda vector: " ".join(f"{number:+.5f}" for number in vector) + " ",
+        lambda vector: base64.b85encode(vector.tobytes()).decode(),
+        lambda vector: "prose " * 32,
+    ],
+)
+def test_text_is_no_vector_where_one_is_asked_for(write):
+    data = records(lambda n, v: {"id": n, "v": write(np.roll(v, n))})
+    for policy in ("raise", "skip", "null"):
+        with pytest.raises(vecpack.SchemaError, match="`v` holds text and no vector"):
+            vecpack.scan(data, vector="v", on_error=policy)
+
+
 def test_text_stays_text_without_that():
     data = records(lambda n, v: {"v": v.tobytes(), "name": base64.b64encode(v.tobytes()).decode()})
     assert vecpack.read(data).to_pyarrow().schema.field("name").type == pa.string()
