@@ -266,7 +266,11 @@ impl Evidence<'_> {
         if found.is_empty() {
             let mut best = None;
             self.fields.visit(&mut Vec::new(), &mut |path, field| {
-                let possible = field.vectors.possible(dim);
+                // A shape stands beside the bytes that it is of.
+                let is_shape =
+                    |step: &Step| matches!(step, Step::Name(name) if name == "shape" || name == "dims");
+                let is_shape = field.vectors.are_integers() && path.last().is_some_and(is_shape);
+                let possible = field.vectors.possible(dim).filter(|_| !is_shape);
                 if let Some((_, dim)) = possible.filter(|_| possible > best) {
                     (best, found) = (possible, vec![(path.to_vec(), dim)]);
                 }

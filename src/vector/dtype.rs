@@ -209,11 +209,12 @@ impl FromStr for RawDtype {
 }
 
 impl RawDtype {
-    /// The type that a producer's `name` stands for. Beside what options take: PyTorch's names, and those of NumPy's and
-    /// other languages' types that mean the same everywhere.
+    /// The type that a producer's `name` stands for. Beside what options take: PyTorch's names, and those of NumPy's,
+    /// Arrow's and other languages' types that mean the same everywhere.
     pub(crate) fn named(name: &str) -> Option<Self> {
-        const OTHERS: [(&str, &str); 9] = [
+        const OTHERS: [(&str, &str); 10] = [
             ("half", "f2"),
+            ("halffloat", "f2"),
             ("single", "f4"),
             ("double", "f8"),
             ("fp16", "f2"),

@@ -163,6 +163,15 @@ def test_a_record_that_names_another_type_than_the_first_one_is_a_reject(other, 
     assert len(vectors_of(data, raw_dtype={"v": "<f4"})) == 40
 
 
+def test_a_shape_beside_bytes_is_never_the_vector():
+    data = records(lambda n, v: {"e": {"data": v.astype("i1").tobytes(), "shape": [64], "dtype": "int8", "name": "x"}})
+    for policy in ("raise", "skip", "null"):
+        with pytest.raises(vecpack.SchemaError, match="`e`: a map of data, shape, dtype, name"):
+            vecpack.scan(data, on_error=policy)
+    half = records(lambda n, v: {"e": {"data": v.astype("f2").tobytes(), "shape": [64], "dtype": "halffloat"}})
+    np.testing.assert_array_equal(vectors_of(half), FLOATS.astype("f2").astype("f4"))
+
+
 def test_a_type_and_a_shape_are_those_of_the_bytes_that_have_them():
     data = records(lambda n, v: {"v": v.tobytes(), "image": bytes(range(64)), "dtype": "uint8", "shape": [8, 8]})
     np.testing.assert_array_equal(vectors_of(data, columns=["v"]), FLOATS)
