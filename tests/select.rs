@@ -179,7 +179,7 @@ fn two_columns_cannot_have_one_name() {
         (
             told(ReadOptions::new().with_columns([("a", "score")])),
             "option `columns`: there is no column `score`; there are `id`, `vector`; a field that only later \
-             records have needs `infer_records=0`, or option `schema`",
+             records have needs option `infer_records=0`, or option `schema`",
         ),
         (
             source.rename([("score", "a")]).unwrap_err(),

@@ -533,9 +533,12 @@ fn check_options(directory: &Path, before: &Map<String, Value>, now: &Map<String
             {
                 let only = |of: &[Value], others: &[Value]| {
                     let fields = of.iter().filter(|field| !others.contains(field)).filter_map(Value::as_str);
-                    let fields =
-                        fields.map(|field| field.replace(['"', '{', '}'], "").replace("Field  ", ""));
-                    let fields = listed(fields.map(|field| field.trim().to_owned()));
+                    // Arrow writes `Field { "id": Int64 }`.
+                    let plain = |field: &str| {
+                        let field = field.replace(['"', '{', '}'], "");
+                        field.split_whitespace().skip(1).collect::<Vec<_>>().join(" ")
+                    };
+                    let fields = listed(fields.map(plain));
                     if fields.is_empty() { "no others".to_owned() } else { fields }
                 };
                 return Err(Error::option(format!(

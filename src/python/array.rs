@@ -181,8 +181,7 @@ impl Gathered {
     /// All of them, which were of `column`.
     pub(super) fn finish(mut self, column: &VectorColumn) -> PyResult<Vectors> {
         if self.nulls > 0 {
-            let are = if self.nulls == 1 { "vector is null" } else { "vectors are null" };
-            let message = format!("{} {are}, which an array of numbers cannot hold", self.nulls);
+            let message = format!("{} vectors are null, which an array of numbers cannot hold", self.nulls);
             return Err(PyValueError::new_err(message));
         }
         if self.copied.is_some() || self.kept.len() > 1 {
