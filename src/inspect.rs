@@ -226,7 +226,7 @@ pub fn inspect(
     let rejects = source.rejects();
     found.add_rejects(&rejects);
     if rejects.count() > 0 {
-        // What share of all records the rejects are, the first ones do not tell.
+        // The first records do not show what share of all records are rejects.
         let is_share = |limit: &FailAfter| matches!(limit, FailAfter::Share(_));
         let fail_after = options.fail_after.filter(|limit| found.complete || !is_share(limit));
         let options = ReadOptions { fail_after, ..options.clone() };

@@ -59,6 +59,8 @@ pub(super) enum Instead {
     Fields,
     /// A file of another format.
     Foreign,
+    /// A record that is not as an option says, which the words name.
+    Unlike,
     Other,
 }
 
@@ -296,13 +298,12 @@ impl<'a> Evidence<'a> {
                  that are vectors with option `vector`, or choose some with option `columns`{hints}",
                 self.contents
             ),
-            Some((first, Instead::Other, _)) => {
-                let advice = match (&self.hints[1], self.options.records.is_some()) {
+            Some((first, instead @ (Instead::Unlike | Instead::Other), _)) => {
+                let advice = match (&self.hints[1], instead, self.options.records.is_some()) {
                     // The format that the input looks like is advice enough, and so is an option that is named.
-                    (Some(_), _) => "",
-                    _ if first.contains("option `") => "",
-                    (None, true) => ": check option `records` or `raw_dtype`, or pass option `dim`",
-                    (None, false) => ": check option `raw_dtype`, or pass option `dim`",
+                    (Some(_), ..) | (None, Instead::Unlike, false) => "",
+                    (None, _, true) => ": check option `records` or `raw_dtype`, or pass option `dim`",
+                    (None, _, false) => ": check option `raw_dtype`, or pass option `dim`",
                 };
                 let size = raw.size();
                 format!(

@@ -223,7 +223,7 @@ impl<'a> Inference<'a> {
             Arrival::Nowhere { taken, left, expected, found } => {
                 self.way = Way::default();
                 self.skipper = Some(Skipper::of(left));
-                self.evidence.pass(&format!("{found}, where {expected} was expected"), Instead::Other);
+                self.evidence.pass(&format!("{found}, where {expected} was expected"), Instead::Unlike);
                 Ok(taken)
             }
             Arrival::Records { taken, framing, records, tail } => {
@@ -239,7 +239,7 @@ impl<'a> Inference<'a> {
 
     /// A record that the decoder will not read either.
     fn pass_too_large(&mut self, skipper: Skipper) {
-        self.evidence.pass("a record that is larger than option `max_record_bytes`", Instead::Other);
+        self.evidence.pass("a record that is larger than option `max_record_bytes`", Instead::Unlike);
         self.left = self.left.map(|left| left.saturating_sub(1));
         self.skipper = Some(skipper);
     }

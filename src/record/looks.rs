@@ -74,7 +74,7 @@ impl Looks {
         self.format.filter(|_| self.values > 1)
     }
 
-    /// What several values are that are text: the bytes of a single one may be those of numbers.
+    /// The word for several values that are all text. A single one proves nothing: its bytes may be those of numbers.
     pub(super) fn text(&self) -> Option<&'static str> {
         (self.values > 1 && self.are_texts()).then_some("text")
     }
