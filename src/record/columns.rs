@@ -114,7 +114,9 @@ impl Evidence<'_> {
         let is_its = |name: &String| others.is_none_or(|named| named.fields.contains(name));
         let are_rows =
             |(name, (rows, _), _): &&Shaped| *rows > 1 && framing != Framing::Columns && is_its(name);
-        warnings.extend(self.shaped.iter().filter(are_rows).map(|(name, (rows, dim), _)| {
+        // Records that follow have vectors of that dimension as well: those of the first one are then larger elements.
+        let by_dim = self.shaped_by_dim.iter().filter(|_| self.records == 1);
+        warnings.extend(self.shaped.iter().chain(by_dim).filter(are_rows).map(|(name, (rows, dim), _)| {
             format!(
                 "`{}`: these bytes are {rows} vectors of {dim} elements by the shape beside them: option `framing=columns` reads each as a \
                  row",

@@ -1,5 +1,6 @@
 //! The content of a record, field by field, for the messages of inference.
 
+use super::foreign::inside;
 use crate::msgpack::{Broken, Cursor, Head};
 use crate::text::{bytes, printable};
 use crate::values::key;
@@ -128,7 +129,8 @@ fn is_record(mut cursor: Cursor<'_>) -> Result<bool, Broken> {
     })
 }
 
-fn value(mut cursor: Cursor<'_>) -> Result<String, Broken> {
+/// The value at `cursor`, in words.
+pub(super) fn value(mut cursor: Cursor<'_>) -> Result<String, Broken> {
     Ok(match cursor.head()? {
         Head::Array(items @ 1..) => match cursor.head()? {
             Head::Array(0) => "lists of 0 items".to_owned(),
@@ -144,6 +146,10 @@ fn value(mut cursor: Cursor<'_>) -> Result<String, Broken> {
             format!("a map of {}", names.join(", "))
         }
         Head::Ext(code, length) => format!("extension {code} of {} (see option `extensions`)", bytes(length)),
+        head @ (Head::Bin(length) | Head::Str(length)) => match inside(cursor.take(length as usize)?) {
+            Some(format) => format!("{head}: {format}"),
+            None => head.to_string(),
+        },
         head => head.to_string(),
     })
 }

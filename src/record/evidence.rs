@@ -37,6 +37,8 @@ pub(super) struct Evidence<'a> {
     pub(super) named_dtype: Option<NamedDtype>,
     /// Bytes of the first record that have the shape of several vectors beside them.
     pub(super) shaped: Option<Shaped>,
+    /// The same, by a dimension beside them.
+    pub(super) shaped_by_dim: Option<Shaped>,
     /// How many items several lists of the first record have.
     pub(super) parallel: Option<usize>,
     /// The name of the input that is looked at.
@@ -79,6 +81,7 @@ impl<'a> Evidence<'a> {
             fields: Observed::default(),
             named_dtype: None,
             shaped: None,
+            shaped_by_dim: None,
             parallel: None,
             input: Arc::default(),
             first: None,
@@ -135,7 +138,7 @@ impl<'a> Evidence<'a> {
             (Seen::Refused(what), _) => (what, Instead::Refused),
             (_, Head::Array(_)) => return self.items(cursor, Layout::Positional, framing),
             (_, Head::Map(_)) => return self.items(cursor, Layout::Map, framing),
-            (_, head) => (head.to_string(), Instead::Other),
+            _ => (describe::value(cursor)?, Instead::Other),
         };
         self.pass(&found, instead);
         Ok(())
@@ -220,6 +223,7 @@ impl<'a> Evidence<'a> {
                 let types = self.rules.types(self.fields.given.default);
                 let lists = Lists::read(cursor, types, |_| true)?;
                 self.parallel = lists.as_ref().filter(|lists| lists.are_parallel()).map(|lists| lists.rows);
+                self.shaped_by_dim = lists.as_ref().and_then(|lists| lists.shaped_by_dim(types.raw.size()));
                 self.shaped = lists.and_then(|lists| lists.shaped);
             }
             let is_given = self.options.columns.is_some() || !self.options.vector.is_empty();

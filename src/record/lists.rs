@@ -75,6 +75,20 @@ pub(super) struct Lists<'a> {
 }
 
 impl<'a> Lists<'a> {
+    /// Bytes that are several vectors of as many elements of this size as a field beside them says.
+    pub(super) fn shaped_by_dim(&self, size: usize) -> Option<Shaped> {
+        let head = |list: &List<'_>| if let List::Value(value) = list { value.peek().ok() } else { None };
+        let dim = self.lists.iter().find_map(|(name, list)| match (name.as_deref()?, head(list)?) {
+            ("dim" | "dims" | "dimension", Head::UInt(dim @ 1..)) => usize::try_from(dim).ok(),
+            _ => None,
+        })?;
+        self.lists.iter().find_map(|(name, list)| {
+            let Head::Bin(length) = head(list)? else { return None };
+            let rows = length as usize / size / dim;
+            (rows > 1 && rows * dim * size == length as usize).then_some((name.clone()?, (rows, dim), size))
+        })
+    }
+
     /// True where several lists have as many items as there are rows.
     pub(super) fn are_parallel(&self) -> bool {
         let is_column =

@@ -212,7 +212,10 @@ impl RawDtype {
     /// The type that a producer's `name` stands for. Beside what options take: PyTorch's names, and those of NumPy's,
     /// Arrow's and other languages' types that mean the same everywhere.
     pub(crate) fn named(name: &str) -> Option<Self> {
-        const OTHERS: [(&str, &str); 10] = [
+        const OTHERS: [(&str, &str); 13] = [
+            ("e", "f2"),
+            ("f", "f4"),
+            ("d", "f8"),
             ("half", "f2"),
             ("halffloat", "f2"),
             ("single", "f4"),
@@ -226,8 +229,9 @@ impl RawDtype {
         ];
         let name = name.strip_prefix("torch.").unwrap_or(name);
         let lower = name.to_ascii_lowercase();
-        let other = OTHERS.iter().find(|(other, _)| *other == lower).map(|(_, code)| *code);
-        // The case of codes tells one from another: `U4` is text.
+        // The case of codes tells one from another: `U4` is text, and `D` is complex.
+        let cased = if name.len() == 1 { name } else { &*lower };
+        let other = OTHERS.iter().find(|(other, _)| *other == cased).map(|(_, code)| *code);
         let other = other.or((name.len() > "<f8".len()).then_some(&*lower));
         name.parse().ok().or_else(|| other?.parse().ok())
     }

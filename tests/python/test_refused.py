@@ -467,3 +467,40 @@ def test_a_pickle_gives_no_rows_under_any_policy(value, protocol):
     for policy in ("raise", "skip", "null"):
         with pytest.raises(vecpack.SchemaError, match="the input is a pickle"):
             vecpack.scan(pickle.dumps(value, protocol), on_error=policy)
+
+
+@pytest.mark.parametrize(("letter", "dtype"), [("e", "float16"), ("f", "float32"), ("d", "float64")])
+def test_the_letters_of_numpy_name_a_type(letter, dtype):
+    expected = FLOATS.astype(dtype)
+    assert np.dtype(letter) == expected.dtype
+
+    def fields(vector):
+        return {"dtype": letter, "shape": list(vector.shape), "data": vector.tobytes()}
+
+    for data in (
+        b"".join(msgpack.packb({"id": 1, "v": fields(vector)}) for vector in expected),
+        b"".join(msgpack.packb({"id": 1} | fields(vector)) for vector in expected),
+    ):
+        np.testing.assert_array_equal(vectors_of(data, dtype=dtype), expected)
+    complex_ = msgpack.packb({"id": 1, "dtype": letter.upper(), "shape": [64], "data": expected[0].tobytes()})
+    with pytest.raises(vecpack.SchemaError, match=f"names the type `{letter.upper()}`"):
+        vecpack.scan(complex_)
+
+
+@pytest.mark.parametrize("bare", [True, False])
+def test_the_error_names_the_file_that_the_bytes_are(bare):
+    dumped = [pickle.dumps((vector, "odd")) for vector in FLOATS]
+    assert all(len(file) % 4 for file in dumped)
+    data = b"".join(msgpack.packb(file if bare else {"id": 1, "v": file}) for file in dumped)
+    with pytest.raises(vecpack.SchemaError, match=rf"{len(dumped[0])} bytes: a pickle"):
+        vecpack.scan(data)
+
+
+def test_a_dimension_beside_the_bytes_of_several_vectors_warns():
+    batch = {"ids": b"abc", "vectors": FLOATS[:3].tobytes(), "dim": 64}
+    with pytest.warns(UserWarning, match="`vectors`: these bytes are 3 vectors of 64 elements"):
+        vecpack.scan(msgpack.packb(batch))
+    # The vectors of several records are of that dimension: elements are then larger than the default type.
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        vecpack.scan(records(lambda number, vector: {"id": number, "v": vector.tobytes(), "dim": 32}))
