@@ -3,7 +3,9 @@
     python benches/damage.py                 # 150 files of 200 records for each cell, 1,200 legal files
     python benches/damage.py --files 20      # a quick look
 
-A record is intact if none of its bytes were touched. A row is wrong if it is none of the intact records, or one of them
+A record is intact if none of its bytes were touched. A lost one is inside of an object if a plain loop of msgpack, from the
+last row in front of it on, passes it as a part of a whole object: then the file is one of whole objects there, and by the law no row
+may come from it. The goals are for the other ones. A row is wrong if it is none of the intact records, or one of them
 for the second time; the row of a touched record whose bytes are still one whole object is not counted as wrong, since
 nobody can know it from a good one. Needs vecpack, msgpack and numpy; the files are the same for the same `--seed`.
 """
@@ -12,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -252,9 +255,25 @@ def rows_still_whole(kind: Kind, file: File, data: bytes, touched: set[int]) -> 
     return found
 
 
+def is_inside_of_an_object(file: File, data: bytes, record: int, read: set[int]) -> bool:
+    """True if a plain loop, from the last row in front of an intact record on, passes it as a part of a whole object."""
+    start = max((data.find(file.packed[n]) for n in range(record) if n in read), default=0)
+    place = data.find(file.packed[record]) - start
+    unpacker = msgpack.Unpacker(max_buffer_size=len(data) + 1)
+    unpacker.feed(data[start:])
+    try:
+        while unpacker.tell() < place:
+            unpacker.skip()
+    except (msgpack.UnpackException, ValueError):
+        return False
+    return unpacker.tell() > place
+
+
 @dataclass
 class Cost:
     lost: float = 0
+    inside: float = 0
+    """Those of the lost records that are inside of an object."""
     wrong: float = 0
     rejects: float = 0
     unseen: int = 0
@@ -270,6 +289,9 @@ def damaged_files(kind: Kind, damage: Callable[[File, Random], Damaged], files: 
         source = vecpack.scan(data, on_error="skip")
         rows = Counter(rows_of(source, kind.columns))
         intact = Counter(row for n, row in enumerate(file.rows) if n not in touched)
+        missing = [n for n, row in enumerate(file.rows) if n not in touched and not rows[row]]
+        read = {n for n, row in enumerate(file.rows) if n not in touched and rows[row]}
+        cost.inside += sum(is_inside_of_an_object(file, data, n, read) for n in missing) / files
         lost = sum((intact - rows).values())
         wrong = rows - intact - rows_still_whole(kind, file, data, touched)
         cost.lost += lost / files
@@ -281,16 +303,20 @@ def damaged_files(kind: Kind, damage: Callable[[File, Random], Damaged], files: 
 
 def damage_table(files: int, seed: str) -> bool:
     print(f"{files} files of {RECORDS} records for each kind and damage, on_error=skip, a file on average")
-    print(f"{'damage':24}{'records':20}{'lost':>8}{'goal':>6}{'wrong':>8}{'rejects':>9}  ")
+    print(f"{'damage':24}{'records':20}{'lost':>8}{'inside':>8}{'goal':>6}{'wrong':>8}{'rejects':>9}  ")
     good = True
     for name, (damage, bare, other) in DAMAGES.items():
         for kind in KINDS:
             cost = damaged_files(kind, damage, files, seed)
             goal = bare if kind is KINDS[0] else other
-            over = cost.lost > goal or cost.unseen > 0
+            over = cost.lost - cost.inside > goal or cost.unseen > 0
             good &= not over
-            marks = "  over" * (cost.lost > goal) + f"  lost without a reject in {cost.unseen}" * (cost.unseen > 0)
-            print(f"{name:24}{kind.name:20}{cost.lost:8.2f}{goal:6.1f}{cost.wrong:8.2f}{cost.rejects:9.1f}{marks}")
+            marks = "  over" * (cost.lost - cost.inside > goal) + f"  lost without a reject in {cost.unseen}" * (
+                cost.unseen > 0
+            )
+            print(
+                f"{name:24}{kind.name:20}{cost.lost:8.2f}{cost.inside:8.2f}{goal:6.1f}{cost.wrong:8.2f}{cost.rejects:9.1f}{marks}"
+            )
             sys.stdout.flush()
     return good
 
@@ -398,6 +424,7 @@ def main() -> int:
     parser.add_argument("--legal", type=int, default=1200, help="legal files")
     parser.add_argument("--seed", default="1")
     options = parser.parse_args()
+    warnings.simplefilter("ignore")  # damage at the start of a file changes what its fields look like
     good = damage_table(options.files, options.seed)
     good &= runs_of_no_records()
     good &= legal_files(options.legal, options.seed)

@@ -170,7 +170,9 @@ impl<'a> Evidence<'a> {
                 && self.fields.vectors.looks.add_alike(bytes)
             {}
         } else {
-            self.note(&vector.describe(), Instead::Other);
+            let is_bytes = matches!(encoded.encoding, Encoding::Bytes | Encoding::Raw);
+            let found = if is_bytes { describe::value(cursor)? } else { vector.describe() };
+            self.note(&found, Instead::Other);
         }
         if is_ndarray(vector) && (is_first || self.may_be_fields()) {
             self.describe(cursor)?;
