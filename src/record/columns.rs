@@ -76,10 +76,10 @@ impl Evidence<'_> {
             let is_bytes = column.role == Role::Value && self.is_in_schema(column.name());
             let is_field = matches!(column.role, Role::Vector | Role::Value) && !is_bytes;
             let Some(field) = self.fields.at(&column.path).filter(|_| is_field) else { continue };
-            field.visit(&mut column.path.clone(), &mut |path, field| {
-                let warning = field.warning(&printable(&column_name(path)));
+            for (path, field) in field.all(&column.path) {
+                let warning = field.warning(&printable(&column_name(&path)));
                 warnings.extend(warning.filter(|warning| !warnings.contains(warning)));
-            });
+            }
         }
         let raw = self.options.raw_dtype.of(VECTOR);
         let is_open = self.layout == Some(Layout::Vector) && self.is_bare_type_open();
@@ -131,15 +131,15 @@ impl Evidence<'_> {
         if self.options.columns.is_some() || self.layout == Some(Layout::Vector) {
             return;
         }
-        self.fields.visit(&mut Vec::new(), &mut |path, field| {
+        for (path, field) in self.fields.all(&[]) {
             let is_vector = |column: &Column| column.role == Role::Vector && column.path == path;
             if path.is_empty() || !columns.iter().any(is_vector) {
-                let name = printable(&column_name(path));
+                let name = printable(&column_name(&path));
                 let name = if path.is_empty() { "records".to_owned() } else { format!("`{name}`") };
                 lost.extend(field.lost().map(|what| format!("{name}: {what}")));
                 kept.extend(field.kept().map(|what| format!("{name}: {what}")));
             }
-        });
+        }
     }
 
     /// True where no option says what the bytes of bare vectors are.
@@ -219,72 +219,64 @@ impl Evidence<'_> {
 
     /// The vector columns: those that options name, or else those that are clear, or else the likeliest one.
     fn vectors(&self) -> Result<Vec<Column>> {
-        if let Some(name) =
-            self.options.raw_dtype.columns.keys().find(|name| self.fields.resolve(name).is_none())
-        {
-            return Err(Error::schema(format!(
-                "option `raw_dtype`: {} has a field `{name}`; they have {}{}",
-                none_of(self.records),
-                self.names(),
-                self.similar(name)
-            )));
+        let no_field = |option: &str, name: &String| {
+            let (none, names, similar) = (none_of(self.records), self.names(), self.similar(name));
+            Error::schema(format!(
+                "option `{option}`: {none} has a field `{name}`; they have {names}{similar}"
+            ))
+        };
+        let mut named = self.options.raw_dtype.columns.keys();
+        if let Some(name) = named.find(|name| self.fields.resolve(name).is_none()) {
+            return Err(no_field("raw_dtype", name));
         }
         let dim = self.options.dim.map(|dim| dim as usize);
         let mut found: Vec<(Vec<Step>, usize)> = Vec::new();
         for name in &self.options.vector {
-            let Some((path, field)) = self.fields.resolve(name) else {
-                return Err(Error::schema(format!(
-                    "option `vector`: {} has a field `{name}`; they have {}{}",
-                    none_of(self.records),
-                    self.names(),
-                    self.similar(name)
-                )));
-            };
+            let (path, field) = self.fields.resolve(name).ok_or_else(|| no_field("vector", name))?;
             let (vectors, is_free) = (&field.vectors, dim.is_none() && !field.given.is_own());
             let text = vectors.looks.text().filter(|_| is_free && !vectors.is_base64);
             if let Some(format) = vectors.looks.format.or(text) {
                 let text = format!("option `vector`: `{name}` holds {format} and no vector: leave it out");
                 return Err(Error::schema(text));
             }
-            let Some(dim) = dim.or(field.vectors.dim()) else {
-                return Err(Error::schema(format!(
+            let dim = dim.or(vectors.dim()).ok_or_else(|| {
+                Error::schema(format!(
                     "option `vector`: `{name}` holds no vector in the first {}, so its dimension is not known: pass option `dim`",
                     count(self.records, "record")
-                )));
-            };
+                ))
+            })?;
             found.push((path, dim));
         }
+        let all = self.fields.all(&[]);
         if self.options.vector.is_empty() {
-            let mut clear = Vec::new();
-            self.fields.visit(&mut Vec::new(), &mut |path, field| {
-                let vectors = &field.vectors;
-                clear.extend(vectors.clear_dim(dim).map(|dim| (path.to_vec(), dim, vectors.values)));
-            });
+            let clear = |(path, field): &(Vec<Step>, &Observed)| {
+                let dim = field.vectors.clear_dim(dim)?;
+                Some((path.clone(), dim, field.vectors.values))
+            };
+            let clear: Vec<_> = all.iter().filter_map(clear).collect();
             // A few odd records must not make rejects of all others, which have no such field.
-            let most = clear.iter().map(|(_, _, values)| *values).max();
-            clear.retain(|(_, _, values)| most.is_some_and(|most| 2 * values >= most));
-            found.extend(clear.into_iter().map(|(path, dim, _)| (path, dim)));
+            let most = clear.iter().map(|(.., values)| *values).max().unwrap_or(0);
+            let common = clear.into_iter().filter(|(.., values)| 2 * values >= most);
+            found.extend(common.map(|(path, dim, _)| (path, dim)));
         }
         if found.is_empty() {
             let mut best = None;
-            self.fields.visit(&mut Vec::new(), &mut |path, field| {
+            for (path, field) in &all {
                 // A shape stands beside the bytes that it is of.
                 let is_shape =
                     |step: &Step| matches!(step, Step::Name(name) if name == "shape" || name == "dims");
                 let is_shape = field.vectors.are_integers() && path.last().is_some_and(is_shape);
                 let possible = field.vectors.possible(dim).filter(|_| !is_shape);
                 if let Some((_, dim)) = possible.filter(|_| possible > best) {
-                    (best, found) = (possible, vec![(path.to_vec(), dim)]);
+                    (best, found) = (possible, vec![(path.clone(), dim)]);
                 }
-            });
+            }
         }
         let is_free = self.options.columns.is_none() && self.options.schema.fields().is_empty();
         if found.is_empty() && is_free && !self.fields.holds_tensors() {
-            let mut looks = String::new();
-            self.fields.visit(&mut Vec::new(), &mut |path, field| {
-                let warning = field.warning(&printable(&column_name(path)));
-                looks.extend(warning.map(|warning| format!("; {warning}")));
-            });
+            let warnings =
+                all.iter().filter_map(|(path, field)| field.warning(&printable(&column_name(path))));
+            let looks: String = warnings.map(|warning| format!("; {warning}")).collect();
             // With the default type, such bytes are a binary column, with a warning.
             if looks.is_empty() || self.options.raw_dtype != RawDtypes::default() {
                 return Err(Error::schema(format!(
@@ -310,13 +302,14 @@ impl Evidence<'_> {
 
     /// A question about the first field of this name inside of others.
     fn similar(&self, name: &str) -> String {
-        let mut found = None;
-        self.fields.visit(&mut Vec::new(), &mut |path, _| {
-            if path.len() > 1 && path.last().is_some_and(|step| step.to_string() == name) {
-                found.get_or_insert_with(|| printable(&column_name(path)));
-            }
-        });
-        found.map(|path| format!("; is `{path}` meant?")).unwrap_or_default()
+        let all = self.fields.all(&[]);
+        let is_meant =
+            |path: &&[Step]| path.len() > 1 && path.last().is_some_and(|step| step.to_string() == name);
+        let mut paths = all.iter().map(|(path, _)| &path[..]).filter(is_meant);
+        paths
+            .next()
+            .map(|path| format!("; is `{}` meant?", printable(&column_name(path))))
+            .unwrap_or_default()
     }
 
     /// Lets the given schema override the inferred one.

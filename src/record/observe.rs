@@ -2,6 +2,7 @@
 //! tell whether it is a vector column.
 
 use std::collections::HashMap;
+use std::slice::from_ref;
 
 use arrow_schema::{DataType, Field, TimeUnit};
 
@@ -530,14 +531,14 @@ impl Observed {
     /// The field that a user meant by `name`, and the way to it: a key as it stands, or keys and positions between dots.
     pub(super) fn resolve(&self, name: &str) -> Option<(Vec<Step>, &Self)> {
         let whole = Step::Name(name.to_owned());
-        if let Some(field) = self.at(std::slice::from_ref(&whole)) {
+        if let Some(field) = self.at(from_ref(&whole)) {
             return Some((vec![whole], field));
         }
         let (mut at, mut path) = (self, Vec::new());
         for (part, step) in name.split('.').zip(Step::parse(name)) {
             let as_key = Step::Name(part.to_owned());
             let step = if at.places.contains_key(&as_key) { as_key } else { step };
-            at = at.at(std::slice::from_ref(&step))?;
+            at = at.at(from_ref(&step))?;
             path.push(step);
         }
         Some((path, at))
@@ -586,28 +587,19 @@ impl Observed {
         })
     }
 
-    /// Calls `visit` for the field at the end of `path`, and for every field inside of it.
-    pub(super) fn visit(&self, path: &mut Vec<Step>, visit: &mut impl FnMut(&[Step], &Self)) {
-        visit(path, self);
-        for (step, field) in &self.fields {
-            path.push(step.clone());
-            field.visit(path, visit);
-            path.pop();
-        }
-    }
-
-    /// True if the field or one inside of it is such a one.
-    fn any(&self, is_one: &impl Fn(&Self) -> bool) -> bool {
-        is_one(self) || self.fields.iter().any(|(_, field)| field.any(is_one))
+    /// The field at the end of `path` and every one inside of it, each with the path to it.
+    pub(super) fn all(&self, path: &[Step]) -> Vec<(Vec<Step>, &Self)> {
+        let inside = self.fields.iter().flat_map(|(step, field)| field.all(&[path, from_ref(step)].concat()));
+        [(path.to_vec(), self)].into_iter().chain(inside).collect()
     }
 
     /// True if a map or array holds something that could be a vector.
     pub(super) fn holds_vector(&self) -> bool {
-        self.any(&|field| field.vectors.likely(true).is_some() || field.tensors > 0)
+        self.all(&[]).iter().any(|(_, field)| field.vectors.likely(true).is_some() || field.tensors > 0)
     }
 
     pub(super) fn holds_tensors(&self) -> bool {
-        self.any(&|field| field.tensors > 0)
+        self.all(&[]).iter().any(|(_, field)| field.tensors > 0)
     }
 
     /// Says that bytes look like numbers of another type than they are read as.
