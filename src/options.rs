@@ -544,6 +544,9 @@ impl ReadOptions {
             Self { fail_after: Some(FailAfter::Share(share)), .. } if !(0.0..=1.0).contains(share) => {
                 Err(Error::option("option `fail_after` must be a share from 0% to 100%"))
             }
+            Self { framing: Framing::LengthPrefixed, records: Some(_), .. } => Err(Error::option(
+                "option `records` does not go together with option `framing=length-prefixed`",
+            )),
             Self { columns: Some(columns), .. } if columns.is_empty() => {
                 Err(Error::option("option `columns` must name at least one column"))
             }

@@ -161,7 +161,9 @@ impl Evidence<'_> {
                 "option `{option}`: the records are bare vectors and have no field `{name}`: leave the name out"
             )));
         }
-        if let Some(format) = self.fields.vectors.looks.files().filter(|_| self.is_bare_type_open()) {
+        let looks = &self.fields.vectors.looks;
+        let text = looks.text().filter(|_| !self.fields.vectors.is_base64);
+        if let Some(format) = looks.files().or(text).filter(|_| self.is_bare_type_open()) {
             let input = self.input_prefix();
             return Err(Error::schema(format!("{input}the records hold {format} and no vectors")));
         }
@@ -240,10 +242,14 @@ impl Evidence<'_> {
                 return Err(Error::schema(text));
             }
             let dim = dim.or(vectors.dim()).ok_or_else(|| {
-                Error::schema(format!(
-                    "option `vector`: `{name}` holds no vector in the first {}, so its dimension is not known: pass option `dim`",
-                    count(self.records, "record")
-                ))
+                let (records, contents) = (count(self.records, "record"), &self.contents);
+                Error::schema(match &field.refused {
+                    Some(what) => format!("option `vector`: `{name}` holds no vector that can be read: {what}"),
+                    None => format!(
+                        "option `vector`: `{name}` holds no vector in the first {records}; {contents}; where later ones have vectors, \
+                         pass option `dim`"
+                    ),
+                })
             })?;
             found.push((path, dim));
         }
@@ -285,7 +291,7 @@ impl Evidence<'_> {
                     self.input_prefix(),
                     count(self.records, "record"),
                     dim.map(|dim| format!(" of {dim} elements")).unwrap_or_default(),
-                    self.contents
+                    self.content_in_words()
                 )));
             }
         }
@@ -349,6 +355,9 @@ impl Evidence<'_> {
                 return Ok(column.clone());
             }
             let found = self.fields.resolve(name);
+            if let Some(what) = found.as_ref().and_then(|(_, field)| field.lost()) {
+                return Err(Error::schema(format!("option `columns`: `{name}`: {what}")));
+            }
             let found = found.and_then(|(path, field)| Some((path, field.column(name, true)?)));
             let Some((path, field)) = found else {
                 let later = "; a field that only later records have needs option `infer_records=0`, or option `schema`";
@@ -402,7 +411,10 @@ impl Evidence<'_> {
             return Ok(());
         };
         let (input, field) = (self.input_prefix(), printable(&named.field));
-        let is_raw = |column: &&Column| column.stored.as_deref() == Some(raw.to_string().as_str());
+        let is_raw = |column: &&Column| {
+            column.stored.as_deref() == Some(raw.to_string().as_str())
+                || column.is_base64 && column.raw == raw
+        };
         match (named.raw, columns.iter().find(is_raw)) {
             (None, _) if !named.fields.is_empty() && self.options.columns.is_none() => {
                 Err(Error::schema(format!(

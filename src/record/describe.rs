@@ -131,6 +131,7 @@ fn is_record(mut cursor: Cursor<'_>) -> Result<bool, Broken> {
 
 /// The value at `cursor`, in words.
 pub(super) fn value(mut cursor: Cursor<'_>) -> Result<String, Broken> {
+    let start = cursor;
     Ok(match cursor.head()? {
         Head::Array(items @ 1..) => match cursor.head()? {
             Head::Array(0) => "lists of 0 items".to_owned(),
@@ -146,12 +147,17 @@ pub(super) fn value(mut cursor: Cursor<'_>) -> Result<String, Broken> {
             format!("a map of {}", names.join(", "))
         }
         Head::Ext(code, length) => format!("extension {code} of {} (see option `extensions`)", bytes(length)),
-        head @ (Head::Bin(length) | Head::Str(length)) => match inside(cursor.take(length as usize)?) {
+        head => match format(start) {
             Some(format) => format!("{head}: {format}"),
             None => head.to_string(),
         },
-        head => head.to_string(),
     })
+}
+
+/// The format of the file that the bytes at `cursor` are.
+pub(super) fn format(mut cursor: Cursor<'_>) -> Option<&'static str> {
+    let (Head::Bin(length) | Head::Str(length)) = cursor.head().ok()? else { return None };
+    inside(cursor.take(length as usize).ok()?)
 }
 
 fn plural(head: Head) -> &'static str {

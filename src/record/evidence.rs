@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use super::describe::NamedDtype;
+use super::findings::column_name;
 use super::foreign::{is_text, looks_like};
 use super::given::{Given, Rules};
 use super::lists::{Lists, Shaped};
@@ -61,9 +62,16 @@ pub(super) enum Instead {
     Fields,
     /// A file of another format.
     Foreign,
-    /// A record that is not as an option says, which the words name.
-    Unlike,
+    /// A record of which the words name the option that it is unlike, or the format that it has.
+    Named,
     Other,
+}
+
+impl Instead {
+    /// For the record at `cursor`, which is no vector.
+    fn of(cursor: Cursor<'_>) -> Self {
+        if describe::format(cursor).is_some() { Self::Named } else { Self::Other }
+    }
 }
 
 impl<'a> Evidence<'a> {
@@ -134,18 +142,24 @@ impl<'a> Evidence<'a> {
             (Seen::Vector(vector), _) if vector.is_scalar && self.is_inside => {
                 ("a number of NumPy".to_owned(), Instead::Other)
             }
-            (Seen::Vector(vector), _) => return self.bare(cursor, &vector, raw),
+            (Seen::Vector(vector), _) => return self.bare(cursor, &vector, raw, framing),
             (Seen::Refused(what), _) => (what, Instead::Refused),
             (_, Head::Array(_)) => return self.items(cursor, Layout::Positional, framing),
             (_, Head::Map(_)) => return self.items(cursor, Layout::Map, framing),
-            _ => (describe::value(cursor)?, Instead::Other),
+            _ => (describe::value(cursor)?, Instead::of(cursor)),
         };
         self.pass(&found, instead);
         Ok(())
     }
 
     /// Looks at the record at `cursor`, which is a vector.
-    fn bare(&mut self, cursor: Cursor<'_>, encoded: &Encoded<'_>, raw: RawDtype) -> Result<(), Broken> {
+    fn bare(
+        &mut self,
+        cursor: Cursor<'_>,
+        encoded: &Encoded<'_>,
+        raw: RawDtype,
+        framing: Framing,
+    ) -> Result<(), Broken> {
         let is_vector = self.given.at(&Step::Name(VECTOR.to_owned())).is_vector;
         // Bytes of the length that `dim` gives are the elements themselves.
         let is_of_dim = encoded.is_whole() && self.options.dim == u32::try_from(encoded.dim).ok();
@@ -172,10 +186,10 @@ impl<'a> Evidence<'a> {
         } else {
             let is_bytes = matches!(encoded.encoding, Encoding::Bytes | Encoding::Raw);
             let found = if is_bytes { describe::value(cursor)? } else { vector.describe() };
-            self.note(&found, Instead::Other);
+            self.note(&found, Instead::of(cursor));
         }
         if is_ndarray(vector) && (is_first || self.may_be_fields()) {
-            self.describe(cursor)?;
+            self.describe(cursor, framing)?;
             self.fields.fields_of(&mut cursor.clone(), &self.rules, 0)?;
         }
         self.records += 1;
@@ -183,20 +197,23 @@ impl<'a> Evidence<'a> {
     }
 
     /// Keeps what the record at `cursor` holds, if no other one is known.
-    fn describe(&mut self, cursor: Cursor<'_>) -> Result<(), Broken> {
+    fn describe(&mut self, cursor: Cursor<'_>, framing: Framing) -> Result<(), Broken> {
         if self.contents.is_empty() {
             self.contents = format!("the first one holds {}", describe::fields(cursor)?);
             self.contents_of = self.input.clone();
-            let is_open = self.options.framing == Framing::Auto && self.options.records.is_none();
+            // Neither goes together with lengths in front of objects.
+            let is_open = self.options.records.is_none() && framing != Framing::LengthPrefixed;
+            let is_framing_open = is_open && self.options.framing == Framing::Auto;
             let types = self.rules.types(self.given.default);
-            if is_open && Lists::read(cursor, types, |_| true)?.is_some_and(|lists| lists.are_parallel()) {
-                self.contents += "; its lists seem to be columns: pass option `framing=columns`";
-            } else if self.options.records.is_none()
-                && let Some(path) = describe::records_in(cursor, 1)?
+            if is_framing_open
+                && Lists::read(cursor, types, |_| true)?.is_some_and(|lists| lists.are_parallel())
             {
+                self.contents += "; its lists seem to be columns: pass option `framing=columns`";
+            } else if is_open && let Some(path) = describe::records_in(cursor, 1)? {
                 let path = printable(&path);
-                self.contents +=
-                    &format!("; the records seem to lie in `{path}`: pass option `records={path}`");
+                self.contents += &format!(
+                    "; the records seem to lie in `{path}`: pass option `records={path}`, which leaves out what is beside them"
+                );
             }
         }
         Ok(())
@@ -204,7 +221,7 @@ impl<'a> Evidence<'a> {
 
     /// Looks at the fields of the record at `cursor`.
     fn items(&mut self, cursor: Cursor<'_>, layout: Layout, framing: Framing) -> Result<(), Broken> {
-        self.describe(cursor)?;
+        self.describe(cursor, framing)?;
         let is_first = self.layout.is_none();
         if is_first {
             let mut given = self.given.clone();
@@ -215,6 +232,14 @@ impl<'a> Evidence<'a> {
             self.fields = Observed::new(given);
         }
         let number = self.records;
+        // The decoder rejects a record that names another type than the first one.
+        if !is_first
+            && let Some(named) = &self.named_dtype
+            && describe::named_dtype(cursor)?.is_some_and(|other| other.text != named.text)
+        {
+            self.records += 1;
+            return Ok(());
+        }
         self.records += match layout {
             _ if !is_first && self.layout != Some(layout) => 1,
             Layout::Map if framing == Framing::Columns => self.fields.table(cursor, &self.rules)?.max(1),
@@ -269,6 +294,17 @@ impl<'a> Evidence<'a> {
         in_front(input)
     }
 
+    /// What the first record with fields holds, and what of it cannot be read.
+    pub(super) fn content_in_words(&self) -> String {
+        let mut text = self.contents.clone();
+        for (path, field) in self.fields.all(&[]) {
+            if let Some(what) = &field.refused {
+                text += &format!("; `{}`: {what}", printable(&column_name(&path)));
+            }
+        }
+        text
+    }
+
     pub(super) fn too_many_keys(&self) -> Error {
         Error::schema(format!(
             "{}the maps that are records have more keys than a table has columns: if each is the key of a vector, pass option \
@@ -302,12 +338,12 @@ impl<'a> Evidence<'a> {
             Some((_, Instead::Fields, _)) => format!(
                 "{input}{none} is a vector or has a field that is one; {}; name the fields \
                  that are vectors with option `vector`, or choose some with option `columns`{hints}",
-                self.contents
+                self.content_in_words()
             ),
-            Some((first, instead @ (Instead::Unlike | Instead::Other), _)) => {
+            Some((first, instead @ (Instead::Named | Instead::Other), _)) => {
                 let advice = match (&self.hints[1], instead, self.options.records.is_some()) {
                     // The format that the input looks like is advice enough, and so is an option that is named.
-                    (Some(_), ..) | (None, Instead::Unlike, false) => "",
+                    (Some(_), ..) | (None, Instead::Named, false) => "",
                     (None, _, true) => ": check option `records` or `raw_dtype`, or pass option `dim`",
                     (None, _, false) => ": check option `raw_dtype`, or pass option `dim`",
                 };

@@ -35,7 +35,15 @@ pub(super) enum End {
 /// MessagePack.
 pub(super) fn detect(bytes: &[u8], end: End, types: Types<'_>) -> Result<(Framing, &'static str), Broken> {
     let ended = end != End::Open;
-    let cursor = Cursor::new(bytes);
+    let mut cursor = Cursor::new(bytes);
+    // Of empty objects in front nothing can be learned.
+    for _ in 0..FEW {
+        let mut behind = cursor;
+        match behind.head()? {
+            Head::Array(0) | Head::Map(0) if following(&behind, ended)?.is_some() => cursor = behind,
+            _ => break,
+        }
+    }
     let (framing, items, values) = match cursor.peek()? {
         Head::Array(items) => (Framing::Array, items, 1),
         Head::Map(pairs) => {
@@ -57,8 +65,8 @@ pub(super) fn detect(bytes: &[u8], end: End, types: Types<'_>) -> Result<(Framin
     }
     if items == 0 {
         return Ok(match (framing, following(&inside, ended)?) {
-            (Framing::Array, None) => (Framing::Array, "the only object is an empty array"),
-            _ => (Framing::Sequence, "the first object is empty"),
+            (Framing::Array, None) => (Framing::Array, "there are only empty arrays"),
+            _ => (Framing::Sequence, "the first objects are empty"),
         });
     }
     let mut first = None;
@@ -139,6 +147,20 @@ fn is_table(cursor: Cursor<'_>, types: Types<'_>) -> Result<bool, Broken> {
         (has_vectors, has_others) = (has_vectors | is_vectors, has_others | !is_vectors);
     }
     Ok(has_vectors && has_others)
+}
+
+/// True for a map whose first values differ in kind: a record, and no map of records or vectors.
+pub(super) fn is_record(mut cursor: Cursor<'_>, types: Types<'_>) -> Result<bool, Broken> {
+    let Head::Map(pairs) = cursor.head()? else { return Ok(false) };
+    let mut first = None;
+    for _ in 0..pairs.min(FEW + 1) {
+        cursor.skip()?;
+        let item = item(&mut cursor, types)?;
+        if item == Item::Other || *first.get_or_insert(item) != item {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// The head of what follows; `None` at the end of the input.

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use super::evidence::{Evidence, Instead};
-use super::framing::{End, detect};
+use super::framing::{End, detect, is_record};
 use super::{Arrival, Findings, Framed, Prefix, Step, VECTOR, Way, foreign};
 use crate::error::Result;
 use crate::msgpack::{Broken, Cursor, Head, Skipped, Skipper};
@@ -207,10 +207,10 @@ impl<'a> Inference<'a> {
             return Ok(0);
         }
         let types = self.evidence.rules.types(self.options.raw_dtype.of(VECTOR));
-        let framing = |mut cursor: Cursor<'_>| match (self.framing, cursor.peek()?) {
+        let framing = |start: Cursor<'_>| match (self.framing, start.peek()?) {
             (Framing::Auto, Head::Array(_)) => Ok(Framing::Array),
-            (Framing::Auto, Head::Map(_)) => match encoding::read(&mut cursor, types)? {
-                Seen::Other(_) => Ok(Framing::Map),
+            (Framing::Auto, Head::Map(_)) => match encoding::read(&mut start.clone(), types)? {
+                Seen::Other(_) if !is_record(start, types)? => Ok(Framing::Map),
                 _ => Ok(Framing::Sequence),
             },
             (Framing::Auto, _) => Ok(Framing::Sequence),
@@ -223,7 +223,7 @@ impl<'a> Inference<'a> {
             Arrival::Nowhere { taken, left, expected, found } => {
                 self.way = Way::default();
                 self.skipper = Some(Skipper::of(left));
-                self.evidence.pass(&format!("{found}, where {expected} was expected"), Instead::Unlike);
+                self.evidence.pass(&format!("{found}, where {expected} was expected"), Instead::Named);
                 Ok(taken)
             }
             Arrival::Records { taken, framing, records, tail } => {
@@ -239,7 +239,7 @@ impl<'a> Inference<'a> {
 
     /// A record that the decoder will not read either.
     fn pass_too_large(&mut self, skipper: Skipper) {
-        self.evidence.pass("a record that is larger than option `max_record_bytes`", Instead::Unlike);
+        self.evidence.pass("a record that is larger than option `max_record_bytes`", Instead::Named);
         self.left = self.left.map(|left| left.saturating_sub(1));
         self.skipper = Some(skipper);
     }

@@ -39,6 +39,7 @@ struct Lane {
     low: i32,
     middle: i32,
     high: i32,
+    numbers: usize,
     distinct: usize,
 }
 
@@ -85,7 +86,8 @@ impl Looks {
 
     /// True unless the values are texts, files, or bytes that are no numbers of the type `raw`.
     pub(super) fn are(&self, raw: RawDtype) -> bool {
-        !self.are_other() && self.lanes(raw).iter().flatten().all(|lane| lane.is_even(raw))
+        let lanes = self.lanes(raw);
+        !self.are_other() && !is_half_zero(&lanes) && lanes.iter().flatten().all(|lane| lane.is_even(raw))
     }
 
     /// True where enough bytes were seen to say that they are not.
@@ -109,10 +111,7 @@ impl Looks {
         if raw.exponent_bits() == 0 || self.are_other() {
             return None;
         }
-        // Half of a float64 is zero where it is a whole number.
-        let lanes = self.lanes(raw);
-        let is_half_zero = lanes.iter().any(Option::is_none) && lanes.iter().any(Option::is_some);
-        let are = !is_half_zero && lanes.iter().flatten().all(|lane| lane.is_even(raw));
+        let are = self.are(raw);
         // Where a smaller type looks right as well, it is the one: halves of larger numbers look random.
         let may_be = |other: &RawDtype| {
             *other != raw && (!are || other.size() < raw.size()) && self.length.is_multiple_of(other.size())
@@ -127,7 +126,9 @@ impl Looks {
     fn spread(&self, raw: RawDtype) -> Option<i32> {
         let lanes: Vec<Lane> = self.lanes(raw).into_iter().collect::<Option<_>>()?;
         let least = 3 - (1 << (raw.exponent_bits() - 1));
-        let is_like = |lane: &Lane| lane.is_even(raw) && lane.middle > least && lane.distinct >= FEW;
+        // Numbers of which every second half is zero need not differ.
+        let few = if is_half_zero(&self.lanes(RawDtype::default())) { 1 } else { FEW };
+        let is_like = |lane: &Lane| lane.is_even(raw) && lane.middle > least && lane.distinct >= few;
         let near = |one: &Lane, other: &Lane| (one.low - 1..=one.high + 1).contains(&other.middle);
         let are_near = lanes.iter().all(|one| lanes.iter().all(|other| near(one, other)));
         let spread = lanes.iter().map(|lane| lane.high - lane.low).max();
@@ -148,11 +149,19 @@ impl Looks {
             let least = 1 - (1 << (raw.exponent_bits() - 1));
             let exponent = |index: usize| ((bits[index] >> 52) as i32 - 1023).max(least);
             let (low, middle, high) = (exponent(tenth), exponent(last / 2), exponent(last - tenth));
+            let numbers = bits.len();
             bits.dedup();
-            Some(Lane { low, middle, high, distinct: bits.len() })
+            Some(Lane { low, middle, high, numbers, distinct: bits.len() })
         };
         (0..places).map(lane).collect()
     }
+}
+
+/// True where all numbers at some places are zero, and those at the others are not: half of a float64 is zero where it is a
+/// whole number.
+fn is_half_zero(lanes: &[Option<Lane>]) -> bool {
+    let has_numbers = |lane: &Lane| lane.numbers >= FEW;
+    lanes.iter().any(Option::is_none) && lanes.iter().flatten().any(has_numbers)
 }
 
 impl Lane {

@@ -49,7 +49,7 @@ pub(super) struct Observed {
     /// The type of untyped bytes, from the first value that has some.
     pub(super) raw: Option<RawDtype>,
     /// The first value that no column can hold, in words.
-    refused: Option<String>,
+    pub(super) refused: Option<String>,
     /// This is a vector column.
     pub(super) is_column: bool,
 }
@@ -343,6 +343,7 @@ impl Observed {
                 self.vectors.add(Manner::Bytes, vector);
             }
             Encoding::Aligned => {
+                self.kind(Kind::Bytes);
                 self.vectors.is_binary = true;
                 self.vectors.add(Manner::Bytes, encoded);
             }
@@ -364,7 +365,9 @@ impl Observed {
                     let tensor = (shape, element);
                     self.tensors += u64::from(*self.tensor.get_or_insert_with(|| tensor.clone()) == tensor);
                 }
-                self.vectors.add(Manner::Typed, encoded);
+                // Wide integers are numbers of something else where there is another vector.
+                let is_wide = encoded.format().is_some_and(|format| !format.is_float() && format.size() > 1);
+                self.vectors.add(if is_wide { Manner::Integers } else { Manner::Typed }, encoded);
             }
         }
     }

@@ -612,3 +612,29 @@ def test_many_vectors_in_a_field_of_the_only_record_are_noted(write):
         vecpack.scan(data)
     found = vecpack.read(data, records="vectors").to_pyarrow()
     np.testing.assert_array_equal(np.stack(found["vector"].to_numpy()), vectors)
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_empty_batches_in_front_tell_nothing_about_the_framing(policy):
+    batches = [[{"id": 20 * b + n, "v": [0.5] * 20} for n in range(20)] for b in range(9)]
+    for empty in ([], [[]], [[]] * 3):
+        source = vecpack.scan(b"".join(map(pack, empty + batches)), on_error=policy)
+        assert pa.table(source)["id"].to_pylist() == list(range(180))
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_one_record_under_a_key_is_a_record(policy):
+    data = b"".join(pack({"model": "m", "data": {"id": n, "v": [0.5] * 20}}) for n in range(5))
+    table = pa.table(vecpack.scan(data, records="data", on_error=policy))
+    assert table["id"].to_pylist() == list(range(5)) and table.column_names == ["id", "v"]
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_documents_behind_lengths_are_not_searched_for_records(policy):
+    wrapped = [{"m": "x", "data": [{"id": n, "v": [0.25] * 20} for n in range(9)]} for _ in range(60)]
+    data = b"".join(struct.pack(">I", len(packed)) + packed for packed in map(msgpack.packb, wrapped))
+    with pytest.raises(vecpack.SchemaError) as error:
+        vecpack.scan(data, on_error=policy)
+    assert "`data`: a list of 9 maps" in str(error.value) and "records=" not in str(error.value)
+    with pytest.raises(vecpack.OptionError, match="`records` does not go together with"):
+        vecpack.scan(data, framing="length-prefixed", records="data", on_error=policy)

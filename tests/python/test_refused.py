@@ -14,6 +14,7 @@ import zipfile
 import zlib
 
 import msgpack
+import msgpack_numpy
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -504,3 +505,70 @@ def test_a_dimension_beside_the_bytes_of_several_vectors_warns():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         vecpack.scan(records(lambda number, vector: {"id": number, "v": vector.tobytes(), "dim": 32}))
+
+
+def test_float64_of_few_values_is_not_taken_for_float32():
+    ratings = np.random.default_rng(4).integers(2, 11, (40, 64)) / 2
+    data = b"".join(msgpack.packb({"id": n, "v": row.tobytes()}) for n, row in enumerate(ratings))
+    with pytest.warns(UserWarning, match="`v`: these bytes look like float64: option `raw_dtype=<f8`"):
+        assert pa.table(vecpack.scan(data)).schema.field("v").type == pa.binary()
+    np.testing.assert_array_equal(vectors_of(data, raw_dtype="<f8", dtype="float64"), ratings)
+    # One of several numbers is a vector of float32 as before.
+    units = np.eye(64, dtype="f4")
+    assert (vectors_of(b"".join(msgpack.packb({"id": 1, "v": row.tobytes()}) for row in units)) == units).all()
+
+
+def test_base64_beside_another_type_is_refused():
+    data = records(lambda n, v: {"dtype": "int8", "v": base64.b64encode((v * 9).astype("i1").tobytes()).decode()})
+    with pytest.raises(vecpack.SchemaError, match=r"says \|i1, and the bytes of `v` would be read as <f4"):
+        vecpack.scan(data, vector="v")
+    assert (vectors_of(data, vector="v", raw_dtype="|i1") == (FLOATS * 9).astype("i1")).all()
+
+
+@pytest.mark.parametrize("policy", ["raise", "skip", "null"])
+def test_records_that_are_text_in_bytes_are_no_vectors(policy):
+    data = b"".join(msgpack.packb(base64.b64encode(vector.tobytes())) for vector in FLOATS)
+    with pytest.raises(vecpack.SchemaError, match="the records hold text and no vectors"):
+        vecpack.scan(data, on_error=policy)
+
+
+def test_a_named_file_brings_no_advice_about_types():
+    data = b"".join(msgpack.packb(pickle.dumps((vector, "odd"))) for vector in FLOATS)
+    with pytest.raises(vecpack.SchemaError, match=r"a pickle$"):
+        vecpack.scan(data)
+
+
+def test_wide_integers_beside_a_vector_are_a_list():
+    values = [{"v": vector, "near": np.array([10, 2**24 + number])} for number, vector in enumerate(FLOATS)]
+    data = b"".join(msgpack_numpy.packb(value) for value in values)
+    table = pa.table(vecpack.scan(data))
+    assert table["near"].to_pylist() == [value["near"].tolist() for value in values]
+    np.testing.assert_array_equal(vectors_of(data), FLOATS)
+    alone = b"".join(msgpack_numpy.packb({"near": np.arange(20) + number}) for number in range(9))
+    assert vectors_of(alone).shape == (9, 20)
+
+
+def test_records_of_another_type_than_the_first_tell_no_dimension():
+    def record(number, vector):
+        typed = vector.astype("f8" if number > 3 else "f4")
+        return {"dtype": typed.dtype.name, "shape": [64], "data": typed.tobytes()}
+
+    source = vecpack.scan(records(lambda n, v: {"id": n, **record(n, v)}), on_error="skip")
+    assert pa.table(source)["id"].to_pylist() == [0, 1, 2, 3]
+
+
+def test_what_cannot_be_read_is_named_where_nothing_else_is_a_vector():
+    fortran = {"dtype": "<f4", "shape": [8, 8], "order": "F"}
+    data = records(lambda n, v: {"id": n, "v": {**fortran, "data": v.tobytes()}})
+    for options in ({}, {"vector": "v"}, {"columns": ["id", "v"]}):
+        with pytest.raises(vecpack.SchemaError, match="`v`.*a matrix in Fortran order: write it in C order"):
+            vecpack.scan(data, **options)
+    extension = records(lambda n, v: {"id": n, "v": msgpack.ExtType(23, v.tobytes())})
+    with pytest.raises(vecpack.SchemaError, match=r"`v`: extension 23 of 256 bytes \(see option `extensions`\)"):
+        vecpack.scan(extension, vector="v")
+
+
+def test_an_aligned_payload_is_kept():
+    keys = [bytes([4]) + RNG.bytes(19) for _ in FLOATS]
+    data = records(lambda n, v: {"key": msgpack.ExtType(0, keys[n]), "v": v.tobytes()})
+    assert pa.table(vecpack.scan(data))["key"].to_pylist() == keys
