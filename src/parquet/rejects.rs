@@ -30,14 +30,8 @@ pub(crate) struct RejectsFile {
 /// A line of JSON.
 #[derive(Serialize)]
 struct Line<'a> {
-    file: &'a str,
-    record: u64,
-    offset: u64,
-    length: u64,
-    field: Option<&'a str>,
-    kind: &'a str,
-    expected: &'a str,
-    found: &'a str,
+    #[serde(flatten)]
+    reject: &'a Reject,
     message: String,
 }
 
@@ -116,19 +110,7 @@ fn place(path: &Path) -> PathBuf {
 fn write_lines(rejects: &[Reject], file: impl Write) -> std::io::Result<()> {
     let mut out = BufWriter::new(file);
     for reject in rejects {
-        let Reject { file, record, offset, length, field, kind, expected, found } = reject;
-        let line = Line {
-            file,
-            record: *record,
-            offset: *offset,
-            length: *length,
-            field: field.as_deref(),
-            kind: kind.as_str(),
-            expected,
-            found,
-            message: reject.reason(),
-        };
-        serde_json::to_writer(&mut out, &line)?;
+        serde_json::to_writer(&mut out, &Line { reject, message: reject.reason() })?;
         out.write_all(b"\n")?;
     }
     out.flush()
