@@ -1,22 +1,20 @@
 //! Column chunks: what a column of one row group becomes. Those of vectors are made here, page by page; the others by the
 //! `parquet` crate.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
-use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::{Array, FixedSizeListArray, RecordBatch};
 use arrow_buffer::Buffer;
-use arrow_schema::ArrowError;
 use arrow_schema::{Schema, SchemaRef};
-use bytes::Bytes;
 use parquet::arrow::ArrowSchemaConverter;
 use parquet::arrow::arrow_writer::{ArrowRowGroupWriterFactory, compute_leaves};
 use parquet::basic::{self, PageType};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{ColumnChunkMetaData, OffsetIndexBuilder, PageEncodingStats};
 use parquet::file::page_index::column_index::ColumnIndexMetaData;
-use parquet::file::page_index::offset_index::OffsetIndexMetaData;
+use parquet::file::page_index::offset_index::{OffsetIndexMetaData, PageLocation};
 use parquet::file::properties::WriterPropertiesPtr;
 use parquet::file::writer::{OnCloseRowGroup, SerializedFileWriter, SerializedRowGroupWriter, TrackedWrite};
 use parquet::schema::types::{ColumnDescPtr, SchemaDescPtr};
@@ -30,21 +28,11 @@ use crate::error::{Error, Result};
 
 /// The pages of a column in a row group, as they are written.
 pub(super) struct Chunk {
-    pieces: Vec<Piece>,
-    /// Where encoded pages are.
-    encoded: Arena,
+    /// One behind another: what a page is made of, values where the record batch has them.
+    pieces: Vec<Buffer>,
     pub(super) metadata: ColumnChunkMetaData,
     pub(super) column_index: Option<ColumnIndexMetaData>,
     pub(super) offset_index: Option<OffsetIndexMetaData>,
-}
-
-/// Bytes on their way into the file.
-enum Piece {
-    Bytes(Bytes),
-    /// Values where the record batch has them.
-    Values(Buffer),
-    /// A part of the encoded pages.
-    Encoded(Range<usize>),
 }
 
 /// How a vector column is written.
@@ -60,7 +48,7 @@ pub(super) struct VectorColumn {
     pub(super) compression: Compression,
     pub(super) is_split: bool,
     /// The levels of a page of so many rows without nulls.
-    levels: Bytes,
+    levels: Buffer,
 }
 
 /// A page of about this size is small enough for the second-level cache, and large enough that its head is nothing.
@@ -77,7 +65,7 @@ impl VectorColumn {
         // A power of two: row groups of a multiple of 2,048 rows have no small page at their end.
         let page_rows = (PAGE_BYTES / (dim * size)).max(1);
         let page_rows = 1 << page_rows.ilog2();
-        let levels = levels::of_whole_rows(shape, page_rows).into();
+        let levels = Buffer::from_vec(levels::of_whole_rows(shape, page_rows));
         Self { descriptor, shape, size, page_rows, compression: Compression::None, is_split: false, levels }
     }
 
@@ -158,7 +146,8 @@ fn cut(parts: &[FixedSizeListArray], rows: usize) -> impl Iterator<Item = Vec<Fi
 struct Pages<'a> {
     column: &'a VectorColumn,
     compressor: Compressor,
-    pieces: Vec<Piece>,
+    /// Of pages that are encoded, the heads alone.
+    pieces: Vec<Buffer>,
     encoded: Arena,
     /// A page that is being arranged.
     scratch: Arena,
@@ -172,18 +161,19 @@ impl<'a> Pages<'a> {
     /// For about so many rows.
     fn new(column: &'a VectorColumn, rows: usize) -> Result<Self> {
         let compressor = Compressor::new(column.codec(), column.page_rows * column.shape.dim)?;
-        let (mut encoded, mut scratch) = (Arena::default(), Arena::default());
-        if !column.is_as_it_lies() {
-            let page = column.page_rows * column.shape.dim * column.size + column.levels.len();
-            encoded = Arena::with_capacity(rows.div_ceil(column.page_rows) * compressor.most(page))?;
-            scratch = Arena::with_capacity(page)?;
-        }
+        let (pages, page) = match column.is_as_it_lies() {
+            true => (0, 0),
+            false => {
+                let page = column.page_rows * column.shape.dim * column.size + column.levels.len();
+                (rows.div_ceil(column.page_rows), page)
+            }
+        };
         Ok(Self {
             column,
+            encoded: Arena::with_capacity(pages * compressor.most(page))?,
+            scratch: Arena::with_capacity(page)?,
             compressor,
             pieces: Vec::new(),
-            encoded,
-            scratch,
             offset_index: OffsetIndexBuilder::new(),
             levels: 0,
             bytes: 0,
@@ -199,27 +189,23 @@ impl<'a> Pages<'a> {
         let (levels, levels_count, values) = if has_nulls {
             let (levels, levels_count) = levels::of_rows(column.shape, rows).ok_or_else(|| {
                 let name = column.descriptor.path().string();
-                Error::from(ArrowError::SchemaError(format!("{name}: a null where the schema allows none")))
+                Error::schema(format!("{name}: a null where the schema allows none"))
             })?;
             let mut values = Vec::new();
             rows.iter().for_each(|part| column.values_without_nulls(part, &mut values));
-            (levels.into(), levels_count, vec![Buffer::from_vec(values)])
+            (Buffer::from_vec(levels), levels_count, vec![Buffer::from_vec(values)])
         } else {
             let levels = match count == column.page_rows {
                 true => column.levels.clone(),
-                false => levels::of_whole_rows(column.shape, count).into(),
+                false => Buffer::from_vec(levels::of_whole_rows(column.shape, count)),
             };
             let values = rows.iter().map(|part| column.values(part)).collect();
             (levels, count * column.shape.dim, values)
         };
         let size = levels.len() + values.iter().map(Buffer::len).sum::<usize>();
-        let (body, written) = if column.is_as_it_lies() {
-            let values = values.into_iter().map(Piece::Values);
-            (std::iter::once(Piece::Bytes(levels)).chain(values).collect(), size)
-        } else {
-            let encoded = self.encode(&levels, &values, size)?;
-            let written = encoded.len();
-            (vec![Piece::Encoded(encoded)], written)
+        let (body, written) = match column.is_as_it_lies() {
+            true => ([vec![levels], values].concat(), size),
+            false => (Vec::new(), self.encode(&levels, &values, size)?),
         };
         let head = header(size, written, levels_count, column.is_split)?;
         let bytes = (head.len() + written) as i64;
@@ -228,14 +214,13 @@ impl<'a> Pages<'a> {
         self.levels += levels_count as i64;
         self.bytes += bytes;
         self.uncompressed += (head.len() + size) as i64;
-        self.pieces.push(Piece::Bytes(head.into()));
+        self.pieces.push(Buffer::from_vec(head));
         self.pieces.extend(body);
         Ok(())
     }
 
-    /// Arranges and compresses a page of `size` bytes; gives where it is.
-    fn encode(&mut self, levels: &[u8], values: &[Buffer], size: usize) -> Result<Range<usize>> {
-        let start = self.encoded.len();
+    /// Arranges and compresses a page of `size` bytes; gives how many it takes.
+    fn encode(&mut self, levels: &[u8], values: &[Buffer], size: usize) -> Result<usize> {
         let page = self.scratch.room(size)?;
         if let ([values], Codec::ZstdEntropy) = (values, self.column.codec()) {
             let out = self.encoded.room(self.compressor.most(size))?;
@@ -244,37 +229,29 @@ impl<'a> Pages<'a> {
                 frame::of_planes(compressor, (row, self.column.size), levels, values, page, out)?
             {
                 self.encoded.add(written);
-                return Ok(start..start + written);
+                return Ok(written);
             }
         }
         let (page_levels, page_values) = page.split_at_mut(levels.len());
         page_levels.copy_from_slice(levels);
-        match values {
-            [values] if self.column.is_split => split_streams(self.column.size, values, page_values),
-            values if self.column.is_split => {
-                let together = values.iter().map(Buffer::as_slice).collect::<Vec<_>>().concat();
-                split_streams(self.column.size, &together, page_values);
-            }
-            values => {
-                let mut rest = page_values;
-                for values in values {
-                    let (place, behind) = rest.split_at_mut(values.len());
-                    place.copy_from_slice(values);
-                    rest = behind;
-                }
-            }
+        let values: Cow<'_, [u8]> = match values {
+            [values] => values.as_slice().into(),
+            parts => parts.iter().map(Buffer::as_slice).collect::<Vec<_>>().concat().into(),
+        };
+        match self.column.is_split {
+            true => split_streams(self.column.size, &values, page_values),
+            false => page_values.copy_from_slice(&values),
         }
         let written = self.compressor.compress(page, self.encoded.room(self.compressor.most(size))?)?;
         self.encoded.add(written);
-        Ok(start..start + written)
+        Ok(written)
     }
 
     fn finish(self) -> Result<Chunk> {
-        let encoding =
-            if self.column.is_split { basic::Encoding::BYTE_STREAM_SPLIT } else { basic::Encoding::PLAIN };
+        let encoding = encoding(self.column.is_split);
         let offset_index = self.offset_index.build();
-        let count = offset_index.page_locations.len() as i32;
-        let stats = PageEncodingStats { page_type: PageType::DATA_PAGE, encoding, count };
+        let pages = &offset_index.page_locations;
+        let stats = PageEncodingStats { page_type: PageType::DATA_PAGE, encoding, count: pages.len() as i32 };
         let metadata = ColumnChunkMetaData::builder(self.column.descriptor.clone())
             .set_encodings(vec![encoding, basic::Encoding::RLE])
             .set_compression(self.column.compression.in_file())
@@ -285,9 +262,22 @@ impl<'a> Pages<'a> {
             .set_page_encoding_stats(vec![stats])
             .build()
             .map_err(internal)?;
-        let offset_index = Some(offset_index);
-        Ok(Chunk { pieces: self.pieces, encoded: self.encoded, metadata, column_index: None, offset_index })
+        let mut pieces = self.pieces;
+        if !self.column.is_as_it_lies() {
+            let (encoded, mut at) = (self.encoded.finish(), 0);
+            let with_body = |(head, page): (Buffer, &PageLocation)| {
+                let length = page.compressed_page_size as usize - head.len();
+                at += length;
+                [head, encoded.slice_with_length(at - length, length)]
+            };
+            pieces = pieces.into_iter().zip(pages).flat_map(with_body).collect();
+        }
+        Ok(Chunk { pieces, metadata, column_index: None, offset_index: Some(offset_index) })
     }
+}
+
+fn encoding(is_split: bool) -> basic::Encoding {
+    if is_split { basic::Encoding::BYTE_STREAM_SPLIT } else { basic::Encoding::PLAIN }
 }
 
 fn page_too_large(_: std::num::TryFromIntError) -> Error {
@@ -296,26 +286,25 @@ fn page_too_large(_: std::num::TryFromIntError) -> Error {
 
 /// The head of a page, in Thrift's compact protocol: a data page of version 1 with levels in runs.
 fn header(size: usize, written: usize, levels: usize, is_split: bool) -> Result<Vec<u8>> {
-    const PLAIN: i32 = 0;
-    const RLE: i32 = 3;
-    const BYTE_STREAM_SPLIT: i32 = 9;
     /// A field of type i32, the next one after the field before.
     const I32: u8 = 0x15;
     const STRUCT_3_FURTHER: u8 = 0x2c;
     const STOP: u8 = 0;
-    let number = |out: &mut Vec<u8>, value: i32| {
+    let number = |out: &mut Vec<u8>, value: usize| {
         out.push(I32);
-        varint(out, u64::from(((value << 1) ^ (value >> 31)) as u32));
+        let value = i32::try_from(value).map_err(page_too_large)?;
+        varint(out, (value as u64) << 1);
+        Ok::<_, Error>(())
     };
     let mut out = Vec::with_capacity(32);
-    number(&mut out, 0); // a data page
-    number(&mut out, i32::try_from(size).map_err(page_too_large)?);
-    number(&mut out, i32::try_from(written).map_err(page_too_large)?);
+    number(&mut out, PageType::DATA_PAGE as usize)?;
+    number(&mut out, size)?;
+    number(&mut out, written)?;
     out.push(STRUCT_3_FURTHER);
-    number(&mut out, i32::try_from(levels).map_err(page_too_large)?);
-    number(&mut out, if is_split { BYTE_STREAM_SPLIT } else { PLAIN });
-    number(&mut out, RLE);
-    number(&mut out, RLE);
+    number(&mut out, levels)?;
+    for encoding in [encoding(is_split), basic::Encoding::RLE, basic::Encoding::RLE] {
+        number(&mut out, encoding as usize)?;
+    }
     out.extend([STOP, STOP]);
     Ok(out)
 }
@@ -373,7 +362,7 @@ impl Others {
             writer.close()?.append_to_row_group(&mut group)?;
         }
         group.close()?;
-        let bytes = Bytes::from(out.into_inner()?);
+        let bytes = Buffer::from_vec(out.into_inner()?);
         let Some((group, column_indexes, offset_indexes)) = closed else {
             return Err(ParquetError::General("a row group was closed without its metadata".to_owned()));
         };
@@ -381,8 +370,7 @@ impl Others {
         let chunks = group.columns().iter().zip(indexes).map(|(metadata, (column_index, offset_index))| {
             let (start, length) = metadata.byte_range();
             Chunk {
-                pieces: vec![Piece::Bytes(bytes.slice(start as usize..(start + length) as usize))],
-                encoded: Arena::default(),
+                pieces: vec![bytes.slice_with_length(start as usize, length as usize)],
                 metadata: metadata.clone(),
                 column_index,
                 offset_index,
@@ -395,15 +383,7 @@ impl Others {
 impl Chunk {
     /// Writes all of it.
     pub(super) fn write(&mut self, out: &mut impl Write) -> io::Result<()> {
-        for piece in self.pieces.drain(..) {
-            match piece {
-                Piece::Bytes(bytes) => out.write_all(&bytes)?,
-                Piece::Values(values) => out.write_all(&values)?,
-                Piece::Encoded(range) => out.write_all(&self.encoded.as_slice()[range])?,
-            }
-        }
-        self.encoded = Arena::default();
-        Ok(())
+        self.pieces.drain(..).try_for_each(|piece| out.write_all(&piece))
     }
 
     /// The chunk as it begins at `offset` in the file: every place in it moves by the same distance.

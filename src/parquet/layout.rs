@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::{ArrayRef, FixedSizeListArray, RecordBatch};
-use arrow_schema::ArrowError;
 use arrow_schema::{DataType, Field, FieldRef, Schema, SchemaRef};
 use parquet::arrow::{ArrowSchemaConverter, encode_arrow_schema};
 use parquet::file::metadata::KeyValue;
@@ -15,8 +14,8 @@ use parquet::schema::types::{SchemaDescPtr, SchemaDescriptor};
 use super::chunk::{Chunk, Others, VectorColumn, internal};
 use super::options::{ARROW_SCHEMA, Compression, Encoding, ListType, WriteOptions};
 use super::report::VectorEncoding;
-use super::types::{Times, writable, writable_batch};
-use crate::error::Result;
+use super::types::{Times, writable, written_batch};
+use crate::error::{Error, Result};
 use crate::values::tensor_shape;
 
 /// The encoder of the `parquet` crate looks at this many rows of vectors at a time.
@@ -69,24 +68,19 @@ impl Layout {
         })
     }
 
-    /// A batch as it is written.
+    /// A batch as it is written. Streams from elsewhere may hold other batches than they say, which is an error.
     pub(super) fn writable<'a>(&self, batch: &'a RecordBatch) -> Result<Cow<'a, RecordBatch>> {
-        self.check(batch)?;
-        writable_batch(batch, &self.written, self.times)
-    }
-
-    /// Streams from elsewhere may hold other batches than they say.
-    fn check(&self, batch: &RecordBatch) -> Result<()> {
         let same =
             |(column, field): (&ArrayRef, &FieldRef)| column.data_type().equals_datatype(field.data_type());
         let fields = self.schema.fields();
         if batch.num_columns() != fields.len() || !batch.columns().iter().zip(fields).all(same) {
             let (found, expected) = (batch.schema(), &self.schema);
-            return Err(
-                ArrowError::SchemaError(format!("a batch of {found}, in a stream of {expected}")).into()
-            );
+            return Err(Error::schema(format!("a batch of {found}, in a stream of {expected}")));
         }
-        Ok(())
+        match fields == self.written.fields() {
+            true => Ok(Cow::Borrowed(batch)),
+            false => written_batch(batch, &self.written, self.times).map(Cow::Owned),
+        }
     }
 
     /// What the footer holds beside the columns: the metadata of the schema by its keys, in order,

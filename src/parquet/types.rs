@@ -1,18 +1,16 @@
 //! Types that Parquet does not have, and what is written for them: nulls for structs without fields, which is what maps without keys
-//! become and which say no more than nulls do; milliseconds for seconds, days for dates in milliseconds, as pyarrow writes them;
-//! timestamps in the unit that was asked for;
-//! dictionaries of text for those of views of text, which the `parquet` crate does not take.
+//! become; milliseconds for seconds, days for dates in milliseconds, as pyarrow writes them; timestamps in the unit that was asked
+//! for; dictionaries of text for those of views of text, which the `parquet` crate does not take.
 //!
 //! Only values that are in a row count, and cost anything: batches may be small pieces of what all of them lie in.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Date32Type, Date64Type, Int64Type, Time32MillisecondType, Time32SecondType};
+use arrow_array::types::Int64Type;
 use arrow_array::{
-    Array, ArrayRef, ArrowPrimitiveType, FixedSizeListArray, GenericListArray, MapArray, NullArray,
-    OffsetSizeTrait, PrimitiveArray, RecordBatch, StructArray,
+    Array, ArrayRef, FixedSizeListArray, GenericListArray, Int64Array, MapArray, NullArray, OffsetSizeTrait,
+    RecordBatch, StructArray,
 };
 use arrow_buffer::BooleanBufferBuilder;
 use arrow_buffer::{NullBuffer, OffsetBuffer};
@@ -58,20 +56,13 @@ pub(super) fn writable(schema: &Schema, times: Times) -> Schema {
     )
 }
 
-/// The same for a batch, as one of the `written` schema.
-pub(super) fn writable_batch<'a>(
-    batch: &'a RecordBatch,
-    written: &SchemaRef,
-    times: Times,
-) -> Result<Cow<'a, RecordBatch>> {
-    if batch.schema_ref().fields().iter().all(|field| written_type(field.data_type(), times).is_none()) {
-        return Ok(Cow::Borrowed(batch));
-    }
-    let columns = batch.columns().iter().zip(written.fields());
-    let columns = columns
-        .map(|(column, field)| Writing { name: field.name(), times }.array(column, field.data_type(), None));
-    let columns = columns.collect::<Result<_>>()?;
-    Ok(Cow::Owned(RecordBatch::try_new(written.clone(), columns)?))
+/// A batch as one of the `written` schema.
+pub(super) fn written_batch(batch: &RecordBatch, written: &SchemaRef, times: Times) -> Result<RecordBatch> {
+    let columns =
+        batch.columns().iter().zip(written.fields()).map(|(column, field)| {
+            Writing { name: field.name(), times }.array(column, field.data_type(), None)
+        });
+    Ok(RecordBatch::try_new(written.clone(), columns.collect::<Result<_>>()?)?)
 }
 
 /// Refuses a stream with structs without fields: what others made is written as it is, or not at all.
@@ -130,10 +121,10 @@ fn written_type(data_type: &DataType, times: Times) -> Option<DataType> {
         DataType::Time32(TimeUnit::Second) => DataType::Time32(TimeUnit::Millisecond),
         DataType::Date64 => DataType::Date32,
         DataType::Dictionary(keys, values) if **values == DataType::Utf8View => {
-            DataType::Dictionary(keys.clone(), Box::new(DataType::Utf8))
+            DataType::Dictionary(keys.clone(), DataType::Utf8.into())
         }
         DataType::Dictionary(keys, values) if **values == DataType::BinaryView => {
-            DataType::Dictionary(keys.clone(), Box::new(DataType::Binary))
+            DataType::Dictionary(keys.clone(), DataType::Binary.into())
         }
         other => {
             let plain = plain_type(other, times)?;
@@ -204,71 +195,57 @@ impl Writing<'_> {
                 let entries = entries.as_struct().clone();
                 Arc::new(MapArray::try_new(field.clone(), offsets, entries, nulls, *ordered)?)
             }
-            DataType::Timestamp(unit, _) => self.timestamps(array, *unit, written, above)?,
-            DataType::Time32(_) => {
-                let times = array.as_primitive::<Time32SecondType>();
-                let times = converted::<_, Time32MillisecondType>(times, above, |seconds| {
-                    seconds.checked_mul(1000).ok_or_else(|| self.misfit(array, written, seconds.into()))
-                });
-                Arc::new(times?)
-            }
-            DataType::Date32 => {
-                let dates = array.as_primitive::<Date64Type>();
-                let dates = converted::<_, Date32Type>(dates, above, |time| {
-                    let days = i32::try_from(time / DAY).ok().filter(|_| time % DAY == 0);
-                    days.ok_or_else(|| self.misfit(array, written, time))
-                });
-                Arc::new(dates?)
+            DataType::Timestamp(..) | DataType::Time32(_) | DataType::Date32 => {
+                self.times(array, written, above)?
             }
             DataType::Dictionary(..) => written_dictionary(array, written)?,
             other => return Err(Error::internal(format!("{} is not written as {other}", array.data_type()))),
         })
     }
 
-    /// Timestamps in another unit.
-    fn timestamps(
-        self,
-        array: &ArrayRef,
-        unit: TimeUnit,
-        written: &DataType,
-        above: Option<&NullBuffer>,
-    ) -> Result<ArrayRef> {
-        let DataType::Timestamp(own, _) = array.data_type() else {
-            return Err(Error::internal(format!("{} is not written as {written}", array.data_type())));
-        };
-        let (own_parts, parts) = (parts_of_second(*own), parts_of_second(unit));
+    /// Timestamps, times of the day or dates in another unit. Those that are null, or lie in what is null, may be anything.
+    fn times(self, array: &ArrayRef, written: &DataType, above: Option<&NullBuffer>) -> Result<ArrayRef> {
+        let (given_parts, parts) = (parts_of_day(array.data_type()), parts_of_day(written));
+        let is_timestamp = matches!(written, DataType::Timestamp(..));
         let counts = cast(array, &DataType::Int64)?;
-        let counts = converted::<_, Int64Type>(counts.as_primitive::<Int64Type>(), above, |count| {
-            let whole = if parts >= own_parts {
-                count.checked_mul(parts / own_parts)
+        let there = NullBuffer::union(array.nulls(), above);
+        let counts = Int64Array::try_new(counts.as_primitive::<Int64Type>().values().clone(), there)?;
+        let counts = counts.try_unary::<_, Int64Type, _>(|count| {
+            let whole = if parts >= given_parts {
+                count.checked_mul(parts / given_parts)
             } else {
-                let size = own_parts / parts;
-                (self.times.truncates || count % size == 0).then_some(count / size)
+                let size = given_parts / parts;
+                (count % size == 0 || is_timestamp && self.times.truncates).then_some(count / size)
             };
-            whole.ok_or_else(|| self.unfit(count, *own, unit))
+            let fits = |count: &i64| is_timestamp || i32::try_from(*count).is_ok();
+            whole.filter(fits).ok_or_else(|| self.misfit(count, array.data_type(), written))
         })?;
-        Ok(cast(&counts, written)?)
+        // A field that is never null stays so, whatever is above it.
+        let counts = Int64Array::try_new(counts.values().clone(), array.nulls().cloned())?;
+        Ok(if is_timestamp {
+            cast(&counts, written)?
+        } else {
+            cast(&cast(&counts, &DataType::Int32)?, written)?
+        })
     }
 
-    /// The error of a timestamp that another unit cannot hold.
-    fn unfit(self, count: i64, own: TimeUnit, unit: TimeUnit) -> Error {
-        let why = match parts_of_second(own) > parts_of_second(unit) {
+    /// The error of a time that the type in which it is written cannot hold.
+    fn misfit(self, count: i64, given: &DataType, written: &DataType) -> Error {
+        let name = self.name;
+        let (DataType::Timestamp(own, _), DataType::Timestamp(unit, _)) = (given, written) else {
+            return Error::schema(format!(
+                "column `{name}` is {given}, which Parquet does not have, and {count} of it is no {written}, which it has"
+            ));
+        };
+        let why = match parts_of_day(given) > parts_of_day(written) {
             true => {
                 "has digits below that: option `allow_truncated_timestamps` cuts them off, and without option `coerce_timestamps` \
                  all of them are written"
             }
             false => "is too far away for that",
         };
-        let (name, own, unit) = (self.name, unit_name(own), unit_name(unit));
+        let (own, unit) = (unit_name(*own), unit_name(*unit));
         Error::schema(format!("column `{name}` is written in {unit}, and {count} {own} since 1970 {why}"))
-    }
-
-    /// The error of a value that the type which Parquet has cannot hold.
-    fn misfit(self, array: &ArrayRef, written: &DataType, value: i64) -> Error {
-        let (name, from) = (self.name, array.data_type());
-        Error::schema(format!(
-            "column `{name}` is {from}, which Parquet does not have, and {value} of it is no {written}, which it has"
-        ))
     }
 
     fn list<O: OffsetSizeTrait>(
@@ -285,22 +262,6 @@ impl Writing<'_> {
     }
 }
 
-/// The values in another unit. Those that are null, or lie in what is null, may be anything.
-fn converted<From: ArrowPrimitiveType, To: ArrowPrimitiveType>(
-    array: &PrimitiveArray<From>,
-    above: Option<&NullBuffer>,
-    convert: impl Fn(From::Native) -> Result<To::Native>,
-) -> Result<PrimitiveArray<To>> {
-    let there = NullBuffer::union(array.nulls(), above);
-    let there = PrimitiveArray::<From>::try_new(array.values().clone(), there)?;
-    let (_, values, _) = there.try_unary::<_, To, _>(convert)?.into_parts();
-    // A field that is never null stays so, whatever is above it.
-    Ok(PrimitiveArray::try_new(values, array.nulls().cloned())?)
-}
-
-/// The milliseconds of a day.
-const DAY: i64 = 86_400_000;
-
 fn unit_name(unit: TimeUnit) -> &'static str {
     match unit {
         TimeUnit::Second => "s",
@@ -310,13 +271,14 @@ fn unit_name(unit: TimeUnit) -> &'static str {
     }
 }
 
-/// How many of a unit are a second.
-fn parts_of_second(unit: TimeUnit) -> i64 {
-    match unit {
-        TimeUnit::Second => 1,
-        TimeUnit::Millisecond => 1000,
-        TimeUnit::Microsecond => 1_000_000,
-        TimeUnit::Nanosecond => 1_000_000_000,
+/// How many of the unit of a type are a day.
+fn parts_of_day(data_type: &DataType) -> i64 {
+    match data_type {
+        DataType::Timestamp(TimeUnit::Second, _) | DataType::Time32(TimeUnit::Second) => 86_400,
+        DataType::Timestamp(TimeUnit::Microsecond, _) => 86_400_000_000,
+        DataType::Timestamp(TimeUnit::Nanosecond, _) => 86_400_000_000_000,
+        DataType::Date32 => 1,
+        _ => 86_400_000,
     }
 }
 
