@@ -20,8 +20,7 @@ use super::writer::{Written, end_of_nothing};
 use crate::cancel::Cancel;
 use crate::error::{Error, Result};
 use crate::input::{Input, Version, learn_sizes};
-use crate::output::directory::{self as into, Sizes};
-use crate::output::sync_directory;
+use crate::output::directory::Directory;
 use crate::reader::{Ended, Progress, Reader, Watch};
 use crate::source::Source;
 
@@ -29,23 +28,25 @@ use crate::source::Source;
 type Names = Option<Vec<PathBuf>>;
 
 /// Refuses what cannot be done before anything is read, and makes the directory.
-pub(super) fn check(inputs: &[Input], out: &Path, options: &WriteOptions, cancel: &Cancel) -> Result<Names> {
+pub(super) fn check(inputs: &[Input], out: &Directory, options: &WriteOptions) -> Result<Names> {
     let names = if options.max_file_bytes.is_some() { None } else { Some(names(inputs, out)?) };
-    into::create(out)?;
-    let earlier = Manifest::find(out, options, cancel)?;
+    out.create()?;
+    let has_earlier = Manifest::find(out, options)?;
     if options.resume {
         if let Some(input) = inputs.iter().find(|input| !input.has_name()) {
             return Err(no_version(input));
         }
-        if earlier {
+        if has_earlier {
             return Ok(names);
         }
     }
-    let targets: Vec<PathBuf> = match &names {
-        Some(names) => names.iter().map(|name| into::join(out, name)).collect(),
-        None => parts(out, cancel)?.into_iter().take(1).map(|(_, part)| part).collect(),
-    };
-    into::check_targets(out, &targets, options.overwrite, cancel)?;
+    match &names {
+        Some(names) => out.check_targets(names, options.overwrite)?,
+        None => {
+            let first = parts(out)?.into_iter().next().map(|(_, name)| PathBuf::from(name));
+            out.check_targets(first.as_slice(), options.overwrite)?;
+        }
+    }
     Ok(names)
 }
 
@@ -57,7 +58,7 @@ fn no_version(input: &Input) -> Error {
     ))
 }
 
-fn names(inputs: &[Input], out: &Path) -> Result<Vec<PathBuf>> {
+fn names(inputs: &[Input], out: &Directory) -> Result<Vec<PathBuf>> {
     let mut taken = HashMap::new();
     let mut names = Vec::with_capacity(inputs.len());
     for (number, input) in inputs.iter().enumerate() {
@@ -72,7 +73,7 @@ fn names(inputs: &[Input], out: &Path) -> Result<Vec<PathBuf>> {
         if let Some(first) = taken.insert(name.clone(), input.name()) {
             return Err(Error::option(format!(
                 "{}: two inputs would be written to this file: {first} and {}; rename one, or pass option `max_file_bytes`",
-                out.join(name).display(),
+                out.path.join(name).display(),
                 input.name()
             )));
         }
@@ -81,11 +82,12 @@ fn names(inputs: &[Input], out: &Path) -> Result<Vec<PathBuf>> {
     Ok(names)
 }
 
-/// The directories below `out` that files of these names are in.
-fn directories(out: &Path, names: &Names) -> Vec<PathBuf> {
-    let parents = names.iter().flatten().flat_map(|name| name.ancestors().skip(1));
+/// The directories below `out` that files of these names are in. A store has none.
+fn directories(out: &Directory, names: &Names) -> Result<Vec<Directory>> {
+    let names = names.iter().flatten().filter(|_| out.store.is_none());
+    let parents = names.flat_map(|name| name.ancestors().skip(1));
     let below: BTreeSet<&Path> = parents.filter(|parent| !parent.as_os_str().is_empty()).collect();
-    below.into_iter().map(|parent| into::join(out, parent)).collect()
+    below.into_iter().map(|parent| Directory::new(&out.file(parent), &out.cancel)).collect()
 }
 
 /// An input would be replaced before it is read, or be taken for an output by the next run.
@@ -112,48 +114,41 @@ pub(super) struct Begun {
     pub(super) versions: Vec<InputVersion>,
     pub(super) manifest: Manifest,
     pub(super) left: Left,
-    /// True for a run that goes on where an earlier one ended.
-    resumes: bool,
 }
 
 /// Begins a run: checks targets, begins or takes up the manifest, and removes what it does not name. With `lenient`, an input
 /// without a version is left to its reader.
 pub(super) fn begin(
     source: &Source,
-    out: &Path,
+    out: &Directory,
     options: &WriteOptions,
-    cancel: &Cancel,
     lenient: bool,
 ) -> Result<Begun> {
     let inputs = source.inputs();
-    let names = check(inputs, out, options, cancel)?;
-    refuse_inputs_among_outputs(inputs, out)?;
-    let (versions, mut manifest, earlier) = take_up(source, out, None, options, cancel, lenient)?;
-    let resumes = earlier.is_some();
-    let earlier = earlier.unwrap_or_default();
-    let left = Left::new(out, &versions, &earlier, cancel)?;
+    let names = check(inputs, out, options)?;
+    refuse_inputs_among_outputs(inputs, &out.path)?;
+    let (versions, mut manifest, earlier) = take_up(source, out, None, options, lenient)?;
+    let left = Left::new(out, &versions, &earlier)?;
     left.check_names(out, names.as_deref().unwrap_or_default())?;
     if let Some(names) = &names {
         // Before their lines go: a run that dies in between is resumed by these.
-        remove_stale(out, names, &earlier, &left, cancel)?;
+        remove_stale(out, names, &earlier, &left)?;
     }
     manifest.keep(earlier, &left.good)?;
-    if resumes && names.is_none() {
-        remove_parts(out, cancel, |number| left.outputs.contains(&part_name(number)))?;
+    if options.resume && names.is_none() {
+        remove_parts(out, |number| left.outputs.contains(&part_name(number)))?;
     }
-    if !into::is_remote(out) {
-        for directory in directories(out, &names) {
-            into::create(&directory)?;
-            into::sweep(&directory, cancel)?;
-        }
+    for directory in directories(out, &names)? {
+        directory.create()?;
+        directory.sweep()?;
     }
-    into::sweep(out, cancel)?;
-    Ok(Begun { names, versions, manifest, left, resumes })
+    out.sweep()?;
+    Ok(Begun { names, versions, manifest, left })
 }
 
 /// Removes files of an earlier run whose rows are read again, but for those that this run replaces: with other inputs, names may
 /// change.
-fn remove_stale(out: &Path, names: &[PathBuf], earlier: &[Done], left: &Left, cancel: &Cancel) -> Result<()> {
+fn remove_stale(out: &Directory, names: &[PathBuf], earlier: &[Done], left: &Left) -> Result<()> {
     let names: HashSet<&PathBuf> = names.iter().collect();
     let changed = earlier.iter().zip(&left.good).filter(|(_, good)| !**good);
     let outputs = changed.flat_map(|(done, _)| &done.outputs);
@@ -162,30 +157,29 @@ fn remove_stale(out: &Path, names: &[PathBuf], earlier: &[Done], left: &Left, ca
         // A manifest may come from anybody, and must not name files elsewhere.
         let is_inside = name.components().all(|part| matches!(part, Component::Normal(_)));
         if is_inside && !names.contains(&name) {
-            into::remove_file(&into::join(out, &name), cancel)?;
+            out.remove(name)?;
         }
     }
     Ok(())
 }
 
-/// The inputs as they are now, and the manifest: that of an earlier run, with what that one did, or a new one.
+/// The inputs as they are now, the manifest, which is that of an earlier run or a new one, and what the earlier run did.
 fn take_up(
     source: &Source,
-    out: &Path,
+    out: &Directory,
     database: Option<&str>,
     options: &WriteOptions,
-    cancel: &Cancel,
     lenient: bool,
-) -> Result<(Vec<InputVersion>, Manifest, Option<Vec<Done>>)> {
-    let versions = versions(source, options, cancel, lenient)?;
+) -> Result<(Vec<InputVersion>, Manifest, Vec<Done>)> {
+    let versions = versions(source, options, &out.cancel, lenient)?;
     let mut described = describe(source, options);
     described.extend(database.map(|name| ("database".to_owned(), json!(name))));
     let end = end_of_nothing(&source.schema(), options)?;
-    if options.resume && Manifest::find(out, options, cancel)? {
-        let (manifest, earlier) = Manifest::resume(out, described, end, options, cancel)?;
-        return Ok((versions, manifest, Some(earlier)));
-    }
-    Ok((versions, Manifest::create(out, described, end, options, cancel)?, None))
+    let (manifest, earlier) = match options.resume && Manifest::find(out, options)? {
+        true => Manifest::resume(out, described, end, options)?,
+        false => (Manifest::create(out, described, end, options)?, Vec::new()),
+    };
+    Ok((versions, manifest, earlier))
 }
 
 /// Begins a run whose rows go into a `database` in the directory, or takes one up. `commits` names a file of each commit, if the
@@ -193,99 +187,76 @@ fn take_up(
 #[cfg(feature = "python")]
 pub(super) fn begin_load(
     source: &Source,
-    out: &Path,
+    out: &Directory,
     (database, commits): (&str, Option<&[String]>),
     options: &WriteOptions,
-    cancel: &Cancel,
     lenient: bool,
 ) -> Result<(Begun, Vec<Done>)> {
-    into::create(out)?;
-    let exists = Manifest::find(out, options, cancel)?;
+    out.create()?;
+    let exists = Manifest::find(out, options)?;
     if commits.is_some() && !exists && !options.overwrite {
         let text = "there is a database that vecpack did not write; option `overwrite` replaces it";
-        return Err(Error::io(out, std::io::Error::new(std::io::ErrorKind::AlreadyExists, text)));
+        return Err(Error::io(&out.path, std::io::Error::new(std::io::ErrorKind::AlreadyExists, text)));
     }
-    let (versions, mut manifest, earlier) = take_up(source, out, Some(database), options, cancel, lenient)?;
-    let resumes = earlier.is_some();
-    let mut earlier = earlier.unwrap_or_default();
+    let (versions, mut manifest, mut earlier) = take_up(source, out, Some(database), options, lenient)?;
     let commits = commits.unwrap_or_default();
     if earlier.iter().flat_map(|done| &done.outputs).any(|output| commits.contains(&output.name)) {
         // The earlier run died when it had committed, and before it noted that.
         manifest.commit(&mut earlier)?;
     }
-    let left = Left::new(out, &versions, &earlier, cancel)?;
+    let left = Left::new(out, &versions, &earlier)?;
     let mut stale = earlier.iter().zip(&left.good).filter(|(done, good)| !**good && done.is_committed());
     if let Some((done, _)) = stale.next() {
         let changed = done.inputs.iter().find(|input| !versions.contains(&input.input));
         let name = changed.map_or("an input", |input| input.input.path.trim_start_matches('\0'));
         return Err(Error::option(format!(
             "{} holds rows of {name}, which has changed since the earlier run: option `overwrite` makes all anew",
-            out.display()
+            out.path.display()
         )));
     }
     let earlier = manifest.keep(earlier, &left.good)?;
-    Ok((Begun { names: None, versions, manifest, left, resumes }, earlier))
+    Ok((Begun { names: None, versions, manifest, left }, earlier))
 }
 
-/// Converts each input, and gives what was read.
+/// Converts each input, and gives what was read and written.
 pub(super) fn convert(
     source: &Source,
-    out: &Path,
+    out: &Directory,
     options: &WriteOptions,
     watch: &mut Watch<'_>,
-    report: &mut Report,
-) -> Result<Progress> {
+) -> Result<(Progress, Report)> {
     let rejects = source.begin_scan();
-    let begun = begin(source, out, options, &watch.cancel, false)?;
-    let Begun { names, versions, manifest, left, resumes } = begun;
-    let inputs = source.inputs();
-    report.files_before = (inputs.len() - left.todo.len()) as u64;
-    (report.rows_before, report.rejects_before) = (left.rows, left.rejects);
-    let before = Progress { bytes: left.bytes, rows: left.rows, files: report.files_before };
+    let begun = begin(source, out, options, false)?;
+    let (inputs, left, names) = (source.inputs(), &begun.left, &begun.names);
+    let done = (inputs.len() - left.todo.len()) as u64;
+    let before = Progress { bytes: left.bytes, rows: left.rows, files: done };
     watch.tell(before)?;
 
     // What is missing may be there in an older version.
     let write_options =
-        WriteOptions { overwrite: options.overwrite || resumes, resume: false, ..options.clone() };
+        WriteOptions { overwrite: options.overwrite || options.resume, resume: false, ..options.clone() };
     let todo: Vec<Input> = left.todo.iter().map(|&at| inputs[at].clone()).collect();
     let limit = source.options().limit.map(|limit| limit.saturating_sub(left.rows));
     let reader = source.reader_of(todo.into(), rejects)?.limited(limit);
     let mut reader = reader.with_cancel(watch.cancel.clone());
-    let paths: Box<dyn Iterator<Item = PathBuf>> = match &names {
-        Some(names) => Box::new(left.todo.iter().map(|&input| into::join(out, &names[input]))),
+    let paths: Box<dyn Iterator<Item = PathBuf>> = match names {
+        Some(names) => {
+            let paths: Vec<PathBuf> = left.todo.iter().map(|&input| out.file(&names[input])).collect();
+            Box::new(paths.into_iter())
+        }
         None => Box::new(part_paths(out, left.next_part())),
     };
-    let files = Files::new(paths, source.schema(), &write_options, watch.cancel.clone());
-    let group = Done::default();
-    let todo = &left.todo;
-    let mut run = Run {
-        out,
-        in_parts: names.is_none(),
-        versions,
-        todo,
-        at: 0,
-        files,
-        group,
-        done: before.files,
-        manifest,
-        report,
-    };
+    let mut files = Files::new(paths, source.schema(), &write_options, watch.cancel.clone());
+    files.report.files_before = done;
+    (files.report.rows_before, files.report.rejects_before) = (left.rows, left.rejects);
+    let mut run = Run { out, begun, at: 0, files, group: Done::default(), done };
     while let Some(batch) = run.next_batch(&mut reader, before, watch)? {
-        let complete = run.files.write(&batch, run.report)?;
+        let complete = run.files.write(&batch)?;
         run.add(complete);
         watch.tell(Progress { files: run.done, ..before + reader.progress() })?;
     }
-    run.finish(left.outputs.is_empty())?;
-    if options.overwrite && run.in_parts {
-        let made = run.report.outputs.len();
-        remove_parts(out, &watch.cancel, |number| number < made)?;
-    }
-    if options.sync {
-        let mut directories = directories(out, &names).into_iter();
-        directories.try_for_each(|directory| sync_directory(&directory, &watch.cancel))?;
-    }
-    run.manifest.finish(out)?;
-    Ok(reader.progress())
+    let report = run.finish(options)?;
+    Ok((reader.progress(), report))
 }
 
 /// What decides about the rows, by name. Other options say how the work is done.
@@ -395,7 +366,7 @@ pub(super) struct Left {
 }
 
 impl Left {
-    fn new(out: &Path, versions: &[InputVersion], earlier: &[Done], cancel: &Cancel) -> Result<Self> {
+    fn new(out: &Directory, versions: &[InputVersion], earlier: &[Done]) -> Result<Self> {
         // An input that is named several times has been done as often.
         let mut known: HashMap<_, Vec<(usize, &DoneInput)>> = HashMap::new();
         for (at, done) in earlier.iter().enumerate() {
@@ -404,10 +375,13 @@ impl Left {
                 known.entry((&version.path, version.span)).or_default().push((at, input));
             }
         }
-        let sizes = if earlier.is_empty() { Sizes::Files(out) } else { Sizes::of(out, cancel)? };
-        // Whether the files are what they were when they were written.
-        let is_there = |output: &DoneOutput| sizes.get(&from_text(&output.name)) == Some(output.size);
-        let mut good: Vec<bool> = earlier.iter().map(|done| done.outputs.iter().all(is_there)).collect();
+        let mut good = Vec::new();
+        if !earlier.is_empty() {
+            let size = out.sizes()?;
+            // Whether the files are what they were when they were written.
+            let is_there = |output: &DoneOutput| size(&from_text(&output.name)) == Some(output.size);
+            good.extend(earlier.iter().map(|done| done.outputs.iter().all(is_there)));
+        }
         let done_in: Vec<Option<usize>> = versions
             .iter()
             .map(|version| {
@@ -419,7 +393,7 @@ impl Left {
         if let Some((_, input)) = known.values().flatten().next() {
             return Err(Error::option(format!(
                 "{} holds rows of {}, which is not among the inputs: option `resume` takes all inputs of the earlier run",
-                out.display(),
+                out.path.display(),
                 input.input.path.trim_start_matches('\0')
             )));
         }
@@ -442,12 +416,12 @@ impl Left {
     }
 
     /// Refuses inputs whose files would replace those that stay: with other inputs, names may change.
-    fn check_names(&self, out: &Path, names: &[PathBuf]) -> Result<()> {
+    fn check_names(&self, out: &Directory, names: &[PathBuf]) -> Result<()> {
         let mut todo = self.todo.iter().filter_map(|&at| names.get(at));
         match todo.find(|name| self.outputs.contains(&to_text(name.as_os_str()))) {
             Some(name) => Err(Error::option(format!(
                 "{}: an earlier run made this file of another input",
-                into::join(out, name).display()
+                out.file(name).display()
             ))),
             None => Ok(()),
         }
@@ -468,25 +442,21 @@ fn from_text(text: &str) -> PathBuf {
 
 /// A run under way.
 struct Run<'a> {
-    out: &'a Path,
-    in_parts: bool,
-    versions: Vec<InputVersion>,
-    todo: &'a [usize],
-    /// Which of `todo` is being read.
+    out: &'a Directory,
+    begun: Begun,
+    /// Which of the inputs that are left is being read.
     at: usize,
     files: Files<'a>,
     /// What the next line of the manifest will say.
     group: Done,
     /// How many inputs the manifest has.
     done: u64,
-    manifest: Manifest,
-    report: &'a mut Report,
 }
 
 impl Run<'_> {
     fn add(&mut self, complete: impl IntoIterator<Item = Written>) {
         for Written { path, bytes, rows, .. } in complete {
-            let name = to_text(path.strip_prefix(self.out).unwrap_or(&path).as_os_str());
+            let name = to_text(path.strip_prefix(&self.out.path).unwrap_or(&path).as_os_str());
             self.group.outputs.push(DoneOutput { name, size: bytes, rows });
         }
     }
@@ -508,12 +478,11 @@ impl Run<'_> {
         ended.map(|()| next)
     }
 
-    fn end_input(&mut self, ended: Ended, progress: Progress) -> Result<()> {
-        let number = self.todo[self.at];
-        let Ended { rows, rejects } = ended;
-        self.group.inputs.push(DoneInput { input: self.versions[number].clone(), rows, rejects });
+    fn end_input(&mut self, Ended { rows, rejects }: Ended, progress: Progress) -> Result<()> {
+        let input = self.begun.versions[self.begun.left.todo[self.at]].clone();
+        self.group.inputs.push(DoneInput { input, rows, rejects });
         self.at += 1;
-        if !self.in_parts {
+        if self.begun.names.is_some() {
             // Without rows, it has a file as well.
             self.files.begin()?;
         } else if self.has_room(progress) {
@@ -526,28 +495,38 @@ impl Run<'_> {
     /// size.
     fn has_room(&self, progress: Progress) -> bool {
         let Some(room) = self.files.room() else { return false };
-        let size = self.todo.get(self.at).and_then(|&next| self.versions[next].size);
-        let Some(size) = size else { return true };
+        let next = self.begun.left.todo.get(self.at);
+        let Some(size) = next.and_then(|&next| self.begun.versions[next].size) else { return true };
         let rows = u128::from(size) * u128::from(progress.rows) / u128::from(progress.bytes.max(1));
         rows <= room as u128
     }
 
     /// Puts the files of the inputs so far in their places, and says so.
     fn end_group(&mut self) -> Result<()> {
-        let complete = self.files.finish(self.report)?;
+        let complete = self.files.finish()?;
         self.add(complete);
         if self.group.inputs.is_empty() {
             return Ok(());
         }
         self.done += self.group.inputs.len() as u64;
-        self.manifest.done(&std::mem::take(&mut self.group))
+        self.begun.manifest.done(&std::mem::take(&mut self.group))
     }
 
-    /// Ends the last group. Where there is no file yet, there will be one, without rows.
-    fn finish(&mut self, nothing_before: bool) -> Result<()> {
-        if self.in_parts && nothing_before && self.report.outputs.is_empty() {
+    /// Ends the last group and the run. Where there is no part yet, there will be one, without rows.
+    fn finish(mut self, options: &WriteOptions) -> Result<Report> {
+        let Begun { names, left, .. } = &self.begun;
+        if names.is_none() && left.outputs.is_empty() && self.files.report.outputs.is_empty() {
             self.files.begin()?;
         }
-        self.end_group()
+        self.end_group()?;
+        let Self { out, mut begun, files: Files { report, .. }, .. } = self;
+        if options.overwrite && begun.names.is_none() {
+            remove_parts(out, |number| number < report.outputs.len())?;
+        }
+        if options.sync {
+            directories(out, &begun.names)?.iter().try_for_each(Directory::sync)?;
+        }
+        begun.manifest.finish()?;
+        Ok(report)
     }
 }

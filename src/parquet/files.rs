@@ -1,6 +1,6 @@
 //! The files of one output, one after another.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
@@ -10,7 +10,7 @@ use super::report::Report;
 use super::writer::{FileWriter, Written};
 use crate::cancel::Cancel;
 use crate::error::{Error, Result};
-use crate::output::directory;
+use crate::output::directory::Directory;
 
 /// The files of one output, one after another. A file is begun when there is something to write to it.
 pub(super) struct Files<'a> {
@@ -20,6 +20,8 @@ pub(super) struct Files<'a> {
     options: &'a WriteOptions,
     cancel: Cancel,
     writer: Option<FileWriter>,
+    /// What the complete files hold.
+    pub(super) report: Report,
 }
 
 impl<'a> Files<'a> {
@@ -29,7 +31,7 @@ impl<'a> Files<'a> {
         options: &'a WriteOptions,
         cancel: Cancel,
     ) -> Self {
-        Self { paths, schema, options, cancel, writer: None }
+        Self { paths, schema, options, cancel, writer: None, report: Report::default() }
     }
 
     /// Begins a file, if none is under way.
@@ -45,20 +47,20 @@ impl<'a> Files<'a> {
     }
 
     /// Writes a batch; gives the files that it completed.
-    pub(super) fn write(&mut self, batch: &RecordBatch, report: &mut Report) -> Result<Vec<Written>> {
+    pub(super) fn write(&mut self, batch: &RecordBatch) -> Result<Vec<Written>> {
         let mut complete = Vec::new();
         let mut rows = self.begin()?.write(batch)?;
         while rows < batch.num_rows() {
-            complete.extend(self.finish(report)?);
+            complete.extend(self.finish()?);
             rows += self.begin()?.write(&batch.slice(rows, batch.num_rows() - rows))?;
         }
         Ok(complete)
     }
 
     /// Completes the file under way, if there is one.
-    pub(super) fn finish(&mut self, report: &mut Report) -> Result<Option<Written>> {
+    pub(super) fn finish(&mut self) -> Result<Option<Written>> {
         let written = self.writer.take().map(FileWriter::finish).transpose()?;
-        written.iter().for_each(|written| report.add(written));
+        written.iter().for_each(|written| self.report.add(written));
         Ok(written)
     }
 
@@ -72,9 +74,9 @@ pub(super) fn part_name(number: usize) -> String {
     format!("part-{number:05}.parquet")
 }
 
-/// The parts in `directory` from a number on.
-pub(super) fn part_paths(directory: &Path, first: usize) -> impl Iterator<Item = PathBuf> + '_ {
-    (first..).map(move |number| directory::join(directory, Path::new(&part_name(number))))
+/// The parts in `out` from a number on.
+pub(super) fn part_paths(out: &Directory, first: usize) -> impl Iterator<Item = PathBuf> + '_ {
+    (first..).map(move |number| out.file(part_name(number)))
 }
 
 /// The number in a name of [`part_name`]'s.
@@ -83,24 +85,16 @@ pub(super) fn part_number(name: &str) -> Option<usize> {
     Some(digits).filter(|digits| digits.len() >= 5).and_then(|digits| digits.parse().ok())
 }
 
-/// The files in `directory` that are named like parts, in order.
-pub(super) fn parts(directory: &Path, cancel: &Cancel) -> Result<Vec<(usize, PathBuf)>> {
-    let mut parts = Vec::new();
-    for name in directory::names(directory, cancel)? {
-        if let Some(number) = part_number(&name) {
-            parts.push((number, directory::join(directory, Path::new(&name))));
-        }
-    }
+/// The names in `out` that are those of parts, with their numbers, in order.
+pub(super) fn parts(out: &Directory) -> Result<Vec<(usize, String)>> {
+    let parts = out.names()?.into_iter().filter_map(|name| Some((part_number(&name)?, name)));
+    let mut parts: Vec<_> = parts.collect();
     parts.sort_unstable();
     Ok(parts)
 }
 
 /// Removes the parts of earlier runs that `stays` is not true of: they would be read as if they belonged to this one.
-pub(super) fn remove_parts(directory: &Path, cancel: &Cancel, stays: impl Fn(usize) -> bool) -> Result<()> {
-    for (number, path) in parts(directory, cancel)? {
-        if !stays(number) {
-            directory::remove_file(&path, cancel)?;
-        }
-    }
-    Ok(())
+pub(super) fn remove_parts(out: &Directory, stays: impl Fn(usize) -> bool) -> Result<()> {
+    let mut old = parts(out)?.into_iter().filter(|(number, _)| !stays(*number));
+    old.try_for_each(|(_, name)| out.remove(name))
 }

@@ -10,7 +10,6 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::fs::{self, OpenOptions};
-use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::io::{self, BufRead, BufReader, BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,10 +19,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::options::WriteOptions;
-use crate::cancel::Cancel;
 use crate::error::{Error, Result};
-use crate::output::directory::as_store;
-use crate::output::{self, Held, Sink, Target, hold, sweep, sync_directory};
+use crate::output::directory::Directory;
+use crate::output::{self, Held, Sink, Target, hold, sweep, sync_all, sync_directory};
 use crate::store::{Notes, Url, is_there};
 use crate::text::listed;
 
@@ -105,13 +103,13 @@ enum Line<'a> {
 /// The manifest of a run under way. In a directory of files no other run writes to it meanwhile.
 #[derive(Debug)]
 pub(super) struct Manifest {
+    directory: Directory,
     path: PathBuf,
     place: Place,
     /// The lines that it begins with, and what stands behind all of them.
     head: Vec<u8>,
     end: Vec<u8>,
     sync: bool,
-    cancel: Cancel,
     /// True where lines do not stand in the manifest itself.
     is_scattered: bool,
 }
@@ -126,91 +124,62 @@ enum Place {
 
 impl Manifest {
     /// Whether `directory` holds an earlier run. Refuses one that is neither to be resumed nor replaced.
-    pub(super) fn find(directory: &Path, write: &WriteOptions, cancel: &Cancel) -> Result<bool> {
-        match Self::exists(directory, cancel)? {
-            true if !write.resume && !write.overwrite => Err(Self::refuse(directory)),
+    pub(super) fn find(directory: &Directory, write: &WriteOptions) -> Result<bool> {
+        match exists(directory)? {
+            true if !write.resume && !write.overwrite => Err(taken(directory)),
             exists => Ok(exists),
         }
     }
 
-    /// Whether `directory` holds a run. Something else under that name is an error: to read a FIFO would be to wait for a writer.
-    fn exists(directory: &Path, cancel: &Cancel) -> Result<bool> {
-        let path = path(directory);
-        if let Some((url, _)) = in_store(directory, cancel)? {
-            return is_there(&url, cancel).map_err(|error| output::error(&path, error));
-        }
-        match fs::metadata(&path) {
-            Ok(metadata) if metadata.is_file() => Ok(true),
-            Ok(_) => {
-                let text = "not a regular file, and so no manifest of a run";
-                Err(Error::io(&path, io::Error::new(io::ErrorKind::InvalidData, text)))
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-            Err(error) => Err(Error::io(&path, error)),
-        }
-    }
-
-    /// Refuses to begin in a directory that holds a run.
-    fn refuse(directory: &Path) -> Error {
-        let text = "holds an earlier run; option `resume` finishes it, option `overwrite` begins anew and replaces files of the same names";
-        Error::io(directory, io::Error::new(io::ErrorKind::AlreadyExists, text))
-    }
-
     /// Begins the manifest of a new run, in place of that of an earlier one if it may be overwritten.
     pub(super) fn create(
-        directory: &Path,
+        directory: &Directory,
         options: Map<String, Value>,
         end: Vec<u8>,
         write: &WriteOptions,
-        cancel: &Cancel,
     ) -> Result<Self> {
         let (path, head) = (path(directory), head(options)?);
         let mut _earlier = None;
-        let stored = in_store(directory, cancel)?;
-        let clear = |notes: &Notes| {
-            let cleared = notes.find().and_then(|urls| notes.remove(urls));
-            cleared.map_err(|error| output::error(&path, error))
-        };
+        let stored = in_store(directory);
         if let Some((_, notes)) = &stored {
             // The lines of an earlier run go first. Without one, they may be those of a run that came first.
             if write.overwrite {
-                clear(notes)?;
+                clear(notes, &path)?;
             }
         } else {
-            let place = directory.join(DIRECTORY);
-            output::directory::create(&place)?;
-            sweep(&place);
-            if write.overwrite && Self::exists(directory, cancel)? {
+            let place = Directory::new(&directory.file(DIRECTORY), &directory.cancel)?;
+            place.create()?;
+            place.sweep()?;
+            if write.overwrite && exists(directory)? {
                 // Held until the new one is in its place.
                 _earlier = Some(open(directory, &path)?);
             }
         }
-        let written = write_all(&path, (&head, &end), &[], write, cancel).or_else(|error| {
+        let written = write_all(directory, (&head, &end), &[], write).or_else(|error| {
             // Another run may have come first.
-            let taken = !write.overwrite && Self::exists(directory, cancel)?;
-            Err(if taken { Self::refuse(directory) } else { error })
+            let is_taken = !write.overwrite && exists(directory)?;
+            Err(if is_taken { taken(directory) } else { error })
         })?;
         if let Some((_, notes)) = stored.as_ref().filter(|_| !write.overwrite) {
             // Of a run whose manifest was removed.
-            clear(notes)?;
+            clear(notes, &path)?;
         }
         let place = written.or_else(|| stored.map(|(url, notes)| Place::Store(url, notes)));
         let place = place.ok_or_else(|| Error::internal("a manifest that is no file"))?;
-        let (sync, cancel) = (write.sync, cancel.clone());
-        Ok(Self { path, place, head, end, sync, cancel, is_scattered: false })
+        let (directory, sync) = (directory.clone(), write.sync);
+        Ok(Self { directory, path, place, head, end, sync, is_scattered: false })
     }
 
     /// Takes the manifest of an earlier run up again, which must have had these options. Gives what it did.
     pub(super) fn resume(
-        directory: &Path,
+        directory: &Directory,
         options: Map<String, Value>,
         end: Vec<u8>,
         write: &WriteOptions,
-        cancel: &Cancel,
     ) -> Result<(Self, Vec<Done>)> {
         let path = path(directory);
         let failure = |error| output::error(&path, error);
-        let (found, place, is_whole) = match in_store(directory, cancel)? {
+        let (found, place, is_whole) = match in_store(directory) {
             Some((url, notes)) => {
                 let found = Found::in_store(&url, &notes).map_err(failure)?;
                 (found, Place::Store(url, notes), true)
@@ -219,15 +188,15 @@ impl Manifest {
                 let held = open(directory, &path)?;
                 let file: &fs::File = &held;
                 let found = Found::read(BufReader::with_capacity(1 << 20, file)).map_err(failure)?;
-                sweep(&directory.join(DIRECTORY));
+                sweep(&directory.file(DIRECTORY));
                 let (length, size) = (found.length, held.metadata().map_err(failure)?.len());
                 let is_whole = found.rest == end;
                 (found, Place::File { file: Arc::new(held), length, size }, is_whole)
             }
         };
         check_options(directory, &found.options, &options)?;
-        let (sync, cancel, is_scattered) = (write.sync, cancel.clone(), found.is_scattered);
-        let mut manifest = Self { path, place, head: head(options)?, end, sync, cancel, is_scattered };
+        let (head, directory, sync) = (head(options)?, directory.clone(), write.sync);
+        let mut manifest = Self { directory, path, place, head, end, sync, is_scattered: found.is_scattered };
         if !is_whole {
             manifest.append(&[])?;
         }
@@ -235,16 +204,16 @@ impl Manifest {
     }
 
     /// Removes the manifest of an earlier run of which nothing will be left.
-    pub(super) fn remove(directory: &Path, cancel: &Cancel) -> Result<()> {
+    pub(super) fn remove(directory: &Directory) -> Result<()> {
         let path = path(directory);
-        if let Some((_, notes)) = in_store(directory, cancel)? {
-            notes.find().and_then(|urls| notes.remove(urls)).map_err(|error| output::error(&path, error))?;
-            return output::directory::remove_file(&path, cancel);
+        if let Some((_, notes)) = in_store(directory) {
+            clear(&notes, &path)?;
+            return directory.remove(name());
         }
         let _earlier = open(directory, &path)?;
-        fs::remove_file(&path).map_err(|error| Error::io(&path, error))?;
+        directory.remove(name())?;
         // Not if anybody has put something there.
-        let _ = fs::remove_dir(directory.join(DIRECTORY));
+        let _ = fs::remove_dir(directory.file(DIRECTORY));
         Ok(())
     }
 
@@ -280,7 +249,7 @@ impl Manifest {
             Place::Store(_, notes) => notes.find().map_err(failure)?,
             Place::File { .. } => Vec::new(),
         };
-        if let Some(place) = write_all(&self.path, (&self.head, &self.end), done, &write, &self.cancel)? {
+        if let Some(place) = write_all(&self.directory, (&self.head, &self.end), done, &write)? {
             self.place = place;
         }
         if let Place::Store(_, notes) = &self.place {
@@ -319,21 +288,50 @@ impl Manifest {
     }
 
     /// Ends a run that has done everything. In a store the lines become one object; elsewhere they are on the disk.
-    pub(super) fn finish(&mut self, directory: &Path) -> Result<()> {
+    pub(super) fn finish(&mut self) -> Result<()> {
+        let failure = |error| output::error(&self.path, error);
+        let cancel = &self.directory.cancel;
         match &self.place {
             Place::File { file, .. } if self.sync => {
-                let file = output::Sink::Aside(file.clone());
-                file.sync(&self.cancel).map_err(|error| output::error(&self.path, error))?;
-                sync_directory(&directory.join(DIRECTORY), &self.cancel)?;
-                sync_directory(directory, &self.cancel)
+                sync_all(file, cancel, |_| {}).map_err(failure)?;
+                sync_directory(&self.directory.file(DIRECTORY), cancel)?;
+                self.directory.sync()
             }
             Place::File { .. } => Ok(()),
             Place::Store(url, notes) => {
-                let found = Found::in_store(url, notes).map_err(|error| output::error(&self.path, error))?;
+                let found = Found::in_store(url, notes).map_err(failure)?;
                 if found.is_scattered { self.rewrite(&found.done) } else { Ok(()) }
             }
         }
     }
+}
+
+/// Whether `directory` holds a run. Something else under that name is an error: to read a FIFO would be to wait for a writer.
+fn exists(directory: &Directory) -> Result<bool> {
+    let path = path(directory);
+    if let Some((url, _)) = in_store(directory) {
+        return is_there(&url, &directory.cancel).map_err(|error| output::error(&path, error));
+    }
+    match fs::metadata(&path) {
+        Ok(metadata) if metadata.is_file() => Ok(true),
+        Ok(_) => {
+            let text = "not a regular file, and so no manifest of a run";
+            Err(Error::io(&path, io::Error::new(io::ErrorKind::InvalidData, text)))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(Error::io(&path, error)),
+    }
+}
+
+/// The error of a directory that holds a run already.
+fn taken(directory: &Directory) -> Error {
+    let text = "holds an earlier run; option `resume` finishes it, option `overwrite` begins anew and replaces files of the same names";
+    Error::io(&directory.path, io::Error::new(io::ErrorKind::AlreadyExists, text))
+}
+
+/// Removes all lines that stand beside the manifest at `path`.
+fn clear(notes: &Notes, path: &Path) -> Result<()> {
+    notes.find().and_then(|urls| notes.remove(urls)).map_err(|error| output::error(path, error))
 }
 
 /// What a manifest says.
@@ -341,8 +339,6 @@ impl Manifest {
 struct Found {
     options: Map<String, Value>,
     done: Vec<Done>,
-    /// The lines that are known, of a manifest in a store: a run that died may have left a line in two places.
-    known: HashSet<u64>,
     /// Bytes of the lines, and what stands behind them, if it is short.
     length: u64,
     rest: Vec<u8>,
@@ -374,7 +370,6 @@ impl Found {
                 Ok(Line::Done(done)) if !is_first => found.done.push(compact(done)),
                 _ => return Err(unreadable(OTHER)),
             }
-            found.known.insert(hash(text));
             found.length += bytes;
             found.rest.clear();
         }
@@ -384,28 +379,27 @@ impl Found {
 
     /// What the manifest in a store says, and the lines beside it.
     fn in_store(url: &Url, notes: &Notes) -> io::Result<Self> {
-        let mut found = Self::read(&*notes.get(url)?)?;
+        let content = notes.get(url)?;
+        let mut found = Self::read(&*content)?;
         let (mut lines, long) = notes.lines(&notes.find()?)?;
-        let line = |content: &Bytes| {
-            content.strip_prefix(HEAD)?.split_inclusive(|&byte| byte == b'\n').next().map(<[u8]>::to_vec)
-        };
+        let line = |content: &Bytes| lines_of(content.strip_prefix(HEAD)?).next().map(<[u8]>::to_vec);
         lines.extend(long.iter().filter_map(line));
         found.is_scattered = !lines.is_empty();
-        lines.into_iter().try_for_each(|line| found.add(line))?;
-        Ok(found)
-    }
-
-    /// Adds a line that stands elsewhere.
-    fn add(&mut self, mut line: Vec<u8>) -> io::Result<()> {
-        let Some(text) = text(&mut line) else { return Ok(()) };
-        if self.known.insert(hash(text)) {
+        // A run that died may have left a line in two places.
+        let known: HashSet<&[u8]> = lines_of(&content).collect();
+        lines.retain(|line| !known.contains(&**line));
+        for text in lines.iter_mut().filter_map(text) {
             match serde_json::from_slice(text) {
-                Ok(Line::Done(done)) => self.done.push(compact(done)),
+                Ok(Line::Done(done)) => found.done.push(compact(done)),
                 _ => return Err(unreadable(OTHER)),
             }
         }
-        Ok(())
+        Ok(found)
     }
+}
+
+fn lines_of(content: &[u8]) -> impl Iterator<Item = &[u8]> {
+    content.split_inclusive(|&byte| byte == b'\n')
 }
 
 const OTHER: &str = "the manifest of another version of vecpack";
@@ -425,13 +419,12 @@ fn compact(line: Cow<'_, Done>) -> Done {
 
 /// Writes all of a manifest at once. Gives its place, if that is a file.
 fn write_all(
-    path: &Path,
+    directory: &Directory,
     (head, end): (&[u8], &[u8]),
     done: &[Done],
     write: &WriteOptions,
-    cancel: &Cancel,
 ) -> Result<Option<Place>> {
-    let target = Target::create(path, write.overwrite, cancel.clone())?;
+    let target = Target::create(&path(directory), write.overwrite, directory.cancel.clone())?;
     let mut sink = BufWriter::with_capacity(1 << 20, target.sink());
     let failure = |error| target.error(error);
     let mut length = head.len() as u64;
@@ -443,18 +436,16 @@ fn write_all(
     }
     sink.write_all(end).and_then(|()| sink.flush()).map_err(failure)?;
     drop(sink);
-    match target.commit_open(write.sync)? {
-        (size, Sink::Aside(file)) => Ok(Some(Place::File { file, length, size })),
-        _ => Ok(None),
-    }
+    let sink = target.sink();
+    let size = target.commit_file(write.sync)?;
+    Ok(if let Sink::Aside(file) = sink { Some(Place::File { file, length, size }) } else { None })
 }
 
 /// The manifest in a directory of a store, and the lines beside it.
-fn in_store(directory: &Path, cancel: &Cancel) -> Result<Option<(Url, Notes)>> {
-    Ok(as_store(directory)?.map(|url| {
-        let below = |name: &str| url.with_key(&format!("{}{DIRECTORY}/{name}", url.key()));
-        (below(NAME), Notes::new(below("lines/"), ".parquet", cancel))
-    }))
+fn in_store(directory: &Directory) -> Option<(Url, Notes)> {
+    let url = directory.store.as_ref()?;
+    let below = |name: &str| url.with_key(&format!("{}{DIRECTORY}/{name}", url.key()));
+    Some((below(NAME), Notes::new(below("lines/"), ".parquet", &directory.cancel)))
 }
 
 /// The lines that a manifest begins with.
@@ -463,19 +454,22 @@ fn head(options: Map<String, Value>) -> Result<Vec<u8>> {
     Ok([HEAD, &line(&Line::Run { format: FORMAT, vecpack, options })?].concat())
 }
 
-fn path(directory: &Path) -> PathBuf {
-    let name: PathBuf = [DIRECTORY, NAME].iter().collect();
-    output::directory::join(directory, &name)
+fn path(directory: &Directory) -> PathBuf {
+    directory.file(name())
+}
+
+fn name() -> PathBuf {
+    [DIRECTORY, NAME].iter().collect()
 }
 
 /// Opens the manifest of a run that is over.
-fn open(directory: &Path, path: &Path) -> Result<Held> {
+fn open(directory: &Directory, path: &Path) -> Result<Held> {
     let failure = |error| Error::io(path, error);
     loop {
         let file = OpenOptions::new().read(true).write(true).open(path).map_err(failure)?;
         let Some(held) = hold(file) else {
             let error = io::Error::new(io::ErrorKind::ResourceBusy, "another run writes to this directory");
-            return Err(Error::io(directory, error));
+            return Err(Error::io(&directory.path, error));
         };
         // Between the two, another run may have put a new one there.
         if held.is_at(path) {
@@ -507,10 +501,6 @@ fn text(line: &mut Vec<u8>) -> Option<&[u8]> {
     Some(line)
 }
 
-fn hash(bytes: &[u8]) -> u64 {
-    BuildHasherDefault::<DefaultHasher>::default().hash_one(bytes)
-}
-
 fn checksum(bytes: &[u8]) -> u32 {
     let mut crc = flate2::Crc::new();
     crc.update(bytes);
@@ -518,7 +508,7 @@ fn checksum(bytes: &[u8]) -> u32 {
 }
 
 /// Refuses options that would make something else than the earlier run made.
-fn check_options(directory: &Path, before: &Map<String, Value>, now: &Map<String, Value>) -> Result<()> {
+fn check_options(directory: &Directory, before: &Map<String, Value>, now: &Map<String, Value>) -> Result<()> {
     for name in before.keys().chain(now.keys()) {
         let (old, new) = (before.get(name), now.get(name));
         if old != new {
@@ -543,14 +533,14 @@ fn check_options(directory: &Path, before: &Map<String, Value>, now: &Map<String
                 };
                 return Err(Error::option(format!(
                     "{}: the columns are others than in the earlier run, which had {}; now there are {}; {how}",
-                    directory.display(),
+                    directory.path.display(),
                     only(old, new),
                     only(new, old)
                 )));
             }
             return Err(Error::option(format!(
                 "{}: option `{name}` was {} in the earlier run and is {} now; {how}",
-                directory.display(),
+                directory.path.display(),
                 show(old),
                 show(new)
             )));
