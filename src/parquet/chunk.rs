@@ -13,18 +13,20 @@ use parquet::arrow::arrow_writer::{ArrowRowGroupWriterFactory, compute_leaves};
 use parquet::basic::{self, PageType};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{ColumnChunkMetaData, OffsetIndexBuilder, PageEncodingStats};
-use parquet::file::page_index::column_index::ColumnIndexMetaData;
-use parquet::file::page_index::offset_index::{OffsetIndexMetaData, PageLocation};
+use parquet::file::page_index::{
+    column_index::ColumnIndexMetaData,
+    offset_index::{OffsetIndexMetaData, PageLocation},
+};
 use parquet::file::properties::WriterPropertiesPtr;
 use parquet::file::writer::{OnCloseRowGroup, SerializedFileWriter, SerializedRowGroupWriter, TrackedWrite};
 use parquet::schema::types::{ColumnDescPtr, SchemaDescPtr};
 
-use super::arena::Arena;
 use super::codec::{Codec, Compressor, split_streams};
 use super::frame;
 use super::levels::{self, Shape, varint};
 use super::options::Compression;
 use crate::error::{Error, Result};
+use crate::vector::Slab;
 
 /// The pages of a column in a row group, as they are written.
 pub(super) struct Chunk {
@@ -280,6 +282,41 @@ fn encoding(is_split: bool) -> basic::Encoding {
     if is_split { basic::Encoding::BYTE_STREAM_SPLIT } else { basic::Encoding::PLAIN }
 }
 
+/// Bytes behind each other, in memory that is used again and again: new memory costs more to touch than what is done in it.
+struct Arena {
+    slab: Slab,
+    length: usize,
+}
+
+impl Arena {
+    /// With room for so many bytes from the start.
+    fn with_capacity(bytes: usize) -> Result<Self> {
+        Ok(Self { slab: Slab::with_capacity(bytes)?, length: 0 })
+    }
+
+    /// Room for `count` bytes behind those that are there; what is in it is arbitrary. [`add`](Self::add) makes it count.
+    fn room(&mut self, count: usize) -> Result<&mut [u8]> {
+        let needed = self.length + count;
+        let capacity = self.slab.as_mut_slice().len();
+        if capacity < needed {
+            let mut larger = Slab::with_capacity(needed.max(2 * capacity))?;
+            larger.as_mut_slice()[..self.length].copy_from_slice(&self.slab.as_mut_slice()[..self.length]);
+            self.slab = larger;
+        }
+        Ok(&mut self.slab.as_mut_slice()[self.length..needed])
+    }
+
+    /// Adds the first `count` bytes of the room.
+    fn add(&mut self, count: usize) {
+        self.length += count;
+    }
+
+    /// The bytes that were added.
+    fn finish(self) -> Buffer {
+        self.slab.into_buffer(self.length)
+    }
+}
+
 fn page_too_large(_: std::num::TryFromIntError) -> Error {
     Error::option("a page of more than 2 GiB: vectors are too long for Parquet")
 }
@@ -410,3 +447,7 @@ pub(super) fn internal(error: ParquetError) -> Error {
         other => Error::internal(other.to_string()),
     }
 }
+
+#[cfg(test)]
+#[path = "chunk_tests.rs"]
+mod tests;

@@ -6,8 +6,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::directory::{Begun, begin, begin_load};
-use super::files::{part_name, remove_parts};
+use super::directory::{Begun, begin, begin_load, part_name, remove_parts};
 use super::manifest::{Done, DoneInput, DoneOutput, to_text};
 use super::options::WriteOptions;
 use super::rejects::RejectsFile;
@@ -24,7 +23,7 @@ pub(crate) struct ClusterRun {
     source: Arc<Source>,
     out: Directory,
     begun: Begun,
-    rejects: Rejects,
+    pub(crate) rejects: Rejects,
     listing: Option<RejectsFile>,
     /// Of a database: what is in it, or will be committed.
     loaded: Vec<Done>,
@@ -144,11 +143,6 @@ impl ClusterRun {
     /// The rows of earlier runs that this one goes on with.
     pub(crate) fn rows_before(&self) -> u64 {
         self.begun.left.rows
-    }
-
-    /// The rejects of the run.
-    pub(crate) fn rejects(&self) -> &Rejects {
-        &self.rejects
     }
 
     /// Fails where more was rejected than the run may have.

@@ -12,11 +12,10 @@ use std::path::{Component, Path, PathBuf};
 use arrow_array::RecordBatch;
 use serde_json::{Map, Value, json};
 
-use super::files::{Files, part_name, part_number, part_paths, parts, remove_parts};
 use super::manifest::{Done, DoneInput, DoneOutput, InputVersion, Manifest, to_text};
 use super::options::{ListType, TimestampUnit, WriteOptions};
 use super::report::Report;
-use super::writer::{Written, end_of_nothing};
+use super::writer::{Files, Written, end_of_nothing};
 use crate::cancel::Cancel;
 use crate::error::{Error, Result};
 use crate::input::{Input, Version, learn_sizes};
@@ -80,6 +79,35 @@ fn names(inputs: &[Input], out: &Directory) -> Result<Vec<PathBuf>> {
         names.push(name);
     }
     Ok(names)
+}
+
+pub(super) fn part_name(number: usize) -> String {
+    format!("part-{number:05}.parquet")
+}
+
+/// The parts in `out` from a number on.
+pub(super) fn part_paths(out: &Directory, first: usize) -> impl Iterator<Item = PathBuf> + '_ {
+    (first..).map(move |number| out.file(part_name(number)))
+}
+
+/// The number in a name of [`part_name`]'s.
+pub(super) fn part_number(name: &str) -> Option<usize> {
+    let digits = name.strip_prefix("part-")?.strip_suffix(".parquet")?;
+    Some(digits).filter(|digits| digits.len() >= 5).and_then(|digits| digits.parse().ok())
+}
+
+/// The names in `out` that are those of parts, with their numbers, in order.
+pub(super) fn parts(out: &Directory) -> Result<Vec<(usize, String)>> {
+    let parts = out.names()?.into_iter().filter_map(|name| Some((part_number(&name)?, name)));
+    let mut parts: Vec<_> = parts.collect();
+    parts.sort_unstable();
+    Ok(parts)
+}
+
+/// Removes the parts of earlier runs that `stays` is not true of: they would be read as if they belonged to this one.
+pub(super) fn remove_parts(out: &Directory, stays: impl Fn(usize) -> bool) -> Result<()> {
+    let mut old = parts(out)?.into_iter().filter(|(number, _)| !stays(*number));
+    old.try_for_each(|(_, name)| out.remove(name))
 }
 
 /// The directories below `out` that files of these names are in. A store has none.

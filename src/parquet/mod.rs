@@ -6,13 +6,11 @@
 //! where the record batch has them, or go through a [`codec`]; the other columns, and the footer,
 //! are the `parquet` crate's.
 
-mod arena;
 mod chunk;
 #[cfg(feature = "python")]
 mod cluster;
 mod codec;
 mod directory;
-mod files;
 mod frame;
 mod layout;
 mod levels;
@@ -37,8 +35,9 @@ pub use report::{Report, VectorEncoding};
 #[cfg(feature = "python")]
 pub(crate) use cluster::ClusterRun;
 
-use self::files::{Files, part_paths, remove_parts};
+use self::directory::{part_paths, remove_parts};
 use self::manifest::Manifest;
+use self::writer::Files;
 #[cfg(feature = "cli")]
 use crate::cancel::Cancel;
 use crate::error::{Error, Result};

@@ -1,4 +1,4 @@
-//! One Parquet file: row groups, one behind another, and what tells where they are.
+//! Parquet files: row groups, one behind another, and what tells where they are.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -6,21 +6,20 @@ use std::sync::{Arc, Mutex};
 
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, RecordBatch};
-use arrow_schema::Schema;
+use arrow_schema::{Schema, SchemaRef};
 use parquet::file::metadata::{
     FileMetaData, ParquetMetaDataBuilder, ParquetMetaDataWriter, RowGroupMetaData,
 };
-use parquet::file::page_index::column_index::ColumnIndexMetaData;
-use parquet::file::page_index::offset_index::OffsetIndexMetaData;
+use parquet::file::page_index::{column_index::ColumnIndexMetaData, offset_index::OffsetIndexMetaData};
 use parquet::file::writer::TrackedWrite;
 
 use super::chunk::internal;
 use super::layout::{Group, Layout};
 use super::options::{ListType, WriteOptions};
-use super::report::VectorEncoding;
+use super::report::{Report, VectorEncoding};
 use super::rows::{Pending, RowBytes};
 use crate::cancel::Cancel;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::options::cores;
 use crate::output::{Sink, Target};
 use crate::pool::{Ordered, OwnerProcess, lock};
@@ -32,7 +31,6 @@ const MAX_GROUPS: usize = 32_767;
 pub(super) struct FileWriter {
     /// Above the target: a writer that is dropped halfway must be gone before its file is.
     out: TrackedWrite<Out>,
-    failed: Failure,
     path: PathBuf,
     target: Target,
     options: WriteOptions,
@@ -84,19 +82,13 @@ impl FileWriter {
         options: &WriteOptions,
         cancel: Cancel,
     ) -> Result<Self> {
-        options.check()?;
         let layout = Arc::new(Layout::new(schema, options)?);
         let target = Target::create(&path, options.overwrite, cancel)?;
-        let failed = Failure::default();
-        let mut out = TrackedWrite::new(Out {
-            file: target.sink(),
-            failed: failed.clone(),
-            owner: OwnerProcess::current(),
-        });
+        let out = Out { file: target.sink(), owner: OwnerProcess::current(), footer: None };
+        let mut out = TrackedWrite::new(out);
         out.write_all(MAGIC).map_err(|error| target.error(error))?;
         Ok(Self {
             out,
-            failed,
             path,
             target,
             options: options.clone(),
@@ -231,17 +223,13 @@ impl FileWriter {
             .set_column_index(Some(self.column_indexes))
             .set_offset_index(offset_indexes)
             .build();
-        ParquetMetaDataWriter::new_with_tracked(self.out, &metadata).finish().map_err(
-            |error| match internal(error).into_kind() {
-                ErrorKind::Io { source, .. } => self.target.error(source),
-                kind => kind.into(),
-            },
-        )?;
-        // The last bytes were written when the writer was dropped, which tells nobody that it failed.
-        if let Some(error) = lock(&self.failed).take() {
-            return Err(self.target.error(error));
-        }
-        let bytes = self.target.commit_file(self.options.sync)?;
+        let (target, footer) = (self.target, Arc::<Mutex<Vec<u8>>>::default());
+        let failure = |error| target.error(error);
+        self.out.flush().map_err(failure)?;
+        self.out.inner_mut().footer = Some(footer.clone());
+        ParquetMetaDataWriter::new_with_tracked(self.out, &metadata).finish().map_err(internal)?;
+        target.sink().write_all(&lock(&footer)).map_err(failure)?;
+        let bytes = target.commit_file(self.options.sync)?;
         let vectors = self.layout.encodings();
         Ok(Written { path: self.path, rows: rows as u64, row_groups, bytes, vectors })
     }
@@ -250,39 +238,82 @@ impl FileWriter {
 /// What a Parquet file begins and ends with.
 const MAGIC: &[u8] = b"PAR1";
 
-/// The first error of a file.
-type Failure = Arc<Mutex<Option<io::Error>>>;
-
-/// The file, which remembers that writing failed.
+/// The file, until the footer comes. That goes into memory first: its last bytes are written when its writer is dropped, which
+/// tells nobody whether that failed.
 struct Out {
     file: Sink,
-    failed: Failure,
     /// A child that was forked shares the place in the file with its parent.
     owner: OwnerProcess,
-}
-
-impl Out {
-    fn remember<T>(&self, result: io::Result<T>) -> io::Result<T> {
-        result.inspect_err(|error| {
-            let copy = match error.raw_os_error() {
-                Some(number) => io::Error::from_raw_os_error(number),
-                None => error.kind().into(),
-            };
-            lock(&self.failed).get_or_insert(copy);
-        })
-    }
+    footer: Option<Arc<Mutex<Vec<u8>>>>,
 }
 
 impl Write for Out {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.owner.check_io().and_then(|()| self.file.write(bytes));
-        match &written {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => written,
-            _ => self.remember(written),
+        match &self.footer {
+            Some(footer) => lock(footer).write(bytes),
+            None => self.owner.check_io().and_then(|()| self.file.write(bytes)),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+/// The files of one output, one after another. A file is begun when there is something to write to it.
+pub(super) struct Files<'a> {
+    /// Where the next ones go.
+    paths: Box<dyn Iterator<Item = PathBuf> + 'a>,
+    schema: SchemaRef,
+    options: &'a WriteOptions,
+    cancel: Cancel,
+    writer: Option<FileWriter>,
+    /// What the complete files hold.
+    pub(super) report: Report,
+}
+
+impl<'a> Files<'a> {
+    pub(super) fn new(
+        paths: Box<dyn Iterator<Item = PathBuf> + 'a>,
+        schema: SchemaRef,
+        options: &'a WriteOptions,
+        cancel: Cancel,
+    ) -> Self {
+        Self { paths, schema, options, cancel, writer: None, report: Report::default() }
+    }
+
+    /// Begins a file, if none is under way.
+    pub(super) fn begin(&mut self) -> Result<&mut FileWriter> {
+        match &mut self.writer {
+            Some(writer) => Ok(writer),
+            empty => {
+                let path = self.paths.next().ok_or_else(|| Error::internal("more files than names"))?;
+                let cancel = self.cancel.clone();
+                Ok(empty.insert(FileWriter::create(path, &self.schema, self.options, cancel)?))
+            }
+        }
+    }
+
+    /// Writes a batch; gives the files that it completed.
+    pub(super) fn write(&mut self, batch: &RecordBatch) -> Result<Vec<Written>> {
+        let mut complete = Vec::new();
+        let mut rows = self.begin()?.write(batch)?;
+        while rows < batch.num_rows() {
+            complete.extend(self.finish()?);
+            rows += self.begin()?.write(&batch.slice(rows, batch.num_rows() - rows))?;
+        }
+        Ok(complete)
+    }
+
+    /// Completes the file under way, if there is one.
+    pub(super) fn finish(&mut self) -> Result<Option<Written>> {
+        let written = self.writer.take().map(FileWriter::finish).transpose()?;
+        written.iter().for_each(|written| self.report.add(written));
+        Ok(written)
+    }
+
+    /// How many more rows go into the file under way, if there is one.
+    pub(super) fn room(&self) -> Option<usize> {
+        self.writer.as_ref().map(FileWriter::room)
     }
 }

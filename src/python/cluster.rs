@@ -103,7 +103,7 @@ impl Run {
 
     /// How many records were rejected, the first of them in words, and a warning if there are no rows.
     fn _first_rejects(&self, rows: u64) -> (u64, Vec<String>, Option<String>) {
-        lock(&self.0).rejects().told(rows)
+        lock(&self.0).rejects.told(rows)
     }
 
     /// Fails where more was rejected than the run may have.
