@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::io::{self, Write};
 use std::sync::Arc;
 
+use arrow_array::cast::AsArray;
 use arrow_array::{Array, FixedSizeListArray, RecordBatch};
 use arrow_buffer::Buffer;
 use arrow_schema::{Schema, SchemaRef};
@@ -21,7 +22,7 @@ use parquet::file::properties::WriterPropertiesPtr;
 use parquet::file::writer::{OnCloseRowGroup, SerializedFileWriter, SerializedRowGroupWriter, TrackedWrite};
 use parquet::schema::types::{ColumnDescPtr, SchemaDescPtr};
 
-use super::codec::{Codec, Compressor, split_streams};
+use super::codec::{Compressor, split_streams};
 use super::frame;
 use super::levels::{self, Shape, varint};
 use super::options::Compression;
@@ -40,7 +41,9 @@ pub(super) struct Chunk {
 /// How a vector column is written.
 #[derive(Debug, Clone)]
 pub(super) struct VectorColumn {
-    pub(super) descriptor: ColumnDescPtr,
+    /// Its place in a batch.
+    pub(super) column: usize,
+    descriptor: ColumnDescPtr,
     shape: Shape,
     /// Bytes an element.
     pub(super) size: usize,
@@ -56,19 +59,17 @@ pub(super) struct VectorColumn {
 /// A page of about this size is small enough for the second-level cache, and large enough that its head is nothing.
 const PAGE_BYTES: usize = 512 << 10;
 
-/// For vectors as they lie; those that compress that way repeat, and want a search for matches.
-const ZSTD_LEVEL: i32 = 3;
-
 impl VectorColumn {
     /// The column of vectors of `dim` elements of `size` bytes each that `descriptor` describes; pages uncompressed.
-    pub(super) fn new(descriptor: ColumnDescPtr, dim: usize, size: usize) -> Self {
+    pub(super) fn new(column: usize, descriptor: ColumnDescPtr, dim: usize, size: usize) -> Self {
         let nullable_elements = descriptor.self_type().is_optional();
         let shape = Shape { dim, max_def: descriptor.max_def_level(), nullable_elements };
         // A power of two: row groups of a multiple of 2,048 rows have no small page at their end.
         let page_rows = (PAGE_BYTES / (dim * size)).max(1);
         let page_rows = 1 << page_rows.ilog2();
         let levels = Buffer::from_vec(levels::of_whole_rows(shape, page_rows));
-        Self { descriptor, shape, size, page_rows, compression: Compression::None, is_split: false, levels }
+        let (compression, is_split) = (Compression::None, false);
+        Self { column, descriptor, shape, size, page_rows, compression, is_split, levels }
     }
 
     /// True where pages hold the values as they lie in memory.
@@ -76,30 +77,34 @@ impl VectorColumn {
         self.compression == Compression::None && !self.is_split
     }
 
-    fn codec(&self) -> Codec {
-        match self.compression {
-            Compression::None => Codec::None,
-            Compression::Auto | Compression::Zstd if self.is_split => Codec::ZstdEntropy,
-            Compression::Auto | Compression::Zstd => Codec::Zstd(ZSTD_LEVEL),
-            Compression::Lz4 => Codec::Lz4,
-            Compression::Snappy => Codec::Snappy,
-        }
-    }
-
-    /// The chunk of the rows in `parts`.
-    pub(super) fn chunk(&self, parts: &[FixedSizeListArray]) -> Result<Chunk> {
-        let mut pages = Pages::new(self, parts.iter().map(Array::len).sum())?;
-        for page in cut(parts, self.page_rows) {
-            pages.add(&page)?;
+    /// The chunk of the vectors in `batches`.
+    pub(super) fn chunk(&self, batches: &[RecordBatch]) -> Result<Chunk> {
+        let rows = batches.iter().map(RecordBatch::num_rows).sum();
+        let mut pages = Pages::new(self, rows)?;
+        for first in (0..rows).step_by(self.page_rows) {
+            pages.add(&self.page(batches, first))?;
         }
         pages.finish()
     }
 
-    /// Bytes of the first page of the rows in `parts`.
-    pub(super) fn first_page(&self, parts: &[FixedSizeListArray]) -> Result<i64> {
+    /// Bytes of the first page of the vectors in `batches`.
+    pub(super) fn first_page(&self, batches: &[RecordBatch]) -> Result<i64> {
         let mut pages = Pages::new(self, self.page_rows)?;
-        cut(parts, self.page_rows).next().map_or(Ok(()), |page| pages.add(&page))?;
+        pages.add(&self.page(batches, 0))?;
         Ok(pages.bytes)
+    }
+
+    /// The rows of the page that begins with the row `first`, as they lie in `batches`.
+    fn page(&self, batches: &[RecordBatch], first: usize) -> Vec<FixedSizeListArray> {
+        let vectors = batches.iter().filter_map(|batch| batch.column(self.column).as_fixed_size_list_opt());
+        let mut at = 0;
+        let in_page = |part: &FixedSizeListArray| {
+            let (begin, end) = (first.max(at), (first + self.page_rows).min(at + part.len()));
+            let rows = (begin < end).then(|| part.slice(begin - at, end - begin));
+            at += part.len();
+            rows
+        };
+        vectors.filter_map(in_page).collect()
     }
 
     /// The values of rows without nulls, where they lie.
@@ -125,25 +130,6 @@ impl VectorColumn {
     }
 }
 
-/// Cuts rows, which lie in `parts`, into pages of `rows` rows.
-fn cut(parts: &[FixedSizeListArray], rows: usize) -> impl Iterator<Item = Vec<FixedSizeListArray>> + '_ {
-    let (mut part, mut row) = (0, 0);
-    std::iter::from_fn(move || {
-        let (mut page, mut room) = (Vec::new(), rows);
-        while room > 0 && part < parts.len() {
-            let taken = room.min(parts[part].len() - row);
-            if taken > 0 {
-                page.push(parts[part].slice(row, taken));
-            }
-            (room, row) = (room - taken, row + taken);
-            if row == parts[part].len() {
-                (part, row) = (part + 1, 0);
-            }
-        }
-        (!page.is_empty()).then_some(page)
-    })
-}
-
 /// The pages of a chunk so far.
 struct Pages<'a> {
     column: &'a VectorColumn,
@@ -162,7 +148,8 @@ struct Pages<'a> {
 impl<'a> Pages<'a> {
     /// For about so many rows.
     fn new(column: &'a VectorColumn, rows: usize) -> Result<Self> {
-        let compressor = Compressor::new(column.codec(), column.page_rows * column.shape.dim)?;
+        let plane = column.is_split.then_some(column.page_rows * column.shape.dim);
+        let compressor = Compressor::new(column.compression, plane)?;
         let (pages, page) = match column.is_as_it_lies() {
             true => (0, 0),
             false => {
@@ -224,7 +211,7 @@ impl<'a> Pages<'a> {
     /// Arranges and compresses a page of `size` bytes; gives how many it takes.
     fn encode(&mut self, levels: &[u8], values: &[Buffer], size: usize) -> Result<usize> {
         let page = self.scratch.room(size)?;
-        if let ([values], Codec::ZstdEntropy) = (values, self.column.codec()) {
+        if let ([values], Some(_)) = (values, &self.compressor.literal) {
             let out = self.encoded.room(self.compressor.most(size))?;
             let (compressor, row) = (&mut self.compressor, self.column.shape.dim * self.column.size);
             if let Some(written) =

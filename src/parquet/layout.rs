@@ -3,8 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use arrow_array::cast::AsArray;
-use arrow_array::{ArrayRef, FixedSizeListArray, RecordBatch};
+use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::{DataType, Field, FieldRef, Schema, SchemaRef};
 use parquet::arrow::{ArrowSchemaConverter, encode_arrow_schema};
 use parquet::file::metadata::KeyValue;
@@ -29,7 +28,7 @@ pub(super) struct Layout {
     written: SchemaRef,
     times: Times,
     /// For each leaf of the file, in order: the column of vectors that it is, or `None` for one of `others`.
-    leaves: Vec<Option<(usize, VectorColumn)>>,
+    leaves: Vec<Option<VectorColumn>>,
     others: Others,
 }
 
@@ -51,7 +50,7 @@ impl Layout {
         for leaf in 0..descriptor.num_columns() {
             let column = descriptor.get_column_root_idx(leaf);
             let vector = vector_of_floats(schema.field(column))
-                .map(|(dim, size)| (column, VectorColumn::new(descriptor.column(leaf), dim, size)));
+                .map(|(dim, size)| VectorColumn::new(column, descriptor.column(leaf), dim, size));
             if vector.is_none() && others.last() != Some(&column) {
                 others.push(column);
             }
@@ -107,16 +106,13 @@ impl Layout {
 
     /// Chooses how each vector column is encoded, from the first rows.
     pub(super) fn choose(&mut self, batches: &[RecordBatch], options: &WriteOptions) -> Result<()> {
-        for (column, vector) in self.leaves.iter_mut().flatten() {
-            vector.choose(&vectors(batches, *column), options)?;
-        }
-        Ok(())
+        self.leaves.iter_mut().flatten().try_for_each(|vector| vector.choose(batches, options))
     }
 
     /// How the vector columns are encoded.
     pub(super) fn encodings(&self) -> Vec<VectorEncoding> {
-        let encoding = |(column, vector): &(usize, VectorColumn)| VectorEncoding {
-            column: self.written.field(*column).name().clone(),
+        let encoding = |vector: &VectorColumn| VectorEncoding {
+            column: self.written.field(vector.column).name().clone(),
             encoding: if vector.is_split { Encoding::ByteStreamSplit } else { Encoding::Plain }.as_str(),
             compression: vector.compression.as_str(),
         };
@@ -125,7 +121,7 @@ impl Layout {
 
     /// True where making a row group is work, and not only looking where values lie.
     pub(super) fn is_work(&self) -> bool {
-        self.leaves.iter().any(|leaf| leaf.as_ref().is_none_or(|(_, vector)| !vector.is_as_it_lies()))
+        self.leaves.iter().any(|leaf| leaf.as_ref().is_none_or(|vector| !vector.is_as_it_lies()))
     }
 
     /// Makes a row group of the rows in `batches`.
@@ -134,16 +130,12 @@ impl Layout {
         let mut chunks = Vec::new();
         for leaf in &self.leaves {
             match leaf {
-                Some((column, vector)) => chunks.push(vector.chunk(&vectors(batches, *column))?),
+                Some(vector) => chunks.push(vector.chunk(batches)?),
                 None => chunks.extend(others.next()),
             }
         }
         Ok(Group { rows: batches.iter().map(RecordBatch::num_rows).sum(), chunks })
     }
-}
-
-fn vectors(batches: &[RecordBatch], column: usize) -> Vec<FixedSizeListArray> {
-    batches.iter().filter_map(|batch| batch.column(column).as_fixed_size_list_opt().cloned()).collect()
 }
 
 impl VectorColumn {
@@ -152,7 +144,7 @@ impl VectorColumn {
     /// Compression is worth it where it saves a quarter: below that, readers lose more time than the disk saves. Planes may be
     /// a twentieth larger: they are written and read faster than plain values, whose matches are searched for and copied.
     /// DuckDB cannot read planes of float16.
-    fn choose(&mut self, rows: &[FixedSizeListArray], options: &WriteOptions) -> Result<()> {
+    fn choose(&mut self, rows: &[RecordBatch], options: &WriteOptions) -> Result<()> {
         let can_split = self.size > 2;
         let splits: &[bool] = match options.encoding {
             Encoding::Plain => &[false],
