@@ -156,13 +156,13 @@ pub(super) fn begin(
     let names = check(inputs, out, options)?;
     refuse_inputs_among_outputs(inputs, &out.path)?;
     let (versions, mut manifest, earlier) = take_up(source, out, None, options, lenient)?;
-    let left = Left::new(out, &versions, &earlier)?;
-    left.check_names(out, names.as_deref().unwrap_or_default())?;
+    let (left, kept, stale) = Left::new(out, &versions, earlier)?;
     if let Some(names) = &names {
+        left.check_names(out, names)?;
         // Before their lines go: a run that dies in between is resumed by these.
-        remove_stale(out, names, &earlier, &left)?;
+        remove_stale(out, names, &stale, &left)?;
     }
-    manifest.keep(earlier, &left.good)?;
+    manifest.keep(&kept, &stale)?;
     if options.resume && names.is_none() {
         remove_parts(out, |number| left.outputs.contains(&part_name(number)))?;
     }
@@ -176,10 +176,9 @@ pub(super) fn begin(
 
 /// Removes files of an earlier run whose rows are read again, but for those that this run replaces: with other inputs, names may
 /// change.
-fn remove_stale(out: &Directory, names: &[PathBuf], earlier: &[Done], left: &Left) -> Result<()> {
+fn remove_stale(out: &Directory, names: &[PathBuf], stale: &[Done], left: &Left) -> Result<()> {
     let names: HashSet<&PathBuf> = names.iter().collect();
-    let changed = earlier.iter().zip(&left.good).filter(|(_, good)| !**good);
-    let outputs = changed.flat_map(|(done, _)| &done.outputs);
+    let outputs = stale.iter().flat_map(|done| &done.outputs);
     for output in outputs.filter(|output| !left.outputs.contains(&output.name)) {
         let name = from_text(&output.name);
         // A manifest may come from anybody, and must not name files elsewhere.
@@ -232,9 +231,8 @@ pub(super) fn begin_load(
         // The earlier run died when it had committed, and before it noted that.
         manifest.commit(&mut earlier)?;
     }
-    let left = Left::new(out, &versions, &earlier)?;
-    let mut stale = earlier.iter().zip(&left.good).filter(|(done, good)| !**good && done.is_committed());
-    if let Some((done, _)) = stale.next() {
+    let (left, kept, stale) = Left::new(out, &versions, earlier)?;
+    if let Some(done) = stale.iter().find(|done| done.is_committed()) {
         let changed = done.inputs.iter().find(|input| !versions.contains(&input.input));
         let name = changed.map_or("an input", |input| input.input.path.trim_start_matches('\0'));
         return Err(Error::option(format!(
@@ -242,8 +240,8 @@ pub(super) fn begin_load(
             out.path.display()
         )));
     }
-    let earlier = manifest.keep(earlier, &left.good)?;
-    Ok((Begun { names: None, versions, manifest, left }, earlier))
+    manifest.keep(&kept, &stale)?;
+    Ok((Begun { names: None, versions, manifest, left }, kept))
 }
 
 /// Converts each input, and gives what was read and written.
@@ -389,12 +387,15 @@ pub(super) struct Left {
     bytes: u64,
     /// Names of the files that stay.
     outputs: HashSet<String>,
-    /// Which lines of the manifest still hold.
-    good: Vec<bool>,
 }
 
 impl Left {
-    fn new(out: &Directory, versions: &[InputVersion], earlier: &[Done]) -> Result<Self> {
+    /// What is left, and what the earlier run did that still holds and that does not.
+    fn new(
+        out: &Directory,
+        versions: &[InputVersion],
+        earlier: Vec<Done>,
+    ) -> Result<(Self, Vec<Done>, Vec<Done>)> {
         // An input that is named several times has been done as often.
         let mut known: HashMap<_, Vec<(usize, &DoneInput)>> = HashMap::new();
         for (at, done) in earlier.iter().enumerate() {
@@ -427,14 +428,19 @@ impl Left {
         }
         let is_left = |&input: &usize| !done_in[input].is_some_and(|at: usize| good[at]);
         let mut left = Self { todo: (0..versions.len()).filter(is_left).collect(), ..Self::default() };
-        for (done, _) in earlier.iter().zip(&good).filter(|(_, good)| **good) {
+        let (mut kept, mut stale) = (Vec::new(), Vec::new());
+        for (done, is_good) in earlier.into_iter().zip(good) {
+            if !is_good {
+                stale.push(done);
+                continue;
+            }
             left.rows += done.rows();
             left.rejects += done.inputs.iter().map(|input| input.rejects).sum::<u64>();
             left.bytes += done.inputs.iter().filter_map(|input| input.input.size).sum::<u64>();
             left.outputs.extend(done.outputs.iter().map(|output| output.name.clone()));
+            kept.push(done);
         }
-        left.good = good;
-        Ok(left)
+        Ok((left, kept, stale))
     }
 
     /// The number of the first part that comes behind those that stay.

@@ -222,14 +222,9 @@ impl Manifest {
         self.append(&line(&Line::Done(Cow::Borrowed(done)))?)
     }
 
-    /// Keeps the lines that still hold, and gives them. The manifest is written anew before what the others name is replaced.
-    pub(super) fn keep(&mut self, mut done: Vec<Done>, good: &[bool]) -> Result<Vec<Done>> {
-        let (before, mut good) = (done.len(), good.iter());
-        done.retain(|_| good.next() == Some(&true));
-        if self.is_scattered || done.len() < before {
-            self.rewrite(&done)?;
-        }
-        Ok(done)
+    /// Keeps the lines that still hold. The manifest is written anew before what the stale ones name is replaced.
+    pub(super) fn keep(&mut self, kept: &[Done], stale: &[Done]) -> Result<()> {
+        if self.is_scattered || !stale.is_empty() { self.rewrite(kept) } else { Ok(()) }
     }
 
     /// Notes that the outputs of all lines are committed.
@@ -509,44 +504,37 @@ fn checksum(bytes: &[u8]) -> u32 {
 
 /// Refuses options that would make something else than the earlier run made.
 fn check_options(directory: &Directory, before: &Map<String, Value>, now: &Map<String, Value>) -> Result<()> {
-    for name in before.keys().chain(now.keys()) {
-        let (old, new) = (before.get(name), now.get(name));
-        if old != new {
+    let differs = |name: &&String| before.get(*name) != now.get(*name);
+    let Some(name) = before.keys().chain(now.keys()).find(differs) else { return Ok(()) };
+    let what = match (&**name, before.get(name), now.get(name)) {
+        // The columns follow from the inputs as well.
+        ("output_columns", Some(Value::Array(old)), Some(Value::Array(new))) => {
+            let only = |of: &[Value], others: &[Value]| {
+                let fields = of.iter().filter(|field| !others.contains(field)).filter_map(Value::as_str);
+                // Arrow writes `Field { "id": Int64 }`.
+                let plain = |field: &str| {
+                    let field = field.replace(['"', '{', '}'], "");
+                    field.split_whitespace().skip(1).collect::<Vec<_>>().join(" ")
+                };
+                let fields = listed(fields.map(plain));
+                if fields.is_empty() { "no others".to_owned() } else { fields }
+            };
+            let (old, new) = (only(old, new), only(new, old));
+            format!("the columns are others than in the earlier run, which had {old}; now there are {new}")
+        }
+        (_, old, new) => {
             let show = |value: Option<&Value>| match value {
                 None | Some(Value::Null) => "not given".to_owned(),
                 Some(Value::String(text)) => format!("`{text}`"),
                 Some(value) => format!("`{value}`"),
             };
-            let how = "resume with the same options, or pass option `overwrite`";
-            // The columns follow from the inputs as well.
-            if let ("output_columns", Some(Value::Array(old)), Some(Value::Array(new))) = (&**name, old, new)
-            {
-                let only = |of: &[Value], others: &[Value]| {
-                    let fields = of.iter().filter(|field| !others.contains(field)).filter_map(Value::as_str);
-                    // Arrow writes `Field { "id": Int64 }`.
-                    let plain = |field: &str| {
-                        let field = field.replace(['"', '{', '}'], "");
-                        field.split_whitespace().skip(1).collect::<Vec<_>>().join(" ")
-                    };
-                    let fields = listed(fields.map(plain));
-                    if fields.is_empty() { "no others".to_owned() } else { fields }
-                };
-                return Err(Error::option(format!(
-                    "{}: the columns are others than in the earlier run, which had {}; now there are {}; {how}",
-                    directory.path.display(),
-                    only(old, new),
-                    only(new, old)
-                )));
-            }
-            return Err(Error::option(format!(
-                "{}: option `{name}` was {} in the earlier run and is {} now; {how}",
-                directory.path.display(),
-                show(old),
-                show(new)
-            )));
+            format!("option `{name}` was {} in the earlier run and is {} now", show(old), show(new))
         }
-    }
-    Ok(())
+    };
+    Err(Error::option(format!(
+        "{}: {what}; resume with the same options, or pass option `overwrite`",
+        directory.path.display()
+    )))
 }
 
 /// A path as JSON can have it, different for different paths: one that is no UTF-8 has each of its bytes as a character, behind a
