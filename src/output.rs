@@ -4,7 +4,6 @@
 //! between leaves at most a file named `.NAME.*.vecpack-tmp`, and a later run takes it away. What is no file, such as a FIFO,
 //! cannot be replaced: it is written to as it is. An object of a store appears when all of it has been sent.
 
-mod ahead;
 mod direct;
 pub(crate) mod directory;
 mod leftovers;

@@ -353,12 +353,11 @@ fn versions(
             Err(_) if lenient => Version::default(),
             version => version?,
         };
-        let Version { size, modified_ns, tag } = version;
-        if options.resume && !lenient && modified_ns.is_none() && tag.is_none() {
+        if options.resume && !lenient && version.modified_ns.is_none() && version.tag.is_none() {
             return Err(no_version(input));
         }
         let number = source.options().include_id.then_some(input.number());
-        versions.push(InputVersion { path, span, size, modified_ns, tag, number });
+        versions.push(InputVersion { path, span, version, number });
     }
     Ok(versions)
 }
@@ -436,7 +435,7 @@ impl Left {
             }
             left.rows += done.rows();
             left.rejects += done.inputs.iter().map(|input| input.rejects).sum::<u64>();
-            left.bytes += done.inputs.iter().filter_map(|input| input.input.size).sum::<u64>();
+            left.bytes += done.inputs.iter().filter_map(|input| input.input.version.size).sum::<u64>();
             left.outputs.extend(done.outputs.iter().map(|output| output.name.clone()));
             kept.push(done);
         }
@@ -530,7 +529,7 @@ impl Run<'_> {
     fn has_room(&self, progress: Progress) -> bool {
         let Some(room) = self.files.room() else { return false };
         let next = self.begun.left.todo.get(self.at);
-        let Some(size) = next.and_then(|&next| self.begun.versions[next].size) else { return true };
+        let Some(size) = next.and_then(|&next| self.begun.versions[next].version.size) else { return true };
         let rows = u128::from(size) * u128::from(progress.rows) / u128::from(progress.bytes.max(1));
         rows <= room as u128
     }

@@ -20,6 +20,7 @@ use serde_json::{Map, Value};
 
 use super::options::WriteOptions;
 use crate::error::{Error, Result};
+use crate::input::Version;
 use crate::output::directory::Directory;
 use crate::output::{self, Held, Sink, Target, hold, sweep, sync_all, sync_directory};
 use crate::store::{Notes, Url, is_there};
@@ -72,13 +73,8 @@ pub(super) struct InputVersion {
     /// The part of it, where it is not all: offsets of the first byte and behind the last one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) span: Option<(u64, u64)>,
-    /// Bytes; not known of what is no file.
-    pub(super) size: Option<u64>,
-    /// When it was modified, in nanoseconds since 1970.
-    pub(super) modified_ns: Option<i64>,
-    /// The tag of an object.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) tag: Option<String>,
+    #[serde(flatten)]
+    pub(super) version: Version,
     /// Its number, where that is in the ids of its rows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) number: Option<u64>,

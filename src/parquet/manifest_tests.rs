@@ -15,9 +15,11 @@ fn done(number: usize) -> Done {
     let input = InputVersion {
         path: format!("/data/vectors/2026-11/part-{number:09}.msgpack"),
         span: None,
-        size: Some(102_550_000),
-        modified_ns: Some(1_700_000_000_000_000_000 + number as i64),
-        tag: None,
+        version: Version {
+            size: Some(102_550_000),
+            modified_ns: Some(1_700_000_000_000_000_000 + number as i64),
+            tag: None,
+        },
         number: None,
     };
     let output = DoneOutput { name: format!("part-{number:09}.parquet"), size: 102_400_000, rows: 50_000 };
