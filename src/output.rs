@@ -48,13 +48,7 @@ impl Target {
     /// wait: for a FIFO to be read, for bytes to be on the disk.
     pub(crate) fn create(path: &Path, overwrite: bool, cancel: Cancel) -> Result<Self> {
         let failure = |error| self::error(path, error);
-        let (mut target_path, mut aside) = (path.to_owned(), None);
-        let mut begin_aside = |permissions| {
-            let (place, file) = begin_aside(path, permissions)?;
-            let held = file.as_file().clone();
-            (target_path, aside) = (place, Some(file));
-            Ok::<_, Error>(Sink::Aside(held))
-        };
+        let (mut place, mut aside) = (path.to_owned(), None);
         let sink = match as_url(path) {
             Some(url) => {
                 let upload = Upload::begin(&url?, overwrite, cancel.clone()).map_err(failure)?;
@@ -62,11 +56,16 @@ impl Target {
             }
             None => match check(path, overwrite).map_err(failure)? {
                 Existing::Direct => Sink::Direct(Direct::open(path, cancel.clone()).map_err(failure)?),
-                Existing::File(permissions) => begin_aside(Some(permissions))?,
-                Existing::Nothing => begin_aside(None)?,
+                Existing::Replaceable(permissions) => {
+                    let file;
+                    (place, file) = begin_aside(path, permissions)?;
+                    let held = file.as_file().clone();
+                    aside = Some(file);
+                    Sink::Aside(held)
+                }
             },
         };
-        Ok(Self { path: target_path, sink, aside: PerProcess::new(aside), overwrite, cancel })
+        Ok(Self { path: place, sink, aside: PerProcess::new(aside), overwrite, cancel })
     }
 
     /// Where to write. All sinks of a target are one file.
@@ -232,9 +231,8 @@ fn aside(path: &Path, permissions: Option<Permissions>) -> io::Result<NamedTempF
 
 /// What there is under the name of a target.
 enum Existing {
-    Nothing,
-    /// A file that will be replaced; the new one gets its permissions.
-    File(Permissions),
+    /// Nothing, or a file that will be replaced; the new one gets its permissions.
+    Replaceable(Option<Permissions>),
     /// What is written to as it is.
     Direct,
 }
@@ -252,7 +250,7 @@ fn check(path: &Path, overwrite: bool) -> io::Result<Existing> {
             return Err(io::ErrorKind::IsADirectory.into());
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound && !path.is_symlink() => {
-            return Ok(Existing::Nothing);
+            return Ok(Existing::Replaceable(None));
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             return Err(io::Error::new(error.kind(), "a symbolic link to a file that does not exist"));
@@ -271,7 +269,7 @@ fn check(path: &Path, overwrite: bool) -> io::Result<Existing> {
     if !overwrite {
         return Err(refused());
     }
-    Ok(Existing::File(metadata.permissions()))
+    Ok(Existing::Replaceable(Some(metadata.permissions())))
 }
 
 fn refused() -> io::Error {
@@ -281,11 +279,10 @@ fn refused() -> io::Error {
 /// Like [`check`], to find out before any work is done. `cancel` ends the wait for a store.
 pub(crate) fn check_target(path: &Path, overwrite: bool, cancel: &Cancel) -> Result<()> {
     let checked = match as_url(path) {
-        Some(url) => match is_there(&url?, cancel) {
-            Ok(true) if !overwrite => Err(refused()),
-            Ok(_) => Ok(()),
-            Err(error) => Err(error),
-        },
+        Some(url) => {
+            let is_taken = is_there(&url?, cancel).map(|is_there| is_there && !overwrite);
+            is_taken.and_then(|is_taken| if is_taken { Err(refused()) } else { Ok(()) })
+        }
         None => check(path, overwrite).map(drop),
     };
     checked.map_err(|error| self::error(path, error))
@@ -299,7 +296,7 @@ pub(crate) fn check_late_target(path: &Path, overwrite: bool) -> Result<()> {
     match check(path, overwrite).map_err(|error| self::error(path, error))? {
         // A reader need not be there yet.
         Existing::Direct => Ok(()),
-        Existing::File(_) | Existing::Nothing => begin_aside(path, None).map(drop),
+        Existing::Replaceable(_) => begin_aside(path, None).map(drop),
     }
 }
 

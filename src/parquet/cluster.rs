@@ -50,22 +50,21 @@ impl ClusterRun {
         }
         let lenient = is_cluster && source.options().on_error != OnError::Raise;
         let out = Directory::new(out, cancel)?;
-        let (begun, loaded) = match database {
+        let mut begun = match database {
             Some(database) => begin_load(&source, &out, database, options, lenient)?,
             None => {
                 if source.inputs().len() > 1 {
                     source.check_split()?;
                 }
-                let options = options.clone().decided(&source.schema());
-                let begun = begin(&source, &out, &options, lenient)?;
-                if options.overwrite && begun.names.is_none() {
-                    remove_parts(&out, |_| false)?;
-                }
-                (begun, Vec::new())
+                begin(&source, &out, &options.clone().decided(&source.schema()), lenient)?
             }
         };
+        if options.overwrite && database.is_none() && begun.names.is_none() {
+            remove_parts(&out, |_| false)?;
+        }
         let rejects = Rejects::new(source.options().max_rejects);
         let (first_part, file_bytes) = (begun.left.next_part(), options.max_file_bytes);
+        let loaded = std::mem::take(&mut begun.left.kept);
         Ok(Self { source, out, begun, rejects, listing, loaded, first_part, file_bytes })
     }
 

@@ -120,20 +120,15 @@ fn directories(out: &Directory, names: &Names) -> Result<Vec<Directory>> {
 
 /// An input would be replaced before it is read, or be taken for an output by the next run.
 fn refuse_inputs_among_outputs(inputs: &[Input], out: &Path) -> Result<()> {
-    let looks_like_output = |input: &&Input| {
-        let path = input.as_path();
-        path.and_then(Path::extension).is_some_and(|extension| extension == "parquet")
-    };
     let canonical = |path: &Path| std::fs::canonicalize(path).ok();
-    let out_is = canonical(out);
-    for input in inputs.iter().filter(looks_like_output) {
-        let place = input.as_path().and_then(canonical);
-        if place.zip(out_is.as_ref()).is_some_and(|(place, out)| place.starts_with(out)) {
-            let (name, out) = (input.name(), out.display());
-            return Err(Error::option(format!("{name}: an input must not lie where outputs go ({out})")));
-        }
-    }
-    Ok(())
+    let place = canonical(out);
+    let lies_there = |input: &&Input| {
+        let path = input.as_path().filter(|path| path.extension().is_some_and(|name| name == "parquet"));
+        path.and_then(canonical).zip(place.as_ref()).is_some_and(|(path, place)| path.starts_with(place))
+    };
+    let Some(input) = inputs.iter().find(lies_there) else { return Ok(()) };
+    let (name, out) = (input.name(), out.display());
+    Err(Error::option(format!("{name}: an input must not lie where outputs go ({out})")))
 }
 
 /// A run before anything is read: what is there, and what is left to do.
@@ -156,13 +151,15 @@ pub(super) fn begin(
     let names = check(inputs, out, options)?;
     refuse_inputs_among_outputs(inputs, &out.path)?;
     let (versions, mut manifest, earlier) = take_up(source, out, None, options, lenient)?;
-    let (left, kept, stale) = Left::new(out, &versions, earlier)?;
+    let mut left = Left::new(out, &versions, earlier)?;
     if let Some(names) = &names {
         left.check_names(out, names)?;
         // Before their lines go: a run that dies in between is resumed by these.
-        remove_stale(out, names, &stale, &left)?;
+        remove_stale(out, names, &left)?;
     }
-    manifest.keep(&kept, &stale)?;
+    manifest.keep(&left.kept, &left.stale)?;
+    // There may be a million of them.
+    (left.kept, left.stale) = Default::default();
     if options.resume && names.is_none() {
         remove_parts(out, |number| left.outputs.contains(&part_name(number)))?;
     }
@@ -176,9 +173,9 @@ pub(super) fn begin(
 
 /// Removes files of an earlier run whose rows are read again, but for those that this run replaces: with other inputs, names may
 /// change.
-fn remove_stale(out: &Directory, names: &[PathBuf], stale: &[Done], left: &Left) -> Result<()> {
+fn remove_stale(out: &Directory, names: &[PathBuf], left: &Left) -> Result<()> {
     let names: HashSet<&PathBuf> = names.iter().collect();
-    let outputs = stale.iter().flat_map(|done| &done.outputs);
+    let outputs = left.stale.iter().flat_map(|done| &done.outputs);
     for output in outputs.filter(|output| !left.outputs.contains(&output.name)) {
         let name = from_text(&output.name);
         // A manifest may come from anybody, and must not name files elsewhere.
@@ -210,7 +207,7 @@ fn take_up(
 }
 
 /// Begins a run whose rows go into a `database` in the directory, or takes one up. `commits` names a file of each commit, if the
-/// database is there. Gives also what an earlier run did.
+/// database is there.
 #[cfg(feature = "python")]
 pub(super) fn begin_load(
     source: &Source,
@@ -218,7 +215,7 @@ pub(super) fn begin_load(
     (database, commits): (&str, Option<&[String]>),
     options: &WriteOptions,
     lenient: bool,
-) -> Result<(Begun, Vec<Done>)> {
+) -> Result<Begun> {
     out.create()?;
     let exists = Manifest::find(out, options)?;
     if commits.is_some() && !exists && !options.overwrite {
@@ -231,8 +228,8 @@ pub(super) fn begin_load(
         // The earlier run died when it had committed, and before it noted that.
         manifest.commit(&mut earlier)?;
     }
-    let (left, kept, stale) = Left::new(out, &versions, earlier)?;
-    if let Some(done) = stale.iter().find(|done| done.is_committed()) {
+    let left = Left::new(out, &versions, earlier)?;
+    if let Some(done) = left.stale.iter().find(|done| done.is_committed()) {
         let changed = done.inputs.iter().find(|input| !versions.contains(&input.input));
         let name = changed.map_or("an input", |input| input.input.path.trim_start_matches('\0'));
         return Err(Error::option(format!(
@@ -240,8 +237,8 @@ pub(super) fn begin_load(
             out.path.display()
         )));
     }
-    manifest.keep(&kept, &stale)?;
-    Ok((Begun { names: None, versions, manifest, left }, kept))
+    manifest.keep(&left.kept, &left.stale)?;
+    Ok(Begun { names: None, versions, manifest, left })
 }
 
 /// Converts each input, and gives what was read and written.
@@ -386,15 +383,13 @@ pub(super) struct Left {
     bytes: u64,
     /// Names of the files that stay.
     outputs: HashSet<String>,
+    /// What the earlier run did that still holds, and what does not.
+    pub(super) kept: Vec<Done>,
+    stale: Vec<Done>,
 }
 
 impl Left {
-    /// What is left, and what the earlier run did that still holds and that does not.
-    fn new(
-        out: &Directory,
-        versions: &[InputVersion],
-        earlier: Vec<Done>,
-    ) -> Result<(Self, Vec<Done>, Vec<Done>)> {
+    fn new(out: &Directory, versions: &[InputVersion], earlier: Vec<Done>) -> Result<Self> {
         // An input that is named several times has been done as often.
         let mut known: HashMap<_, Vec<(usize, &DoneInput)>> = HashMap::new();
         for (at, done) in earlier.iter().enumerate() {
@@ -427,19 +422,18 @@ impl Left {
         }
         let is_left = |&input: &usize| !done_in[input].is_some_and(|at: usize| good[at]);
         let mut left = Self { todo: (0..versions.len()).filter(is_left).collect(), ..Self::default() };
-        let (mut kept, mut stale) = (Vec::new(), Vec::new());
         for (done, is_good) in earlier.into_iter().zip(good) {
             if !is_good {
-                stale.push(done);
+                left.stale.push(done);
                 continue;
             }
             left.rows += done.rows();
             left.rejects += done.inputs.iter().map(|input| input.rejects).sum::<u64>();
             left.bytes += done.inputs.iter().filter_map(|input| input.input.version.size).sum::<u64>();
             left.outputs.extend(done.outputs.iter().map(|output| output.name.clone()));
-            kept.push(done);
+            left.kept.push(done);
         }
-        Ok((left, kept, stale))
+        Ok(left)
     }
 
     /// The number of the first part that comes behind those that stay.

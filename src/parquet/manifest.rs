@@ -112,8 +112,8 @@ pub(super) struct Manifest {
 
 #[derive(Debug)]
 enum Place {
-    /// A file with so many bytes of lines, and in all.
-    File { file: Arc<Held>, length: u64, size: u64 },
+    /// A file with so many bytes of lines.
+    File { file: Arc<Held>, length: u64 },
     /// An object, and the lines that are not in it yet.
     Store(Url, Notes),
 }
@@ -185,9 +185,8 @@ impl Manifest {
                 let file: &fs::File = &held;
                 let found = Found::read(BufReader::with_capacity(1 << 20, file)).map_err(failure)?;
                 sweep(&directory.file(DIRECTORY));
-                let (length, size) = (found.length, held.metadata().map_err(failure)?.len());
-                let is_whole = found.rest == end;
-                (found, Place::File { file: Arc::new(held), length, size }, is_whole)
+                let (length, is_whole) = (found.length, found.rest == end);
+                (found, Place::File { file: Arc::new(held), length }, is_whole)
             }
         };
         check_options(directory, &found.options, &options)?;
@@ -251,20 +250,19 @@ impl Manifest {
     }
 
     fn append(&mut self, line: &[u8]) -> Result<()> {
-        let (file, length, old_size) = match &mut self.place {
+        let (file, length) = match &mut self.place {
             Place::Store(_, notes) => {
                 let content = [HEAD, line, &self.end].concat();
                 return notes.add(line, &content).map_err(|error| output::error(&self.path, error));
             }
-            Place::File { file, length, size } => (file, length, size),
+            Place::File { file, length } => (file, length),
         };
         let bytes = [line, &self.end].concat();
-        let size = *length + bytes.len() as u64;
         let mut file: &fs::File = file;
         let mut write = || {
             file.seek(SeekFrom::Start(*length))?;
             file.write_all(&bytes)?;
-            if *old_size > size { file.set_len(size) } else { Ok(()) }
+            file.set_len(*length + bytes.len() as u64)
         };
         let written = write();
         if written.is_err() {
@@ -274,7 +272,6 @@ impl Manifest {
         }
         written.map_err(|error| Error::io(&self.path, error))?;
         *length += line.len() as u64;
-        *old_size = size;
         Ok(())
     }
 
@@ -428,8 +425,8 @@ fn write_all(
     sink.write_all(end).and_then(|()| sink.flush()).map_err(failure)?;
     drop(sink);
     let sink = target.sink();
-    let size = target.commit_file(write.sync)?;
-    Ok(if let Sink::Aside(file) = sink { Some(Place::File { file, length, size }) } else { None })
+    target.commit_file(write.sync)?;
+    Ok(if let Sink::Aside(file) = sink { Some(Place::File { file, length }) } else { None })
 }
 
 /// The manifest in a directory of a store, and the lines beside it.

@@ -16,7 +16,7 @@ use parquet::file::writer::TrackedWrite;
 use super::chunk::internal;
 use super::layout::{Group, Layout};
 use super::options::{ListType, WriteOptions};
-use super::report::{Report, VectorEncoding};
+use super::report::Report;
 use super::rows::{Pending, RowBytes};
 use crate::cancel::Cancel;
 use crate::error::{Error, Result};
@@ -54,9 +54,7 @@ pub(super) struct FileWriter {
 pub(super) struct Written {
     pub(super) path: PathBuf,
     pub(super) rows: u64,
-    pub(super) row_groups: u64,
     pub(super) bytes: u64,
-    pub(super) vectors: Vec<VectorEncoding>,
 }
 
 /// The end of a Parquet file that holds no rows of these columns.
@@ -76,12 +74,7 @@ fn file_metadata(layout: &Layout, rows: i64, list_type: ListType) -> FileMetaDat
 }
 
 impl FileWriter {
-    pub(super) fn create(
-        path: PathBuf,
-        schema: &Schema,
-        options: &WriteOptions,
-        cancel: Cancel,
-    ) -> Result<Self> {
+    fn create(path: PathBuf, schema: &Schema, options: &WriteOptions, cancel: Cancel) -> Result<Self> {
         let layout = Arc::new(Layout::new(schema, options)?);
         let target = Target::create(&path, options.overwrite, cancel)?;
         let out = Out { file: target.sink(), owner: OwnerProcess::current(), footer: None };
@@ -115,9 +108,8 @@ impl FileWriter {
         let mut start = 0;
         while start < batch.num_rows() && self.begun < self.most {
             let most = self.group_bytes();
-            let (taken, is_full) = self.pending.take(&batch, &bytes, start, most);
-            start += taken;
-            if is_full {
+            start += self.pending.take(&batch, &bytes, start, most);
+            if self.pending.is_full {
                 self.begin_group()?;
             }
         }
@@ -159,12 +151,7 @@ impl FileWriter {
             }
             return Ok(());
         }
-        while let Some(group) = self.work.take_done() {
-            self.append(group?)?;
-        }
-        while self.work.is_full()
-            && let Some(group) = self.work.take()
-        {
+        while let Some(group) = if self.work.is_full() { self.work.take() } else { self.work.take_done() } {
             self.append(group?)?;
         }
         let layout = self.layout.clone();
@@ -201,8 +188,9 @@ impl FileWriter {
         Ok(())
     }
 
-    /// Completes the file and puts it in its place. Its name is on the disk when [`crate::output::sync_directory`] says so.
-    pub(super) fn finish(mut self) -> Result<Written> {
+    /// Completes the file, puts it in its place and adds it to the report. Its name is on the disk when
+    /// [`crate::output::sync_directory`] says so.
+    fn finish(mut self, report: &mut Report) -> Result<Written> {
         if self.pending.rows > 0 {
             self.begin_group()?;
         }
@@ -210,7 +198,7 @@ impl FileWriter {
             self.append(group?)?;
         }
         let rows: i64 = self.groups.iter().map(RowGroupMetaData::num_rows).sum();
-        let row_groups = self.groups.len() as u64;
+        report.row_groups += self.groups.len() as u64;
         // Decided here for streams of others in one file alone: their schemas allow nulls nearly
         // always, and there seldom are any.
         let list_type = if self.has_nulls { ListType::List } else { ListType::Fixed };
@@ -229,9 +217,16 @@ impl FileWriter {
         self.out.inner_mut().footer = Some(footer.clone());
         ParquetMetaDataWriter::new_with_tracked(self.out, &metadata).finish().map_err(internal)?;
         target.sink().write_all(&lock(&footer)).map_err(failure)?;
-        let bytes = target.commit_file(self.options.sync)?;
-        let vectors = self.layout.encodings();
-        Ok(Written { path: self.path, rows: rows as u64, row_groups, bytes, vectors })
+        let (rows, bytes) = (rows as u64, target.commit_file(self.options.sync)?);
+        report.rows += rows;
+        report.bytes_out += bytes;
+        report.outputs.push(self.path.clone());
+        for encoding in self.layout.encodings() {
+            if !report.encodings.contains(&encoding) {
+                report.encodings.push(encoding);
+            }
+        }
+        Ok(Written { path: self.path, rows, bytes })
     }
 }
 
@@ -307,9 +302,7 @@ impl<'a> Files<'a> {
 
     /// Completes the file under way, if there is one.
     pub(super) fn finish(&mut self) -> Result<Option<Written>> {
-        let written = self.writer.take().map(FileWriter::finish).transpose()?;
-        written.iter().for_each(|written| self.report.add(written));
-        Ok(written)
+        self.writer.take().map(|writer| writer.finish(&mut self.report)).transpose()
     }
 
     /// How many more rows go into the file under way, if there is one.
