@@ -9,18 +9,16 @@ use arrow_array::cast::AsArray;
 use arrow_array::{Array, FixedSizeListArray, RecordBatch};
 use arrow_buffer::Buffer;
 use arrow_schema::{Schema, SchemaRef};
-use parquet::arrow::ArrowSchemaConverter;
-use parquet::arrow::arrow_writer::{ArrowRowGroupWriterFactory, compute_leaves};
+use parquet::arrow::arrow_writer::{ArrowWriter, ArrowWriterOptions};
 use parquet::basic::{self, PageType};
 use parquet::errors::ParquetError;
-use parquet::file::metadata::{ColumnChunkMetaData, OffsetIndexBuilder, PageEncodingStats};
+use parquet::file::metadata::{ColumnChunkMetaData, OffsetIndexBuilder, PageEncodingStats, RowGroupMetaData};
 use parquet::file::page_index::{
     column_index::ColumnIndexMetaData,
     offset_index::{OffsetIndexMetaData, PageLocation},
 };
-use parquet::file::properties::WriterPropertiesPtr;
-use parquet::file::writer::{OnCloseRowGroup, SerializedFileWriter, SerializedRowGroupWriter, TrackedWrite};
-use parquet::schema::types::{ColumnDescPtr, SchemaDescPtr};
+use parquet::file::properties::WriterProperties;
+use parquet::schema::types::ColumnDescPtr;
 
 use super::codec::{Compressor, split_streams};
 use super::frame;
@@ -338,66 +336,37 @@ pub(super) struct Others {
     /// Which columns of a batch they are.
     columns: Vec<usize>,
     schema: SchemaRef,
-    descriptor: SchemaDescPtr,
-    properties: WriterPropertiesPtr,
-    factory: ArrowRowGroupWriterFactory,
+    properties: WriterProperties,
 }
 
 impl Others {
-    pub(super) fn new(columns: Vec<usize>, schema: &Schema, properties: WriterPropertiesPtr) -> Result<Self> {
-        let schema = Arc::new(schema.project(&columns)?);
-        let descriptor = Arc::new(ArrowSchemaConverter::new().convert(&schema).map_err(internal)?);
-        // Nothing is written to it: it tells the factory what it wants to know.
-        let file = SerializedFileWriter::new(Vec::new(), descriptor.root_schema_ptr(), properties.clone());
-        let factory = ArrowRowGroupWriterFactory::new(&file.map_err(internal)?, schema.clone());
-        Ok(Self { columns, schema, descriptor, properties, factory })
+    pub(super) fn new(columns: Vec<usize>, schema: &Schema, properties: WriterProperties) -> Result<Self> {
+        Ok(Self { schema: Arc::new(schema.project(&columns)?), columns, properties })
     }
 
-    /// The chunks of the rows in `batches`, one a leaf.
+    /// The chunks of the rows in `batches`, one a leaf: those of a file in memory.
     pub(super) fn chunks(&self, batches: &[RecordBatch]) -> Result<Vec<Chunk>> {
         if self.columns.is_empty() {
             return Ok(Vec::new());
         }
-        self.try_chunks(batches).map_err(internal)
-    }
-
-    fn try_chunks(&self, batches: &[RecordBatch]) -> Result<Vec<Chunk>, ParquetError> {
-        let mut writers = self.factory.create_column_writers(0)?;
+        let options = ArrowWriterOptions::new().with_properties(self.properties.clone());
+        let options = options.with_skip_arrow_metadata(true);
+        let mut bytes = Vec::new();
+        let mut writer =
+            ArrowWriter::try_new_with_options(&mut bytes, self.schema.clone(), options).map_err(internal)?;
         for batch in batches {
-            let mut writers = writers.iter_mut();
-            for (&column, field) in self.columns.iter().zip(self.schema.fields()) {
-                for leaf in compute_leaves(field, batch.column(column))? {
-                    if let Some(writer) = writers.next() {
-                        writer.write(&leaf)?;
-                    }
-                }
-            }
+            writer.write(&batch.project(&self.columns)?).map_err(internal)?;
         }
-        // Chunks are appended to a row group in memory. The crate moves each dictionary in front of
-        // its pages on the way, so only the closed row group knows where pages are.
-        let (mut out, mut closed) = (TrackedWrite::new(Vec::new()), None);
-        let keep: OnCloseRowGroup<'_, Vec<u8>> = Box::new(|_, group, _, column_indexes, offset_indexes| {
-            closed = Some((group, column_indexes, offset_indexes));
-            Ok(())
-        });
-        let (descriptor, properties) = (self.descriptor.clone(), self.properties.clone());
-        let mut group = SerializedRowGroupWriter::new(descriptor, properties, &mut out, 0, Some(keep));
-        for writer in writers {
-            writer.close()?.append_to_row_group(&mut group)?;
-        }
-        group.close()?;
-        let bytes = Buffer::from_vec(out.into_inner()?);
-        let Some((group, column_indexes, offset_indexes)) = closed else {
-            return Err(ParquetError::General("a row group was closed without its metadata".to_owned()));
-        };
-        let indexes = column_indexes.into_iter().zip(offset_indexes);
-        let chunks = group.columns().iter().zip(indexes).map(|(metadata, (column_index, offset_index))| {
-            let (start, length) = metadata.byte_range();
+        let metadata = writer.close().map_err(internal)?;
+        let bytes = Buffer::from_vec(bytes);
+        let columns = metadata.row_groups().iter().flat_map(RowGroupMetaData::columns).enumerate();
+        let chunks = columns.map(|(at, column)| {
+            let (start, length) = column.byte_range();
             Chunk {
                 pieces: vec![bytes.slice_with_length(start as usize, length as usize)],
-                metadata: metadata.clone(),
-                column_index,
-                offset_index,
+                metadata: column.clone(),
+                column_index: metadata.column_index().map(|index| index[0][at].clone()),
+                offset_index: metadata.offset_index().map(|index| index[0][at].clone()),
             }
         });
         Ok(chunks.collect())

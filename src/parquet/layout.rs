@@ -56,7 +56,7 @@ impl Layout {
             }
             leaves.push(vector);
         }
-        let properties = Arc::new(properties(schema, &descriptor, options));
+        let properties = properties(schema, &descriptor, options);
         Ok(Self {
             schema: given.clone(),
             descriptor,
