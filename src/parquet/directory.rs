@@ -147,15 +147,14 @@ pub(super) fn begin(
     options: &WriteOptions,
     lenient: bool,
 ) -> Result<Begun> {
-    let inputs = source.inputs();
-    let names = check(inputs, out, options)?;
-    refuse_inputs_among_outputs(inputs, &out.path)?;
-    let (versions, mut manifest, earlier) = take_up(source, out, None, options, lenient)?;
-    let mut left = Left::new(out, &versions, earlier)?;
-    if let Some(names) = &names {
+    let names = check(source.inputs(), out, options)?;
+    refuse_inputs_among_outputs(source.inputs(), &out.path)?;
+    let mut begun = Begun { names, ..take_up(source, out, None, options, lenient)? };
+    let Begun { names, manifest, left, .. } = &mut begun;
+    if let Some(names) = names {
         left.check_names(out, names)?;
         // Before their lines go: a run that dies in between is resumed by these.
-        remove_stale(out, names, &left)?;
+        remove_stale(out, names, left)?;
     }
     manifest.keep(&left.kept, &left.stale)?;
     // There may be a million of them.
@@ -163,12 +162,12 @@ pub(super) fn begin(
     if options.resume && names.is_none() {
         remove_parts(out, |number| left.outputs.contains(&part_name(number)))?;
     }
-    for directory in directories(out, &names)? {
+    for directory in directories(out, names)? {
         directory.create()?;
         directory.sweep()?;
     }
     out.sweep()?;
-    Ok(Begun { names, versions, manifest, left })
+    Ok(begun)
 }
 
 /// Removes files of an earlier run whose rows are read again, but for those that this run replaces: with other inputs, names may
@@ -187,23 +186,30 @@ fn remove_stale(out: &Directory, names: &[PathBuf], left: &Left) -> Result<()> {
     Ok(())
 }
 
-/// The inputs as they are now, the manifest, which is that of an earlier run or a new one, and what the earlier run did.
+/// The inputs as they are now, the manifest of a new run or of an earlier one, and what that one has left to do. Of a database,
+/// the kind and a file of each commit are given.
 fn take_up(
     source: &Source,
     out: &Directory,
-    database: Option<&str>,
+    database: Option<(&str, &[String])>,
     options: &WriteOptions,
     lenient: bool,
-) -> Result<(Vec<InputVersion>, Manifest, Vec<Done>)> {
+) -> Result<Begun> {
     let versions = versions(source, options, &out.cancel, lenient)?;
     let mut described = describe(source, options);
-    described.extend(database.map(|name| ("database".to_owned(), json!(name))));
+    described.extend(database.map(|(kind, _)| ("database".to_owned(), json!(kind))));
     let end = end_of_nothing(&source.schema(), options)?;
-    let (manifest, earlier) = match options.resume && Manifest::find(out, options)? {
+    let (mut manifest, mut earlier) = match options.resume && Manifest::find(out, options)? {
         true => Manifest::resume(out, described, end, options)?,
         false => (Manifest::create(out, described, end, options)?, Vec::new()),
     };
-    Ok((versions, manifest, earlier))
+    let commits = database.unwrap_or_default().1;
+    if earlier.iter().flat_map(|done| &done.outputs).any(|output| commits.contains(&output.name)) {
+        // The earlier run died when it had committed, and before it noted that.
+        manifest.commit(&mut earlier)?;
+    }
+    let left = Left::new(out, &versions, earlier)?;
+    Ok(Begun { names: None, versions, manifest, left })
 }
 
 /// Begins a run whose rows go into a `database` in the directory, or takes one up. `commits` names a file of each commit, if the
@@ -222,13 +228,9 @@ pub(super) fn begin_load(
         let text = "there is a database that vecpack did not write; option `overwrite` replaces it";
         return Err(Error::io(&out.path, std::io::Error::new(std::io::ErrorKind::AlreadyExists, text)));
     }
-    let (versions, mut manifest, mut earlier) = take_up(source, out, Some(database), options, lenient)?;
-    let commits = commits.unwrap_or_default();
-    if earlier.iter().flat_map(|done| &done.outputs).any(|output| commits.contains(&output.name)) {
-        // The earlier run died when it had committed, and before it noted that.
-        manifest.commit(&mut earlier)?;
-    }
-    let left = Left::new(out, &versions, earlier)?;
+    let database = (database, commits.unwrap_or_default());
+    let mut begun = take_up(source, out, Some(database), options, lenient)?;
+    let Begun { versions, manifest, left, .. } = &mut begun;
     if let Some(done) = left.stale.iter().find(|done| done.is_committed()) {
         let changed = done.inputs.iter().find(|input| !versions.contains(&input.input));
         let name = changed.map_or("an input", |input| input.input.path.trim_start_matches('\0'));
@@ -238,7 +240,7 @@ pub(super) fn begin_load(
         )));
     }
     manifest.keep(&left.kept, &left.stale)?;
-    Ok(Begun { names: None, versions, manifest, left })
+    Ok(begun)
 }
 
 /// Converts each input, and gives what was read and written.

@@ -136,32 +136,29 @@ impl Manifest {
     ) -> Result<Self> {
         let (path, head) = (path(directory), head(options)?);
         let mut _earlier = None;
-        let stored = in_store(directory);
-        if let Some((_, notes)) = &stored {
+        match in_store(directory) {
             // The lines of an earlier run go first. Without one, they may be those of a run that came first.
-            if write.overwrite {
-                clear(notes, &path)?;
-            }
-        } else {
-            let place = Directory::new(&directory.file(DIRECTORY), &directory.cancel)?;
-            place.create()?;
-            place.sweep()?;
-            if write.overwrite && exists(directory)? {
-                // Held until the new one is in its place.
-                _earlier = Some(open(directory, &path)?);
+            Some((_, notes)) if write.overwrite => clear(&notes, &path)?,
+            Some(_) => {}
+            None => {
+                let place = Directory::new(&directory.file(DIRECTORY), &directory.cancel)?;
+                place.create()?;
+                place.sweep()?;
+                if write.overwrite && exists(directory)? {
+                    // Held until the new one is in its place.
+                    _earlier = Some(open(directory, &path)?);
+                }
             }
         }
-        let written = write_all(directory, (&head, &end), &[], write).or_else(|error| {
+        let place = write_all(directory, (&head, &end), &[], write).or_else(|error| {
             // Another run may have come first.
             let is_taken = !write.overwrite && exists(directory)?;
             Err(if is_taken { taken(directory) } else { error })
         })?;
-        if let Some((_, notes)) = stored.as_ref().filter(|_| !write.overwrite) {
+        if let (Place::Store(_, notes), false) = (&place, write.overwrite) {
             // Of a run whose manifest was removed.
             clear(notes, &path)?;
         }
-        let place = written.or_else(|| stored.map(|(url, notes)| Place::Store(url, notes)));
-        let place = place.ok_or_else(|| Error::internal("a manifest that is no file"))?;
         let (directory, sync) = (directory.clone(), write.sync);
         Ok(Self { directory, path, place, head, end, sync, is_scattered: false })
     }
@@ -223,7 +220,6 @@ impl Manifest {
     }
 
     /// Notes that the outputs of all lines are committed.
-    #[cfg(feature = "python")]
     pub(super) fn commit(&mut self, done: &mut [Done]) -> Result<()> {
         for done in &mut *done {
             (done.outputs, done.fragments) = (Vec::new(), None);
@@ -239,9 +235,7 @@ impl Manifest {
             Place::Store(_, notes) => notes.find().map_err(failure)?,
             Place::File { .. } => Vec::new(),
         };
-        if let Some(place) = write_all(&self.directory, (&self.head, &self.end), done, &write)? {
-            self.place = place;
-        }
+        self.place = write_all(&self.directory, (&self.head, &self.end), done, &write)?;
         if let Place::Store(_, notes) = &self.place {
             notes.remove(urls).map_err(|error| output::error(&self.path, error))?;
         }
@@ -405,28 +399,31 @@ fn compact(line: Cow<'_, Done>) -> Done {
     done
 }
 
-/// Writes all of a manifest at once. Gives its place, if that is a file.
+/// Writes all of a manifest at once.
 fn write_all(
     directory: &Directory,
     (head, end): (&[u8], &[u8]),
     done: &[Done],
     write: &WriteOptions,
-) -> Result<Option<Place>> {
+) -> Result<Place> {
     let target = Target::create(&path(directory), write.overwrite, directory.cancel.clone())?;
-    let mut sink = BufWriter::with_capacity(1 << 20, target.sink());
+    let sink = target.sink();
+    let mut out = BufWriter::with_capacity(1 << 20, sink.clone());
     let failure = |error| target.error(error);
     let mut length = head.len() as u64;
-    sink.write_all(head).map_err(failure)?;
+    out.write_all(head).map_err(failure)?;
     for done in done {
         let line = line(&Line::Done(Cow::Borrowed(done)))?;
-        sink.write_all(&line).map_err(failure)?;
+        out.write_all(&line).map_err(failure)?;
         length += line.len() as u64;
     }
-    sink.write_all(end).and_then(|()| sink.flush()).map_err(failure)?;
-    drop(sink);
-    let sink = target.sink();
+    out.write_all(end).and_then(|()| out.flush()).map_err(failure)?;
     target.commit_file(write.sync)?;
-    Ok(if let Sink::Aside(file) = sink { Some(Place::File { file, length }) } else { None })
+    match (sink, in_store(directory)) {
+        (Sink::Aside(file), _) => Ok(Place::File { file, length }),
+        (_, Some((url, notes))) => Ok(Place::Store(url, notes)),
+        _ => Err(Error::internal("a manifest that is no file")),
+    }
 }
 
 /// The manifest in a directory of a store, and the lines beside it.
