@@ -12,8 +12,7 @@ use arrow_array::{
     Array, ArrayRef, FixedSizeListArray, GenericListArray, Int64Array, MapArray, NullArray, OffsetSizeTrait,
     RecordBatch, StructArray,
 };
-use arrow_buffer::BooleanBufferBuilder;
-use arrow_buffer::{NullBuffer, OffsetBuffer};
+use arrow_buffer::{BooleanBufferBuilder, NullBuffer, OffsetBuffer};
 use arrow_cast::cast;
 use arrow_schema::{DataType, Field, FieldRef, Fields, Schema, SchemaRef, TimeUnit};
 
@@ -37,15 +36,6 @@ impl Times {
         });
         Self { unit, truncates: options.allow_truncated_timestamps }
     }
-
-    /// The unit in which timestamps of `unit` are written.
-    fn written(self, unit: TimeUnit) -> TimeUnit {
-        match (self.unit, unit) {
-            (Some(asked), _) => asked,
-            (None, TimeUnit::Second) => TimeUnit::Millisecond,
-            (None, unit) => unit,
-        }
-    }
 }
 
 /// The types of what is written for batches of `schema`.
@@ -58,10 +48,10 @@ pub(super) fn writable(schema: &Schema, times: Times) -> Schema {
 
 /// A batch as one of the `written` schema.
 pub(super) fn written_batch(batch: &RecordBatch, written: &SchemaRef, times: Times) -> Result<RecordBatch> {
-    let columns =
-        batch.columns().iter().zip(written.fields()).map(|(column, field)| {
-            Writing { name: field.name(), times }.array(column, field.data_type(), None)
-        });
+    let array = |(column, field): (&ArrayRef, &FieldRef)| {
+        Writing { name: field.name(), times }.array(column, field.data_type(), None)
+    };
+    let columns = batch.columns().iter().zip(written.fields()).map(array);
     Ok(RecordBatch::try_new(written.clone(), columns.collect::<Result<_>>()?)?)
 }
 
@@ -115,16 +105,18 @@ fn written_type(data_type: &DataType, times: Times) -> Option<DataType> {
         DataType::LargeList(item) => DataType::LargeList(below(item)?),
         DataType::FixedSizeList(item, size) => DataType::FixedSizeList(below(item)?, *size),
         DataType::Map(entries, ordered) => DataType::Map(below(entries)?, *ordered),
-        DataType::Timestamp(unit, zone) if times.written(*unit) != *unit => {
-            DataType::Timestamp(times.written(*unit), zone.clone())
+        DataType::Timestamp(own, zone) => {
+            let own_or_similar = if *own == TimeUnit::Second { TimeUnit::Millisecond } else { *own };
+            let unit = times.unit.unwrap_or(own_or_similar);
+            (unit != *own).then(|| DataType::Timestamp(unit, zone.clone()))?
         }
         DataType::Time32(TimeUnit::Second) => DataType::Time32(TimeUnit::Millisecond),
         DataType::Date64 => DataType::Date32,
-        DataType::Dictionary(keys, values) if **values == DataType::Utf8View => {
-            DataType::Dictionary(keys.clone(), DataType::Utf8.into())
-        }
-        DataType::Dictionary(keys, values) if **values == DataType::BinaryView => {
-            DataType::Dictionary(keys.clone(), DataType::Binary.into())
+        DataType::Dictionary(keys, values)
+            if matches!(**values, DataType::Utf8View | DataType::BinaryView) =>
+        {
+            let plain = if **values == DataType::Utf8View { DataType::Utf8 } else { DataType::Binary };
+            DataType::Dictionary(keys.clone(), plain.into())
         }
         other => {
             let plain = plain_type(other, times)?;
@@ -195,11 +187,8 @@ impl Writing<'_> {
                 let entries = entries.as_struct().clone();
                 Arc::new(MapArray::try_new(field.clone(), offsets, entries, nulls, *ordered)?)
             }
-            DataType::Timestamp(..) | DataType::Time32(_) | DataType::Date32 => {
-                self.times(array, written, above)?
-            }
             DataType::Dictionary(..) => written_dictionary(array, written)?,
-            other => return Err(Error::internal(format!("{} is not written as {other}", array.data_type()))),
+            _ => self.times(array, written, above)?,
         })
     }
 
@@ -222,11 +211,8 @@ impl Writing<'_> {
         })?;
         // A field that is never null stays so, whatever is above it.
         let counts = Int64Array::try_new(counts.values().clone(), array.nulls().cloned())?;
-        Ok(if is_timestamp {
-            cast(&counts, written)?
-        } else {
-            cast(&cast(&counts, &DataType::Int32)?, written)?
-        })
+        let number = if is_timestamp { DataType::Int64 } else { DataType::Int32 };
+        Ok(cast(&cast(&counts, &number)?, written)?)
     }
 
     /// The error of a time that the type in which it is written cannot hold.
