@@ -13,7 +13,7 @@ use parquet::schema::types::{SchemaDescPtr, SchemaDescriptor};
 use super::chunk::{Chunk, Others, VectorColumn, internal};
 use super::options::{ARROW_SCHEMA, Compression, Encoding, ListType, WriteOptions};
 use super::report::VectorEncoding;
-use super::types::{Times, writable, written_batch};
+use super::types::{writable, written_batch};
 use crate::error::{Error, Result};
 use crate::values::tensor_shape;
 
@@ -26,7 +26,7 @@ pub(super) struct Layout {
     /// The types of the batches, and of what is written.
     schema: Schema,
     written: SchemaRef,
-    times: Times,
+    pub(super) options: WriteOptions,
     /// For each leaf of the file, in order: the column of vectors that it is, or `None` for one of `others`.
     leaves: Vec<Option<VectorColumn>>,
     others: Others,
@@ -40,8 +40,8 @@ pub(super) struct Group {
 
 impl Layout {
     pub(super) fn new(schema: &Schema, options: &WriteOptions) -> Result<Self> {
-        let (given, times) = (schema, Times::new(options));
-        let mut written = writable(given, times);
+        let given = schema;
+        let mut written = writable(given, options);
         written.metadata.extend(options.metadata.clone());
         let written = Arc::new(written);
         let schema = &*written;
@@ -60,7 +60,7 @@ impl Layout {
         Ok(Self {
             schema: given.clone(),
             descriptor,
-            times,
+            options: options.clone(),
             leaves,
             others: Others::new(others, schema, properties)?,
             written,
@@ -78,7 +78,7 @@ impl Layout {
         }
         match fields == self.written.fields() {
             true => Ok(Cow::Borrowed(batch)),
-            false => written_batch(batch, &self.written, self.times).map(Cow::Owned),
+            false => written_batch(batch, &self.written, &self.options).map(Cow::Owned),
         }
     }
 
@@ -105,8 +105,8 @@ impl Layout {
     }
 
     /// Chooses how each vector column is encoded, from the first rows.
-    pub(super) fn choose(&mut self, batches: &[RecordBatch], options: &WriteOptions) -> Result<()> {
-        self.leaves.iter_mut().flatten().try_for_each(|vector| vector.choose(batches, options))
+    pub(super) fn choose(&mut self, batches: &[RecordBatch]) -> Result<()> {
+        self.leaves.iter_mut().flatten().try_for_each(|vector| vector.choose(batches, &self.options))
     }
 
     /// How the vector columns are encoded.

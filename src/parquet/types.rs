@@ -19,37 +19,22 @@ use arrow_schema::{DataType, Field, FieldRef, Fields, Schema, SchemaRef, TimeUni
 use super::options::{TimestampUnit, WriteOptions};
 use crate::error::{Error, Result};
 
-/// How timestamps are written.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Times {
-    /// The unit of all of them; if not given, their own one.
-    unit: Option<TimeUnit>,
-    /// Whether digits that the unit does not have are cut off.
-    truncates: bool,
-}
-
-impl Times {
-    pub(super) fn new(options: &WriteOptions) -> Self {
-        let unit = options.coerce_timestamps.map(|unit| match unit {
-            TimestampUnit::Microsecond => TimeUnit::Microsecond,
-            TimestampUnit::Millisecond => TimeUnit::Millisecond,
-        });
-        Self { unit, truncates: options.allow_truncated_timestamps }
-    }
-}
-
 /// The types of what is written for batches of `schema`.
-pub(super) fn writable(schema: &Schema, times: Times) -> Schema {
+pub(super) fn writable(schema: &Schema, options: &WriteOptions) -> Schema {
     Schema::new_with_metadata(
-        schema.fields().iter().map(|field| written_field(field, times)).collect::<Fields>(),
+        schema.fields().iter().map(|field| written_field(field, options)).collect::<Fields>(),
         schema.metadata().clone(),
     )
 }
 
 /// A batch as one of the `written` schema.
-pub(super) fn written_batch(batch: &RecordBatch, written: &SchemaRef, times: Times) -> Result<RecordBatch> {
+pub(super) fn written_batch(
+    batch: &RecordBatch,
+    written: &SchemaRef,
+    options: &WriteOptions,
+) -> Result<RecordBatch> {
     let array = |(column, field): (&ArrayRef, &FieldRef)| {
-        Writing { name: field.name(), times }.array(column, field.data_type(), None)
+        Writing { name: field.name(), options }.array(column, field.data_type(), None)
     };
     let columns = batch.columns().iter().zip(written.fields()).map(array);
     Ok(RecordBatch::try_new(written.clone(), columns.collect::<Result<_>>()?)?)
@@ -82,8 +67,8 @@ fn way_to_empty(field: &Field) -> Option<String> {
     below.map(|below| format!("{}.{below}", field.name()))
 }
 
-fn written_field(field: &FieldRef, times: Times) -> FieldRef {
-    match written_type(field.data_type(), times) {
+fn written_field(field: &FieldRef, options: &WriteOptions) -> FieldRef {
+    match written_type(field.data_type(), options) {
         None => field.clone(),
         Some(data_type) => {
             let nullable = field.is_nullable() || data_type == DataType::Null;
@@ -93,9 +78,9 @@ fn written_field(field: &FieldRef, times: Times) -> FieldRef {
 }
 
 /// What is written for a type that Parquet does not have, and for one with such a type in it.
-fn written_type(data_type: &DataType, times: Times) -> Option<DataType> {
-    let field = |item: &FieldRef| written_field(item, times);
-    let below = |item: &FieldRef| written_type(item.data_type(), times).map(|_| field(item));
+fn written_type(data_type: &DataType, options: &WriteOptions) -> Option<DataType> {
+    let field = |item: &FieldRef| written_field(item, options);
+    let below = |item: &FieldRef| written_type(item.data_type(), options).map(|_| field(item));
     Some(match data_type {
         DataType::Struct(fields) if fields.is_empty() => DataType::Null,
         DataType::Struct(fields) if fields.iter().any(|field| below(field).is_some()) => {
@@ -106,8 +91,11 @@ fn written_type(data_type: &DataType, times: Times) -> Option<DataType> {
         DataType::FixedSizeList(item, size) => DataType::FixedSizeList(below(item)?, *size),
         DataType::Map(entries, ordered) => DataType::Map(below(entries)?, *ordered),
         DataType::Timestamp(own, zone) => {
-            let own_or_similar = if *own == TimeUnit::Second { TimeUnit::Millisecond } else { *own };
-            let unit = times.unit.unwrap_or(own_or_similar);
+            let unit = match (options.coerce_timestamps, own) {
+                (Some(TimestampUnit::Microsecond), _) => TimeUnit::Microsecond,
+                (Some(TimestampUnit::Millisecond), _) | (None, TimeUnit::Second) => TimeUnit::Millisecond,
+                (None, own) => *own,
+            };
             (unit != *own).then(|| DataType::Timestamp(unit, zone.clone()))?
         }
         DataType::Time32(TimeUnit::Second) => DataType::Time32(TimeUnit::Millisecond),
@@ -119,19 +107,19 @@ fn written_type(data_type: &DataType, times: Times) -> Option<DataType> {
             DataType::Dictionary(keys.clone(), plain.into())
         }
         other => {
-            let plain = plain_type(other, times)?;
-            written_type(&plain, times).unwrap_or(plain)
+            let plain = plain_type(other, options)?;
+            written_type(&plain, options).unwrap_or(plain)
         }
     })
 }
 
 /// The type that holds the same values one behind another, where they may be written as another one.
-fn plain_type(data_type: &DataType, times: Times) -> Option<DataType> {
+fn plain_type(data_type: &DataType, options: &WriteOptions) -> Option<DataType> {
     Some(match data_type {
         DataType::Dictionary(_, values)
             if matches!(**values, DataType::Timestamp(..) | DataType::Time32(_) | DataType::Date64) =>
         {
-            written_type(values, times).map(|_| *values.clone())?
+            written_type(values, options).map(|_| *values.clone())?
         }
         DataType::RunEndEncoded(_, values) => values.data_type().clone(),
         // Not all readers know views, and some fail at a file that says it holds some.
@@ -145,7 +133,7 @@ fn plain_type(data_type: &DataType, times: Times) -> Option<DataType> {
 #[derive(Clone, Copy)]
 struct Writing<'a> {
     name: &'a str,
-    times: Times,
+    options: &'a WriteOptions,
 }
 
 impl Writing<'_> {
@@ -155,7 +143,7 @@ impl Writing<'_> {
         if array.data_type() == written {
             return Ok(array.clone());
         }
-        if let Some(plain) = plain_type(array.data_type(), self.times) {
+        if let Some(plain) = plain_type(array.data_type(), self.options) {
             return self.array(&cast(array, &plain)?, written, above);
         }
         Ok(match written {
@@ -204,7 +192,8 @@ impl Writing<'_> {
                 count.checked_mul(parts / given_parts)
             } else {
                 let size = given_parts / parts;
-                (count % size == 0 || is_timestamp && self.times.truncates).then_some(count / size)
+                (count % size == 0 || is_timestamp && self.options.allow_truncated_timestamps)
+                    .then_some(count / size)
             };
             let fits = |count: &i64| is_timestamp || i32::try_from(*count).is_ok();
             whole.filter(fits).ok_or_else(|| self.misfit(count, array.data_type(), written))

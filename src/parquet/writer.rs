@@ -33,7 +33,6 @@ pub(super) struct FileWriter {
     out: TrackedWrite<Out>,
     path: PathBuf,
     target: Target,
-    options: WriteOptions,
     layout: Arc<Layout>,
     /// Rows that do not make a row group yet.
     pending: Pending,
@@ -84,7 +83,6 @@ impl FileWriter {
             out,
             path,
             target,
-            options: options.clone(),
             layout,
             pending: Pending::default(),
             has_nulls: false,
@@ -128,7 +126,10 @@ impl FileWriter {
     /// The most bytes of the next row group. It grows as the numbers for row groups run out: twice
     /// the limit when half of them are left, three times when a third is.
     fn group_bytes(&self) -> usize {
-        self.options.row_group_bytes.saturating_mul(MAX_GROUPS / MAX_GROUPS.saturating_sub(self.begun).max(1))
+        self.layout
+            .options
+            .row_group_bytes
+            .saturating_mul(MAX_GROUPS / MAX_GROUPS.saturating_sub(self.begun).max(1))
     }
 
     /// Begins a row group of the rows so far.
@@ -138,13 +139,13 @@ impl FileWriter {
         if self.begun == 0
             && let Some(layout) = Arc::get_mut(&mut self.layout)
         {
-            layout.choose(&batches, &self.options)?;
+            layout.choose(&batches)?;
         }
         self.begun += 1;
-        let must_know_size = self.begun == 1 && self.options.max_file_bytes.is_some();
+        let must_know_size = self.begun == 1 && self.layout.options.max_file_bytes.is_some();
         if must_know_size || !self.layout.is_work() {
             self.append(self.layout.encode(&batches)?)?;
-            if let Some(most) = self.options.max_file_bytes {
+            if let Some(most) = self.layout.options.max_file_bytes {
                 // Known now, and so the same for any number of threads.
                 let groups = most / (self.out.bytes_written() as u64 / self.begun as u64).max(1);
                 self.most = usize::try_from(groups).unwrap_or(usize::MAX).max(self.begun);
@@ -202,7 +203,7 @@ impl FileWriter {
         // Decided here for streams of others in one file alone: their schemas allow nulls nearly
         // always, and there seldom are any.
         let list_type = if self.has_nulls { ListType::List } else { ListType::Fixed };
-        let list_type = self.options.list_type.unwrap_or(list_type);
+        let list_type = self.layout.options.list_type.unwrap_or(list_type);
         let metadata = file_metadata(&self.layout, rows, list_type);
         let offset_indexes =
             self.offset_indexes.into_iter().map(|indexes| indexes.into_iter().collect()).collect();
@@ -217,7 +218,7 @@ impl FileWriter {
         self.out.inner_mut().footer = Some(footer.clone());
         ParquetMetaDataWriter::new_with_tracked(self.out, &metadata).finish().map_err(internal)?;
         target.sink().write_all(&lock(&footer)).map_err(failure)?;
-        let (rows, bytes) = (rows as u64, target.commit_file(self.options.sync)?);
+        let (rows, bytes) = (rows as u64, target.commit_file(self.layout.options.sync)?);
         report.rows += rows;
         report.bytes_out += bytes;
         report.outputs.push(self.path.clone());
