@@ -89,12 +89,11 @@ impl Target {
     }
 
     /// The same, but a power failure may take its name away again until [`sync_directory`] is called.
-    pub(crate) fn commit_file(self, sync: bool) -> Result<u64> {
-        let path = self.path.clone();
-        self.try_commit(sync).map_err(|error| self::error(&path, error))
+    pub(crate) fn commit_file(mut self, sync: bool) -> Result<u64> {
+        self.try_commit(sync).map_err(|error| self.error(error))
     }
 
-    fn try_commit(mut self, sync: bool) -> io::Result<u64> {
+    fn try_commit(&mut self, sync: bool) -> io::Result<u64> {
         if !self.aside.is_current() {
             return Err(other_process());
         }
@@ -108,7 +107,8 @@ impl Target {
         };
         let file = self.aside.take().ok_or_else(gone)?;
         let bytes = held.metadata()?.len();
-        held.ahead.end(held, bytes)?;
+        // Space that was asked for and is not needed goes back.
+        held.set_len(bytes)?;
         if sync {
             // An error is final: what could not be written is gone, and a second call would say that all is well. When the
             // wait is cancelled, the file is cut: the system would not let the process end before all of it is on the disk.
@@ -220,7 +220,7 @@ fn aside(path: &Path, permissions: Option<Permissions>) -> io::Result<NamedTempF
             Ok(hold(options.open(path)?).map(Arc::new))
         });
         let (held, path) = made.map_err(without_path)?.into_parts();
-        let Some(held) = held.filter(|held| held.has_name()) else { continue };
+        let Some(held) = held.filter(|held| held.is_at(&path)) else { continue };
         if let Some(permissions) = permissions {
             held.set_permissions(permissions)?;
         }

@@ -76,14 +76,6 @@ pub(crate) fn hold(file: File) -> Option<Held> {
 }
 
 impl Held {
-    /// Whether the file still is in a directory.
-    pub(super) fn has_name(&self) -> bool {
-        #[cfg(unix)]
-        return self.file.metadata().is_ok_and(|file| std::os::unix::fs::MetadataExt::nlink(&file) > 0);
-        #[cfg(not(unix))]
-        true
-    }
-
     /// Whether it is the file that `path` names.
     pub(crate) fn is_at(&self, path: &Path) -> bool {
         #[cfg(unix)]
@@ -177,11 +169,9 @@ const SMALL: u64 = 2 << 20;
 #[derive(Debug, Default)]
 pub(super) struct Ahead {
     written: AtomicU64,
-    /// The end of the space that was asked for: 0 before the first time, [`NO_MORE`] after the last.
+    /// The end of the space that was asked for: the largest number where there is none.
     reserved: AtomicU64,
 }
-
-const NO_MORE: u64 = u64::MAX;
 
 impl Ahead {
     /// Asks for space if the next `bytes` need it.
@@ -190,7 +180,7 @@ impl Ahead {
         let reserved = self.reserved.load(Ordering::Relaxed);
         if end > reserved && end > SMALL {
             let more = end.saturating_add(STEP);
-            let next = if reserve(file, reserved, more - reserved).is_ok() { more } else { NO_MORE };
+            let next = if reserve(file, reserved, more - reserved).is_ok() { more } else { u64::MAX };
             self.reserved.store(next, Ordering::Relaxed);
         }
     }
@@ -198,14 +188,6 @@ impl Ahead {
     /// Counts what was written.
     pub(super) fn wrote(&self, bytes: usize) {
         self.written.fetch_add(bytes as u64, Ordering::Relaxed);
-    }
-
-    /// Gives back what a file of `bytes` bytes does not need, and asks for nothing any more.
-    pub(super) fn end(&self, file: &File, bytes: u64) -> io::Result<()> {
-        match self.reserved.swap(NO_MORE, Ordering::Relaxed) {
-            0 => Ok(()),
-            _ => file.set_len(bytes),
-        }
     }
 }
 

@@ -105,26 +105,17 @@ impl VectorColumn {
         vectors.filter_map(in_page).collect()
     }
 
-    /// The values of rows without nulls, where they lie.
-    fn values(&self, rows: &FixedSizeListArray) -> Buffer {
+    /// The elements that `rows` lie in.
+    fn elements(&self, rows: &FixedSizeListArray) -> Buffer {
         let data = rows.values().to_data();
-        let row_bytes = self.shape.dim * self.size;
-        let start = data.offset() * self.size + rows.value_offset(0) as usize * self.size;
-        data.buffers()[0].slice_with_length(start, rows.len() * row_bytes)
+        data.buffers()[0].slice_with_length(data.offset() * self.size, data.len() * self.size)
     }
 
-    /// The values of rows some of which, or of the elements of which, are null.
-    fn values_without_nulls(&self, rows: &FixedSizeListArray, out: &mut Vec<u8>) {
-        let data = rows.values().to_data();
-        let values = &data.buffers()[0].as_slice()[data.offset() * self.size..];
-        for row in (0..rows.len()).filter(|&row| rows.is_valid(row)) {
-            let first = rows.value_offset(row) as usize;
-            for element in first..first + self.shape.dim {
-                if rows.values().is_valid(element) {
-                    out.extend_from_slice(&values[element * self.size..][..self.size]);
-                }
-            }
-        }
+    /// The values of rows without nulls, where they lie.
+    fn values(&self, rows: &FixedSizeListArray) -> Buffer {
+        let row_bytes = self.shape.dim * self.size;
+        let start = rows.value_offset(0) as usize * self.size;
+        self.elements(rows).slice_with_length(start, rows.len() * row_bytes)
     }
 }
 
@@ -174,12 +165,15 @@ impl<'a> Pages<'a> {
         let count: usize = rows.iter().map(Array::len).sum();
         let has_nulls = rows.iter().any(|part| part.null_count() > 0 || part.values().null_count() > 0);
         let (levels, levels_count, values) = if has_nulls {
-            let (levels, levels_count) = levels::of_rows(column.shape, rows).ok_or_else(|| {
+            let data: Vec<Buffer> = rows.iter().map(|part| column.elements(part)).collect();
+            let mut values = Vec::new();
+            let levels = levels::of_rows(column.shape, rows, |part, element| {
+                values.extend_from_slice(&data[part][element * column.size..][..column.size]);
+            });
+            let (levels, levels_count) = levels.ok_or_else(|| {
                 let name = column.descriptor.path().string();
                 Error::schema(format!("{name}: a null where the schema allows none"))
             })?;
-            let mut values = Vec::new();
-            rows.iter().for_each(|part| column.values_without_nulls(part, &mut values));
             (Buffer::from_vec(levels), levels_count, vec![Buffer::from_vec(values)])
         } else {
             let levels = match count == column.page_rows {
@@ -209,12 +203,10 @@ impl<'a> Pages<'a> {
     /// Arranges and compresses a page of `size` bytes; gives how many it takes.
     fn encode(&mut self, levels: &[u8], values: &[Buffer], size: usize) -> Result<usize> {
         let page = self.scratch.room(size)?;
-        if let ([values], Some(_)) = (values, &self.compressor.literal) {
-            let out = self.encoded.room(self.compressor.most(size))?;
-            let (compressor, row) = (&mut self.compressor, self.column.shape.dim * self.column.size);
-            if let Some(written) =
-                frame::of_planes(compressor, (row, self.column.size), levels, values, page, out)?
-            {
+        let out = self.encoded.room(self.compressor.most(size))?;
+        if let ([values], Some(literal)) = (values, &mut self.compressor.literal) {
+            let sizes = (self.column.shape.dim * self.column.size, self.column.size);
+            if let Some(written) = frame::of_planes(literal, sizes, levels, values, page, out)? {
                 self.encoded.add(written);
                 return Ok(written);
             }
@@ -229,7 +221,7 @@ impl<'a> Pages<'a> {
             true => split_streams(self.column.size, &values, page_values),
             false => page_values.copy_from_slice(&values),
         }
-        let written = self.compressor.compress(page, self.encoded.room(self.compressor.most(size))?)?;
+        let written = self.compressor.compress(page, out)?;
         self.encoded.add(written);
         Ok(written)
     }

@@ -10,7 +10,7 @@ pub(super) struct Compressor {
     compression: Compression,
     /// Of zstd.
     context: Option<CCtx<'static>>,
-    /// Of zstd for planes, which searches for nothing at all.
+    /// Of zstd for planes that do not repeat, which searches for nothing at all.
     pub(super) literal: Option<CCtx<'static>>,
 }
 
@@ -57,14 +57,6 @@ impl Compressor {
         }
     }
 
-    /// Compresses planes that do not repeat; as [`compress`](Self::compress) where they are not compressed with zstd.
-    pub(super) fn compress_literals(&mut self, planes: &[u8], out: &mut [u8]) -> Result<usize> {
-        match &mut self.literal {
-            Some(context) => context.compress2(out, planes).map_err(failure),
-            None => self.compress(planes, out),
-        }
-    }
-
     /// Compresses `page` into `out`, which has room for it; gives how many bytes it takes.
     pub(super) fn compress(&mut self, page: &[u8], out: &mut [u8]) -> Result<usize> {
         let failed = |error: &dyn std::fmt::Display| Error::internal(format!("compression failed: {error}"));
@@ -84,7 +76,7 @@ impl Compressor {
     }
 }
 
-fn failure(code: usize) -> Error {
+pub(super) fn failure(code: usize) -> Error {
     Error::internal(format!("zstd: {}", zstd_safe::get_error_name(code)))
 }
 

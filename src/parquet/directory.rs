@@ -195,7 +195,7 @@ fn take_up(
     options: &WriteOptions,
     lenient: bool,
 ) -> Result<Begun> {
-    let versions = versions(source, options, &out.cancel, lenient)?;
+    let versions = versions(source, options.resume, lenient, &out.cancel)?;
     let mut described = describe(source, options);
     described.extend(database.map(|(kind, _)| ("database".to_owned(), json!(kind))));
     let end = end_of_nothing(&source.schema(), options)?;
@@ -325,12 +325,7 @@ fn describe(source: &Source, options: &WriteOptions) -> Map<String, Value> {
 }
 
 /// The inputs as they are now. A run that resumes must be able to tell versions apart.
-fn versions(
-    source: &Source,
-    options: &WriteOptions,
-    cancel: &Cancel,
-    lenient: bool,
-) -> Result<Vec<InputVersion>> {
+fn versions(source: &Source, resume: bool, lenient: bool, cancel: &Cancel) -> Result<Vec<InputVersion>> {
     let inputs = source.inputs();
     // Many requests at once. One that fails is made again for its input.
     let learned = learn_sizes(inputs);
@@ -352,7 +347,7 @@ fn versions(
             Err(_) if lenient => Version::default(),
             version => version?,
         };
-        if options.resume && !lenient && version.modified_ns.is_none() && version.tag.is_none() {
+        if resume && !lenient && version.modified_ns.is_none() && version.tag.is_none() {
             return Err(no_version(input));
         }
         let number = source.options().include_id.then_some(input.number());

@@ -5,7 +5,9 @@
 //! place in the frame, unless rows repeat. What begins with the first plane that compresses is left to the library, and what it makes of it follows.
 //! The format is that of RFC 8878, section 3.1.1.
 
-use super::codec::{Compressor, LONGEST_BLOCK, split_into};
+use zstd::zstd_safe::CCtx;
+
+use super::codec::{LONGEST_BLOCK, failure, split_into};
 use crate::error::Result;
 
 /// A page of fewer elements is not worth the sample.
@@ -22,7 +24,7 @@ const WIDEST: usize = 8;
 /// Writes a page of `levels` and the planes of `values`, rows of `row` bytes of elements of `size` bytes, to `out`, which has room for
 /// it; gives how many bytes it takes. `None` where nothing is known to be better than what the library does. `scratch` has room for the values.
 pub(super) fn of_planes(
-    compressor: &mut Compressor,
+    literal: &mut CCtx<'_>,
     (row, size): (usize, usize),
     levels: &[u8],
     values: &[u8],
@@ -51,7 +53,7 @@ pub(super) fn of_planes(
 
     let mut written = head.len() + places.len();
     if stored < size {
-        let frame = compressor.compress_literals(planes, rest)?;
+        let frame = literal.compress2(rest, planes).map_err(failure)?;
         let blocks = head_bytes(rest)..frame;
         written += blocks.len();
         rest.copy_within(blocks, 0);

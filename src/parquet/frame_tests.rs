@@ -4,7 +4,7 @@
 
 use super::*;
 use crate::parquet::Compression;
-use crate::parquet::codec::split_streams;
+use crate::parquet::codec::{Compressor, split_streams};
 
 /// Elements a row.
 const ROW: usize = 16;
@@ -43,7 +43,8 @@ fn framed(size: usize, levels: &[u8], values: &[u8]) -> (Vec<u8>, Option<Vec<u8>
     let mut out = vec![0xaa; compressor.most(page.len())];
     let mut scratch = vec![0xaa; page.len()];
     let row = ROW * size;
-    let written = of_planes(&mut compressor, (row, size), levels, values, &mut scratch, &mut out).unwrap();
+    let literal = compressor.literal.as_mut().unwrap();
+    let written = of_planes(literal, (row, size), levels, values, &mut scratch, &mut out).unwrap();
     (page, written.map(|written| out[..written].to_vec()))
 }
 

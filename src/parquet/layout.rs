@@ -1,10 +1,11 @@
 //! How the row groups of a file are made: which columns are vectors with pages of our own, and how those are encoded.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, RecordBatch};
-use arrow_schema::{DataType, Field, FieldRef, Schema, SchemaRef};
+use arrow_schema::{DataType, Field, FieldRef, Fields, Schema, SchemaRef};
 use parquet::arrow::{ArrowSchemaConverter, encode_arrow_schema};
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
@@ -13,7 +14,7 @@ use parquet::schema::types::{SchemaDescPtr, SchemaDescriptor};
 use super::chunk::{Chunk, Others, VectorColumn, internal};
 use super::options::{ARROW_SCHEMA, Compression, Encoding, ListType, WriteOptions};
 use super::report::VectorEncoding;
-use super::types::{writable, written_batch};
+use super::types::{Writing, written_field};
 use crate::error::{Error, Result};
 use crate::values::tensor_shape;
 
@@ -41,9 +42,10 @@ pub(super) struct Group {
 impl Layout {
     pub(super) fn new(schema: &Schema, options: &WriteOptions) -> Result<Self> {
         let given = schema;
-        let mut written = writable(given, options);
-        written.metadata.extend(options.metadata.clone());
-        let written = Arc::new(written);
+        let fields: Fields = given.fields().iter().map(|field| written_field(field, options)).collect();
+        let mut metadata = given.metadata().clone();
+        metadata.extend(options.metadata.clone());
+        let written = Arc::new(Schema::new_with_metadata(fields, metadata));
         let schema = &*written;
         let descriptor = Arc::new(ArrowSchemaConverter::new().convert(schema).map_err(internal)?);
         let (mut leaves, mut others) = (Vec::new(), Vec::new());
@@ -76,10 +78,14 @@ impl Layout {
             let (found, expected) = (batch.schema(), &self.schema);
             return Err(Error::schema(format!("a batch of {found}, in a stream of {expected}")));
         }
-        match fields == self.written.fields() {
-            true => Ok(Cow::Borrowed(batch)),
-            false => written_batch(batch, &self.written, &self.options).map(Cow::Owned),
+        if fields == self.written.fields() {
+            return Ok(Cow::Borrowed(batch));
         }
+        let array = |(column, field): (&ArrayRef, &FieldRef)| {
+            Writing { name: field.name(), options: &self.options }.array(column, field.data_type(), None)
+        };
+        let columns = batch.columns().iter().zip(self.written.fields()).map(array);
+        Ok(Cow::Owned(RecordBatch::try_new(self.written.clone(), columns.collect::<Result<_>>()?)?))
     }
 
     /// What the footer holds beside the columns: the metadata of the schema by its keys, in order,
@@ -95,9 +101,9 @@ impl Layout {
         };
         let mut metadata = self.written.metadata().clone();
         metadata.remove(ARROW_SCHEMA);
+        let key_value = |(key, value): (&String, &String)| KeyValue::new(key.clone(), value.clone());
         let mut key_values: Vec<KeyValue> =
-            metadata.iter().map(|(key, value)| KeyValue::new(key.clone(), value.clone())).collect();
-        key_values.sort_unstable_by(|one, other| one.key.cmp(&other.key));
+            BTreeMap::from_iter(&metadata).into_iter().map(key_value).collect();
         let fields: Vec<FieldRef> = self.written.fields().iter().map(as_read).collect();
         let schema = Schema::new_with_metadata(fields, metadata);
         key_values.push(KeyValue::new(ARROW_SCHEMA.to_owned(), encode_arrow_schema(&schema)));

@@ -38,11 +38,7 @@ pub(crate) use cluster::ClusterRun;
 use self::directory::{part_paths, remove_parts};
 use self::manifest::Manifest;
 use self::writer::Files;
-#[cfg(feature = "cli")]
-use crate::cancel::Cancel;
 use crate::error::{Error, Result};
-#[cfg(feature = "cli")]
-use crate::input::Input;
 use crate::output::directory::{Directory, is_directory};
 use crate::output::{check_target, sweep_beside, sync_name};
 use crate::reader::{Progress, Watch};
@@ -165,12 +161,13 @@ pub fn write_parquet(
 
 /// Refuses targets that must not be replaced, before anything of the inputs is read.
 #[cfg(feature = "cli")]
-pub(crate) fn check_outputs(inputs: &[Input], out: &Path, options: &WriteOptions) -> Result<()> {
+pub(crate) fn check_outputs(inputs: &[crate::Input], out: &Path, options: &WriteOptions) -> Result<()> {
     RejectsFile::new(options.rejects.as_deref(), out, options.overwrite, options.sync)?;
     options.check()?;
+    let cancel = crate::Cancel::never();
     match is_directory_of(out, options)? {
-        true => directory::check(inputs, &Directory::new(out, &Cancel::never())?, options).map(drop),
-        false => check_target(out, options.overwrite, &Cancel::never()),
+        true => directory::check(inputs, &Directory::new(out, &cancel)?, options).map(drop),
+        false => check_target(out, options.overwrite, &cancel),
     }
 }
 

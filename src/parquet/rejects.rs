@@ -40,8 +40,8 @@ impl RejectsFile {
     /// that takes no file.
     pub(crate) fn new(path: Option<&Path>, out: &Path, overwrite: bool, sync: bool) -> Result<Option<Self>> {
         let Some(path) = path else { return Ok(None) };
-        let extension = path.extension().map(|extension| extension.to_ascii_lowercase());
-        let is_parquet = match extension.as_deref().and_then(|extension| extension.to_str()) {
+        let extension = path.extension().and_then(|extension| extension.to_str());
+        let is_parquet = match extension.map(str::to_ascii_lowercase).as_deref() {
             Some("parquet") => true,
             Some("jsonl") => false,
             _ => {
@@ -75,22 +75,17 @@ impl RejectsFile {
     }
 
     /// Writes what was rejected until the work ended, however it did, and gives it.
-    pub(crate) fn conclude<T>(
-        file: Option<Self>,
-        worked: Result<T>,
-        source: &Source,
-    ) -> Result<(T, Rejects)> {
-        let Some(file) = file else { return worked.map(|done| (done, source.rejects())) };
+    pub(crate) fn conclude<T>(file: Option<Self>, work: Result<T>, source: &Source) -> Result<(T, Rejects)> {
+        let Some(file) = file else { return work.map(|done| (done, source.rejects())) };
         if !file.owner.is_current() {
             // A child was forked while the work went on. It goes on in the parent, whose file this is.
-            return worked.and(Err(ErrorKind::OtherProcess.into()));
+            return work.and(Err(ErrorKind::OtherProcess.into()));
         }
         let rejects = source.rejects();
+        let written = file.write(&rejects);
         // Why the work failed is more than that this did.
-        match (worked, file.write(&rejects)) {
-            (Ok(done), Ok(())) => Ok((done, rejects)),
-            (Err(error), _) | (Ok(_), Err(error)) => Err(error),
-        }
+        let done = work?;
+        written.map(|()| (done, rejects))
     }
 }
 

@@ -10,35 +10,14 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use arrow_array::{
     Array, ArrayRef, FixedSizeListArray, GenericListArray, Int64Array, MapArray, NullArray, OffsetSizeTrait,
-    RecordBatch, StructArray,
+    StructArray,
 };
 use arrow_buffer::{BooleanBufferBuilder, NullBuffer, OffsetBuffer};
 use arrow_cast::cast;
-use arrow_schema::{DataType, Field, FieldRef, Fields, Schema, SchemaRef, TimeUnit};
+use arrow_schema::{DataType, Field, FieldRef, Schema, TimeUnit};
 
 use super::options::{TimestampUnit, WriteOptions};
 use crate::error::{Error, Result};
-
-/// The types of what is written for batches of `schema`.
-pub(super) fn writable(schema: &Schema, options: &WriteOptions) -> Schema {
-    Schema::new_with_metadata(
-        schema.fields().iter().map(|field| written_field(field, options)).collect::<Fields>(),
-        schema.metadata().clone(),
-    )
-}
-
-/// A batch as one of the `written` schema.
-pub(super) fn written_batch(
-    batch: &RecordBatch,
-    written: &SchemaRef,
-    options: &WriteOptions,
-) -> Result<RecordBatch> {
-    let array = |(column, field): (&ArrayRef, &FieldRef)| {
-        Writing { name: field.name(), options }.array(column, field.data_type(), None)
-    };
-    let columns = batch.columns().iter().zip(written.fields()).map(array);
-    Ok(RecordBatch::try_new(written.clone(), columns.collect::<Result<_>>()?)?)
-}
 
 /// Refuses a stream with structs without fields: what others made is written as it is, or not at all.
 pub(super) fn refuse_empty_structs(schema: &Schema) -> Result<()> {
@@ -67,7 +46,8 @@ fn way_to_empty(field: &Field) -> Option<String> {
     below.map(|below| format!("{}.{below}", field.name()))
 }
 
-fn written_field(field: &FieldRef, options: &WriteOptions) -> FieldRef {
+/// A field as it is written.
+pub(super) fn written_field(field: &FieldRef, options: &WriteOptions) -> FieldRef {
     match written_type(field.data_type(), options) {
         None => field.clone(),
         Some(data_type) => {
@@ -131,15 +111,20 @@ fn plain_type(data_type: &DataType, options: &WriteOptions) -> Option<DataType> 
 
 /// A column that is written as another type.
 #[derive(Clone, Copy)]
-struct Writing<'a> {
-    name: &'a str,
-    options: &'a WriteOptions,
+pub(super) struct Writing<'a> {
+    pub(super) name: &'a str,
+    pub(super) options: &'a WriteOptions,
 }
 
 impl Writing<'_> {
     /// The values of an array as they are written. Where `above` is null, so is what a value lies
     /// in, and it may be anything.
-    fn array(self, array: &ArrayRef, written: &DataType, above: Option<&NullBuffer>) -> Result<ArrayRef> {
+    pub(super) fn array(
+        self,
+        array: &ArrayRef,
+        written: &DataType,
+        above: Option<&NullBuffer>,
+    ) -> Result<ArrayRef> {
         if array.data_type() == written {
             return Ok(array.clone());
         }
