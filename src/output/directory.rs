@@ -23,6 +23,7 @@ pub(super) fn ends_in_separator(path: &Path) -> bool {
 }
 
 /// True for one of a store.
+#[cfg(feature = "cli")]
 pub(crate) fn is_remote(directory: &Path) -> bool {
     as_url(directory).is_some()
 }
