@@ -4,7 +4,6 @@
 //! between leaves at most a file named `.NAME.*.vecpack-tmp`, and a later run takes it away. What is no file, such as a FIFO,
 //! cannot be replaced: it is written to as it is. An object of a store appears when all of it has been sent.
 
-mod ahead;
 mod direct;
 pub(crate) mod directory;
 mod leftovers;
@@ -20,39 +19,28 @@ use self::direct::Direct;
 pub(crate) use self::leftovers::{Held, hold, sweep, sweep_beside};
 use crate::cancel::Cancel;
 use crate::error::{Error, Result};
-use crate::pool::{OwnerProcess, PerProcess, interruptible, lock};
+use crate::pool::{PerProcess, interruptible, lock, other_process};
 use crate::store::{Upload, Url, is_there};
 
 /// A file on its way. Dropped without [`commit`](Self::commit), it leaves nothing behind.
 #[derive(Debug)]
 pub(crate) struct Target {
     path: PathBuf,
-    place: Place,
+    sink: Sink,
+    /// The temporary file of [`Sink::Aside`]. A child that was forked leaves its parent's file where it is.
+    aside: PerProcess<Option<NamedTempFile<Arc<Held>>>>,
     overwrite: bool,
     cancel: Cancel,
-    /// Only there it can be completed.
-    owner: OwnerProcess,
 }
-
-#[derive(Debug)]
-enum Place {
-    /// Under another name until it is complete.
-    /// Never `None` in between. A child that was forked leaves its parent's file where it is.
-    Aside(PerProcess<Option<NamedTempFile<Arc<Held>>>>, Arc<Held>),
-    Direct(Direct),
-    /// On its way into a store.
-    Remote(Remote),
-}
-
-/// `None` when it is complete.
-type Remote = Arc<Mutex<Option<Upload>>>;
 
 /// Where the bytes of a [`Target`] go.
 #[derive(Debug, Clone)]
 pub(crate) enum Sink {
+    /// A file under another name until it is complete.
     Aside(Arc<Held>),
     Direct(Direct),
-    Remote(Remote),
+    /// On its way into a store. `None` when it is complete.
+    Remote(Arc<Mutex<Option<Upload>>>),
 }
 
 impl Target {
@@ -60,40 +48,29 @@ impl Target {
     /// wait: for a FIFO to be read, for bytes to be on the disk.
     pub(crate) fn create(path: &Path, overwrite: bool, cancel: Cancel) -> Result<Self> {
         let failure = |error| self::error(path, error);
-        if let Some(url) = as_url(path) {
-            let upload = Upload::begin(&url?, overwrite, cancel.clone()).map_err(failure)?;
-            let place = Place::Remote(Arc::new(Mutex::new(Some(upload))));
-            return Ok(Self {
-                path: path.to_owned(),
-                place,
-                overwrite,
-                cancel,
-                owner: OwnerProcess::current(),
-            });
-        }
-        let existing = check(path, overwrite).map_err(failure)?;
-        let permissions = match existing {
-            Existing::Direct => {
-                let direct = Direct::open(path, cancel.clone()).map_err(failure)?;
-                let (path, place) = (path.to_owned(), Place::Direct(direct));
-                return Ok(Self { path, place, overwrite, cancel, owner: OwnerProcess::current() });
+        let (mut place, mut aside) = (path.to_owned(), None);
+        let sink = match as_url(path) {
+            Some(url) => {
+                let upload = Upload::begin(&url?, overwrite, cancel.clone()).map_err(failure)?;
+                Sink::Remote(Arc::new(Mutex::new(Some(upload))))
             }
-            Existing::File(permissions) => Some(permissions),
-            Existing::Nothing => None,
+            None => match check(path, overwrite).map_err(failure)? {
+                Existing::Direct => Sink::Direct(Direct::open(path, cancel.clone()).map_err(failure)?),
+                Existing::Replaceable(permissions) => {
+                    let file;
+                    (place, file) = begin_aside(path, permissions)?;
+                    let held = file.as_file().clone();
+                    aside = Some(file);
+                    Sink::Aside(held)
+                }
+            },
         };
-        let (path, file) = begin_aside(path, permissions)?;
-        let held = file.as_file().clone();
-        let place = Place::Aside(PerProcess::new(Some(file)), held);
-        Ok(Self { path, place, overwrite, cancel, owner: OwnerProcess::current() })
+        Ok(Self { path: place, sink, aside: PerProcess::new(aside), overwrite, cancel })
     }
 
     /// Where to write. All sinks of a target are one file.
     pub(crate) fn sink(&self) -> Sink {
-        match &self.place {
-            Place::Aside(_, held) => Sink::Aside(held.clone()),
-            Place::Direct(direct) => Sink::Direct(direct.clone()),
-            Place::Remote(upload) => Sink::Remote(upload.clone()),
-        }
+        self.sink.clone()
     }
 
     /// An error that occurred while this target was written.
@@ -112,40 +89,39 @@ impl Target {
     }
 
     /// The same, but a power failure may take its name away again until [`sync_directory`] is called.
-    pub(crate) fn commit_file(self, sync: bool) -> Result<u64> {
-        self.commit_open(sync).map(|(bytes, _)| bytes)
+    pub(crate) fn commit_file(mut self, sync: bool) -> Result<u64> {
+        self.try_commit(sync).map_err(|error| self.error(error))
     }
 
-    /// The same, and gives the file, still locked.
-    pub(crate) fn commit_open(self, sync: bool) -> Result<(u64, Sink)> {
-        let path = self.path.clone();
-        self.try_commit(sync).map_err(|error| self::error(&path, error))
-    }
-
-    fn try_commit(self, sync: bool) -> io::Result<(u64, Sink)> {
-        self.owner.check_io()?;
-        let file = match self.place {
-            Place::Aside(mut file, _) => file.take().ok_or_else(gone)?,
-            Place::Direct(direct) => return Ok((direct.bytes(), Sink::Direct(direct))),
-            Place::Remote(upload) => {
-                let whole = lock(&upload).take();
-                let bytes = whole.map_or_else(|| Err(gone()), Upload::finish)?;
-                return Ok((bytes, Sink::Remote(upload)));
+    fn try_commit(&mut self, sync: bool) -> io::Result<u64> {
+        if !self.aside.is_current() {
+            return Err(other_process());
+        }
+        let held = match &self.sink {
+            Sink::Aside(held) => held,
+            Sink::Direct(direct) => return Ok(direct.bytes()),
+            Sink::Remote(upload) => {
+                let whole = lock(upload).take();
+                return whole.map_or_else(|| Err(gone()), Upload::finish);
             }
         };
-        let bytes = file.as_file().metadata()?.len();
-        file.as_file().ahead.end(file.as_file(), bytes)?;
+        let file = self.aside.take().ok_or_else(gone)?;
+        let bytes = held.metadata()?.len();
+        // Space that was asked for and is not needed goes back.
+        held.set_len(bytes)?;
         if sync {
-            // An error is final: what could not be written is gone, and a second call would say that all is well.
-            sync_or_cut(file.as_file(), &self.cancel)?;
+            // An error is final: what could not be written is gone, and a second call would say that all is well. When the
+            // wait is cancelled, the file is cut: the system would not let the process end before all of it is on the disk.
+            sync_all(held, &self.cancel, |file| drop(file.set_len(0)))?;
         }
         // Some file systems tell only now that there was no space. The file itself stays open: it holds the lock.
-        leftovers::close(file.as_file().try_clone()?)?;
+        leftovers::close(held.try_clone()?)?;
         let persisted = match self.overwrite {
             true => file.persist(&self.path),
             false => file.persist_noclobber(&self.path),
         };
-        Ok((bytes, Sink::Aside(persisted.map_err(|error| error.error)?)))
+        persisted.map_err(|error| error.error)?;
+        Ok(bytes)
     }
 }
 
@@ -159,25 +135,11 @@ pub(crate) fn sync_directory(directory: &Path, cancel: &Cancel) -> Result<()> {
     if as_url(directory).is_some() {
         return Ok(());
     }
-    let synced = || -> io::Result<()> {
-        #[cfg(unix)]
-        wait(&Arc::new(File::open(directory)?), cancel, |file| file.sync_all(), |_| {})?;
-        #[cfg(not(unix))]
-        let _ = cancel;
-        Ok(())
-    };
-    synced().map_err(|error| self::error(directory, error))
-}
-
-impl Sink {
-    /// Waits until what was written is on the disk.
-    pub(crate) fn sync(&self, cancel: &Cancel) -> io::Result<()> {
-        match self {
-            // Unlike a target it is not cut when the wait ends.
-            Self::Aside(file) => wait(file, cancel, |file| file.sync_all(), |_| {}),
-            Self::Direct(_) | Self::Remote(_) => Ok(()),
-        }
-    }
+    #[cfg(unix)]
+    let synced = File::open(directory).and_then(|file| sync_all(&file, cancel, |_| {}));
+    #[cfg(not(unix))]
+    let (synced, _) = (Ok(()), cancel);
+    synced.map_err(|error| self::error(directory, error))
 }
 
 impl Write for Sink {
@@ -201,26 +163,15 @@ impl Write for Sink {
     }
 }
 
-/// Syncs a file that is not complete. When the wait is cancelled, the file is cut first: the system
-/// would not let the process end before all of it is on the disk.
-fn sync_or_cut(file: &Arc<Held>, cancel: &Cancel) -> io::Result<()> {
-    wait(file, cancel, |file| file.sync_all(), |file| drop(file.set_len(0)))
-}
-
-/// Does work that may take long. When the wait is cancelled, `give_up` is called, and the work goes
-/// on without a caller.
-fn wait<T: Send + Sync + 'static>(
-    on: &Arc<T>,
-    cancel: &Cancel,
-    work: fn(&T) -> io::Result<()>,
-    give_up: fn(&T),
-) -> io::Result<()> {
+/// Waits until what was written to `file` is on the disk. When the wait is cancelled, `give_up` is called, and the work goes on
+/// without a caller.
+pub(crate) fn sync_all(file: &File, cancel: &Cancel, give_up: fn(&File)) -> io::Result<()> {
     if cancel.is_never() {
-        return work(on);
+        return file.sync_all();
     }
-    let theirs = on.clone();
-    interruptible(move || work(&theirs), cancel).unwrap_or_else(|cancelled| {
-        give_up(on);
+    let theirs = file.try_clone()?;
+    interruptible(move || theirs.sync_all(), cancel).unwrap_or_else(|cancelled| {
+        give_up(file);
         Err(cancelled)
     })
 }
@@ -269,7 +220,7 @@ fn aside(path: &Path, permissions: Option<Permissions>) -> io::Result<NamedTempF
             Ok(hold(options.open(path)?).map(Arc::new))
         });
         let (held, path) = made.map_err(without_path)?.into_parts();
-        let Some(held) = held.filter(|held| held.has_name()) else { continue };
+        let Some(held) = held.filter(|held| held.is_at(&path)) else { continue };
         if let Some(permissions) = permissions {
             held.set_permissions(permissions)?;
         }
@@ -280,9 +231,8 @@ fn aside(path: &Path, permissions: Option<Permissions>) -> io::Result<NamedTempF
 
 /// What there is under the name of a target.
 enum Existing {
-    Nothing,
-    /// A file that will be replaced; the new one gets its permissions.
-    File(Permissions),
+    /// Nothing, or a file that will be replaced; the new one gets its permissions.
+    Replaceable(Option<Permissions>),
     /// What is written to as it is.
     Direct,
 }
@@ -300,7 +250,7 @@ fn check(path: &Path, overwrite: bool) -> io::Result<Existing> {
             return Err(io::ErrorKind::IsADirectory.into());
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound && !path.is_symlink() => {
-            return Ok(Existing::Nothing);
+            return Ok(Existing::Replaceable(None));
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             return Err(io::Error::new(error.kind(), "a symbolic link to a file that does not exist"));
@@ -319,7 +269,7 @@ fn check(path: &Path, overwrite: bool) -> io::Result<Existing> {
     if !overwrite {
         return Err(refused());
     }
-    Ok(Existing::File(metadata.permissions()))
+    Ok(Existing::Replaceable(Some(metadata.permissions())))
 }
 
 fn refused() -> io::Error {
@@ -329,11 +279,10 @@ fn refused() -> io::Error {
 /// Like [`check`], to find out before any work is done. `cancel` ends the wait for a store.
 pub(crate) fn check_target(path: &Path, overwrite: bool, cancel: &Cancel) -> Result<()> {
     let checked = match as_url(path) {
-        Some(url) => match is_there(&url?, cancel) {
-            Ok(true) if !overwrite => Err(refused()),
-            Ok(_) => Ok(()),
-            Err(error) => Err(error),
-        },
+        Some(url) => {
+            let is_taken = is_there(&url?, cancel).map(|is_there| is_there && !overwrite);
+            is_taken.and_then(|is_taken| if is_taken { Err(refused()) } else { Ok(()) })
+        }
         None => check(path, overwrite).map(drop),
     };
     checked.map_err(|error| self::error(path, error))
@@ -347,7 +296,7 @@ pub(crate) fn check_late_target(path: &Path, overwrite: bool) -> Result<()> {
     match check(path, overwrite).map_err(|error| self::error(path, error))? {
         // A reader need not be there yet.
         Existing::Direct => Ok(()),
-        Existing::File(_) | Existing::Nothing => begin_aside(path, None).map(drop),
+        Existing::Replaceable(_) => begin_aside(path, None).map(drop),
     }
 }
 

@@ -11,12 +11,9 @@ fn what_can_no_longer_be_written_is_a_fault_and_no_reader_who_has_had_enough() {
     let mut complete = Sink::Remote(Arc::default());
     assert!(is_fault(error(&path, complete.write(b"a").unwrap_err())));
     let mut target = Target::create(&path, false, Cancel::never()).unwrap();
-    if let Place::Aside(file, _) = &mut target.place {
-        **file = None;
-    }
+    *target.aside = None;
     assert!(is_fault(target.commit(false).unwrap_err()));
-    let place = Place::Remote(Arc::default());
-    let target =
-        Target { path, place, overwrite: false, cancel: Cancel::never(), owner: OwnerProcess::current() };
+    let (sink, aside) = (Sink::Remote(Arc::default()), PerProcess::default());
+    let target = Target { path, sink, aside, overwrite: false, cancel: Cancel::never() };
     assert!(is_fault(target.commit(false).unwrap_err()));
 }

@@ -12,6 +12,7 @@ use crate::text::{count, grouped};
 
 /// Why a record could not become a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum RejectKind {
     /// The input ends inside the record.
@@ -76,7 +77,6 @@ impl RejectKind {
 
 /// One record that could not become a row: where it lies, what was expected and what was found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(into = "Row", from = "Row")]
 pub struct Reject {
     /// The file or buffer, as the user named it.
     pub file: Arc<str>,
@@ -94,24 +94,6 @@ pub struct Reject {
     pub expected: Arc<str>,
     /// What was there.
     pub found: Arc<str>,
-}
-
-/// A reject as it travels between processes.
-type Row = (String, u64, u64, u64, Option<String>, RejectKind, String, String);
-
-impl From<Reject> for Row {
-    fn from(reject: Reject) -> Self {
-        let Reject { file, record, offset, length, field, kind, expected, found } = reject;
-        let field = field.map(|field| field.to_string());
-        (file.to_string(), record, offset, length, field, kind, expected.to_string(), found.to_string())
-    }
-}
-
-impl From<Row> for Reject {
-    fn from((file, record, offset, length, field, kind, expected, found): Row) -> Self {
-        let (file, field) = (file.into(), field.map(Arc::from));
-        Self { file, record, offset, length, field, kind, expected: expected.into(), found: found.into() }
-    }
 }
 
 impl Reject {

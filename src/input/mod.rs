@@ -16,6 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::UNIX_EPOCH;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 pub(crate) use blocks::{Blocks, StepBuffers};
 use compressed::{Codec, MAGIC};
@@ -73,12 +74,13 @@ pub struct Span {
 }
 
 /// What tells one version of an input from another; empty for a buffer or a stream.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Version {
     pub(crate) size: Option<u64>,
     /// When it was modified, in nanoseconds since 1970.
     pub(crate) modified_ns: Option<i64>,
     /// The tag that a store gave it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) tag: Option<String>,
 }
 

@@ -1,56 +1,47 @@
 //! Column chunks: what a column of one row group becomes. Those of vectors are made here, page by page; the others by the
 //! `parquet` crate.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
-use std::ops::Range;
 use std::sync::Arc;
 
+use arrow_array::cast::AsArray;
 use arrow_array::{Array, FixedSizeListArray, RecordBatch};
 use arrow_buffer::Buffer;
-use arrow_schema::ArrowError;
 use arrow_schema::{Schema, SchemaRef};
-use bytes::Bytes;
-use parquet::arrow::ArrowSchemaConverter;
-use parquet::arrow::arrow_writer::{ArrowRowGroupWriterFactory, compute_leaves};
+use parquet::arrow::arrow_writer::{ArrowWriter, ArrowWriterOptions};
 use parquet::basic::{self, PageType};
 use parquet::errors::ParquetError;
-use parquet::file::metadata::{ColumnChunkMetaData, OffsetIndexBuilder, PageEncodingStats};
-use parquet::file::page_index::column_index::ColumnIndexMetaData;
-use parquet::file::page_index::offset_index::OffsetIndexMetaData;
-use parquet::file::properties::WriterPropertiesPtr;
-use parquet::file::writer::{OnCloseRowGroup, SerializedFileWriter, SerializedRowGroupWriter, TrackedWrite};
-use parquet::schema::types::{ColumnDescPtr, SchemaDescPtr};
+use parquet::file::metadata::{ColumnChunkMetaData, OffsetIndexBuilder, PageEncodingStats, RowGroupMetaData};
+use parquet::file::page_index::{
+    column_index::ColumnIndexMetaData,
+    offset_index::{OffsetIndexMetaData, PageLocation},
+};
+use parquet::file::properties::WriterProperties;
+use parquet::schema::types::ColumnDescPtr;
 
-use super::arena::Arena;
-use super::codec::{Codec, Compressor, split_streams};
+use super::codec::{Compressor, split_streams};
 use super::frame;
 use super::levels::{self, Shape, varint};
 use super::options::Compression;
 use crate::error::{Error, Result};
+use crate::vector::Slab;
 
 /// The pages of a column in a row group, as they are written.
 pub(super) struct Chunk {
-    pieces: Vec<Piece>,
-    /// Where encoded pages are.
-    encoded: Arena,
+    /// One behind another: what a page is made of, values where the record batch has them.
+    pieces: Vec<Buffer>,
     pub(super) metadata: ColumnChunkMetaData,
     pub(super) column_index: Option<ColumnIndexMetaData>,
     pub(super) offset_index: Option<OffsetIndexMetaData>,
 }
 
-/// Bytes on their way into the file.
-enum Piece {
-    Bytes(Bytes),
-    /// Values where the record batch has them.
-    Values(Buffer),
-    /// A part of the encoded pages.
-    Encoded(Range<usize>),
-}
-
 /// How a vector column is written.
 #[derive(Debug, Clone)]
 pub(super) struct VectorColumn {
-    pub(super) descriptor: ColumnDescPtr,
+    /// Its place in a batch.
+    pub(super) column: usize,
+    descriptor: ColumnDescPtr,
     shape: Shape,
     /// Bytes an element.
     pub(super) size: usize,
@@ -60,25 +51,23 @@ pub(super) struct VectorColumn {
     pub(super) compression: Compression,
     pub(super) is_split: bool,
     /// The levels of a page of so many rows without nulls.
-    levels: Bytes,
+    levels: Buffer,
 }
 
 /// A page of about this size is small enough for the second-level cache, and large enough that its head is nothing.
 const PAGE_BYTES: usize = 512 << 10;
 
-/// For vectors as they lie; those that compress that way repeat, and want a search for matches.
-const ZSTD_LEVEL: i32 = 3;
-
 impl VectorColumn {
     /// The column of vectors of `dim` elements of `size` bytes each that `descriptor` describes; pages uncompressed.
-    pub(super) fn new(descriptor: ColumnDescPtr, dim: usize, size: usize) -> Self {
+    pub(super) fn new(column: usize, descriptor: ColumnDescPtr, dim: usize, size: usize) -> Self {
         let nullable_elements = descriptor.self_type().is_optional();
         let shape = Shape { dim, max_def: descriptor.max_def_level(), nullable_elements };
         // A power of two: row groups of a multiple of 2,048 rows have no small page at their end.
         let page_rows = (PAGE_BYTES / (dim * size)).max(1);
         let page_rows = 1 << page_rows.ilog2();
-        let levels = levels::of_whole_rows(shape, page_rows).into();
-        Self { descriptor, shape, size, page_rows, compression: Compression::None, is_split: false, levels }
+        let levels = Buffer::from_vec(levels::of_whole_rows(shape, page_rows));
+        let (compression, is_split) = (Compression::None, false);
+        Self { column, descriptor, shape, size, page_rows, compression, is_split, levels }
     }
 
     /// True where pages hold the values as they lie in memory.
@@ -86,79 +75,56 @@ impl VectorColumn {
         self.compression == Compression::None && !self.is_split
     }
 
-    fn codec(&self) -> Codec {
-        match self.compression {
-            Compression::None => Codec::None,
-            Compression::Auto | Compression::Zstd if self.is_split => Codec::ZstdEntropy,
-            Compression::Auto | Compression::Zstd => Codec::Zstd(ZSTD_LEVEL),
-            Compression::Lz4 => Codec::Lz4,
-            Compression::Snappy => Codec::Snappy,
-        }
-    }
-
-    /// The chunk of the rows in `parts`.
-    pub(super) fn chunk(&self, parts: &[FixedSizeListArray]) -> Result<Chunk> {
-        let mut pages = Pages::new(self, parts.iter().map(Array::len).sum())?;
-        for page in cut(parts, self.page_rows) {
-            pages.add(&page)?;
+    /// The chunk of the vectors in `batches`.
+    pub(super) fn chunk(&self, batches: &[RecordBatch]) -> Result<Chunk> {
+        let rows = batches.iter().map(RecordBatch::num_rows).sum();
+        let mut pages = Pages::new(self, rows)?;
+        for first in (0..rows).step_by(self.page_rows) {
+            pages.add(&self.page(batches, first))?;
         }
         pages.finish()
     }
 
-    /// Bytes of the first page of the rows in `parts`.
-    pub(super) fn first_page(&self, parts: &[FixedSizeListArray]) -> Result<i64> {
+    /// Bytes of the first page of the vectors in `batches`.
+    pub(super) fn first_page(&self, batches: &[RecordBatch]) -> Result<i64> {
         let mut pages = Pages::new(self, self.page_rows)?;
-        cut(parts, self.page_rows).next().map_or(Ok(()), |page| pages.add(&page))?;
+        pages.add(&self.page(batches, 0))?;
         Ok(pages.bytes)
+    }
+
+    /// The rows of the page that begins with the row `first`, as they lie in `batches`.
+    fn page(&self, batches: &[RecordBatch], first: usize) -> Vec<FixedSizeListArray> {
+        let vectors = batches.iter().filter_map(|batch| batch.column(self.column).as_fixed_size_list_opt());
+        let mut at = 0;
+        let in_page = |part: &FixedSizeListArray| {
+            let (begin, end) = (first.max(at), (first + self.page_rows).min(at + part.len()));
+            let rows = (begin < end).then(|| part.slice(begin - at, end - begin));
+            at += part.len();
+            rows
+        };
+        vectors.filter_map(in_page).collect()
+    }
+
+    /// The elements that `rows` lie in.
+    fn elements(&self, rows: &FixedSizeListArray) -> Buffer {
+        let data = rows.values().to_data();
+        data.buffers()[0].slice_with_length(data.offset() * self.size, data.len() * self.size)
     }
 
     /// The values of rows without nulls, where they lie.
     fn values(&self, rows: &FixedSizeListArray) -> Buffer {
-        let data = rows.values().to_data();
         let row_bytes = self.shape.dim * self.size;
-        let start = data.offset() * self.size + rows.value_offset(0) as usize * self.size;
-        data.buffers()[0].slice_with_length(start, rows.len() * row_bytes)
+        let start = rows.value_offset(0) as usize * self.size;
+        self.elements(rows).slice_with_length(start, rows.len() * row_bytes)
     }
-
-    /// The values of rows some of which, or of the elements of which, are null.
-    fn values_without_nulls(&self, rows: &FixedSizeListArray, out: &mut Vec<u8>) {
-        let data = rows.values().to_data();
-        let values = &data.buffers()[0].as_slice()[data.offset() * self.size..];
-        for row in (0..rows.len()).filter(|&row| rows.is_valid(row)) {
-            let first = rows.value_offset(row) as usize;
-            for element in first..first + self.shape.dim {
-                if rows.values().is_valid(element) {
-                    out.extend_from_slice(&values[element * self.size..][..self.size]);
-                }
-            }
-        }
-    }
-}
-
-/// Cuts rows, which lie in `parts`, into pages of `rows` rows.
-fn cut(parts: &[FixedSizeListArray], rows: usize) -> impl Iterator<Item = Vec<FixedSizeListArray>> + '_ {
-    let (mut part, mut row) = (0, 0);
-    std::iter::from_fn(move || {
-        let (mut page, mut room) = (Vec::new(), rows);
-        while room > 0 && part < parts.len() {
-            let taken = room.min(parts[part].len() - row);
-            if taken > 0 {
-                page.push(parts[part].slice(row, taken));
-            }
-            (room, row) = (room - taken, row + taken);
-            if row == parts[part].len() {
-                (part, row) = (part + 1, 0);
-            }
-        }
-        (!page.is_empty()).then_some(page)
-    })
 }
 
 /// The pages of a chunk so far.
 struct Pages<'a> {
     column: &'a VectorColumn,
     compressor: Compressor,
-    pieces: Vec<Piece>,
+    /// Of pages that are encoded, the heads alone.
+    pieces: Vec<Buffer>,
     encoded: Arena,
     /// A page that is being arranged.
     scratch: Arena,
@@ -171,19 +137,21 @@ struct Pages<'a> {
 impl<'a> Pages<'a> {
     /// For about so many rows.
     fn new(column: &'a VectorColumn, rows: usize) -> Result<Self> {
-        let compressor = Compressor::new(column.codec(), column.page_rows * column.shape.dim)?;
-        let (mut encoded, mut scratch) = (Arena::default(), Arena::default());
-        if !column.is_as_it_lies() {
-            let page = column.page_rows * column.shape.dim * column.size + column.levels.len();
-            encoded = Arena::with_capacity(rows.div_ceil(column.page_rows) * compressor.most(page))?;
-            scratch = Arena::with_capacity(page)?;
-        }
+        let plane = column.is_split.then_some(column.page_rows * column.shape.dim);
+        let compressor = Compressor::new(column.compression, plane)?;
+        let (pages, page) = match column.is_as_it_lies() {
+            true => (0, 0),
+            false => {
+                let page = column.page_rows * column.shape.dim * column.size + column.levels.len();
+                (rows.div_ceil(column.page_rows), page)
+            }
+        };
         Ok(Self {
             column,
+            encoded: Arena::with_capacity(pages * compressor.most(page))?,
+            scratch: Arena::with_capacity(page)?,
             compressor,
             pieces: Vec::new(),
-            encoded,
-            scratch,
             offset_index: OffsetIndexBuilder::new(),
             levels: 0,
             bytes: 0,
@@ -197,29 +165,28 @@ impl<'a> Pages<'a> {
         let count: usize = rows.iter().map(Array::len).sum();
         let has_nulls = rows.iter().any(|part| part.null_count() > 0 || part.values().null_count() > 0);
         let (levels, levels_count, values) = if has_nulls {
-            let (levels, levels_count) = levels::of_rows(column.shape, rows).ok_or_else(|| {
-                let name = column.descriptor.path().string();
-                Error::from(ArrowError::SchemaError(format!("{name}: a null where the schema allows none")))
-            })?;
+            let data: Vec<Buffer> = rows.iter().map(|part| column.elements(part)).collect();
             let mut values = Vec::new();
-            rows.iter().for_each(|part| column.values_without_nulls(part, &mut values));
-            (levels.into(), levels_count, vec![Buffer::from_vec(values)])
+            let levels = levels::of_rows(column.shape, rows, |part, element| {
+                values.extend_from_slice(&data[part][element * column.size..][..column.size]);
+            });
+            let (levels, levels_count) = levels.ok_or_else(|| {
+                let name = column.descriptor.path().string();
+                Error::schema(format!("{name}: a null where the schema allows none"))
+            })?;
+            (Buffer::from_vec(levels), levels_count, vec![Buffer::from_vec(values)])
         } else {
             let levels = match count == column.page_rows {
                 true => column.levels.clone(),
-                false => levels::of_whole_rows(column.shape, count).into(),
+                false => Buffer::from_vec(levels::of_whole_rows(column.shape, count)),
             };
             let values = rows.iter().map(|part| column.values(part)).collect();
             (levels, count * column.shape.dim, values)
         };
         let size = levels.len() + values.iter().map(Buffer::len).sum::<usize>();
-        let (body, written) = if column.is_as_it_lies() {
-            let values = values.into_iter().map(Piece::Values);
-            (std::iter::once(Piece::Bytes(levels)).chain(values).collect(), size)
-        } else {
-            let encoded = self.encode(&levels, &values, size)?;
-            let written = encoded.len();
-            (vec![Piece::Encoded(encoded)], written)
+        let (body, written) = match column.is_as_it_lies() {
+            true => ([vec![levels], values].concat(), size),
+            false => (Vec::new(), self.encode(&levels, &values, size)?),
         };
         let head = header(size, written, levels_count, column.is_split)?;
         let bytes = (head.len() + written) as i64;
@@ -228,53 +195,42 @@ impl<'a> Pages<'a> {
         self.levels += levels_count as i64;
         self.bytes += bytes;
         self.uncompressed += (head.len() + size) as i64;
-        self.pieces.push(Piece::Bytes(head.into()));
+        self.pieces.push(Buffer::from_vec(head));
         self.pieces.extend(body);
         Ok(())
     }
 
-    /// Arranges and compresses a page of `size` bytes; gives where it is.
-    fn encode(&mut self, levels: &[u8], values: &[Buffer], size: usize) -> Result<Range<usize>> {
-        let start = self.encoded.len();
+    /// Arranges and compresses a page of `size` bytes; gives how many it takes.
+    fn encode(&mut self, levels: &[u8], values: &[Buffer], size: usize) -> Result<usize> {
         let page = self.scratch.room(size)?;
-        if let ([values], Codec::ZstdEntropy) = (values, self.column.codec()) {
-            let out = self.encoded.room(self.compressor.most(size))?;
-            let (compressor, row) = (&mut self.compressor, self.column.shape.dim * self.column.size);
-            if let Some(written) =
-                frame::of_planes(compressor, (row, self.column.size), levels, values, page, out)?
-            {
+        let out = self.encoded.room(self.compressor.most(size))?;
+        if let ([values], Some(literal)) = (values, &mut self.compressor.literal) {
+            let sizes = (self.column.shape.dim * self.column.size, self.column.size);
+            if let Some(written) = frame::of_planes(literal, sizes, levels, values, page, out)? {
                 self.encoded.add(written);
-                return Ok(start..start + written);
+                return Ok(written);
             }
         }
         let (page_levels, page_values) = page.split_at_mut(levels.len());
         page_levels.copy_from_slice(levels);
-        match values {
-            [values] if self.column.is_split => split_streams(self.column.size, values, page_values),
-            values if self.column.is_split => {
-                let together = values.iter().map(Buffer::as_slice).collect::<Vec<_>>().concat();
-                split_streams(self.column.size, &together, page_values);
-            }
-            values => {
-                let mut rest = page_values;
-                for values in values {
-                    let (place, behind) = rest.split_at_mut(values.len());
-                    place.copy_from_slice(values);
-                    rest = behind;
-                }
-            }
+        let values: Cow<'_, [u8]> = match values {
+            [values] => values.as_slice().into(),
+            parts => parts.iter().map(Buffer::as_slice).collect::<Vec<_>>().concat().into(),
+        };
+        match self.column.is_split {
+            true => split_streams(self.column.size, &values, page_values),
+            false => page_values.copy_from_slice(&values),
         }
-        let written = self.compressor.compress(page, self.encoded.room(self.compressor.most(size))?)?;
+        let written = self.compressor.compress(page, out)?;
         self.encoded.add(written);
-        Ok(start..start + written)
+        Ok(written)
     }
 
     fn finish(self) -> Result<Chunk> {
-        let encoding =
-            if self.column.is_split { basic::Encoding::BYTE_STREAM_SPLIT } else { basic::Encoding::PLAIN };
+        let encoding = encoding(self.column.is_split);
         let offset_index = self.offset_index.build();
-        let count = offset_index.page_locations.len() as i32;
-        let stats = PageEncodingStats { page_type: PageType::DATA_PAGE, encoding, count };
+        let pages = &offset_index.page_locations;
+        let stats = PageEncodingStats { page_type: PageType::DATA_PAGE, encoding, count: pages.len() as i32 };
         let metadata = ColumnChunkMetaData::builder(self.column.descriptor.clone())
             .set_encodings(vec![encoding, basic::Encoding::RLE])
             .set_compression(self.column.compression.in_file())
@@ -285,8 +241,56 @@ impl<'a> Pages<'a> {
             .set_page_encoding_stats(vec![stats])
             .build()
             .map_err(internal)?;
-        let offset_index = Some(offset_index);
-        Ok(Chunk { pieces: self.pieces, encoded: self.encoded, metadata, column_index: None, offset_index })
+        let mut pieces = self.pieces;
+        if !self.column.is_as_it_lies() {
+            let (encoded, mut at) = (self.encoded.finish(), 0);
+            let with_body = |(head, page): (Buffer, &PageLocation)| {
+                let length = page.compressed_page_size as usize - head.len();
+                at += length;
+                [head, encoded.slice_with_length(at - length, length)]
+            };
+            pieces = pieces.into_iter().zip(pages).flat_map(with_body).collect();
+        }
+        Ok(Chunk { pieces, metadata, column_index: None, offset_index: Some(offset_index) })
+    }
+}
+
+fn encoding(is_split: bool) -> basic::Encoding {
+    if is_split { basic::Encoding::BYTE_STREAM_SPLIT } else { basic::Encoding::PLAIN }
+}
+
+/// Bytes behind each other, in memory that is used again and again: new memory costs more to touch than what is done in it.
+struct Arena {
+    slab: Slab,
+    length: usize,
+}
+
+impl Arena {
+    /// With room for so many bytes from the start.
+    fn with_capacity(bytes: usize) -> Result<Self> {
+        Ok(Self { slab: Slab::with_capacity(bytes)?, length: 0 })
+    }
+
+    /// Room for `count` bytes behind those that are there; what is in it is arbitrary. [`add`](Self::add) makes it count.
+    fn room(&mut self, count: usize) -> Result<&mut [u8]> {
+        let needed = self.length + count;
+        let capacity = self.slab.as_mut_slice().len();
+        if capacity < needed {
+            let mut larger = Slab::with_capacity(needed.max(2 * capacity))?;
+            larger.as_mut_slice()[..self.length].copy_from_slice(&self.slab.as_mut_slice()[..self.length]);
+            self.slab = larger;
+        }
+        Ok(&mut self.slab.as_mut_slice()[self.length..needed])
+    }
+
+    /// Adds the first `count` bytes of the room.
+    fn add(&mut self, count: usize) {
+        self.length += count;
+    }
+
+    /// The bytes that were added.
+    fn finish(self) -> Buffer {
+        self.slab.into_buffer(self.length)
     }
 }
 
@@ -296,26 +300,25 @@ fn page_too_large(_: std::num::TryFromIntError) -> Error {
 
 /// The head of a page, in Thrift's compact protocol: a data page of version 1 with levels in runs.
 fn header(size: usize, written: usize, levels: usize, is_split: bool) -> Result<Vec<u8>> {
-    const PLAIN: i32 = 0;
-    const RLE: i32 = 3;
-    const BYTE_STREAM_SPLIT: i32 = 9;
     /// A field of type i32, the next one after the field before.
     const I32: u8 = 0x15;
     const STRUCT_3_FURTHER: u8 = 0x2c;
     const STOP: u8 = 0;
-    let number = |out: &mut Vec<u8>, value: i32| {
+    let number = |out: &mut Vec<u8>, value: usize| {
         out.push(I32);
-        varint(out, u64::from(((value << 1) ^ (value >> 31)) as u32));
+        let value = i32::try_from(value).map_err(page_too_large)?;
+        varint(out, (value as u64) << 1);
+        Ok::<_, Error>(())
     };
     let mut out = Vec::with_capacity(32);
-    number(&mut out, 0); // a data page
-    number(&mut out, i32::try_from(size).map_err(page_too_large)?);
-    number(&mut out, i32::try_from(written).map_err(page_too_large)?);
+    number(&mut out, PageType::DATA_PAGE as usize)?;
+    number(&mut out, size)?;
+    number(&mut out, written)?;
     out.push(STRUCT_3_FURTHER);
-    number(&mut out, i32::try_from(levels).map_err(page_too_large)?);
-    number(&mut out, if is_split { BYTE_STREAM_SPLIT } else { PLAIN });
-    number(&mut out, RLE);
-    number(&mut out, RLE);
+    number(&mut out, levels)?;
+    for encoding in [encoding(is_split), basic::Encoding::RLE, basic::Encoding::RLE] {
+        number(&mut out, encoding as usize)?;
+    }
     out.extend([STOP, STOP]);
     Ok(out)
 }
@@ -325,67 +328,37 @@ pub(super) struct Others {
     /// Which columns of a batch they are.
     columns: Vec<usize>,
     schema: SchemaRef,
-    descriptor: SchemaDescPtr,
-    properties: WriterPropertiesPtr,
-    factory: ArrowRowGroupWriterFactory,
+    properties: WriterProperties,
 }
 
 impl Others {
-    pub(super) fn new(columns: Vec<usize>, schema: &Schema, properties: WriterPropertiesPtr) -> Result<Self> {
-        let schema = Arc::new(schema.project(&columns)?);
-        let descriptor = Arc::new(ArrowSchemaConverter::new().convert(&schema).map_err(internal)?);
-        // Nothing is written to it: it tells the factory what it wants to know.
-        let file = SerializedFileWriter::new(Vec::new(), descriptor.root_schema_ptr(), properties.clone());
-        let factory = ArrowRowGroupWriterFactory::new(&file.map_err(internal)?, schema.clone());
-        Ok(Self { columns, schema, descriptor, properties, factory })
+    pub(super) fn new(columns: Vec<usize>, schema: &Schema, properties: WriterProperties) -> Result<Self> {
+        Ok(Self { schema: Arc::new(schema.project(&columns)?), columns, properties })
     }
 
-    /// The chunks of the rows in `batches`, one a leaf.
+    /// The chunks of the rows in `batches`, one a leaf: those of a file in memory.
     pub(super) fn chunks(&self, batches: &[RecordBatch]) -> Result<Vec<Chunk>> {
         if self.columns.is_empty() {
             return Ok(Vec::new());
         }
-        self.try_chunks(batches).map_err(internal)
-    }
-
-    fn try_chunks(&self, batches: &[RecordBatch]) -> Result<Vec<Chunk>, ParquetError> {
-        let mut writers = self.factory.create_column_writers(0)?;
+        let options = ArrowWriterOptions::new().with_properties(self.properties.clone());
+        let options = options.with_skip_arrow_metadata(true);
+        let mut bytes = Vec::new();
+        let mut writer =
+            ArrowWriter::try_new_with_options(&mut bytes, self.schema.clone(), options).map_err(internal)?;
         for batch in batches {
-            let mut writers = writers.iter_mut();
-            for (&column, field) in self.columns.iter().zip(self.schema.fields()) {
-                for leaf in compute_leaves(field, batch.column(column))? {
-                    if let Some(writer) = writers.next() {
-                        writer.write(&leaf)?;
-                    }
-                }
-            }
+            writer.write(&batch.project(&self.columns)?).map_err(internal)?;
         }
-        // Chunks are appended to a row group in memory. The crate moves each dictionary in front of
-        // its pages on the way, so only the closed row group knows where pages are.
-        let (mut out, mut closed) = (TrackedWrite::new(Vec::new()), None);
-        let keep: OnCloseRowGroup<'_, Vec<u8>> = Box::new(|_, group, _, column_indexes, offset_indexes| {
-            closed = Some((group, column_indexes, offset_indexes));
-            Ok(())
-        });
-        let (descriptor, properties) = (self.descriptor.clone(), self.properties.clone());
-        let mut group = SerializedRowGroupWriter::new(descriptor, properties, &mut out, 0, Some(keep));
-        for writer in writers {
-            writer.close()?.append_to_row_group(&mut group)?;
-        }
-        group.close()?;
-        let bytes = Bytes::from(out.into_inner()?);
-        let Some((group, column_indexes, offset_indexes)) = closed else {
-            return Err(ParquetError::General("a row group was closed without its metadata".to_owned()));
-        };
-        let indexes = column_indexes.into_iter().zip(offset_indexes);
-        let chunks = group.columns().iter().zip(indexes).map(|(metadata, (column_index, offset_index))| {
-            let (start, length) = metadata.byte_range();
+        let metadata = writer.close().map_err(internal)?;
+        let bytes = Buffer::from_vec(bytes);
+        let columns = metadata.row_groups().iter().flat_map(RowGroupMetaData::columns).enumerate();
+        let chunks = columns.map(|(at, column)| {
+            let (start, length) = column.byte_range();
             Chunk {
-                pieces: vec![Piece::Bytes(bytes.slice(start as usize..(start + length) as usize))],
-                encoded: Arena::default(),
-                metadata: metadata.clone(),
-                column_index,
-                offset_index,
+                pieces: vec![bytes.slice_with_length(start as usize, length as usize)],
+                metadata: column.clone(),
+                column_index: metadata.column_index().map(|index| index[0][at].clone()),
+                offset_index: metadata.offset_index().map(|index| index[0][at].clone()),
             }
         });
         Ok(chunks.collect())
@@ -395,15 +368,7 @@ impl Others {
 impl Chunk {
     /// Writes all of it.
     pub(super) fn write(&mut self, out: &mut impl Write) -> io::Result<()> {
-        for piece in self.pieces.drain(..) {
-            match piece {
-                Piece::Bytes(bytes) => out.write_all(&bytes)?,
-                Piece::Values(values) => out.write_all(&values)?,
-                Piece::Encoded(range) => out.write_all(&self.encoded.as_slice()[range])?,
-            }
-        }
-        self.encoded = Arena::default();
-        Ok(())
+        self.pieces.drain(..).try_for_each(|piece| out.write_all(&piece))
     }
 
     /// The chunk as it begins at `offset` in the file: every place in it moves by the same distance.
@@ -430,3 +395,7 @@ pub(super) fn internal(error: ParquetError) -> Error {
         other => Error::internal(other.to_string()),
     }
 }
+
+#[cfg(test)]
+#[path = "chunk_tests.rs"]
+mod tests;

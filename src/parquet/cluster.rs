@@ -6,8 +6,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::directory::{Begun, begin, begin_load};
-use super::files::{part_name, remove_parts};
+use super::directory::{Begun, begin, begin_load, part_name, remove_parts};
 use super::manifest::{Done, DoneInput, DoneOutput, to_text};
 use super::options::WriteOptions;
 use super::rejects::RejectsFile;
@@ -15,18 +14,17 @@ use crate::cancel::Cancel;
 use crate::error::{Error, Result};
 use crate::input::Input;
 use crate::options::OnError;
-use crate::output::directory::{self, join};
+use crate::output::directory::Directory;
 use crate::reject::{Reject, RejectKind, Rejects};
 use crate::source::{Source, groups};
 
 /// A run of several processes, of which each makes files of whole inputs, or of a database.
 pub(crate) struct ClusterRun {
     source: Arc<Source>,
-    out: PathBuf,
+    out: Directory,
     begun: Begun,
-    rejects: Rejects,
+    pub(crate) rejects: Rejects,
     listing: Option<RejectsFile>,
-    cancel: Cancel,
     /// Of a database: what is in it, or will be committed.
     loaded: Vec<Done>,
     /// Of files that hold the rows of several inputs: the number of the first new one, and about how many bytes each has.
@@ -35,38 +33,15 @@ pub(crate) struct ClusterRun {
 }
 
 impl ClusterRun {
-    /// Begins a run, or goes on with an earlier one.
+    /// Begins a run, or goes on with an earlier one, that makes files, or writes into a database of this kind. A file of each
+    /// commit is named, if the database is there. Several processes read the inputs of a cluster.
     pub(crate) fn begin(
         source: Arc<Source>,
         out: &Path,
-        options: &WriteOptions,
-        cancel: Cancel,
-    ) -> Result<Self> {
-        options.check()?;
-        let listing = RejectsFile::new(options.rejects.as_deref(), out, options.overwrite, options.sync)?;
-        check_names(&source)?;
-        if source.inputs().len() > 1 {
-            source.check_split()?;
-        }
-        let options = options.clone().decided(&source.schema());
-        let lenient = source.options().on_error != OnError::Raise;
-        let begun = begin(&source, out, &options, &cancel, lenient)?;
-        if options.overwrite && begun.names.is_none() {
-            remove_parts(out, &cancel, |_| false)?;
-        }
-        let run = Self::of(source, out, (begun, Vec::new()), listing, cancel);
-        Ok(Self { file_bytes: options.max_file_bytes, ..run })
-    }
-
-    /// Begins a run into a database of this kind, or goes on with an earlier one. A file of each commit is named, if the database
-    /// is there. Several processes read the inputs of a cluster.
-    pub(crate) fn load(
-        source: Arc<Source>,
-        out: &Path,
-        database: (&str, Option<&[String]>),
+        database: Option<(&str, Option<&[String]>)>,
         options: &WriteOptions,
         is_cluster: bool,
-        cancel: Cancel,
+        cancel: &Cancel,
     ) -> Result<Self> {
         options.check()?;
         let listing = RejectsFile::new(options.rejects.as_deref(), out, options.overwrite, options.sync)?;
@@ -74,20 +49,23 @@ impl ClusterRun {
             check_names(&source)?;
         }
         let lenient = is_cluster && source.options().on_error != OnError::Raise;
-        let begun = begin_load(&source, out, database, options, &cancel, lenient)?;
-        Ok(Self::of(source, out, begun, listing, cancel))
-    }
-
-    fn of(
-        source: Arc<Source>,
-        out: &Path,
-        (begun, loaded): (Begun, Vec<Done>),
-        listing: Option<RejectsFile>,
-        cancel: Cancel,
-    ) -> Self {
+        let out = Directory::new(out, cancel)?;
+        let mut begun = match database {
+            Some(database) => begin_load(&source, &out, database, options, lenient)?,
+            None => {
+                if source.inputs().len() > 1 {
+                    source.check_split()?;
+                }
+                begin(&source, &out, &options.clone().decided(&source.schema()), lenient)?
+            }
+        };
+        if options.overwrite && database.is_none() && begun.names.is_none() {
+            remove_parts(&out, |_| false)?;
+        }
         let rejects = Rejects::new(source.options().max_rejects);
-        let (out, first_part) = (out.to_owned(), begun.left.next_part());
-        Self { source, out, begun, rejects, listing, cancel, loaded, first_part, file_bytes: None }
+        let (first_part, file_bytes) = (begun.left.next_part(), options.max_file_bytes);
+        let loaded = std::mem::take(&mut begun.left.kept);
+        Ok(Self { source, out, begun, rejects, listing, loaded, first_part, file_bytes })
     }
 
     /// The numbers of the inputs that are left, in groups that become a file or a fragment each: of one input, or of about so many
@@ -111,7 +89,7 @@ impl ClusterRun {
         let inputs = numbers.iter().filter_map(|&number| self.source.inputs().get(number).cloned());
         let part = self.source.part(inputs.collect())?;
         let options = crate::ReadOptions { fail_after: None, ..part.options().clone() };
-        Ok((part.rebuilt(options)?, join(&self.out, &self.name(group, numbers)?)))
+        Ok((part.rebuilt(options)?, self.out.file(self.name(group, numbers)?)))
     }
 
     /// The name of the file that a group becomes.
@@ -166,11 +144,6 @@ impl ClusterRun {
         self.begun.left.rows
     }
 
-    /// The rejects of the run.
-    pub(crate) fn rejects(&self) -> &Rejects {
-        &self.rejects
-    }
-
     /// Fails where more was rejected than the run may have.
     pub(crate) fn judge(&self) -> Result<()> {
         self.source.check_rejects(&self.rejects, true)
@@ -216,8 +189,8 @@ impl ClusterRun {
         checked?;
         if complete {
             // Of workers that were killed.
-            directory::sweep(&self.out, &self.cancel)?;
-            self.begun.manifest.finish(&self.out)?;
+            self.out.sweep()?;
+            self.begun.manifest.finish()?;
         }
         Ok(())
     }

@@ -2,29 +2,20 @@
 
 use zstd::zstd_safe::{self, CCtx, CParameter, ParamSwitch};
 
+use super::options::Compression;
 use crate::error::{Error, Result};
-
-/// How a page is compressed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Codec {
-    None,
-    /// At this level.
-    Zstd(i32),
-    /// An ordinary frame without a search for matches: floats have none, and their first bytes still take fewer bits.
-    ZstdEntropy,
-    Lz4,
-    Snappy,
-}
 
 /// Compresses pages, one after another.
 pub(super) struct Compressor {
-    codec: Codec,
+    compression: Compression,
     /// Of zstd.
     context: Option<CCtx<'static>>,
-    /// Of zstd that searches for nothing at all.
-    literal: Option<CCtx<'static>>,
+    /// Of zstd for planes that do not repeat, which searches for nothing at all.
+    pub(super) literal: Option<CCtx<'static>>,
 }
 
+/// For vectors as they lie; those that compress that way repeat, and want a search for matches.
+const ZSTD_LEVEL: i32 = 3;
 /// A level at which the search for matches soon gives up where there are none.
 const FEW_MATCHES: i32 = -100;
 /// The one at which it is not begun.
@@ -35,12 +26,13 @@ pub(super) const LONGEST_BLOCK: usize = 128 << 10;
 const SHORTEST_BLOCK: usize = 1 << 10;
 
 impl Compressor {
-    /// For pages with planes of so many bytes.
-    pub(super) fn new(codec: Codec, plane: usize) -> Result<Self> {
+    /// For pages of values as they lie, or of planes of so many bytes. Planes become ordinary frames of zstd without a search for
+    /// matches: floats have none, and their first bytes still take fewer bits.
+    pub(super) fn new(compression: Compression, plane: Option<usize>) -> Result<Self> {
         let (mut context, mut literal) = (None, None);
-        match codec {
-            Codec::Zstd(level) => context = Some(self::context(level, &[])?),
-            Codec::ZstdEntropy => {
+        match (compression, plane) {
+            (Compression::Zstd, None) => context = Some(self::context(ZSTD_LEVEL, &[])?),
+            (Compression::Zstd, Some(plane)) => {
                 // What is in a block is coded by one table, so a block should end where a plane does.
                 let block = plane / plane.div_ceil(LONGEST_BLOCK).max(1);
                 let block = block.clamp(SHORTEST_BLOCK, LONGEST_BLOCK) as u32;
@@ -51,36 +43,29 @@ impl Compressor {
             }
             _ => {}
         }
-        Ok(Self { codec, context, literal })
+        Ok(Self { compression, context, literal })
     }
 
     /// The most bytes that a page of `size` bytes becomes.
     pub(super) fn most(&self, size: usize) -> usize {
-        match self.codec {
-            Codec::None => size,
-            Codec::Zstd(_) => zstd_safe::compress_bound(size),
-            // More blocks than the library counts with, each with a head of three bytes.
-            Codec::ZstdEntropy => zstd_safe::compress_bound(size) + 3 * (size / SHORTEST_BLOCK + 1),
-            Codec::Lz4 => lz4_flex::block::get_maximum_output_size(size),
-            Codec::Snappy => snap::raw::max_compress_len(size),
-        }
-    }
-
-    /// Compresses planes that do not repeat, for [`Codec::ZstdEntropy`]; as [`compress`](Self::compress) otherwise.
-    pub(super) fn compress_literals(&mut self, planes: &[u8], out: &mut [u8]) -> Result<usize> {
-        match &mut self.literal {
-            Some(context) => context.compress2(out, planes).map_err(failure),
-            None => self.compress(planes, out),
+        match self.compression {
+            Compression::Auto | Compression::None => size,
+            // There may be more blocks than the library counts with, each with a head of three bytes.
+            Compression::Zstd => zstd_safe::compress_bound(size) + 3 * (size / SHORTEST_BLOCK + 1),
+            Compression::Lz4 => lz4_flex::block::get_maximum_output_size(size),
+            Compression::Snappy => snap::raw::max_compress_len(size),
         }
     }
 
     /// Compresses `page` into `out`, which has room for it; gives how many bytes it takes.
     pub(super) fn compress(&mut self, page: &[u8], out: &mut [u8]) -> Result<usize> {
         let failed = |error: &dyn std::fmt::Display| Error::internal(format!("compression failed: {error}"));
-        match (self.codec, &mut self.context) {
+        match (self.compression, &mut self.context) {
             (_, Some(context)) => context.compress2(out, page).map_err(failure),
-            (Codec::Lz4, _) => lz4_flex::block::compress_into(page, out).map_err(|error| failed(&error)),
-            (Codec::Snappy, _) => {
+            (Compression::Lz4, _) => {
+                lz4_flex::block::compress_into(page, out).map_err(|error| failed(&error))
+            }
+            (Compression::Snappy, _) => {
                 snap::raw::Encoder::new().compress(page, out).map_err(|error| failed(&error))
             }
             _ => {
@@ -91,7 +76,7 @@ impl Compressor {
     }
 }
 
-fn failure(code: usize) -> Error {
+pub(super) fn failure(code: usize) -> Error {
     Error::internal(format!("zstd: {}", zstd_safe::get_error_name(code)))
 }
 

@@ -12,16 +12,14 @@ use std::path::{Component, Path, PathBuf};
 use arrow_array::RecordBatch;
 use serde_json::{Map, Value, json};
 
-use super::files::{Files, part_name, part_number, part_paths, parts, remove_parts};
 use super::manifest::{Done, DoneInput, DoneOutput, InputVersion, Manifest, to_text};
 use super::options::{ListType, TimestampUnit, WriteOptions};
 use super::report::Report;
-use super::writer::{Written, end_of_nothing};
+use super::writer::{Files, Written, end_of_nothing};
 use crate::cancel::Cancel;
 use crate::error::{Error, Result};
 use crate::input::{Input, Version, learn_sizes};
-use crate::output::directory::{self as into, Sizes};
-use crate::output::sync_directory;
+use crate::output::directory::Directory;
 use crate::reader::{Ended, Progress, Reader, Watch};
 use crate::source::Source;
 
@@ -29,23 +27,25 @@ use crate::source::Source;
 type Names = Option<Vec<PathBuf>>;
 
 /// Refuses what cannot be done before anything is read, and makes the directory.
-pub(super) fn check(inputs: &[Input], out: &Path, options: &WriteOptions, cancel: &Cancel) -> Result<Names> {
+pub(super) fn check(inputs: &[Input], out: &Directory, options: &WriteOptions) -> Result<Names> {
     let names = if options.max_file_bytes.is_some() { None } else { Some(names(inputs, out)?) };
-    into::create(out)?;
-    let earlier = Manifest::find(out, options, cancel)?;
+    out.create()?;
+    let has_earlier = Manifest::find(out, options)?;
     if options.resume {
         if let Some(input) = inputs.iter().find(|input| !input.has_name()) {
             return Err(no_version(input));
         }
-        if earlier {
+        if has_earlier {
             return Ok(names);
         }
     }
-    let targets: Vec<PathBuf> = match &names {
-        Some(names) => names.iter().map(|name| into::join(out, name)).collect(),
-        None => parts(out, cancel)?.into_iter().take(1).map(|(_, part)| part).collect(),
-    };
-    into::check_targets(out, &targets, options.overwrite, cancel)?;
+    match &names {
+        Some(names) => out.check_targets(names, options.overwrite)?,
+        None => {
+            let first = parts(out)?.into_iter().next().map(|(_, name)| PathBuf::from(name));
+            out.check_targets(first.as_slice(), options.overwrite)?;
+        }
+    }
     Ok(names)
 }
 
@@ -57,7 +57,7 @@ fn no_version(input: &Input) -> Error {
     ))
 }
 
-fn names(inputs: &[Input], out: &Path) -> Result<Vec<PathBuf>> {
+fn names(inputs: &[Input], out: &Directory) -> Result<Vec<PathBuf>> {
     let mut taken = HashMap::new();
     let mut names = Vec::with_capacity(inputs.len());
     for (number, input) in inputs.iter().enumerate() {
@@ -72,7 +72,7 @@ fn names(inputs: &[Input], out: &Path) -> Result<Vec<PathBuf>> {
         if let Some(first) = taken.insert(name.clone(), input.name()) {
             return Err(Error::option(format!(
                 "{}: two inputs would be written to this file: {first} and {}; rename one, or pass option `max_file_bytes`",
-                out.join(name).display(),
+                out.path.join(name).display(),
                 input.name()
             )));
         }
@@ -81,29 +81,54 @@ fn names(inputs: &[Input], out: &Path) -> Result<Vec<PathBuf>> {
     Ok(names)
 }
 
-/// The directories below `out` that files of these names are in.
-fn directories(out: &Path, names: &Names) -> Vec<PathBuf> {
-    let parents = names.iter().flatten().flat_map(|name| name.ancestors().skip(1));
+pub(super) fn part_name(number: usize) -> String {
+    format!("part-{number:05}.parquet")
+}
+
+/// The parts in `out` from a number on.
+pub(super) fn part_paths(out: &Directory, first: usize) -> impl Iterator<Item = PathBuf> + '_ {
+    (first..).map(move |number| out.file(part_name(number)))
+}
+
+/// The number in a name of [`part_name`]'s.
+pub(super) fn part_number(name: &str) -> Option<usize> {
+    let digits = name.strip_prefix("part-")?.strip_suffix(".parquet")?;
+    Some(digits).filter(|digits| digits.len() >= 5).and_then(|digits| digits.parse().ok())
+}
+
+/// The names in `out` that are those of parts, with their numbers, in order.
+pub(super) fn parts(out: &Directory) -> Result<Vec<(usize, String)>> {
+    let parts = out.names()?.into_iter().filter_map(|name| Some((part_number(&name)?, name)));
+    let mut parts: Vec<_> = parts.collect();
+    parts.sort_unstable();
+    Ok(parts)
+}
+
+/// Removes the parts of earlier runs that `stays` is not true of: they would be read as if they belonged to this one.
+pub(super) fn remove_parts(out: &Directory, stays: impl Fn(usize) -> bool) -> Result<()> {
+    let mut old = parts(out)?.into_iter().filter(|(number, _)| !stays(*number));
+    old.try_for_each(|(_, name)| out.remove(name))
+}
+
+/// The directories below `out` that files of these names are in. A store has none.
+fn directories(out: &Directory, names: &Names) -> Result<Vec<Directory>> {
+    let names = names.iter().flatten().filter(|_| out.store.is_none());
+    let parents = names.flat_map(|name| name.ancestors().skip(1));
     let below: BTreeSet<&Path> = parents.filter(|parent| !parent.as_os_str().is_empty()).collect();
-    below.into_iter().map(|parent| into::join(out, parent)).collect()
+    below.into_iter().map(|parent| Directory::new(&out.file(parent), &out.cancel)).collect()
 }
 
 /// An input would be replaced before it is read, or be taken for an output by the next run.
 fn refuse_inputs_among_outputs(inputs: &[Input], out: &Path) -> Result<()> {
-    let looks_like_output = |input: &&Input| {
-        let path = input.as_path();
-        path.and_then(Path::extension).is_some_and(|extension| extension == "parquet")
-    };
     let canonical = |path: &Path| std::fs::canonicalize(path).ok();
-    let out_is = canonical(out);
-    for input in inputs.iter().filter(looks_like_output) {
-        let place = input.as_path().and_then(canonical);
-        if place.zip(out_is.as_ref()).is_some_and(|(place, out)| place.starts_with(out)) {
-            let (name, out) = (input.name(), out.display());
-            return Err(Error::option(format!("{name}: an input must not lie where outputs go ({out})")));
-        }
-    }
-    Ok(())
+    let place = canonical(out);
+    let lies_there = |input: &&Input| {
+        let path = input.as_path().filter(|path| path.extension().is_some_and(|name| name == "parquet"));
+        path.and_then(canonical).zip(place.as_ref()).is_some_and(|(path, place)| path.starts_with(place))
+    };
+    let Some(input) = inputs.iter().find(lies_there) else { return Ok(()) };
+    let (name, out) = (input.name(), out.display());
+    Err(Error::option(format!("{name}: an input must not lie where outputs go ({out})")))
 }
 
 /// A run before anything is read: what is there, and what is left to do.
@@ -112,180 +137,151 @@ pub(super) struct Begun {
     pub(super) versions: Vec<InputVersion>,
     pub(super) manifest: Manifest,
     pub(super) left: Left,
-    /// True for a run that goes on where an earlier one ended.
-    resumes: bool,
 }
 
 /// Begins a run: checks targets, begins or takes up the manifest, and removes what it does not name. With `lenient`, an input
 /// without a version is left to its reader.
 pub(super) fn begin(
     source: &Source,
-    out: &Path,
+    out: &Directory,
     options: &WriteOptions,
-    cancel: &Cancel,
     lenient: bool,
 ) -> Result<Begun> {
-    let inputs = source.inputs();
-    let names = check(inputs, out, options, cancel)?;
-    refuse_inputs_among_outputs(inputs, out)?;
-    let (versions, mut manifest, earlier) = take_up(source, out, None, options, cancel, lenient)?;
-    let resumes = earlier.is_some();
-    let earlier = earlier.unwrap_or_default();
-    let left = Left::new(out, &versions, &earlier, cancel)?;
-    left.check_names(out, names.as_deref().unwrap_or_default())?;
-    if let Some(names) = &names {
+    let names = check(source.inputs(), out, options)?;
+    refuse_inputs_among_outputs(source.inputs(), &out.path)?;
+    let mut begun = Begun { names, ..take_up(source, out, None, options, lenient)? };
+    let Begun { names, manifest, left, .. } = &mut begun;
+    if let Some(names) = names {
+        left.check_names(out, names)?;
         // Before their lines go: a run that dies in between is resumed by these.
-        remove_stale(out, names, &earlier, &left, cancel)?;
+        remove_stale(out, names, left)?;
     }
-    manifest.keep(earlier, &left.good)?;
-    if resumes && names.is_none() {
-        remove_parts(out, cancel, |number| left.outputs.contains(&part_name(number)))?;
+    manifest.keep(&left.kept, &left.stale)?;
+    // There may be a million of them.
+    (left.kept, left.stale) = Default::default();
+    if options.resume && names.is_none() {
+        remove_parts(out, |number| left.outputs.contains(&part_name(number)))?;
     }
-    if !into::is_remote(out) {
-        for directory in directories(out, &names) {
-            into::create(&directory)?;
-            into::sweep(&directory, cancel)?;
-        }
+    for directory in directories(out, names)? {
+        directory.create()?;
+        directory.sweep()?;
     }
-    into::sweep(out, cancel)?;
-    Ok(Begun { names, versions, manifest, left, resumes })
+    out.sweep()?;
+    Ok(begun)
 }
 
 /// Removes files of an earlier run whose rows are read again, but for those that this run replaces: with other inputs, names may
 /// change.
-fn remove_stale(out: &Path, names: &[PathBuf], earlier: &[Done], left: &Left, cancel: &Cancel) -> Result<()> {
+fn remove_stale(out: &Directory, names: &[PathBuf], left: &Left) -> Result<()> {
     let names: HashSet<&PathBuf> = names.iter().collect();
-    let changed = earlier.iter().zip(&left.good).filter(|(_, good)| !**good);
-    let outputs = changed.flat_map(|(done, _)| &done.outputs);
+    let outputs = left.stale.iter().flat_map(|done| &done.outputs);
     for output in outputs.filter(|output| !left.outputs.contains(&output.name)) {
         let name = from_text(&output.name);
         // A manifest may come from anybody, and must not name files elsewhere.
         let is_inside = name.components().all(|part| matches!(part, Component::Normal(_)));
         if is_inside && !names.contains(&name) {
-            into::remove_file(&into::join(out, &name), cancel)?;
+            out.remove(name)?;
         }
     }
     Ok(())
 }
 
-/// The inputs as they are now, and the manifest: that of an earlier run, with what that one did, or a new one.
+/// The inputs as they are now, the manifest of a new run or of an earlier one, and what that one has left to do. Of a database,
+/// the kind and a file of each commit are given.
 fn take_up(
     source: &Source,
-    out: &Path,
-    database: Option<&str>,
+    out: &Directory,
+    database: Option<(&str, &[String])>,
     options: &WriteOptions,
-    cancel: &Cancel,
     lenient: bool,
-) -> Result<(Vec<InputVersion>, Manifest, Option<Vec<Done>>)> {
-    let versions = versions(source, options, cancel, lenient)?;
+) -> Result<Begun> {
+    let versions = versions(source, options.resume, lenient, &out.cancel)?;
     let mut described = describe(source, options);
-    described.extend(database.map(|name| ("database".to_owned(), json!(name))));
+    described.extend(database.map(|(kind, _)| ("database".to_owned(), json!(kind))));
     let end = end_of_nothing(&source.schema(), options)?;
-    if options.resume && Manifest::find(out, options, cancel)? {
-        let (manifest, earlier) = Manifest::resume(out, described, end, options, cancel)?;
-        return Ok((versions, manifest, Some(earlier)));
-    }
-    Ok((versions, Manifest::create(out, described, end, options, cancel)?, None))
-}
-
-/// Begins a run whose rows go into a `database` in the directory, or takes one up. `commits` names a file of each commit, if the
-/// database is there. Gives also what an earlier run did.
-#[cfg(feature = "python")]
-pub(super) fn begin_load(
-    source: &Source,
-    out: &Path,
-    (database, commits): (&str, Option<&[String]>),
-    options: &WriteOptions,
-    cancel: &Cancel,
-    lenient: bool,
-) -> Result<(Begun, Vec<Done>)> {
-    into::create(out)?;
-    let exists = Manifest::find(out, options, cancel)?;
-    if commits.is_some() && !exists && !options.overwrite {
-        let text = "there is a database that vecpack did not write; option `overwrite` replaces it";
-        return Err(Error::io(out, std::io::Error::new(std::io::ErrorKind::AlreadyExists, text)));
-    }
-    let (versions, mut manifest, earlier) = take_up(source, out, Some(database), options, cancel, lenient)?;
-    let resumes = earlier.is_some();
-    let mut earlier = earlier.unwrap_or_default();
-    let commits = commits.unwrap_or_default();
+    let (mut manifest, mut earlier) = match options.resume && Manifest::find(out, options)? {
+        true => Manifest::resume(out, described, end, options)?,
+        false => (Manifest::create(out, described, end, options)?, Vec::new()),
+    };
+    let commits = database.unwrap_or_default().1;
     if earlier.iter().flat_map(|done| &done.outputs).any(|output| commits.contains(&output.name)) {
         // The earlier run died when it had committed, and before it noted that.
         manifest.commit(&mut earlier)?;
     }
-    let left = Left::new(out, &versions, &earlier, cancel)?;
-    let mut stale = earlier.iter().zip(&left.good).filter(|(done, good)| !**good && done.is_committed());
-    if let Some((done, _)) = stale.next() {
+    let left = Left::new(out, &versions, earlier)?;
+    Ok(Begun { names: None, versions, manifest, left })
+}
+
+/// Begins a run whose rows go into a `database` in the directory, or takes one up. `commits` names a file of each commit, if the
+/// database is there.
+#[cfg(feature = "python")]
+pub(super) fn begin_load(
+    source: &Source,
+    out: &Directory,
+    (database, commits): (&str, Option<&[String]>),
+    options: &WriteOptions,
+    lenient: bool,
+) -> Result<Begun> {
+    out.create()?;
+    let exists = Manifest::find(out, options)?;
+    if commits.is_some() && !exists && !options.overwrite {
+        let text = "there is a database that vecpack did not write; option `overwrite` replaces it";
+        return Err(Error::io(&out.path, std::io::Error::new(std::io::ErrorKind::AlreadyExists, text)));
+    }
+    let database = (database, commits.unwrap_or_default());
+    let mut begun = take_up(source, out, Some(database), options, lenient)?;
+    let Begun { versions, manifest, left, .. } = &mut begun;
+    if let Some(done) = left.stale.iter().find(|done| done.is_committed()) {
         let changed = done.inputs.iter().find(|input| !versions.contains(&input.input));
         let name = changed.map_or("an input", |input| input.input.path.trim_start_matches('\0'));
         return Err(Error::option(format!(
             "{} holds rows of {name}, which has changed since the earlier run: option `overwrite` makes all anew",
-            out.display()
+            out.path.display()
         )));
     }
-    let earlier = manifest.keep(earlier, &left.good)?;
-    Ok((Begun { names: None, versions, manifest, left, resumes }, earlier))
+    manifest.keep(&left.kept, &left.stale)?;
+    Ok(begun)
 }
 
-/// Converts each input, and gives what was read.
+/// Converts each input, and gives what was read and written.
 pub(super) fn convert(
     source: &Source,
-    out: &Path,
+    out: &Directory,
     options: &WriteOptions,
     watch: &mut Watch<'_>,
-    report: &mut Report,
-) -> Result<Progress> {
+) -> Result<(Progress, Report)> {
     let rejects = source.begin_scan();
-    let begun = begin(source, out, options, &watch.cancel, false)?;
-    let Begun { names, versions, manifest, left, resumes } = begun;
-    let inputs = source.inputs();
-    report.files_before = (inputs.len() - left.todo.len()) as u64;
-    (report.rows_before, report.rejects_before) = (left.rows, left.rejects);
-    let before = Progress { bytes: left.bytes, rows: left.rows, files: report.files_before };
+    let begun = begin(source, out, options, false)?;
+    let (inputs, left, names) = (source.inputs(), &begun.left, &begun.names);
+    let done = (inputs.len() - left.todo.len()) as u64;
+    let before = Progress { bytes: left.bytes, rows: left.rows, files: done };
     watch.tell(before)?;
 
     // What is missing may be there in an older version.
     let write_options =
-        WriteOptions { overwrite: options.overwrite || resumes, resume: false, ..options.clone() };
+        WriteOptions { overwrite: options.overwrite || options.resume, resume: false, ..options.clone() };
     let todo: Vec<Input> = left.todo.iter().map(|&at| inputs[at].clone()).collect();
     let limit = source.options().limit.map(|limit| limit.saturating_sub(left.rows));
     let reader = source.reader_of(todo.into(), rejects)?.limited(limit);
     let mut reader = reader.with_cancel(watch.cancel.clone());
-    let paths: Box<dyn Iterator<Item = PathBuf>> = match &names {
-        Some(names) => Box::new(left.todo.iter().map(|&input| into::join(out, &names[input]))),
+    let paths: Box<dyn Iterator<Item = PathBuf>> = match names {
+        Some(names) => {
+            let paths: Vec<PathBuf> = left.todo.iter().map(|&input| out.file(&names[input])).collect();
+            Box::new(paths.into_iter())
+        }
         None => Box::new(part_paths(out, left.next_part())),
     };
-    let files = Files::new(paths, source.schema(), &write_options, watch.cancel.clone());
-    let group = Done::default();
-    let todo = &left.todo;
-    let mut run = Run {
-        out,
-        in_parts: names.is_none(),
-        versions,
-        todo,
-        at: 0,
-        files,
-        group,
-        done: before.files,
-        manifest,
-        report,
-    };
+    let mut files = Files::new(paths, source.schema(), &write_options, watch.cancel.clone());
+    files.report.files_before = done;
+    (files.report.rows_before, files.report.rejects_before) = (left.rows, left.rejects);
+    let mut run = Run { out, begun, at: 0, files, group: Done::default(), done };
     while let Some(batch) = run.next_batch(&mut reader, before, watch)? {
-        let complete = run.files.write(&batch, run.report)?;
+        let complete = run.files.write(&batch)?;
         run.add(complete);
         watch.tell(Progress { files: run.done, ..before + reader.progress() })?;
     }
-    run.finish(left.outputs.is_empty())?;
-    if options.overwrite && run.in_parts {
-        let made = run.report.outputs.len();
-        remove_parts(out, &watch.cancel, |number| number < made)?;
-    }
-    if options.sync {
-        let mut directories = directories(out, &names).into_iter();
-        directories.try_for_each(|directory| sync_directory(&directory, &watch.cancel))?;
-    }
-    run.manifest.finish(out)?;
-    Ok(reader.progress())
+    let report = run.finish(options)?;
+    Ok((reader.progress(), report))
 }
 
 /// What decides about the rows, by name. Other options say how the work is done.
@@ -329,12 +325,7 @@ fn describe(source: &Source, options: &WriteOptions) -> Map<String, Value> {
 }
 
 /// The inputs as they are now. A run that resumes must be able to tell versions apart.
-fn versions(
-    source: &Source,
-    options: &WriteOptions,
-    cancel: &Cancel,
-    lenient: bool,
-) -> Result<Vec<InputVersion>> {
+fn versions(source: &Source, resume: bool, lenient: bool, cancel: &Cancel) -> Result<Vec<InputVersion>> {
     let inputs = source.inputs();
     // Many requests at once. One that fails is made again for its input.
     let learned = learn_sizes(inputs);
@@ -356,12 +347,11 @@ fn versions(
             Err(_) if lenient => Version::default(),
             version => version?,
         };
-        let Version { size, modified_ns, tag } = version;
-        if options.resume && !lenient && modified_ns.is_none() && tag.is_none() {
+        if resume && !lenient && version.modified_ns.is_none() && version.tag.is_none() {
             return Err(no_version(input));
         }
         let number = source.options().include_id.then_some(input.number());
-        versions.push(InputVersion { path, span, size, modified_ns, tag, number });
+        versions.push(InputVersion { path, span, version, number });
     }
     Ok(versions)
 }
@@ -390,12 +380,13 @@ pub(super) struct Left {
     bytes: u64,
     /// Names of the files that stay.
     outputs: HashSet<String>,
-    /// Which lines of the manifest still hold.
-    good: Vec<bool>,
+    /// What the earlier run did that still holds, and what does not.
+    pub(super) kept: Vec<Done>,
+    stale: Vec<Done>,
 }
 
 impl Left {
-    fn new(out: &Path, versions: &[InputVersion], earlier: &[Done], cancel: &Cancel) -> Result<Self> {
+    fn new(out: &Directory, versions: &[InputVersion], earlier: Vec<Done>) -> Result<Self> {
         // An input that is named several times has been done as often.
         let mut known: HashMap<_, Vec<(usize, &DoneInput)>> = HashMap::new();
         for (at, done) in earlier.iter().enumerate() {
@@ -404,10 +395,13 @@ impl Left {
                 known.entry((&version.path, version.span)).or_default().push((at, input));
             }
         }
-        let sizes = if earlier.is_empty() { Sizes::Files(out) } else { Sizes::of(out, cancel)? };
-        // Whether the files are what they were when they were written.
-        let is_there = |output: &DoneOutput| sizes.get(&from_text(&output.name)) == Some(output.size);
-        let mut good: Vec<bool> = earlier.iter().map(|done| done.outputs.iter().all(is_there)).collect();
+        let mut good = Vec::new();
+        if !earlier.is_empty() {
+            let size = out.sizes()?;
+            // Whether the files are what they were when they were written.
+            let is_there = |output: &DoneOutput| size(&from_text(&output.name)) == Some(output.size);
+            good.extend(earlier.iter().map(|done| done.outputs.iter().all(is_there)));
+        }
         let done_in: Vec<Option<usize>> = versions
             .iter()
             .map(|version| {
@@ -419,19 +413,23 @@ impl Left {
         if let Some((_, input)) = known.values().flatten().next() {
             return Err(Error::option(format!(
                 "{} holds rows of {}, which is not among the inputs: option `resume` takes all inputs of the earlier run",
-                out.display(),
+                out.path.display(),
                 input.input.path.trim_start_matches('\0')
             )));
         }
         let is_left = |&input: &usize| !done_in[input].is_some_and(|at: usize| good[at]);
         let mut left = Self { todo: (0..versions.len()).filter(is_left).collect(), ..Self::default() };
-        for (done, _) in earlier.iter().zip(&good).filter(|(_, good)| **good) {
+        for (done, is_good) in earlier.into_iter().zip(good) {
+            if !is_good {
+                left.stale.push(done);
+                continue;
+            }
             left.rows += done.rows();
             left.rejects += done.inputs.iter().map(|input| input.rejects).sum::<u64>();
-            left.bytes += done.inputs.iter().filter_map(|input| input.input.size).sum::<u64>();
+            left.bytes += done.inputs.iter().filter_map(|input| input.input.version.size).sum::<u64>();
             left.outputs.extend(done.outputs.iter().map(|output| output.name.clone()));
+            left.kept.push(done);
         }
-        left.good = good;
         Ok(left)
     }
 
@@ -442,12 +440,12 @@ impl Left {
     }
 
     /// Refuses inputs whose files would replace those that stay: with other inputs, names may change.
-    fn check_names(&self, out: &Path, names: &[PathBuf]) -> Result<()> {
+    fn check_names(&self, out: &Directory, names: &[PathBuf]) -> Result<()> {
         let mut todo = self.todo.iter().filter_map(|&at| names.get(at));
         match todo.find(|name| self.outputs.contains(&to_text(name.as_os_str()))) {
             Some(name) => Err(Error::option(format!(
                 "{}: an earlier run made this file of another input",
-                into::join(out, name).display()
+                out.file(name).display()
             ))),
             None => Ok(()),
         }
@@ -468,25 +466,21 @@ fn from_text(text: &str) -> PathBuf {
 
 /// A run under way.
 struct Run<'a> {
-    out: &'a Path,
-    in_parts: bool,
-    versions: Vec<InputVersion>,
-    todo: &'a [usize],
-    /// Which of `todo` is being read.
+    out: &'a Directory,
+    begun: Begun,
+    /// Which of the inputs that are left is being read.
     at: usize,
     files: Files<'a>,
     /// What the next line of the manifest will say.
     group: Done,
     /// How many inputs the manifest has.
     done: u64,
-    manifest: Manifest,
-    report: &'a mut Report,
 }
 
 impl Run<'_> {
     fn add(&mut self, complete: impl IntoIterator<Item = Written>) {
         for Written { path, bytes, rows, .. } in complete {
-            let name = to_text(path.strip_prefix(self.out).unwrap_or(&path).as_os_str());
+            let name = to_text(path.strip_prefix(&self.out.path).unwrap_or(&path).as_os_str());
             self.group.outputs.push(DoneOutput { name, size: bytes, rows });
         }
     }
@@ -508,12 +502,11 @@ impl Run<'_> {
         ended.map(|()| next)
     }
 
-    fn end_input(&mut self, ended: Ended, progress: Progress) -> Result<()> {
-        let number = self.todo[self.at];
-        let Ended { rows, rejects } = ended;
-        self.group.inputs.push(DoneInput { input: self.versions[number].clone(), rows, rejects });
+    fn end_input(&mut self, Ended { rows, rejects }: Ended, progress: Progress) -> Result<()> {
+        let input = self.begun.versions[self.begun.left.todo[self.at]].clone();
+        self.group.inputs.push(DoneInput { input, rows, rejects });
         self.at += 1;
-        if !self.in_parts {
+        if self.begun.names.is_some() {
             // Without rows, it has a file as well.
             self.files.begin()?;
         } else if self.has_room(progress) {
@@ -526,28 +519,38 @@ impl Run<'_> {
     /// size.
     fn has_room(&self, progress: Progress) -> bool {
         let Some(room) = self.files.room() else { return false };
-        let size = self.todo.get(self.at).and_then(|&next| self.versions[next].size);
-        let Some(size) = size else { return true };
+        let next = self.begun.left.todo.get(self.at);
+        let Some(size) = next.and_then(|&next| self.begun.versions[next].version.size) else { return true };
         let rows = u128::from(size) * u128::from(progress.rows) / u128::from(progress.bytes.max(1));
         rows <= room as u128
     }
 
     /// Puts the files of the inputs so far in their places, and says so.
     fn end_group(&mut self) -> Result<()> {
-        let complete = self.files.finish(self.report)?;
+        let complete = self.files.finish()?;
         self.add(complete);
         if self.group.inputs.is_empty() {
             return Ok(());
         }
         self.done += self.group.inputs.len() as u64;
-        self.manifest.done(&std::mem::take(&mut self.group))
+        self.begun.manifest.done(&std::mem::take(&mut self.group))
     }
 
-    /// Ends the last group. Where there is no file yet, there will be one, without rows.
-    fn finish(&mut self, nothing_before: bool) -> Result<()> {
-        if self.in_parts && nothing_before && self.report.outputs.is_empty() {
+    /// Ends the last group and the run. Where there is no part yet, there will be one, without rows.
+    fn finish(mut self, options: &WriteOptions) -> Result<Report> {
+        let Begun { names, left, .. } = &self.begun;
+        if names.is_none() && left.outputs.is_empty() && self.files.report.outputs.is_empty() {
             self.files.begin()?;
         }
-        self.end_group()
+        self.end_group()?;
+        let Self { out, mut begun, files: Files { report, .. }, .. } = self;
+        if options.overwrite && begun.names.is_none() {
+            remove_parts(out, |number| number < report.outputs.len())?;
+        }
+        if options.sync {
+            directories(out, &begun.names)?.iter().try_for_each(Directory::sync)?;
+        }
+        begun.manifest.finish()?;
+        Ok(report)
     }
 }

@@ -5,7 +5,9 @@
 //! place in the frame, unless rows repeat. What begins with the first plane that compresses is left to the library, and what it makes of it follows.
 //! The format is that of RFC 8878, section 3.1.1.
 
-use super::codec::{Compressor, LONGEST_BLOCK, split_into};
+use zstd::zstd_safe::CCtx;
+
+use super::codec::{LONGEST_BLOCK, failure, split_into};
 use crate::error::Result;
 
 /// A page of fewer elements is not worth the sample.
@@ -14,8 +16,6 @@ const FEWEST: usize = 4096;
 const LARGEST: usize = 8 << 20;
 /// What begins a frame, and its descriptor: one segment, whose size is told in four bytes.
 const HEAD: [u8; 5] = [0x28, 0xb5, 0x2f, 0xfd, 0b1010_0000];
-/// Bytes of what begins a frame, with the size.
-const HEAD_BYTES: usize = HEAD.len() + 4;
 /// Bytes of what begins a block.
 const BLOCK_HEAD: usize = 3;
 /// The widest element.
@@ -24,7 +24,7 @@ const WIDEST: usize = 8;
 /// Writes a page of `levels` and the planes of `values`, rows of `row` bytes of elements of `size` bytes, to `out`, which has room for
 /// it; gives how many bytes it takes. `None` where nothing is known to be better than what the library does. `scratch` has room for the values.
 pub(super) fn of_planes(
-    compressor: &mut Compressor,
+    literal: &mut CCtx<'_>,
     (row, size): (usize, usize),
     levels: &[u8],
     values: &[u8],
@@ -40,22 +40,20 @@ pub(super) fn of_planes(
     if stored == 0 || repeats(row, values) {
         return Ok(None);
     }
-    let (head, rest) = out.split_at_mut(HEAD_BYTES + BLOCK_HEAD + levels.len());
-    head[..HEAD.len()].copy_from_slice(&HEAD);
-    head[HEAD.len()..HEAD_BYTES].copy_from_slice(&(content as u32).to_le_bytes());
-    head[HEAD_BYTES..][..BLOCK_HEAD].copy_from_slice(&block_head(levels.len(), false));
-    head[HEAD_BYTES + BLOCK_HEAD..].copy_from_slice(levels);
+    let begin =
+        [&HEAD[..], &(content as u32).to_le_bytes(), &block_head(levels.len(), false), levels].concat();
+    let (head, rest) = out.split_at_mut(begin.len());
+    head.copy_from_slice(&begin);
 
     let block = elements.div_ceil(elements.div_ceil(LONGEST_BLOCK));
     let plane = elements + elements.div_ceil(block) * BLOCK_HEAD;
     let (places, rest) = rest.split_at_mut(stored * plane);
     let planes = &mut scratch[..(size - stored) * elements];
-    let is_all = stored == size;
-    split_blocks(size, values, block, places, planes, is_all);
+    split_blocks(size, values, block, places, planes);
 
     let mut written = head.len() + places.len();
-    if !is_all {
-        let frame = compressor.compress_literals(planes, rest)?;
+    if stored < size {
+        let frame = literal.compress2(rest, planes).map_err(failure)?;
         let blocks = head_bytes(rest)..frame;
         written += blocks.len();
         rest.copy_within(blocks, 0);
@@ -63,16 +61,10 @@ pub(super) fn of_planes(
     Ok(Some(written))
 }
 
-/// Puts the first planes into blocks of `block` bytes, which fill `places`, and the others into `planes`. The last of the blocks
-/// ends the frame if it `is_all`.
-fn split_blocks(
-    size: usize,
-    values: &[u8],
-    block: usize,
-    places: &mut [u8],
-    planes: &mut [u8],
-    is_all: bool,
-) {
+/// Puts the first planes into blocks of `block` bytes, which fill `places`, and the others into `planes`. Without others, the last
+/// of the blocks ends the frame.
+fn split_blocks(size: usize, values: &[u8], block: usize, places: &mut [u8], planes: &mut [u8]) {
+    let is_all = planes.is_empty();
     let elements = values.len() / size;
     let stored = size - planes.len() / elements;
     let mut left: [&mut [u8]; WIDEST] = Default::default();

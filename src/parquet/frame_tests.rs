@@ -3,7 +3,8 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use crate::parquet::codec::{Codec, split_streams};
+use crate::parquet::Compression;
+use crate::parquet::codec::{Compressor, split_streams};
 
 /// Elements a row.
 const ROW: usize = 16;
@@ -38,16 +39,17 @@ fn framed(size: usize, levels: &[u8], values: &[u8]) -> (Vec<u8>, Option<Vec<u8>
     let plane = values.len() / size;
     let mut page = [levels, values].concat();
     split_streams(size, values, &mut page[levels.len()..]);
-    let mut compressor = Compressor::new(Codec::ZstdEntropy, plane).unwrap();
+    let mut compressor = Compressor::new(Compression::Zstd, Some(plane)).unwrap();
     let mut out = vec![0xaa; compressor.most(page.len())];
     let mut scratch = vec![0xaa; page.len()];
     let row = ROW * size;
-    let written = of_planes(&mut compressor, (row, size), levels, values, &mut scratch, &mut out).unwrap();
+    let literal = compressor.literal.as_mut().unwrap();
+    let written = of_planes(literal, (row, size), levels, values, &mut scratch, &mut out).unwrap();
     (page, written.map(|written| out[..written].to_vec()))
 }
 
 fn by_library(page: &[u8], plane: usize) -> usize {
-    let mut compressor = Compressor::new(Codec::ZstdEntropy, plane).unwrap();
+    let mut compressor = Compressor::new(Compression::Zstd, Some(plane)).unwrap();
     let mut out = vec![0; compressor.most(page.len())];
     compressor.compress(page, &mut out).unwrap()
 }

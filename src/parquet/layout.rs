@@ -1,12 +1,11 @@
 //! How the row groups of a file are made: which columns are vectors with pages of our own, and how those are encoded.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow_array::cast::AsArray;
-use arrow_array::{ArrayRef, FixedSizeListArray, RecordBatch};
-use arrow_schema::ArrowError;
-use arrow_schema::{DataType, Field, FieldRef, Schema, SchemaRef};
+use arrow_array::{ArrayRef, RecordBatch};
+use arrow_schema::{DataType, Field, FieldRef, Fields, Schema, SchemaRef};
 use parquet::arrow::{ArrowSchemaConverter, encode_arrow_schema};
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
@@ -15,8 +14,8 @@ use parquet::schema::types::{SchemaDescPtr, SchemaDescriptor};
 use super::chunk::{Chunk, Others, VectorColumn, internal};
 use super::options::{ARROW_SCHEMA, Compression, Encoding, ListType, WriteOptions};
 use super::report::VectorEncoding;
-use super::types::{Times, writable, writable_batch};
-use crate::error::Result;
+use super::types::{Writing, written_field};
+use crate::error::{Error, Result};
 use crate::values::tensor_shape;
 
 /// The encoder of the `parquet` crate looks at this many rows of vectors at a time.
@@ -28,9 +27,9 @@ pub(super) struct Layout {
     /// The types of the batches, and of what is written.
     schema: Schema,
     written: SchemaRef,
-    times: Times,
+    pub(super) options: WriteOptions,
     /// For each leaf of the file, in order: the column of vectors that it is, or `None` for one of `others`.
-    leaves: Vec<Option<(usize, VectorColumn)>>,
+    leaves: Vec<Option<VectorColumn>>,
     others: Others,
 }
 
@@ -42,51 +41,51 @@ pub(super) struct Group {
 
 impl Layout {
     pub(super) fn new(schema: &Schema, options: &WriteOptions) -> Result<Self> {
-        let (given, times) = (schema, Times::new(options));
-        let mut written = writable(given, times);
-        written.metadata.extend(options.metadata.clone());
-        let written = Arc::new(written);
+        let given = schema;
+        let fields: Fields = given.fields().iter().map(|field| written_field(field, options)).collect();
+        let mut metadata = given.metadata().clone();
+        metadata.extend(options.metadata.clone());
+        let written = Arc::new(Schema::new_with_metadata(fields, metadata));
         let schema = &*written;
         let descriptor = Arc::new(ArrowSchemaConverter::new().convert(schema).map_err(internal)?);
         let (mut leaves, mut others) = (Vec::new(), Vec::new());
         for leaf in 0..descriptor.num_columns() {
             let column = descriptor.get_column_root_idx(leaf);
             let vector = vector_of_floats(schema.field(column))
-                .map(|(dim, size)| (column, VectorColumn::new(descriptor.column(leaf), dim, size)));
+                .map(|(dim, size)| VectorColumn::new(column, descriptor.column(leaf), dim, size));
             if vector.is_none() && others.last() != Some(&column) {
                 others.push(column);
             }
             leaves.push(vector);
         }
-        let properties = Arc::new(properties(schema, &descriptor, options));
+        let properties = properties(schema, &descriptor, options);
         Ok(Self {
             schema: given.clone(),
             descriptor,
-            times,
+            options: options.clone(),
             leaves,
             others: Others::new(others, schema, properties)?,
             written,
         })
     }
 
-    /// A batch as it is written.
+    /// A batch as it is written. Streams from elsewhere may hold other batches than they say, which is an error.
     pub(super) fn writable<'a>(&self, batch: &'a RecordBatch) -> Result<Cow<'a, RecordBatch>> {
-        self.check(batch)?;
-        writable_batch(batch, &self.written, self.times)
-    }
-
-    /// Streams from elsewhere may hold other batches than they say.
-    fn check(&self, batch: &RecordBatch) -> Result<()> {
         let same =
             |(column, field): (&ArrayRef, &FieldRef)| column.data_type().equals_datatype(field.data_type());
         let fields = self.schema.fields();
         if batch.num_columns() != fields.len() || !batch.columns().iter().zip(fields).all(same) {
             let (found, expected) = (batch.schema(), &self.schema);
-            return Err(
-                ArrowError::SchemaError(format!("a batch of {found}, in a stream of {expected}")).into()
-            );
+            return Err(Error::schema(format!("a batch of {found}, in a stream of {expected}")));
         }
-        Ok(())
+        if fields == self.written.fields() {
+            return Ok(Cow::Borrowed(batch));
+        }
+        let array = |(column, field): (&ArrayRef, &FieldRef)| {
+            Writing { name: field.name(), options: &self.options }.array(column, field.data_type(), None)
+        };
+        let columns = batch.columns().iter().zip(self.written.fields()).map(array);
+        Ok(Cow::Owned(RecordBatch::try_new(self.written.clone(), columns.collect::<Result<_>>()?)?))
     }
 
     /// What the footer holds beside the columns: the metadata of the schema by its keys, in order,
@@ -102,9 +101,9 @@ impl Layout {
         };
         let mut metadata = self.written.metadata().clone();
         metadata.remove(ARROW_SCHEMA);
+        let key_value = |(key, value): (&String, &String)| KeyValue::new(key.clone(), value.clone());
         let mut key_values: Vec<KeyValue> =
-            metadata.iter().map(|(key, value)| KeyValue::new(key.clone(), value.clone())).collect();
-        key_values.sort_unstable_by(|one, other| one.key.cmp(&other.key));
+            BTreeMap::from_iter(&metadata).into_iter().map(key_value).collect();
         let fields: Vec<FieldRef> = self.written.fields().iter().map(as_read).collect();
         let schema = Schema::new_with_metadata(fields, metadata);
         key_values.push(KeyValue::new(ARROW_SCHEMA.to_owned(), encode_arrow_schema(&schema)));
@@ -112,17 +111,14 @@ impl Layout {
     }
 
     /// Chooses how each vector column is encoded, from the first rows.
-    pub(super) fn choose(&mut self, batches: &[RecordBatch], options: &WriteOptions) -> Result<()> {
-        for (column, vector) in self.leaves.iter_mut().flatten() {
-            vector.choose(&vectors(batches, *column), options)?;
-        }
-        Ok(())
+    pub(super) fn choose(&mut self, batches: &[RecordBatch]) -> Result<()> {
+        self.leaves.iter_mut().flatten().try_for_each(|vector| vector.choose(batches, &self.options))
     }
 
     /// How the vector columns are encoded.
     pub(super) fn encodings(&self) -> Vec<VectorEncoding> {
-        let encoding = |(column, vector): &(usize, VectorColumn)| VectorEncoding {
-            column: self.written.field(*column).name().clone(),
+        let encoding = |vector: &VectorColumn| VectorEncoding {
+            column: self.written.field(vector.column).name().clone(),
             encoding: if vector.is_split { Encoding::ByteStreamSplit } else { Encoding::Plain }.as_str(),
             compression: vector.compression.as_str(),
         };
@@ -131,7 +127,7 @@ impl Layout {
 
     /// True where making a row group is work, and not only looking where values lie.
     pub(super) fn is_work(&self) -> bool {
-        self.leaves.iter().any(|leaf| leaf.as_ref().is_none_or(|(_, vector)| !vector.is_as_it_lies()))
+        self.leaves.iter().any(|leaf| leaf.as_ref().is_none_or(|vector| !vector.is_as_it_lies()))
     }
 
     /// Makes a row group of the rows in `batches`.
@@ -140,16 +136,12 @@ impl Layout {
         let mut chunks = Vec::new();
         for leaf in &self.leaves {
             match leaf {
-                Some((column, vector)) => chunks.push(vector.chunk(&vectors(batches, *column))?),
+                Some(vector) => chunks.push(vector.chunk(batches)?),
                 None => chunks.extend(others.next()),
             }
         }
         Ok(Group { rows: batches.iter().map(RecordBatch::num_rows).sum(), chunks })
     }
-}
-
-fn vectors(batches: &[RecordBatch], column: usize) -> Vec<FixedSizeListArray> {
-    batches.iter().filter_map(|batch| batch.column(column).as_fixed_size_list_opt().cloned()).collect()
 }
 
 impl VectorColumn {
@@ -158,7 +150,7 @@ impl VectorColumn {
     /// Compression is worth it where it saves a quarter: below that, readers lose more time than the disk saves. Planes may be
     /// a twentieth larger: they are written and read faster than plain values, whose matches are searched for and copied.
     /// DuckDB cannot read planes of float16.
-    fn choose(&mut self, rows: &[FixedSizeListArray], options: &WriteOptions) -> Result<()> {
+    fn choose(&mut self, rows: &[RecordBatch], options: &WriteOptions) -> Result<()> {
         let can_split = self.size > 2;
         let splits: &[bool] = match options.encoding {
             Encoding::Plain => &[false],

@@ -45,10 +45,15 @@ pub(super) fn of_whole_rows(shape: Shape, rows: usize) -> Vec<u8> {
 }
 
 /// The levels of rows some of which, or of the elements of which, are null; and how many levels of each kind those are. Streams
-/// from elsewhere may hold nulls that their schema rules out, for which there is no level: `None`.
-pub(super) fn of_rows(shape: Shape, parts: &[FixedSizeListArray]) -> Option<(Vec<u8>, usize)> {
+/// from elsewhere may hold nulls that their schema rules out, for which there is no level: `None`. `found` gets the part and the
+/// place in it of each element that is there.
+pub(super) fn of_rows(
+    shape: Shape,
+    parts: &[FixedSizeListArray],
+    mut found: impl FnMut(usize, usize),
+) -> Option<(Vec<u8>, usize)> {
     let (mut repetition, mut definition) = (Runs::default(), Runs::default());
-    for part in parts {
+    for (number, part) in parts.iter().enumerate() {
         let elements = part.values();
         for row in 0..part.len() {
             repetition.push(0, 1);
@@ -59,8 +64,10 @@ pub(super) fn of_rows(shape: Shape, parts: &[FixedSizeListArray]) -> Option<(Vec
             repetition.push(1, shape.dim - 1);
             let first = part.value_offset(row) as usize;
             for element in first..first + shape.dim {
-                if elements.is_null(element) && !shape.nullable_elements {
-                    return None;
+                match elements.is_null(element) {
+                    false => found(number, element),
+                    true if shape.nullable_elements => {}
+                    true => return None,
                 }
                 definition.push(shape.max_def - i16::from(elements.is_null(element)), 1);
             }

@@ -81,7 +81,8 @@ proptest! {
         let vectors = FixedSizeListArray::new(field, 5, Arc::new(elements), Some(valid));
         let start = start.min(rows.len());
         let parts = [vectors.slice(0, start), vectors.slice(start, rows.len() - start)];
-        let (levels, count) = of_rows(Shape { dim: 5, max_def: 3, nullable_elements: true }, &parts).unwrap();
+        let shape = Shape { dim: 5, max_def: 3, nullable_elements: true };
+        let (levels, count) = of_rows(shape, &parts, |_, _| {}).unwrap();
 
         let mut expected = Vec::new();
         for row in &rows {

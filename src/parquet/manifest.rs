@@ -10,7 +10,6 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::fs::{self, OpenOptions};
-use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::io::{self, BufRead, BufReader, BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,10 +19,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::options::WriteOptions;
-use crate::cancel::Cancel;
 use crate::error::{Error, Result};
-use crate::output::directory::as_store;
-use crate::output::{self, Held, Sink, Target, hold, sweep, sync_directory};
+use crate::input::Version;
+use crate::output::directory::Directory;
+use crate::output::{self, Held, Sink, Target, hold, sweep, sync_all, sync_directory};
 use crate::store::{Notes, Url, is_there};
 use crate::text::listed;
 
@@ -74,13 +73,8 @@ pub(super) struct InputVersion {
     /// The part of it, where it is not all: offsets of the first byte and behind the last one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) span: Option<(u64, u64)>,
-    /// Bytes; not known of what is no file.
-    pub(super) size: Option<u64>,
-    /// When it was modified, in nanoseconds since 1970.
-    pub(super) modified_ns: Option<i64>,
-    /// The tag of an object.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) tag: Option<String>,
+    #[serde(flatten)]
+    pub(super) version: Version,
     /// Its number, where that is in the ids of its rows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) number: Option<u64>,
@@ -105,112 +99,80 @@ enum Line<'a> {
 /// The manifest of a run under way. In a directory of files no other run writes to it meanwhile.
 #[derive(Debug)]
 pub(super) struct Manifest {
+    directory: Directory,
     path: PathBuf,
     place: Place,
     /// The lines that it begins with, and what stands behind all of them.
     head: Vec<u8>,
     end: Vec<u8>,
     sync: bool,
-    cancel: Cancel,
     /// True where lines do not stand in the manifest itself.
     is_scattered: bool,
 }
 
 #[derive(Debug)]
 enum Place {
-    /// A file with so many bytes of lines, and in all.
-    File { file: Arc<Held>, length: u64, size: u64 },
+    /// A file with so many bytes of lines.
+    File { file: Arc<Held>, length: u64 },
     /// An object, and the lines that are not in it yet.
     Store(Url, Notes),
 }
 
 impl Manifest {
     /// Whether `directory` holds an earlier run. Refuses one that is neither to be resumed nor replaced.
-    pub(super) fn find(directory: &Path, write: &WriteOptions, cancel: &Cancel) -> Result<bool> {
-        match Self::exists(directory, cancel)? {
-            true if !write.resume && !write.overwrite => Err(Self::refuse(directory)),
+    pub(super) fn find(directory: &Directory, write: &WriteOptions) -> Result<bool> {
+        match exists(directory)? {
+            true if !write.resume && !write.overwrite => Err(taken(directory)),
             exists => Ok(exists),
         }
     }
 
-    /// Whether `directory` holds a run. Something else under that name is an error: to read a FIFO would be to wait for a writer.
-    fn exists(directory: &Path, cancel: &Cancel) -> Result<bool> {
-        let path = path(directory);
-        if let Some((url, _)) = in_store(directory, cancel)? {
-            return is_there(&url, cancel).map_err(|error| output::error(&path, error));
-        }
-        match fs::metadata(&path) {
-            Ok(metadata) if metadata.is_file() => Ok(true),
-            Ok(_) => {
-                let text = "not a regular file, and so no manifest of a run";
-                Err(Error::io(&path, io::Error::new(io::ErrorKind::InvalidData, text)))
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-            Err(error) => Err(Error::io(&path, error)),
-        }
-    }
-
-    /// Refuses to begin in a directory that holds a run.
-    fn refuse(directory: &Path) -> Error {
-        let text = "holds an earlier run; option `resume` finishes it, option `overwrite` begins anew and replaces files of the same names";
-        Error::io(directory, io::Error::new(io::ErrorKind::AlreadyExists, text))
-    }
-
     /// Begins the manifest of a new run, in place of that of an earlier one if it may be overwritten.
     pub(super) fn create(
-        directory: &Path,
+        directory: &Directory,
         options: Map<String, Value>,
         end: Vec<u8>,
         write: &WriteOptions,
-        cancel: &Cancel,
     ) -> Result<Self> {
         let (path, head) = (path(directory), head(options)?);
         let mut _earlier = None;
-        let stored = in_store(directory, cancel)?;
-        let clear = |notes: &Notes| {
-            let cleared = notes.find().and_then(|urls| notes.remove(urls));
-            cleared.map_err(|error| output::error(&path, error))
-        };
-        if let Some((_, notes)) = &stored {
+        match in_store(directory) {
             // The lines of an earlier run go first. Without one, they may be those of a run that came first.
-            if write.overwrite {
-                clear(notes)?;
-            }
-        } else {
-            let place = directory.join(DIRECTORY);
-            output::directory::create(&place)?;
-            sweep(&place);
-            if write.overwrite && Self::exists(directory, cancel)? {
-                // Held until the new one is in its place.
-                _earlier = Some(open(directory, &path)?);
+            Some((_, notes)) if write.overwrite => clear(&notes, &path)?,
+            Some(_) => {}
+            None => {
+                let place = Directory::new(&directory.file(DIRECTORY), &directory.cancel)?;
+                place.create()?;
+                place.sweep()?;
+                if write.overwrite && exists(directory)? {
+                    // Held until the new one is in its place.
+                    _earlier = Some(open(directory, &path)?);
+                }
             }
         }
-        let written = write_all(&path, (&head, &end), &[], write, cancel).or_else(|error| {
+        let place = write_all(directory, (&head, &end), &[], write).or_else(|error| {
             // Another run may have come first.
-            let taken = !write.overwrite && Self::exists(directory, cancel)?;
-            Err(if taken { Self::refuse(directory) } else { error })
+            let is_taken = !write.overwrite && exists(directory)?;
+            Err(if is_taken { taken(directory) } else { error })
         })?;
-        if let Some((_, notes)) = stored.as_ref().filter(|_| !write.overwrite) {
+        if let (Place::Store(_, notes), false) = (&place, write.overwrite) {
             // Of a run whose manifest was removed.
-            clear(notes)?;
+            clear(notes, &path)?;
         }
-        let place = written.or_else(|| stored.map(|(url, notes)| Place::Store(url, notes)));
-        let place = place.ok_or_else(|| Error::internal("a manifest that is no file"))?;
-        let (sync, cancel) = (write.sync, cancel.clone());
-        Ok(Self { path, place, head, end, sync, cancel, is_scattered: false })
+        let (directory, sync) = (directory.clone(), write.sync);
+        Ok(Self { directory, path, place, head, end, sync, is_scattered: false })
     }
 
     /// Takes the manifest of an earlier run up again, which must have had these options. Gives what it did.
     pub(super) fn resume(
-        directory: &Path,
+        directory: &Directory,
         options: Map<String, Value>,
         end: Vec<u8>,
         write: &WriteOptions,
-        cancel: &Cancel,
     ) -> Result<(Self, Vec<Done>)> {
         let path = path(directory);
         let failure = |error| output::error(&path, error);
-        let (found, place, is_whole) = match in_store(directory, cancel)? {
+        let (found, place, is_whole) = match in_store(directory) {
             Some((url, notes)) => {
                 let found = Found::in_store(&url, &notes).map_err(failure)?;
                 (found, Place::Store(url, notes), true)
@@ -219,15 +181,14 @@ impl Manifest {
                 let held = open(directory, &path)?;
                 let file: &fs::File = &held;
                 let found = Found::read(BufReader::with_capacity(1 << 20, file)).map_err(failure)?;
-                sweep(&directory.join(DIRECTORY));
-                let (length, size) = (found.length, held.metadata().map_err(failure)?.len());
-                let is_whole = found.rest == end;
-                (found, Place::File { file: Arc::new(held), length, size }, is_whole)
+                sweep(&directory.file(DIRECTORY));
+                let (length, is_whole) = (found.length, found.rest == end);
+                (found, Place::File { file: Arc::new(held), length }, is_whole)
             }
         };
         check_options(directory, &found.options, &options)?;
-        let (sync, cancel, is_scattered) = (write.sync, cancel.clone(), found.is_scattered);
-        let mut manifest = Self { path, place, head: head(options)?, end, sync, cancel, is_scattered };
+        let (head, directory, sync) = (head(options)?, directory.clone(), write.sync);
+        let mut manifest = Self { directory, path, place, head, end, sync, is_scattered: found.is_scattered };
         if !is_whole {
             manifest.append(&[])?;
         }
@@ -235,16 +196,16 @@ impl Manifest {
     }
 
     /// Removes the manifest of an earlier run of which nothing will be left.
-    pub(super) fn remove(directory: &Path, cancel: &Cancel) -> Result<()> {
+    pub(super) fn remove(directory: &Directory) -> Result<()> {
         let path = path(directory);
-        if let Some((_, notes)) = in_store(directory, cancel)? {
-            notes.find().and_then(|urls| notes.remove(urls)).map_err(|error| output::error(&path, error))?;
-            return output::directory::remove_file(&path, cancel);
+        if let Some((_, notes)) = in_store(directory) {
+            clear(&notes, &path)?;
+            return directory.remove(name());
         }
         let _earlier = open(directory, &path)?;
-        fs::remove_file(&path).map_err(|error| Error::io(&path, error))?;
+        directory.remove(name())?;
         // Not if anybody has put something there.
-        let _ = fs::remove_dir(directory.join(DIRECTORY));
+        let _ = fs::remove_dir(directory.file(DIRECTORY));
         Ok(())
     }
 
@@ -253,18 +214,12 @@ impl Manifest {
         self.append(&line(&Line::Done(Cow::Borrowed(done)))?)
     }
 
-    /// Keeps the lines that still hold, and gives them. The manifest is written anew before what the others name is replaced.
-    pub(super) fn keep(&mut self, mut done: Vec<Done>, good: &[bool]) -> Result<Vec<Done>> {
-        let (before, mut good) = (done.len(), good.iter());
-        done.retain(|_| good.next() == Some(&true));
-        if self.is_scattered || done.len() < before {
-            self.rewrite(&done)?;
-        }
-        Ok(done)
+    /// Keeps the lines that still hold. The manifest is written anew before what the stale ones name is replaced.
+    pub(super) fn keep(&mut self, kept: &[Done], stale: &[Done]) -> Result<()> {
+        if self.is_scattered || !stale.is_empty() { self.rewrite(kept) } else { Ok(()) }
     }
 
     /// Notes that the outputs of all lines are committed.
-    #[cfg(feature = "python")]
     pub(super) fn commit(&mut self, done: &mut [Done]) -> Result<()> {
         for done in &mut *done {
             (done.outputs, done.fragments) = (Vec::new(), None);
@@ -280,9 +235,7 @@ impl Manifest {
             Place::Store(_, notes) => notes.find().map_err(failure)?,
             Place::File { .. } => Vec::new(),
         };
-        if let Some(place) = write_all(&self.path, (&self.head, &self.end), done, &write, &self.cancel)? {
-            self.place = place;
-        }
+        self.place = write_all(&self.directory, (&self.head, &self.end), done, &write)?;
         if let Place::Store(_, notes) = &self.place {
             notes.remove(urls).map_err(|error| output::error(&self.path, error))?;
         }
@@ -291,20 +244,19 @@ impl Manifest {
     }
 
     fn append(&mut self, line: &[u8]) -> Result<()> {
-        let (file, length, old_size) = match &mut self.place {
+        let (file, length) = match &mut self.place {
             Place::Store(_, notes) => {
                 let content = [HEAD, line, &self.end].concat();
                 return notes.add(line, &content).map_err(|error| output::error(&self.path, error));
             }
-            Place::File { file, length, size } => (file, length, size),
+            Place::File { file, length } => (file, length),
         };
         let bytes = [line, &self.end].concat();
-        let size = *length + bytes.len() as u64;
         let mut file: &fs::File = file;
         let mut write = || {
             file.seek(SeekFrom::Start(*length))?;
             file.write_all(&bytes)?;
-            if *old_size > size { file.set_len(size) } else { Ok(()) }
+            file.set_len(*length + bytes.len() as u64)
         };
         let written = write();
         if written.is_err() {
@@ -314,26 +266,54 @@ impl Manifest {
         }
         written.map_err(|error| Error::io(&self.path, error))?;
         *length += line.len() as u64;
-        *old_size = size;
         Ok(())
     }
 
     /// Ends a run that has done everything. In a store the lines become one object; elsewhere they are on the disk.
-    pub(super) fn finish(&mut self, directory: &Path) -> Result<()> {
+    pub(super) fn finish(&mut self) -> Result<()> {
+        let failure = |error| output::error(&self.path, error);
+        let cancel = &self.directory.cancel;
         match &self.place {
             Place::File { file, .. } if self.sync => {
-                let file = output::Sink::Aside(file.clone());
-                file.sync(&self.cancel).map_err(|error| output::error(&self.path, error))?;
-                sync_directory(&directory.join(DIRECTORY), &self.cancel)?;
-                sync_directory(directory, &self.cancel)
+                sync_all(file, cancel, |_| {}).map_err(failure)?;
+                sync_directory(&self.directory.file(DIRECTORY), cancel)?;
+                self.directory.sync()
             }
             Place::File { .. } => Ok(()),
             Place::Store(url, notes) => {
-                let found = Found::in_store(url, notes).map_err(|error| output::error(&self.path, error))?;
+                let found = Found::in_store(url, notes).map_err(failure)?;
                 if found.is_scattered { self.rewrite(&found.done) } else { Ok(()) }
             }
         }
     }
+}
+
+/// Whether `directory` holds a run. Something else under that name is an error: to read a FIFO would be to wait for a writer.
+fn exists(directory: &Directory) -> Result<bool> {
+    let path = path(directory);
+    if let Some((url, _)) = in_store(directory) {
+        return is_there(&url, &directory.cancel).map_err(|error| output::error(&path, error));
+    }
+    match fs::metadata(&path) {
+        Ok(metadata) if metadata.is_file() => Ok(true),
+        Ok(_) => {
+            let text = "not a regular file, and so no manifest of a run";
+            Err(Error::io(&path, io::Error::new(io::ErrorKind::InvalidData, text)))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(Error::io(&path, error)),
+    }
+}
+
+/// The error of a directory that holds a run already.
+fn taken(directory: &Directory) -> Error {
+    let text = "holds an earlier run; option `resume` finishes it, option `overwrite` begins anew and replaces files of the same names";
+    Error::io(&directory.path, io::Error::new(io::ErrorKind::AlreadyExists, text))
+}
+
+/// Removes all lines that stand beside the manifest at `path`.
+fn clear(notes: &Notes, path: &Path) -> Result<()> {
+    notes.find().and_then(|urls| notes.remove(urls)).map_err(|error| output::error(path, error))
 }
 
 /// What a manifest says.
@@ -341,8 +321,6 @@ impl Manifest {
 struct Found {
     options: Map<String, Value>,
     done: Vec<Done>,
-    /// The lines that are known, of a manifest in a store: a run that died may have left a line in two places.
-    known: HashSet<u64>,
     /// Bytes of the lines, and what stands behind them, if it is short.
     length: u64,
     rest: Vec<u8>,
@@ -374,7 +352,6 @@ impl Found {
                 Ok(Line::Done(done)) if !is_first => found.done.push(compact(done)),
                 _ => return Err(unreadable(OTHER)),
             }
-            found.known.insert(hash(text));
             found.length += bytes;
             found.rest.clear();
         }
@@ -384,28 +361,27 @@ impl Found {
 
     /// What the manifest in a store says, and the lines beside it.
     fn in_store(url: &Url, notes: &Notes) -> io::Result<Self> {
-        let mut found = Self::read(&*notes.get(url)?)?;
+        let content = notes.get(url)?;
+        let mut found = Self::read(&*content)?;
         let (mut lines, long) = notes.lines(&notes.find()?)?;
-        let line = |content: &Bytes| {
-            content.strip_prefix(HEAD)?.split_inclusive(|&byte| byte == b'\n').next().map(<[u8]>::to_vec)
-        };
+        let line = |content: &Bytes| lines_of(content.strip_prefix(HEAD)?).next().map(<[u8]>::to_vec);
         lines.extend(long.iter().filter_map(line));
         found.is_scattered = !lines.is_empty();
-        lines.into_iter().try_for_each(|line| found.add(line))?;
-        Ok(found)
-    }
-
-    /// Adds a line that stands elsewhere.
-    fn add(&mut self, mut line: Vec<u8>) -> io::Result<()> {
-        let Some(text) = text(&mut line) else { return Ok(()) };
-        if self.known.insert(hash(text)) {
+        // A run that died may have left a line in two places.
+        let known: HashSet<&[u8]> = lines_of(&content).collect();
+        lines.retain(|line| !known.contains(&**line));
+        for text in lines.iter_mut().filter_map(text) {
             match serde_json::from_slice(text) {
-                Ok(Line::Done(done)) => self.done.push(compact(done)),
+                Ok(Line::Done(done)) => found.done.push(compact(done)),
                 _ => return Err(unreadable(OTHER)),
             }
         }
-        Ok(())
+        Ok(found)
     }
+}
+
+fn lines_of(content: &[u8]) -> impl Iterator<Item = &[u8]> {
+    content.split_inclusive(|&byte| byte == b'\n')
 }
 
 const OTHER: &str = "the manifest of another version of vecpack";
@@ -423,38 +399,38 @@ fn compact(line: Cow<'_, Done>) -> Done {
     done
 }
 
-/// Writes all of a manifest at once. Gives its place, if that is a file.
+/// Writes all of a manifest at once.
 fn write_all(
-    path: &Path,
+    directory: &Directory,
     (head, end): (&[u8], &[u8]),
     done: &[Done],
     write: &WriteOptions,
-    cancel: &Cancel,
-) -> Result<Option<Place>> {
-    let target = Target::create(path, write.overwrite, cancel.clone())?;
-    let mut sink = BufWriter::with_capacity(1 << 20, target.sink());
+) -> Result<Place> {
+    let target = Target::create(&path(directory), write.overwrite, directory.cancel.clone())?;
+    let sink = target.sink();
+    let mut out = BufWriter::with_capacity(1 << 20, sink.clone());
     let failure = |error| target.error(error);
     let mut length = head.len() as u64;
-    sink.write_all(head).map_err(failure)?;
+    out.write_all(head).map_err(failure)?;
     for done in done {
         let line = line(&Line::Done(Cow::Borrowed(done)))?;
-        sink.write_all(&line).map_err(failure)?;
+        out.write_all(&line).map_err(failure)?;
         length += line.len() as u64;
     }
-    sink.write_all(end).and_then(|()| sink.flush()).map_err(failure)?;
-    drop(sink);
-    match target.commit_open(write.sync)? {
-        (size, Sink::Aside(file)) => Ok(Some(Place::File { file, length, size })),
-        _ => Ok(None),
+    out.write_all(end).and_then(|()| out.flush()).map_err(failure)?;
+    target.commit_file(write.sync)?;
+    match (sink, in_store(directory)) {
+        (Sink::Aside(file), _) => Ok(Place::File { file, length }),
+        (_, Some((url, notes))) => Ok(Place::Store(url, notes)),
+        _ => Err(Error::internal("a manifest that is no file")),
     }
 }
 
 /// The manifest in a directory of a store, and the lines beside it.
-fn in_store(directory: &Path, cancel: &Cancel) -> Result<Option<(Url, Notes)>> {
-    Ok(as_store(directory)?.map(|url| {
-        let below = |name: &str| url.with_key(&format!("{}{DIRECTORY}/{name}", url.key()));
-        (below(NAME), Notes::new(below("lines/"), ".parquet", cancel))
-    }))
+fn in_store(directory: &Directory) -> Option<(Url, Notes)> {
+    let url = directory.store.as_ref()?;
+    let below = |name: &str| url.with_key(&format!("{}{DIRECTORY}/{name}", url.key()));
+    Some((below(NAME), Notes::new(below("lines/"), ".parquet", &directory.cancel)))
 }
 
 /// The lines that a manifest begins with.
@@ -463,19 +439,22 @@ fn head(options: Map<String, Value>) -> Result<Vec<u8>> {
     Ok([HEAD, &line(&Line::Run { format: FORMAT, vecpack, options })?].concat())
 }
 
-fn path(directory: &Path) -> PathBuf {
-    let name: PathBuf = [DIRECTORY, NAME].iter().collect();
-    output::directory::join(directory, &name)
+fn path(directory: &Directory) -> PathBuf {
+    directory.file(name())
+}
+
+fn name() -> PathBuf {
+    [DIRECTORY, NAME].iter().collect()
 }
 
 /// Opens the manifest of a run that is over.
-fn open(directory: &Path, path: &Path) -> Result<Held> {
+fn open(directory: &Directory, path: &Path) -> Result<Held> {
     let failure = |error| Error::io(path, error);
     loop {
         let file = OpenOptions::new().read(true).write(true).open(path).map_err(failure)?;
         let Some(held) = hold(file) else {
             let error = io::Error::new(io::ErrorKind::ResourceBusy, "another run writes to this directory");
-            return Err(Error::io(directory, error));
+            return Err(Error::io(&directory.path, error));
         };
         // Between the two, another run may have put a new one there.
         if held.is_at(path) {
@@ -507,10 +486,6 @@ fn text(line: &mut Vec<u8>) -> Option<&[u8]> {
     Some(line)
 }
 
-fn hash(bytes: &[u8]) -> u64 {
-    BuildHasherDefault::<DefaultHasher>::default().hash_one(bytes)
-}
-
 fn checksum(bytes: &[u8]) -> u32 {
     let mut crc = flate2::Crc::new();
     crc.update(bytes);
@@ -518,45 +493,38 @@ fn checksum(bytes: &[u8]) -> u32 {
 }
 
 /// Refuses options that would make something else than the earlier run made.
-fn check_options(directory: &Path, before: &Map<String, Value>, now: &Map<String, Value>) -> Result<()> {
-    for name in before.keys().chain(now.keys()) {
-        let (old, new) = (before.get(name), now.get(name));
-        if old != new {
+fn check_options(directory: &Directory, before: &Map<String, Value>, now: &Map<String, Value>) -> Result<()> {
+    let differs = |name: &&String| before.get(*name) != now.get(*name);
+    let Some(name) = before.keys().chain(now.keys()).find(differs) else { return Ok(()) };
+    let what = match (&**name, before.get(name), now.get(name)) {
+        // The columns follow from the inputs as well.
+        ("output_columns", Some(Value::Array(old)), Some(Value::Array(new))) => {
+            let only = |of: &[Value], others: &[Value]| {
+                let fields = of.iter().filter(|field| !others.contains(field)).filter_map(Value::as_str);
+                // Arrow writes `Field { "id": Int64 }`.
+                let plain = |field: &str| {
+                    let field = field.replace(['"', '{', '}'], "");
+                    field.split_whitespace().skip(1).collect::<Vec<_>>().join(" ")
+                };
+                let fields = listed(fields.map(plain));
+                if fields.is_empty() { "no others".to_owned() } else { fields }
+            };
+            let (old, new) = (only(old, new), only(new, old));
+            format!("the columns are others than in the earlier run, which had {old}; now there are {new}")
+        }
+        (_, old, new) => {
             let show = |value: Option<&Value>| match value {
                 None | Some(Value::Null) => "not given".to_owned(),
                 Some(Value::String(text)) => format!("`{text}`"),
                 Some(value) => format!("`{value}`"),
             };
-            let how = "resume with the same options, or pass option `overwrite`";
-            // The columns follow from the inputs as well.
-            if let ("output_columns", Some(Value::Array(old)), Some(Value::Array(new))) = (&**name, old, new)
-            {
-                let only = |of: &[Value], others: &[Value]| {
-                    let fields = of.iter().filter(|field| !others.contains(field)).filter_map(Value::as_str);
-                    // Arrow writes `Field { "id": Int64 }`.
-                    let plain = |field: &str| {
-                        let field = field.replace(['"', '{', '}'], "");
-                        field.split_whitespace().skip(1).collect::<Vec<_>>().join(" ")
-                    };
-                    let fields = listed(fields.map(plain));
-                    if fields.is_empty() { "no others".to_owned() } else { fields }
-                };
-                return Err(Error::option(format!(
-                    "{}: the columns are others than in the earlier run, which had {}; now there are {}; {how}",
-                    directory.display(),
-                    only(old, new),
-                    only(new, old)
-                )));
-            }
-            return Err(Error::option(format!(
-                "{}: option `{name}` was {} in the earlier run and is {} now; {how}",
-                directory.display(),
-                show(old),
-                show(new)
-            )));
+            format!("option `{name}` was {} in the earlier run and is {} now", show(old), show(new))
         }
-    }
-    Ok(())
+    };
+    Err(Error::option(format!(
+        "{}: {what}; resume with the same options, or pass option `overwrite`",
+        directory.path.display()
+    )))
 }
 
 /// A path as JSON can have it, different for different paths: one that is no UTF-8 has each of its bytes as a character, behind a

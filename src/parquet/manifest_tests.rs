@@ -4,6 +4,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::*;
+use crate::cancel::Cancel;
 
 /// Where the child writes, which is the same test in another process.
 const PLACE: &str = "VECPACK_MANIFEST_TEST";
@@ -14,9 +15,11 @@ fn done(number: usize) -> Done {
     let input = InputVersion {
         path: format!("/data/vectors/2026-11/part-{number:09}.msgpack"),
         span: None,
-        size: Some(102_550_000),
-        modified_ns: Some(1_700_000_000_000_000_000 + number as i64),
-        tag: None,
+        version: Version {
+            size: Some(102_550_000),
+            modified_ns: Some(1_700_000_000_000_000_000 + number as i64),
+            tag: None,
+        },
         number: None,
     };
     let output = DoneOutput { name: format!("part-{number:09}.parquet"), size: 102_400_000, rows: 50_000 };
@@ -27,9 +30,13 @@ fn done(number: usize) -> Done {
     }
 }
 
+fn outputs(directory: &Path) -> Directory {
+    Directory::new(directory, &Cancel::never()).unwrap()
+}
+
 fn resumed(directory: &Path) -> (Manifest, Vec<Done>) {
     let write = WriteOptions::new().with_sync(false);
-    Manifest::resume(directory, Map::new(), END.to_vec(), &write, &Cancel::never()).unwrap()
+    Manifest::resume(&outputs(directory), Map::new(), END.to_vec(), &write).unwrap()
 }
 
 fn assert_first(all: &[Done], length: usize) {
@@ -52,7 +59,9 @@ fn written_and_killed(test: &str, directory: &Path, lines: usize) {
     child.args(["--exact", "--include-ignored", &format!("parquet::manifest::tests::{test}")]);
     let mut child = child.env(PLACE, directory).stdout(Stdio::null()).spawn().unwrap();
     let line = line(&Line::Done(Cow::Owned(done(lines)))).unwrap().len();
-    while fs::metadata(path(directory)).map_or(0, |metadata| metadata.len()) < (lines * line) as u64 + 5000 {
+    while fs::metadata(path(&outputs(directory))).map_or(0, |metadata| metadata.len())
+        < (lines * line) as u64 + 5000
+    {
         std::thread::sleep(Duration::from_millis(1));
         assert!(child.try_wait().unwrap().is_none());
     }
@@ -65,8 +74,7 @@ fn write_as_child() -> bool {
     let Some(directory) = std::env::var_os(PLACE) else { return false };
     let directory = Path::new(&directory);
     let write = WriteOptions::new().with_sync(false);
-    let mut manifest =
-        Manifest::create(directory, Map::new(), END.to_vec(), &write, &Cancel::never()).unwrap();
+    let mut manifest = Manifest::create(&outputs(directory), Map::new(), END.to_vec(), &write).unwrap();
     // A child that nobody kills ends before it fills the disk.
     (0..2_000_000).for_each(|number| manifest.done(&done(number)).unwrap());
     true
@@ -92,15 +100,17 @@ fn a_run_is_killed_and_resumed(test: &str, lines: usize) {
     assert_first(&resumed(directory.path()).1, length + 1);
 
     // Killed in the middle of a line.
-    let file = OpenOptions::new().write(true).open(path(directory.path())).unwrap();
+    let file = OpenOptions::new().write(true).open(path(&outputs(directory.path()))).unwrap();
     file.set_len(file.metadata().unwrap().len() - END.len() as u64 - 7).unwrap();
     let (mut manifest, all) = resumed(directory.path());
     assert_first(&all, length);
 
     // Every second line holds no more. The log is compacted, and no longer than it must be.
-    let good: Vec<bool> = (0..length).map(|number| number % 2 == 0).collect();
+    let (kept, stale): (Vec<_>, Vec<_>) =
+        all.into_iter().enumerate().partition(|(number, _)| number % 2 == 0);
+    let lines = |all: Vec<(usize, Done)>| all.into_iter().map(|(_, done)| done).collect::<Vec<_>>();
     let begin = Instant::now();
-    manifest.keep(all, &good).unwrap();
+    manifest.keep(&lines(kept), &lines(stale)).unwrap();
     let compacted = begin.elapsed();
     let size = |manifest: &Manifest| fs::metadata(&manifest.path).unwrap().len();
     let half = size(&manifest);

@@ -6,13 +6,11 @@
 //! where the record batch has them, or go through a [`codec`]; the other columns, and the footer,
 //! are the `parquet` crate's.
 
-mod arena;
 mod chunk;
 #[cfg(feature = "python")]
 mod cluster;
 mod codec;
 mod directory;
-mod files;
 mod frame;
 mod layout;
 mod levels;
@@ -37,15 +35,12 @@ pub use report::{Report, VectorEncoding};
 #[cfg(feature = "python")]
 pub(crate) use cluster::ClusterRun;
 
-use self::files::{Files, part_paths, remove_parts};
+use self::directory::{part_paths, remove_parts};
 use self::manifest::Manifest;
-#[cfg(feature = "cli")]
-use crate::cancel::Cancel;
+use self::writer::Files;
 use crate::error::{Error, Result};
-#[cfg(feature = "cli")]
-use crate::input::Input;
-use crate::output::directory::{self as into, is_directory};
-use crate::output::{check_target, sweep_beside, sync_directory, sync_name};
+use crate::output::directory::{Directory, is_directory};
+use crate::output::{check_target, sweep_beside, sync_name};
 use crate::reader::{Progress, Watch};
 use crate::source::Source;
 
@@ -79,25 +74,23 @@ fn convert(source: &Source, out: &Path, options: &WriteOptions, mut watch: Watch
     options.check()?;
     let mut options = options.clone().decided(&source.schema());
     options.threads.get_or_insert_with(|| source.options().thread_count());
-    let options = &options;
-    let mut report = Report::default();
-    let progress = if is_directory_of(out, options)? {
-        directory::convert(source, out, options, &mut watch, &mut report)?
+    let (progress, mut report) = if is_directory_of(out, &options)? {
+        directory::convert(source, &Directory::new(out, &watch.cancel)?, &options, &mut watch)?
     } else {
         check_target(out, options.overwrite, &watch.cancel)?;
         sweep_beside(out);
         let path = Box::new(iter::once(out.to_owned()));
-        let mut files = Files::new(path, source.schema(), options, watch.cancel.clone());
+        let mut files = Files::new(path, source.schema(), &options, watch.cancel.clone());
         // Before anything is read: it may be refused.
         files.begin()?;
-        let write = |batch| files.write(&batch, &mut report).map(drop);
+        let write = |batch| files.write(&batch).map(drop);
         let progress = watch.follow(source.reader()?, Progress::default(), write)?;
-        files.finish(&mut report)?;
+        files.finish()?;
         if options.sync {
             sync_name(out, &watch.cancel)?;
         }
         watch.tell(progress)?;
-        progress
+        (progress, files.report)
     };
     report.files = progress.files;
     report.bytes_in = progress.bytes;
@@ -122,42 +115,44 @@ pub fn write_parquet(
             "option `resume`: a stream of record batches has no inputs that could be done already",
         ));
     }
-    types::refuse_empty_structs(&reader.schema())?;
-    let mut report = Report::default();
-    let mut progress = Progress::default();
+    let schema = reader.schema();
+    types::refuse_empty_structs(&schema)?;
     let in_parts = is_directory_of(path, options)? && options.max_file_bytes.is_some();
-    let decided = in_parts.then(|| options.clone().decided(&reader.schema()));
-    let options = decided.as_ref().unwrap_or(options);
-    let paths: Box<dyn Iterator<Item = PathBuf>> = if in_parts {
-        directory::check(&[], path, options, &watch.cancel)?;
-        if Manifest::find(path, options, &watch.cancel)? {
-            Manifest::remove(path, &watch.cancel)?;
+    let out = in_parts.then(|| Directory::new(path, &watch.cancel)).transpose()?;
+    let options = if in_parts { &options.clone().decided(&schema) } else { options };
+    let paths: Box<dyn Iterator<Item = PathBuf>> = match &out {
+        Some(out) => {
+            directory::check(&[], out, options)?;
+            if Manifest::find(out, options)? {
+                Manifest::remove(out)?;
+            }
+            out.sweep()?;
+            Box::new(part_paths(out, 0))
         }
-        into::sweep(path, &watch.cancel)?;
-        Box::new(part_paths(path, 0))
-    } else {
-        check_target(path, options.overwrite, &watch.cancel)?;
-        sweep_beside(path);
-        Box::new(iter::once(path.to_owned()))
+        None => {
+            check_target(path, options.overwrite, &watch.cancel)?;
+            sweep_beside(path);
+            Box::new(iter::once(path.to_owned()))
+        }
     };
-    let mut files = Files::new(paths, reader.schema(), options, watch.cancel.clone());
+    let mut files = Files::new(paths, schema, options, watch.cancel.clone());
     files.begin()?;
+    let mut progress = Progress::default();
     for batch in reader {
         let batch: RecordBatch = batch?;
-        files.write(&batch, &mut report)?;
+        files.write(&batch)?;
         progress.rows += batch.num_rows() as u64;
         progress.bytes += batch.get_array_memory_size() as u64;
         watch.tell(progress)?;
         watch.cancel.check()?;
     }
-    files.finish(&mut report)?;
-    if in_parts && options.overwrite {
-        let made = report.outputs.len();
-        remove_parts(path, &watch.cancel, |number| number < made)?;
+    files.finish()?;
+    let mut report = files.report;
+    if let Some(out) = out.as_ref().filter(|_| options.overwrite) {
+        remove_parts(out, |number| number < report.outputs.len())?;
     }
     if options.sync {
-        let sync = if in_parts { sync_directory } else { sync_name };
-        sync(path, &watch.cancel)?;
+        out.as_ref().map_or_else(|| sync_name(path, &watch.cancel), Directory::sync)?;
     }
     report.bytes_in = progress.bytes;
     report.seconds = begin.elapsed().as_secs_f64();
@@ -166,12 +161,13 @@ pub fn write_parquet(
 
 /// Refuses targets that must not be replaced, before anything of the inputs is read.
 #[cfg(feature = "cli")]
-pub(crate) fn check_outputs(inputs: &[Input], out: &Path, options: &WriteOptions) -> Result<()> {
+pub(crate) fn check_outputs(inputs: &[crate::Input], out: &Path, options: &WriteOptions) -> Result<()> {
     RejectsFile::new(options.rejects.as_deref(), out, options.overwrite, options.sync)?;
     options.check()?;
+    let cancel = crate::Cancel::never();
     match is_directory_of(out, options)? {
-        true => directory::check(inputs, out, options, &Cancel::never()).map(drop),
-        false => check_target(out, options.overwrite, &Cancel::never()),
+        true => directory::check(inputs, &Directory::new(out, &cancel)?, options).map(drop),
+        false => check_target(out, options.overwrite, &cancel),
     }
 }
 

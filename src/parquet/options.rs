@@ -42,6 +42,16 @@ macro_rules! named {
     };
 }
 
+/// Methods that set an option: the name, what is given for which option, and the value that the option gets.
+macro_rules! setters {
+    ($($with:ident($option:ident: $given:ty) = $value:expr;)*) => {$(
+        #[doc = concat!("Sets [`", stringify!($option), "`](Self::", stringify!($option), ").")]
+        pub fn $with(self, $option: $given) -> Self {
+            Self { $option: $value, ..self }
+        }
+    )*};
+}
+
 named! {
     /// How pages are compressed.
     Compression ("compression") {
@@ -171,70 +181,25 @@ impl WriteOptions {
         Self::default()
     }
 
-    /// Sets [`compression`](Self::compression).
-    pub fn with_compression(self, compression: Compression) -> Self {
-        Self { compression, ..self }
-    }
-
-    /// Sets [`encoding`](Self::encoding).
-    pub fn with_encoding(self, encoding: Encoding) -> Self {
-        Self { encoding, ..self }
-    }
-
-    /// Sets [`row_group_bytes`](Self::row_group_bytes).
-    pub fn with_row_group_bytes(self, row_group_bytes: usize) -> Self {
-        Self { row_group_bytes, ..self }
-    }
-
-    /// Sets [`list_type`](Self::list_type).
-    pub fn with_list_type(self, list_type: ListType) -> Self {
-        Self { list_type: Some(list_type), ..self }
-    }
-
-    /// Sets [`coerce_timestamps`](Self::coerce_timestamps).
-    pub fn with_coerce_timestamps(self, unit: TimestampUnit) -> Self {
-        Self { coerce_timestamps: Some(unit), ..self }
-    }
-
-    /// Sets [`allow_truncated_timestamps`](Self::allow_truncated_timestamps).
-    pub fn with_allow_truncated_timestamps(self, allow_truncated_timestamps: bool) -> Self {
-        Self { allow_truncated_timestamps, ..self }
-    }
-
     /// Adds a key and its value to [`metadata`](Self::metadata).
     pub fn with_metadata(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.metadata.insert(key.into(), value.into());
         self
     }
 
-    /// Sets [`max_file_bytes`](Self::max_file_bytes).
-    pub fn with_max_file_bytes(self, max_file_bytes: u64) -> Self {
-        Self { max_file_bytes: Some(max_file_bytes), ..self }
-    }
-
-    /// Sets [`rejects`](Self::rejects).
-    pub fn with_rejects(self, path: impl Into<PathBuf>) -> Self {
-        Self { rejects: Some(path.into()), ..self }
-    }
-
-    /// Sets [`threads`](Self::threads).
-    pub fn with_threads(self, threads: usize) -> Self {
-        Self { threads: Some(threads), ..self }
-    }
-
-    /// Sets [`overwrite`](Self::overwrite).
-    pub fn with_overwrite(self, overwrite: bool) -> Self {
-        Self { overwrite, ..self }
-    }
-
-    /// Sets [`resume`](Self::resume).
-    pub fn with_resume(self, resume: bool) -> Self {
-        Self { resume, ..self }
-    }
-
-    /// Sets [`sync`](Self::sync).
-    pub fn with_sync(self, sync: bool) -> Self {
-        Self { sync, ..self }
+    setters! {
+        with_compression(compression: Compression) = compression;
+        with_encoding(encoding: Encoding) = encoding;
+        with_row_group_bytes(row_group_bytes: usize) = row_group_bytes;
+        with_max_file_bytes(max_file_bytes: u64) = Some(max_file_bytes);
+        with_list_type(list_type: ListType) = Some(list_type);
+        with_coerce_timestamps(coerce_timestamps: TimestampUnit) = Some(coerce_timestamps);
+        with_allow_truncated_timestamps(allow_truncated_timestamps: bool) = allow_truncated_timestamps;
+        with_rejects(rejects: impl Into<PathBuf>) = Some(rejects.into());
+        with_threads(threads: usize) = Some(threads);
+        with_overwrite(overwrite: bool) = overwrite;
+        with_resume(resume: bool) = resume;
+        with_sync(sync: bool) = sync;
     }
 
     /// The options for files of `schema`: where null vectors may come, they are lists of any size,

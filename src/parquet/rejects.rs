@@ -30,14 +30,8 @@ pub(crate) struct RejectsFile {
 /// A line of JSON.
 #[derive(Serialize)]
 struct Line<'a> {
-    file: &'a str,
-    record: u64,
-    offset: u64,
-    length: u64,
-    field: Option<&'a str>,
-    kind: &'a str,
-    expected: &'a str,
-    found: &'a str,
+    #[serde(flatten)]
+    reject: &'a Reject,
     message: String,
 }
 
@@ -46,8 +40,8 @@ impl RejectsFile {
     /// that takes no file.
     pub(crate) fn new(path: Option<&Path>, out: &Path, overwrite: bool, sync: bool) -> Result<Option<Self>> {
         let Some(path) = path else { return Ok(None) };
-        let extension = path.extension().map(|extension| extension.to_ascii_lowercase());
-        let is_parquet = match extension.as_deref().and_then(|extension| extension.to_str()) {
+        let extension = path.extension().and_then(|extension| extension.to_str());
+        let is_parquet = match extension.map(str::to_ascii_lowercase).as_deref() {
             Some("parquet") => true,
             Some("jsonl") => false,
             _ => {
@@ -81,22 +75,17 @@ impl RejectsFile {
     }
 
     /// Writes what was rejected until the work ended, however it did, and gives it.
-    pub(crate) fn conclude<T>(
-        file: Option<Self>,
-        worked: Result<T>,
-        source: &Source,
-    ) -> Result<(T, Rejects)> {
-        let Some(file) = file else { return worked.map(|done| (done, source.rejects())) };
+    pub(crate) fn conclude<T>(file: Option<Self>, work: Result<T>, source: &Source) -> Result<(T, Rejects)> {
+        let Some(file) = file else { return work.map(|done| (done, source.rejects())) };
         if !file.owner.is_current() {
             // A child was forked while the work went on. It goes on in the parent, whose file this is.
-            return worked.and(Err(ErrorKind::OtherProcess.into()));
+            return work.and(Err(ErrorKind::OtherProcess.into()));
         }
         let rejects = source.rejects();
+        let written = file.write(&rejects);
         // Why the work failed is more than that this did.
-        match (worked, file.write(&rejects)) {
-            (Ok(done), Ok(())) => Ok((done, rejects)),
-            (Err(error), _) | (Ok(_), Err(error)) => Err(error),
-        }
+        let done = work?;
+        written.map(|()| (done, rejects))
     }
 }
 
@@ -116,19 +105,7 @@ fn place(path: &Path) -> PathBuf {
 fn write_lines(rejects: &[Reject], file: impl Write) -> std::io::Result<()> {
     let mut out = BufWriter::new(file);
     for reject in rejects {
-        let Reject { file, record, offset, length, field, kind, expected, found } = reject;
-        let line = Line {
-            file,
-            record: *record,
-            offset: *offset,
-            length: *length,
-            field: field.as_deref(),
-            kind: kind.as_str(),
-            expected,
-            found,
-            message: reject.reason(),
-        };
-        serde_json::to_writer(&mut out, &line)?;
+        serde_json::to_writer(&mut out, &Line { reject, message: reject.reason() })?;
         out.write_all(b"\n")?;
     }
     out.flush()

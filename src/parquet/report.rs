@@ -6,7 +6,6 @@ use std::path::PathBuf;
 
 use serde::{Serialize, Serializer};
 
-use super::writer::Written;
 use crate::reject::{listed, summary};
 use crate::text::{count, size};
 
@@ -58,20 +57,6 @@ pub struct VectorEncoding {
     pub encoding: &'static str,
     /// How pages are compressed: `none`, `zstd`, `lz4` or `snappy`.
     pub compression: &'static str,
-}
-
-impl Report {
-    pub(super) fn add(&mut self, written: &Written) {
-        self.rows += written.rows;
-        self.row_groups += written.row_groups;
-        self.bytes_out += written.bytes;
-        for encoding in &written.vectors {
-            if !self.encodings.contains(encoding) {
-                self.encodings.push(encoding.clone());
-            }
-        }
-        self.outputs.push(written.path.clone());
-    }
 }
 
 /// A path that is not UTF-8 must not make a report of work that was done impossible.

@@ -16,26 +16,20 @@ pub(super) struct Pending {
     batches: Vec<RecordBatch>,
     pub(super) rows: usize,
     bytes: usize,
+    pub(super) is_full: bool,
 }
 
 impl Pending {
-    /// Takes rows of `batch` from `start` on until the row group is full. Gives how many it took,
-    /// and whether it is full.
+    /// Takes rows of `batch` from `start` on until the row group is full, and gives how many.
     ///
     /// A row group is full where the next row would make it larger than `most` bytes, and before
     /// that at a round number of rows, where as many again would.
-    pub(super) fn take(
-        &mut self,
-        batch: &RecordBatch,
-        bytes: &RowBytes,
-        start: usize,
-        most: usize,
-    ) -> (usize, bool) {
-        let (before, mut row, mut is_full) = (self.rows, start, false);
-        while row < batch.num_rows() && !is_full {
+    pub(super) fn take(&mut self, batch: &RecordBatch, bytes: &RowBytes, start: usize, most: usize) -> usize {
+        let mut row = start;
+        while row < batch.num_rows() && !self.is_full {
             let more = bytes.of(row);
             if self.rows > 0 && self.bytes.saturating_add(more) > most {
-                is_full = true;
+                self.is_full = true;
                 break;
             }
             self.rows += 1;
@@ -43,12 +37,12 @@ impl Pending {
             row += 1;
             let is_round = self.rows.is_multiple_of(ROUND_ROWS);
             let next = if is_round { self.bytes / (self.rows / ROUND_ROWS) } else { bytes.least() };
-            is_full = self.bytes.saturating_add(next) > most;
+            self.is_full = self.bytes.saturating_add(next) > most;
         }
-        if self.rows > before {
+        if row > start {
             self.batches.push(batch.slice(start, row - start));
         }
-        (row - start, is_full)
+        row - start
     }
 
     /// The batches of the row group; the next one is empty.

@@ -65,7 +65,8 @@ fn groups(lengths: &[usize], most: usize, batch_rows: usize) -> Vec<usize> {
         let batch = RecordBatch::try_from_iter([("text", texts)]).unwrap();
         let (bytes, mut start) = (RowBytes::of_batch(&batch), 0);
         while start < batch.num_rows() {
-            let (taken, is_full) = pending.take(&batch, &bytes, start, most);
+            let taken = pending.take(&batch, &bytes, start, most);
+            let is_full = pending.is_full;
             start += taken;
             if is_full {
                 groups.push(pending.finish().iter().map(RecordBatch::num_rows).sum());

@@ -1,78 +1,23 @@
 //! Types that Parquet does not have, and what is written for them: nulls for structs without fields, which is what maps without keys
-//! become and which say no more than nulls do; milliseconds for seconds, days for dates in milliseconds, as pyarrow writes them;
-//! timestamps in the unit that was asked for;
-//! dictionaries of text for those of views of text, which the `parquet` crate does not take.
+//! become; milliseconds for seconds, days for dates in milliseconds, as pyarrow writes them; timestamps in the unit that was asked
+//! for; dictionaries of text for those of views of text, which the `parquet` crate does not take.
 //!
 //! Only values that are in a row count, and cost anything: batches may be small pieces of what all of them lie in.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Date32Type, Date64Type, Int64Type, Time32MillisecondType, Time32SecondType};
+use arrow_array::types::Int64Type;
 use arrow_array::{
-    Array, ArrayRef, ArrowPrimitiveType, FixedSizeListArray, GenericListArray, MapArray, NullArray,
-    OffsetSizeTrait, PrimitiveArray, RecordBatch, StructArray,
+    Array, ArrayRef, FixedSizeListArray, GenericListArray, Int64Array, MapArray, NullArray, OffsetSizeTrait,
+    StructArray,
 };
-use arrow_buffer::BooleanBufferBuilder;
-use arrow_buffer::{NullBuffer, OffsetBuffer};
+use arrow_buffer::{BooleanBufferBuilder, NullBuffer, OffsetBuffer};
 use arrow_cast::cast;
-use arrow_schema::{DataType, Field, FieldRef, Fields, Schema, SchemaRef, TimeUnit};
+use arrow_schema::{DataType, Field, FieldRef, Schema, TimeUnit};
 
 use super::options::{TimestampUnit, WriteOptions};
 use crate::error::{Error, Result};
-
-/// How timestamps are written.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Times {
-    /// The unit of all of them; if not given, their own one.
-    unit: Option<TimeUnit>,
-    /// Whether digits that the unit does not have are cut off.
-    truncates: bool,
-}
-
-impl Times {
-    pub(super) fn new(options: &WriteOptions) -> Self {
-        let unit = options.coerce_timestamps.map(|unit| match unit {
-            TimestampUnit::Microsecond => TimeUnit::Microsecond,
-            TimestampUnit::Millisecond => TimeUnit::Millisecond,
-        });
-        Self { unit, truncates: options.allow_truncated_timestamps }
-    }
-
-    /// The unit in which timestamps of `unit` are written.
-    fn written(self, unit: TimeUnit) -> TimeUnit {
-        match (self.unit, unit) {
-            (Some(asked), _) => asked,
-            (None, TimeUnit::Second) => TimeUnit::Millisecond,
-            (None, unit) => unit,
-        }
-    }
-}
-
-/// The types of what is written for batches of `schema`.
-pub(super) fn writable(schema: &Schema, times: Times) -> Schema {
-    Schema::new_with_metadata(
-        schema.fields().iter().map(|field| written_field(field, times)).collect::<Fields>(),
-        schema.metadata().clone(),
-    )
-}
-
-/// The same for a batch, as one of the `written` schema.
-pub(super) fn writable_batch<'a>(
-    batch: &'a RecordBatch,
-    written: &SchemaRef,
-    times: Times,
-) -> Result<Cow<'a, RecordBatch>> {
-    if batch.schema_ref().fields().iter().all(|field| written_type(field.data_type(), times).is_none()) {
-        return Ok(Cow::Borrowed(batch));
-    }
-    let columns = batch.columns().iter().zip(written.fields());
-    let columns = columns
-        .map(|(column, field)| Writing { name: field.name(), times }.array(column, field.data_type(), None));
-    let columns = columns.collect::<Result<_>>()?;
-    Ok(Cow::Owned(RecordBatch::try_new(written.clone(), columns)?))
-}
 
 /// Refuses a stream with structs without fields: what others made is written as it is, or not at all.
 pub(super) fn refuse_empty_structs(schema: &Schema) -> Result<()> {
@@ -101,8 +46,9 @@ fn way_to_empty(field: &Field) -> Option<String> {
     below.map(|below| format!("{}.{below}", field.name()))
 }
 
-fn written_field(field: &FieldRef, times: Times) -> FieldRef {
-    match written_type(field.data_type(), times) {
+/// A field as it is written.
+pub(super) fn written_field(field: &FieldRef, options: &WriteOptions) -> FieldRef {
+    match written_type(field.data_type(), options) {
         None => field.clone(),
         Some(data_type) => {
             let nullable = field.is_nullable() || data_type == DataType::Null;
@@ -112,9 +58,9 @@ fn written_field(field: &FieldRef, times: Times) -> FieldRef {
 }
 
 /// What is written for a type that Parquet does not have, and for one with such a type in it.
-fn written_type(data_type: &DataType, times: Times) -> Option<DataType> {
-    let field = |item: &FieldRef| written_field(item, times);
-    let below = |item: &FieldRef| written_type(item.data_type(), times).map(|_| field(item));
+fn written_type(data_type: &DataType, options: &WriteOptions) -> Option<DataType> {
+    let field = |item: &FieldRef| written_field(item, options);
+    let below = |item: &FieldRef| written_type(item.data_type(), options).map(|_| field(item));
     Some(match data_type {
         DataType::Struct(fields) if fields.is_empty() => DataType::Null,
         DataType::Struct(fields) if fields.iter().any(|field| below(field).is_some()) => {
@@ -124,31 +70,36 @@ fn written_type(data_type: &DataType, times: Times) -> Option<DataType> {
         DataType::LargeList(item) => DataType::LargeList(below(item)?),
         DataType::FixedSizeList(item, size) => DataType::FixedSizeList(below(item)?, *size),
         DataType::Map(entries, ordered) => DataType::Map(below(entries)?, *ordered),
-        DataType::Timestamp(unit, zone) if times.written(*unit) != *unit => {
-            DataType::Timestamp(times.written(*unit), zone.clone())
+        DataType::Timestamp(own, zone) => {
+            let unit = match (options.coerce_timestamps, own) {
+                (Some(TimestampUnit::Microsecond), _) => TimeUnit::Microsecond,
+                (Some(TimestampUnit::Millisecond), _) | (None, TimeUnit::Second) => TimeUnit::Millisecond,
+                (None, own) => *own,
+            };
+            (unit != *own).then(|| DataType::Timestamp(unit, zone.clone()))?
         }
         DataType::Time32(TimeUnit::Second) => DataType::Time32(TimeUnit::Millisecond),
         DataType::Date64 => DataType::Date32,
-        DataType::Dictionary(keys, values) if **values == DataType::Utf8View => {
-            DataType::Dictionary(keys.clone(), Box::new(DataType::Utf8))
-        }
-        DataType::Dictionary(keys, values) if **values == DataType::BinaryView => {
-            DataType::Dictionary(keys.clone(), Box::new(DataType::Binary))
+        DataType::Dictionary(keys, values)
+            if matches!(**values, DataType::Utf8View | DataType::BinaryView) =>
+        {
+            let plain = if **values == DataType::Utf8View { DataType::Utf8 } else { DataType::Binary };
+            DataType::Dictionary(keys.clone(), plain.into())
         }
         other => {
-            let plain = plain_type(other, times)?;
-            written_type(&plain, times).unwrap_or(plain)
+            let plain = plain_type(other, options)?;
+            written_type(&plain, options).unwrap_or(plain)
         }
     })
 }
 
 /// The type that holds the same values one behind another, where they may be written as another one.
-fn plain_type(data_type: &DataType, times: Times) -> Option<DataType> {
+fn plain_type(data_type: &DataType, options: &WriteOptions) -> Option<DataType> {
     Some(match data_type {
         DataType::Dictionary(_, values)
             if matches!(**values, DataType::Timestamp(..) | DataType::Time32(_) | DataType::Date64) =>
         {
-            written_type(values, times).map(|_| *values.clone())?
+            written_type(values, options).map(|_| *values.clone())?
         }
         DataType::RunEndEncoded(_, values) => values.data_type().clone(),
         // Not all readers know views, and some fail at a file that says it holds some.
@@ -160,19 +111,24 @@ fn plain_type(data_type: &DataType, times: Times) -> Option<DataType> {
 
 /// A column that is written as another type.
 #[derive(Clone, Copy)]
-struct Writing<'a> {
-    name: &'a str,
-    times: Times,
+pub(super) struct Writing<'a> {
+    pub(super) name: &'a str,
+    pub(super) options: &'a WriteOptions,
 }
 
 impl Writing<'_> {
     /// The values of an array as they are written. Where `above` is null, so is what a value lies
     /// in, and it may be anything.
-    fn array(self, array: &ArrayRef, written: &DataType, above: Option<&NullBuffer>) -> Result<ArrayRef> {
+    pub(super) fn array(
+        self,
+        array: &ArrayRef,
+        written: &DataType,
+        above: Option<&NullBuffer>,
+    ) -> Result<ArrayRef> {
         if array.data_type() == written {
             return Ok(array.clone());
         }
-        if let Some(plain) = plain_type(array.data_type(), self.times) {
+        if let Some(plain) = plain_type(array.data_type(), self.options) {
             return self.array(&cast(array, &plain)?, written, above);
         }
         Ok(match written {
@@ -204,71 +160,52 @@ impl Writing<'_> {
                 let entries = entries.as_struct().clone();
                 Arc::new(MapArray::try_new(field.clone(), offsets, entries, nulls, *ordered)?)
             }
-            DataType::Timestamp(unit, _) => self.timestamps(array, *unit, written, above)?,
-            DataType::Time32(_) => {
-                let times = array.as_primitive::<Time32SecondType>();
-                let times = converted::<_, Time32MillisecondType>(times, above, |seconds| {
-                    seconds.checked_mul(1000).ok_or_else(|| self.misfit(array, written, seconds.into()))
-                });
-                Arc::new(times?)
-            }
-            DataType::Date32 => {
-                let dates = array.as_primitive::<Date64Type>();
-                let dates = converted::<_, Date32Type>(dates, above, |time| {
-                    let days = i32::try_from(time / DAY).ok().filter(|_| time % DAY == 0);
-                    days.ok_or_else(|| self.misfit(array, written, time))
-                });
-                Arc::new(dates?)
-            }
             DataType::Dictionary(..) => written_dictionary(array, written)?,
-            other => return Err(Error::internal(format!("{} is not written as {other}", array.data_type()))),
+            _ => self.times(array, written, above)?,
         })
     }
 
-    /// Timestamps in another unit.
-    fn timestamps(
-        self,
-        array: &ArrayRef,
-        unit: TimeUnit,
-        written: &DataType,
-        above: Option<&NullBuffer>,
-    ) -> Result<ArrayRef> {
-        let DataType::Timestamp(own, _) = array.data_type() else {
-            return Err(Error::internal(format!("{} is not written as {written}", array.data_type())));
-        };
-        let (own_parts, parts) = (parts_of_second(*own), parts_of_second(unit));
+    /// Timestamps, times of the day or dates in another unit. Those that are null, or lie in what is null, may be anything.
+    fn times(self, array: &ArrayRef, written: &DataType, above: Option<&NullBuffer>) -> Result<ArrayRef> {
+        let (given_parts, parts) = (parts_of_day(array.data_type()), parts_of_day(written));
+        let is_timestamp = matches!(written, DataType::Timestamp(..));
         let counts = cast(array, &DataType::Int64)?;
-        let counts = converted::<_, Int64Type>(counts.as_primitive::<Int64Type>(), above, |count| {
-            let whole = if parts >= own_parts {
-                count.checked_mul(parts / own_parts)
+        let there = NullBuffer::union(array.nulls(), above);
+        let counts = Int64Array::try_new(counts.as_primitive::<Int64Type>().values().clone(), there)?;
+        let counts = counts.try_unary::<_, Int64Type, _>(|count| {
+            let whole = if parts >= given_parts {
+                count.checked_mul(parts / given_parts)
             } else {
-                let size = own_parts / parts;
-                (self.times.truncates || count % size == 0).then_some(count / size)
+                let size = given_parts / parts;
+                (count % size == 0 || is_timestamp && self.options.allow_truncated_timestamps)
+                    .then_some(count / size)
             };
-            whole.ok_or_else(|| self.unfit(count, *own, unit))
+            let fits = |count: &i64| is_timestamp || i32::try_from(*count).is_ok();
+            whole.filter(fits).ok_or_else(|| self.misfit(count, array.data_type(), written))
         })?;
-        Ok(cast(&counts, written)?)
+        // A field that is never null stays so, whatever is above it.
+        let counts = Int64Array::try_new(counts.values().clone(), array.nulls().cloned())?;
+        let number = if is_timestamp { DataType::Int64 } else { DataType::Int32 };
+        Ok(cast(&cast(&counts, &number)?, written)?)
     }
 
-    /// The error of a timestamp that another unit cannot hold.
-    fn unfit(self, count: i64, own: TimeUnit, unit: TimeUnit) -> Error {
-        let why = match parts_of_second(own) > parts_of_second(unit) {
+    /// The error of a time that the type in which it is written cannot hold.
+    fn misfit(self, count: i64, given: &DataType, written: &DataType) -> Error {
+        let name = self.name;
+        let (DataType::Timestamp(own, _), DataType::Timestamp(unit, _)) = (given, written) else {
+            return Error::schema(format!(
+                "column `{name}` is {given}, which Parquet does not have, and {count} of it is no {written}, which it has"
+            ));
+        };
+        let why = match parts_of_day(given) > parts_of_day(written) {
             true => {
                 "has digits below that: option `allow_truncated_timestamps` cuts them off, and without option `coerce_timestamps` \
                  all of them are written"
             }
             false => "is too far away for that",
         };
-        let (name, own, unit) = (self.name, unit_name(own), unit_name(unit));
+        let (own, unit) = (unit_name(*own), unit_name(*unit));
         Error::schema(format!("column `{name}` is written in {unit}, and {count} {own} since 1970 {why}"))
-    }
-
-    /// The error of a value that the type which Parquet has cannot hold.
-    fn misfit(self, array: &ArrayRef, written: &DataType, value: i64) -> Error {
-        let (name, from) = (self.name, array.data_type());
-        Error::schema(format!(
-            "column `{name}` is {from}, which Parquet does not have, and {value} of it is no {written}, which it has"
-        ))
     }
 
     fn list<O: OffsetSizeTrait>(
@@ -285,22 +222,6 @@ impl Writing<'_> {
     }
 }
 
-/// The values in another unit. Those that are null, or lie in what is null, may be anything.
-fn converted<From: ArrowPrimitiveType, To: ArrowPrimitiveType>(
-    array: &PrimitiveArray<From>,
-    above: Option<&NullBuffer>,
-    convert: impl Fn(From::Native) -> Result<To::Native>,
-) -> Result<PrimitiveArray<To>> {
-    let there = NullBuffer::union(array.nulls(), above);
-    let there = PrimitiveArray::<From>::try_new(array.values().clone(), there)?;
-    let (_, values, _) = there.try_unary::<_, To, _>(convert)?.into_parts();
-    // A field that is never null stays so, whatever is above it.
-    Ok(PrimitiveArray::try_new(values, array.nulls().cloned())?)
-}
-
-/// The milliseconds of a day.
-const DAY: i64 = 86_400_000;
-
 fn unit_name(unit: TimeUnit) -> &'static str {
     match unit {
         TimeUnit::Second => "s",
@@ -310,13 +231,14 @@ fn unit_name(unit: TimeUnit) -> &'static str {
     }
 }
 
-/// How many of a unit are a second.
-fn parts_of_second(unit: TimeUnit) -> i64 {
-    match unit {
-        TimeUnit::Second => 1,
-        TimeUnit::Millisecond => 1000,
-        TimeUnit::Microsecond => 1_000_000,
-        TimeUnit::Nanosecond => 1_000_000_000,
+/// How many of the unit of a type are a day.
+fn parts_of_day(data_type: &DataType) -> i64 {
+    match data_type {
+        DataType::Timestamp(TimeUnit::Second, _) | DataType::Time32(TimeUnit::Second) => 86_400,
+        DataType::Timestamp(TimeUnit::Microsecond, _) => 86_400_000_000,
+        DataType::Timestamp(TimeUnit::Nanosecond, _) => 86_400_000_000_000,
+        DataType::Date32 => 1,
+        _ => 86_400_000,
     }
 }
 

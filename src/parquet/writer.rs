@@ -1,4 +1,4 @@
-//! One Parquet file: row groups, one behind another, and what tells where they are.
+//! Parquet files: row groups, one behind another, and what tells where they are.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -6,21 +6,20 @@ use std::sync::{Arc, Mutex};
 
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, RecordBatch};
-use arrow_schema::Schema;
+use arrow_schema::{Schema, SchemaRef};
 use parquet::file::metadata::{
     FileMetaData, ParquetMetaDataBuilder, ParquetMetaDataWriter, RowGroupMetaData,
 };
-use parquet::file::page_index::column_index::ColumnIndexMetaData;
-use parquet::file::page_index::offset_index::OffsetIndexMetaData;
+use parquet::file::page_index::{column_index::ColumnIndexMetaData, offset_index::OffsetIndexMetaData};
 use parquet::file::writer::TrackedWrite;
 
 use super::chunk::internal;
 use super::layout::{Group, Layout};
 use super::options::{ListType, WriteOptions};
-use super::report::VectorEncoding;
+use super::report::Report;
 use super::rows::{Pending, RowBytes};
 use crate::cancel::Cancel;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::options::cores;
 use crate::output::{Sink, Target};
 use crate::pool::{Ordered, OwnerProcess, lock};
@@ -32,10 +31,8 @@ const MAX_GROUPS: usize = 32_767;
 pub(super) struct FileWriter {
     /// Above the target: a writer that is dropped halfway must be gone before its file is.
     out: TrackedWrite<Out>,
-    failed: Failure,
     path: PathBuf,
     target: Target,
-    options: WriteOptions,
     layout: Arc<Layout>,
     /// Rows that do not make a row group yet.
     pending: Pending,
@@ -56,9 +53,7 @@ pub(super) struct FileWriter {
 pub(super) struct Written {
     pub(super) path: PathBuf,
     pub(super) rows: u64,
-    pub(super) row_groups: u64,
     pub(super) bytes: u64,
-    pub(super) vectors: Vec<VectorEncoding>,
 }
 
 /// The end of a Parquet file that holds no rows of these columns.
@@ -78,28 +73,16 @@ fn file_metadata(layout: &Layout, rows: i64, list_type: ListType) -> FileMetaDat
 }
 
 impl FileWriter {
-    pub(super) fn create(
-        path: PathBuf,
-        schema: &Schema,
-        options: &WriteOptions,
-        cancel: Cancel,
-    ) -> Result<Self> {
-        options.check()?;
+    fn create(path: PathBuf, schema: &Schema, options: &WriteOptions, cancel: Cancel) -> Result<Self> {
         let layout = Arc::new(Layout::new(schema, options)?);
         let target = Target::create(&path, options.overwrite, cancel)?;
-        let failed = Failure::default();
-        let mut out = TrackedWrite::new(Out {
-            file: target.sink(),
-            failed: failed.clone(),
-            owner: OwnerProcess::current(),
-        });
+        let out = Out { file: target.sink(), owner: OwnerProcess::current(), footer: None };
+        let mut out = TrackedWrite::new(out);
         out.write_all(MAGIC).map_err(|error| target.error(error))?;
         Ok(Self {
             out,
-            failed,
             path,
             target,
-            options: options.clone(),
             layout,
             pending: Pending::default(),
             has_nulls: false,
@@ -123,9 +106,8 @@ impl FileWriter {
         let mut start = 0;
         while start < batch.num_rows() && self.begun < self.most {
             let most = self.group_bytes();
-            let (taken, is_full) = self.pending.take(&batch, &bytes, start, most);
-            start += taken;
-            if is_full {
+            start += self.pending.take(&batch, &bytes, start, most);
+            if self.pending.is_full {
                 self.begin_group()?;
             }
         }
@@ -144,7 +126,10 @@ impl FileWriter {
     /// The most bytes of the next row group. It grows as the numbers for row groups run out: twice
     /// the limit when half of them are left, three times when a third is.
     fn group_bytes(&self) -> usize {
-        self.options.row_group_bytes.saturating_mul(MAX_GROUPS / MAX_GROUPS.saturating_sub(self.begun).max(1))
+        self.layout
+            .options
+            .row_group_bytes
+            .saturating_mul(MAX_GROUPS / MAX_GROUPS.saturating_sub(self.begun).max(1))
     }
 
     /// Begins a row group of the rows so far.
@@ -154,25 +139,20 @@ impl FileWriter {
         if self.begun == 0
             && let Some(layout) = Arc::get_mut(&mut self.layout)
         {
-            layout.choose(&batches, &self.options)?;
+            layout.choose(&batches)?;
         }
         self.begun += 1;
-        let must_know_size = self.begun == 1 && self.options.max_file_bytes.is_some();
+        let must_know_size = self.begun == 1 && self.layout.options.max_file_bytes.is_some();
         if must_know_size || !self.layout.is_work() {
             self.append(self.layout.encode(&batches)?)?;
-            if let Some(most) = self.options.max_file_bytes {
+            if let Some(most) = self.layout.options.max_file_bytes {
                 // Known now, and so the same for any number of threads.
                 let groups = most / (self.out.bytes_written() as u64 / self.begun as u64).max(1);
                 self.most = usize::try_from(groups).unwrap_or(usize::MAX).max(self.begun);
             }
             return Ok(());
         }
-        while let Some(group) = self.work.take_done() {
-            self.append(group?)?;
-        }
-        while self.work.is_full()
-            && let Some(group) = self.work.take()
-        {
+        while let Some(group) = if self.work.is_full() { self.work.take() } else { self.work.take_done() } {
             self.append(group?)?;
         }
         let layout = self.layout.clone();
@@ -209,8 +189,9 @@ impl FileWriter {
         Ok(())
     }
 
-    /// Completes the file and puts it in its place. Its name is on the disk when [`crate::output::sync_directory`] says so.
-    pub(super) fn finish(mut self) -> Result<Written> {
+    /// Completes the file, puts it in its place and adds it to the report. Its name is on the disk when
+    /// [`crate::output::sync_directory`] says so.
+    fn finish(mut self, report: &mut Report) -> Result<Written> {
         if self.pending.rows > 0 {
             self.begin_group()?;
         }
@@ -218,11 +199,11 @@ impl FileWriter {
             self.append(group?)?;
         }
         let rows: i64 = self.groups.iter().map(RowGroupMetaData::num_rows).sum();
-        let row_groups = self.groups.len() as u64;
+        report.row_groups += self.groups.len() as u64;
         // Decided here for streams of others in one file alone: their schemas allow nulls nearly
         // always, and there seldom are any.
         let list_type = if self.has_nulls { ListType::List } else { ListType::Fixed };
-        let list_type = self.options.list_type.unwrap_or(list_type);
+        let list_type = self.layout.options.list_type.unwrap_or(list_type);
         let metadata = file_metadata(&self.layout, rows, list_type);
         let offset_indexes =
             self.offset_indexes.into_iter().map(|indexes| indexes.into_iter().collect()).collect();
@@ -231,58 +212,102 @@ impl FileWriter {
             .set_column_index(Some(self.column_indexes))
             .set_offset_index(offset_indexes)
             .build();
-        ParquetMetaDataWriter::new_with_tracked(self.out, &metadata).finish().map_err(
-            |error| match internal(error).into_kind() {
-                ErrorKind::Io { source, .. } => self.target.error(source),
-                kind => kind.into(),
-            },
-        )?;
-        // The last bytes were written when the writer was dropped, which tells nobody that it failed.
-        if let Some(error) = lock(&self.failed).take() {
-            return Err(self.target.error(error));
+        let (target, footer) = (self.target, Arc::<Mutex<Vec<u8>>>::default());
+        let failure = |error| target.error(error);
+        self.out.flush().map_err(failure)?;
+        self.out.inner_mut().footer = Some(footer.clone());
+        ParquetMetaDataWriter::new_with_tracked(self.out, &metadata).finish().map_err(internal)?;
+        target.sink().write_all(&lock(&footer)).map_err(failure)?;
+        let (rows, bytes) = (rows as u64, target.commit_file(self.layout.options.sync)?);
+        report.rows += rows;
+        report.bytes_out += bytes;
+        report.outputs.push(self.path.clone());
+        for encoding in self.layout.encodings() {
+            if !report.encodings.contains(&encoding) {
+                report.encodings.push(encoding);
+            }
         }
-        let bytes = self.target.commit_file(self.options.sync)?;
-        let vectors = self.layout.encodings();
-        Ok(Written { path: self.path, rows: rows as u64, row_groups, bytes, vectors })
+        Ok(Written { path: self.path, rows, bytes })
     }
 }
 
 /// What a Parquet file begins and ends with.
 const MAGIC: &[u8] = b"PAR1";
 
-/// The first error of a file.
-type Failure = Arc<Mutex<Option<io::Error>>>;
-
-/// The file, which remembers that writing failed.
+/// The file, until the footer comes. That goes into memory first: its last bytes are written when its writer is dropped, which
+/// tells nobody whether that failed.
 struct Out {
     file: Sink,
-    failed: Failure,
     /// A child that was forked shares the place in the file with its parent.
     owner: OwnerProcess,
-}
-
-impl Out {
-    fn remember<T>(&self, result: io::Result<T>) -> io::Result<T> {
-        result.inspect_err(|error| {
-            let copy = match error.raw_os_error() {
-                Some(number) => io::Error::from_raw_os_error(number),
-                None => error.kind().into(),
-            };
-            lock(&self.failed).get_or_insert(copy);
-        })
-    }
+    footer: Option<Arc<Mutex<Vec<u8>>>>,
 }
 
 impl Write for Out {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.owner.check_io().and_then(|()| self.file.write(bytes));
-        match &written {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => written,
-            _ => self.remember(written),
+        match &self.footer {
+            Some(footer) => lock(footer).write(bytes),
+            None => self.owner.check_io().and_then(|()| self.file.write(bytes)),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+/// The files of one output, one after another. A file is begun when there is something to write to it.
+pub(super) struct Files<'a> {
+    /// Where the next ones go.
+    paths: Box<dyn Iterator<Item = PathBuf> + 'a>,
+    schema: SchemaRef,
+    options: &'a WriteOptions,
+    cancel: Cancel,
+    writer: Option<FileWriter>,
+    /// What the complete files hold.
+    pub(super) report: Report,
+}
+
+impl<'a> Files<'a> {
+    pub(super) fn new(
+        paths: Box<dyn Iterator<Item = PathBuf> + 'a>,
+        schema: SchemaRef,
+        options: &'a WriteOptions,
+        cancel: Cancel,
+    ) -> Self {
+        Self { paths, schema, options, cancel, writer: None, report: Report::default() }
+    }
+
+    /// Begins a file, if none is under way.
+    pub(super) fn begin(&mut self) -> Result<&mut FileWriter> {
+        match &mut self.writer {
+            Some(writer) => Ok(writer),
+            empty => {
+                let path = self.paths.next().ok_or_else(|| Error::internal("more files than names"))?;
+                let cancel = self.cancel.clone();
+                Ok(empty.insert(FileWriter::create(path, &self.schema, self.options, cancel)?))
+            }
+        }
+    }
+
+    /// Writes a batch; gives the files that it completed.
+    pub(super) fn write(&mut self, batch: &RecordBatch) -> Result<Vec<Written>> {
+        let mut complete = Vec::new();
+        let mut rows = self.begin()?.write(batch)?;
+        while rows < batch.num_rows() {
+            complete.extend(self.finish()?);
+            rows += self.begin()?.write(&batch.slice(rows, batch.num_rows() - rows))?;
+        }
+        Ok(complete)
+    }
+
+    /// Completes the file under way, if there is one.
+    pub(super) fn finish(&mut self) -> Result<Option<Written>> {
+        self.writer.take().map(|writer| writer.finish(&mut self.report)).transpose()
+    }
+
+    /// How many more rows go into the file under way, if there is one.
+    pub(super) fn room(&self) -> Option<usize> {
+        self.writer.as_ref().map(FileWriter::room)
     }
 }

@@ -33,7 +33,7 @@ impl Run {
     ) -> PyResult<Self> {
         let (_, _, write) = read_and_write_options("to_parquet", options)?;
         let (source, PyPath(path), cancel) = (source.get().0.clone(), path, cancel(py)?);
-        let run = detached(py, || ClusterRun::begin(source, &path, &write, cancel))?;
+        let run = detached(py, || ClusterRun::begin(source, &path, None, &write, true, &cancel))?;
         Ok(Self(Mutex::new(run)))
     }
 
@@ -52,8 +52,8 @@ impl Run {
     ) -> PyResult<Self> {
         let (_, _, write) = read_and_write_options(&format!("to_{database}"), options)?;
         let (source, PyPath(path), cancel) = (source.get().0.clone(), path, cancel(py)?);
-        let database = (database, commits.as_deref());
-        let begin = || ClusterRun::load(source, &path, database, &write, cluster, cancel);
+        let database = Some((database, commits.as_deref()));
+        let begin = || ClusterRun::begin(source, &path, database, &write, cluster, &cancel);
         Ok(Self(Mutex::new(detached(py, begin)?)))
     }
 
@@ -103,7 +103,7 @@ impl Run {
 
     /// How many records were rejected, the first of them in words, and a warning if there are no rows.
     fn _first_rejects(&self, rows: u64) -> (u64, Vec<String>, Option<String>) {
-        lock(&self.0).rejects().told(rows)
+        lock(&self.0).rejects.told(rows)
     }
 
     /// Fails where more was rejected than the run may have.

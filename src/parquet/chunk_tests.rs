@@ -13,7 +13,7 @@ fn what_was_added_stays_when_the_memory_grows() {
         room.fill(number);
         arena.add(300.min(1000 * usize::from(number) + 7));
     }
-    let bytes = arena.as_slice();
+    let bytes = arena.finish();
     assert_eq!(bytes.len(), 7 + 99 * 300);
     let expected = std::iter::repeat_n(0, 7).chain((1..100u8).flat_map(|number| [number; 300]));
     assert!(bytes.iter().copied().eq(expected));
