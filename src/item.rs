@@ -52,7 +52,7 @@ impl BatchBuilder {
         self.count += 1;
         check_length(number, self.dim, raw, elements)?;
         self.builder.reserve(self.plan.batch_rows)?;
-        let vector = Elements::Alike(Format::Packed(raw), elements.into());
+        let vector = Elements::new(Format::Packed(raw), elements);
         self.builder.push(&vector).map_err(|index| unfit(number, raw, self.dtype, elements, index))
     }
 

@@ -11,8 +11,8 @@ use super::{Failure, Kind, ValueBuilder};
 use crate::error::Result;
 use crate::msgpack::{Cursor, Head};
 use crate::reject::RejectKind;
-use crate::vector::encoding::{Elements, Encoded};
-use crate::vector::{Extensions, Scalar};
+use crate::vector::encoding::Encoded;
+use crate::vector::{Extensions, Format};
 
 /// The most bytes that the structs in the lists of a batch take.
 const MOST_OF_STRUCTS: usize = 1 << 28;
@@ -57,8 +57,7 @@ impl Kind for Lists {
     }
 
     fn push_elements(&mut self, encoded: &Encoded<'_>) -> Result<bool, Failure> {
-        let Elements::Alike(format, bytes) = &encoded.elements else { return Ok(false) };
-        if !encoded.is_whole() {
+        if encoded.elements.format == Format::Numbers || !encoded.is_whole() {
             return Ok(false);
         }
         // A matrix of one row has no more dimensions than a vector.
@@ -75,13 +74,9 @@ impl Kind for Lists {
             return Ok(true);
         }
         self.check_room(encoded.dim)?;
-        for (index, element) in bytes.chunks_exact(format.size()).enumerate() {
-            let scalar = format.scalar(element).unwrap_or(Scalar::UInt(0));
-            if !self.items.push_scalar(scalar, format.is_bool()) {
-                let unfit = Failure::unfit(RejectKind::Value, self.item.data_type(), scalar.to_string());
-                return Err(unfit.within(format_args!("[{index}]")));
-            }
-        }
+        self.items
+            .push_scalars(&encoded.elements)
+            .map_err(|(index, failure)| failure.within(format_args!("[{index}]")))?;
         self.offsets.push(self.items.rows() as i64);
         Ok(true)
     }

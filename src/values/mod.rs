@@ -293,6 +293,18 @@ impl ValueBuilder {
         added
     }
 
+    /// Adds each element as a value. The error has the index of the one that does not fit.
+    fn push_scalars(&mut self, elements: &Elements<'_>) -> Result<(), (usize, Failure)> {
+        let is_bool = elements.format.is_bool();
+        for (index, scalar) in elements.scalars().enumerate() {
+            if !self.push_scalar(scalar, is_bool) {
+                let unfit = Failure::unfit(RejectKind::Value, &self.data_type, scalar.to_string());
+                return Err((index, unfit));
+            }
+        }
+        Ok(())
+    }
+
     fn push_elements(&mut self, encoded: &Encoded<'_>) -> Result<bool, Failure> {
         let added = self.kind.push_elements(encoded)?;
         self.rows += usize::from(added);
@@ -322,12 +334,9 @@ impl ValueBuilder {
 }
 
 /// The number that a library wrote as an array without dimensions, and whether it is a boolean.
-pub(crate) fn scalar(encoded: &Encoded<'_>) -> Option<(Scalar, bool)> {
-    let Elements::Alike(format, bytes) = &encoded.elements else { return None };
-    if !encoded.is_scalar {
-        return None;
-    }
-    Some((format.scalar(bytes)?, format.is_bool()))
+fn scalar(encoded: &Encoded<'_>) -> Option<(Scalar, bool)> {
+    let number = encoded.elements.scalars().next().filter(|_| encoded.is_scalar)?;
+    Some((number, encoded.elements.format.is_bool()))
 }
 
 /// True for nil, and for the extension that JavaScript's msgpackr writes for `undefined`.

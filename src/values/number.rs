@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow_array::ArrowPrimitiveType;
 use arrow_array::types;
-use arrow_array::{Array, ArrayRef, BooleanArray, NullArray, PrimitiveArray};
+use arrow_array::{ArrayRef, BooleanArray, NullArray, PrimitiveArray};
 use arrow_buffer::BooleanBufferBuilder;
 use arrow_buffer::NullBuffer;
 use arrow_schema::DataType;
@@ -80,65 +80,36 @@ impl Kind for Booleans {
     }
 }
 
-/// A type of numbers, and the numbers of it that others are exactly, or by rounding of floats.
-trait Number: ArrowPrimitiveType {
-    fn of(scalar: Scalar) -> Option<Self::Native>;
+/// A column of numbers of one type, and how another number becomes one of them, exactly or by rounding of floats.
+struct Numbers<T: ArrowPrimitiveType, F> {
+    values: Vec<T::Native>,
+    convert: F,
 }
-
-macro_rules! integers {
-    ($($type:ident)*) => {$(
-        impl Number for types::$type {
-            #[inline]
-            fn of(scalar: Scalar) -> Option<Self::Native> {
-                match scalar {
-                    Scalar::UInt(value) => value.try_into().ok(),
-                    Scalar::Int(value) => value.try_into().ok(),
-                    float => float.to_integer()?.try_into().ok(),
-                }
-            }
-        }
-    )*};
-}
-
-macro_rules! floats {
-    ($($type:ident $convert:ident)*) => {$(
-        impl Number for types::$type {
-            #[inline]
-            fn of(scalar: Scalar) -> Option<Self::Native> {
-                scalar.$convert()
-            }
-        }
-    )*};
-}
-
-integers!(Int8Type Int16Type Int32Type Int64Type UInt8Type UInt16Type UInt32Type UInt64Type);
-floats!(Float16Type to_f16 Float32Type to_f32 Float64Type to_f64);
-
-/// A column of numbers of one type.
-struct Numbers<T: Number>(Vec<T::Native>);
 
 /// A column of `data_type`, if that is an integer or a float type.
 pub(super) fn numbers(data_type: &DataType) -> Option<Box<dyn Kind>> {
-    fn boxed<T: Number>() -> Option<Box<dyn Kind>> {
-        Some(Box::new(Numbers::<T>(Vec::new())))
+    fn boxed<T: ArrowPrimitiveType>(
+        convert: impl Fn(Scalar) -> Option<T::Native> + Send + 'static,
+    ) -> Option<Box<dyn Kind>> {
+        Some(Box::new(Numbers::<T, _> { values: Vec::new(), convert }))
     }
     match data_type {
-        DataType::Int8 => boxed::<types::Int8Type>(),
-        DataType::Int16 => boxed::<types::Int16Type>(),
-        DataType::Int32 => boxed::<types::Int32Type>(),
-        DataType::Int64 => boxed::<types::Int64Type>(),
-        DataType::UInt8 => boxed::<types::UInt8Type>(),
-        DataType::UInt16 => boxed::<types::UInt16Type>(),
-        DataType::UInt32 => boxed::<types::UInt32Type>(),
-        DataType::UInt64 => boxed::<types::UInt64Type>(),
-        DataType::Float16 => boxed::<types::Float16Type>(),
-        DataType::Float32 => boxed::<types::Float32Type>(),
-        DataType::Float64 => boxed::<types::Float64Type>(),
+        DataType::Int8 => boxed::<types::Int8Type>(Scalar::to_integer),
+        DataType::Int16 => boxed::<types::Int16Type>(Scalar::to_integer),
+        DataType::Int32 => boxed::<types::Int32Type>(Scalar::to_integer),
+        DataType::Int64 => boxed::<types::Int64Type>(Scalar::to_integer),
+        DataType::UInt8 => boxed::<types::UInt8Type>(Scalar::to_integer),
+        DataType::UInt16 => boxed::<types::UInt16Type>(Scalar::to_integer),
+        DataType::UInt32 => boxed::<types::UInt32Type>(Scalar::to_integer),
+        DataType::UInt64 => boxed::<types::UInt64Type>(Scalar::to_integer),
+        DataType::Float16 => boxed::<types::Float16Type>(Scalar::to),
+        DataType::Float32 => boxed::<types::Float32Type>(Scalar::to),
+        DataType::Float64 => boxed::<types::Float64Type>(Scalar::to),
         _ => None,
     }
 }
 
-impl<T: Number> Kind for Numbers<T> {
+impl<T: ArrowPrimitiveType, F: Fn(Scalar) -> Option<T::Native> + Send> Kind for Numbers<T, F> {
     fn push(&mut self, head: Head, _cursor: &mut Cursor<'_>) -> Result<(), Failure> {
         let Some(scalar) = Scalar::of(head) else { return Err(Failure::of_type(&T::DATA_TYPE, head)) };
         if self.push_scalar(scalar, false) {
@@ -149,32 +120,30 @@ impl<T: Number> Kind for Numbers<T> {
 
     fn push_common(&mut self, bytes: &[u8]) -> Option<usize> {
         let (scalar, size) = Scalar::read(bytes)?;
-        self.0.push(T::of(scalar)?);
+        self.values.push((self.convert)(scalar)?);
         Some(size)
     }
 
     fn push_scalar(&mut self, scalar: Scalar, _is_bool: bool) -> bool {
-        let value = T::of(scalar);
-        self.0.extend(value);
+        let value = (self.convert)(scalar);
+        self.values.extend(value);
         value.is_some()
     }
 
     fn push_empty(&mut self) {
-        self.0.push(T::Native::default());
+        self.values.push(T::Native::default());
     }
 
     fn truncate(&mut self, rows: usize) {
-        self.0.truncate(rows);
+        self.values.truncate(rows);
     }
 
     fn size(&self) -> usize {
-        size_of_val(&*self.0)
+        size_of_val(&*self.values)
     }
 
     fn finish(&mut self, nulls: Option<NullBuffer>) -> Result<ArrayRef> {
-        let values = std::mem::take(&mut self.0);
-        let array = PrimitiveArray::<T>::new(values.into(), nulls);
-        debug_assert_eq!(array.data_type(), &T::DATA_TYPE);
-        Ok(Arc::new(array))
+        let values = std::mem::take(&mut self.values);
+        Ok(Arc::new(PrimitiveArray::<T>::new(values.into(), nulls)))
     }
 }

@@ -12,8 +12,8 @@ use super::{Failure, Kind, ValueBuilder};
 use crate::error::Result;
 use crate::msgpack::{Cursor, Head};
 use crate::reject::RejectKind;
-use crate::vector::Scalar;
-use crate::vector::encoding::{Elements, Encoded};
+use crate::vector::encoding::Encoded;
+use crate::vector::{Format, Scalar};
 
 const NAME: (&str, &str) = ("ARROW:extension:name", "arrow.fixed_shape_tensor");
 const METADATA: &str = "ARROW:extension:metadata";
@@ -63,17 +63,14 @@ impl Kind for Tensors {
     }
 
     fn push_elements(&mut self, encoded: &Encoded<'_>) -> Result<bool, Failure> {
-        let Elements::Alike(format, bytes) = &encoded.elements else { return Ok(false) };
+        if encoded.elements.format == Format::Numbers {
+            return Ok(false);
+        }
         if !encoded.outer.iter().chain([&encoded.dim]).eq(&self.shape) || !encoded.is_whole() {
             let expected = format!("an array of shape {:?}", self.shape);
             return Err(Failure::unfit(RejectKind::Dimension, expected, encoded.describe()));
         }
-        for element in bytes.chunks_exact(format.size()) {
-            let scalar = format.scalar(element).unwrap_or(Scalar::UInt(0));
-            if !self.items.push_scalar(scalar, format.is_bool()) {
-                return Err(Failure::unfit(RejectKind::Value, self.item.data_type(), scalar.to_string()));
-            }
-        }
+        self.items.push_scalars(&encoded.elements).map_err(|(_, failure)| failure)?;
         Ok(true)
     }
 

@@ -7,13 +7,12 @@ use arrow_buffer::NullBufferBuilder;
 use arrow_data::ArrayData;
 use arrow_schema::{DataType, Field, FieldRef};
 
-use super::convert::{Converter, Format, Scalar};
+use super::convert::{Converter, Format};
 use super::encoding::Elements;
 use super::numbers;
 use super::template::Template;
 use super::{Dtype, Slab};
 use crate::error::{Error, Result};
-use crate::msgpack::Cursor;
 
 /// Collects the vectors of one batch.
 pub(crate) struct VectorBuilder {
@@ -88,31 +87,19 @@ impl VectorBuilder {
     }
 
     /// The memory of the next `rows` rows; empty where [`reserve`](Self::reserve) did not make it.
-    fn next_rows(slab: &mut Option<Slab>, start: usize, length: usize) -> &mut [u8] {
-        slab.as_mut()
+    fn next_rows(&mut self, rows: usize) -> &mut [u8] {
+        let (start, length) = (self.rows * self.row_bytes(), rows * self.row_bytes());
+        self.slab
+            .as_mut()
             .and_then(|slab| slab.as_mut_slice().get_mut(start..)?.get_mut(..length))
             .unwrap_or_default()
     }
 
     /// Adds one vector of `dim` elements. The error is the index of the element that does not fit.
     pub(crate) fn push(&mut self, elements: &Elements<'_>) -> Result<(), usize> {
-        let row_bytes = self.row_bytes();
-        let out = Self::next_rows(&mut self.slab, self.rows * row_bytes, row_bytes);
-        match elements {
-            Elements::Alike(format, bytes) => {
-                self.converter.set_format(*format);
-                self.converter.convert(bytes, out)?;
-            }
-            Elements::Mixed(bytes) => {
-                let mut cursor = Cursor::new(bytes);
-                for (index, out) in out.chunks_exact_mut(self.dtype.size()).enumerate() {
-                    let scalar = cursor.head().ok().and_then(Scalar::of);
-                    if !scalar.is_some_and(|scalar| scalar.write(self.dtype, out)) {
-                        return Err(index);
-                    }
-                }
-            }
-        }
+        self.converter.set_format(elements.format);
+        let converter = self.converter;
+        converter.convert(&elements.bytes, self.next_rows(1))?;
         self.rows += 1;
         Ok(())
     }
@@ -121,12 +108,12 @@ impl VectorBuilder {
     /// result is how many bytes they take; `None` where they are no `dim` numbers that fit, and nothing
     /// was added.
     pub(crate) fn push_numbers(&mut self, bytes: &[u8]) -> Option<usize> {
-        let row_bytes = self.row_bytes();
-        let out = Self::next_rows(&mut self.slab, self.rows * row_bytes, row_bytes);
+        let (dtype, row_bytes) = (self.dtype, self.row_bytes());
+        let out = self.next_rows(1);
         if out.len() < row_bytes {
             return None;
         }
-        let taken = numbers::convert(bytes, self.dtype, out)?;
+        let taken = numbers::convert(bytes, dtype, out)?;
         self.rows += 1;
         Some(taken)
     }
@@ -142,17 +129,18 @@ impl VectorBuilder {
     pub(crate) fn push_like_last(&mut self, bytes: &[u8], kept: bool) -> Option<usize> {
         let template = self.template.as_ref()?;
         let elements = template.elements_of(bytes.get(..template.stride())?)?;
-        let row_bytes = self.row_bytes();
-        let out = Self::next_rows(&mut self.slab, self.rows * row_bytes, row_bytes);
+        let stride = template.stride();
+        self.converter.set_format(template.format());
+        let (converter, row_bytes) = (self.converter, self.row_bytes());
+        let out = self.next_rows(1);
         if out.len() < row_bytes {
             return None;
         }
-        self.converter.set_format(template.format());
-        if kept || !self.converter.takes_all() {
-            self.converter.convert(elements, out).ok()?;
+        if kept || !converter.takes_all() {
+            converter.convert(elements, out).ok()?;
         }
         self.rows += 1;
-        Some(template.stride())
+        Some(stride)
     }
 
     /// Adds a vector from each record as long as the records are like `template` and their elements fit.
@@ -163,12 +151,12 @@ impl VectorBuilder {
         template: &Template,
     ) -> usize {
         self.converter.set_format(template.format());
-        let row_bytes = self.row_bytes();
-        let out = Self::next_rows(&mut self.slab, self.rows * row_bytes, records.len() * row_bytes);
+        let (converter, row_bytes) = (self.converter, self.row_bytes());
+        let out = self.next_rows(records.len());
         let added = records
             .zip(out.chunks_exact_mut(row_bytes))
             .map_while(|(record, out)| Some((template.elements_of(record)?, out)))
-            .map_while(|(elements, out)| self.converter.convert(elements, out).ok())
+            .map_while(|(elements, out)| converter.convert(elements, out).ok())
             .count();
         self.rows += added;
         added
@@ -184,8 +172,7 @@ impl VectorBuilder {
 
     /// Adds a null. Its elements are zero: nothing of an earlier batch may show.
     pub(crate) fn push_null(&mut self) {
-        let row_bytes = self.row_bytes();
-        Self::next_rows(&mut self.slab, self.rows * row_bytes, row_bytes).fill(0);
+        self.next_rows(1).fill(0);
         self.nulls.append_n_non_nulls(self.rows - self.nulls.len());
         self.nulls.append_null();
         self.rows += 1;

@@ -1,6 +1,8 @@
 //! Arrays of MessagePack numbers of several types: quantised vectors, and floats of which some are
 //! whole. One pass reads the numbers and converts them.
 
+use half::f16;
+
 use super::convert::{Scalar, Target};
 use super::dtype::Dtype;
 use crate::msgpack::{Head, MAX_HEAD};
@@ -103,19 +105,15 @@ struct Block {
 /// or the bytes end.
 pub(super) fn convert(bytes: &[u8], dtype: Dtype, out: &mut [u8]) -> Option<usize> {
     match dtype {
-        Dtype::Float32 => convert_to(bytes, out, Scalar::to_f32),
-        Dtype::Float64 => convert_to(bytes, out, Scalar::to_f64),
-        Dtype::Float16 => convert_to(bytes, out, Scalar::to_f16),
-        Dtype::Int8 => convert_to(bytes, out, Scalar::narrow::<i8, 1>),
-        Dtype::UInt8 => convert_to(bytes, out, Scalar::narrow::<u8, 1>),
+        Dtype::Float32 => convert_to::<f32, 4>(bytes, out),
+        Dtype::Float64 => convert_to::<f64, 8>(bytes, out),
+        Dtype::Float16 => convert_to::<f16, 2>(bytes, out),
+        Dtype::Int8 => convert_to::<i8, 1>(bytes, out),
+        Dtype::UInt8 => convert_to::<u8, 1>(bytes, out),
     }
 }
 
-fn convert_to<T: Target<M>, const M: usize>(
-    bytes: &[u8],
-    out: &mut [u8],
-    narrow: impl Fn(Scalar) -> Option<T>,
-) -> Option<usize> {
+pub(super) fn convert_to<T: Target<M>, const M: usize>(bytes: &[u8], out: &mut [u8]) -> Option<usize> {
     let (mut at, mut fit) = (0, true);
     let mut out = out.as_chunks_mut::<M>().0;
     let mut block = Block { values: [0.0; BLOCK], count: 0, taken: 0, floats: 0 };
@@ -135,7 +133,7 @@ fn convert_to<T: Target<M>, const M: usize>(
                 // Of another kind, or the last bytes at hand.
                 let (head, size) = Head::read(rest).ok()?;
                 at += size;
-                *out.split_off_first_mut()? = narrow(Scalar::of(head)?)?.to_ne();
+                *out.split_off_first_mut()? = Scalar::of(head)?.to::<T, M>()?.to_ne();
             }
             manner = Manner::Mixed;
             continue;

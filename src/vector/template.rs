@@ -1,6 +1,5 @@
 //! Records that differ in their elements only.
 
-use std::fmt;
 use std::sync::Arc;
 
 use super::convert::Format;
@@ -11,7 +10,7 @@ use crate::msgpack::starts_with;
 ///
 /// Records of one template have one length. So where one of them is followed by others like it, their places are known
 /// without walking.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Template {
     before: Arc<[u8]>,
     elements: usize,
@@ -24,8 +23,8 @@ pub(crate) struct Template {
 impl Template {
     /// The template of `record`, which is the vector `encoded` and nothing else; `None` where other records cannot be like it.
     pub(crate) fn of(record: &[u8], encoded: &Encoded<'_>) -> Option<Self> {
-        let Elements::Alike(format, elements) = &encoded.elements else { return None };
-        if encoded.rows != 1 {
+        let Elements { format, bytes: elements } = &encoded.elements;
+        if encoded.rows != 1 || *format == Format::Numbers {
             return None;
         }
         // Elements that were put together from pieces lie nowhere in the record.
@@ -60,11 +59,5 @@ impl Template {
             return None;
         }
         (!self.is_untyped || !is_npy(elements)).then_some(elements)
-    }
-}
-
-impl fmt::Debug for Template {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:02x?} + {} + {:02x?}", self.before, self.elements, self.behind)
     }
 }

@@ -4,7 +4,7 @@
 
 use super::{Elements, Encoded, Encoding, Seen, Types};
 use crate::msgpack::{Broken, Cursor, Head};
-use crate::vector::convert::Scalar;
+use crate::vector::convert::{Format, Scalar};
 
 /// Looks at the next object, and skips it if it is such a vector.
 pub(crate) fn read<'a>(cursor: &mut Cursor<'a>, types: Types<'_>) -> Result<Option<Encoded<'a>>, Broken> {
@@ -48,5 +48,5 @@ fn indices(cursor: &mut Cursor<'_>, pairs: u32) -> Result<Option<Encoded<'static
         return Ok(None);
     }
     let bytes: Vec<u8> = numbers.iter().flat_map(|(_, number)| number.iter().copied()).collect();
-    Ok(Some(Encoded::vector(Encoding::Numbers, Elements::Mixed(bytes.into()), numbers.len())))
+    Ok(Some(Encoded::vector(Encoding::Numbers, Elements::new(Format::Numbers, bytes), numbers.len())))
 }
