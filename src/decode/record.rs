@@ -148,7 +148,7 @@ impl Decoder {
         }
         // The key is added again with each row.
         plan.key.into_iter().for_each(|column| self.columns.take_back(column));
-        for elements in encoded.rows_from(self.position.rows) {
+        for elements in encoded.rows_from(self.position.rows, 1) {
             if self.columns.is_full() {
                 // A fault of the key is noted again with the next rows.
                 drop(self.columns.take_faults());
@@ -484,10 +484,8 @@ fn not_fields(cursor: &Cursor<'_>, head: Head) -> Result<Fault, Broken> {
 
 /// The fault of a vector of which element `index` does not fit.
 pub(super) fn unfit(plan: &Plan, column: usize, elements: &Elements<'_>, index: usize) -> Fault {
-    let shown = elements.scalars().nth(index);
-    let found = format!("{} in element {index}", shown.map(|scalar| scalar.to_string()).unwrap_or_default());
     let dtype = crate::record::vector_type(plan.columns[column].field.data_type()).map(|(_, dtype)| dtype);
     let expected = format!("numbers that fit {}", dtype.unwrap_or_default());
-    let fault = Fault::new(RejectKind::Value, Some(column), Found::Text(found));
+    let fault = Fault::new(RejectKind::Value, Some(column), Found::Text(elements.show(index)));
     fault.expecting(&expected)
 }

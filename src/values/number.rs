@@ -1,123 +1,91 @@
 //! Columns of nothing, booleans, integers and floats.
 
-use std::sync::Arc;
-
-use arrow_array::ArrowPrimitiveType;
-use arrow_array::types;
-use arrow_array::{ArrayRef, BooleanArray, NullArray, PrimitiveArray};
-use arrow_buffer::BooleanBufferBuilder;
-use arrow_buffer::NullBuffer;
+use arrow_buffer::{ArrowNativeType, BooleanBufferBuilder, Buffer};
+use arrow_data::ArrayDataBuilder;
 use arrow_schema::DataType;
+use half::f16;
 
 use super::{Failure, Kind};
 use crate::error::Result;
 use crate::msgpack::{Cursor, Head};
-use crate::reject::RejectKind;
 use crate::vector::Scalar;
 
 /// A column that has only ever held nil.
-#[derive(Default)]
-pub(super) struct Nothing {
-    rows: usize,
-}
+pub(super) struct Nothing;
 
 impl Kind for Nothing {
-    fn push(&mut self, head: Head, _cursor: &mut Cursor<'_>) -> Result<(), Failure> {
-        Err(Failure::of_type(&DataType::Null, head))
-    }
+    fn push_empty(&mut self) {}
 
-    fn push_empty(&mut self) {
-        self.rows += 1;
-    }
+    fn truncate(&mut self, _rows: usize) {}
 
-    fn truncate(&mut self, rows: usize) {
-        self.rows = self.rows.min(rows);
-    }
-
-    fn finish(&mut self, _nulls: Option<NullBuffer>) -> Result<ArrayRef> {
-        Ok(Arc::new(NullArray::new(std::mem::take(&mut self.rows))))
+    fn finish(&mut self, array: ArrayDataBuilder) -> Result<ArrayDataBuilder> {
+        Ok(array)
     }
 }
 
-pub(super) struct Booleans {
-    values: BooleanBufferBuilder,
-}
-
-impl Default for Booleans {
-    fn default() -> Self {
-        Self { values: BooleanBufferBuilder::new(0) }
-    }
-}
+pub(super) struct Booleans(pub(super) BooleanBufferBuilder);
 
 impl Kind for Booleans {
-    fn push(&mut self, head: Head, _cursor: &mut Cursor<'_>) -> Result<(), Failure> {
-        let Head::Bool(value) = head else { return Err(Failure::of_type(&DataType::Boolean, head)) };
-        self.values.append(value);
-        Ok(())
+    fn push(&mut self, head: Head, _cursor: &mut Cursor<'_>) -> Result<bool, Failure> {
+        let Head::Bool(value) = head else { return Ok(false) };
+        self.0.append(value);
+        Ok(true)
     }
 
     fn push_scalar(&mut self, scalar: Scalar, is_bool: bool) -> bool {
         if is_bool {
-            self.values.append(scalar != Scalar::UInt(0));
+            self.0.append(scalar != Scalar::UInt(0));
         }
         is_bool
     }
 
     fn push_empty(&mut self) {
-        self.values.append(false);
+        self.0.append(false);
     }
 
     fn truncate(&mut self, rows: usize) {
-        self.values.truncate(rows.min(self.values.len()));
+        self.0.truncate(rows.min(self.0.len()));
     }
 
     fn size(&self) -> usize {
-        self.values.len().div_ceil(8)
+        self.0.len().div_ceil(8)
     }
 
-    fn finish(&mut self, nulls: Option<NullBuffer>) -> Result<ArrayRef> {
-        Ok(Arc::new(BooleanArray::new(self.values.finish(), nulls)))
+    fn finish(&mut self, array: ArrayDataBuilder) -> Result<ArrayDataBuilder> {
+        Ok(array.add_buffer(self.0.finish().into_inner()))
     }
 }
 
 /// A column of numbers of one type, and how another number becomes one of them, exactly or by rounding of floats.
-struct Numbers<T: ArrowPrimitiveType, F> {
-    values: Vec<T::Native>,
+struct Numbers<N, F> {
+    values: Vec<N>,
     convert: F,
 }
 
 /// A column of `data_type`, if that is an integer or a float type.
 pub(super) fn numbers(data_type: &DataType) -> Option<Box<dyn Kind>> {
-    fn boxed<T: ArrowPrimitiveType>(
-        convert: impl Fn(Scalar) -> Option<T::Native> + Send + 'static,
+    fn boxed<N: ArrowNativeType>(
+        convert: impl Fn(Scalar) -> Option<N> + Send + 'static,
     ) -> Option<Box<dyn Kind>> {
-        Some(Box::new(Numbers::<T, _> { values: Vec::new(), convert }))
+        Some(Box::new(Numbers { values: Vec::new(), convert }))
     }
     match data_type {
-        DataType::Int8 => boxed::<types::Int8Type>(Scalar::to_integer),
-        DataType::Int16 => boxed::<types::Int16Type>(Scalar::to_integer),
-        DataType::Int32 => boxed::<types::Int32Type>(Scalar::to_integer),
-        DataType::Int64 => boxed::<types::Int64Type>(Scalar::to_integer),
-        DataType::UInt8 => boxed::<types::UInt8Type>(Scalar::to_integer),
-        DataType::UInt16 => boxed::<types::UInt16Type>(Scalar::to_integer),
-        DataType::UInt32 => boxed::<types::UInt32Type>(Scalar::to_integer),
-        DataType::UInt64 => boxed::<types::UInt64Type>(Scalar::to_integer),
-        DataType::Float16 => boxed::<types::Float16Type>(Scalar::to),
-        DataType::Float32 => boxed::<types::Float32Type>(Scalar::to),
-        DataType::Float64 => boxed::<types::Float64Type>(Scalar::to),
+        DataType::Int8 => boxed::<i8>(Scalar::to_integer),
+        DataType::Int16 => boxed::<i16>(Scalar::to_integer),
+        DataType::Int32 => boxed::<i32>(Scalar::to_integer),
+        DataType::Int64 => boxed::<i64>(Scalar::to_integer),
+        DataType::UInt8 => boxed::<u8>(Scalar::to_integer),
+        DataType::UInt16 => boxed::<u16>(Scalar::to_integer),
+        DataType::UInt32 => boxed::<u32>(Scalar::to_integer),
+        DataType::UInt64 => boxed::<u64>(Scalar::to_integer),
+        DataType::Float16 => boxed::<f16>(Scalar::to),
+        DataType::Float32 => boxed::<f32>(Scalar::to),
+        DataType::Float64 => boxed::<f64>(Scalar::to),
         _ => None,
     }
 }
 
-impl<T: ArrowPrimitiveType, F: Fn(Scalar) -> Option<T::Native> + Send> Kind for Numbers<T, F> {
-    fn push(&mut self, head: Head, _cursor: &mut Cursor<'_>) -> Result<(), Failure> {
-        let Some(scalar) = Scalar::of(head) else { return Err(Failure::of_type(&T::DATA_TYPE, head)) };
-        if self.push_scalar(scalar, false) {
-            return Ok(());
-        }
-        Err(Failure::unfit(RejectKind::Value, &T::DATA_TYPE, head))
-    }
-
+impl<N: ArrowNativeType, F: Fn(Scalar) -> Option<N> + Send> Kind for Numbers<N, F> {
     fn push_common(&mut self, bytes: &[u8]) -> Option<usize> {
         let (scalar, size) = Scalar::read(bytes)?;
         self.values.push((self.convert)(scalar)?);
@@ -131,7 +99,7 @@ impl<T: ArrowPrimitiveType, F: Fn(Scalar) -> Option<T::Native> + Send> Kind for 
     }
 
     fn push_empty(&mut self) {
-        self.values.push(T::Native::default());
+        self.values.push(N::default());
     }
 
     fn truncate(&mut self, rows: usize) {
@@ -142,8 +110,7 @@ impl<T: ArrowPrimitiveType, F: Fn(Scalar) -> Option<T::Native> + Send> Kind for 
         size_of_val(&*self.values)
     }
 
-    fn finish(&mut self, nulls: Option<NullBuffer>) -> Result<ArrayRef> {
-        let values = std::mem::take(&mut self.values);
-        Ok(Arc::new(PrimitiveArray::<T>::new(values.into(), nulls)))
+    fn finish(&mut self, array: ArrayDataBuilder) -> Result<ArrayDataBuilder> {
+        Ok(array.add_buffer(Buffer::from_vec(std::mem::take(&mut self.values))))
     }
 }

@@ -1,18 +1,70 @@
-//! Builds a vector column: vectors in, a `FixedSizeList` array out.
+//! Builds a vector column: vectors in, a `FixedSizeList` array out. Records that differ in their elements only have a template.
 
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, FixedSizeListArray, make_array};
-use arrow_buffer::NullBufferBuilder;
+use arrow_array::{ArrayRef, make_array};
+use arrow_buffer::{MutableBuffer, NullBufferBuilder};
 use arrow_data::ArrayData;
-use arrow_schema::{DataType, Field, FieldRef};
+use arrow_schema::{DataType, Field};
 
 use super::convert::{Converter, Format};
-use super::encoding::Elements;
+use super::encoding::{Elements, Encoded, Encoding, is_npy};
 use super::numbers;
-use super::template::Template;
 use super::{Dtype, Slab};
 use crate::error::{Error, Result};
+use crate::msgpack::starts_with;
+
+/// What stands before and behind the elements of a vector record, and what the elements are.
+///
+/// Records of one template have one length. So where one of them is followed by others like it, their places are known
+/// without walking.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Template {
+    before: Arc<[u8]>,
+    elements: usize,
+    behind: Arc<[u8]>,
+    pub(super) format: Format,
+    /// The elements are any bytes: in another record they may be a file.
+    is_untyped: bool,
+}
+
+impl Template {
+    /// The template of `record`, which is the vector `encoded` and nothing else; `None` where other records cannot be like it.
+    pub(crate) fn of(record: &[u8], encoded: &Encoded<'_>) -> Option<Self> {
+        let Elements { format, bytes: elements } = &encoded.elements;
+        if encoded.rows != 1 || *format == Format::Numbers {
+            return None;
+        }
+        // Elements that were put together from pieces lie nowhere in the record.
+        let start = (elements.as_ptr() as usize).checked_sub(record.as_ptr() as usize)?;
+        let behind = record.get(start.checked_add(elements.len())?..)?;
+        let before = record.get(..start)?;
+        let template = Self {
+            before: before.into(),
+            elements: elements.len(),
+            behind: behind.into(),
+            format: *format,
+            is_untyped: matches!(encoded.encoding, Encoding::Bytes | Encoding::Raw),
+        };
+        std::ptr::eq(template.elements_of(record)?, &**elements).then_some(template)
+    }
+
+    /// Bytes from the start of one record to the start of the next.
+    pub(crate) fn stride(&self) -> usize {
+        self.before.len() + self.elements + self.behind.len()
+    }
+
+    /// The elements of `record`, which has the length of the template, if it is like it.
+    #[inline(always)]
+    pub(crate) fn elements_of<'a>(&self, record: &'a [u8]) -> Option<&'a [u8]> {
+        let (before, rest) = record.split_at_checked(self.before.len())?;
+        let (elements, behind) = rest.split_at_checked(rest.len().checked_sub(self.behind.len())?)?;
+        if !starts_with(before, &self.before) || !starts_with(behind, &self.behind) {
+            return None;
+        }
+        (!self.is_untyped || !is_npy(elements)).then_some(elements)
+    }
+}
 
 /// Collects the vectors of one batch.
 pub(crate) struct VectorBuilder {
@@ -46,14 +98,9 @@ impl VectorBuilder {
         }
     }
 
-    /// The type of a vector column of `dim` elements.
+    /// The type of a vector column of `dim` elements. Parquet calls the items of a list `element`.
     pub(crate) fn data_type(dim: i32, dtype: Dtype) -> DataType {
-        DataType::FixedSizeList(Self::element(dtype), dim)
-    }
-
-    /// Parquet calls the items of a list `element`.
-    fn element(dtype: Dtype) -> FieldRef {
-        Arc::new(Field::new("element", dtype.data_type(), false))
+        DataType::FixedSizeList(Arc::new(Field::new("element", dtype.data_type(), false)), dim)
     }
 
     pub(crate) fn rows(&self) -> usize {
@@ -130,7 +177,7 @@ impl VectorBuilder {
         let template = self.template.as_ref()?;
         let elements = template.elements_of(bytes.get(..template.stride())?)?;
         let stride = template.stride();
-        self.converter.set_format(template.format());
+        self.converter.set_format(template.format);
         let (converter, row_bytes) = (self.converter, self.row_bytes());
         let out = self.next_rows(1);
         if out.len() < row_bytes {
@@ -150,7 +197,7 @@ impl VectorBuilder {
         records: std::slice::ChunksExact<'_, u8>,
         template: &Template,
     ) -> usize {
-        self.converter.set_format(template.format());
+        self.converter.set_format(template.format);
         let (converter, row_bytes) = (self.converter, self.row_bytes());
         let out = self.next_rows(records.len());
         let added = records
@@ -185,16 +232,13 @@ impl VectorBuilder {
         self.nulls.append_n_non_nulls(rows - self.nulls.len());
         let nulls = self.nulls.finish().filter(|_| self.nullable);
         let bytes = rows * self.row_bytes();
-        let values = match self.slab.take() {
-            Some(slab) => slab.into_buffer(bytes),
-            None => Slab::with_capacity(0)?.into_buffer(0),
-        };
-        let values =
-            ArrayData::builder(self.dtype.data_type()).len(rows * self.dim).add_buffer(values).build()?;
+        let slab = self.slab.take();
+        let values = slab.map_or_else(|| MutableBuffer::new(0).into(), |slab| slab.into_buffer(bytes));
+        let values = ArrayData::builder(self.dtype.data_type()).len(rows * self.dim).add_buffer(values);
         let dim =
             i32::try_from(self.dim).map_err(|_| Error::option("option `dim` is larger than 2^31 - 1"))?;
-        let list = FixedSizeListArray::try_new(Self::element(self.dtype), dim, make_array(values), nulls)?;
-        Ok(Arc::new(list))
+        let list = ArrayData::builder(Self::data_type(dim, self.dtype)).len(rows).nulls(nulls);
+        Ok(make_array(list.add_child_data(values.build()?).build()?))
     }
 }
 

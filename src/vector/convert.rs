@@ -10,7 +10,7 @@ use half::{bf16, f16};
 
 use super::dtype::{Dtype, Number, RawDtype};
 use super::numbers;
-use crate::msgpack::Head;
+use crate::msgpack::{FLOAT32, FLOAT64, Head};
 
 /// How the elements of a vector lie in the input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,12 +56,8 @@ impl Format {
     }
 }
 
-/// MessagePack's markers of floats.
-const F32_MARKER: u8 = 0xca;
-const F64_MARKER: u8 = 0xcb;
-
 /// Converts whole elements of the input to elements of the column in native byte order. Both slices hold the same number
-/// of elements. The error is the index of an element that does not fit, the first such but for markers.
+/// of elements. The error is the index of the first element that does not fit, and 0 where a marker is another one.
 type Kernel = fn(&[u8], &mut [u8]) -> Result<(), usize>;
 
 /// The kernel from `format` to `dtype`.
@@ -78,10 +74,10 @@ fn kernel(format: Format, dtype: Dtype) -> Kernel {
 fn kernel_to<T: Target<M>, const M: usize>(format: Format, dtype: Dtype) -> Kernel {
     let raw = match format {
         Format::Packed(raw) => raw,
-        Format::Float32 if dtype == Dtype::Float32 => return move_marked::<4, 5, F32_MARKER>,
-        Format::Float32 => return convert_marked::<f32, T, 4, M, 5, F32_MARKER>,
-        Format::Float64 if dtype == Dtype::Float64 => return move_marked::<8, 9, F64_MARKER>,
-        Format::Float64 => return convert_marked::<f64, T, 8, M, 9, F64_MARKER>,
+        Format::Float32 if dtype == Dtype::Float32 => return move_marked::<4, 5, FLOAT32>,
+        Format::Float32 => return convert_marked::<f32, T, 4, M, 5, FLOAT32>,
+        Format::Float64 if dtype == Dtype::Float64 => return move_marked::<8, 9, FLOAT64>,
+        Format::Float64 => return convert_marked::<f64, T, 8, M, 9, FLOAT64>,
         Format::Numbers => return convert_numbers::<T, M>,
     };
     let is_native = M == 1 || raw.big_endian == cfg!(target_endian = "big");
@@ -162,8 +158,7 @@ fn convert<S: Source<N>, T: Target<M>, const N: usize, const M: usize, const BIG
     raw: &[u8],
     out: &mut [u8],
 ) -> Result<(), usize> {
-    let read = |bytes: &[u8; N]| if BIG { S::from_be(*bytes) } else { S::from_le(*bytes) };
-    convert_elements::<S, T, N, M, N>(raw, out, read)
+    convert_elements::<S, T, N, M, N>(raw, out, |bytes| S::read(*bytes, BIG))
 }
 
 /// Float16 to float32, which always fits. `half` has the processor's instruction for it, where the
@@ -171,14 +166,13 @@ fn convert<S: Source<N>, T: Target<M>, const N: usize, const M: usize, const BIG
 fn widen_f16<const BIG: bool>(raw: &[u8], out: &mut [u8]) -> Result<(), usize> {
     let (groups, rest) = raw.as_chunks::<2>().0.as_chunks::<WIDENED>();
     let (out_groups, out_rest) = out.as_chunks_mut::<4>().0.as_chunks_mut::<WIDENED>();
-    let read = |bytes: [u8; 2]| if BIG { f16::from_be_bytes(bytes) } else { f16::from_le_bytes(bytes) };
     let mut singles = [0.0; WIDENED];
     for (group, out) in groups.iter().zip(out_groups) {
-        group.map(read).convert_to_f32_slice(&mut singles);
+        group.map(|bytes| f16::read(bytes, BIG)).convert_to_f32_slice(&mut singles);
         *out = singles.map(f32::to_ne_bytes);
     }
     for (element, out) in rest.iter().zip(out_rest) {
-        *out = read(*element).to_f32().to_ne_bytes();
+        *out = f16::read(*element, BIG).to_f32().to_ne_bytes();
     }
     Ok(())
 }
@@ -247,7 +241,7 @@ fn move_marked<const N: usize, const K: usize, const MARKER: u8>(
         group.iter().zip(out).for_each(|(from, to)| move_one(from, to));
     }
     rest.iter().zip(out_rest).for_each(|(from, to)| move_one(from, to));
-    if wrong == 0 { Ok(()) } else { Err(unmarked::<K, MARKER>(from).unwrap_or(0)) }
+    if wrong == 0 { Ok(()) } else { Err(0) }
 }
 
 fn convert_marked<
@@ -266,9 +260,9 @@ fn convert_marked<
         wrong |= bytes[0] ^ MARKER;
         let mut number = [0; N];
         number.copy_from_slice(&bytes[1..]);
-        S::from_be(number)
+        S::read(number, true)
     });
-    if wrong == 0 { converted } else { Err(unmarked::<K, MARKER>(from).unwrap_or(0)) }
+    if wrong == 0 { converted } else { Err(0) }
 }
 
 fn convert_numbers<T: Target<M>, const M: usize>(from: &[u8], out: &mut [u8]) -> Result<(), usize> {
@@ -276,10 +270,6 @@ fn convert_numbers<T: Target<M>, const M: usize>(from: &[u8], out: &mut [u8]) ->
         return Ok(());
     }
     Format::Numbers.scalars(from).position(|number| number.to::<T, M>().is_none()).map_or(Ok(()), Err)
-}
-
-fn unmarked<const K: usize, const MARKER: u8>(from: &[u8]) -> Option<usize> {
-    from.as_chunks::<K>().0.iter().position(|bytes| bytes[0] != MARKER)
 }
 
 /// Any number, on its own.
@@ -328,7 +318,7 @@ impl Scalar {
         match self {
             // The same type, bit for bit.
             Self::Float32(value) if T::FLOAT && N == 4 => {
-                value.to_le_bytes().first_chunk().map(|bytes| T::from_le(*bytes))
+                value.to_le_bytes().first_chunk().map(|bytes| T::read(*bytes, false))
             }
             Self::Float32(value) => one::<f32, T, 4, N>(value),
             Self::Float64(value) => one::<f64, T, 8, N>(value),
@@ -369,8 +359,7 @@ impl RawDtype {
     /// The element at the start of `bytes`, if it is there.
     pub(crate) fn scalar(self, bytes: &[u8]) -> Option<Scalar> {
         fn one<S: Source<N>, const N: usize>(bytes: &[u8], big_endian: bool) -> Option<S> {
-            let bytes = bytes.first_chunk::<N>()?;
-            Some(if big_endian { S::from_be(*bytes) } else { S::from_le(*bytes) })
+            bytes.first_chunk().map(|bytes| S::read(*bytes, big_endian))
         }
         let big = self.big_endian;
         Some(match self.number {
@@ -388,18 +377,12 @@ impl RawDtype {
             Number::U64 => Scalar::UInt(one::<u64, 8>(bytes, big)?),
         })
     }
-
-    /// One element as a person writes it.
-    pub(crate) fn show(self, bytes: &[u8]) -> String {
-        self.scalar(bytes).map(|scalar| scalar.to_string()).unwrap_or_default()
-    }
 }
 
 /// An element as the input holds it, of `N` bytes.
 pub(crate) trait Source<const N: usize>: Copy + Default {
     const FLOAT: bool;
-    fn from_le(bytes: [u8; N]) -> Self;
-    fn from_be(bytes: [u8; N]) -> Self;
+    fn read(bytes: [u8; N], big_endian: bool) -> Self;
     /// As float64; exact but for 64-bit integers beyond 2^53, which [`equals`](Self::equals) finds out.
     fn wide(self) -> f64;
     #[inline(always)]
@@ -420,9 +403,9 @@ macro_rules! source {
         impl Source<$size> for $type {
             const FLOAT: bool = $float;
             #[inline(always)]
-            fn from_le(bytes: [u8; $size]) -> Self { <$type>::from_le_bytes(bytes) }
-            #[inline(always)]
-            fn from_be(bytes: [u8; $size]) -> Self { <$type>::from_be_bytes(bytes) }
+            fn read(bytes: [u8; $size], big_endian: bool) -> Self {
+                if big_endian { <$type>::from_be_bytes(bytes) } else { <$type>::from_le_bytes(bytes) }
+            }
             #[inline(always)]
             fn wide(self) -> f64 { let $number = self; $wide }
             $(#[inline(always)]

@@ -158,13 +158,6 @@ pub struct RawDtype {
     pub(crate) big_endian: bool,
 }
 
-impl RawDtype {
-    /// Bytes an element.
-    pub fn size(self) -> usize {
-        self.number.size()
-    }
-}
-
 impl Default for RawDtype {
     fn default() -> Self {
         Self { number: Number::F32, big_endian: false }
@@ -205,6 +198,11 @@ impl FromStr for RawDtype {
 }
 
 impl RawDtype {
+    /// Bytes an element.
+    pub fn size(self) -> usize {
+        self.number.size()
+    }
+
     /// The type that a producer's `name` stands for. Beside what options take: PyTorch's names, and those of NumPy's,
     /// Arrow's and other languages' types that mean the same everywhere.
     pub(crate) fn named(name: &str) -> Option<Self> {

@@ -1,21 +1,11 @@
 //! How producers write vectors in MessagePack. [`read`] tells, for the object at a cursor, whether it is a vector in one of
 //! the encodings that are known, and where its elements lie. Nothing is copied and nothing is allocated for a length that
 //! the bytes do not back.
-//!
-//! | room | what it knows |
-//! |---|---|
-//! | this file | bytes, old raw, base64 text, arrays of numbers |
-//! | [`ndarray`] | maps of a NumPy array's dtype, shape and data |
-//! | [`extension`] | extension types |
-//! | [`tuple`] | arrays of dtype, shape and data |
-//! | [`wrapped`] | vectors in a list of one, and maps of indices, in vector columns |
-//! | [`npy`] | bytes that are a `.npy` file |
 
 mod extension;
 mod ndarray;
 mod npy;
 mod tuple;
-mod wrapped;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -26,12 +16,11 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
 pub(crate) use self::extension::leaves_messagepack;
 pub(crate) use self::npy::{comes_next as is_npy_next, is_npy};
-pub(crate) use self::wrapped::read as read_wrapped;
 
 use super::convert::{Format, Scalar};
 use super::dtype::RawDtype;
 use super::extensions::{Extensions, NO_EXTENSIONS};
-use crate::msgpack::{Broken, Cursor, Head};
+use crate::msgpack::{self, Broken, Cursor, FLOAT32, FLOAT64, Head};
 use crate::text::bytes;
 
 /// The library, or the manner, by which a vector was written.
@@ -96,6 +85,12 @@ impl<'a> Elements<'a> {
     /// The elements, one by one.
     pub(crate) fn scalars(&self) -> impl Iterator<Item = Scalar> {
         self.format.scalars(&self.bytes)
+    }
+
+    /// The element with this index, for a message.
+    pub(crate) fn show(&self, index: usize) -> String {
+        let shown = self.scalars().nth(index).map(|number| number.to_string());
+        format!("{} in element {index}", shown.unwrap_or_default())
     }
 
     /// Puts the elements behind others, which may be none yet; false where those are of another format.
@@ -243,6 +238,56 @@ fn scalars<'a>(cursor: &mut Cursor<'a>, items: u32, types: Types<'_>) -> Result<
     Ok(whole.map(|elements| Encoded::vector(Encoding::Numbers, elements, items as usize)))
 }
 
+/// Looks at the next object in a vector column, and skips it if it is a vector in a list of one, as encoders of batches give
+/// it for a batch of one, or a map of indices to numbers, as languages write arrays that are tables. Other data looks like
+/// that as well.
+pub(crate) fn read_wrapped<'a>(
+    cursor: &mut Cursor<'a>,
+    types: Types<'_>,
+) -> Result<Option<Encoded<'a>>, Broken> {
+    let mut ahead = *cursor;
+    let found = match ahead.head()? {
+        Head::Array(1) => match read(&mut ahead, types)? {
+            Seen::Vector(encoded) if encoded.rows == 1 && !encoded.is_scalar => Some(encoded),
+            _ => None,
+        },
+        Head::Map(pairs) => indices(&mut ahead, pairs)?,
+        _ => None,
+    };
+    if found.is_some() {
+        *cursor = ahead;
+    }
+    Ok(found)
+}
+
+/// Reads a map of indices from 0 or 1 on, integers or text, in any order.
+fn indices(cursor: &mut Cursor<'_>, pairs: u32) -> Result<Option<Encoded<'static>>, Broken> {
+    cursor.require(2 * u64::from(pairs))?;
+    let mut numbers = Vec::new();
+    for _ in 0..pairs {
+        let index = match cursor.head()? {
+            Head::UInt(index) => Some(index),
+            Head::Str(length) | Head::Bin(length) => {
+                std::str::from_utf8(cursor.take(length as usize)?).ok().and_then(|text| text.parse().ok())
+            }
+            _ => None,
+        };
+        let Some(index) = index else { return Ok(None) };
+        let start = cursor.at();
+        if Scalar::of(cursor.head()?).is_none() {
+            return Ok(None);
+        }
+        numbers.push((index, cursor.since(start)));
+    }
+    numbers.sort_unstable_by_key(|(index, _)| *index);
+    let first = numbers.first().map_or(0, |(index, _)| *index);
+    if first > 1 || numbers.iter().zip(first..).any(|((index, _), place)| *index != place) {
+        return Ok(None);
+    }
+    let bytes: Vec<u8> = numbers.iter().flat_map(|(_, number)| number.iter().copied()).collect();
+    Ok(Some(Encoded::vector(Encoding::Numbers, Elements::new(Format::Numbers, bytes), numbers.len())))
+}
+
 /// Padding is optional, and bits behind the last byte are ignored.
 const BASE64: GeneralPurposeConfig = GeneralPurposeConfig::new()
     .with_decode_padding_mode(DecodePaddingMode::Indifferent)
@@ -271,15 +316,14 @@ pub(crate) fn read_base64(text: &[u8], raw: RawDtype) -> Option<Encoded<'static>
 fn floats<'a>(cursor: &mut Cursor<'a>, count: usize) -> Option<Elements<'a>> {
     let marker = *cursor.rest().first()?;
     let (format, size) = match marker {
-        0xca => (Format::Float32, 5),
-        0xcb => (Format::Float64, 9),
+        FLOAT32 => (Format::Float32, 5),
+        FLOAT64 => (Format::Float64, 9),
         _ => return None,
     };
-    let bytes = cursor.rest().get(..count.checked_mul(size)?)?;
-    if !bytes.chunks_exact(size).all(|item| item[0] == marker) {
+    if msgpack::floats(cursor.rest(), marker, count as u64) < count {
         return None;
     }
-    cursor.take(bytes.len()).ok().map(|bytes| Elements::new(format, bytes))
+    cursor.take(count * size).ok().map(|bytes| Elements::new(format, bytes))
 }
 
 /// True for `count` floats of one type.
@@ -338,16 +382,11 @@ impl<'a> Encoded<'a> {
         Ok(Self { encoding, elements, rows, outer, dim, is_scalar: shape.dims.is_empty() })
     }
 
-    /// The elements of the rows from `first` on, row by row.
-    pub(crate) fn rows_from(&self, first: usize) -> impl Iterator<Item = Elements<'_>> {
-        self.pieces(first, 1)
-    }
-
     /// The arrays of which one of more dimensions consists: those along its first one.
     pub(crate) fn parts(&self) -> impl Iterator<Item = Encoded<'_>> {
         let (&count, inner) = self.outer.split_first().unwrap_or((&1, &[]));
         let rows = self.rows / count.max(1);
-        self.pieces(0, rows.max(1)).map(move |elements| Encoded {
+        self.rows_from(0, rows.max(1)).map(move |elements| Encoded {
             rows,
             outer: inner.to_vec(),
             ..Encoded::vector(self.encoding, elements, self.dim)
@@ -355,7 +394,7 @@ impl<'a> Encoded<'a> {
     }
 
     /// The elements from the row `first` on, `step` rows at a time.
-    fn pieces(&self, first: usize, step: usize) -> impl Iterator<Item = Elements<'_>> {
+    pub(crate) fn rows_from(&self, first: usize, step: usize) -> impl Iterator<Item = Elements<'_>> {
         let format = self.elements.format;
         let mut cursor = Cursor::new(self.bytes());
         // The elements have all been seen: none can be missing.
@@ -382,14 +421,15 @@ impl<'a> Encoded<'a> {
         size.is_none_or(|size| self.bytes().len() == self.rows * self.dim * size)
     }
 
+    /// The elements of an array of numbers of any types.
+    fn numbers(&self) -> Option<impl Iterator<Item = Scalar>> {
+        (self.elements.format == Format::Numbers).then(|| self.elements.scalars())
+    }
+
     /// Numbers that are each a byte of something, as Rust writes a `Vec<u8>`: those bytes.
     pub(crate) fn as_byte_values(&self) -> Option<Vec<u8>> {
         let byte = |number: Scalar| if number.is_float() { None } else { number.to_integer() };
-        if self.elements.format == Format::Numbers {
-            self.elements.scalars().map(byte).collect()
-        } else {
-            None
-        }
+        self.numbers()?.map(byte).collect()
     }
 
     /// Integers that are the bits of halves, as Rust's `half` writes them: those halves, of the type
@@ -400,9 +440,7 @@ impl<'a> Encoded<'a> {
             _ => None,
         };
         let order = if raw.big_endian { u16::to_be_bytes } else { u16::to_le_bytes };
-        let is_of_numbers = self.elements.format == Format::Numbers;
-        let numbers = is_of_numbers.then(|| self.elements.scalars())?;
-        let halves: Option<Vec<_>> = numbers.map(|number| half(number).map(order)).collect();
+        let halves: Option<Vec<_>> = self.numbers()?.map(|number| half(number).map(order)).collect();
         let elements = Elements::new(Format::Packed(raw), halves?.into_flattened());
         Some(Self { elements, outer: self.outer.clone(), ..*self })
     }
