@@ -132,9 +132,8 @@ pub(super) struct Tensors {
 }
 
 impl Tensors {
-    pub(super) fn new(field: &Field, shape: Vec<usize>) -> Result<Option<Self>> {
-        let DataType::FixedSizeList(item, size) = field.data_type() else { return Ok(None) };
-        Ok(Some(Self { size: *size as usize, shape, items: ValueBuilder::new(item.data_type())? }))
+    pub(super) fn new(item: &Field, size: i32, shape: Vec<usize>) -> Result<Self> {
+        Ok(Self { size: size as usize, shape, items: ValueBuilder::new(item.data_type())? })
     }
 }
 

@@ -16,6 +16,7 @@ use arrow_array::{ArrayRef, make_array};
 use arrow_buffer::{BooleanBufferBuilder, NullBufferBuilder};
 use arrow_data::{ArrayData, ArrayDataBuilder};
 use arrow_schema::{DataType, Field};
+use half::f16;
 
 use crate::error::{Error, Result};
 use crate::msgpack::{Broken, Cursor, Head};
@@ -168,10 +169,11 @@ impl ValueBuilder {
 
     /// A column for `field`, which may be one of tensors, where options give the payloads of extension types.
     pub(crate) fn of_field(field: &Field, extensions: &Arc<Extensions>) -> Result<Self> {
-        let tensors = tensor_shape(field).map(|shape| list::Tensors::new(field, shape)).transpose()?;
-        let kind = match tensors.flatten() {
-            Some(tensors) => Box::new(tensors),
-            None => Self::kind(field.data_type(), extensions)?,
+        let kind: Box<dyn Kind> = match (tensor_shape(field), field.data_type()) {
+            (Some(shape), DataType::FixedSizeList(item, size)) => {
+                Box::new(list::Tensors::new(item, *size, shape)?)
+            }
+            (_, data_type) => Self::kind(data_type, extensions)?,
         };
         Ok(Self {
             data_type: field.data_type().clone(),
@@ -196,12 +198,23 @@ impl ValueBuilder {
             D::List(item) => Box::new(list::Lists::new(item, false, extensions)?),
             D::LargeList(item) => Box::new(list::Lists::new(item, true, extensions)?),
             D::Struct(fields) => Box::new(structs::Structs::new(fields, extensions)?),
-            other => number::numbers(other).ok_or_else(|| {
-                Error::schema(format!(
+            D::Int8 => number::numbers::<i8>(Scalar::to_integer),
+            D::Int16 => number::numbers::<i16>(Scalar::to_integer),
+            D::Int32 => number::numbers::<i32>(Scalar::to_integer),
+            D::Int64 => number::numbers::<i64>(Scalar::to_integer),
+            D::UInt8 => number::numbers::<u8>(Scalar::to_integer),
+            D::UInt16 => number::numbers::<u16>(Scalar::to_integer),
+            D::UInt32 => number::numbers::<u32>(Scalar::to_integer),
+            D::UInt64 => number::numbers::<u64>(Scalar::to_integer),
+            D::Float16 => number::numbers::<f16>(Scalar::to),
+            D::Float32 => number::numbers::<f32>(Scalar::to),
+            D::Float64 => number::numbers::<f64>(Scalar::to),
+            other => {
+                return Err(Error::schema(format!(
                     "{other} is no type that records are read into: use null, bool, integers, floats, timestamps, \
                      string, binary, list or struct"
-                ))
-            })?,
+                )));
+            }
         })
     }
 

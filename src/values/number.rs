@@ -2,8 +2,6 @@
 
 use arrow_buffer::{ArrowNativeType, BooleanBufferBuilder, Buffer};
 use arrow_data::ArrayDataBuilder;
-use arrow_schema::DataType;
-use half::f16;
 
 use super::{Failure, Kind};
 use crate::error::Result;
@@ -62,27 +60,11 @@ struct Numbers<N, F> {
     convert: F,
 }
 
-/// A column of `data_type`, if that is an integer or a float type.
-pub(super) fn numbers(data_type: &DataType) -> Option<Box<dyn Kind>> {
-    fn boxed<N: ArrowNativeType>(
-        convert: impl Fn(Scalar) -> Option<N> + Send + 'static,
-    ) -> Option<Box<dyn Kind>> {
-        Some(Box::new(Numbers { values: Vec::new(), convert }))
-    }
-    match data_type {
-        DataType::Int8 => boxed::<i8>(Scalar::to_integer),
-        DataType::Int16 => boxed::<i16>(Scalar::to_integer),
-        DataType::Int32 => boxed::<i32>(Scalar::to_integer),
-        DataType::Int64 => boxed::<i64>(Scalar::to_integer),
-        DataType::UInt8 => boxed::<u8>(Scalar::to_integer),
-        DataType::UInt16 => boxed::<u16>(Scalar::to_integer),
-        DataType::UInt32 => boxed::<u32>(Scalar::to_integer),
-        DataType::UInt64 => boxed::<u64>(Scalar::to_integer),
-        DataType::Float16 => boxed::<f16>(Scalar::to),
-        DataType::Float32 => boxed::<f32>(Scalar::to),
-        DataType::Float64 => boxed::<f64>(Scalar::to),
-        _ => None,
-    }
+/// A column of numbers of the type `N`.
+pub(super) fn numbers<N: ArrowNativeType>(
+    convert: impl Fn(Scalar) -> Option<N> + Send + 'static,
+) -> Box<dyn Kind> {
+    Box::new(Numbers { values: Vec::new(), convert })
 }
 
 impl<N: ArrowNativeType, F: Fn(Scalar) -> Option<N> + Send> Kind for Numbers<N, F> {

@@ -30,14 +30,11 @@ impl Timestamps {
 
 /// The nanoseconds since 1970 that the payload of the extension type `code` stands for; `None` if it is no time.
 pub(crate) fn nanoseconds(code: i8, payload: &[u8], extensions: &Extensions) -> Option<i128> {
-    match extensions.get(code) {
-        Some(Payload::Time(format)) => in_format(format, payload),
-        None if code == TIMESTAMP => in_format(TimeFormat::Timestamp, payload),
-        _ => None,
-    }
-}
-
-fn in_format(format: TimeFormat, payload: &[u8]) -> Option<i128> {
+    let format = match extensions.get(code) {
+        Some(Payload::Time(format)) => format,
+        None if code == TIMESTAMP => TimeFormat::Timestamp,
+        _ => return None,
+    };
     let number = |bytes: &[u8]| bytes.iter().fold(0u64, |number, &byte| number << 8 | u64::from(byte));
     let (seconds, nanoseconds) = match (format, payload.len()) {
         (TimeFormat::Timestamp, 4) => (number(payload), 0),

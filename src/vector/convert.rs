@@ -138,7 +138,10 @@ impl Converter {
 }
 
 fn by_order<S: Source<N>, T: Target<M>, const N: usize, const M: usize>(raw: RawDtype) -> Kernel {
-    if raw.big_endian { convert::<S, T, N, M, true> } else { convert::<S, T, N, M, false> }
+    match raw.big_endian {
+        true => |from, out| convert::<S, T, N, M, N>(from, out, |bytes| S::read(*bytes, true)),
+        false => |from, out| convert::<S, T, N, M, N>(from, out, |bytes| S::read(*bytes, false)),
+    }
 }
 
 fn copy(raw: &[u8], out: &mut [u8]) -> Result<(), usize> {
@@ -152,13 +155,6 @@ fn swap<const N: usize>(raw: &[u8], out: &mut [u8]) -> Result<(), usize> {
         to.reverse();
     }
     Ok(())
-}
-
-fn convert<S: Source<N>, T: Target<M>, const N: usize, const M: usize, const BIG: bool>(
-    raw: &[u8],
-    out: &mut [u8],
-) -> Result<(), usize> {
-    convert_elements::<S, T, N, M, N>(raw, out, |bytes| S::read(*bytes, BIG))
 }
 
 /// Float16 to float32, which always fits. `half` has the processor's instruction for it, where the
@@ -186,7 +182,7 @@ const TOGETHER: usize = 16;
 
 /// Converts elements of `K` bytes, in which `read` finds the number.
 #[inline(always)]
-fn convert_elements<S: Source<N>, T: Target<M>, const N: usize, const M: usize, const K: usize>(
+fn convert<S: Source<N>, T: Target<M>, const N: usize, const M: usize, const K: usize>(
     from: &[u8],
     out: &mut [u8],
     mut read: impl FnMut(&[u8; K]) -> S,
@@ -215,11 +211,7 @@ fn convert_elements<S: Source<N>, T: Target<M>, const N: usize, const M: usize, 
     if fit {
         return Ok(());
     }
-    let mut bad = |element: &[u8; K]| {
-        let number = read(element);
-        !fits(number, T::narrow(number.wide()))
-    };
-    elements.iter().position(&mut bad).map_or(Ok(()), Err)
+    elements.iter().position(|element| fitting::<S, T, N, M>(read(element)).is_none()).map_or(Ok(()), Err)
 }
 
 /// Markers in front of `N` bytes that are moved. Without the marker it is another type, and the caller has to look.
@@ -256,7 +248,7 @@ fn convert_marked<
     out: &mut [u8],
 ) -> Result<(), usize> {
     let mut wrong = 0;
-    let converted = convert_elements::<S, T, N, M, K>(from, out, |bytes| {
+    let converted = convert::<S, T, N, M, K>(from, out, |bytes| {
         wrong |= bytes[0] ^ MARKER;
         let mut number = [0; N];
         number.copy_from_slice(&bytes[1..]);
@@ -311,19 +303,15 @@ impl Scalar {
 
     /// The number as an element of a column, by the rule of this module.
     pub(crate) fn to<T: Target<N>, const N: usize>(self) -> Option<T> {
-        fn one<S: Source<N>, T: Target<M>, const N: usize, const M: usize>(number: S) -> Option<T> {
-            let converted = T::narrow(number.wide());
-            fits(number, converted).then_some(converted)
-        }
         match self {
             // The same type, bit for bit.
             Self::Float32(value) if T::FLOAT && N == 4 => {
                 value.to_le_bytes().first_chunk().map(|bytes| T::read(*bytes, false))
             }
-            Self::Float32(value) => one::<f32, T, 4, N>(value),
-            Self::Float64(value) => one::<f64, T, 8, N>(value),
-            Self::Int(value) => one::<i64, T, 8, N>(value),
-            Self::UInt(value) => one::<u64, T, 8, N>(value),
+            Self::Float32(value) => fitting::<f32, T, 4, N>(value),
+            Self::Float64(value) => fitting::<f64, T, 8, N>(value),
+            Self::Int(value) => fitting::<i64, T, 8, N>(value),
+            Self::UInt(value) => fitting::<u64, T, 8, N>(value),
         }
     }
 }
@@ -337,6 +325,12 @@ impl std::fmt::Display for Scalar {
             Self::UInt(value) => write!(f, "{value}"),
         }
     }
+}
+
+/// The number as one of another type, if it fits.
+fn fitting<S: Source<N>, T: Target<M>, const N: usize, const M: usize>(number: S) -> Option<T> {
+    let converted = T::narrow(number.wide());
+    fits(number, converted).then_some(converted)
 }
 
 /// Like [`fits`], for less, but false as well for what was infinite before.
