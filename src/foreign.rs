@@ -2,14 +2,12 @@
 
 use std::sync::Arc;
 
-use arrow_array::cast::AsArray;
 use arrow_array::{
-    Array, ArrayRef, BooleanArray, FixedSizeListArray, GenericListArray, GenericListViewArray, MapArray,
-    NullArray, OffsetSizeTrait, RecordBatch, RecordBatchOptions, StructArray, make_array,
+    Array, ArrayRef, BooleanArray, FixedSizeListArray, RecordBatch, RecordBatchOptions, StructArray,
+    make_array,
 };
 use arrow_data::ArrayData;
-use arrow_schema::ArrowError;
-use arrow_schema::{DataType, Field, FieldRef, SchemaRef};
+use arrow_schema::{ArrowError, DataType, FieldRef, SchemaRef};
 use arrow_select::nullif::nullif;
 
 type Result<T> = std::result::Result<T, ArrowError>;
@@ -29,19 +27,16 @@ pub(crate) fn batch_of(schema: SchemaRef, data: &ArrayData) -> Result<RecordBatc
 
 /// A column that is null where its row is as well.
 fn masked(column: &ArrayRef, field: &FieldRef, is_null: &BooleanArray) -> Result<ArrayRef> {
-    let (name, data_type) = (field.name(), field.data_type());
-    // What has no nulls of its own.
-    if matches!(data_type, DataType::Union(..) | DataType::RunEndEncoded(..)) {
-        return Err(ArrowError::SchemaError(format!(
-            "a row of the stream is null, and column `{name}` cannot be: it is {data_type}"
-        )));
-    }
-    if !field.is_nullable() {
-        return Err(ArrowError::SchemaError(format!(
-            "a row of the stream is null, and column `{name}` is said never to be"
-        )));
-    }
-    nullif(column, is_null)
+    let why = match field.data_type() {
+        // They have no nulls of their own.
+        data_type @ (DataType::Union(..) | DataType::RunEndEncoded(..)) => {
+            format!("cannot be: it is {data_type}")
+        }
+        _ if !field.is_nullable() => "is said never to be".to_owned(),
+        _ => return nullif(column, is_null),
+    };
+    let text = format!("a row of the stream is null, and column `{}` {why}", field.name());
+    Err(ArrowError::SchemaError(text))
 }
 
 /// The array that `data` holds.
@@ -63,14 +58,13 @@ fn array_of(data: &ArrayData) -> Result<ArrayRef> {
             let (item, len) = (item.clone(), data.len());
             Arc::new(FixedSizeListArray::try_new_with_length(item, *size, values, nulls, len)?)
         }
-        DataType::List(item) => list_of::<i32>(data, item)?,
-        DataType::LargeList(item) => list_of::<i64>(data, item)?,
-        DataType::ListView(item) => list_view_of::<i32>(data, item)?,
-        DataType::LargeListView(item) => list_view_of::<i64>(data, item)?,
-        DataType::Map(item, ordered) => {
-            let offsets = emptied(data, DataType::List)?.as_list::<i32>().offsets().clone();
-            let entries = array_of(&data.child_data()[0])?.as_struct().clone();
-            Arc::new(MapArray::try_new(item.clone(), offsets, entries, nulls, *ordered)?)
+        DataType::List(_)
+        | DataType::LargeList(_)
+        | DataType::ListView(_)
+        | DataType::LargeListView(_)
+        | DataType::Map(..) => {
+            let values = array_of(&data.child_data()[0])?.to_data();
+            make_array(data.clone().into_builder().child_data(vec![values]).build()?)
         }
         // Dictionaries of structs and the like, which no output takes.
         _ => make_array(data.clone()),
@@ -96,28 +90,6 @@ fn part(data: &ArrayData, start: usize, len: usize) -> Result<ArrayRef> {
         )));
     }
     Ok(array.slice(start, len))
-}
-
-fn list_of<O: OffsetSizeTrait>(data: &ArrayData, item: &FieldRef) -> Result<ArrayRef> {
-    let offsets =
-        emptied(data, GenericListArray::<O>::DATA_TYPE_CONSTRUCTOR)?.as_list::<O>().offsets().clone();
-    let (values, nulls) = (array_of(&data.child_data()[0])?, data.nulls().cloned());
-    Ok(Arc::new(GenericListArray::try_new(item.clone(), offsets, values, nulls)?))
-}
-
-fn list_view_of<O: OffsetSizeTrait>(data: &ArrayData, item: &FieldRef) -> Result<ArrayRef> {
-    let emptied = emptied(data, GenericListViewArray::<O>::DATA_TYPE_CONSTRUCTOR)?;
-    let views = emptied.as_list_view::<O>();
-    let (offsets, sizes) = (views.offsets().clone(), views.sizes().clone());
-    let (values, nulls) = (array_of(&data.child_data()[0])?, data.nulls().cloned());
-    Ok(Arc::new(GenericListViewArray::try_new(item.clone(), offsets, sizes, values, nulls)?))
-}
-
-/// A list of nulls in the place of its values: for where each row begins and ends, which is checked.
-fn emptied(data: &ArrayData, list: fn(FieldRef) -> DataType) -> Result<ArrayRef> {
-    let nulls = NullArray::new(data.child_data()[0].len()).into_data();
-    let data_type = list(Arc::new(Field::new("item", DataType::Null, true)));
-    data.clone().into_builder().data_type(data_type).child_data(vec![nulls]).build().map(make_array)
 }
 
 #[cfg(test)]

@@ -24,7 +24,6 @@ use crate::vector::{Converter, Dtype, Format, RawDtype, VectorBuilder};
 /// ```
 pub struct BatchBuilder {
     plan: Plan,
-    dim: usize,
     dtype: Dtype,
     builder: VectorBuilder,
     count: u64,
@@ -34,8 +33,8 @@ impl BatchBuilder {
     /// For vectors of `dim` elements; of the options, `dtype` and those of batches count.
     pub fn new(dim: u32, options: &ReadOptions) -> Result<Self> {
         let plan = Plan::of_vectors(dim, options)?;
-        let (dim, dtype) = (dim as usize, options.dtype);
-        Ok(Self { builder: plan.vector_builder(dim, dtype), plan, dim, dtype, count: 0 })
+        let dtype = options.dtype;
+        Ok(Self { builder: plan.vector_builder(dim as usize, dtype), plan, dtype, count: 0 })
     }
 
     /// The schema of the batches.
@@ -50,9 +49,9 @@ impl BatchBuilder {
         }
         let number = self.count;
         self.count += 1;
-        check_length(number, self.dim, raw, elements)?;
+        check_length(number, self.builder.dim(), raw, elements)?;
         self.builder.reserve(self.plan.batch_rows)?;
-        let vector = Elements::Alike(Format::Packed(raw), elements.into());
+        let vector = Elements::new(Format::Packed(raw), elements);
         self.builder.push(&vector).map_err(|index| unfit(number, raw, self.dtype, elements, index))
     }
 
@@ -107,21 +106,19 @@ pub(crate) fn too_many(rows: u64) -> Error {
 }
 
 fn check_length(number: u64, dim: usize, raw: RawDtype, elements: &[u8]) -> Result<()> {
-    let expected = dim * raw.size();
-    if elements.len() == expected && !is_npy(elements) {
+    let (kind, found) = if is_npy(elements) {
+        (RejectKind::Unsupported, "a .npy file: load it with `numpy.load`".to_owned())
+    } else if elements.len() != dim * raw.size() {
+        (RejectKind::Dimension, bytes(elements.len()))
+    } else {
         return Ok(());
-    }
-    let expected = format!("{} ({dim} x {raw})", bytes(expected));
-    if is_npy(elements) {
-        let found = "a .npy file: load it with `numpy.load`".to_owned();
-        return Err(reject(number, RejectKind::Unsupported, elements, expected, found));
-    }
-    Err(reject(number, RejectKind::Dimension, elements, expected, bytes(elements.len())))
+    };
+    let expected = format!("{} ({dim} x {raw})", bytes(dim * raw.size()));
+    Err(reject(number, kind, elements, expected, found))
 }
 
 fn unfit(number: u64, raw: RawDtype, dtype: Dtype, elements: &[u8], index: usize) -> Error {
-    let shown = elements.chunks_exact(raw.size()).nth(index).map(|element| raw.show(element));
-    let found = format!("{} in element {index}", shown.unwrap_or_default());
+    let found = Elements::new(Format::Packed(raw), elements).show(index);
     reject(number, RejectKind::Value, elements, format!("numbers that fit {dtype}"), found)
 }
 

@@ -145,15 +145,15 @@ pub(crate) struct Skipper {
 }
 
 /// The markers of floats, of which vectors are long runs.
-const FLOAT32: u8 = 0xca;
-const FLOAT64: u8 = 0xcb;
+pub(crate) const FLOAT32: u8 = 0xca;
+pub(crate) const FLOAT64: u8 = 0xcb;
 
 fn float_size(marker: u8) -> usize {
     if marker == FLOAT32 { 5 } else { 9 }
 }
 
 /// How many floats with this marker stand one after another at the start of `bytes`, at most `most`.
-fn floats(bytes: &[u8], marker: u8, most: u64) -> usize {
+pub(crate) fn floats(bytes: &[u8], marker: u8, most: u64) -> usize {
     let most = usize::try_from(most).unwrap_or(usize::MAX);
     // Sizes that the compiler knows make the loops a few times faster.
     if marker == FLOAT32 {

@@ -13,27 +13,22 @@ const CHARACTERS: usize = 60;
 
 /// The values of each row, in the order of the columns. Of a vector the first elements are shown.
 pub(crate) fn rows(batch: &RecordBatch) -> Result<Vec<Vec<String>>> {
-    let mut rows = vec![Vec::with_capacity(batch.num_columns()); batch.num_rows()];
-    for column in batch.columns() {
-        for (number, row) in rows.iter_mut().enumerate() {
-            row.push(value(column, number)?);
-        }
-    }
-    Ok(rows)
+    let row = |row| batch.columns().iter().map(|column| value(column, row)).collect();
+    (0..batch.num_rows()).map(row).collect()
 }
 
 fn value(column: &dyn Array, row: usize) -> Result<String> {
     let options = FormatOptions::new().with_null("null");
-    let (array, row) = match vector_type(column.data_type()) {
-        Some((dim, _)) if dim > ELEMENTS && column.is_valid(row) => {
-            let elements = column.as_fixed_size_list().value(row).slice(0, ELEMENTS);
-            let formatter = ArrayFormatter::try_new(&elements, &options)?;
-            let shown: Vec<String> = (0..ELEMENTS).map(|at| formatter.value(at).to_string()).collect();
-            return Ok(format!("[{}, ... {dim} elements]", shown.join(", ")));
-        }
-        _ => (column, row),
-    };
-    let text = ArrayFormatter::try_new(array, &options)?.value(row).try_to_string()?;
+    if let Some((dim, _)) = vector_type(column.data_type())
+        && dim > ELEMENTS
+        && column.is_valid(row)
+    {
+        let elements = column.as_fixed_size_list().value(row);
+        let formatter = ArrayFormatter::try_new(&elements, &options)?;
+        let shown: Vec<String> = (0..ELEMENTS).map(|at| formatter.value(at).to_string()).collect();
+        return Ok(format!("[{}, ... {dim} elements]", shown.join(", ")));
+    }
+    let text = ArrayFormatter::try_new(column, &options)?.value(row).try_to_string()?;
     let mut shown: String = text.chars().take(CHARACTERS).collect();
     if shown.len() < text.len() {
         shown.push_str("...");

@@ -148,7 +148,7 @@ impl Decoder {
         }
         // The key is added again with each row.
         plan.key.into_iter().for_each(|column| self.columns.take_back(column));
-        for elements in encoded.rows_from(self.position.rows) {
+        for elements in encoded.rows_from(self.position.rows, 1) {
             if self.columns.is_full() {
                 // A fault of the key is noted again with the next rows.
                 drop(self.columns.take_faults());
@@ -413,7 +413,7 @@ pub(super) fn read_vector<'a>(
             fault(RejectKind::Unsupported, Found::Text(encoded.describe()))
         }
         Seen::Vector(encoded) if encoded.dim == dim && encoded.is_whole() => {
-            if !plan.columns[column].is_bits || encoded.format().is_some() {
+            if !plan.columns[column].is_bits || encoded.elements.format != Format::Numbers {
                 return Ok(encoded);
             }
             let found = Found::Text("other numbers".to_owned());
@@ -427,7 +427,7 @@ pub(super) fn read_vector<'a>(
                 && encoded.dim == dim * raw.size()
                 && let Some(bytes) = encoded.as_byte_values()
             {
-                let elements = Elements::Alike(Format::Packed(raw), bytes.into());
+                let elements = Elements::new(Format::Packed(raw), bytes);
                 return Ok(Encoded { elements, dim, ..encoded });
             }
             let found = match encoded.encoding {
@@ -484,19 +484,8 @@ fn not_fields(cursor: &Cursor<'_>, head: Head) -> Result<Fault, Broken> {
 
 /// The fault of a vector of which element `index` does not fit.
 pub(super) fn unfit(plan: &Plan, column: usize, elements: &Elements<'_>, index: usize) -> Fault {
-    let shown = match elements {
-        Elements::Alike(format, bytes) => {
-            bytes.chunks_exact(format.size()).nth(index).and_then(|bytes| format.scalar(bytes))
-        }
-        Elements::Mixed(bytes) => {
-            let mut cursor = Cursor::new(bytes);
-            let heads = (0..=index).map_while(|_| cursor.head().ok());
-            heads.last().and_then(crate::vector::Scalar::of)
-        }
-    };
-    let found = format!("{} in element {index}", shown.map(|scalar| scalar.to_string()).unwrap_or_default());
     let dtype = crate::record::vector_type(plan.columns[column].field.data_type()).map(|(_, dtype)| dtype);
     let expected = format!("numbers that fit {}", dtype.unwrap_or_default());
-    let fault = Fault::new(RejectKind::Value, Some(column), Found::Text(found));
+    let fault = Fault::new(RejectKind::Value, Some(column), Found::Text(elements.show(index)));
     fault.expecting(&expected)
 }

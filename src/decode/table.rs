@@ -8,7 +8,6 @@ use crate::msgpack::{Cursor, Head};
 use crate::options::OnError;
 use crate::record::{Content, List, Plan, Role, Slot, Slots, shape_in};
 use crate::reject::RejectKind;
-use crate::vector::Format;
 use crate::vector::encoding::{self, Elements, Encoded, Encoding, Seen, Types};
 
 /// Where the values of the columns lie in a map of lists.
@@ -162,10 +161,10 @@ fn rows_of(plan: &Plan, column: Option<usize>, encoded: &Encoded<'_>) -> usize {
 
 /// The elements of one row of a typed array.
 fn row_of<'a>(encoded: &'a Encoded<'_>, rows: usize, row: usize) -> Option<(Elements<'a>, usize)> {
-    let format: Format = encoded.format()?;
+    let size = encoded.elements.format.size()?;
     let width = encoded.bytes().len() / rows.max(1);
     let bytes = encoded.bytes().get(row * width..(row + 1) * width)?;
-    Some((Elements::Alike(format, bytes.into()), width / format.size()))
+    Some((Elements::new(encoded.elements.format, bytes), width / size))
 }
 
 impl Decoder {

@@ -140,7 +140,7 @@ impl Looks {
         let places = if raw.exponent_bits() > 0 { 8 / raw.size() } else { 0 };
         let lane = |place: usize| {
             let numbers = self.words.iter().filter_map(|word| raw.scalar(&word[place * raw.size()..]));
-            let numbers = numbers.filter_map(|number| Some(number.to_f64()?.abs()));
+            let numbers = numbers.filter_map(|number| Some(number.to::<f64, 8>()?.abs()));
             let numbers = numbers.filter(|number| number.is_finite() && *number > 0.0);
             let mut bits: Vec<u64> = numbers.map(f64::to_bits).collect();
             bits.sort_unstable();

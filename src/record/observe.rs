@@ -13,7 +13,7 @@ use super::lists::{List, Lists};
 use super::looks::Looks;
 use crate::msgpack::{Broken, Cursor, Head};
 use crate::values::{TIMESTAMP, is_nil, nanoseconds, tensor_field};
-use crate::vector::encoding::{self, Elements, Encoded, Encoding, Seen, is_hex, read_base64};
+use crate::vector::encoding::{self, Encoded, Encoding, Seen, is_hex, read_base64};
 use crate::vector::{Format, RawDtype, Scalar};
 
 /// The most keys that maps of one place are kept apart by.
@@ -112,11 +112,11 @@ pub(super) enum Manner {
 
 /// How an encoded vector is stored, for people.
 fn stored(encoded: &Encoded<'_>) -> String {
-    let elements = match encoded.format() {
-        Some(Format::Packed(raw)) => raw.to_string(),
-        Some(Format::Float32) => "float32".to_owned(),
-        Some(Format::Float64) => "float64".to_owned(),
-        None => "floats and integers".to_owned(),
+    let elements = match encoded.elements.format {
+        Format::Packed(raw) => raw.to_string(),
+        Format::Float32 => "float32".to_owned(),
+        Format::Float64 => "float64".to_owned(),
+        Format::Numbers => "floats and integers".to_owned(),
     };
     match encoded.encoding {
         Encoding::Bytes => elements,
@@ -286,25 +286,21 @@ impl Observed {
 
     /// The numbers of a list or an array, each a value.
     fn numbers(&mut self, encoded: &Encoded<'_>) {
-        match &encoded.elements {
-            // One tells what all of them are, but for the range of integers.
-            Elements::Alike(format, bytes) => {
-                let numbers = bytes.chunks_exact(format.size()).filter_map(|bytes| format.scalar(bytes));
-                if format.is_float() || format.is_bool() {
-                    numbers
-                        .take(1)
-                        .for_each(|_| self.kind(if format.is_bool() { Kind::Bool } else { Kind::Float }));
-                } else {
-                    let mut numbers = numbers.peekable();
-                    numbers.peek().into_iter().for_each(|number| self.number(*number));
+        let format = encoded.elements.format;
+        let mut numbers = encoded.elements.scalars();
+        if format == Format::Numbers {
+            return numbers.for_each(|number| self.number(number));
+        }
+        // One tells what all of them are, but for the range of integers.
+        match numbers.next() {
+            Some(_) if format.is_bool() => self.kind(Kind::Bool),
+            Some(first) => {
+                self.number(first);
+                if !first.is_float() {
                     numbers.for_each(|number| self.range(number));
                 }
             }
-            Elements::Mixed(bytes) => {
-                let mut cursor = Cursor::new(bytes);
-                let heads = std::iter::from_fn(|| cursor.head().ok());
-                heads.filter_map(Scalar::of).for_each(|number| self.number(number));
-            }
+            None => {}
         }
     }
 
@@ -358,7 +354,8 @@ impl Observed {
             }
             _ => {
                 self.array(encoded);
-                if let Some(Format::Packed(raw)) = encoded.format().filter(|_| encoded.rows > 1)
+                if let Format::Packed(raw) = encoded.elements.format
+                    && encoded.rows > 1
                     && let Some(element) = raw.data_type()
                 {
                     let shape = encoded.outer.iter().copied().chain([encoded.dim]).collect();

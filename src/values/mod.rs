@@ -7,16 +7,16 @@ mod bytes;
 mod list;
 mod number;
 mod structs;
-mod tensor;
 mod time;
 
 use std::fmt;
 use std::sync::Arc;
 
-use arrow_array::ArrayRef;
-use arrow_buffer::NullBuffer;
-use arrow_buffer::NullBufferBuilder;
+use arrow_array::{ArrayRef, make_array};
+use arrow_buffer::{BooleanBufferBuilder, NullBufferBuilder};
+use arrow_data::{ArrayData, ArrayDataBuilder};
 use arrow_schema::{DataType, Field};
+use half::f16;
 
 use crate::error::{Error, Result};
 use crate::msgpack::{Broken, Cursor, Head};
@@ -25,8 +25,8 @@ use crate::vector::encoding::{self, Elements, Encoded, Seen, Types};
 use crate::vector::{Extensions, NO_EXTENSIONS, RawDtype, Scalar};
 
 pub(crate) use bytes::MOST;
+pub(crate) use list::{tensor_field, tensor_shape};
 pub(crate) use structs::{Keys, key};
-pub(crate) use tensor::{tensor_field, tensor_shape};
 pub(crate) use time::{TIMESTAMP, nanoseconds};
 
 /// Why a value could not be added to a column.
@@ -103,11 +103,6 @@ impl Failure {
         Self::Unfit(Box::new(Unfit { kind, path: String::new(), expected, found }))
     }
 
-    /// The value has another type than the column.
-    fn of_type(data_type: &DataType, found: impl Into<Words>) -> Self {
-        Self::unfit(RejectKind::Type, data_type, found)
-    }
-
     /// Says where the value was found, from the inside out.
     fn within(mut self, outer: fmt::Arguments<'_>) -> Self {
         if let Self::Unfit(unfit) = &mut self {
@@ -119,8 +114,11 @@ impl Failure {
 
 /// What columns of one kind have in common with no others.
 trait Kind: Send {
-    /// Adds the value at `cursor`, which is not nil and of which `head` has been read.
-    fn push(&mut self, head: Head, cursor: &mut Cursor<'_>) -> Result<(), Failure>;
+    /// Adds the value at `cursor`, which is not nil and of which `head` has been read; false where it is none that the
+    /// column takes.
+    fn push(&mut self, head: Head, _cursor: &mut Cursor<'_>) -> Result<bool, Failure> {
+        Ok(Scalar::of(head).is_some_and(|scalar| self.push_scalar(scalar, false)))
+    }
 
     /// Adds the value at the start of `bytes`, if it is one that the column takes, written in a way that is
     /// common. The result is how many bytes it takes; `None` where nothing was added.
@@ -148,8 +146,8 @@ trait Kind: Send {
         0
     }
 
-    /// The array, of which `nulls` is the validity; the builder is then empty.
-    fn finish(&mut self, nulls: Option<NullBuffer>) -> Result<ArrayRef>;
+    /// Adds the values to the `array`; the builder is then empty.
+    fn finish(&mut self, array: ArrayDataBuilder) -> Result<ArrayDataBuilder>;
 }
 
 /// Builds a column that is no vector column.
@@ -171,10 +169,11 @@ impl ValueBuilder {
 
     /// A column for `field`, which may be one of tensors, where options give the payloads of extension types.
     pub(crate) fn of_field(field: &Field, extensions: &Arc<Extensions>) -> Result<Self> {
-        let tensors = tensor_shape(field).map(|shape| tensor::Tensors::new(field, shape)).transpose()?;
-        let kind = match tensors.flatten() {
-            Some(tensors) => Box::new(tensors),
-            None => Self::kind(field.data_type(), extensions)?,
+        let kind: Box<dyn Kind> = match (tensor_shape(field), field.data_type()) {
+            (Some(shape), DataType::FixedSizeList(item, size)) => {
+                Box::new(list::Tensors::new(item, *size, shape)?)
+            }
+            (_, data_type) => Self::kind(data_type, extensions)?,
         };
         Ok(Self {
             data_type: field.data_type().clone(),
@@ -189,18 +188,33 @@ impl ValueBuilder {
     fn kind(data_type: &DataType, extensions: &Arc<Extensions>) -> Result<Box<dyn Kind>> {
         use DataType as D;
         Ok(match data_type {
-            D::Null => Box::new(number::Nothing::default()),
-            D::Boolean => Box::new(number::Booleans::default()),
-            D::Timestamp(unit, zone) => Box::new(time::Timestamps::new(*unit, zone.clone(), extensions)),
-            D::Utf8 | D::LargeUtf8 | D::Binary | D::LargeBinary => Box::new(bytes::Strings::new(data_type)),
-            D::List(item) | D::LargeList(item) => Box::new(list::Lists::new(data_type, item, extensions)?),
+            D::Null => Box::new(number::Nothing),
+            D::Boolean => Box::new(number::Booleans(BooleanBufferBuilder::new(0))),
+            D::Timestamp(unit, _) => Box::new(time::Timestamps::new(*unit, extensions)),
+            D::Utf8 => Box::new(bytes::Strings::new(true, false)),
+            D::LargeUtf8 => Box::new(bytes::Strings::new(true, true)),
+            D::Binary => Box::new(bytes::Strings::new(false, false)),
+            D::LargeBinary => Box::new(bytes::Strings::new(false, true)),
+            D::List(item) => Box::new(list::Lists::new(item, false, extensions)?),
+            D::LargeList(item) => Box::new(list::Lists::new(item, true, extensions)?),
             D::Struct(fields) => Box::new(structs::Structs::new(fields, extensions)?),
-            other => number::numbers(other).ok_or_else(|| {
-                Error::schema(format!(
+            D::Int8 => number::numbers::<i8>(Scalar::to_integer),
+            D::Int16 => number::numbers::<i16>(Scalar::to_integer),
+            D::Int32 => number::numbers::<i32>(Scalar::to_integer),
+            D::Int64 => number::numbers::<i64>(Scalar::to_integer),
+            D::UInt8 => number::numbers::<u8>(Scalar::to_integer),
+            D::UInt16 => number::numbers::<u16>(Scalar::to_integer),
+            D::UInt32 => number::numbers::<u32>(Scalar::to_integer),
+            D::UInt64 => number::numbers::<u64>(Scalar::to_integer),
+            D::Float16 => number::numbers::<f16>(Scalar::to),
+            D::Float32 => number::numbers::<f32>(Scalar::to),
+            D::Float64 => number::numbers::<f64>(Scalar::to),
+            other => {
+                return Err(Error::schema(format!(
                     "{other} is no type that records are read into: use null, bool, integers, floats, timestamps, \
                      string, binary, list or struct"
-                ))
-            })?,
+                )));
+            }
         })
     }
 
@@ -232,7 +246,7 @@ impl ValueBuilder {
         let head = ahead.head()?;
         if matches!(head, Head::Nil | Head::Ext(0, 1)) && is_nil(*cursor)? {
             if !self.is_nullable {
-                return Err(Failure::of_type(&self.data_type, Head::Nil));
+                return Err(Failure::unfit(RejectKind::Type, &self.data_type, Head::Nil));
             }
             cursor.skip()?;
             self.push_null();
@@ -246,7 +260,11 @@ impl ValueBuilder {
             return Ok(());
         }
         *cursor = ahead;
-        self.kind.push(head, cursor)?;
+        if !self.kind.push(head, cursor)? {
+            let is_number = Scalar::of(head).is_some() && self.data_type.is_numeric();
+            let kind = if is_number { RejectKind::Value } else { RejectKind::Type };
+            return Err(Failure::unfit(kind, &self.data_type, head));
+        }
         self.rows += 1;
         Ok(())
     }
@@ -254,14 +272,13 @@ impl ValueBuilder {
     fn push_array(&mut self, cursor: &mut Cursor<'_>) -> Result<bool, Failure> {
         let mut ahead = *cursor;
         let types = Types { raw: RawDtype::default(), extensions: &self.extensions };
-        let encoded = match encoding::read(&mut ahead, types)? {
-            Seen::Vector(encoded) if encoded.encoding.is_typed() => encoded,
+        let added = match encoding::read(&mut ahead, types)? {
+            Seen::Vector(encoded) if encoded.encoding.is_typed() => self.push_encoded(&encoded)?,
             Seen::Refused(what) => {
                 return Err(Failure::unfit(RejectKind::Unsupported, &self.data_type, what));
             }
-            _ => return Ok(false),
+            _ => false,
         };
-        let added = self.push_if_it_fits(&encoded)?;
         if added {
             *cursor = ahead;
         }
@@ -270,21 +287,21 @@ impl ValueBuilder {
 
     /// Adds an array of a library, or a number of one.
     pub(crate) fn push_typed(&mut self, encoded: &Encoded<'_>) -> Result<(), Failure> {
-        if self.push_if_it_fits(encoded)? {
-            return Ok(());
+        match self.push_encoded(encoded)? {
+            true => Ok(()),
+            false => Err(Failure::unfit(RejectKind::Type, &self.data_type, encoded.describe())),
         }
-        Err(Failure::of_type(&self.data_type, encoded.describe()))
     }
 
     /// The same; false where arrays have no place in the column.
-    fn push_if_it_fits(&mut self, encoded: &Encoded<'_>) -> Result<bool, Failure> {
-        match scalar(encoded) {
-            Some((scalar, is_bool)) if !self.push_scalar(scalar, is_bool) => {
-                Err(Failure::unfit(RejectKind::Value, &self.data_type, scalar.to_string()))
-            }
-            Some(_) => Ok(true),
-            None => self.push_elements(encoded),
+    fn push_encoded(&mut self, encoded: &Encoded<'_>) -> Result<bool, Failure> {
+        if encoded.is_scalar {
+            let pushed = self.push_scalars(&encoded.elements);
+            return pushed.map(|()| true).map_err(|(_, failure)| failure);
         }
+        let added = self.kind.push_elements(encoded)?;
+        self.rows += usize::from(added);
+        Ok(added)
     }
 
     fn push_scalar(&mut self, scalar: Scalar, is_bool: bool) -> bool {
@@ -293,10 +310,16 @@ impl ValueBuilder {
         added
     }
 
-    fn push_elements(&mut self, encoded: &Encoded<'_>) -> Result<bool, Failure> {
-        let added = self.kind.push_elements(encoded)?;
-        self.rows += usize::from(added);
-        Ok(added)
+    /// Adds each element as a value. The error has the index of the one that does not fit.
+    fn push_scalars(&mut self, elements: &Elements<'_>) -> Result<(), (usize, Failure)> {
+        let is_bool = elements.format.is_bool();
+        for (index, scalar) in elements.scalars().enumerate() {
+            if !self.push_scalar(scalar, is_bool) {
+                let unfit = Failure::unfit(RejectKind::Value, &self.data_type, scalar.to_string());
+                return Err((index, unfit));
+            }
+        }
+        Ok(())
     }
 
     pub(crate) fn push_null(&mut self) {
@@ -315,19 +338,12 @@ impl ValueBuilder {
 
     /// The column; the builder is then empty.
     pub(crate) fn finish(&mut self) -> Result<ArrayRef> {
-        self.nulls.append_n_non_nulls(std::mem::take(&mut self.rows) - self.nulls.len());
-        let nulls = self.nulls.finish();
-        self.kind.finish(nulls)
+        let rows = std::mem::take(&mut self.rows);
+        self.nulls.append_n_non_nulls(rows - self.nulls.len());
+        let nulls = self.nulls.finish().filter(|_| self.data_type != DataType::Null);
+        let array = ArrayData::builder(self.data_type.clone()).len(rows).nulls(nulls);
+        Ok(make_array(self.kind.finish(array)?.build()?))
     }
-}
-
-/// The number that a library wrote as an array without dimensions, and whether it is a boolean.
-pub(crate) fn scalar(encoded: &Encoded<'_>) -> Option<(Scalar, bool)> {
-    let Elements::Alike(format, bytes) = &encoded.elements else { return None };
-    if !encoded.is_scalar {
-        return None;
-    }
-    Some((format.scalar(bytes)?, format.is_bool()))
 }
 
 /// True for nil, and for the extension that JavaScript's msgpackr writes for `undefined`.

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::io::Write;
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, StructArray};
-use arrow_buffer::NullBuffer;
-use arrow_schema::{DataType, FieldRef, Fields};
+use arrow_array::Array;
+use arrow_data::ArrayDataBuilder;
+use arrow_schema::{FieldRef, Fields};
 
 use super::{Failure, Kind, ValueBuilder};
 use crate::error::Result;
@@ -31,10 +31,8 @@ impl Structs {
 }
 
 impl Kind for Structs {
-    fn push(&mut self, head: Head, cursor: &mut Cursor<'_>) -> Result<(), Failure> {
-        let Head::Map(pairs) = head else {
-            return Err(Failure::of_type(&DataType::Struct(self.fields.clone()), head));
-        };
+    fn push(&mut self, head: Head, cursor: &mut Cursor<'_>) -> Result<bool, Failure> {
+        let Head::Map(pairs) = head else { return Ok(false) };
         cursor.require(2 * u64::from(pairs))?;
         let mut next = 0;
         for _ in 0..pairs {
@@ -53,14 +51,14 @@ impl Kind for Structs {
         for (field, column) in self.fields.iter().zip(&mut self.columns) {
             if column.rows() == self.rows {
                 if !field.is_nullable() {
-                    let missing = Failure::of_type(field.data_type(), "no such key");
+                    let missing = Failure::unfit(RejectKind::Type, field.data_type(), "no such key");
                     return Err(missing.within(format_args!(".{}", field.name())));
                 }
                 column.push_null();
             }
         }
         self.rows += 1;
-        Ok(())
+        Ok(true)
     }
 
     fn push_empty(&mut self) {
@@ -77,13 +75,10 @@ impl Kind for Structs {
         self.columns.iter().map(ValueBuilder::size).sum()
     }
 
-    fn finish(&mut self, nulls: Option<NullBuffer>) -> Result<ArrayRef> {
-        let rows = std::mem::take(&mut self.rows);
-        if self.columns.is_empty() {
-            return Ok(Arc::new(StructArray::new_empty_fields(rows, nulls)));
-        }
-        let columns = self.columns.iter_mut().map(ValueBuilder::finish).collect::<Result<_>>()?;
-        Ok(Arc::new(StructArray::try_new(self.fields.clone(), columns, nulls)?))
+    fn finish(&mut self, array: ArrayDataBuilder) -> Result<ArrayDataBuilder> {
+        self.rows = 0;
+        let columns = self.columns.iter_mut().map(|column| Ok(column.finish()?.to_data()));
+        Ok(array.child_data(columns.collect::<Result<_>>()?))
     }
 }
 
@@ -130,11 +125,7 @@ impl Keys {
     fn find(&self, cursor: &mut Cursor<'_>, next: &mut usize) -> Result<Option<usize>, Broken> {
         let mut digits = [0; MOST_DIGITS];
         let Some(key) = key(cursor, &mut digits)? else { return Ok(None) };
-        let place = self.places.get(key).copied();
-        if let Some(place) = place {
-            *next = place + 1;
-        }
-        Ok(place)
+        Ok(self.places.get(key).copied().inspect(|place| *next = place + 1))
     }
 }
 
@@ -153,22 +144,19 @@ pub(crate) fn key<'a, 'b: 'a>(
     cursor: &mut Cursor<'b>,
     digits: &'a mut [u8; MOST_DIGITS],
 ) -> Result<Option<&'a [u8]>, Broken> {
-    let number: i128 = match cursor.peek()? {
-        Head::Str(length) | Head::Bin(length) => {
-            cursor.head()?;
-            return cursor.take(length as usize).map(Some);
-        }
-        Head::UInt(value) => value.into(),
-        Head::Int(value) => value.into(),
+    let before = *cursor;
+    let mut rest = &mut digits[..];
+    // An integer of 64 bits has no more digits than there is room for, its sign included.
+    let _written = match cursor.head()? {
+        Head::Str(length) | Head::Bin(length) => return cursor.take(length as usize).map(Some),
+        Head::UInt(value) => write!(rest, "{value}"),
+        Head::Int(value) => write!(rest, "{value}"),
         _ => {
+            *cursor = before;
             cursor.skip()?;
             return Ok(None);
         }
     };
-    cursor.head()?;
-    let mut rest = &mut digits[..];
-    // An integer of 64 bits has no more digits than there is room for, its sign included.
-    let _written = write!(rest, "{number}");
     let written = MOST_DIGITS - rest.len();
     Ok(Some(&digits[..written]))
 }

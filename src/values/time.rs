@@ -2,12 +2,8 @@
 
 use std::sync::Arc;
 
-use arrow_array::types::ArrowTimestampType;
-use arrow_array::types::{
-    TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType,
-};
-use arrow_array::{ArrayRef, PrimitiveArray};
-use arrow_buffer::NullBuffer;
+use arrow_buffer::Buffer;
+use arrow_data::ArrayDataBuilder;
 use arrow_schema::{DataType, TimeUnit};
 
 use super::{Failure, Kind};
@@ -23,88 +19,55 @@ const NANOS: i128 = 1_000_000_000;
 pub(super) struct Timestamps {
     extensions: Arc<Extensions>,
     unit: TimeUnit,
-    zone: Option<Arc<str>>,
     values: Vec<i64>,
 }
 
 impl Timestamps {
-    pub(super) fn new(unit: TimeUnit, zone: Option<Arc<str>>, extensions: &Arc<Extensions>) -> Self {
-        Self { extensions: extensions.clone(), unit, zone, values: Vec::new() }
-    }
-
-    fn array<T: ArrowTimestampType>(&mut self, nulls: Option<NullBuffer>) -> ArrayRef {
-        let values = std::mem::take(&mut self.values);
-        Arc::new(PrimitiveArray::<T>::new(values.into(), nulls).with_timezone_opt(self.zone.clone()))
+    pub(super) fn new(unit: TimeUnit, extensions: &Arc<Extensions>) -> Self {
+        Self { extensions: extensions.clone(), unit, values: Vec::new() }
     }
 }
 
 /// The nanoseconds since 1970 that the payload of the extension type `code` stands for; `None` if it is no time.
 pub(crate) fn nanoseconds(code: i8, payload: &[u8], extensions: &Extensions) -> Option<i128> {
-    match extensions.get(code) {
-        Some(Payload::Time(format)) => in_format(format, payload),
-        None if code == TIMESTAMP => in_format(TimeFormat::Timestamp, payload),
-        _ => None,
-    }
-}
-
-fn in_format(format: TimeFormat, payload: &[u8]) -> Option<i128> {
-    let nanoseconds = match (format, payload) {
-        (TimeFormat::Timestamp, _) => return timestamp(payload),
-        (TimeFormat::Fluentd, &[a, b, c, d, ref rest @ ..]) => {
-            let seconds = u32::from_be_bytes([a, b, c, d]);
-            i128::from(seconds) * NANOS + i128::from(u32::from_be_bytes(rest.try_into().ok()?))
-        }
-        (TimeFormat::Tinylib, _) => {
-            let (seconds, rest) = payload.split_first_chunk()?;
-            i128::from(i64::from_be_bytes(*seconds)) * NANOS
-                + i128::from(u32::from_be_bytes(rest.try_into().ok()?))
-        }
+    let format = match extensions.get(code) {
+        Some(Payload::Time(format)) => format,
+        None if code == TIMESTAMP => TimeFormat::Timestamp,
+        _ => return None,
+    };
+    let number = |bytes: &[u8]| bytes.iter().fold(0u64, |number, &byte| number << 8 | u64::from(byte));
+    let (seconds, nanoseconds) = match (format, payload.len()) {
+        (TimeFormat::Timestamp, 4) => (number(payload), 0),
+        (TimeFormat::Timestamp, 8) => (number(payload) & ((1 << 34) - 1), number(payload) >> 34),
+        (TimeFormat::Timestamp, 12) => (number(&payload[4..]), number(&payload[..4])),
+        (TimeFormat::Fluentd, 8) => (number(&payload[..4]), number(&payload[4..])),
+        (TimeFormat::Tinylib, 12) => (number(&payload[..8]), number(&payload[8..])),
         (TimeFormat::MsgpackLite, _) => {
-            let mut cursor = Cursor::new(payload);
-            let milliseconds = match cursor.head().ok()? {
-                Head::UInt(value) => value.into(),
-                Head::Int(value) => value.into(),
-                Head::Float64(value) if value.trunc() == value && value.abs() < 1e17 => value as i128,
+            let milliseconds: i128 = match Head::read(payload).ok()? {
+                (_, size) if size < payload.len() => return None,
+                (Head::UInt(value), _) => value.into(),
+                (Head::Int(value), _) => value.into(),
+                (Head::Float64(value), _) if value.trunc() == value && value.abs() < 1e17 => value as i128,
                 _ => return None,
             };
-            if !cursor.rest().is_empty() {
-                return None;
-            }
-            milliseconds * 1_000_000
+            return Some(milliseconds * 1_000_000);
         }
         _ => return None,
     };
-    Some(nanoseconds)
-}
-
-/// MessagePack's own timestamps; `None` for a payload that the specification does not have.
-fn timestamp(payload: &[u8]) -> Option<i128> {
-    let (seconds, nanoseconds) = match *payload {
-        [a, b, c, d] => (i128::from(u32::from_be_bytes([a, b, c, d])), 0),
-        [a, b, c, d, e, f, g, h] => {
-            let both = u64::from_be_bytes([a, b, c, d, e, f, g, h]);
-            (i128::from(both & ((1 << 34) - 1)), i128::from(both >> 34))
-        }
-        [a, b, c, d, ref seconds @ ..] => {
-            let seconds = i64::from_be_bytes(seconds.try_into().ok()?);
-            (seconds.into(), u32::from_be_bytes([a, b, c, d]).into())
-        }
-        _ => return None,
-    };
-    (nanoseconds < NANOS).then_some(seconds * NANOS + nanoseconds)
+    let is_valid = format != TimeFormat::Timestamp || i128::from(nanoseconds) < NANOS;
+    is_valid.then_some(i128::from(seconds.cast_signed()) * NANOS + i128::from(nanoseconds))
 }
 
 impl Kind for Timestamps {
-    fn push(&mut self, head: Head, cursor: &mut Cursor<'_>) -> Result<(), Failure> {
-        let data_type = DataType::Timestamp(self.unit, self.zone.clone());
-        let Head::Ext(code, length) = head else { return Err(Failure::of_type(&data_type, head)) };
+    fn push(&mut self, head: Head, cursor: &mut Cursor<'_>) -> Result<bool, Failure> {
+        let Head::Ext(code, length) = head else { return Ok(false) };
         let payload = cursor.take(length as usize)?;
         let Some(nanoseconds) = nanoseconds(code, payload, &self.extensions) else {
             if code != TIMESTAMP && self.extensions.get(code).is_none() {
-                return Err(Failure::of_type(&data_type, head));
+                return Ok(false);
             }
             let found = format!("a timestamp extension of {length} bytes that its format does not have");
-            return Err(Failure::of_type(&data_type, found));
+            return Err(Failure::unfit(RejectKind::Type, &DataType::Timestamp(self.unit, None), found));
         };
         let (unit, name) = match self.unit {
             TimeUnit::Second => (NANOS, "s"),
@@ -127,7 +90,7 @@ impl Kind for Timestamps {
             return Err(Failure::unfit(RejectKind::Value, expected, found));
         };
         self.values.push(value);
-        Ok(())
+        Ok(true)
     }
 
     fn push_empty(&mut self) {
@@ -142,12 +105,7 @@ impl Kind for Timestamps {
         size_of_val(&*self.values)
     }
 
-    fn finish(&mut self, nulls: Option<NullBuffer>) -> Result<ArrayRef> {
-        Ok(match self.unit {
-            TimeUnit::Second => self.array::<TimestampSecondType>(nulls),
-            TimeUnit::Millisecond => self.array::<TimestampMillisecondType>(nulls),
-            TimeUnit::Microsecond => self.array::<TimestampMicrosecondType>(nulls),
-            TimeUnit::Nanosecond => self.array::<TimestampNanosecondType>(nulls),
-        })
+    fn finish(&mut self, array: ArrayDataBuilder) -> Result<ArrayDataBuilder> {
+        Ok(array.add_buffer(Buffer::from_vec(std::mem::take(&mut self.values))))
     }
 }

@@ -1,19 +1,70 @@
-//! Builds a vector column: vectors in, a `FixedSizeList` array out.
+//! Builds a vector column: vectors in, a `FixedSizeList` array out. Records that differ in their elements only have a template.
 
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, FixedSizeListArray, make_array};
-use arrow_buffer::NullBufferBuilder;
+use arrow_array::{ArrayRef, make_array};
+use arrow_buffer::{MutableBuffer, NullBufferBuilder};
 use arrow_data::ArrayData;
-use arrow_schema::{DataType, Field, FieldRef};
+use arrow_schema::{DataType, Field};
 
-use super::convert::{Converter, Format, Scalar};
-use super::encoding::Elements;
+use super::convert::{Converter, Format};
+use super::encoding::{Elements, Encoded, Encoding, is_npy};
 use super::numbers;
-use super::template::Template;
 use super::{Dtype, Slab};
 use crate::error::{Error, Result};
-use crate::msgpack::Cursor;
+use crate::msgpack::starts_with;
+
+/// What stands before and behind the elements of a vector record, and what the elements are.
+///
+/// Records of one template have one length. So where one of them is followed by others like it, their places are known
+/// without walking.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Template {
+    before: Arc<[u8]>,
+    elements: usize,
+    behind: Arc<[u8]>,
+    pub(super) format: Format,
+    /// The elements are any bytes: in another record they may be a file.
+    is_untyped: bool,
+}
+
+impl Template {
+    /// The template of `record`, which is the vector `encoded` and nothing else; `None` where other records cannot be like it.
+    pub(crate) fn of(record: &[u8], encoded: &Encoded<'_>) -> Option<Self> {
+        let Elements { format, bytes: elements } = &encoded.elements;
+        if encoded.rows != 1 || *format == Format::Numbers {
+            return None;
+        }
+        // Elements that were put together from pieces lie nowhere in the record.
+        let start = (elements.as_ptr() as usize).checked_sub(record.as_ptr() as usize)?;
+        let behind = record.get(start.checked_add(elements.len())?..)?;
+        let before = record.get(..start)?;
+        let template = Self {
+            before: before.into(),
+            elements: elements.len(),
+            behind: behind.into(),
+            format: *format,
+            is_untyped: matches!(encoded.encoding, Encoding::Bytes | Encoding::Raw),
+        };
+        std::ptr::eq(template.elements_of(record)?, &**elements).then_some(template)
+    }
+
+    /// Bytes from the start of one record to the start of the next.
+    pub(crate) fn stride(&self) -> usize {
+        self.before.len() + self.elements + self.behind.len()
+    }
+
+    /// The elements of `record`, which has the length of the template, if it is like it.
+    #[inline(always)]
+    pub(crate) fn elements_of<'a>(&self, record: &'a [u8]) -> Option<&'a [u8]> {
+        let (before, rest) = record.split_at_checked(self.before.len())?;
+        let (elements, behind) = rest.split_at_checked(rest.len().checked_sub(self.behind.len())?)?;
+        if !starts_with(before, &self.before) || !starts_with(behind, &self.behind) {
+            return None;
+        }
+        (!self.is_untyped || !is_npy(elements)).then_some(elements)
+    }
+}
 
 /// Collects the vectors of one batch.
 pub(crate) struct VectorBuilder {
@@ -47,14 +98,9 @@ impl VectorBuilder {
         }
     }
 
-    /// The type of a vector column of `dim` elements.
+    /// The type of a vector column of `dim` elements. Parquet calls the items of a list `element`.
     pub(crate) fn data_type(dim: i32, dtype: Dtype) -> DataType {
-        DataType::FixedSizeList(Self::element(dtype), dim)
-    }
-
-    /// Parquet calls the items of a list `element`.
-    fn element(dtype: Dtype) -> FieldRef {
-        Arc::new(Field::new("element", dtype.data_type(), false))
+        DataType::FixedSizeList(Arc::new(Field::new("element", dtype.data_type(), false)), dim)
     }
 
     pub(crate) fn rows(&self) -> usize {
@@ -88,31 +134,19 @@ impl VectorBuilder {
     }
 
     /// The memory of the next `rows` rows; empty where [`reserve`](Self::reserve) did not make it.
-    fn next_rows(slab: &mut Option<Slab>, start: usize, length: usize) -> &mut [u8] {
-        slab.as_mut()
+    fn next_rows(&mut self, rows: usize) -> &mut [u8] {
+        let (start, length) = (self.rows * self.row_bytes(), rows * self.row_bytes());
+        self.slab
+            .as_mut()
             .and_then(|slab| slab.as_mut_slice().get_mut(start..)?.get_mut(..length))
             .unwrap_or_default()
     }
 
     /// Adds one vector of `dim` elements. The error is the index of the element that does not fit.
     pub(crate) fn push(&mut self, elements: &Elements<'_>) -> Result<(), usize> {
-        let row_bytes = self.row_bytes();
-        let out = Self::next_rows(&mut self.slab, self.rows * row_bytes, row_bytes);
-        match elements {
-            Elements::Alike(format, bytes) => {
-                self.converter.set_format(*format);
-                self.converter.convert(bytes, out)?;
-            }
-            Elements::Mixed(bytes) => {
-                let mut cursor = Cursor::new(bytes);
-                for (index, out) in out.chunks_exact_mut(self.dtype.size()).enumerate() {
-                    let scalar = cursor.head().ok().and_then(Scalar::of);
-                    if !scalar.is_some_and(|scalar| scalar.write(self.dtype, out)) {
-                        return Err(index);
-                    }
-                }
-            }
-        }
+        self.converter.set_format(elements.format);
+        let converter = self.converter;
+        converter.convert(&elements.bytes, self.next_rows(1))?;
         self.rows += 1;
         Ok(())
     }
@@ -121,12 +155,12 @@ impl VectorBuilder {
     /// result is how many bytes they take; `None` where they are no `dim` numbers that fit, and nothing
     /// was added.
     pub(crate) fn push_numbers(&mut self, bytes: &[u8]) -> Option<usize> {
-        let row_bytes = self.row_bytes();
-        let out = Self::next_rows(&mut self.slab, self.rows * row_bytes, row_bytes);
+        let (dtype, row_bytes) = (self.dtype, self.row_bytes());
+        let out = self.next_rows(1);
         if out.len() < row_bytes {
             return None;
         }
-        let taken = numbers::convert(bytes, self.dtype, out)?;
+        let taken = numbers::convert(bytes, dtype, out)?;
         self.rows += 1;
         Some(taken)
     }
@@ -142,17 +176,18 @@ impl VectorBuilder {
     pub(crate) fn push_like_last(&mut self, bytes: &[u8], kept: bool) -> Option<usize> {
         let template = self.template.as_ref()?;
         let elements = template.elements_of(bytes.get(..template.stride())?)?;
-        let row_bytes = self.row_bytes();
-        let out = Self::next_rows(&mut self.slab, self.rows * row_bytes, row_bytes);
+        let stride = template.stride();
+        self.converter.set_format(template.format);
+        let (converter, row_bytes) = (self.converter, self.row_bytes());
+        let out = self.next_rows(1);
         if out.len() < row_bytes {
             return None;
         }
-        self.converter.set_format(template.format());
-        if kept || !self.converter.takes_all() {
-            self.converter.convert(elements, out).ok()?;
+        if kept || !converter.takes_all() {
+            converter.convert(elements, out).ok()?;
         }
         self.rows += 1;
-        Some(template.stride())
+        Some(stride)
     }
 
     /// Adds a vector from each record as long as the records are like `template` and their elements fit.
@@ -162,13 +197,13 @@ impl VectorBuilder {
         records: std::slice::ChunksExact<'_, u8>,
         template: &Template,
     ) -> usize {
-        self.converter.set_format(template.format());
-        let row_bytes = self.row_bytes();
-        let out = Self::next_rows(&mut self.slab, self.rows * row_bytes, records.len() * row_bytes);
+        self.converter.set_format(template.format);
+        let (converter, row_bytes) = (self.converter, self.row_bytes());
+        let out = self.next_rows(records.len());
         let added = records
             .zip(out.chunks_exact_mut(row_bytes))
             .map_while(|(record, out)| Some((template.elements_of(record)?, out)))
-            .map_while(|(elements, out)| self.converter.convert(elements, out).ok())
+            .map_while(|(elements, out)| converter.convert(elements, out).ok())
             .count();
         self.rows += added;
         added
@@ -184,8 +219,7 @@ impl VectorBuilder {
 
     /// Adds a null. Its elements are zero: nothing of an earlier batch may show.
     pub(crate) fn push_null(&mut self) {
-        let row_bytes = self.row_bytes();
-        Self::next_rows(&mut self.slab, self.rows * row_bytes, row_bytes).fill(0);
+        self.next_rows(1).fill(0);
         self.nulls.append_n_non_nulls(self.rows - self.nulls.len());
         self.nulls.append_null();
         self.rows += 1;
@@ -198,16 +232,13 @@ impl VectorBuilder {
         self.nulls.append_n_non_nulls(rows - self.nulls.len());
         let nulls = self.nulls.finish().filter(|_| self.nullable);
         let bytes = rows * self.row_bytes();
-        let values = match self.slab.take() {
-            Some(slab) => slab.into_buffer(bytes),
-            None => Slab::with_capacity(0)?.into_buffer(0),
-        };
-        let values =
-            ArrayData::builder(self.dtype.data_type()).len(rows * self.dim).add_buffer(values).build()?;
+        let slab = self.slab.take();
+        let values = slab.map_or_else(|| MutableBuffer::new(0).into(), |slab| slab.into_buffer(bytes));
+        let values = ArrayData::builder(self.dtype.data_type()).len(rows * self.dim).add_buffer(values);
         let dim =
             i32::try_from(self.dim).map_err(|_| Error::option("option `dim` is larger than 2^31 - 1"))?;
-        let list = FixedSizeListArray::try_new(Self::element(self.dtype), dim, make_array(values), nulls)?;
-        Ok(Arc::new(list))
+        let list = ArrayData::builder(Self::data_type(dim, self.dtype)).len(rows).nulls(nulls);
+        Ok(make_array(list.add_child_data(values.build()?).build()?))
     }
 }
 

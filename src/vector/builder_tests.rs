@@ -7,6 +7,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::Float32Type;
 
 use super::*;
+use crate::msgpack::Cursor;
 use crate::vector::encoding::{self, Seen};
 
 fn builder(nullable: bool) -> VectorBuilder {
@@ -15,7 +16,7 @@ fn builder(nullable: bool) -> VectorBuilder {
 
 /// Elements as NumPy's notation says.
 fn packed<'a>(raw: &str, bytes: &'a [u8]) -> Elements<'a> {
-    Elements::Alike(Format::Packed(raw.parse().unwrap()), bytes.into())
+    Elements::new(Format::Packed(raw.parse().unwrap()), bytes)
 }
 
 /// The template of records with this head of two bytes.

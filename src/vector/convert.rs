@@ -9,9 +9,10 @@ use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
 
 use super::dtype::{Dtype, Number, RawDtype};
-use crate::msgpack::Head;
+use super::numbers;
+use crate::msgpack::{FLOAT32, FLOAT64, Head};
 
-/// How the elements of a vector lie in the input, all of them alike.
+/// How the elements of a vector lie in the input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Format {
     /// One after another, as a program holds them in memory.
@@ -20,22 +21,18 @@ pub(crate) enum Format {
     Float32,
     /// As MessagePack's float64, each behind its marker.
     Float64,
+    /// As MessagePack's numbers of any types, each behind its marker.
+    Numbers,
 }
 
 impl Format {
-    /// Bytes an element takes.
-    pub(crate) fn size(self) -> usize {
+    /// Bytes that every element takes; `None` where they differ.
+    pub(crate) fn size(self) -> Option<usize> {
         match self {
-            Self::Packed(raw) => raw.size(),
-            Self::Float32 => 5,
-            Self::Float64 => 9,
-        }
-    }
-
-    pub(crate) fn is_float(self) -> bool {
-        match self {
-            Self::Packed(raw) => raw.exponent_bits() > 0,
-            Self::Float32 | Self::Float64 => true,
+            Self::Packed(raw) => Some(raw.size()),
+            Self::Float32 => Some(5),
+            Self::Float64 => Some(9),
+            Self::Numbers => None,
         }
     }
 
@@ -43,65 +40,74 @@ impl Format {
         matches!(self, Self::Packed(RawDtype { number: Number::Bool, .. }))
     }
 
-    /// The element at the start of `bytes`; `None` where it is not there, or has another marker.
-    pub(crate) fn scalar(self, bytes: &[u8]) -> Option<Scalar> {
-        match self {
-            Self::Packed(raw) => raw.scalar(bytes),
-            Self::Float32 | Self::Float64 => Scalar::of(Head::read(bytes).ok()?.0),
-        }
+    /// The elements in `bytes`, one by one.
+    pub(crate) fn scalars(self, mut bytes: &[u8]) -> impl Iterator<Item = Scalar> {
+        std::iter::from_fn(move || {
+            let (scalar, size) = match self {
+                Self::Packed(raw) => (raw.scalar(bytes)?, raw.size()),
+                _ => {
+                    let (head, size) = Head::read(bytes).ok()?;
+                    (Scalar::of(head)?, size)
+                }
+            };
+            bytes = &bytes[size..];
+            Some(scalar)
+        })
     }
 }
 
-/// MessagePack's markers of floats.
-const F32_MARKER: u8 = 0xca;
-const F64_MARKER: u8 = 0xcb;
-
 /// Converts whole elements of the input to elements of the column in native byte order. Both slices hold the same number
-/// of elements. The error is the index of an element that does not fit, the first such but for markers.
+/// of elements. The error is the index of the first element that does not fit, and 0 where a marker is another one.
 type Kernel = fn(&[u8], &mut [u8]) -> Result<(), usize>;
 
 /// The kernel from `format` to `dtype`.
 fn kernel(format: Format, dtype: Dtype) -> Kernel {
-    match format {
-        Format::Packed(raw) => packed_kernel(raw, dtype),
-        Format::Float32 => match dtype {
-            Dtype::Float32 => move_marked::<4, 5, F32_MARKER>,
-            Dtype::Float64 => convert_marked::<f32, f64, 4, 8, 5, F32_MARKER>,
-            Dtype::Float16 => convert_marked::<f32, f16, 4, 2, 5, F32_MARKER>,
-            Dtype::Int8 => convert_marked::<f32, i8, 4, 1, 5, F32_MARKER>,
-            Dtype::UInt8 => convert_marked::<f32, u8, 4, 1, 5, F32_MARKER>,
-        },
-        Format::Float64 => match dtype {
-            Dtype::Float32 => convert_marked::<f64, f32, 8, 4, 9, F64_MARKER>,
-            Dtype::Float64 => move_marked::<8, 9, F64_MARKER>,
-            Dtype::Float16 => convert_marked::<f64, f16, 8, 2, 9, F64_MARKER>,
-            Dtype::Int8 => convert_marked::<f64, i8, 8, 1, 9, F64_MARKER>,
-            Dtype::UInt8 => convert_marked::<f64, u8, 8, 1, 9, F64_MARKER>,
-        },
+    match dtype {
+        Dtype::Float32 => kernel_to::<f32, 4>(format, dtype),
+        Dtype::Float64 => kernel_to::<f64, 8>(format, dtype),
+        Dtype::Float16 => kernel_to::<f16, 2>(format, dtype),
+        Dtype::Int8 => kernel_to::<i8, 1>(format, dtype),
+        Dtype::UInt8 => kernel_to::<u8, 1>(format, dtype),
     }
 }
 
-fn packed_kernel(raw: RawDtype, dtype: Dtype) -> Kernel {
-    if is_move(raw, dtype) {
-        return copy;
-    }
+fn kernel_to<T: Target<M>, const M: usize>(format: Format, dtype: Dtype) -> Kernel {
+    let raw = match format {
+        Format::Packed(raw) => raw,
+        Format::Float32 if dtype == Dtype::Float32 => return move_marked::<4, 5, FLOAT32>,
+        Format::Float32 => return convert_marked::<f32, T, 4, M, 5, FLOAT32>,
+        Format::Float64 if dtype == Dtype::Float64 => return move_marked::<8, 9, FLOAT64>,
+        Format::Float64 => return convert_marked::<f64, T, 8, M, 9, FLOAT64>,
+        Format::Numbers => return convert_numbers::<T, M>,
+    };
+    let is_native = M == 1 || raw.big_endian == cfg!(target_endian = "big");
     match raw.number {
-        Number::F16 => to::<f16, 2>(raw, dtype),
-        Number::BF16 => to::<bf16, 2>(raw, dtype),
-        Number::F32 => to::<f32, 4>(raw, dtype),
-        Number::F64 => to::<f64, 8>(raw, dtype),
-        Number::I8 => to::<i8, 1>(raw, dtype),
-        Number::U8 | Number::Bool => to::<u8, 1>(raw, dtype),
-        Number::I16 => to::<i16, 2>(raw, dtype),
-        Number::U16 => to::<u16, 2>(raw, dtype),
-        Number::I32 => to::<i32, 4>(raw, dtype),
-        Number::U32 => to::<u32, 4>(raw, dtype),
-        Number::I64 => to::<i64, 8>(raw, dtype),
-        Number::U64 => to::<u64, 8>(raw, dtype),
+        number if same_type(number, dtype) && is_native => copy,
+        number if same_type(number, dtype) => swap::<M>,
+        Number::F16 if dtype == Dtype::Float32 && raw.big_endian => widen_f16::<true>,
+        Number::F16 if dtype == Dtype::Float32 => widen_f16::<false>,
+        Number::F16 => by_order::<f16, T, 2, M>(raw),
+        Number::BF16 => by_order::<bf16, T, 2, M>(raw),
+        Number::F32 => by_order::<f32, T, 4, M>(raw),
+        Number::F64 => by_order::<f64, T, 8, M>(raw),
+        Number::I8 => by_order::<i8, T, 1, M>(raw),
+        Number::U8 | Number::Bool => by_order::<u8, T, 1, M>(raw),
+        Number::I16 => by_order::<i16, T, 2, M>(raw),
+        Number::U16 => by_order::<u16, T, 2, M>(raw),
+        Number::I32 => by_order::<i32, T, 4, M>(raw),
+        Number::U32 => by_order::<u32, T, 4, M>(raw),
+        Number::I64 => by_order::<i64, T, 8, M>(raw),
+        Number::U64 => by_order::<u64, T, 8, M>(raw),
     }
+}
+
+/// True where the type of the column holds the input's numbers as they are.
+fn same_type(number: Number, dtype: Dtype) -> bool {
+    number == dtype.number() || (number, dtype) == (Number::Bool, Dtype::UInt8)
 }
 
 /// Converts vectors from one format, which may change from vector to vector, to the element type of a column.
+#[derive(Clone, Copy)]
 pub(crate) struct Converter {
     format: Format,
     dtype: Dtype,
@@ -131,44 +137,11 @@ impl Converter {
     }
 }
 
-/// True where the bytes of the input are the bytes of the column.
-fn is_move(raw: RawDtype, dtype: Dtype) -> bool {
-    same_type(raw.number, dtype) && (raw.size() == 1 || raw.big_endian == cfg!(target_endian = "big"))
-}
-
-fn same_type(number: Number, dtype: Dtype) -> bool {
-    matches!(
-        (number, dtype),
-        (Number::F32, Dtype::Float32)
-            | (Number::F64, Dtype::Float64)
-            | (Number::F16, Dtype::Float16)
-            | (Number::I8, Dtype::Int8)
-            | (Number::U8 | Number::Bool, Dtype::UInt8)
-    )
-}
-
-fn to<S: Source<N>, const N: usize>(raw: RawDtype, dtype: Dtype) -> Kernel {
-    if same_type(raw.number, dtype) {
-        return swap::<N>;
-    }
-    match dtype {
-        Dtype::Float32 if raw.number == Number::F16 => {
-            if raw.big_endian {
-                widen_f16::<true>
-            } else {
-                widen_f16::<false>
-            }
-        }
-        Dtype::Float32 => by_order::<S, f32, N, 4>(raw),
-        Dtype::Float64 => by_order::<S, f64, N, 8>(raw),
-        Dtype::Float16 => by_order::<S, f16, N, 2>(raw),
-        Dtype::Int8 => by_order::<S, i8, N, 1>(raw),
-        Dtype::UInt8 => by_order::<S, u8, N, 1>(raw),
-    }
-}
-
 fn by_order<S: Source<N>, T: Target<M>, const N: usize, const M: usize>(raw: RawDtype) -> Kernel {
-    if raw.big_endian { convert::<S, T, N, M, true> } else { convert::<S, T, N, M, false> }
+    match raw.big_endian {
+        true => |from, out| convert::<S, T, N, M, N>(from, out, |bytes| S::read(*bytes, true)),
+        false => |from, out| convert::<S, T, N, M, N>(from, out, |bytes| S::read(*bytes, false)),
+    }
 }
 
 fn copy(raw: &[u8], out: &mut [u8]) -> Result<(), usize> {
@@ -184,27 +157,18 @@ fn swap<const N: usize>(raw: &[u8], out: &mut [u8]) -> Result<(), usize> {
     Ok(())
 }
 
-fn convert<S: Source<N>, T: Target<M>, const N: usize, const M: usize, const BIG: bool>(
-    raw: &[u8],
-    out: &mut [u8],
-) -> Result<(), usize> {
-    let read = |bytes: &[u8; N]| if BIG { S::from_be(*bytes) } else { S::from_le(*bytes) };
-    convert_elements::<S, T, N, M, N>(raw, out, read)
-}
-
 /// Float16 to float32, which always fits. `half` has the processor's instruction for it, where the
 /// processor has one.
 fn widen_f16<const BIG: bool>(raw: &[u8], out: &mut [u8]) -> Result<(), usize> {
     let (groups, rest) = raw.as_chunks::<2>().0.as_chunks::<WIDENED>();
     let (out_groups, out_rest) = out.as_chunks_mut::<4>().0.as_chunks_mut::<WIDENED>();
-    let read = |bytes: [u8; 2]| if BIG { f16::from_be_bytes(bytes) } else { f16::from_le_bytes(bytes) };
     let mut singles = [0.0; WIDENED];
     for (group, out) in groups.iter().zip(out_groups) {
-        group.map(read).convert_to_f32_slice(&mut singles);
+        group.map(|bytes| f16::read(bytes, BIG)).convert_to_f32_slice(&mut singles);
         *out = singles.map(f32::to_ne_bytes);
     }
     for (element, out) in rest.iter().zip(out_rest) {
-        *out = read(*element).to_f32().to_ne_bytes();
+        *out = f16::read(*element, BIG).to_f32().to_ne_bytes();
     }
     Ok(())
 }
@@ -218,7 +182,7 @@ const TOGETHER: usize = 16;
 
 /// Converts elements of `K` bytes, in which `read` finds the number.
 #[inline(always)]
-fn convert_elements<S: Source<N>, T: Target<M>, const N: usize, const M: usize, const K: usize>(
+fn convert<S: Source<N>, T: Target<M>, const N: usize, const M: usize, const K: usize>(
     from: &[u8],
     out: &mut [u8],
     mut read: impl FnMut(&[u8; K]) -> S,
@@ -247,11 +211,7 @@ fn convert_elements<S: Source<N>, T: Target<M>, const N: usize, const M: usize, 
     if fit {
         return Ok(());
     }
-    let mut bad = |element: &[u8; K]| {
-        let number = read(element);
-        !fits(number, T::narrow(number.wide()))
-    };
-    elements.iter().position(&mut bad).map_or(Ok(()), Err)
+    elements.iter().position(|element| fitting::<S, T, N, M>(read(element)).is_none()).map_or(Ok(()), Err)
 }
 
 /// Markers in front of `N` bytes that are moved. Without the marker it is another type, and the caller has to look.
@@ -273,7 +233,7 @@ fn move_marked<const N: usize, const K: usize, const MARKER: u8>(
         group.iter().zip(out).for_each(|(from, to)| move_one(from, to));
     }
     rest.iter().zip(out_rest).for_each(|(from, to)| move_one(from, to));
-    if wrong == 0 { Ok(()) } else { Err(unmarked::<K, MARKER>(from).unwrap_or(0)) }
+    if wrong == 0 { Ok(()) } else { Err(0) }
 }
 
 fn convert_marked<
@@ -288,17 +248,20 @@ fn convert_marked<
     out: &mut [u8],
 ) -> Result<(), usize> {
     let mut wrong = 0;
-    let converted = convert_elements::<S, T, N, M, K>(from, out, |bytes| {
+    let converted = convert::<S, T, N, M, K>(from, out, |bytes| {
         wrong |= bytes[0] ^ MARKER;
         let mut number = [0; N];
         number.copy_from_slice(&bytes[1..]);
-        S::from_be(number)
+        S::read(number, true)
     });
-    if wrong == 0 { converted } else { Err(unmarked::<K, MARKER>(from).unwrap_or(0)) }
+    if wrong == 0 { converted } else { Err(0) }
 }
 
-fn unmarked<const K: usize, const MARKER: u8>(from: &[u8]) -> Option<usize> {
-    from.as_chunks::<K>().0.iter().position(|bytes| bytes[0] != MARKER)
+fn convert_numbers<T: Target<M>, const M: usize>(from: &[u8], out: &mut [u8]) -> Result<(), usize> {
+    if numbers::convert_to::<T, M>(from, out).is_some() {
+        return Ok(());
+    }
+    Format::Numbers.scalars(from).position(|number| number.to::<T, M>().is_none()).map_or(Ok(()), Err)
 }
 
 /// Any number, on its own.
@@ -326,59 +289,29 @@ impl Scalar {
         matches!(self, Self::Float32(_) | Self::Float64(_))
     }
 
-    /// The number as an integer, if it is one.
-    pub(crate) fn to_integer(self) -> Option<i128> {
+    /// The number as an integer of a type, if it is one.
+    #[inline]
+    pub(crate) fn to_integer<T: TryFrom<i128> + TryFrom<i64> + TryFrom<u64>>(self) -> Option<T> {
         let whole = |value: f64| (value.trunc() == value && value.abs() < 1e30).then_some(value as i128);
         match self {
-            Self::UInt(value) => Some(value.into()),
-            Self::Int(value) => Some(value.into()),
-            Self::Float32(value) => whole(value.into()),
-            Self::Float64(value) => whole(value),
+            Self::UInt(value) => value.try_into().ok(),
+            Self::Int(value) => value.try_into().ok(),
+            Self::Float32(value) => whole(value.into())?.try_into().ok(),
+            Self::Float64(value) => whole(value)?.try_into().ok(),
         }
     }
 
-    /// The number as a float32, by the rule of this module.
-    pub(crate) fn to_f32(self) -> Option<f32> {
-        if let Self::Float32(value) = self { Some(value) } else { self.narrow::<f32, 4>() }
-    }
-
-    /// The number as a float64, by the rule of this module.
-    pub(crate) fn to_f64(self) -> Option<f64> {
-        if let Self::Float64(value) = self { Some(value) } else { self.narrow::<f64, 8>() }
-    }
-
-    /// The number as a float16, by the rule of this module.
-    pub(crate) fn to_f16(self) -> Option<f16> {
-        self.narrow::<f16, 2>()
-    }
-
-    pub(super) fn narrow<T: Target<N>, const N: usize>(self) -> Option<T> {
-        fn one<S: Source<N>, T: Target<M>, const N: usize, const M: usize>(number: S) -> Option<T> {
-            let converted = T::narrow(number.wide());
-            fits(number, converted).then_some(converted)
-        }
+    /// The number as an element of a column, by the rule of this module.
+    pub(crate) fn to<T: Target<N>, const N: usize>(self) -> Option<T> {
         match self {
-            Self::Float32(value) => one::<f32, T, 4, N>(value),
-            Self::Float64(value) => one::<f64, T, 8, N>(value),
-            Self::Int(value) => one::<i64, T, 8, N>(value),
-            Self::UInt(value) => one::<u64, T, 8, N>(value),
-        }
-    }
-
-    /// Writes the number as an element of a column; false where it does not fit.
-    pub(crate) fn write(self, dtype: Dtype, out: &mut [u8]) -> bool {
-        fn put<const N: usize>(bytes: Option<[u8; N]>, out: &mut [u8]) -> bool {
-            bytes.is_some_and(|bytes| {
-                out.copy_from_slice(&bytes);
-                true
-            })
-        }
-        match dtype {
-            Dtype::Float32 => put(self.to_f32().map(f32::to_ne_bytes), out),
-            Dtype::Float64 => put(self.to_f64().map(f64::to_ne_bytes), out),
-            Dtype::Float16 => put(self.to_f16().map(f16::to_ne_bytes), out),
-            Dtype::Int8 => put(self.narrow::<i8, 1>().map(i8::to_ne_bytes), out),
-            Dtype::UInt8 => put(self.narrow::<u8, 1>().map(u8::to_ne_bytes), out),
+            // The same type, bit for bit.
+            Self::Float32(value) if T::FLOAT && N == 4 => {
+                value.to_le_bytes().first_chunk().map(|bytes| T::read(*bytes, false))
+            }
+            Self::Float32(value) => fitting::<f32, T, 4, N>(value),
+            Self::Float64(value) => fitting::<f64, T, 8, N>(value),
+            Self::Int(value) => fitting::<i64, T, 8, N>(value),
+            Self::UInt(value) => fitting::<u64, T, 8, N>(value),
         }
     }
 }
@@ -392,6 +325,12 @@ impl std::fmt::Display for Scalar {
             Self::UInt(value) => write!(f, "{value}"),
         }
     }
+}
+
+/// The number as one of another type, if it fits.
+fn fitting<S: Source<N>, T: Target<M>, const N: usize, const M: usize>(number: S) -> Option<T> {
+    let converted = T::narrow(number.wide());
+    fits(number, converted).then_some(converted)
 }
 
 /// Like [`fits`], for less, but false as well for what was infinite before.
@@ -414,8 +353,7 @@ impl RawDtype {
     /// The element at the start of `bytes`, if it is there.
     pub(crate) fn scalar(self, bytes: &[u8]) -> Option<Scalar> {
         fn one<S: Source<N>, const N: usize>(bytes: &[u8], big_endian: bool) -> Option<S> {
-            let bytes = bytes.first_chunk::<N>()?;
-            Some(if big_endian { S::from_be(*bytes) } else { S::from_le(*bytes) })
+            bytes.first_chunk().map(|bytes| S::read(*bytes, big_endian))
         }
         let big = self.big_endian;
         Some(match self.number {
@@ -433,59 +371,54 @@ impl RawDtype {
             Number::U64 => Scalar::UInt(one::<u64, 8>(bytes, big)?),
         })
     }
-
-    /// One element as a person writes it.
-    pub(crate) fn show(self, bytes: &[u8]) -> String {
-        self.scalar(bytes).map(|scalar| scalar.to_string()).unwrap_or_default()
-    }
 }
 
 /// An element as the input holds it, of `N` bytes.
-trait Source<const N: usize>: Copy + Default {
+pub(crate) trait Source<const N: usize>: Copy + Default {
     const FLOAT: bool;
-    fn from_le(bytes: [u8; N]) -> Self;
-    fn from_be(bytes: [u8; N]) -> Self;
+    fn read(bytes: [u8; N], big_endian: bool) -> Self;
     /// As float64; exact but for 64-bit integers beyond 2^53, which [`equals`](Self::equals) finds out.
     fn wide(self) -> f64;
-    fn equals(self, back: f64) -> bool;
+    #[inline(always)]
+    fn equals(self, back: f64) -> bool {
+        self.wide() == back
+    }
 }
 
 /// An element as the column holds it, of `M` bytes.
-pub(super) trait Target<const M: usize>: Copy {
-    const FLOAT: bool;
+pub(crate) trait Target<const M: usize>: Source<M> {
     fn narrow(wide: f64) -> Self;
-    fn wide(self) -> f64;
     fn is_infinite(self) -> bool;
     fn to_ne(self) -> [u8; M];
 }
 
 macro_rules! source {
-    ($($type:ty, $size:literal, $float:literal, |$number:ident| $wide:expr, |$back:ident| $equals:expr;)*) => {$(
+    ($($type:ty, $size:literal, $float:literal, |$number:ident| $wide:expr $(, |$back:ident| $equals:expr)?;)*) => {$(
         impl Source<$size> for $type {
             const FLOAT: bool = $float;
             #[inline(always)]
-            fn from_le(bytes: [u8; $size]) -> Self { <$type>::from_le_bytes(bytes) }
-            #[inline(always)]
-            fn from_be(bytes: [u8; $size]) -> Self { <$type>::from_be_bytes(bytes) }
+            fn read(bytes: [u8; $size], big_endian: bool) -> Self {
+                if big_endian { <$type>::from_be_bytes(bytes) } else { <$type>::from_le_bytes(bytes) }
+            }
             #[inline(always)]
             fn wide(self) -> f64 { let $number = self; $wide }
-            #[inline(always)]
-            fn equals(self, $back: f64) -> bool { let $number = self; $equals }
+            $(#[inline(always)]
+            fn equals(self, $back: f64) -> bool { let $number = self; $equals })?
         }
     )*};
 }
 
 source! {
-    f16, 2, true, |n| n.to_f64(), |back| n.to_f64() == back;
-    bf16, 2, true, |n| f64::from(f32::from_bits(u32::from(n.to_bits()) << 16)), |back| n.to_f64() == back;
-    f32, 4, true, |n| f64::from(n), |back| f64::from(n) == back;
-    f64, 8, true, |n| n, |back| n == back;
-    i8, 1, false, |n| f64::from(n), |back| f64::from(n) == back;
-    u8, 1, false, |n| f64::from(n), |back| f64::from(n) == back;
-    i16, 2, false, |n| f64::from(n), |back| f64::from(n) == back;
-    u16, 2, false, |n| f64::from(n), |back| f64::from(n) == back;
-    i32, 4, false, |n| f64::from(n), |back| f64::from(n) == back;
-    u32, 4, false, |n| f64::from(n), |back| f64::from(n) == back;
+    f16, 2, true, |n| n.to_f64();
+    bf16, 2, true, |n| f64::from(f32::from_bits(u32::from(n.to_bits()) << 16));
+    f32, 4, true, |n| f64::from(n);
+    f64, 8, true, |n| n;
+    i8, 1, false, |n| f64::from(n);
+    u8, 1, false, |n| f64::from(n);
+    i16, 2, false, |n| f64::from(n);
+    u16, 2, false, |n| f64::from(n);
+    i32, 4, false, |n| f64::from(n);
+    u32, 4, false, |n| f64::from(n);
     i64, 8, false, |n| n as f64, |back| back as i128 == i128::from(n);
     u64, 8, false, |n| n as f64, |back| back as i128 == i128::from(n);
 }
@@ -504,15 +437,12 @@ fn narrow_to_f16(wide: f64) -> f16 {
 }
 
 macro_rules! target {
-    ($($type:ty, $size:literal, $float:literal, |$wide:ident| $narrow:expr, |$number:ident| $widen:expr, $infinite:expr;)*) => {$(
+    ($($type:ty, $size:literal, |$wide:ident| $narrow:expr, |$number:ident| $infinite:expr;)*) => {$(
         impl Target<$size> for $type {
-            const FLOAT: bool = $float;
             #[inline(always)]
             fn narrow($wide: f64) -> Self { $narrow }
             #[inline(always)]
-            fn wide(self) -> f64 { let $number = self; $widen }
-            #[inline(always)]
-            fn is_infinite(self) -> bool { let infinite: fn(Self) -> bool = $infinite; infinite(self) }
+            fn is_infinite(self) -> bool { let $number = self; $infinite }
             #[inline(always)]
             fn to_ne(self) -> [u8; $size] { self.to_ne_bytes() }
         }
@@ -520,11 +450,11 @@ macro_rules! target {
 }
 
 target! {
-    f32, 4, true, |w| w as f32, |n| f64::from(n), f32::is_infinite;
-    f64, 8, true, |w| w, |n| n, f64::is_infinite;
-    f16, 2, true, |w| narrow_to_f16(w), |n| n.to_f64(), f16::is_infinite;
-    i8, 1, false, |w| w as i8, |n| f64::from(n), |_| false;
-    u8, 1, false, |w| w as u8, |n| f64::from(n), |_| false;
+    f32, 4, |w| w as f32, |n| f32::is_infinite(n);
+    f64, 8, |w| w, |n| f64::is_infinite(n);
+    f16, 2, |w| narrow_to_f16(w), |n| f16::is_infinite(n);
+    i8, 1, |w| w as i8, |_n| false;
+    u8, 1, |w| w as u8, |_n| false;
 }
 
 #[cfg(test)]

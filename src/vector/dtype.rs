@@ -30,48 +30,35 @@ impl Dtype {
     /// All of them.
     pub const ALL: [Self; 5] = [Self::Float32, Self::Float64, Self::Float16, Self::Int8, Self::UInt8];
 
+    /// The same type among those of the input.
+    pub(super) fn number(self) -> Number {
+        match self {
+            Self::Float32 => Number::F32,
+            Self::Float64 => Number::F64,
+            Self::Float16 => Number::F16,
+            Self::Int8 => Number::I8,
+            Self::UInt8 => Number::U8,
+        }
+    }
+
     /// The name that options use.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Float32 => "float32",
-            Self::Float64 => "float64",
-            Self::Float16 => "float16",
-            Self::Int8 => "int8",
-            Self::UInt8 => "uint8",
-        }
+        self.number().name()
     }
 
     /// Bytes an element.
     pub fn size(self) -> usize {
-        match self {
-            Self::Float32 => 4,
-            Self::Float64 => 8,
-            Self::Float16 => 2,
-            Self::Int8 | Self::UInt8 => 1,
-        }
+        self.number().size()
     }
 
     /// The type whose elements have this Arrow type.
     pub(crate) fn of(data_type: &DataType) -> Option<Self> {
-        Some(match data_type {
-            DataType::Float32 => Self::Float32,
-            DataType::Float64 => Self::Float64,
-            DataType::Float16 => Self::Float16,
-            DataType::Int8 => Self::Int8,
-            DataType::UInt8 => Self::UInt8,
-            _ => return None,
-        })
+        Self::ALL.into_iter().find(|dtype| dtype.number().data_type() == data_type)
     }
 
     /// The Arrow type of an element.
     pub fn data_type(self) -> DataType {
-        match self {
-            Self::Float32 => DataType::Float32,
-            Self::Float64 => DataType::Float64,
-            Self::Float16 => DataType::Float16,
-            Self::Int8 => DataType::Int8,
-            Self::UInt8 => DataType::UInt8,
-        }
+        self.number().data_type().clone()
     }
 }
 
@@ -112,35 +99,46 @@ pub(crate) enum Number {
     Bool,
 }
 
-impl Number {
-    /// NumPy's code, NumPy's name.
-    const NAMES: [(Self, &'static str, &'static str); 13] = [
-        (Self::F16, "f2", "float16"),
-        (Self::BF16, "bf16", "bfloat16"),
-        (Self::F32, "f4", "float32"),
-        (Self::F64, "f8", "float64"),
-        (Self::I8, "i1", "int8"),
-        (Self::U8, "u1", "uint8"),
-        (Self::I16, "i2", "int16"),
-        (Self::U16, "u2", "uint16"),
-        (Self::I32, "i4", "int32"),
-        (Self::U32, "u4", "uint32"),
-        (Self::I64, "i8", "int64"),
-        (Self::U64, "u8", "uint64"),
-        (Self::Bool, "b1", "bool"),
-    ];
+/// NumPy's code and name, the bytes, the bits of the exponent (0 of integers, which have none), and the Arrow type of an
+/// element that is kept as it is.
+type Facts = (Number, &'static str, &'static str, usize, u32, DataType);
 
-    pub(crate) fn size(self) -> usize {
-        match self {
-            Self::I8 | Self::U8 | Self::Bool => 1,
-            Self::F16 | Self::BF16 | Self::I16 | Self::U16 => 2,
-            Self::F32 | Self::I32 | Self::U32 => 4,
-            Self::F64 | Self::I64 | Self::U64 => 8,
-        }
+/// In the order of [`Number`].
+static NUMBERS: [Facts; 13] = [
+    (Number::F16, "f2", "float16", 2, 5, DataType::Float16),
+    (Number::BF16, "bf16", "bfloat16", 2, 8, DataType::Float32),
+    (Number::F32, "f4", "float32", 4, 8, DataType::Float32),
+    (Number::F64, "f8", "float64", 8, 11, DataType::Float64),
+    (Number::I8, "i1", "int8", 1, 0, DataType::Int8),
+    (Number::U8, "u1", "uint8", 1, 0, DataType::UInt8),
+    (Number::I16, "i2", "int16", 2, 0, DataType::Int16),
+    (Number::U16, "u2", "uint16", 2, 0, DataType::UInt16),
+    (Number::I32, "i4", "int32", 4, 0, DataType::Int32),
+    (Number::U32, "u4", "uint32", 4, 0, DataType::UInt32),
+    (Number::I64, "i8", "int64", 8, 0, DataType::Int64),
+    (Number::U64, "u8", "uint64", 8, 0, DataType::UInt64),
+    (Number::Bool, "b1", "bool", 1, 0, DataType::Boolean),
+];
+
+impl Number {
+    fn facts(self) -> &'static Facts {
+        &NUMBERS[self as usize]
     }
 
     fn code(self) -> &'static str {
-        Self::NAMES.into_iter().find(|(number, ..)| *number == self).map_or("", |(_, code, _)| code)
+        self.facts().1
+    }
+
+    fn name(self) -> &'static str {
+        self.facts().2
+    }
+
+    pub(crate) fn size(self) -> usize {
+        self.facts().3
+    }
+
+    fn data_type(self) -> &'static DataType {
+        &self.facts().5
     }
 }
 
@@ -158,13 +156,6 @@ impl Number {
 pub struct RawDtype {
     pub(crate) number: Number,
     pub(crate) big_endian: bool,
-}
-
-impl RawDtype {
-    /// Bytes an element.
-    pub fn size(self) -> usize {
-        self.number.size()
-    }
 }
 
 impl Default for RawDtype {
@@ -196,77 +187,56 @@ impl FromStr for RawDtype {
             Some(("=", name)) => (cfg!(target_endian = "big"), name),
             _ => (false, text),
         };
-        Number::NAMES
-            .into_iter()
-            .find(|(_, code, long)| name == *code || name == *long)
-            .map(|(number, ..)| Self { number, big_endian: big_endian && number.size() > 1 })
-            .ok_or_else(|| {
-                Error::option(format!(
-                    "option `raw_dtype`: `{text}` is not known: use NumPy's notation, such as <f4, >f4, <f2, <f8, |i1, |u1, or bf16"
-                ))
-            })
+        let is_named = |(_, code, long, ..): &&Facts| name == *code || name == *long;
+        let &(number, _, _, size, ..) = NUMBERS.iter().find(is_named).ok_or_else(|| {
+            Error::option(format!(
+                "option `raw_dtype`: `{text}` is not known: use NumPy's notation, such as <f4, >f4, <f2, <f8, |i1, |u1, or bf16"
+            ))
+        })?;
+        Ok(Self { number, big_endian: big_endian && size > 1 })
     }
 }
 
 impl RawDtype {
+    /// Bytes an element.
+    pub fn size(self) -> usize {
+        self.number.size()
+    }
+
     /// The type that a producer's `name` stands for. Beside what options take: PyTorch's names, and those of NumPy's,
     /// Arrow's and other languages' types that mean the same everywhere.
     pub(crate) fn named(name: &str) -> Option<Self> {
-        const OTHERS: [(&str, &str); 13] = [
-            ("e", "f2"),
-            ("f", "f4"),
-            ("d", "f8"),
-            ("half", "f2"),
-            ("halffloat", "f2"),
-            ("single", "f4"),
-            ("double", "f8"),
-            ("fp16", "f2"),
-            ("fp32", "f4"),
-            ("fp64", "f8"),
-            ("f16", "f2"),
-            ("f32", "f4"),
-            ("f64", "f8"),
-        ];
         let name = name.strip_prefix("torch.").unwrap_or(name);
         let lower = name.to_ascii_lowercase();
-        // The case of codes tells one from another: `U4` is text, and `D` is complex.
-        let cased = if name.len() == 1 { name } else { &*lower };
-        let other = OTHERS.iter().find(|(other, _)| *other == cased).map(|(_, code)| *code);
-        let other = other.or((name.len() > "<f8".len()).then_some(&*lower));
-        name.parse().ok().or_else(|| other?.parse().ok())
+        let known = match &*lower {
+            "half" | "halffloat" | "fp16" | "f16" => "f2",
+            "single" | "fp32" | "f32" => "f4",
+            "double" | "fp64" | "f64" => "f8",
+            // The case of codes tells one from another: `U4` is text, and `D` is complex.
+            _ if name.len() <= "<f8".len() => match name {
+                "e" => "f2",
+                "f" => "f4",
+                "d" => "f8",
+                name => name,
+            },
+            lower => lower,
+        };
+        name.parse().or_else(|_| known.parse()).ok()
     }
 
     /// NumPy's name, without the byte order.
     pub(crate) fn name(self) -> &'static str {
-        Number::NAMES.into_iter().find(|(number, ..)| *number == self.number).map_or("", |(.., name)| name)
+        self.number.name()
     }
 
     /// The Arrow type of an element that is kept as it is; `None` of booleans.
     pub(crate) fn data_type(self) -> Option<DataType> {
-        Some(match self.number {
-            Number::F16 => DataType::Float16,
-            Number::BF16 | Number::F32 => DataType::Float32,
-            Number::F64 => DataType::Float64,
-            Number::I8 => DataType::Int8,
-            Number::U8 => DataType::UInt8,
-            Number::I16 => DataType::Int16,
-            Number::U16 => DataType::UInt16,
-            Number::I32 => DataType::Int32,
-            Number::U32 => DataType::UInt32,
-            Number::I64 => DataType::Int64,
-            Number::U64 => DataType::UInt64,
-            Number::Bool => return None,
-        })
+        (self.number != Number::Bool).then(|| self.number.data_type().clone())
     }
 
     /// Bits of the exponent; 0 of integers, which have none.
     pub(crate) fn exponent_bits(self) -> u32 {
-        match self.number {
-            Number::F16 => 5,
-            Number::BF16 | Number::F32 => 8,
-            Number::F64 => 11,
-            _ => 0,
-        }
+        self.number.facts().4
     }
 
     /// True for floats of 16 bits.

@@ -43,12 +43,15 @@ pub enum TimeFormat {
     MsgpackLite,
 }
 
-impl TimeFormat {
-    const NAMES: [(Self, &'static str); 4] = [
-        (Self::Timestamp, "timestamp"),
-        (Self::Fluentd, "timestamp-fluentd"),
-        (Self::Tinylib, "timestamp-tinylib"),
-        (Self::MsgpackLite, "timestamp-msgpack-lite"),
+impl Payload {
+    /// The names of all but elements.
+    const NAMES: [(Self, &'static str); 6] = [
+        (Self::MessagePack, "msgpack"),
+        (Self::Npy, "npy"),
+        (Self::Time(TimeFormat::Timestamp), "timestamp"),
+        (Self::Time(TimeFormat::Fluentd), "timestamp-fluentd"),
+        (Self::Time(TimeFormat::Tinylib), "timestamp-tinylib"),
+        (Self::Time(TimeFormat::MsgpackLite), "timestamp-msgpack-lite"),
     ];
 }
 
@@ -56,11 +59,9 @@ impl fmt::Display for Payload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Elements(raw) => raw.fmt(f),
-            Self::MessagePack => f.write_str("msgpack"),
-            Self::Npy => f.write_str("npy"),
-            Self::Time(format) => {
-                let name = TimeFormat::NAMES.into_iter().find(|(known, _)| known == format);
-                f.write_str(name.map_or("", |(_, name)| name))
+            _ => {
+                let named = Self::NAMES.into_iter().find(|(payload, _)| payload == self);
+                f.write_str(named.map_or("", |(_, name)| name))
             }
         }
     }
@@ -70,19 +71,15 @@ impl FromStr for Payload {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let time = TimeFormat::NAMES.into_iter().find(|(_, name)| *name == text);
-        match (text, time) {
-            ("msgpack", _) => Ok(Self::MessagePack),
-            ("npy", _) => Ok(Self::Npy),
-            (_, Some((format, _))) => Ok(Self::Time(format)),
-            _ => text.parse().map(Self::Elements).map_err(|_| {
-                let times = TimeFormat::NAMES.map(|(_, name)| name).join(", ");
-                Error::option(format!(
-                    "option `extensions`: the payload `{text}` is not known: use a type in NumPy's notation such as <f4, or \
-                     msgpack, npy, {times}"
-                ))
-            }),
+        if let Some((payload, _)) = Self::NAMES.into_iter().find(|(_, name)| *name == text) {
+            return Ok(payload);
         }
+        text.parse().map(Self::Elements).map_err(|_| {
+            let names = Self::NAMES.map(|(_, name)| name).join(", ");
+            Error::option(format!(
+                "option `extensions`: the payload `{text}` is not known: use a type in NumPy's notation such as <f4, or {names}"
+            ))
+        })
     }
 }
 

@@ -7,12 +7,10 @@ pub(crate) mod encoding;
 mod extensions;
 mod numbers;
 mod slab;
-mod template;
 
-pub(crate) use builder::VectorBuilder;
+pub(crate) use builder::{Template, VectorBuilder};
 pub(crate) use convert::{Converter, Format, Scalar};
 pub use dtype::{Dtype, RawDtype, RawDtypes};
 pub(crate) use extensions::NO_EXTENSIONS;
 pub use extensions::{Extensions, Payload, TimeFormat};
 pub(crate) use slab::Slab;
-pub(crate) use template::Template;

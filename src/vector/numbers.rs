@@ -1,9 +1,11 @@
 //! Arrays of MessagePack numbers of several types: quantised vectors, and floats of which some are
 //! whole. One pass reads the numbers and converts them.
 
+use half::f16;
+
 use super::convert::{Scalar, Target};
 use super::dtype::Dtype;
-use crate::msgpack::{Head, MAX_HEAD};
+use crate::msgpack::{FLOAT32, FLOAT64, Head, MAX_HEAD};
 
 /// How a number lies behind its marker.
 #[derive(Debug, Clone, Copy)]
@@ -14,44 +16,34 @@ struct Form {
     mask: i64,
     shift: u8,
     base: i8,
-    /// Bytes, marker included.
+    /// Bytes, marker included; 0 of what is not read together with others: float32, integers of 64 bits, and no numbers.
     size: u8,
+    /// True for an integer of at most 32 bits.
+    is_small: bool,
     /// All bits of a float64, and none of the others: a mask, where a comparison would become a branch that
     /// cannot be foreseen.
     float: i8,
-    kind: Kind,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Kind {
-    /// An integer of at most 32 bits.
-    Small,
-    Float32,
-    Float64,
-    /// An integer of 64 bits, or no number.
-    Other,
 }
 
 static FORMS: [Form; 256] = {
-    let mut forms = [Form { mask: 0, shift: 0, base: 0, size: 0, float: 0, kind: Kind::Other }; 256];
+    let mut forms = [Form { mask: 0, shift: 0, base: 0, size: 0, is_small: false, float: 0 }; 256];
     let mut marker = 0;
     while marker < 256 {
         let form = &mut forms[marker];
         match marker {
             0x00..=0x7f | 0xe0..=0xff => {
-                form.kind = Kind::Small;
+                form.is_small = true;
                 form.base = marker as u8 as i8;
                 form.size = 1;
             }
             0xcc..=0xce | 0xd0..=0xd2 => {
-                form.kind = Kind::Small;
+                form.is_small = true;
                 form.size = size(marker as u8);
                 let bits = 8 * (form.size - 1);
                 form.shift = 64 - bits;
                 form.mask = if marker < 0xd0 { (1 << bits) - 1 } else { -1 };
             }
-            0xca => (form.kind, form.size) = (Kind::Float32, 5),
-            0xcb => (form.kind, form.size, form.float) = (Kind::Float64, 9, -1),
+            0xcb => (form.size, form.float) = (9, -1),
             _ => {}
         }
         marker += 1;
@@ -103,19 +95,15 @@ struct Block {
 /// or the bytes end.
 pub(super) fn convert(bytes: &[u8], dtype: Dtype, out: &mut [u8]) -> Option<usize> {
     match dtype {
-        Dtype::Float32 => convert_to(bytes, out, Scalar::to_f32),
-        Dtype::Float64 => convert_to(bytes, out, Scalar::to_f64),
-        Dtype::Float16 => convert_to(bytes, out, Scalar::to_f16),
-        Dtype::Int8 => convert_to(bytes, out, Scalar::narrow::<i8, 1>),
-        Dtype::UInt8 => convert_to(bytes, out, Scalar::narrow::<u8, 1>),
+        Dtype::Float32 => convert_to::<f32, 4>(bytes, out),
+        Dtype::Float64 => convert_to::<f64, 8>(bytes, out),
+        Dtype::Float16 => convert_to::<f16, 2>(bytes, out),
+        Dtype::Int8 => convert_to::<i8, 1>(bytes, out),
+        Dtype::UInt8 => convert_to::<u8, 1>(bytes, out),
     }
 }
 
-fn convert_to<T: Target<M>, const M: usize>(
-    bytes: &[u8],
-    out: &mut [u8],
-    narrow: impl Fn(Scalar) -> Option<T>,
-) -> Option<usize> {
+pub(super) fn convert_to<T: Target<M>, const M: usize>(bytes: &[u8], out: &mut [u8]) -> Option<usize> {
     let (mut at, mut fit) = (0, true);
     let mut out = out.as_chunks_mut::<M>().0;
     let mut block = Block { values: [0.0; BLOCK], count: 0, taken: 0, floats: 0 };
@@ -135,7 +123,7 @@ fn convert_to<T: Target<M>, const M: usize>(
                 // Of another kind, or the last bytes at hand.
                 let (head, size) = Head::read(rest).ok()?;
                 at += size;
-                *out.split_off_first_mut()? = narrow(Scalar::of(head)?)?.to_ne();
+                *out.split_off_first_mut()? = Scalar::of(head)?.to::<T, M>()?.to_ne();
             }
             manner = Manner::Mixed;
             continue;
@@ -161,7 +149,7 @@ impl Block {
             && let Some(&[marker, a, b, c, d, e, f, g, h]) = bytes[at..].first_chunk()
         {
             let (form, behind) = (&FORMS[usize::from(marker)], [a, b, c, d, e, f, g, h]);
-            if !matches!(form.kind, Kind::Small | Kind::Float64) {
+            if form.size == 0 {
                 break;
             }
             let (float, integer) = (u64::from_be_bytes(behind), (form.value(behind) as f64).to_bits());
@@ -186,7 +174,7 @@ impl Block {
             && let Some(&[marker, a, b, c, d, e, f, g, h]) = bytes[at..].first_chunk()
         {
             let form = &FORMS[usize::from(marker)];
-            if form.kind != Kind::Small {
+            if !form.is_small {
                 break;
             }
             self.values[count] = form.value([a, b, c, d, e, f, g, h]) as f64;
@@ -291,13 +279,13 @@ impl Scalar {
         let &[marker, a, b, c, d, e, f, g, h] = bytes.first_chunk::<MAX_HEAD>()?;
         let behind = [a, b, c, d, e, f, g, h];
         let form = &FORMS[usize::from(marker)];
-        Some(match (form.kind, marker) {
-            (Kind::Small, _) => (Self::Int(form.value(behind)), form.size.into()),
-            (Kind::Float32, _) => (Self::Float32(f32::from_be_bytes([a, b, c, d])), 5),
-            (Kind::Float64, _) => (Self::Float64(f64::from_be_bytes(behind)), 9),
-            (Kind::Other, 0xcf) => (Self::UInt(u64::from_be_bytes(behind)), 9),
-            (Kind::Other, 0xd3) => (Self::Int(i64::from_be_bytes(behind)), 9),
-            (Kind::Other, _) => return None,
+        Some(match marker {
+            _ if form.is_small => (Self::Int(form.value(behind)), form.size.into()),
+            FLOAT32 => (Self::Float32(f32::from_be_bytes([a, b, c, d])), 5),
+            FLOAT64 => (Self::Float64(f64::from_be_bytes(behind)), 9),
+            0xcf => (Self::UInt(u64::from_be_bytes(behind)), 9),
+            0xd3 => (Self::Int(i64::from_be_bytes(behind)), 9),
+            _ => return None,
         })
     }
 }

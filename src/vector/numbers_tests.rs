@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
+use crate::vector::convert::{Converter, Format};
+use crate::vector::dtype::{Number, RawDtype};
 
 const DTYPES: [Dtype; 5] = [Dtype::Float32, Dtype::Float64, Dtype::Float16, Dtype::Int8, Dtype::UInt8];
 
@@ -11,10 +13,14 @@ fn one_by_one(mut bytes: &[u8], dtype: Dtype, count: usize) -> Option<(Vec<u8>, 
     let (mut out, length) = (Vec::new(), bytes.len());
     for _ in 0..count {
         let (head, size) = Head::read(bytes).ok()?;
+        let (raw, number) = match Scalar::of(head)? {
+            Scalar::Float32(number) => (Number::F32, number.to_le_bytes().to_vec()),
+            Scalar::Float64(number) => (Number::F64, number.to_le_bytes().to_vec()),
+            Scalar::Int(number) => (Number::I64, number.to_le_bytes().to_vec()),
+            Scalar::UInt(number) => (Number::U64, number.to_le_bytes().to_vec()),
+        };
         let mut element = vec![0; dtype.size()];
-        if !Scalar::of(head)?.write(dtype, &mut element) {
-            return None;
-        }
+        Converter::new(Format::Packed(RawDtype::of(raw)), dtype).convert(&number, &mut element).ok()?;
         out.extend(element);
         bytes = &bytes[size..];
     }
@@ -90,7 +96,7 @@ fn a_number_by_its_form_is_that_of_its_head() {
             let exact = |(scalar, size): (Scalar, usize)| match scalar {
                 Scalar::Float32(number) => (i128::from(number.to_bits()), true, size),
                 Scalar::Float64(number) => (i128::from(number.to_bits()), true, size),
-                integer => (integer.to_integer().unwrap(), false, size),
+                integer => (integer.to_integer::<i128>().unwrap(), false, size),
             };
             assert_eq!(Scalar::read(&bytes).map(exact), expected.map(exact), "{bytes:02x?}");
             assert_eq!(Scalar::read(&bytes[..MAX_HEAD - 1]), None);

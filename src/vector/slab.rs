@@ -2,7 +2,7 @@
 //!
 //! Fresh memory in 4 KiB pages costs more to touch than the copy into it. So large slabs are anonymous mappings, aligned to
 //! 2 MiB and advised to be huge pages, and a slab that its last user drops, on whatever thread and in whatever library, goes
-//! back to a pool. Small slabs, and all slabs where mappings are refused, are ordinary allocations.
+//! back to a pool. Small slabs are ordinary allocations.
 
 use std::collections::VecDeque;
 use std::io;
@@ -13,7 +13,7 @@ use arrow_buffer::{Buffer, MutableBuffer};
 use bytes::Bytes;
 use memmap2::{MmapMut, MmapOptions};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::pool::{in_background, lock_soon};
 
 /// Below this, the page faults that a huge page would save are fewer than what a mapping costs.
@@ -105,21 +105,11 @@ struct Mapping {
 
 impl Mapping {
     fn new(bytes: usize) -> Result<Self> {
-        let out_of_memory = |why: String| {
-            let error = io::Error::new(
-                io::ErrorKind::OutOfMemory,
-                format!("no memory for a batch of {bytes} bytes: {why}"),
-            );
-            Error::from(error)
-        };
-        let capacity = bytes.checked_next_multiple_of(HUGE);
-        let Some((capacity, length)) =
-            capacity.and_then(|capacity| Some((capacity, capacity.checked_add(HUGE)?)))
-        else {
-            return Err(out_of_memory("more than there are addresses".to_owned()));
-        };
-        let map =
-            MmapOptions::new().len(length).map_anon().map_err(|error| out_of_memory(error.to_string()))?;
+        let capacity = bytes.checked_next_multiple_of(HUGE).unwrap_or(usize::MAX);
+        let map = MmapOptions::new().len(capacity.saturating_add(HUGE)).map_anon().map_err(|error| {
+            let text = format!("no memory for a batch of {bytes} bytes: {error}");
+            io::Error::new(io::ErrorKind::OutOfMemory, text)
+        })?;
         // Advice only: without huge pages, or leave to use them, all is slower and nothing is wrong.
         #[cfg(target_os = "linux")]
         let _ = map.advise(memmap2::Advice::HugePage);

@@ -1,8 +1,7 @@
 //! Extension types that hold vectors. A code belongs to whoever uses it, so what is inside must fit as well.
 
-use super::{COMPLEX, Elements, Encoded, Encoding, Seen, Shape, Trouble, Types, dtype, ndarray, npy, text};
-use crate::msgpack::{Broken, Cursor, Head};
-use crate::vector::convert::Format;
+use super::{COMPLEX, Encoded, Encoding, Found, Shape, Trouble, Types, dtype, find, ndarray, npy, text};
+use crate::msgpack::{Cursor, Head};
 use crate::vector::dtype::{Number, RawDtype};
 use crate::vector::extensions::Payload;
 
@@ -13,23 +12,8 @@ const FLAX_SCALAR: i8 = 3;
 const MSGPACKR_TYPED_ARRAY: i8 = b't' as i8;
 const MSGPACKR_RECORD: i8 = b'r' as i8;
 const MSGPACKR_STRINGS: i8 = b'b' as i8;
-const LZ4_BLOCKS: i8 = 98;
+pub(super) const LZ4_BLOCKS: i8 = 98;
 const LZ4_BLOCK: i8 = 99;
-
-/// The elements of msgpackr's typed arrays, by the byte in front of them.
-const TYPED_ARRAYS: [Number; 11] = [
-    Number::I8,
-    Number::U8,
-    Number::U8,
-    Number::I16,
-    Number::U16,
-    Number::I32,
-    Number::U32,
-    Number::F32,
-    Number::F64,
-    Number::I64,
-    Number::U64,
-];
 
 /// Why a stream in which msgpackr defines a record cannot be read.
 const RECORDS: &str = "a record definition of msgpackr, behind which bytes mean something else than in MessagePack: \
@@ -52,61 +36,50 @@ pub(crate) fn leaves_messagepack(head: Head) -> Option<&'static str> {
 }
 
 /// Reads an extension of which the head has been read; `None` where it is no vector.
-pub(super) fn read<'a>(
-    cursor: &mut Cursor<'a>,
-    code: i8,
-    length: u32,
-    types: Types<'_>,
-) -> Result<Option<Encoded<'a>>, Trouble> {
+pub(super) fn read<'a>(cursor: &mut Cursor<'a>, code: i8, length: u32, types: Types<'_>) -> Found<'a> {
     if let Some(what) = leaves_messagepack(Head::Ext(code, length)) {
-        return Err(Trouble::Refused(what.to_owned()));
+        return Err(what.into());
     }
     let inside = cursor.take(length as usize)?;
     if let Some(payload) = types.extensions.get(code) {
-        return whole(given(inside, payload, types.raw));
+        return given(inside, payload, types.raw);
     }
     match code {
         ALIGNED => Ok(aligned(inside, types.raw)),
-        FLAX_ARRAY | FLAX_SCALAR => {
-            let mut inside = Cursor::new(inside);
-            let found = whole(flax(&mut inside))?;
-            Ok(found.filter(|_| inside.rest().is_empty()))
-        }
+        FLAX_ARRAY | FLAX_SCALAR => whole(inside, flax),
         FLAX_COMPLEX => match Cursor::new(inside).peek() {
-            Ok(Head::Array(2)) => Err(Trouble::Refused(COMPLEX.to_owned())),
+            Ok(Head::Array(2)) => Err(COMPLEX.into()),
             _ => Ok(None),
         },
         MSGPACKR_TYPED_ARRAY => Ok(typed_array(inside)),
-        30..=39 => whole(blit(code, inside)),
+        30..=39 => whole(inside, |cursor| blit(code, cursor)),
         // The length of what was compressed, as an int32.
-        LZ4_BLOCK | LZ4_BLOCKS if inside.first() == Some(&0xd2) => Err(Trouble::Refused(LZ4.to_owned())),
+        LZ4_BLOCK | LZ4_BLOCKS if inside.first() == Some(&0xd2) => Err(LZ4.into()),
         _ => Ok(None),
     }
 }
 
 /// Reads a payload that options describe.
-fn given(inside: &[u8], payload: Payload, raw: RawDtype) -> Result<Option<Encoded<'_>>, Trouble> {
+fn given(inside: &[u8], payload: Payload, raw: RawDtype) -> Found<'_> {
     match payload {
-        Payload::Elements(raw) => Ok(super::untyped(Encoding::Extension, inside, raw)),
+        Payload::Elements(raw) => Ok(Some(Encoded::packed(Encoding::Extension, raw, inside))),
         Payload::Npy => npy::read(inside),
         // An extension inside of the payload is not one of those that options describe, so this ends.
-        Payload::MessagePack => {
-            let mut cursor = Cursor::new(inside);
-            match super::read(&mut cursor, raw.into())? {
-                Seen::Vector(encoded) if cursor.rest().is_empty() => Ok(Some(encoded)),
-                Seen::Refused(what) => Err(Trouble::Refused(what)),
-                _ => Ok(None),
-            }
-        }
+        Payload::MessagePack => whole(inside, |cursor| {
+            let head = cursor.head()?;
+            find(cursor, head, raw.into())
+        }),
         Payload::Time(_) => Ok(None),
     }
 }
 
-/// What is inside of an extension is all there: if it is cut off it is no vector.
-fn whole(found: Result<Option<Encoded<'_>>, Trouble>) -> Result<Option<Encoded<'_>>, Trouble> {
-    match found {
-        Err(Trouble::Broken(Broken::Short(_) | Broken::Reserved(_))) => Ok(None),
-        found => found,
+/// Reads a payload. It is all there: if it is cut off, or more stands behind, it is no vector.
+fn whole<'a>(inside: &'a [u8], read: impl FnOnce(&mut Cursor<'a>) -> Found<'a>) -> Found<'a> {
+    let mut cursor = Cursor::new(inside);
+    match read(&mut cursor) {
+        Ok(Some(encoded)) if cursor.rest().is_empty() => Ok(Some(encoded)),
+        Err(Trouble::Refused(what)) => Err(Trouble::Refused(what)),
+        _ => Ok(None),
     }
 }
 
@@ -117,17 +90,17 @@ const MOST_PADDING: usize = 16;
 fn aligned(inside: &[u8], raw: RawDtype) -> Option<Encoded<'_>> {
     let padding = usize::from(*inside.first()?);
     let elements = inside.get(padding..).filter(|_| (1..=MOST_PADDING).contains(&padding))?;
-    if !elements.len().is_multiple_of(raw.size()) {
-        return None;
-    }
-    super::untyped(Encoding::Aligned, elements, raw)
+    let is_whole = elements.len().is_multiple_of(raw.size());
+    is_whole.then(|| Encoded::packed(Encoding::Aligned, raw, elements))
 }
 
 /// `[shape, name of the dtype, data]`, or a map of the three.
-fn flax<'a>(cursor: &mut Cursor<'a>) -> Result<Option<Encoded<'a>>, Trouble> {
+fn flax<'a>(cursor: &mut Cursor<'a>) -> Found<'a> {
     match cursor.head()? {
         Head::Array(3) => {}
-        Head::Map(pairs) => return ndarray::read_unmarked(cursor, pairs),
+        Head::Map(pairs) => {
+            return ndarray::read(cursor, pairs, RawDtype::default(), Some(Encoding::Ndarray));
+        }
         _ => return Ok(None),
     }
     let Some(shape) = Shape::read(cursor)? else { return Ok(None) };
@@ -136,15 +109,27 @@ fn flax<'a>(cursor: &mut Cursor<'a>) -> Result<Option<Encoded<'a>>, Trouble> {
     Encoded::shaped(Encoding::Flax, dtype(name)?, &shape, data).map(Some)
 }
 
+/// A typed array of msgpackr: a byte for the type of its elements in front of them.
 fn typed_array(inside: &[u8]) -> Option<Encoded<'_>> {
     let (&code, elements) = inside.split_first()?;
-    let raw = RawDtype::of(*TYPED_ARRAYS.get(usize::from(code))?);
-    super::untyped(Encoding::TypedArray, elements, raw)
+    let number = match code {
+        0 => Number::I8,
+        1 | 2 => Number::U8,
+        3 => Number::I16,
+        4 => Number::U16,
+        5 => Number::I32,
+        6 => Number::U32,
+        7 => Number::F32,
+        8 => Number::F64,
+        9 => Number::I64,
+        10 => Number::U64,
+        _ => return None,
+    };
+    Some(Encoded::packed(Encoding::TypedArray, RawDtype::of(number), elements))
 }
 
 /// The length in bytes, whether it is little-endian, and the elements: those of Unity's vectors, or numbers.
-fn blit(code: i8, inside: &[u8]) -> Result<Option<Encoded<'_>>, Trouble> {
-    let mut cursor = Cursor::new(inside);
+fn blit<'a>(code: i8, cursor: &mut Cursor<'a>) -> Found<'a> {
     let Head::UInt(length) = cursor.head()? else { return Ok(None) };
     let Head::Bool(little_endian) = cursor.head()? else { return Ok(None) };
     let number = match code {
@@ -156,13 +141,11 @@ fn blit(code: i8, inside: &[u8]) -> Result<Option<Encoded<'_>>, Trouble> {
             return Err(Trouble::Refused(what));
         }
     };
-    let elements = cursor.rest();
+    let elements = cursor.take(cursor.rest().len())?;
     if elements.len() as u64 != length {
         let found = format!("{} bytes of data where {length} are announced", elements.len());
         return Err(Trouble::Refused(found));
     }
     let raw = RawDtype { number, big_endian: !little_endian };
-    let dim = elements.len() / raw.size();
-    let elements = Elements::Alike(Format::Packed(raw), elements.into());
-    Ok(Some(Encoded::vector(Encoding::Blit, elements, dim)))
+    Ok(Some(Encoded::packed(Encoding::Blit, raw, elements)))
 }

@@ -1,36 +1,26 @@
 //! How producers write vectors in MessagePack. [`read`] tells, for the object at a cursor, whether it is a vector in one of
 //! the encodings that are known, and where its elements lie. Nothing is copied and nothing is allocated for a length that
 //! the bytes do not back.
-//!
-//! | room | what it knows |
-//! |---|---|
-//! | this file | bytes, old raw, arrays of numbers |
-//! | [`base64`] | text, where options or the layout say that it is a vector |
-//! | [`ndarray`] | maps of a NumPy array's dtype, shape and data |
-//! | [`extension`] | extension types |
-//! | [`tuple`] | arrays of dtype, shape and data |
-//! | [`wrapped`] | vectors in a list of one, and maps of indices, in vector columns |
-//! | [`npy`] | bytes that are a `.npy` file |
 
-mod base64;
 mod extension;
 mod ndarray;
 mod npy;
 mod tuple;
-mod wrapped;
 
 use std::borrow::Cow;
 use std::fmt;
 
-pub(crate) use self::base64::{is_hex, read as read_base64};
+use base64::Engine;
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+
 pub(crate) use self::extension::leaves_messagepack;
 pub(crate) use self::npy::{comes_next as is_npy_next, is_npy};
-pub(crate) use self::wrapped::read as read_wrapped;
 
-use super::convert::Format;
+use super::convert::{Format, Scalar};
 use super::dtype::RawDtype;
 use super::extensions::{Extensions, NO_EXTENSIONS};
-use crate::msgpack::{Broken, Cursor, Head};
+use crate::msgpack::{self, Broken, Cursor, FLOAT32, FLOAT64, Head};
 use crate::text::bytes;
 
 /// The library, or the manner, by which a vector was written.
@@ -82,11 +72,33 @@ impl Encoding {
 
 /// The elements of a vector, where they lie.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Elements<'a> {
-    /// All in the same format.
-    Alike(Format, Cow<'a, [u8]>),
-    /// MessagePack numbers of more than one type: floats of either size and integers.
-    Mixed(Cow<'a, [u8]>),
+pub(crate) struct Elements<'a> {
+    pub(crate) format: Format,
+    pub(crate) bytes: Cow<'a, [u8]>,
+}
+
+impl<'a> Elements<'a> {
+    pub(crate) fn new(format: Format, bytes: impl Into<Cow<'a, [u8]>>) -> Self {
+        Self { format, bytes: bytes.into() }
+    }
+
+    /// The elements, one by one.
+    pub(crate) fn scalars(&self) -> impl Iterator<Item = Scalar> {
+        self.format.scalars(&self.bytes)
+    }
+
+    /// The element with this index, for a message.
+    pub(crate) fn show(&self, index: usize) -> String {
+        let shown = self.scalars().nth(index).map(|number| number.to_string());
+        format!("{} in element {index}", shown.unwrap_or_default())
+    }
+
+    /// Puts the elements behind others, which may be none yet; false where those are of another format.
+    fn append_to(&self, whole: &mut Option<Elements<'_>>) -> bool {
+        let whole = whole.get_or_insert_with(|| Elements::new(self.format, Vec::new()));
+        whole.bytes.to_mut().extend_from_slice(&self.bytes);
+        whole.format == self.format
+    }
 }
 
 /// A vector, or rows of them.
@@ -119,9 +131,10 @@ pub(crate) enum Seen<'a> {
     Other(Head),
 }
 
-/// Why a vector could not be looked at, or what is wrong with it.
-pub(crate) enum Trouble {
+/// Why an object is not read as a vector.
+enum Trouble {
     Broken(Broken),
+    NotNumbers { index: usize, head: Head },
     Refused(String),
 }
 
@@ -130,6 +143,15 @@ impl From<Broken> for Trouble {
         Self::Broken(broken)
     }
 }
+
+impl From<&str> for Trouble {
+    fn from(what: &str) -> Self {
+        Self::Refused(what.to_owned())
+    }
+}
+
+/// A vector; `None` where there is something else.
+type Found<'a> = Result<Option<Encoded<'a>>, Trouble>;
 
 /// The types that options give to what does not name one.
 #[derive(Debug, Clone, Copy)]
@@ -148,120 +170,160 @@ impl From<RawDtype> for Types<'static> {
 
 /// Looks at the next object, and skips it if it is a vector. Otherwise the cursor stays.
 pub(crate) fn read<'a>(cursor: &mut Cursor<'a>, types: Types<'_>) -> Result<Seen<'a>, Broken> {
-    let raw = types.raw;
     let mut ahead = *cursor;
     let head = ahead.head()?;
-    let found = match head {
-        Head::Bin(length) | Head::Str(length) => {
-            let encoding = if matches!(head, Head::Bin(_)) { Encoding::Bytes } else { Encoding::Raw };
-            let bytes = ahead.take(length as usize)?;
-            npy::read(bytes).map(|found| found.or_else(|| untyped(encoding, bytes, raw)))
-        }
-        Head::Array(items) => return array(cursor, ahead, items, types),
-        Head::Map(pairs) => ndarray::read(&mut ahead, pairs, raw),
-        Head::Ext(code, length) => extension::read(&mut ahead, code, length, types),
-        _ => Ok(None),
-    };
-    match found {
+    match find(&mut ahead, head, types) {
         Ok(Some(encoded)) => {
             *cursor = ahead;
             Ok(Seen::Vector(encoded))
         }
         Ok(None) => Ok(Seen::Other(head)),
+        Err(Trouble::NotNumbers { index, head }) => Ok(Seen::NotNumbers { index, head }),
         Err(Trouble::Refused(what)) => Ok(Seen::Refused(what)),
         Err(Trouble::Broken(broken)) => Err(broken),
     }
 }
 
-fn array<'a>(
-    cursor: &mut Cursor<'a>,
-    ahead: Cursor<'a>,
-    items: u32,
-    types: Types<'_>,
-) -> Result<Seen<'a>, Broken> {
-    ahead.require(items.into())?;
-    if let Some(found) = tuple::read(ahead, items)? {
-        return Ok(match found {
-            Ok((encoded, end)) => {
-                *cursor = end;
-                Seen::Vector(encoded)
-            }
-            Err(what) => Seen::Refused(what),
-        });
-    }
-    let (mut end, start) = (ahead, ahead.at());
-    match numbers(&mut end, items)? {
-        Ok(elements) => {
-            *cursor = end;
-            Ok(Seen::Vector(Encoded::vector(Encoding::Numbers, elements, items as usize)))
+/// Reads an object of which the head has been read.
+fn find<'a>(cursor: &mut Cursor<'a>, head: Head, types: Types<'_>) -> Found<'a> {
+    match head {
+        Head::Bin(length) | Head::Str(length) => {
+            let encoding = if matches!(head, Head::Bin(_)) { Encoding::Bytes } else { Encoding::Raw };
+            let bytes = cursor.take(length as usize)?;
+            Ok(npy::read(bytes)?.or_else(|| Some(Encoded::packed(encoding, types.raw, bytes))))
         }
-        Err((index, head)) => {
-            // numcodecs puts dtype and shape behind the elements.
-            if index + 2 == items as usize
-                && let Head::Str(_) = head
-                && let Some(tail) = tuple::numcodecs_tail(&mut end)?
-            {
-                let length = index as u64;
-                let mut numbers_only = Cursor::new(&ahead.rest()[..end.at() - start]);
-                if tail.is_one_row_of(length)
-                    && let Ok(elements) = numbers(&mut numbers_only, index as u32)?
-                {
-                    *cursor = end;
-                    return Ok(Seen::Vector(Encoded::vector(Encoding::Numcodecs, elements, index)));
-                }
-                return Ok(Seen::Refused(tail.refusal()));
-            }
-            if index == 0
-                && let Some((encoded, behind)) = scalars(ahead, items, types)?
-            {
-                *cursor = behind;
-                return Ok(Seen::Vector(encoded));
-            }
-            Ok(Seen::NotNumbers { index, head })
-        }
+        Head::Array(items) => array(cursor, items, types),
+        Head::Map(pairs) => ndarray::read(cursor, pairs, types.raw, None),
+        Head::Ext(code, length) => extension::read(cursor, code, length, types),
+        _ => Ok(None),
     }
 }
 
-/// An array of NumPy's scalars, each as a library writes one by itself, and the cursor behind them;
-/// `None` where they are not all of one type.
-fn scalars<'a>(
-    mut cursor: Cursor<'a>,
-    items: u32,
-    types: Types<'_>,
-) -> Result<Option<(Encoded<'a>, Cursor<'a>)>, Broken> {
-    let mut whole: Option<(Format, Vec<u8>)> = None;
+fn array<'a>(cursor: &mut Cursor<'a>, items: u32, types: Types<'_>) -> Found<'a> {
+    cursor.require(items.into())?;
+    if let Some(encoded) = tuple::read(cursor, items)? {
+        return Ok(Some(encoded));
+    }
+    let start = *cursor;
+    let trouble = match numbers(cursor, items as usize) {
+        Ok(elements) => {
+            return Ok(Some(Encoded::vector(Encoding::Numbers, elements, items as usize)));
+        }
+        Err(trouble) => trouble,
+    };
+    let found = match trouble {
+        // numcodecs puts dtype and shape behind the elements.
+        Trouble::NotNumbers { index, head: Head::Str(_) } if index + 2 == items as usize => {
+            tuple::numcodecs(start, cursor, index)?
+        }
+        Trouble::NotNumbers { index: 0, .. } => {
+            *cursor = start;
+            scalars(cursor, items, types)?
+        }
+        _ => None,
+    };
+    if found.is_some() { Ok(found) } else { Err(trouble) }
+}
+
+/// An array of NumPy's scalars, each as a library writes one by itself; `None` where they are not all of one type.
+fn scalars<'a>(cursor: &mut Cursor<'a>, items: u32, types: Types<'_>) -> Result<Option<Encoded<'a>>, Broken> {
+    let mut whole = None;
     for _ in 0..items {
         let (Head::Map(_) | Head::Ext(..)) = cursor.peek()? else { return Ok(None) };
-        let Seen::Vector(Encoded { is_scalar: true, elements: Elements::Alike(format, bytes), .. }) =
-            read(&mut cursor, types)?
-        else {
-            return Ok(None);
+        match read(cursor, types)? {
+            Seen::Vector(scalar) if scalar.is_scalar && scalar.elements.append_to(&mut whole) => {}
+            _ => return Ok(None),
+        }
+    }
+    Ok(whole.map(|elements| Encoded::vector(Encoding::Numbers, elements, items as usize)))
+}
+
+/// Looks at the next object in a vector column, and skips it if it is a vector in a list of one, as encoders of batches give
+/// it for a batch of one, or a map of indices to numbers, as languages write arrays that are tables. Other data looks like
+/// that as well.
+pub(crate) fn read_wrapped<'a>(
+    cursor: &mut Cursor<'a>,
+    types: Types<'_>,
+) -> Result<Option<Encoded<'a>>, Broken> {
+    let mut ahead = *cursor;
+    let found = match ahead.head()? {
+        Head::Array(1) => match read(&mut ahead, types)? {
+            Seen::Vector(encoded) if encoded.rows == 1 && !encoded.is_scalar => Some(encoded),
+            _ => None,
+        },
+        Head::Map(pairs) => indices(&mut ahead, pairs)?,
+        _ => None,
+    };
+    if found.is_some() {
+        *cursor = ahead;
+    }
+    Ok(found)
+}
+
+/// Reads a map of indices from 0 or 1 on, integers or text, in any order.
+fn indices(cursor: &mut Cursor<'_>, pairs: u32) -> Result<Option<Encoded<'static>>, Broken> {
+    cursor.require(2 * u64::from(pairs))?;
+    let mut numbers = Vec::new();
+    for _ in 0..pairs {
+        let index = match cursor.head()? {
+            Head::UInt(index) => Some(index),
+            Head::Str(length) | Head::Bin(length) => {
+                std::str::from_utf8(cursor.take(length as usize)?).ok().and_then(|text| text.parse().ok())
+            }
+            _ => None,
         };
-        let (first, joined) = whole.get_or_insert_with(|| (format, Vec::new()));
-        if *first != format {
+        let Some(index) = index else { return Ok(None) };
+        let start = cursor.at();
+        if Scalar::of(cursor.head()?).is_none() {
             return Ok(None);
         }
-        joined.extend_from_slice(&bytes);
+        numbers.push((index, cursor.since(start)));
     }
-    Ok(whole.map(|(format, bytes)| {
-        let elements = Elements::Alike(format, bytes.into());
-        (Encoded::vector(Encoding::Numbers, elements, items as usize), cursor)
-    }))
+    numbers.sort_unstable_by_key(|(index, _)| *index);
+    let first = numbers.first().map_or(0, |(index, _)| *index);
+    if first > 1 || numbers.iter().zip(first..).any(|((index, _), place)| *index != place) {
+        return Ok(None);
+    }
+    let bytes: Vec<u8> = numbers.iter().flat_map(|(_, number)| number.iter().copied()).collect();
+    Ok(Some(Encoded::vector(Encoding::Numbers, Elements::new(Format::Numbers, bytes), numbers.len())))
+}
+
+/// Padding is optional, and bits behind the last byte are ignored.
+const BASE64: GeneralPurposeConfig = GeneralPurposeConfig::new()
+    .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+    .with_decode_allow_trailing_bits(true);
+const STANDARD: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, BASE64);
+const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, BASE64);
+
+/// Words of fewer letters are often base64 as well.
+const SHORTEST_BASE64: usize = 16;
+
+/// True for text of hexadecimal digits, all of which base64 has as well.
+pub(crate) fn is_hex(text: &[u8]) -> bool {
+    text.iter().all(u8::is_ascii_hexdigit) && text.iter().any(u8::is_ascii_digit)
+}
+
+/// The elements of the type `raw` in a text, as embedding servers send it; `None` where it is no base64.
+pub(crate) fn read_base64(text: &[u8], raw: RawDtype) -> Option<Encoded<'static>> {
+    if text.len() < SHORTEST_BASE64 {
+        return None;
+    }
+    let bytes = STANDARD.decode(text).or_else(|_| URL_SAFE.decode(text)).ok()?;
+    Some(Encoded::packed(Encoding::Base64, raw, bytes))
 }
 
 /// The elements of an array of `count` floats of one type, of which the head has been read.
 fn floats<'a>(cursor: &mut Cursor<'a>, count: usize) -> Option<Elements<'a>> {
     let marker = *cursor.rest().first()?;
-    let format = match marker {
-        0xca => Format::Float32,
-        0xcb => Format::Float64,
+    let (format, size) = match marker {
+        FLOAT32 => (Format::Float32, 5),
+        FLOAT64 => (Format::Float64, 9),
         _ => return None,
     };
-    let bytes = cursor.rest().get(..count.checked_mul(format.size())?)?;
-    if !bytes.chunks_exact(format.size()).all(|item| item[0] == marker) {
+    if msgpack::floats(cursor.rest(), marker, count as u64) < count {
         return None;
     }
-    cursor.take(bytes.len()).ok().map(|bytes| Elements::Alike(format, bytes.into()))
+    cursor.take(count * size).ok().map(|bytes| Elements::new(format, bytes))
 }
 
 /// True for `count` floats of one type.
@@ -269,16 +331,11 @@ pub(crate) fn are_floats(mut cursor: Cursor<'_>, count: usize) -> bool {
     floats(&mut cursor, count).is_some()
 }
 
-/// Steps over `count` numbers. The inner error is the index and the head of an item that is none.
-fn numbers<'a>(cursor: &mut Cursor<'a>, count: u32) -> Result<Result<Elements<'a>, (usize, Head)>, Broken> {
-    let count = count as usize;
-    match floats(cursor, count) {
-        Some(elements) => Ok(Ok(elements)),
-        None => mixed(cursor, count),
+/// Steps over `count` numbers, or as far as they are numbers.
+fn numbers<'a>(cursor: &mut Cursor<'a>, count: usize) -> Result<Elements<'a>, Trouble> {
+    if let Some(elements) = floats(cursor, count) {
+        return Ok(elements);
     }
-}
-
-fn mixed<'a>(cursor: &mut Cursor<'a>, count: usize) -> Result<Result<Elements<'a>, (usize, Head)>, Broken> {
     let start = cursor.at();
     for index in 0..count {
         let before = *cursor;
@@ -286,24 +343,25 @@ fn mixed<'a>(cursor: &mut Cursor<'a>, count: usize) -> Result<Result<Elements<'a
             Broken::Short(least) => Broken::Short(least.max((before.at() + (count - index)) as u64)),
             reserved => reserved,
         })?;
-        if !matches!(head, Head::UInt(_) | Head::Int(_) | Head::Float32(_) | Head::Float64(_)) {
+        if Scalar::of(head).is_none() {
             *cursor = before;
-            return Ok(Err((index, head)));
+            return Err(Trouble::NotNumbers { index, head });
         }
     }
-    Ok(Ok(Elements::Mixed(cursor.since(start).into())))
-}
-
-/// Bytes without a type, as elements of the type `raw`. Bytes that are no multiple of an element are no vector of any
-/// dimension: they have `dim` elements and some bytes over, which shows in their length.
-fn untyped(encoding: Encoding, bytes: &[u8], raw: RawDtype) -> Option<Encoded<'_>> {
-    let elements = Elements::Alike(Format::Packed(raw), bytes.into());
-    Some(Encoded::vector(encoding, elements, bytes.len() / raw.size()))
+    Ok(Elements::new(Format::Numbers, cursor.since(start)))
 }
 
 impl<'a> Encoded<'a> {
     pub(crate) fn vector(encoding: Encoding, elements: Elements<'a>, dim: usize) -> Self {
         Self { encoding, elements, rows: 1, outer: Vec::new(), dim, is_scalar: false }
+    }
+
+    /// Bytes as elements of the type `raw`. Bytes that are no multiple of an element are no vector of any dimension: they
+    /// have `dim` elements and some bytes over, which shows in their length.
+    fn packed(encoding: Encoding, raw: RawDtype, bytes: impl Into<Cow<'a, [u8]>>) -> Self {
+        let elements = Elements::new(Format::Packed(raw), bytes);
+        let dim = elements.bytes.len() / raw.size();
+        Self::vector(encoding, elements, dim)
     }
 
     /// Elements of a type and shape that the data names.
@@ -313,140 +371,100 @@ impl<'a> Encoded<'a> {
         shape: &Shape,
         bytes: impl Into<Cow<'a, [u8]>>,
     ) -> Result<Self, Trouble> {
-        let bytes = bytes.into();
+        let elements = Elements::new(Format::Packed(raw), bytes);
         let (rows, outer, dim) = shape.rows()?;
-        let expected = (rows as u64).checked_mul(dim as u64).and_then(|n| n.checked_mul(raw.size() as u64));
-        if expected != Some(bytes.len() as u64) {
-            let found = format!("{} bytes of data for an array of {shape} {raw}", bytes.len());
+        let (expected, found) =
+            (rows.checked_mul(dim).and_then(|n| n.checked_mul(raw.size())), elements.bytes.len());
+        if expected != Some(found) {
+            let found = format!("{found} bytes of data for an array of {shape} {raw}");
             return Err(Trouble::Refused(found));
         }
-        let elements = Elements::Alike(Format::Packed(raw), bytes);
         Ok(Self { encoding, elements, rows, outer, dim, is_scalar: shape.dims.is_empty() })
-    }
-
-    /// The elements of the rows from `first` on, row by row.
-    pub(crate) fn rows_from(&self, first: usize) -> impl Iterator<Item = Elements<'_>> {
-        self.pieces(first, 1)
     }
 
     /// The arrays of which one of more dimensions consists: those along its first one.
     pub(crate) fn parts(&self) -> impl Iterator<Item = Encoded<'_>> {
         let (&count, inner) = self.outer.split_first().unwrap_or((&1, &[]));
         let rows = self.rows / count.max(1);
-        let part = Self {
+        self.rows_from(0, rows.max(1)).map(move |elements| Encoded {
             rows,
             outer: inner.to_vec(),
-            ..Self::vector(self.encoding, Elements::Mixed(b"".into()), self.dim)
-        };
-        self.pieces(0, rows.max(1)).map(move |elements| Encoded { elements, ..part.clone() })
-    }
-
-    /// The elements from the row `first` on, `step` rows at a time.
-    fn pieces(&self, first: usize, step: usize) -> impl Iterator<Item = Elements<'_>> {
-        let mut ends = Ends { cursor: Cursor::new(self.bytes()), dim: self.dim, format: self.format() };
-        let mut start = ends.after(first);
-        (first..self.rows).step_by(step).map(move |_| {
-            let end = ends.after(step);
-            let bytes = &self.bytes()[start..end];
-            start = end;
-            match self.format() {
-                Some(format) => Elements::Alike(format, bytes.into()),
-                None => Elements::Mixed(bytes.into()),
-            }
+            ..Encoded::vector(self.encoding, elements, self.dim)
         })
     }
 
-    /// The type of the elements, where all have one.
-    pub(crate) fn format(&self) -> Option<Format> {
-        match self.elements {
-            Elements::Alike(format, _) => Some(format),
-            Elements::Mixed(_) => None,
-        }
+    /// The elements from the row `first` on, `step` rows at a time.
+    pub(crate) fn rows_from(&self, first: usize, step: usize) -> impl Iterator<Item = Elements<'_>> {
+        let format = self.elements.format;
+        let mut cursor = Cursor::new(self.bytes());
+        // The elements have all been seen: none can be missing.
+        let mut take = move |rows: usize| {
+            let (start, elements) = (cursor.at(), rows * self.dim);
+            let _seen = match format.size() {
+                Some(size) => cursor.take(elements * size).map(drop),
+                None => (0..elements).try_for_each(|_| cursor.head().map(drop)),
+            };
+            cursor.since(start)
+        };
+        take(first);
+        (first..self.rows).step_by(step).map(move |_| Elements::new(format, take(step)))
     }
 
     /// Bytes of the elements.
     pub(crate) fn bytes(&self) -> &[u8] {
-        match &self.elements {
-            Elements::Alike(_, bytes) => bytes,
-            Elements::Mixed(bytes) => bytes,
-        }
+        &self.elements.bytes
     }
 
     /// True where the bytes are whole elements.
     pub(crate) fn is_whole(&self) -> bool {
-        match self.format() {
-            Some(format) => self.bytes().len() == self.rows * self.dim * format.size(),
-            None => true,
-        }
+        let size = self.elements.format.size();
+        size.is_none_or(|size| self.bytes().len() == self.rows * self.dim * size)
+    }
+
+    /// The elements of an array of numbers of any types.
+    fn numbers(&self) -> Option<impl Iterator<Item = Scalar>> {
+        (self.elements.format == Format::Numbers).then(|| self.elements.scalars())
     }
 
     /// Numbers that are each a byte of something, as Rust writes a `Vec<u8>`: those bytes.
     pub(crate) fn as_byte_values(&self) -> Option<Vec<u8>> {
-        let Elements::Mixed(bytes) = &self.elements else { return None };
-        let mut cursor = Cursor::new(bytes);
-        let byte = |_| match cursor.head() {
-            Ok(Head::UInt(value)) => u8::try_from(value).ok(),
-            Ok(Head::Int(value)) => u8::try_from(value).ok(),
-            _ => None,
-        };
-        (0..self.dim).map(byte).collect()
+        let byte = |number: Scalar| if number.is_float() { None } else { number.to_integer() };
+        self.numbers()?.map(byte).collect()
     }
 
     /// Integers that are the bits of halves, as Rust's `half` writes them: those halves, of the type
     /// `raw`. `None` where one is no integer of 16 bits.
     pub(crate) fn halves(&self, raw: RawDtype) -> Option<Self> {
-        let Elements::Mixed(bytes) = &self.elements else { return None };
-        let mut cursor = Cursor::new(bytes);
-        let mut halves = Vec::with_capacity(2 * self.rows * self.dim);
-        while !cursor.rest().is_empty() {
-            let Ok(Head::UInt(bits)) = cursor.head() else { return None };
-            let bits = u16::try_from(bits).ok()?;
-            halves.extend(if raw.big_endian { bits.to_be_bytes() } else { bits.to_le_bytes() });
-        }
-        let elements = Elements::Alike(Format::Packed(raw), halves.into());
+        let half = |number| match number {
+            Scalar::UInt(bits) => u16::try_from(bits).ok(),
+            _ => None,
+        };
+        let order = if raw.big_endian { u16::to_be_bytes } else { u16::to_le_bytes };
+        let halves: Option<Vec<_>> = self.numbers()?.map(|number| half(number).map(order)).collect();
+        let elements = Elements::new(Format::Packed(raw), halves?.into_flattened());
         Some(Self { elements, outer: self.outer.clone(), ..*self })
     }
 
     /// What it is, for a message that says why it does not fit.
     pub(crate) fn describe(&self) -> String {
-        match (self.encoding, self.format()) {
+        match (self.encoding, self.elements.format) {
             (Encoding::Bytes | Encoding::Raw | Encoding::Base64 | Encoding::Aligned, _) => {
                 bytes(self.bytes().len())
             }
-            (_, Some(Format::Packed(raw))) if self.rows == 1 => format!("{} x {raw}", self.dim),
+            (_, Format::Packed(raw)) if self.rows == 1 => format!("{} x {raw}", self.dim),
             _ if self.outer.len() > 1 => {
-                let dims = self.outer.iter().chain([&self.dim]).map(|&length| length as u64).collect();
-                format!("an array of shape {}", Shape { dims })
+                format!("an array of shape {}", Shape { dims: [&*self.outer, &[self.dim]].concat() })
             }
-            (_, Some(Format::Packed(raw))) => format!("{} rows of {} x {raw}", self.rows, self.dim),
+            (_, Format::Packed(raw)) => format!("{} rows of {} x {raw}", self.rows, self.dim),
             _ => format!("an array of {}", self.dim),
         }
-    }
-}
-
-/// Finds where rows end, one after another.
-struct Ends<'a> {
-    cursor: Cursor<'a>,
-    dim: usize,
-    format: Option<Format>,
-}
-
-impl Ends<'_> {
-    /// Where the next `rows` rows end. Their elements have all been seen: none can be missing.
-    fn after(&mut self, rows: usize) -> usize {
-        let elements = rows * self.dim;
-        let _seen = match self.format {
-            Some(format) => self.cursor.take(elements * format.size()).map(drop),
-            None => (0..elements).try_for_each(|_| self.cursor.head().map(drop)),
-        };
-        self.cursor.at()
     }
 }
 
 /// The shape of an array.
 #[derive(Debug, PartialEq)]
 struct Shape {
-    dims: Vec<u64>,
+    dims: Vec<usize>,
 }
 
 impl Shape {
@@ -456,17 +474,12 @@ impl Shape {
     /// Reads a shape; `None` where there is something else.
     fn read(cursor: &mut Cursor<'_>) -> Result<Option<Self>, Broken> {
         let mut ahead = *cursor;
-        let dims = match ahead.head()? {
-            Head::Array(count) if count <= Self::MOST => {
-                let mut dims = Vec::new();
-                for _ in 0..count {
-                    let Head::UInt(dim) = ahead.head()? else { return Ok(None) };
-                    dims.push(dim);
-                }
-                dims
-            }
-            _ => return Ok(None),
-        };
+        let Head::Array(count @ ..=Self::MOST) = ahead.head()? else { return Ok(None) };
+        let mut dims = Vec::new();
+        for _ in 0..count {
+            let Some(dim) = length(ahead.head()?) else { return Ok(None) };
+            dims.push(dim);
+        }
         *cursor = ahead;
         Ok(Some(Self { dims }))
     }
@@ -475,12 +488,9 @@ impl Shape {
     /// row.
     fn rows(&self) -> Result<(usize, Vec<usize>, usize), Trouble> {
         let (&dim, outer) = self.dims.split_last().unwrap_or((&1, &[]));
-        let lengths = || outer.iter().map(|&length| usize::try_from(length).ok()).collect::<Option<Vec<_>>>();
-        let lengths = if outer.iter().all(|&length| length == 1) { Some(Vec::new()) } else { lengths() };
-        let rows =
-            |outer: &Vec<usize>| outer.iter().try_fold(1usize, |rows, &length| rows.checked_mul(length));
-        match (lengths.as_ref().and_then(rows), lengths, usize::try_from(dim)) {
-            (Some(rows), Some(outer), Ok(dim)) if rows > 0 => Ok((rows, outer, dim)),
+        let outer = if outer.iter().all(|&length| length == 1) { &[] } else { outer };
+        match outer.iter().try_fold(1usize, |rows, &length| rows.checked_mul(length)) {
+            Some(rows @ 1..) => Ok((rows, outer.to_vec(), dim)),
             _ => Err(Trouble::Refused(format!("an array of shape {self}"))),
         }
     }
@@ -489,21 +499,17 @@ impl Shape {
     fn is_flat(&self) -> bool {
         self.dims.iter().filter(|&&length| length != 1).count() <= 1
     }
+}
 
-    fn is_one_row_of(&self, length: u64) -> bool {
-        let (last, outer) = self.dims.split_last().unwrap_or((&0, &[]));
-        *last == length && outer.iter().all(|&length| length == 1)
-    }
+/// The length of a dimension.
+fn length(head: Head) -> Option<usize> {
+    if let Head::UInt(length) = head { usize::try_from(length).ok() } else { None }
 }
 
 impl fmt::Display for Shape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("(")?;
-        for (index, dim) in self.dims.iter().enumerate() {
-            let comma = if index > 0 { ", " } else { "" };
-            write!(f, "{comma}{dim}")?;
-        }
-        f.write_str(if self.dims.len() == 1 { ",)" } else { ")" })
+        let dims: Vec<String> = self.dims.iter().map(usize::to_string).collect();
+        write!(f, "({}{})", dims.join(", "), if dims.len() == 1 { "," } else { "" })
     }
 }
 
@@ -531,14 +537,10 @@ const SIDE_BUFFER: &str =
 /// The bytes of a str or bin, if that comes next.
 fn text<'a>(cursor: &mut Cursor<'a>) -> Result<Option<&'a [u8]>, Broken> {
     let mut ahead = *cursor;
-    Ok(match ahead.head()? {
-        Head::Str(length) | Head::Bin(length) => {
-            let text = ahead.take(length as usize)?;
-            *cursor = ahead;
-            Some(text)
-        }
-        _ => None,
-    })
+    let (Head::Str(length) | Head::Bin(length)) = ahead.head()? else { return Ok(None) };
+    let text = ahead.take(length as usize)?;
+    *cursor = ahead;
+    Ok(Some(text))
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Bytes that are a `.npy` file, as `numpy.save` writes it: what the elements are and how many, in the notation of Python, and then the
 //! elements.
 
-use super::{Encoded, Encoding, Shape, Trouble, dtype};
+use super::{Encoded, Encoding, Found, Shape, dtype};
 use crate::msgpack::{Broken, Cursor};
 
 /// What such a file begins with. As numbers these bytes are none that a vector has.
@@ -26,23 +26,18 @@ pub(crate) fn comes_next(mut cursor: Cursor<'_>) -> Result<bool, Broken> {
 }
 
 /// Reads such a file; `None` where the bytes are something else.
-pub(super) fn read(bytes: &[u8]) -> Result<Option<Encoded<'_>>, Trouble> {
+pub(super) fn read(bytes: &[u8]) -> Found<'_> {
     let Some(file) = bytes.strip_prefix(MAGIC) else { return Ok(None) };
-    let refused = |what: &str| Err(Trouble::Refused(what.to_owned()));
-    let Some((header, elements)) = split(file) else { return refused(REFUSED) };
-    let Some(name) = value(header, "descr") else { return refused(REFUSED) };
+    let Some((header, elements)) = split(file) else { return Err(REFUSED.into()) };
+    let name = value(header, "descr").unwrap_or_default();
     if name.starts_with('[') {
-        return refused("a structured NumPy array in a .npy file: write its fields one by one");
+        return Err("a structured NumPy array in a .npy file: write its fields one by one".into());
     }
-    let (Some(is_fortran), Some(shape)) =
-        (value(header, "fortran_order"), value(header, "shape").and_then(shape))
-    else {
-        return refused(REFUSED);
-    };
-    let Some(name) = quoted(name) else { return refused(REFUSED) };
+    let fields = || Some((quoted(name)?, value(header, "fortran_order")?, shape(value(header, "shape")?)?));
+    let Some((name, is_fortran, shape)) = fields() else { return Err(REFUSED.into()) };
     let raw = dtype(name.as_bytes())?;
     if is_fortran.starts_with("True") && !shape.is_flat() {
-        return refused("a .npy file of a matrix in Fortran order: write it in C order");
+        return Err("a .npy file of a matrix in Fortran order: write it in C order".into());
     }
     Encoded::shaped(Encoding::Npy, raw, &shape, elements).map(Some)
 }
@@ -73,7 +68,7 @@ fn quoted(text: &str) -> Option<&str> {
 fn shape(text: &str) -> Option<Shape> {
     let (inside, _) = text.strip_prefix('(')?.split_once(')')?;
     let lengths = inside.split(',').map(str::trim).filter(|length| !length.is_empty());
-    let dims: Vec<u64> = lengths
+    let dims: Vec<usize> = lengths
         .take(Shape::MOST as usize + 1)
         .map(|length| length.trim_end_matches('L').parse().ok())
         .collect::<Option<_>>()?;
