@@ -8,7 +8,6 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use super::errors::to_python;
 use super::export::import;
 use crate::error::Result;
 use crate::reader::Progress;
@@ -185,7 +184,7 @@ impl Gathered {
             return Err(PyValueError::new_err(message));
         }
         if self.copied.is_some() || self.kept.len() > 1 {
-            self.copy_kept(1.0).map_err(to_python)?;
+            self.copy_kept(1.0)?;
         }
         let values = match self.copied {
             Some((slab, length)) => slab.into_buffer(length),

@@ -1,7 +1,7 @@
 //! A run of several processes, or into a database, for the adapters that are written in Python.
 
 use std::ffi::OsString;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -66,7 +66,7 @@ impl Run {
     /// A group as a source, and the file that it becomes.
     fn group(&self, py: Python<'_>, group: usize, numbers: Vec<usize>) -> PyResult<(PySource, OsString)> {
         let (part, target) = detached(py, || lock(&self.0).group(group, &numbers))?;
-        Ok((PySource(Arc::new(part)), target.into()))
+        Ok((part.into(), target.into()))
     }
 
     /// Notes that the rows of these inputs are in files of the database: names, sizes and rows, and what it commits them by.

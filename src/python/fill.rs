@@ -9,7 +9,6 @@ use std::sync::{Arc, Mutex};
 
 use pyo3::prelude::*;
 
-use super::errors::to_python;
 use super::items::Items;
 use super::others::Rows;
 use crate::item::{RowConverter, too_many};
@@ -119,7 +118,7 @@ impl Filling {
     fn fill_parts(&mut self, py: Python<'_>, items: &mut Items, part: &mut Part) -> PyResult<()> {
         while let Some(item) = items.next(py)? {
             if self.row == self.rows {
-                return Err(to_python(too_many(self.row as u64)));
+                return Err(too_many(self.row as u64).into());
             }
             let is_inside = item.is_within(&self.place);
             if is_inside || (part.rows + 1) * self.row_bytes > self.part_bytes {
@@ -132,7 +131,7 @@ impl Filling {
             }
             let (converter, row) = (&mut self.converter, self.row as u64);
             let place = &mut part.slab.as_mut_slice()[part.rows * self.row_bytes..][..self.row_bytes];
-            item.with(py, |raw, bytes| converter.convert(row, raw, bytes, place).map_err(to_python))??;
+            item.with(py, |raw, bytes| converter.convert(row, raw, bytes, place))??;
             part.rows += 1;
             self.row += 1;
         }
@@ -143,22 +142,22 @@ impl Filling {
     fn next_part(&mut self, py: Python<'_>) -> PyResult<Part> {
         if self.parts < PARTS {
             self.parts += 1;
-            let slab = Slab::with_capacity(self.part_bytes).map_err(to_python)?;
+            let slab = Slab::with_capacity(self.part_bytes)?;
             return Ok(Part { slab, first: self.row, rows: 0 });
         }
-        self.owner.check().map_err(to_python)?;
+        self.owner.check()?;
         let free = &self.free;
         let ready = lock(free).try_recv().ok();
         let part = ready.or_else(|| py.detach(|| lock(free).recv().ok()));
         self.away -= 1;
         match part {
             Some(part) => Ok(Part { first: self.row, rows: 0, ..part }),
-            None => Err(to_python(crate::Error::internal("the thread that copies is gone"))),
+            None => Err(crate::Error::internal("the thread that copies is gone").into()),
         }
     }
 
     fn give(&mut self, part: Part) -> PyResult<()> {
-        self.owner.check().map_err(to_python)?;
+        self.owner.check()?;
         self.away += 1;
         if let Err(SendError(mut part)) = self.full.send(part) {
             part.copy(&self.out);
@@ -169,7 +168,7 @@ impl Filling {
 
     /// Waits until all that was given is copied.
     fn wait_for_all(&mut self, py: Python<'_>) -> PyResult<()> {
-        self.owner.check().map_err(to_python)?;
+        self.owner.check()?;
         let (free, copied, count) = (&self.free, &self.copied, self.away);
         py.detach(|| {
             // All are taken, and put back.

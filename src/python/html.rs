@@ -6,7 +6,6 @@ use arrow_array::RecordBatch;
 use arrow_schema::{Field, FieldRef, Schema};
 use pyo3::prelude::*;
 
-use super::errors::to_python;
 use crate::inspect::type_name;
 use crate::preview;
 
@@ -53,7 +52,7 @@ pub(super) fn first_rows(caption: &str, schema: &Schema, batches: &[RecordBatch]
     let mut rows = Vec::new();
     for batch in batches {
         let batch = batch.slice(0, batch.num_rows().min(ROWS - rows.len()));
-        rows.extend(preview::rows(&batch).map_err(to_python)?);
+        rows.extend(preview::rows(&batch)?);
         if rows.len() == ROWS {
             break;
         }

@@ -11,7 +11,6 @@ use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyDict, PyFloat, PyList, PyString, PyTuple};
 
-use super::errors::to_python;
 use super::others::with_bytes;
 use super::signals;
 use super::source::PySource;
@@ -93,7 +92,7 @@ fn one(object: &Bound<'_, PyAny>) -> PyResult<Option<Vec<Input>>> {
         let PyPath(path) = object.extract()?;
         let cancel = signals::cancel(object.py())?;
         let inputs = object.py().detach(|| catch(|| discover_until(&path, &cancel)));
-        return Ok(Some(inputs.map_err(to_python)?));
+        return Ok(Some(inputs?));
     }
     if object.is_instance(&object.py().import("io")?.getattr("TextIOBase")?)? {
         return Err(PyTypeError::new_err(NOT_BINARY));

@@ -10,10 +10,10 @@ use pyo3::types::{PyCapsule, PyInt, PyIterator, PyList, PySlice, PyString, PyTup
 use pyo3_arrow::ffi::to_schema_pycapsule;
 
 use super::array::{self, Vectors};
-use super::errors::to_python;
 use super::export::{array_capsules, import, stream_capsule};
 use super::html;
 use super::options::row_count;
+use crate::error::Error;
 use crate::inspect::type_name;
 use crate::record::vector_type;
 use crate::text::count;
@@ -148,6 +148,11 @@ pub(super) fn from_json<T: serde::de::DeserializeOwned>(state: &str) -> PyResult
     serde_json::from_str(state).map_err(|error| PyValueError::new_err(error.to_string()))
 }
 
+/// The value as dictionaries, lists, strings and numbers of Python.
+pub(super) fn to_objects<'py>(py: Python<'py>, value: &impl serde::Serialize) -> PyResult<Bound<'py, PyAny>> {
+    py.import("json")?.call_method1("loads", (to_json(value)?,))
+}
+
 /// Rows in memory, one piece of it a column.
 #[pyclass(frozen, module = "vecpack", name = "RecordBatch")]
 pub(super) struct PyBatch(pub(super) RecordBatch);
@@ -249,11 +254,11 @@ impl PyTable {
     fn select(&self, names: &[String]) -> PyResult<Self> {
         let index = |name: &String| self.schema.index_of(name).map_err(|_| PyKeyError::new_err(name.clone()));
         let columns: Vec<usize> = names.iter().map(index).collect::<PyResult<_>>()?;
-        let project = |batch: &RecordBatch| batch.project(&columns).map_err(|error| to_python(error.into()));
-        let schema = self.schema.project(&columns).map_err(|error| to_python(error.into()))?;
+        let project = |batch: &RecordBatch| batch.project(&columns).map_err(Error::from);
+        let schema = self.schema.project(&columns).map_err(Error::from)?;
         Ok(Self {
             schema: schema.into(),
-            batches: self.batches.iter().map(project).collect::<PyResult<_>>()?,
+            batches: self.batches.iter().map(project).collect::<Result<_, _>>()?,
         })
     }
 }
@@ -365,8 +370,7 @@ impl PyTable {
         py: Python<'py>,
         requested_schema: Option<Bound<'py, PyCapsule>>,
     ) -> PyResult<Bound<'py, PyCapsule>> {
-        let mut batches = self.batches.clone().into_iter();
-        stream_capsule(py, &self.schema, move || Ok(batches.next()), requested_schema)
+        stream_capsule(py, &self.schema, self.batches.clone().into_iter().map(Ok), requested_schema)
     }
 
     /// As a ``pyarrow.Table``, without a copy.
