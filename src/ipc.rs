@@ -3,9 +3,10 @@
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
+use arrow_array::RecordBatchWriter;
 use arrow_ipc::writer::{FileWriter, StreamWriter};
 
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::output::{Target, sweep_beside};
 use crate::reader::{Progress, Watch};
 use crate::source::Source;
@@ -25,7 +26,8 @@ pub fn write_arrow(
     let written = if path.extension().is_some_and(|extension| extension == "arrows") {
         write_arrow_stream(source, out, watch)
     } else {
-        write_file(source, out, watch)
+        let writer = FileWriter::try_new(out, &source.schema()).map_err(Error::from);
+        writer.and_then(|writer| write_all(source, writer, watch))
     };
     let progress = written.map_err(|error| match error.into_kind() {
         ErrorKind::Io { path: None, source } => target.error(source),
@@ -35,18 +37,13 @@ pub fn write_arrow(
 }
 
 /// Writes the batches of `source` to `out` as an Arrow IPC stream. Returns the progress.
-pub fn write_arrow_stream(source: &Source, out: impl Write, mut watch: Watch<'_>) -> Result<Progress> {
-    let mut writer = StreamWriter::try_new(out, &source.schema())?;
-    let progress = watch.follow(source.reader()?, Progress::default(), |batch| Ok(writer.write(&batch)?))?;
-    // It flushes.
-    writer.finish()?;
-    Ok(progress)
+pub fn write_arrow_stream(source: &Source, out: impl Write, watch: Watch<'_>) -> Result<Progress> {
+    write_all(source, StreamWriter::try_new(out, &source.schema())?, watch)
 }
 
-fn write_file(source: &Source, out: impl Write, mut watch: Watch<'_>) -> Result<Progress> {
-    let mut writer = FileWriter::try_new(out, &source.schema())?;
+fn write_all(source: &Source, mut writer: impl RecordBatchWriter, mut watch: Watch<'_>) -> Result<Progress> {
     let progress = watch.follow(source.reader()?, Progress::default(), |batch| Ok(writer.write(&batch)?))?;
     // It flushes.
-    writer.finish()?;
+    writer.close()?;
     Ok(progress)
 }

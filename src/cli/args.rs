@@ -1,22 +1,22 @@
 //! The sub-commands, and the arguments that several of them have.
 
-use std::path::PathBuf;
+use std::io::Read;
+use std::path::{Path, PathBuf};
 
 use arrow_schema::{Field, Schema};
 use clap::builder::{PathBufValueParser, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueHint};
 
-use super::completions::CompletionsArgs;
-use super::head::HeadArgs;
-use super::inspect::InspectArgs;
+use super::generated::{CompletionsArgs, ManArgs};
 use super::load::{ToDuckdbArgs, ToLanceArgs};
-use super::man::ManArgs;
 use super::sample::SampleArgs;
+use super::show::{HeadArgs, InspectArgs};
+use super::signals::Signals;
 use super::size::ByteSize;
 use super::to_arrow::ToArrowArgs;
 use super::to_parquet::ToParquetArgs;
-use crate::error::Error;
-use crate::input::local;
+use crate::error::{Error, Result};
+use crate::input::{Input, discover_until, local, mirrored};
 use crate::options::{Framing, OnError, OutputColumn, ReadOptions, parse_type};
 use crate::reject::FailAfter;
 use crate::vector::{Dtype, Payload, RawDtype, RawDtypes};
@@ -63,11 +63,11 @@ pub(super) struct InputArgs {
     /// A directory stands for the MessagePack files in it and below. A pattern such as 'vectors/*.msgpack' stands for the
     /// files that match. URLs begin with s3://, gs://, az://, https:// or file://.
     #[arg(value_name = "INPUT", required_unless_present = "files_from", value_hint = ValueHint::AnyPath, help_heading = None)]
-    pub(super) inputs: Vec<PathBuf>,
+    inputs: Vec<PathBuf>,
 
     /// Read more inputs from a list, one a line; `-` is standard input.
     #[arg(long, value_name = "LIST", value_parser = local_path(), value_hint = ValueHint::FilePath)]
-    pub(super) files_from: Option<PathBuf>,
+    files_from: Option<PathBuf>,
 
     /// A field that holds vectors; may be given several times [default: found out].
     ///
@@ -197,6 +197,27 @@ pub(super) struct InputArgs {
 }
 
 impl InputArgs {
+    /// The inputs that the arguments name. A signal ends the wait for one that does not deliver.
+    pub(super) fn inputs(&self, signals: &Signals) -> Result<Vec<Input>> {
+        let mut names = self.inputs.clone();
+        if let Some(list) = &self.files_from {
+            names.extend(listed(list)?);
+        }
+        let is_stdin = |name: &&PathBuf| *name == Path::new("-");
+        if names.iter().chain(&self.files_from).filter(is_stdin).count() > 1 {
+            return Err(Error::option("standard input can be read only once, and `-` is named twice"));
+        }
+        let cancel = signals.cancel();
+        let mut inputs = Vec::new();
+        for name in &names {
+            inputs.extend(discover_until(name, &cancel)?);
+        }
+        if inputs.is_empty() {
+            return Err(Error::option("option `files_from`: the list names no input"));
+        }
+        Ok(mirrored(inputs))
+    }
+
     /// The core's options. What values make sense is for the core to say.
     pub(super) fn options(&self) -> ReadOptions {
         let mut raw_dtypes = RawDtypes::default();
@@ -235,8 +256,30 @@ impl InputArgs {
     }
 }
 
+/// The names in a list, one a line.
+fn listed(list: &Path) -> Result<Vec<PathBuf>> {
+    let mut bytes = Vec::new();
+    let read = match list == Path::new("-") {
+        true => std::io::stdin().read_to_end(&mut bytes).map(drop),
+        false => std::fs::read(list).map(|read| bytes = read),
+    };
+    read.map_err(|error| Error::io(list, error))?;
+    let lines = bytes.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+    Ok(lines.filter(|line| !line.is_empty()).map(name).collect())
+}
+
+#[cfg(unix)]
+fn name(line: &[u8]) -> PathBuf {
+    PathBuf::from(<std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(line))
+}
+
+#[cfg(not(unix))]
+fn name(line: &[u8]) -> PathBuf {
+    PathBuf::from(String::from_utf8_lossy(line).into_owned())
+}
+
 /// A column, as `field` or as `name=field`. The field is all that follows the first `=`.
-fn output_column(text: &str) -> Result<OutputColumn, Error> {
+fn output_column(text: &str) -> Result<OutputColumn> {
     Ok(match text.split_once('=') {
         Some((name, field)) => (name, field).into(),
         None => text.into(),
@@ -244,7 +287,7 @@ fn output_column(text: &str) -> Result<OutputColumn, Error> {
 }
 
 /// The type of untyped bytes, in all columns or as `column=type` in one.
-fn raw_dtype(text: &str) -> Result<(Option<String>, RawDtype), Error> {
+fn raw_dtype(text: &str) -> Result<(Option<String>, RawDtype)> {
     Ok(match text.rsplit_once('=') {
         // NumPy writes the machine's own byte order as `=f4`.
         Some((column, raw)) if !column.is_empty() => (Some(column.to_owned()), raw.parse()?),
@@ -253,7 +296,7 @@ fn raw_dtype(text: &str) -> Result<(Option<String>, RawDtype), Error> {
 }
 
 /// An extension type, as `code=payload`.
-fn extension(text: &str) -> Result<(i8, Payload), Error> {
+fn extension(text: &str) -> Result<(i8, Payload)> {
     let (code, payload) = text.split_once('=').ok_or_else(|| {
         Error::option("write the code of the extension, `=`, and its payload, as in 42=<f4")
     })?;
@@ -264,7 +307,7 @@ fn extension(text: &str) -> Result<(i8, Payload), Error> {
 }
 
 /// A field of a schema, as `name=type`.
-fn field(text: &str) -> Result<Field, Error> {
+fn field(text: &str) -> Result<Field> {
     let (name, data_type) = text
         .rsplit_once('=')
         .ok_or_else(|| Error::option("write the name of the column, `=`, and its type, as in id=uint64"))?;
@@ -316,7 +359,7 @@ pub(super) fn local_path() -> impl TypedValueParser<Value = PathBuf> {
 /// Takes one of the core's names, which help then lists.
 pub(super) fn names<T: Clone + Send + Sync + 'static>(
     names: impl IntoIterator<Item = &'static str>,
-    parse: fn(&str) -> Result<T, Error>,
+    parse: fn(&str) -> Result<T>,
 ) -> impl TypedValueParser<Value = T> {
     PossibleValuesParser::new(names).try_map(move |name| parse(&name))
 }

@@ -8,9 +8,9 @@ use serde::Serialize;
 use super::ProgressBar;
 use super::args::{InputArgs, OutputArgs, local_path, names};
 use super::outcome::Failure;
+use super::output;
 use super::signals::Signals;
 use super::size::ByteSize;
-use super::{inputs, output};
 use crate::error::Error;
 use crate::output::directory::is_directory;
 use crate::parquet::{
@@ -170,7 +170,7 @@ pub(super) fn run(args: &ToParquetArgs, signals: &Signals) -> Result<(), Failure
         return Err(Error::option("--json goes to standard output, and so would the data").into());
     }
     output::check_extension(&args.out, "Parquet", &["parquet", "parq", "pq"])?;
-    let inputs = inputs::inputs(&args.input, signals)?;
+    let inputs = args.input.inputs(signals)?;
     check_outputs(&inputs, &args.out, &args.options())?;
     let source = Source::new(inputs, args.input.options())?;
     let bar = ProgressBar::of(&source, &args.output.talk)?;

@@ -1,10 +1,12 @@
 //! A run of several processes, or into a database, for the adapters that are written in Python.
 
 use std::ffi::OsString;
-use std::sync::Mutex;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
 
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+use serde_json::Value;
 
 use super::detached;
 use super::inputs::PyPath;
@@ -12,10 +14,11 @@ use super::options::read_and_write_options;
 use super::signals::cancel;
 use super::source::PySource;
 use super::table::{from_json, to_json};
-use crate::cli::{Load, ProgressBar};
+use crate::cli::{Loaded, ProgressBar};
 use crate::parquet::ClusterRun;
 use crate::pool::lock;
 use crate::reader::Progress;
+use crate::source::Source;
 
 /// A run into a directory whose files are made by other processes.
 #[pyclass(frozen, module = "vecpack._vecpack", name = "_Run")]
@@ -159,11 +162,9 @@ impl Bar {
 }
 
 /// A database is written by its own library, which Python has.
-pub(super) fn load(load: &Load<'_>) -> Result<(String, Vec<String>), (u8, String)> {
-    let Load { function, source, out, keywords } = load;
+pub(super) fn load(function: &str, source: &Arc<Source>, out: &Path, keywords: &Value) -> Loaded {
     let called = Python::attach(|py| {
-        let source = PySource(source.clone());
-        let arguments = (*function, source, out.as_os_str(), keywords.to_string());
+        let arguments = (function, PySource(source.clone()), out.as_os_str(), keywords.to_string());
         py.import("vecpack._load")?.call_method1("run", arguments)?.extract()
     });
     let (code, text, warnings) = called.map_err(|error: PyErr| (1, error.to_string()))?;

@@ -150,13 +150,10 @@ impl OpenStream for PyFile {
         let again = self.used.swap(true, Ordering::Relaxed);
         attached(|py| {
             match self.start {
-                Some(start) => {
-                    self.object.call_method1(py, "seek", (start,))?;
-                }
+                Some(start) => drop(self.object.call_method1(py, "seek", (start,))?),
                 None if again => {
-                    return Err(PyErr::from(io::Error::other(
-                        "this file object cannot seek, so it can be read only once",
-                    )));
+                    let text = "this file object cannot seek, so it can be read only once";
+                    return Err(io::Error::other(text).into());
                 }
                 None => {}
             }

@@ -74,7 +74,7 @@ impl PySource {
     /// The vectors of a column, in memory that nobody else looks at. No other column is kept.
     fn vectors(&self, py: Python<'_>, column: Option<&str>) -> PyResult<Vectors> {
         let column = VectorColumn::find(&self.0.schema(), column)?;
-        let source = Self::from(self.0.select([column.name()])?);
+        let source = Self::from(self.0.select([&column.name])?);
         let _turn = turn(py, self.0.inputs())?;
         let mut reader = source.reader(py)?;
         let gathered = detached(py, || {
@@ -173,17 +173,13 @@ impl PySource {
     ///
     #[doc = include_str!("docs/array.txt")]
     #[pyo3(signature = (dtype=None, copy=None))]
-    fn __array__<'py>(
-        &self,
-        py: Python<'py>,
-        dtype: Option<&Bound<'py, PyAny>>,
-        copy: Option<bool>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        as_array(&self.to_numpy(py, None)?, dtype, copy)
+    fn __array__(slf: &Bound<'_, Self>, dtype: Option<Py<PyAny>>, copy: Option<bool>) -> PyResult<Py<PyAny>> {
+        as_array(slf, dtype, copy)
     }
 
     fn _repr_html_(&self) -> String {
-        html::columns(&self.__repr__(), &self.0.schema(), "field", |at, _| self.0.columns()[at].field.clone())
+        let fields = self.0.columns().iter().map(|column| column.field.clone());
+        html::columns(&self.__repr__(), &self.0.schema(), "field", fields)
     }
 
     /// The same rows with some of the columns, in this order.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use arrow_schema::{FieldRef, Schema, SchemaRef};
+use arrow_schema::{Field, FieldRef, Schema, SchemaRef};
 use pyo3::exceptions::{PyIndexError, PyKeyError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyInt, PyIterator, PyList, PySlice, PyString, PyTuple};
@@ -50,13 +50,17 @@ impl PyField {
     }
 
     fn __repr__(&self) -> String {
-        let nullable = if self.nullable() { "" } else { " not null" };
-        format!("vecpack.Field({}: {}{nullable})", self.name(), self.r#type())
+        format!("vecpack.Field({})", name_and_type(&self.0))
     }
 
     fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
         Ok(to_schema_pycapsule(py, &*self.0)?)
     }
+}
+
+fn name_and_type(field: &Field) -> String {
+    let nullable = if field.is_nullable() { "" } else { " not null" };
+    format!("{}: {}{nullable}", field.name(), type_name(field.data_type()))
 }
 
 /// The columns' names and types.
@@ -113,15 +117,13 @@ impl PySchema {
     }
 
     fn _repr_html_(&self) -> String {
-        html::columns("vecpack.Schema", &self.0, "nullable", |_, field| field.is_nullable().to_string())
+        let nullable = self.0.fields().iter().map(|field| field.is_nullable().to_string());
+        html::columns("vecpack.Schema", &self.0, "nullable", nullable)
     }
 
     fn __repr__(&self) -> String {
-        let fields = self.0.fields().iter().map(|field| {
-            let nullable = if field.is_nullable() { "" } else { " not null" };
-            format!("{}: {}{nullable}", field.name(), type_name(field.data_type()))
-        });
-        format!("vecpack.Schema({})", fields.collect::<Vec<_>>().join(", "))
+        let fields: Vec<String> = self.0.fields().iter().map(|field| name_and_type(field)).collect();
+        format!("vecpack.Schema({})", fields.join(", "))
     }
 
     fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, (String,))> {
@@ -187,13 +189,8 @@ impl PyBatch {
     ///
     #[doc = include_str!("docs/array.txt")]
     #[pyo3(signature = (dtype=None, copy=None))]
-    fn __array__<'py>(
-        &self,
-        py: Python<'py>,
-        dtype: Option<&Bound<'py, PyAny>>,
-        copy: Option<bool>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        array::as_array(&self.to_numpy(py, None)?, dtype, copy)
+    fn __array__(slf: &Bound<'_, Self>, dtype: Option<Py<PyAny>>, copy: Option<bool>) -> PyResult<Py<PyAny>> {
+        array::as_array(slf, dtype, copy)
     }
 
     fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
@@ -335,16 +332,11 @@ impl PyTable {
     ///
     #[doc = include_str!("docs/array.txt")]
     #[pyo3(signature = (dtype=None, copy=None))]
-    fn __array__<'py>(
-        &self,
-        py: Python<'py>,
-        dtype: Option<&Bound<'py, PyAny>>,
-        copy: Option<bool>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        if copy == Some(false) && self.batches.len() > 1 {
+    fn __array__(slf: &Bound<'_, Self>, dtype: Option<Py<PyAny>>, copy: Option<bool>) -> PyResult<Py<PyAny>> {
+        if copy == Some(false) && slf.get().batches.len() > 1 {
             return Err(PyValueError::new_err("the vectors lie in several batches: they must be copied"));
         }
-        array::as_array(&self.to_numpy(py, None)?, dtype, copy)
+        array::as_array(slf, dtype, copy)
     }
 
     fn _repr_html_(&self) -> PyResult<String> {

@@ -163,6 +163,11 @@ impl Reader {
         std::mem::take(&mut self.ended)
     }
 
+    /// The counts of the input that the latest batch is of; none if it has ended.
+    pub(crate) fn current(&self) -> Ended {
+        self.current
+    }
+
     /// The rejects so far.
     pub fn rejects(&self) -> Rejects {
         lock(&self.rejects).clone()

@@ -1,12 +1,27 @@
-//! `vecpack man`
+//! `vecpack completions` and `vecpack man`: what is made of the definition of the command.
 
 use clap::{Args, CommandFactory};
+use clap_complete::Shell;
 use clap_mangen::Man;
 
 use super::args::Cli;
 use super::outcome::Failure;
 use super::output;
 use crate::error::Error;
+
+/// Print a script that completes this command's arguments in a shell.
+#[derive(Debug, Args)]
+pub(super) struct CompletionsArgs {
+    /// The shell.
+    #[arg(value_name = "SHELL")]
+    shell: Shell,
+}
+
+pub(super) fn completions(args: &CompletionsArgs) -> Result<(), Failure> {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "vecpack", &mut script);
+    output::raw(&script)
+}
 
 /// Print a page of the manual.
 ///
@@ -22,7 +37,7 @@ pub(super) struct ManArgs {
     command: Option<String>,
 }
 
-pub(super) fn run(args: &ManArgs) -> Result<(), Failure> {
+pub(super) fn man(args: &ManArgs) -> Result<(), Failure> {
     let mut all = Cli::command();
     all.build();
     let page = match &args.command {
