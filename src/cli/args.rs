@@ -2,6 +2,7 @@
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use arrow_schema::{Field, Schema};
 use clap::builder::{PathBufValueParser, PossibleValuesParser, TypedValueParser};
@@ -80,12 +81,8 @@ pub(super) struct InputArgs {
     dim: Option<u32>,
 
     /// Element type of the vector column.
-    #[arg(
-        long,
-        value_name = "TYPE",
-        default_value = ReadOptions::default().dtype.as_str(),
-        value_parser = names(Dtype::ALL.map(Dtype::as_str), str::parse::<Dtype>),
-    )]
+    #[arg(long, value_name = "TYPE", default_value = ReadOptions::default().dtype.as_str())]
+    #[arg(value_parser = names(&Dtype::ALL, Dtype::as_str))]
     dtype: Dtype,
 
     /// How to read vectors stored as untyped bytes; for one column as COLUMN=TYPE; separated by commas.
@@ -101,12 +98,8 @@ pub(super) struct InputArgs {
     extension: Vec<(i8, Payload)>,
 
     /// How records lie in an input.
-    #[arg(
-        long,
-        value_name = "FRAMING",
-        default_value = ReadOptions::default().framing.as_str(),
-        value_parser = names(Framing::ALL.map(Framing::as_str), str::parse::<Framing>),
-    )]
+    #[arg(long, value_name = "FRAMING", default_value = ReadOptions::default().framing.as_str())]
+    #[arg(value_parser = names(&Framing::ALL, Framing::as_str))]
     framing: Framing,
 
     /// Where the records lie in each top-level object: a key or a dotted path to a list, a map or a matrix of them.
@@ -183,12 +176,8 @@ pub(super) struct InputArgs {
     /// What to do with a record that cannot become a row.
     ///
     /// `raise` ends with an error, `skip` leaves the record out, and `null` puts a null in its place.
-    #[arg(
-        long,
-        value_name = "POLICY",
-        default_value = ReadOptions::default().on_error.as_str(),
-        value_parser = names(OnError::ALL.map(OnError::as_str), str::parse::<OnError>),
-    )]
+    #[arg(long, value_name = "POLICY", default_value = ReadOptions::default().on_error.as_str())]
+    #[arg(value_parser = names(&OnError::ALL, OnError::as_str))]
     on_error: OnError,
 
     /// End with an error when more records are rejected, as 1000 or 1% [default: no limit].
@@ -357,9 +346,9 @@ pub(super) fn local_path() -> impl TypedValueParser<Value = PathBuf> {
 }
 
 /// Takes one of the core's names, which help then lists.
-pub(super) fn names<T: Clone + Send + Sync + 'static>(
-    names: impl IntoIterator<Item = &'static str>,
-    parse: fn(&str) -> Result<T>,
-) -> impl TypedValueParser<Value = T> {
-    PossibleValuesParser::new(names).try_map(move |name| parse(&name))
+pub(super) fn names<T>(all: &[T], name: fn(T) -> &'static str) -> impl TypedValueParser<Value = T>
+where
+    T: Copy + FromStr<Err = Error> + Send + Sync + 'static,
+{
+    PossibleValuesParser::new(all.iter().map(|value| name(*value))).try_map(|name| name.parse())
 }

@@ -21,6 +21,7 @@ use crate::reader::Progress;
 use crate::source::Source;
 
 /// A run into a directory whose files are made by other processes.
+// Its methods are those of `ClusterRun`, where they are described.
 #[pyclass(frozen, module = "vecpack._vecpack", name = "_Run")]
 pub(super) struct Run(Mutex<ClusterRun>);
 
@@ -40,8 +41,6 @@ impl Run {
         Ok(Self(Mutex::new(run)))
     }
 
-    /// A run into a database of this kind. `commits` name a file of each commit, if it is there. Other processes read for a
-    /// `cluster`.
     #[staticmethod]
     #[pyo3(signature = (source, path, database, commits, *, cluster=false, **options))]
     fn load(
@@ -60,19 +59,16 @@ impl Run {
         Ok(Self(Mutex::new(detached(py, begin)?)))
     }
 
-    /// The numbers of the inputs that are left, in groups that become a file or a fragment each, of about so many bytes.
     #[pyo3(signature = (bytes=None))]
     fn groups(&self, py: Python<'_>, bytes: Option<u64>) -> Vec<Vec<usize>> {
         py.detach(|| lock(&self.0).groups(bytes))
     }
 
-    /// A group as a source, and the file that it becomes.
     fn group(&self, py: Python<'_>, group: usize, numbers: Vec<usize>) -> PyResult<(PySource, OsString)> {
         let (part, target) = detached(py, || lock(&self.0).group(group, &numbers))?;
         Ok((part.into(), target.into()))
     }
 
-    /// Notes that the rows of these inputs are in files of the database: names, sizes and rows, and what it commits them by.
     fn loaded(
         &self,
         py: Python<'_>,
@@ -86,35 +82,29 @@ impl Run {
         detached(py, || lock(&self.0).loaded(&numbers, rows, files, Some(fragments), rejects))
     }
 
-    /// The fragments that the database has to commit, and whether it has committed others of the run before.
     fn pending(&self) -> PyResult<(String, bool)> {
         let run = lock(&self.0);
         let (fragments, has_more) = run.pending();
         Ok((to_json(&fragments)?, has_more))
     }
 
-    /// Notes that the database has committed all of that.
     fn committed(&self, py: Python<'_>) -> PyResult<()> {
         detached(py, || lock(&self.0).committed())
     }
 
-    /// The rows of earlier runs.
     #[getter]
     fn rows_before(&self) -> u64 {
         lock(&self.0).rows_before()
     }
 
-    /// How many records were rejected, the first of them in words, and a warning if there are no rows.
     fn _first_rejects(&self, rows: u64) -> (u64, Vec<String>, Option<String>) {
         lock(&self.0).rejects().told(rows)
     }
 
-    /// Fails where more was rejected than the run may have.
     fn judge(&self, py: Python<'_>) -> PyResult<()> {
         detached(py, || lock(&self.0).judge())
     }
 
-    /// Notes that the file of a group is complete.
     fn done(
         &self,
         py: Python<'_>,
@@ -128,12 +118,10 @@ impl Run {
         detached(py, || lock(&self.0).done(group, &numbers, rows, bytes, rejects))
     }
 
-    /// Notes that an input cannot be read.
     fn unreadable(&self, py: Python<'_>, number: usize, error: &str) -> PyResult<()> {
         detached(py, || lock(&self.0).unreadable(number, error))
     }
 
-    /// Ends the run, complete or not.
     fn finish(&self, py: Python<'_>, complete: bool) -> PyResult<()> {
         detached(py, || lock(&self.0).finish(complete))
     }
