@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float16Type, Float32Type, Float64Type, Int8Type, UInt8Type};
-use arrow_array::{Array, ArrayRef, ArrowPrimitiveType, FixedSizeListArray, RecordBatch};
+use arrow_array::{Array, ArrayRef, ArrowPrimitiveType, FixedSizeListArray};
 use arrow_schema::{DataType, Field};
 use serde::Serialize;
 
@@ -223,7 +223,10 @@ pub fn inspect(
     found.add_left_out(findings, &own, options.columns.is_some());
     found.scan(&source, sample, &mut watch)?;
     let rejects = source.rejects();
-    found.add_rejects(&rejects);
+    found.rejects = rejects.count();
+    found.reject_kinds = rejects.kinds().map(|(kind, count)| (kind.as_str(), count)).collect();
+    let first_rejects = rejects.details().iter().take(SHOWN);
+    found.first_rejects = first_rejects.map(|reject| printable(&reject.to_string())).collect();
     if rejects.count() > 0 {
         // The first records do not show what share of all records are rejects.
         let is_share = |limit: &FailAfter| matches!(limit, FailAfter::Share(_));
@@ -288,7 +291,7 @@ impl Inspection {
             let reader = source.reader_of(group, rejects.clone())?.going_on();
             let mut reader = reader.limited(left).sampling(sample).with_cancel(watch.cancel.clone());
             while let Some(batch) = reader.next_batch()? {
-                tally(&mut tallies, &batch);
+                tallies.iter_mut().zip(batch.columns()).for_each(|(tally, column)| tally.add(column));
                 watch.tell(progress + reader.progress())?;
             }
             // The sample or the first rows may end within an input.
@@ -385,13 +388,6 @@ impl Inspection {
         let left_out = |(field, files)| LeftOut { field, files, why: why.to_owned() };
         self.left_out = fields.into_iter().map(left_out).collect();
     }
-
-    fn add_rejects(&mut self, rejects: &Rejects) {
-        self.rejects = rejects.count();
-        self.reject_kinds = rejects.kinds().map(|(kind, count)| (kind.as_str(), count)).collect();
-        self.first_rejects =
-            rejects.details().iter().take(SHOWN).map(|reject| printable(&reject.to_string())).collect();
-    }
 }
 
 /// Adds the fields inside of `own` that are not in `known`, with the path to each.
@@ -458,8 +454,10 @@ impl Tally {
         self.range.map(|(min, max)| Norms { min, mean: self.sum / self.vectors as f64, max })
     }
 
-    /// Counts the vectors of a batch.
-    fn add(&mut self, column: &ArrayRef, dtype: Dtype) {
+    /// Counts the values of a batch.
+    fn add(&mut self, column: &ArrayRef) {
+        self.nulls += column.logical_null_count() as u64;
+        let Some((_, dtype)) = vector_type(column.data_type()) else { return };
         let list = column.as_fixed_size_list();
         match dtype {
             Dtype::Float32 => self.add_vectors::<Float32Type>(list),
@@ -490,15 +488,6 @@ impl Tally {
                 self.nan += elements.clone().filter(|x| x.is_nan()).count() as u64;
                 self.infinite += elements.filter(|x| x.is_infinite()).count() as u64;
             }
-        }
-    }
-}
-
-fn tally(tallies: &mut [Tally], batch: &RecordBatch) {
-    for (tally, column) in tallies.iter_mut().zip(batch.columns()) {
-        tally.nulls += column.logical_null_count() as u64;
-        if let Some((_, dtype)) = vector_type(column.data_type()) {
-            tally.add(column, dtype);
         }
     }
 }

@@ -24,16 +24,16 @@ pub(crate) fn rows(batch: &RecordBatch) -> Result<Vec<Vec<String>>> {
 
 fn value(column: &dyn Array, row: usize) -> Result<String> {
     let options = FormatOptions::new().with_null("null");
-    let (array, row) = match vector_type(column.data_type()) {
-        Some((dim, _)) if dim > ELEMENTS && column.is_valid(row) => {
-            let elements = column.as_fixed_size_list().value(row).slice(0, ELEMENTS);
-            let formatter = ArrayFormatter::try_new(&elements, &options)?;
-            let shown: Vec<String> = (0..ELEMENTS).map(|at| formatter.value(at).to_string()).collect();
-            return Ok(format!("[{}, ... {dim} elements]", shown.join(", ")));
-        }
-        _ => (column, row),
-    };
-    let text = ArrayFormatter::try_new(array, &options)?.value(row).try_to_string()?;
+    if let Some((dim, _)) = vector_type(column.data_type())
+        && dim > ELEMENTS
+        && column.is_valid(row)
+    {
+        let elements = column.as_fixed_size_list().value(row).slice(0, ELEMENTS);
+        let formatter = ArrayFormatter::try_new(&elements, &options)?;
+        let shown: Vec<String> = (0..ELEMENTS).map(|at| formatter.value(at).to_string()).collect();
+        return Ok(format!("[{}, ... {dim} elements]", shown.join(", ")));
+    }
+    let text = ArrayFormatter::try_new(column, &options)?.value(row).try_to_string()?;
     let mut shown: String = text.chars().take(CHARACTERS).collect();
     if shown.len() < text.len() {
         shown.push_str("...");

@@ -42,10 +42,10 @@ pub(super) fn man(args: &ManArgs) -> Result<(), Failure> {
     all.build();
     let page = match &args.command {
         None => all,
-        Some(name) => match all.find_subcommand(name) {
-            Some(command) => command.clone(),
-            None => return Err(Error::option(format!("there is no command `{name}`")).into()),
-        },
+        Some(name) => {
+            let command = all.find_subcommand(name).cloned();
+            command.ok_or_else(|| Error::option(format!("there is no command `{name}`")))?
+        }
     };
     let mut text = Vec::new();
     Man::new(page).render(&mut text).map_err(Error::from)?;

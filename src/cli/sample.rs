@@ -80,13 +80,12 @@ pub(super) fn run(args: &SampleArgs, signals: &Signals) -> Result<(), Failure> {
     let cancel = signals.cancel();
     if args.out == Path::new("-") {
         let mut out = output::binary_stdout()?;
-        let written = write_sample(&mut out, &args.sample, &cancel).and_then(|()| out.flush());
-        return Ok(written.map_err(Error::from)?);
+        return Ok(write_sample(&mut out, &args.sample, &cancel).map_err(Error::from)?);
     }
     signals.defer();
     let target = Target::create(&args.out, args.overwrite, cancel.clone())?;
     let mut out = BufWriter::with_capacity(1 << 20, target.sink());
-    let written = write_sample(&mut out, &args.sample, &cancel).and_then(|()| out.flush());
+    let written = write_sample(&mut out, &args.sample, &cancel);
     drop(out);
     written.map_err(|error| Failure::of_output(target.error(error), &args.out))?;
     let bytes = target.commit(false)?;
@@ -119,7 +118,7 @@ fn write_sample(out: &mut dyn Write, sample: &Sample, cancel: &Cancel) -> io::Re
         write_record(&mut record, sample.like, row, length, &vector).map_err(io::Error::other)?;
         out.write_all(&record)?;
     }
-    Ok(())
+    out.flush()
 }
 
 /// Writes one record. `length` is the size of the vector in bytes.

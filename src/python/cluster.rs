@@ -1,7 +1,7 @@
 //! A run of several processes, or into a database, for the adapters that are written in Python.
 
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use pyo3::prelude::*;
@@ -9,7 +9,7 @@ use pyo3::types::PyDict;
 use serde_json::Value;
 
 use super::detached;
-use super::inputs::PyPath;
+use super::inputs::local_path;
 use super::options::read_and_write_options;
 use super::signals::cancel;
 use super::source::PySource;
@@ -32,11 +32,11 @@ impl Run {
     fn new(
         py: Python<'_>,
         source: &Bound<'_, PySource>,
-        path: PyPath,
+        #[pyo3(from_py_with = local_path)] path: PathBuf,
         options: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Self> {
         let (_, _, write) = read_and_write_options("to_parquet", options)?;
-        let (source, PyPath(path), cancel) = (source.get().0.clone(), path, cancel(py)?);
+        let (source, cancel) = (source.get().0.clone(), cancel(py)?);
         let run = detached(py, || ClusterRun::begin(source, &path, &write, cancel))?;
         Ok(Self(Mutex::new(run)))
     }
@@ -46,14 +46,14 @@ impl Run {
     fn load(
         py: Python<'_>,
         source: &Bound<'_, PySource>,
-        path: PyPath,
+        #[pyo3(from_py_with = local_path)] path: PathBuf,
         database: &str,
         commits: Option<Vec<String>>,
         cluster: bool,
         options: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Self> {
         let (_, _, write) = read_and_write_options(&format!("to_{database}"), options)?;
-        let (source, PyPath(path), cancel) = (source.get().0.clone(), path, cancel(py)?);
+        let (source, cancel) = (source.get().0.clone(), cancel(py)?);
         let database = (database, commits.as_deref());
         let begin = || ClusterRun::load(source, &path, database, &write, cluster, cancel);
         Ok(Self(Mutex::new(detached(py, begin)?)))

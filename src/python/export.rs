@@ -7,21 +7,11 @@ use arrow_schema::ArrowError;
 use arrow_schema::{Field, FieldRef, Schema, SchemaRef};
 use pyo3::exceptions::PyImportError;
 use pyo3::prelude::*;
-use pyo3::types::{PyCapsule, PyTuple};
-use pyo3_arrow::ffi::{ArrayIterator, to_array_pycapsules, to_stream_pycapsule};
+use pyo3::types::PyCapsule;
+use pyo3_arrow::ffi::{ArrayIterator, to_stream_pycapsule};
 
 use crate::error::Error;
 use crate::pool::catch;
-
-/// What `__arrow_c_array__` returns.
-pub(super) fn array_capsules<'py>(
-    py: Python<'py>,
-    batch: &RecordBatch,
-    requested_schema: Option<Bound<'py, PyCapsule>>,
-) -> PyResult<Bound<'py, PyTuple>> {
-    let array = StructArray::from(batch.clone());
-    Ok(to_array_pycapsules(py, struct_field(&batch.schema()), &array, requested_schema)?)
-}
 
 /// What `__arrow_c_stream__` returns. `batches` runs on whatever thread the consumer uses.
 pub(super) fn stream_capsule<'py>(
@@ -46,7 +36,7 @@ pub(super) fn stream_capsule<'py>(
 }
 
 /// Record batches cross the C interface as arrays of structs.
-fn struct_field(schema: &Schema) -> FieldRef {
+pub(super) fn struct_field(schema: &Schema) -> FieldRef {
     Arc::new(Field::new_struct("", schema.fields().clone(), false).with_metadata(schema.metadata().clone()))
 }
 

@@ -35,16 +35,9 @@ pub(super) fn inputs(object: &Bound<'_, PyAny>) -> PyResult<Vec<Input>> {
 }
 
 /// A path as Python's own functions take it: a string, bytes, or an object that stands for one of them.
-pub(super) struct PyPath(pub(super) PathBuf);
-
-impl<'py> FromPyObject<'_, 'py> for PyPath {
-    type Error = PyErr;
-
-    fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
-        let path = object.py().import("os")?.call_method1("fsdecode", (object,))?;
-        let path: PathBuf = path.extract()?;
-        Ok(Self(local(&path)))
-    }
+pub(super) fn local_path(object: &Bound<'_, PyAny>) -> PyResult<PathBuf> {
+    let path: PathBuf = object.py().import("os")?.call_method1("fsdecode", (object,))?.extract()?;
+    Ok(local(&path))
 }
 
 fn unknown(object: &Bound<'_, PyAny>) -> PyErr {
@@ -89,7 +82,7 @@ fn one(object: &Bound<'_, PyAny>) -> PyResult<Option<Vec<Input>>> {
         return Ok(Some(vec![Input::bytes("<bytes>", bytes)]));
     }
     if object.is_instance_of::<PyString>() || object.hasattr("__fspath__")? {
-        let PyPath(path) = object.extract()?;
+        let path = local_path(object)?;
         let cancel = signals::cancel(object.py())?;
         let inputs = object.py().detach(|| catch(|| discover_until(&path, &cancel)));
         return Ok(Some(inputs?));

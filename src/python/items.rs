@@ -69,7 +69,7 @@ pub(super) fn from_iter(
     let items =
         Items { iterator: iterable.try_iter()?.unbind(), raw: options.raw_dtype.of(VECTOR), count: 0 };
     let state = match options.dim {
-        Some(dim) => State::Open(Box::new(Batcher::new(items, dim, &options)?)),
+        Some(dim) => State::Open(Batcher::new(items, dim, &options)?),
         None => State::Unread(items, Box::new(options)),
     };
     Ok(Stream { state: Mutex::new(state), schema: OnceLock::new() })
@@ -217,8 +217,8 @@ pub(super) struct Batcher {
 }
 
 impl Batcher {
-    fn new(items: Items, dim: u32, options: &ReadOptions) -> PyResult<Self> {
-        Ok(Self { items, builder: BatchBuilder::new(dim, options)?, ended: false })
+    fn new(items: Items, dim: u32, options: &ReadOptions) -> PyResult<Box<Self>> {
+        Ok(Box::new(Self { items, builder: BatchBuilder::new(dim, options)?, ended: false }))
     }
 
     fn push(&mut self, py: Python<'_>, item: &Item<'_>) -> PyResult<()> {
@@ -287,7 +287,7 @@ impl Stream {
                 })?;
                 let mut batcher = Batcher::new(items, dim, &options)?;
                 batcher.push(py, &first)?;
-                Box::new(batcher)
+                batcher
             }
             State::Taken => {
                 let message = "this stream is being read, or has been; it can be read only once";

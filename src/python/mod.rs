@@ -108,7 +108,7 @@ fn read(
     let _turn = source::turn(py, &inputs)?;
     let source = source::PySource::open(py, inputs, options)?;
     let table = source.read(py)?;
-    log::rejected(py, source.0.of_rejects(log::line))?;
+    log::rejected(py, &source.0.rejects())?;
     Ok(table)
 }
 

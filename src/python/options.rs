@@ -9,7 +9,7 @@ use pyo3::exceptions::{PyOverflowError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::{IntoPyDict, PyBool, PyBytes, PyDict, PyInt, PyMapping, PyString};
 
-use super::inputs::PyPath;
+use super::inputs::local_path;
 use super::table::{PySchema, to_objects};
 use crate::error::Error;
 use crate::options::{OutputColumn, ReadOptions, parse_type};
@@ -278,7 +278,7 @@ fn set_write_option(options: &mut WriteOptions, name: &str, value: &Bound<'_, Py
         "allow_truncated_timestamps" => options.allow_truncated_timestamps = value.extract()?,
         "metadata" => options.metadata = given(value).map_or_else(|| Ok(BTreeMap::new()), metadata)?,
         "max_file_bytes" => options.max_file_bytes = optional(name, value)?,
-        "rejects" => options.rejects = value.extract::<Option<PyPath>>()?.map(|PyPath(path)| path),
+        "rejects" => options.rejects = given(value).map(local_path).transpose()?,
         "overwrite" => options.overwrite = value.extract()?,
         "resume" => options.resume = value.extract()?,
         "sync" => options.sync = value.extract()?,

@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow_array::RecordBatchReader;
@@ -9,7 +10,7 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
-use super::inputs::{PyPath, inputs};
+use super::inputs::{inputs, local_path};
 use super::items::Stream;
 use super::options::{read_and_write_options, read_options};
 use super::others::Imported;
@@ -53,11 +54,10 @@ use crate::source::Source;
 pub(super) fn to_parquet(
     py: Python<'_>,
     source: &Bound<'_, PyAny>,
-    path: PyPath,
+    #[pyo3(from_py_with = local_path)] path: PathBuf,
     progress: Option<&Bound<'_, PyAny>>,
     options: Option<&Bound<'_, PyDict>>,
 ) -> PyResult<PyReport> {
-    let PyPath(path) = path;
     let (read, any_read, write) = read_and_write_options("to_parquet", options)?;
     let cancel = cancel(py)?;
     let from = From::new(py, source, read, any_read)?;
@@ -88,7 +88,7 @@ pub(super) fn to_parquet(
     log::info(py, &report.to_string().replace('\n', "; "))?;
     if let Some(source) = scanned {
         let rejects = source.rejects();
-        log::rejected(py, log::line(&rejects))?;
+        log::rejected(py, &rejects)?;
         warn(py, rejects.warning(report.rows + report.rows_before))?;
     }
     Ok(PyReport(report))

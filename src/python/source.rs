@@ -1,7 +1,7 @@
 //! `vecpack.Source`: lazy, can be scanned again, counted, split and pickled.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, TryLockError};
+use std::sync::{Arc, Mutex};
 
 use arrow_array::RecordBatch;
 use bytes::Bytes;
@@ -21,7 +21,7 @@ use super::{detached, html, log, options, warn};
 use crate::error::{Error, ErrorKind};
 use crate::input::{Input, Span};
 use crate::options::ReadOptions;
-use crate::pool::{OwnerProcess, Turn, lock};
+use crate::pool::{OwnerProcess, Turn, lock, lock_soon};
 use crate::reader::Reader;
 use crate::reject::Rejects;
 use crate::source::Source;
@@ -416,8 +416,8 @@ impl Batches {
     fn __next__(&self, py: Python<'_>) -> PyResult<Option<PyBatch>> {
         let next: Option<RecordBatch> = detached(py, || self.next_batch())?;
         if next.is_none() && self.owner.is_current() {
-            let line = lock(&self.reader).of_rejects(log::line);
-            log::rejected(py, line)?;
+            let rejects = lock(&self.reader).rejects();
+            log::rejected(py, &rejects)?;
         }
         Ok(next.map(PyBatch))
     }
@@ -430,10 +430,7 @@ impl Batches {
             return lock(&self.reader).next_batch();
         }
         // A thread of the other process may have held the lock when this one was forked.
-        match self.reader.try_lock() {
-            Ok(mut reader) => reader.next_batch(),
-            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner().next_batch(),
-            Err(TryLockError::WouldBlock) => Err(ErrorKind::OtherProcess.into()),
-        }
+        let reader = lock_soon(&self.reader).ok_or(ErrorKind::OtherProcess);
+        reader?.next_batch()
     }
 }

@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use arrow_array::RecordBatch;
+use arrow_array::{RecordBatch, StructArray};
 use arrow_schema::{Field, FieldRef, Schema, SchemaRef};
 use pyo3::exceptions::{PyIndexError, PyKeyError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyInt, PyIterator, PyList, PySlice, PyString, PyTuple};
-use pyo3_arrow::ffi::to_schema_pycapsule;
+use pyo3_arrow::ffi::{to_array_pycapsules, to_schema_pycapsule};
 
 use super::array::{self, Vectors};
-use super::export::{array_capsules, import, stream_capsule};
+use super::export::{import, stream_capsule, struct_field};
 use super::html;
 use super::options::row_count;
 use crate::error::Error;
@@ -203,7 +203,8 @@ impl PyBatch {
         py: Python<'py>,
         requested_schema: Option<Bound<'py, PyCapsule>>,
     ) -> PyResult<Bound<'py, PyTuple>> {
-        array_capsules(py, &self.0, requested_schema)
+        let array = StructArray::from(self.0.clone());
+        Ok(to_array_pycapsules(py, struct_field(&self.0.schema()), &array, requested_schema)?)
     }
 
     /// The vectors of a column, the first one if none is named, as a NumPy array of shape (rows, dim): a read-only view.

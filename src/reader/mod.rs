@@ -173,12 +173,6 @@ impl Reader {
         lock(&self.rejects).clone()
     }
 
-    /// Makes something of the rejects so far, without a copy of them.
-    #[cfg(feature = "python")]
-    pub(crate) fn of_rejects<T>(&self, make: impl FnOnce(&Rejects) -> T) -> T {
-        make(&lock(&self.rejects))
-    }
-
     /// The next batch, which has at least one row; `None` at the end.
     pub fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
         let result = self
