@@ -7,11 +7,9 @@ use std::sync::Arc;
 use clap::{Args, ValueHint};
 use serde_json::{Value, json};
 
-use super::args::{InputArgs, local_path};
-use super::outcome::{FAILED, Failure};
+use super::args::{ByteSize, InputArgs, local_path};
+use super::outcome::{FAILED, Failure, Signals};
 use super::output;
-use super::signals::Signals;
-use super::size::ByteSize;
 use crate::error::Error;
 use crate::parquet::RejectsFile;
 use crate::source::Source;

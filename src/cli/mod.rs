@@ -11,8 +11,6 @@ mod output;
 mod progress;
 mod sample;
 mod show;
-mod signals;
-mod size;
 mod to_arrow;
 mod to_parquet;
 
@@ -25,8 +23,7 @@ pub(crate) use self::load::Loaded;
 pub(crate) use self::progress::ProgressBar;
 
 use self::args::{Cli, Command};
-use self::outcome::{FAILED, USAGE, conclude};
-use self::signals::Signals;
+use self::outcome::{FAILED, Signals, USAGE, conclude};
 use crate::error::Error;
 
 /// Runs the command and gives its exit code: 0 done, 1 failed, 2 wrong usage, 130, 143 or 129 ended by a signal. `args` begin

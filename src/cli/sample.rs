@@ -7,9 +7,8 @@ use clap::{Args, ValueEnum, ValueHint};
 use rmp::encode;
 
 use super::args::local_path;
-use super::outcome::Failure;
+use super::outcome::{Failure, Signals};
 use super::output;
-use super::signals::Signals;
 use crate::cancel::Cancel;
 use crate::error::Error;
 use crate::output::Target;

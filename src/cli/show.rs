@@ -5,10 +5,9 @@ use std::fmt::Write;
 use clap::Args;
 
 use super::args::{InputArgs, TalkArgs};
-use super::outcome::Failure;
+use super::outcome::{Failure, Signals};
 use super::output;
 use super::progress::ProgressBar;
-use super::signals::Signals;
 use crate::preview;
 use crate::source::{Source, size};
 

@@ -6,10 +6,9 @@ use std::time::Instant;
 use clap::{Args, ValueHint};
 
 use super::args::{InputArgs, OutputArgs, local_path};
-use super::outcome::Failure;
+use super::outcome::{Failure, Signals};
 use super::output;
 use super::progress::ProgressBar;
-use super::signals::Signals;
 use crate::cancel::Cancel;
 use crate::ipc::{write_arrow, write_arrow_stream};
 use crate::output::check_target;

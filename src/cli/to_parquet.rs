@@ -6,11 +6,9 @@ use clap::{Args, ValueHint};
 use serde::Serialize;
 
 use super::ProgressBar;
-use super::args::{InputArgs, OutputArgs, local_path, names};
-use super::outcome::Failure;
+use super::args::{ByteSize, InputArgs, OutputArgs, local_path, names};
+use super::outcome::{Failure, Signals};
 use super::output;
-use super::signals::Signals;
-use super::size::ByteSize;
 use crate::error::Error;
 use crate::output::directory::is_directory;
 use crate::parquet::{
