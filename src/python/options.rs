@@ -99,7 +99,7 @@ macro_rules! read_options {
 
 read_options! {
     vector = "None", vectors;
-    dim = "None", optional;
+    dim = "None", number;
     dtype = "'float32'", |name, value| parse_dtype(name, value, &["name", "__name__"]);
     raw_dtype = "'<f4'", raw_dtypes;
     extensions = "None", extensions;
@@ -111,13 +111,13 @@ read_options! {
     on_error = "'raise'", parse;
     max_rejects = "10000", number;
     fail_after = "None", fail_after;
-    batch_rows = "None", optional;
+    batch_rows = "None", number;
     batch_bytes = "2097152", number;
-    threads = "None", optional;
+    threads = "None", number;
     include_path = "False", number;
     include_record = "False", number;
     include_id = "False", number;
-    limit = "None", optional;
+    limit = "None", number;
     max_record_bytes = "268435456", number;
     max_expansion = "1000", number;
     max_depth = "60", number;
@@ -134,9 +134,8 @@ pub(super) fn to_dict<'py>(py: Python<'py>, options: &ReadOptions) -> PyResult<B
     }
     let extensions = texts(options.extensions.iter()).into_py_dict(py)?;
     dict.set_item("extensions", Some(extensions).filter(|extensions| !extensions.is_empty()))?;
-    if let Some(columns) =
-        options.columns.as_ref().filter(|columns| columns.iter().any(OutputColumn::is_renamed))
-    {
+    let columns = options.columns.as_deref().unwrap_or_default();
+    if columns.iter().any(OutputColumn::is_renamed) {
         dict.set_item("columns", fields(py, columns)?)?;
     }
     let schema = Some(&options.schema).filter(|schema| !schema.fields().is_empty());
@@ -277,7 +276,7 @@ fn set_write_option(options: &mut WriteOptions, name: &str, value: &Bound<'_, Py
         }
         "allow_truncated_timestamps" => options.allow_truncated_timestamps = value.extract()?,
         "metadata" => options.metadata = given(value).map_or_else(|| Ok(BTreeMap::new()), metadata)?,
-        "max_file_bytes" => options.max_file_bytes = optional(name, value)?,
+        "max_file_bytes" => options.max_file_bytes = number(name, value)?,
         "rejects" => options.rejects = given(value).map(local_path).transpose()?,
         "overwrite" => options.overwrite = value.extract()?,
         "resume" => options.resume = value.extract()?,
@@ -290,10 +289,6 @@ fn set_write_option(options: &mut WriteOptions, name: &str, value: &Bound<'_, Py
 /// The value, unless it is `None`.
 fn given<'a, 'py>(value: &'a Bound<'py, PyAny>) -> Option<&'a Bound<'py, PyAny>> {
     Some(value).filter(|value| !value.is_none())
-}
-
-fn optional<T: FromPyObjectOwned>(name: &str, value: &Bound<'_, PyAny>) -> PyResult<Option<T>> {
-    given(value).map(|value| number(name, value)).transpose()
 }
 
 /// Numbers that are out of range are a matter of the option, not of Python's integers.
@@ -329,8 +324,8 @@ fn parse_dtype<T: FromStr<Err = Error>>(
     if let Ok(text) = value.cast::<PyString>() {
         return Ok(text.to_string().parse()?);
     }
-    let names = attributes.iter().filter_map(|name| value.getattr(*name).ok()?.extract::<String>().ok());
-    let parsed = names.filter_map(|name| name.parse().ok()).next();
+    let parse = |name: &&str| value.getattr(*name).ok()?.extract::<String>().ok()?.parse().ok();
+    let parsed = attributes.iter().find_map(parse);
     Ok(parsed.ok_or_else(|| Error::option(format!("{option}: {value} is no element type that is known")))?)
 }
 

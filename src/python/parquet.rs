@@ -107,23 +107,21 @@ impl From {
         read: crate::ReadOptions,
         any_read: bool,
     ) -> PyResult<Self> {
-        let scanned = source.cast::<PySource>().ok();
         // Strings and files are inputs, whatever else they may be.
-        let is_stream = !source.is_instance_of::<PyString>() && source.hasattr("__arrow_c_stream__")?;
-        if any_read && (scanned.is_some() || is_stream) {
+        if source.is_instance_of::<PyString>() || !source.hasattr("__arrow_c_stream__")? {
+            return PySource::open(py, inputs(source)?, read).map(|source| Self::Source(source.0));
+        }
+        if any_read {
             let text = "read options go with inputs; pass them to scan() or from_iter() instead";
             return Err(PyTypeError::new_err(text));
         }
-        if let Some(source) = scanned {
+        if let Ok(source) = source.cast::<PySource>() {
             return Ok(Self::Source(source.get().0.clone()));
         }
-        if let Ok(stream) = source.cast::<Stream>() {
-            return Ok(Self::Reader(stream.get().take(py)?));
+        match source.cast::<Stream>() {
+            Ok(stream) => Ok(Self::Reader(stream.get().take(py)?)),
+            Err(_) => Ok(Self::Reader(Box::new(Imported::new(source)?))),
         }
-        if is_stream {
-            return Ok(Self::Reader(Box::new(Imported::new(source)?)));
-        }
-        PySource::open(py, inputs(source)?, read).map(|source| Self::Source(source.0))
     }
 }
 

@@ -230,10 +230,6 @@ pub(super) struct PyTable {
 }
 
 impl PyTable {
-    pub(super) fn rows(&self) -> usize {
-        self.batches.iter().map(RecordBatch::num_rows).sum()
-    }
-
     /// The rows from `start` up to `end`, where they lie.
     fn slice(&self, start: usize, end: usize) -> Self {
         let mut batches = Vec::new();
@@ -272,7 +268,7 @@ impl PyTable {
     /// The number of rows.
     #[getter]
     fn num_rows(&self) -> usize {
-        self.rows()
+        self.batches.iter().map(RecordBatch::num_rows).sum()
     }
 
     /// The number of columns.
@@ -288,7 +284,7 @@ impl PyTable {
     }
 
     fn __len__(&self) -> usize {
-        self.rows()
+        self.num_rows()
     }
 
     fn __iter__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyIterator>> {
@@ -299,7 +295,7 @@ impl PyTable {
     /// is copied.
     fn __getitem__(&self, key: &Bound<'_, PyAny>) -> PyResult<Self> {
         if let Ok(slice) = key.cast::<PySlice>() {
-            let indices = slice.indices(isize::try_from(self.rows()).unwrap_or(isize::MAX))?;
+            let indices = slice.indices(isize::try_from(self.num_rows()).unwrap_or(isize::MAX))?;
             if indices.step != 1 {
                 return Err(PyValueError::new_err("a slice of a table has no step"));
             }
@@ -347,7 +343,7 @@ impl PyTable {
     fn __repr__(&self) -> String {
         format!(
             "vecpack.Table({}, {}, {})",
-            count(self.rows() as u64, "row"),
+            count(self.num_rows() as u64, "row"),
             count(self.num_columns() as u64, "column"),
             count(self.batches.len() as u64, "batch").replace("batchs", "batches"),
         )
