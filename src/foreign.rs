@@ -24,19 +24,16 @@ pub(crate) fn batch_of(schema: SchemaRef, data: &ArrayData) -> Result<RecordBatc
 
 /// A column that is null where its row is as well.
 fn masked(column: &ArrayRef, field: &FieldRef, is_null: &BooleanArray) -> Result<ArrayRef> {
-    let (name, data_type) = (field.name(), field.data_type());
-    // What has no nulls of its own.
-    if matches!(data_type, DataType::Union(..) | DataType::RunEndEncoded(..)) {
-        return Err(ArrowError::SchemaError(format!(
-            "a row of the stream is null, and column `{name}` cannot be: it is {data_type}"
-        )));
-    }
-    if !field.is_nullable() {
-        return Err(ArrowError::SchemaError(format!(
-            "a row of the stream is null, and column `{name}` is said never to be"
-        )));
-    }
-    nullif(column, is_null)
+    let why = match field.data_type() {
+        // They have no nulls of their own.
+        data_type @ (DataType::Union(..) | DataType::RunEndEncoded(..)) => {
+            format!("cannot be: it is {data_type}")
+        }
+        _ if !field.is_nullable() => "is said never to be".to_owned(),
+        _ => return nullif(column, is_null),
+    };
+    let text = format!("a row of the stream is null, and column `{}` {why}", field.name());
+    Err(ArrowError::SchemaError(text))
 }
 
 /// `len` rows of `data` from `start` on, in which every struct begins with its first row.

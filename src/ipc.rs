@@ -26,8 +26,9 @@ pub fn write_arrow(
     let written = if path.extension().is_some_and(|extension| extension == "arrows") {
         write_arrow_stream(source, out, watch)
     } else {
-        let writer = FileWriter::try_new(out, &source.schema()).map_err(Error::from);
-        writer.and_then(|writer| write_all(source, writer, watch))
+        FileWriter::try_new(out, &source.schema())
+            .map_err(Error::from)
+            .and_then(|writer| write(source, writer, watch))
     };
     let progress = written.map_err(|error| match error.into_kind() {
         ErrorKind::Io { path: None, source } => target.error(source),
@@ -38,10 +39,10 @@ pub fn write_arrow(
 
 /// Writes the batches of `source` to `out` as an Arrow IPC stream. Returns the progress.
 pub fn write_arrow_stream(source: &Source, out: impl Write, watch: Watch<'_>) -> Result<Progress> {
-    write_all(source, StreamWriter::try_new(out, &source.schema())?, watch)
+    write(source, StreamWriter::try_new(out, &source.schema())?, watch)
 }
 
-fn write_all(source: &Source, mut writer: impl RecordBatchWriter, mut watch: Watch<'_>) -> Result<Progress> {
+fn write(source: &Source, mut writer: impl RecordBatchWriter, mut watch: Watch<'_>) -> Result<Progress> {
     let progress = watch.follow(source.reader()?, Progress::default(), |batch| Ok(writer.write(&batch)?))?;
     // It flushes.
     writer.close()?;

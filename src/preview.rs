@@ -13,13 +13,8 @@ const CHARACTERS: usize = 60;
 
 /// The values of each row, in the order of the columns. Of a vector the first elements are shown.
 pub(crate) fn rows(batch: &RecordBatch) -> Result<Vec<Vec<String>>> {
-    let mut rows = vec![Vec::with_capacity(batch.num_columns()); batch.num_rows()];
-    for column in batch.columns() {
-        for (number, row) in rows.iter_mut().enumerate() {
-            row.push(value(column, number)?);
-        }
-    }
-    Ok(rows)
+    let row = |row| batch.columns().iter().map(|column| value(column, row)).collect();
+    (0..batch.num_rows()).map(row).collect()
 }
 
 fn value(column: &dyn Array, row: usize) -> Result<String> {
@@ -28,7 +23,7 @@ fn value(column: &dyn Array, row: usize) -> Result<String> {
         && dim > ELEMENTS
         && column.is_valid(row)
     {
-        let elements = column.as_fixed_size_list().value(row).slice(0, ELEMENTS);
+        let elements = column.as_fixed_size_list().value(row);
         let formatter = ArrayFormatter::try_new(&elements, &options)?;
         let shown: Vec<String> = (0..ELEMENTS).map(|at| formatter.value(at).to_string()).collect();
         return Ok(format!("[{}, ... {dim} elements]", shown.join(", ")));
