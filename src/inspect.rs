@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float16Type, Float32Type, Float64Type, Int8Type, UInt8Type};
-use arrow_array::{Array, ArrayRef, ArrowPrimitiveType, FixedSizeListArray, RecordBatch};
-use arrow_schema::DataType;
+use arrow_array::{Array, ArrayRef, ArrowPrimitiveType, FixedSizeListArray};
+use arrow_schema::{DataType, Field};
 use serde::Serialize;
 
 use crate::cancel::Cancel;
@@ -15,9 +15,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::infer::infer;
 use crate::input::Input;
 use crate::options::{OnError, ReadOptions};
-use crate::pool::lock;
-use crate::reader::{Ended, Progress, Watch};
-use crate::record::{Findings, vector_type};
+use crate::reader::{Progress, Watch};
+use crate::record::{self, Findings, vector_type};
 use crate::reject::{FailAfter, Rejects};
 use crate::source::{Source, size};
 use crate::text::{count, grouped, printable, size as bytes_text};
@@ -224,7 +223,10 @@ pub fn inspect(
     found.add_left_out(findings, &own, options.columns.is_some());
     found.scan(&source, sample, &mut watch)?;
     let rejects = source.rejects();
-    found.add_rejects(&rejects);
+    found.rejects = rejects.count();
+    found.reject_kinds = rejects.kinds().map(|(kind, count)| (kind.as_str(), count)).collect();
+    let first_rejects = rejects.details().iter().take(SHOWN);
+    found.first_rejects = first_rejects.map(|reject| printable(&reject.to_string())).collect();
     if rejects.count() > 0 {
         // The first records do not show what share of all records are rejects.
         let is_share = |limit: &FailAfter| matches!(limit, FailAfter::Share(_));
@@ -285,30 +287,16 @@ impl Inspection {
             if left == Some(0) {
                 break;
             }
-            let size = group.first().map_or(Ok(None), Input::size)?;
+            let (inputs, size) = (group.len(), group.first().map_or(Ok(None), Input::size)?);
             let reader = source.reader_of(group, rejects.clone())?.going_on();
             let mut reader = reader.limited(left).sampling(sample).with_cancel(watch.cancel.clone());
-            let rejected = lock(&rejects).count();
             while let Some(batch) = reader.next_batch()? {
-                tally(&mut tallies, &batch);
+                tallies.iter_mut().zip(batch.columns()).for_each(|(tally, column)| tally.add(column));
                 watch.tell(progress + reader.progress())?;
             }
-            let done = reader.take_ended();
-            let counts = |done: &[Ended]| {
-                let sum = |of: fn(&Ended) -> u64| done.iter().map(of).sum::<u64>();
-                (sum(|ended| ended.rows), sum(|ended| ended.rejects))
-            };
-            let (rows, rejected) = (reader.progress().rows, lock(&rejects).count() - rejected);
-            match sample {
-                Some(_) => ended.push(Ended { rows, rejects: rejected }),
-                None => {
-                    // The input in which the first rows end.
-                    let (known_rows, known_rejects) = counts(&done);
-                    let rest = Ended { rows: rows - known_rows, rejects: rejected - known_rejects };
-                    ended.extend(done);
-                    ended.push(rest);
-                }
-            }
+            // The sample or the first rows may end within an input.
+            ended.extend(reader.take_ended().into_iter().chain([reader.current()]).take(inputs));
+            let rows = reader.progress().rows;
             expected = expected.saturating_add(estimate(reader.progress(), size).unwrap_or(rows));
             progress = progress + reader.progress();
         }
@@ -333,25 +321,24 @@ impl Inspection {
         self.framing_from.clone_from(&findings.framing_from);
         self.layout = findings.layout.as_str();
         self.layout_from.clone_from(&findings.layout_from);
-        let rows = self.rows;
-        let outputs = source.columns().iter();
-        let columns = outputs.filter_map(|output| Some((output, findings.column(&output.field)?)));
-        let column =
-            |((output, column), tally): ((&crate::OutputColumn, &crate::record::Column), &Tally)| Column {
-                name: output.name.clone(),
-                data_type: type_name(column.field.data_type()),
-                nulls: tally.nulls,
-                null_share: tally.nulls as f64 / rows.max(1) as f64,
-                vectors: vector_type(column.field.data_type()).map(|(dim, dtype)| Vectors {
-                    dim,
-                    dtype: dtype.as_str(),
-                    stored: column.stored.clone(),
-                    norms: tally.norms(),
-                    nan: tally.nan,
-                    infinite: tally.infinite,
-                }),
-            };
-        self.columns = columns.zip(tallies).map(column).collect();
+        let rows = self.rows.max(1) as f64;
+        let found =
+            source.columns().iter().filter_map(|output| Some((output, findings.column(&output.field)?)));
+        let columns = found.zip(tallies).map(|((output, column), tally)| Column {
+            name: output.name.clone(),
+            data_type: type_name(column.field.data_type()),
+            nulls: tally.nulls,
+            null_share: tally.nulls as f64 / rows,
+            vectors: vector_type(column.field.data_type()).map(|(dim, dtype)| Vectors {
+                dim,
+                dtype: dtype.as_str(),
+                stored: column.stored.clone(),
+                norms: tally.norms(),
+                nan: tally.nan,
+                infinite: tally.infinite,
+            }),
+        });
+        self.columns = columns.collect();
     }
 
     /// Counts the inputs by the lengths of their vectors.
@@ -365,8 +352,8 @@ impl Inspection {
                 }
             }
         }
-        let dim = |((field, dim), files): ((&str, usize), u64)| Dim { field: field.to_owned(), dim, files };
-        self.dims = dims.into_iter().map(dim).collect();
+        let dims = dims.into_iter();
+        self.dims = dims.map(|((field, dim), files)| Dim { field: field.to_owned(), dim, files }).collect();
     }
 
     /// Lists the fields of inputs that fill no column.
@@ -380,7 +367,7 @@ impl Inspection {
         let own = own.filter(|own| own.layout == findings.layout);
         for column in own.flat_map(|own| &own.columns) {
             // A path inside of a field is a column of its own, or part of a struct.
-            let is_read = |known: &crate::record::Column| {
+            let is_read = |known: &record::Column| {
                 !known.path.is_empty()
                     && (known.path.starts_with(&column.path) || column.path.starts_with(&known.path))
             };
@@ -400,13 +387,6 @@ impl Inspection {
         }
         let left_out = |(field, files)| LeftOut { field, files, why: why.to_owned() };
         self.left_out = fields.into_iter().map(left_out).collect();
-    }
-
-    fn add_rejects(&mut self, rejects: &Rejects) {
-        self.rejects = rejects.count();
-        self.reject_kinds = rejects.kinds().map(|(kind, count)| (kind.as_str(), count)).collect();
-        self.first_rejects =
-            rejects.details().iter().take(SHOWN).map(|reject| printable(&reject.to_string())).collect();
     }
 }
 
@@ -440,64 +420,44 @@ impl InputFound {
     /// Says what the input holds, where that is something else than all inputs are read as.
     fn compare(&mut self, findings: &Findings, own: &Option<Result<Findings>>) {
         let Some(Ok(own)) = own else { return };
-        let is_read = |column: &crate::record::Column| {
-            let same = |known: &crate::record::Column| {
-                known.path == column.path && known.field.data_type() == column.field.data_type()
-            };
-            findings.columns.iter().any(same)
+        let is_there = |column: &record::Column| own.columns.iter().any(|known| known.path == column.path);
+        let is_read = |column: &record::Column| {
+            let mut all = findings.columns.iter();
+            all.any(|known| known.path == column.path && known.field.data_type() == column.field.data_type())
         };
         let is_same = own.framing == findings.framing
             && own.layout == findings.layout
-            && findings
-                .columns
-                .iter()
-                .filter(|column| column.role.is_read())
-                .all(|column| own.columns.iter().any(|known| known.path == column.path))
+            && findings.columns.iter().filter(|column| column.role.is_read()).all(is_there)
             && own.columns.iter().all(|column| is_read(column) || column.dim().is_none());
         if !is_same {
-            let columns: Vec<String> = own
-                .columns
-                .iter()
-                .map(|column| format!("{}: {}", column.name(), type_name(column.field.data_type())))
-                .collect();
-            let holds = format!(
-                "it holds {} of {}, {}",
-                own.framing.as_str(),
-                own.layout.as_str(),
-                columns.join(", ")
-            );
-            self.holds = Some(printable(&holds));
+            let (framing, layout) = (own.framing.as_str(), own.layout.as_str());
+            let columns = columns_text(own.columns.iter().map(|column| &column.field));
+            self.holds = Some(printable(&format!("it holds {framing} of {layout}, {columns}")));
         }
     }
 }
 
 /// What is counted of a column.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 struct Tally {
     nulls: u64,
     nan: u64,
     infinite: u64,
+    /// Of the vectors that have a length: their number, the sum of the lengths, and the shortest and the longest.
     vectors: u64,
     sum: f64,
-    min: f64,
-    max: f64,
-}
-
-impl Default for Tally {
-    fn default() -> Self {
-        let (min, max) = (f64::INFINITY, f64::NEG_INFINITY);
-        Self { nulls: 0, nan: 0, infinite: 0, vectors: 0, sum: 0.0, min, max }
-    }
+    range: Option<(f64, f64)>,
 }
 
 impl Tally {
     fn norms(&self) -> Option<Norms> {
-        let mean = self.sum / self.vectors as f64;
-        (self.vectors > 0).then_some(Norms { min: self.min, mean, max: self.max })
+        self.range.map(|(min, max)| Norms { min, mean: self.sum / self.vectors as f64, max })
     }
 
-    /// Counts the vectors of a batch.
-    fn add(&mut self, column: &ArrayRef, dtype: Dtype) {
+    /// Counts the values of a batch.
+    fn add(&mut self, column: &ArrayRef) {
+        self.nulls += column.logical_null_count() as u64;
+        let Some((_, dtype)) = vector_type(column.data_type()) else { return };
         let list = column.as_fixed_size_list();
         match dtype {
             Dtype::Float32 => self.add_vectors::<Float32Type>(list),
@@ -522,21 +482,12 @@ impl Tally {
                 let norm = square.sqrt();
                 self.vectors += 1;
                 self.sum += norm;
-                self.min = self.min.min(norm);
-                self.max = self.max.max(norm);
+                let (min, max) = self.range.unwrap_or((norm, norm));
+                self.range = Some((min.min(norm), max.max(norm)));
             } else {
                 self.nan += elements.clone().filter(|x| x.is_nan()).count() as u64;
                 self.infinite += elements.filter(|x| x.is_infinite()).count() as u64;
             }
-        }
-    }
-}
-
-fn tally(tallies: &mut [Tally], batch: &RecordBatch) {
-    for (tally, column) in tallies.iter_mut().zip(batch.columns()) {
-        tally.nulls += column.logical_null_count() as u64;
-        if let Some((_, dtype)) = vector_type(column.data_type()) {
-            tally.add(column, dtype);
         }
     }
 }
@@ -548,15 +499,16 @@ pub(crate) fn type_name(data_type: &DataType) -> String {
         (None, DataType::List(item) | DataType::LargeList(item)) => {
             format!("List<{}>", type_name(item.data_type()))
         }
-        (None, DataType::Struct(fields)) => {
-            let fields: Vec<String> = fields
-                .iter()
-                .map(|field| format!("{}: {}", field.name(), type_name(field.data_type())))
-                .collect();
-            format!("Struct<{}>", fields.join(", "))
-        }
+        (None, DataType::Struct(fields)) => format!("Struct<{}>", columns_text(fields)),
         (None, other) => other.to_string(),
     }
+}
+
+/// `id: Int64, vector: FixedSizeList<float32, 512>`
+fn columns_text<F: AsRef<Field>>(fields: impl IntoIterator<Item = F>) -> String {
+    let name_and_type =
+        |field: F| format!("{}: {}", field.as_ref().name(), type_name(field.as_ref().data_type()));
+    fields.into_iter().map(name_and_type).collect::<Vec<_>>().join(", ")
 }
 
 impl fmt::Display for Inspection {

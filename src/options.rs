@@ -241,11 +241,11 @@ pub struct ReadOptions {
     pub raw_dtype: RawDtypes,
     /// What the payloads of extension types are, where it is not known by itself.
     pub extensions: Extensions,
-    /// How records lie in the inputs.
-    pub framing: Framing,
     /// Where the records lie in each top-level object: a key or a dotted path to a list, a map or a matrix whose rows they are. The
     /// top-level objects are the records, or hold them, if not given.
     pub records: Option<String>,
+    /// How records lie in the inputs.
+    pub framing: Framing,
     /// Which columns to produce, in this order, each with the name of its field or with another one; the bytes of other fields
     /// are stepped over. All if not given.
     pub columns: Option<Vec<OutputColumn>>,

@@ -578,9 +578,7 @@ def _restore_schema(state: str) -> Schema:
 
 def _restore_source(
     inputs: Sequence[tuple[str | bytes, tuple[int, int, int, bool] | None, str | None, int]],
-    options: dict[str, Any],
-    findings: str,
-    columns: Mapping[str, str],
+    read_as: str,
 ) -> Source:
     """The other half of pickling."""
 

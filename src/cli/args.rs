@@ -1,22 +1,23 @@
 //! The sub-commands, and the arguments that several of them have.
 
-use std::path::PathBuf;
+use std::fmt;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use arrow_schema::{Field, Schema};
 use clap::builder::{PathBufValueParser, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueHint};
 
-use super::completions::CompletionsArgs;
-use super::head::HeadArgs;
-use super::inspect::InspectArgs;
+use super::generated::{CompletionsArgs, ManArgs};
 use super::load::{ToDuckdbArgs, ToLanceArgs};
-use super::man::ManArgs;
+use super::outcome::Signals;
 use super::sample::SampleArgs;
-use super::size::ByteSize;
+use super::show::{HeadArgs, InspectArgs};
 use super::to_arrow::ToArrowArgs;
 use super::to_parquet::ToParquetArgs;
-use crate::error::Error;
-use crate::input::local;
+use crate::error::{Error, Result};
+use crate::input::{Input, discover_until, local, mirrored};
 use crate::options::{Framing, OnError, OutputColumn, ReadOptions, parse_type};
 use crate::reject::FailAfter;
 use crate::vector::{Dtype, Payload, RawDtype, RawDtypes};
@@ -63,11 +64,11 @@ pub(super) struct InputArgs {
     /// A directory stands for the MessagePack files in it and below. A pattern such as 'vectors/*.msgpack' stands for the
     /// files that match. URLs begin with s3://, gs://, az://, https:// or file://.
     #[arg(value_name = "INPUT", required_unless_present = "files_from", value_hint = ValueHint::AnyPath, help_heading = None)]
-    pub(super) inputs: Vec<PathBuf>,
+    inputs: Vec<PathBuf>,
 
     /// Read more inputs from a list, one a line; `-` is standard input.
     #[arg(long, value_name = "LIST", value_parser = local_path(), value_hint = ValueHint::FilePath)]
-    pub(super) files_from: Option<PathBuf>,
+    files_from: Option<PathBuf>,
 
     /// A field that holds vectors; may be given several times [default: found out].
     ///
@@ -80,12 +81,8 @@ pub(super) struct InputArgs {
     dim: Option<u32>,
 
     /// Element type of the vector column.
-    #[arg(
-        long,
-        value_name = "TYPE",
-        default_value = ReadOptions::default().dtype.as_str(),
-        value_parser = names(Dtype::ALL.map(Dtype::as_str), str::parse::<Dtype>),
-    )]
+    #[arg(long, value_name = "TYPE", default_value = ReadOptions::default().dtype.as_str())]
+    #[arg(value_parser = names(&Dtype::ALL, Dtype::as_str))]
     dtype: Dtype,
 
     /// How to read vectors stored as untyped bytes; for one column as COLUMN=TYPE; separated by commas.
@@ -101,12 +98,8 @@ pub(super) struct InputArgs {
     extension: Vec<(i8, Payload)>,
 
     /// How records lie in an input.
-    #[arg(
-        long,
-        value_name = "FRAMING",
-        default_value = ReadOptions::default().framing.as_str(),
-        value_parser = names(Framing::ALL.map(Framing::as_str), str::parse::<Framing>),
-    )]
+    #[arg(long, value_name = "FRAMING", default_value = ReadOptions::default().framing.as_str())]
+    #[arg(value_parser = names(&Framing::ALL, Framing::as_str))]
     framing: Framing,
 
     /// Where the records lie in each top-level object: a key or a dotted path to a list, a map or a matrix of them.
@@ -183,12 +176,8 @@ pub(super) struct InputArgs {
     /// What to do with a record that cannot become a row.
     ///
     /// `raise` ends with an error, `skip` leaves the record out, and `null` puts a null in its place.
-    #[arg(
-        long,
-        value_name = "POLICY",
-        default_value = ReadOptions::default().on_error.as_str(),
-        value_parser = names(OnError::ALL.map(OnError::as_str), str::parse::<OnError>),
-    )]
+    #[arg(long, value_name = "POLICY", default_value = ReadOptions::default().on_error.as_str())]
+    #[arg(value_parser = names(&OnError::ALL, OnError::as_str))]
     on_error: OnError,
 
     /// End with an error when more records are rejected, as 1000 or 1% [default: no limit].
@@ -197,6 +186,27 @@ pub(super) struct InputArgs {
 }
 
 impl InputArgs {
+    /// The inputs that the arguments name. A signal ends the wait for one that does not deliver.
+    pub(super) fn inputs(&self, signals: &Signals) -> Result<Vec<Input>> {
+        let mut names = self.inputs.clone();
+        if let Some(list) = &self.files_from {
+            names.extend(listed(list)?);
+        }
+        let is_stdin = |name: &&PathBuf| *name == Path::new("-");
+        if names.iter().chain(&self.files_from).filter(is_stdin).count() > 1 {
+            return Err(Error::option("standard input can be read only once, and `-` is named twice"));
+        }
+        let cancel = signals.cancel();
+        let mut inputs = Vec::new();
+        for name in &names {
+            inputs.extend(discover_until(name, &cancel)?);
+        }
+        if inputs.is_empty() {
+            return Err(Error::option("option `files_from`: the list names no input"));
+        }
+        Ok(mirrored(inputs))
+    }
+
     /// The core's options. What values make sense is for the core to say.
     pub(super) fn options(&self) -> ReadOptions {
         let mut raw_dtypes = RawDtypes::default();
@@ -235,8 +245,30 @@ impl InputArgs {
     }
 }
 
+/// The names in a list, one a line.
+fn listed(list: &Path) -> Result<Vec<PathBuf>> {
+    let mut bytes = Vec::new();
+    let read = match list == Path::new("-") {
+        true => std::io::stdin().read_to_end(&mut bytes).map(drop),
+        false => std::fs::read(list).map(|read| bytes = read),
+    };
+    read.map_err(|error| Error::io(list, error))?;
+    let lines = bytes.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+    Ok(lines.filter(|line| !line.is_empty()).map(name).collect())
+}
+
+#[cfg(unix)]
+fn name(line: &[u8]) -> PathBuf {
+    PathBuf::from(<std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(line))
+}
+
+#[cfg(not(unix))]
+fn name(line: &[u8]) -> PathBuf {
+    PathBuf::from(String::from_utf8_lossy(line).into_owned())
+}
+
 /// A column, as `field` or as `name=field`. The field is all that follows the first `=`.
-fn output_column(text: &str) -> Result<OutputColumn, Error> {
+fn output_column(text: &str) -> Result<OutputColumn> {
     Ok(match text.split_once('=') {
         Some((name, field)) => (name, field).into(),
         None => text.into(),
@@ -244,7 +276,7 @@ fn output_column(text: &str) -> Result<OutputColumn, Error> {
 }
 
 /// The type of untyped bytes, in all columns or as `column=type` in one.
-fn raw_dtype(text: &str) -> Result<(Option<String>, RawDtype), Error> {
+fn raw_dtype(text: &str) -> Result<(Option<String>, RawDtype)> {
     Ok(match text.rsplit_once('=') {
         // NumPy writes the machine's own byte order as `=f4`.
         Some((column, raw)) if !column.is_empty() => (Some(column.to_owned()), raw.parse()?),
@@ -253,7 +285,7 @@ fn raw_dtype(text: &str) -> Result<(Option<String>, RawDtype), Error> {
 }
 
 /// An extension type, as `code=payload`.
-fn extension(text: &str) -> Result<(i8, Payload), Error> {
+fn extension(text: &str) -> Result<(i8, Payload)> {
     let (code, payload) = text.split_once('=').ok_or_else(|| {
         Error::option("write the code of the extension, `=`, and its payload, as in 42=<f4")
     })?;
@@ -264,7 +296,7 @@ fn extension(text: &str) -> Result<(i8, Payload), Error> {
 }
 
 /// A field of a schema, as `name=type`.
-fn field(text: &str) -> Result<Field, Error> {
+fn field(text: &str) -> Result<Field> {
     let (name, data_type) = text
         .rsplit_once('=')
         .ok_or_else(|| Error::option("write the name of the column, `=`, and its type, as in id=uint64"))?;
@@ -314,9 +346,66 @@ pub(super) fn local_path() -> impl TypedValueParser<Value = PathBuf> {
 }
 
 /// Takes one of the core's names, which help then lists.
-pub(super) fn names<T: Clone + Send + Sync + 'static>(
-    names: impl IntoIterator<Item = &'static str>,
-    parse: fn(&str) -> Result<T, Error>,
-) -> impl TypedValueParser<Value = T> {
-    PossibleValuesParser::new(names).try_map(move |name| parse(&name))
+pub(super) fn names<T>(all: &[T], name: fn(T) -> &'static str) -> impl TypedValueParser<Value = T>
+where
+    T: Copy + FromStr<Err = Error> + Send + Sync + 'static,
+{
+    PossibleValuesParser::new(all.iter().map(|value| name(*value))).try_map(|name| name.parse())
 }
+
+/// What a unit of bytes is worth, the units that are shown first. Case is of no matter.
+const UNITS: [(&str, u64); 9] = [
+    ("TiB", 1 << 40),
+    ("GiB", 1 << 30),
+    ("MiB", 1 << 20),
+    ("KiB", 1 << 10),
+    ("B", 1),
+    ("kB", 1000),
+    ("MB", 1_000_000),
+    ("GB", 1_000_000_000),
+    ("TB", 1_000_000_000_000),
+];
+
+/// A number of bytes as people write it: `8MiB`, `64MB`, `1048576`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ByteSize(pub(super) u64);
+
+impl ByteSize {
+    /// As a length in memory. What does not fit is as good as no bound.
+    pub(super) fn as_usize(self) -> usize {
+        usize::try_from(self.0).unwrap_or(usize::MAX)
+    }
+}
+
+impl FromStr for ByteSize {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (digits, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+        let known = |&(name, _): &(&str, u64)| name.eq_ignore_ascii_case(unit.trim_start());
+        let worth = match unit {
+            "" => Some(1),
+            _ => UNITS.iter().find(|unit| known(unit)).map(|&(_, worth)| worth),
+        };
+        match (digits.parse::<u64>(), worth) {
+            (Ok(number), Some(worth)) => {
+                number.checked_mul(worth).map(Self).ok_or_else(|| "too large".to_owned())
+            }
+            _ => Err("not a number of bytes: use 8MiB, 64MB or 1048576".to_owned()),
+        }
+    }
+}
+
+impl fmt::Display for ByteSize {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let whole = |&&(_, worth): &&(&str, u64)| self.0 > 0 && self.0.is_multiple_of(worth);
+        match UNITS.iter().find(whole) {
+            Some((unit, worth)) if *worth > 1 => write!(f, "{}{unit}", self.0 / worth),
+            _ => write!(f, "{}", self.0),
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "args_tests.rs"]
+mod tests;

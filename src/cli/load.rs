@@ -7,30 +7,19 @@ use std::sync::Arc;
 use clap::{Args, ValueHint};
 use serde_json::{Value, json};
 
-use super::args::{InputArgs, local_path};
-use super::outcome::{FAILED, Failure};
-use super::signals::Signals;
-use super::size::ByteSize;
-use super::{inputs, output};
+use super::args::{ByteSize, InputArgs, local_path};
+use super::outcome::{FAILED, Failure, Signals};
+use super::output;
 use crate::error::Error;
 use crate::parquet::RejectsFile;
 use crate::source::Source;
 use crate::text::{count, grouped, size};
 
-/// A load into a database: the function of the Python package that does it, and its arguments.
-#[cfg_attr(not(feature = "python"), allow(dead_code, reason = "the Python package does what these say"))]
-pub(crate) struct Load<'a> {
-    pub(crate) function: &'static str,
-    pub(crate) source: Arc<Source>,
-    pub(crate) out: &'a Path,
-    pub(crate) keywords: Value,
-}
-
 /// The outcome of a load: its report as JSON and its warnings, or an exit code and the message of the error.
-type Loaded = Result<(String, Vec<String>), (u8, String)>;
+pub(crate) type Loaded = Result<(String, Vec<String>), (u8, String)>;
 
-/// Loads a database.
-pub(super) type Loader<'a> = &'a dyn Fn(&Load<'_>) -> Loaded;
+/// Loads a source into a database: calls this function of the Python package with the source, the output and the keywords.
+pub(super) type Loader<'a> = &'a dyn Fn(&str, &Arc<Source>, &Path, &Value) -> Loaded;
 
 /// Write MessagePack files into a Lance dataset, with an index if asked for.
 ///
@@ -132,9 +121,8 @@ pub(super) fn to_lance(
         "progress": if args.report.quiet { Value::Null } else if args.progress { json!("lines") } else { json!(true) },
     });
     let loader = known(loader, "to-lance", "pylance")?;
-    let source = Arc::new(source(&args.input, &args.report, signals)?);
-    let load = Load { function: "to_lance", source, out: &args.out, keywords };
-    report(loader(&load), &args.out, &args.report)
+    let source = source(&args.input, &args.report, signals)?;
+    report(loader("to_lance", &source, &args.out, &keywords), &args.out, &args.report)
 }
 
 pub(super) fn to_duckdb(
@@ -144,12 +132,11 @@ pub(super) fn to_duckdb(
 ) -> Result<(), Failure> {
     let loader = known(loader, "to-duckdb", "duckdb")?;
     let listing = RejectsFile::new(args.report.rejects.as_deref(), &args.out, args.overwrite, true)?;
-    let source = Arc::new(source(&args.input, &args.report, signals)?);
+    let source = source(&args.input, &args.report, signals)?;
     let keywords = json!({ "table": args.table, "overwrite": args.overwrite });
-    let load = Load { function: "to_duckdb", source, out: &args.out, keywords };
-    let loaded = loader(&load);
+    let loaded = loader("to_duckdb", &source, &args.out, &keywords);
     if let Some(listing) = listing {
-        listing.write(&load.source.rejects())?;
+        listing.write(&source.rejects())?;
     }
     report(loaded, &args.out, &args.report)
 }
@@ -166,8 +153,8 @@ fn text(path: &Path) -> Result<&str, Error> {
     path.to_str().ok_or_else(|| Error::option(format!("{}: the name is not UTF-8", path.display())))
 }
 
-fn source(input: &InputArgs, report: &ReportArgs, signals: &Signals) -> Result<Source, Failure> {
-    let source = Source::new(inputs::inputs(input, signals)?, input.options())?;
+fn source(input: &InputArgs, report: &ReportArgs, signals: &Signals) -> Result<Arc<Source>, Failure> {
+    let source = Arc::new(Source::new(input.inputs(signals)?, input.options())?);
     if !report.quiet {
         output::warnings(source.warnings());
     }

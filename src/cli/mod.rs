@@ -4,18 +4,13 @@
 //! else to standard error.
 
 mod args;
-mod completions;
-mod head;
-mod inputs;
-mod inspect;
+mod generated;
 mod load;
-mod man;
 mod outcome;
 mod output;
 mod progress;
 mod sample;
-mod signals;
-mod size;
+mod show;
 mod to_arrow;
 mod to_parquet;
 
@@ -24,12 +19,11 @@ use std::ffi::OsString;
 use clap::Parser;
 
 #[cfg(feature = "python")]
-pub(crate) use self::load::Load;
+pub(crate) use self::load::Loaded;
 pub(crate) use self::progress::ProgressBar;
 
 use self::args::{Cli, Command};
-use self::outcome::{FAILED, Failure, USAGE, conclude};
-use self::signals::Signals;
+use self::outcome::{FAILED, Signals, USAGE, conclude};
 use crate::error::Error;
 
 /// Runs the command and gives its exit code: 0 done, 1 failed, 2 wrong usage, 130, 143 or 129 ended by a signal. `args` begin
@@ -53,7 +47,17 @@ pub(crate) fn run_with(args: impl IntoIterator<Item = OsString>, loader: Option<
         }
     };
     let outcome = match cli {
-        Ok(cli) => run_command(&cli.command, &signals, loader),
+        Ok(Cli { command }) => match command {
+            Command::ToParquet(args) => to_parquet::run(&args, &signals),
+            Command::ToArrow(args) => to_arrow::run(&args, &signals),
+            Command::ToLance(args) => load::to_lance(&args, &signals, loader),
+            Command::ToDuckdb(args) => load::to_duckdb(&args, &signals, loader),
+            Command::Inspect(args) => show::inspect(&args, &signals),
+            Command::Head(args) => show::head(&args, &signals),
+            Command::Sample(args) => sample::run(&args, &signals),
+            Command::Completions(args) => generated::completions(&args),
+            Command::Man(args) => generated::man(&args),
+        },
         // Usage errors go to standard error, in the style of all messages. Help that was not asked for has no such prefix.
         Err(message) if message.use_stderr() => {
             match message.render().to_string().strip_prefix("error: ") {
@@ -65,22 +69,4 @@ pub(crate) fn run_with(args: impl IntoIterator<Item = OsString>, loader: Option<
         Err(help) => help.print().map_err(|error| Error::from(error).into()),
     };
     conclude(outcome, &signals)
-}
-
-fn run_command(
-    command: &Command,
-    signals: &Signals,
-    loader: Option<load::Loader<'_>>,
-) -> Result<(), Failure> {
-    match command {
-        Command::ToParquet(args) => to_parquet::run(args, signals),
-        Command::ToArrow(args) => to_arrow::run(args, signals),
-        Command::ToLance(args) => load::to_lance(args, signals, loader),
-        Command::ToDuckdb(args) => load::to_duckdb(args, signals, loader),
-        Command::Inspect(args) => inspect::run(args, signals),
-        Command::Head(args) => head::run(args, signals),
-        Command::Sample(args) => sample::run(args, signals),
-        Command::Completions(args) => completions::run(args),
-        Command::Man(args) => man::run(args),
-    }
 }

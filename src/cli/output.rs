@@ -108,29 +108,26 @@ pub(super) fn reject_lines(rejects: &Rejects) -> String {
 /// options so.
 fn with_flags(text: &str) -> String {
     const MARK: &str = "option `";
-    let mut flags = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((before, behind)) = rest.split_once(MARK) {
-        flags.push_str(before);
-        rest = behind;
-        let option = behind.split_once('`').map(|(option, _)| option).unwrap_or_default();
+    let mut parts = text.split(MARK);
+    let mut flags = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (option, rest) = part.split_once('`').unwrap_or_default();
         let (name, value) = option.split_once('=').unwrap_or((option, ""));
         if name.is_empty() || !name.bytes().all(|letter| letter.is_ascii_lowercase() || letter == b'_') {
-            flags.push_str(MARK);
+            flags.extend([MARK, part]);
             continue;
         }
-        rest = &behind[option.len() + 1..];
         flags.push_str(&format!("--{}", name.replace('_', "-")));
         // In the notation of a shell.
-        let is_plain =
-            value.bytes().all(|letter| letter.is_ascii_alphanumeric() || b"-_.%".contains(&letter));
-        match (value, is_plain) {
-            ("", _) => {}
-            (_, true) => flags.push_str(&format!(" {value}")),
-            (_, false) => flags.push_str(&format!(" '{value}'")),
+        let is_plain = |letter: u8| letter.is_ascii_alphanumeric() || b"-_.%".contains(&letter);
+        match value {
+            "" => {}
+            _ if value.bytes().all(is_plain) => flags.push_str(&format!(" {value}")),
+            _ => flags.push_str(&format!(" '{value}'")),
         }
+        flags.push_str(rest);
     }
-    flags + rest
+    flags
 }
 
 /// Breaks lines that are longer than `width`, at spaces. What follows stands under the text behind the label of the line.

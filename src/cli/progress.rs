@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use super::args::TalkArgs;
+use super::outcome::Signals;
 use super::output;
-use super::signals::Signals;
 use crate::error::Result;
 use crate::pool::lock;
 use crate::reader::{Progress, Watch};

@@ -6,15 +6,13 @@ use std::time::Instant;
 use clap::{Args, ValueHint};
 
 use super::args::{InputArgs, OutputArgs, local_path};
-use super::outcome::Failure;
+use super::outcome::{Failure, Signals};
+use super::output;
 use super::progress::ProgressBar;
-use super::signals::Signals;
-use super::{inputs, output};
 use crate::cancel::Cancel;
 use crate::ipc::{write_arrow, write_arrow_stream};
 use crate::output::check_target;
 use crate::parquet::RejectsFile;
-use crate::reader::Watch;
 use crate::reject::listed;
 use crate::source::Source;
 use crate::text::{count, size};
@@ -52,32 +50,26 @@ pub(super) fn run(args: &ToArrowArgs, signals: &Signals) -> Result<(), Failure> 
     }
     let file = args.output.rejects.as_deref();
     let listing = RejectsFile::new(file, &args.out, args.output.overwrite, !args.output.no_sync)?;
-    let inputs = inputs::inputs(&args.input, signals)?;
-    let source = Source::new(inputs, args.input.options())?;
+    let source = Source::new(args.input.inputs(signals)?, args.input.options())?;
     let bar = ProgressBar::of(&source, &args.output.talk)?;
-    let mut lines = Vec::new();
-    let (rejects, rows) = if let Some(out) = stdout {
-        if listing.is_some() {
-            signals.defer();
-        }
-        let written = bar.show(signals, |watch| write_arrow_stream(&source, out, watch));
-        let (read, rejects) = RejectsFile::conclude(listing, written, &source)?;
-        (rejects, read.rows)
-    } else {
+    if stdout.is_none() || listing.is_some() {
         signals.defer();
-        let write = |watch: Watch<'_>| {
-            write_arrow(&source, &args.out, args.output.overwrite, !args.output.no_sync, watch)
-        };
-        let written = bar.show(signals, write);
-        let written = RejectsFile::conclude(listing, written, &source);
-        let ((read, bytes), rejects) = written.map_err(|error| Failure::of_output(error, &args.out))?;
+    }
+    let written = bar.show(signals, |watch| match stdout {
+        Some(out) => write_arrow_stream(&source, out, watch).map(|read| (read, None)),
+        None => write_arrow(&source, &args.out, args.output.overwrite, !args.output.no_sync, watch)
+            .map(|(read, bytes)| (read, Some(bytes))),
+    });
+    let written = RejectsFile::conclude(listing, written, &source);
+    let ((read, bytes), rejects) = written.map_err(|error| Failure::of_output(error, &args.out))?;
+    let mut lines = Vec::new();
+    if let Some(bytes) = bytes {
         lines.push(format!("read     {}, {}", count(read.rows, "row"), size(read.bytes)));
         let seconds = begin.elapsed().as_secs_f64();
         lines.push(format!("wrote    {} to {}", size(bytes), args.out.display()));
         lines.push(format!("took     {seconds:.2} s, {}/s", size((bytes as f64 / seconds.max(1e-9)) as u64)));
-        (rejects, read.rows)
-    };
-    output::warnings(rejects.warning(rows));
+    }
+    output::warnings(rejects.warning(read.rows));
     if rejects.count() > 0 {
         let listed = listed(rejects.count(), rejects.details().len() as u64, file);
         lines.push(format!("{}{listed}", rejects.summary()));

@@ -6,11 +6,9 @@ use clap::{Args, ValueHint};
 use serde::Serialize;
 
 use super::ProgressBar;
-use super::args::{InputArgs, OutputArgs, local_path, names};
-use super::outcome::Failure;
-use super::signals::Signals;
-use super::size::ByteSize;
-use super::{inputs, output};
+use super::args::{ByteSize, InputArgs, OutputArgs, local_path, names};
+use super::outcome::{Failure, Signals};
+use super::output;
 use crate::error::Error;
 use crate::output::directory::is_directory;
 use crate::parquet::{
@@ -67,23 +65,15 @@ struct WriteArgs {
     /// How pages are compressed.
     ///
     /// `auto` compresses vectors where that saves a quarter.
-    #[arg(
-        long,
-        value_name = "CODEC",
-        default_value = WriteOptions::default().compression.as_str(),
-        value_parser = names(Compression::ALL.iter().map(|value| value.as_str()), str::parse::<Compression>),
-    )]
+    #[arg(long, value_name = "CODEC", default_value = WriteOptions::default().compression.as_str())]
+    #[arg(value_parser = names(Compression::ALL, Compression::as_str))]
     compression: Compression,
 
     /// How the elements of vectors are encoded.
     ///
     /// `auto` is whatever gets smaller under the compression.
-    #[arg(
-        long,
-        value_name = "ENCODING",
-        default_value = WriteOptions::default().encoding.as_str(),
-        value_parser = names(Encoding::ALL.iter().map(|value| value.as_str()), str::parse::<Encoding>),
-    )]
+    #[arg(long, value_name = "ENCODING", default_value = WriteOptions::default().encoding.as_str())]
+    #[arg(value_parser = names(Encoding::ALL, Encoding::as_str))]
     encoding: Encoding,
 
     /// The most data in a row group, as 8MiB, 64MB or a number of bytes.
@@ -101,23 +91,15 @@ struct WriteArgs {
     /// The type of vector columns [default: fixed, but list with --on-error null].
     ///
     /// `list` is for readers that do not know lists of a fixed size.
-    #[arg(
-        long,
-        hide_short_help = true,
-        value_name = "TYPE",
-        value_parser = names(ListType::ALL.iter().map(|value| value.as_str()), str::parse::<ListType>),
-    )]
+    #[arg(long, hide_short_help = true, value_name = "TYPE")]
+    #[arg(value_parser = names(ListType::ALL, ListType::as_str))]
     list_type: Option<ListType>,
 
     /// Write timestamps in this unit [default: the unit that they have].
     ///
     /// Spark and Iceberg read `us`, and no nanoseconds.
-    #[arg(
-        long,
-        hide_short_help = true,
-        value_name = "UNIT",
-        value_parser = names(TimestampUnit::ALL.iter().map(|value| value.as_str()), str::parse::<TimestampUnit>),
-    )]
+    #[arg(long, hide_short_help = true, value_name = "UNIT")]
+    #[arg(value_parser = names(TimestampUnit::ALL, TimestampUnit::as_str))]
     coerce_timestamps: Option<TimestampUnit>,
 
     /// Cut off digits of timestamps that the unit of --coerce-timestamps does not have.
@@ -170,7 +152,7 @@ pub(super) fn run(args: &ToParquetArgs, signals: &Signals) -> Result<(), Failure
         return Err(Error::option("--json goes to standard output, and so would the data").into());
     }
     output::check_extension(&args.out, "Parquet", &["parquet", "parq", "pq"])?;
-    let inputs = inputs::inputs(&args.input, signals)?;
+    let inputs = args.input.inputs(signals)?;
     check_outputs(&inputs, &args.out, &args.options())?;
     let source = Source::new(inputs, args.input.options())?;
     let bar = ProgressBar::of(&source, &args.output.talk)?;

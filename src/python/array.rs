@@ -8,7 +8,6 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use super::errors::to_python;
 use super::export::import;
 use crate::error::Result;
 use crate::reader::Progress;
@@ -58,19 +57,20 @@ pub(super) fn to_numpy(py: Python<'_>, vectors: Vectors) -> PyResult<Bound<'_, P
     import(py, "numpy", "to_numpy()")?.call_method1("asarray", (vectors,))
 }
 
-/// The answer to `numpy.asarray`.
-pub(super) fn as_array<'py>(
-    array: &Bound<'py, PyAny>,
-    dtype: Option<&Bound<'py, PyAny>>,
+/// The answer to `numpy.asarray` of what has `to_numpy()`.
+pub(super) fn as_array(
+    vectors: &Bound<'_, PyAny>,
+    dtype: Option<Py<PyAny>>,
     copy: Option<bool>,
-) -> PyResult<Bound<'py, PyAny>> {
-    let py = array.py();
+) -> PyResult<Py<PyAny>> {
+    let py = vectors.py();
+    let array = vectors.call_method0("to_numpy")?;
     let numpy = import(py, "numpy", "__array__()")?;
     let keywords = PyDict::new(py);
     keywords.set_item("dtype", dtype)?;
     let function = if copy.is_some() { "array" } else { "asarray" };
     copy.map_or(Ok(()), |copy| keywords.set_item("copy", copy))?;
-    numpy.call_method(function, (array,), Some(&keywords))
+    Ok(numpy.call_method(function, (array,), Some(&keywords))?.unbind())
 }
 
 /// As a tensor of shape (rows, dim). PyTorch knows nothing that is read-only.
@@ -83,7 +83,7 @@ pub(super) fn to_torch(py: Python<'_>, vectors: Vectors) -> PyResult<Bound<'_, P
 /// A column of vectors that NumPy has a type for.
 pub(super) struct VectorColumn {
     index: usize,
-    name: String,
+    pub(super) name: String,
     dim: usize,
     type_text: &'static str,
 }
@@ -113,12 +113,8 @@ impl VectorColumn {
             DataType::UInt8 => "|u1",
             other => return Err(PyValueError::new_err(format!("vectors of {other} have no NumPy form"))),
         };
-        let dim = usize::try_from(dim).unwrap_or(0);
-        Ok(Self { index, name: schema.field(index).name().clone(), dim, type_text })
-    }
-
-    pub(super) fn name(&self) -> &str {
-        &self.name
+        let (name, dim) = (schema.field(index).name().clone(), usize::try_from(dim).unwrap_or(0));
+        Ok(Self { index, name, dim, type_text })
     }
 }
 
@@ -185,13 +181,13 @@ impl Gathered {
             return Err(PyValueError::new_err(message));
         }
         if self.copied.is_some() || self.kept.len() > 1 {
-            self.copy_kept(1.0).map_err(to_python)?;
+            self.copy_kept(1.0)?;
         }
         let values = match self.copied {
             Some((slab, length)) => slab.into_buffer(length),
             None => self.kept.pop().unwrap_or_default(),
         };
-        let (dim, type_text) = (column.dim, column.type_text);
+        let &VectorColumn { dim, type_text, .. } = column;
         Ok(Vectors { values, rows: self.rows, dim, type_text, shared: false })
     }
 }

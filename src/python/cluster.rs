@@ -1,23 +1,27 @@
 //! A run of several processes, or into a database, for the adapters that are written in Python.
 
 use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+use serde_json::Value;
 
 use super::detached;
-use super::inputs::PyPath;
+use super::inputs::local_path;
 use super::options::read_and_write_options;
 use super::signals::cancel;
 use super::source::PySource;
 use super::table::{from_json, to_json};
-use crate::cli::{Load, ProgressBar};
+use crate::cli::{Loaded, ProgressBar};
 use crate::parquet::ClusterRun;
 use crate::pool::lock;
 use crate::reader::Progress;
+use crate::source::Source;
 
 /// A run into a directory whose files are made by other processes.
+// Its methods are those of `ClusterRun`, where they are described.
 #[pyclass(frozen, module = "vecpack._vecpack", name = "_Run")]
 pub(super) struct Run(Mutex<ClusterRun>);
 
@@ -28,48 +32,43 @@ impl Run {
     fn new(
         py: Python<'_>,
         source: &Bound<'_, PySource>,
-        path: PyPath,
+        #[pyo3(from_py_with = local_path)] path: PathBuf,
         options: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Self> {
         let (_, _, write) = read_and_write_options("to_parquet", options)?;
-        let (source, PyPath(path), cancel) = (source.get().0.clone(), path, cancel(py)?);
+        let (source, cancel) = (source.get().0.clone(), cancel(py)?);
         let run = detached(py, || ClusterRun::begin(source, &path, None, &write, true, &cancel))?;
         Ok(Self(Mutex::new(run)))
     }
 
-    /// A run into a database of this kind. `commits` name a file of each commit, if it is there. Other processes read for a
-    /// `cluster`.
     #[staticmethod]
     #[pyo3(signature = (source, path, database, commits, *, cluster=false, **options))]
     fn load(
         py: Python<'_>,
         source: &Bound<'_, PySource>,
-        path: PyPath,
+        #[pyo3(from_py_with = local_path)] path: PathBuf,
         database: &str,
         commits: Option<Vec<String>>,
         cluster: bool,
         options: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Self> {
         let (_, _, write) = read_and_write_options(&format!("to_{database}"), options)?;
-        let (source, PyPath(path), cancel) = (source.get().0.clone(), path, cancel(py)?);
+        let (source, cancel) = (source.get().0.clone(), cancel(py)?);
         let database = Some((database, commits.as_deref()));
         let begin = || ClusterRun::begin(source, &path, database, &write, cluster, &cancel);
         Ok(Self(Mutex::new(detached(py, begin)?)))
     }
 
-    /// The numbers of the inputs that are left, in groups that become a file or a fragment each, of about so many bytes.
     #[pyo3(signature = (bytes=None))]
     fn groups(&self, py: Python<'_>, bytes: Option<u64>) -> Vec<Vec<usize>> {
         py.detach(|| lock(&self.0).groups(bytes))
     }
 
-    /// A group as a source, and the file that it becomes.
     fn group(&self, py: Python<'_>, group: usize, numbers: Vec<usize>) -> PyResult<(PySource, OsString)> {
         let (part, target) = detached(py, || lock(&self.0).group(group, &numbers))?;
-        Ok((PySource(Arc::new(part)), target.into()))
+        Ok((part.into(), target.into()))
     }
 
-    /// Notes that the rows of these inputs are in files of the database: names, sizes and rows, and what it commits them by.
     fn loaded(
         &self,
         py: Python<'_>,
@@ -83,35 +82,29 @@ impl Run {
         detached(py, || lock(&self.0).loaded(&numbers, rows, files, Some(fragments), rejects))
     }
 
-    /// The fragments that the database has to commit, and whether it has committed others of the run before.
     fn pending(&self) -> PyResult<(String, bool)> {
         let run = lock(&self.0);
         let (fragments, has_more) = run.pending();
         Ok((to_json(&fragments)?, has_more))
     }
 
-    /// Notes that the database has committed all of that.
     fn committed(&self, py: Python<'_>) -> PyResult<()> {
         detached(py, || lock(&self.0).committed())
     }
 
-    /// The rows of earlier runs.
     #[getter]
     fn rows_before(&self) -> u64 {
         lock(&self.0).rows_before()
     }
 
-    /// How many records were rejected, the first of them in words, and a warning if there are no rows.
     fn _first_rejects(&self, rows: u64) -> (u64, Vec<String>, Option<String>) {
         lock(&self.0).rejects.told(rows)
     }
 
-    /// Fails where more was rejected than the run may have.
     fn judge(&self, py: Python<'_>) -> PyResult<()> {
         detached(py, || lock(&self.0).judge())
     }
 
-    /// Notes that the file of a group is complete.
     fn done(
         &self,
         py: Python<'_>,
@@ -125,12 +118,10 @@ impl Run {
         detached(py, || lock(&self.0).done(group, &numbers, rows, bytes, rejects))
     }
 
-    /// Notes that an input cannot be read.
     fn unreadable(&self, py: Python<'_>, number: usize, error: &str) -> PyResult<()> {
         detached(py, || lock(&self.0).unreadable(number, error))
     }
 
-    /// Ends the run, complete or not.
     fn finish(&self, py: Python<'_>, complete: bool) -> PyResult<()> {
         detached(py, || lock(&self.0).finish(complete))
     }
@@ -159,11 +150,9 @@ impl Bar {
 }
 
 /// A database is written by its own library, which Python has.
-pub(super) fn load(load: &Load<'_>) -> Result<(String, Vec<String>), (u8, String)> {
-    let Load { function, source, out, keywords } = load;
+pub(super) fn load(function: &str, source: &Arc<Source>, out: &Path, keywords: &Value) -> Loaded {
     let called = Python::attach(|py| {
-        let source = PySource(source.clone());
-        let arguments = (*function, source, out.as_os_str(), keywords.to_string());
+        let arguments = (function, PySource(source.clone()), out.as_os_str(), keywords.to_string());
         py.import("vecpack._load")?.call_method1("run", arguments)?.extract()
     });
     let (code, text, warnings) = called.map_err(|error: PyErr| (1, error.to_string()))?;

@@ -4,20 +4,19 @@ use std::path::PathBuf;
 
 use pyo3::exceptions::{PyKeyboardInterrupt, PyMemoryError, PyOSError, PyRuntimeError};
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyType};
 
 use super::signals::Raised;
 use crate::error::{Error, ErrorKind};
 use crate::reject::Reject;
-use crate::store::Url;
 use crate::text::cause;
 
-/// The exception for `error`.
-pub(super) fn to_python(error: Error) -> PyErr {
-    // Without an interpreter there is nobody to raise it to.
-    Python::try_attach(|py| exception(py, error))
-        .unwrap_or_else(|| PyRuntimeError::new_err("the interpreter is gone"))
+impl From<Error> for PyErr {
+    fn from(error: Error) -> Self {
+        // Without an interpreter there is nobody to raise it to.
+        Python::try_attach(|py| exception(py, error))
+            .unwrap_or_else(|| PyRuntimeError::new_err("the interpreter is gone"))
+    }
 }
 
 fn exception(py: Python<'_>, error: Error) -> PyErr {
@@ -52,9 +51,7 @@ pub(super) fn is_interrupt(error: &Error) -> bool {
 }
 
 fn class<'py>(py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyType>> {
-    static ERRORS: PyOnceLock<Py<PyModule>> = PyOnceLock::new();
-    let module = ERRORS.get_or_try_init(py, || py.import("vecpack._errors").map(Bound::unbind))?;
-    Ok(module.bind(py).getattr(name)?.cast_into()?)
+    Ok(py.import("vecpack._errors")?.getattr(name)?.cast_into()?)
 }
 
 fn decode_error(py: Python<'_>, text: &str, reject: &Reject) -> PyResult<PyErr> {
@@ -71,31 +68,21 @@ fn os_error(py: Python<'_>, path: Option<PathBuf>, source: std::io::Error) -> Py
     let number = source.raw_os_error();
     let kind = source.kind();
     let text = cause(&source);
-    match source.into_inner().map(|inner| inner.downcast::<Raised>()) {
-        Some(Ok(raised)) => return raised.0,
-        Some(Err(inner)) => {
-            if let Ok(raised) = inner.downcast::<PyErr>() {
-                return *raised;
-            }
-        }
-        None => {}
+    let raised = source.into_inner().and_then(|inner| match inner.downcast::<Raised>() {
+        Ok(raised) => Some(raised.0),
+        Err(inner) => inner.downcast::<PyErr>().ok().map(|raised| *raised),
+    });
+    if let Some(raised) = raised {
+        return raised;
     }
     if kind == std::io::ErrorKind::OutOfMemory {
         let place = path.map(|path| format!("{}: ", path.display())).unwrap_or_default();
         return PyMemoryError::new_err(format!("{place}{text}"));
     }
-    let number = number.or_else(|| errno(py, kind));
-    let strerror = number.filter(|_| path.is_some());
-    match (strerror, path) {
+    match (number.or_else(|| errno(py, kind)), path) {
         // With a number, OSError picks the subclass: FileNotFoundError and so on.
-        (Some(number), Some(path)) => match path.to_str().filter(|name| Url::parse(name).is_some()) {
-            // A URL is no path: as one it would lose a slash.
-            Some(url) => PyOSError::new_err((number, text, url.to_owned())),
-            // A `Path` of nothing would be the current directory.
-            None if path.as_os_str().is_empty() => PyOSError::new_err((number, text, "")),
-            None => PyOSError::new_err((number, text, path.into_os_string())),
-        },
-        (_, Some(path)) => PyOSError::new_err(format!("{}: {text}", path.display())),
+        (Some(number), Some(path)) => PyOSError::new_err((number, text, path.into_os_string())),
+        (None, Some(path)) => PyOSError::new_err(format!("{}: {text}", path.display())),
         (_, None) => PyOSError::new_err(text),
     }
 }

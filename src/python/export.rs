@@ -7,61 +7,37 @@ use arrow_schema::ArrowError;
 use arrow_schema::{Field, FieldRef, Schema, SchemaRef};
 use pyo3::exceptions::PyImportError;
 use pyo3::prelude::*;
-use pyo3::types::{PyCapsule, PyTuple};
-use pyo3_arrow::ffi::{ArrayIterator, to_array_pycapsules, to_stream_pycapsule};
+use pyo3::types::PyCapsule;
+use pyo3_arrow::ffi::{ArrayIterator, to_stream_pycapsule};
 
 use crate::error::Error;
 use crate::pool::catch;
 
-/// What `__arrow_c_array__` returns.
-pub(super) fn array_capsules<'py>(
-    py: Python<'py>,
-    batch: &RecordBatch,
-    requested_schema: Option<Bound<'py, PyCapsule>>,
-) -> PyResult<Bound<'py, PyTuple>> {
-    let array = StructArray::from(batch.clone());
-    Ok(to_array_pycapsules(py, struct_field(&batch.schema()), &array, requested_schema)?)
-}
-
-/// What `__arrow_c_stream__` returns. `next` gives batches until it gives `None`; it runs on whatever thread the consumer uses.
+/// What `__arrow_c_stream__` returns. `batches` runs on whatever thread the consumer uses.
 pub(super) fn stream_capsule<'py>(
     py: Python<'py>,
     schema: &SchemaRef,
-    next: impl FnMut() -> crate::Result<Option<RecordBatch>> + Send + 'static,
+    batches: impl Iterator<Item = Result<RecordBatch, ArrowError>> + Send + 'static,
     requested_schema: Option<Bound<'py, PyCapsule>>,
 ) -> PyResult<Bound<'py, PyCapsule>> {
-    let arrays = ArrayIterator::new(Arrays { next: Some(next) }, struct_field(schema));
+    // `None` after the end, and after an error.
+    let mut batches = Some(batches);
+    let arrays = std::iter::from_fn(move || {
+        // A panic that reached C would end the process.
+        let next = catch(|| Ok(batches.as_mut().and_then(Iterator::next).transpose()?));
+        if !matches!(next, Ok(Some(_))) {
+            batches = None;
+        }
+        let array = |batch| Arc::new(StructArray::from(batch)) as ArrayRef;
+        next.map(|batch| batch.map(array)).map_err(as_arrow_error).transpose()
+    });
+    let arrays = ArrayIterator::new(arrays, struct_field(schema));
     Ok(to_stream_pycapsule(py, Box::new(arrays), requested_schema)?)
 }
 
 /// Record batches cross the C interface as arrays of structs.
-fn struct_field(schema: &Schema) -> FieldRef {
+pub(super) fn struct_field(schema: &Schema) -> FieldRef {
     Arc::new(Field::new_struct("", schema.fields().clone(), false).with_metadata(schema.metadata().clone()))
-}
-
-struct Arrays<F> {
-    /// `None` after the end, and after an error.
-    next: Option<F>,
-}
-
-impl<F: FnMut() -> crate::Result<Option<RecordBatch>>> Iterator for Arrays<F> {
-    type Item = Result<ArrayRef, ArrowError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let next = self.next.as_mut()?;
-        // A panic that reached C would end the process.
-        match catch(next) {
-            Ok(Some(batch)) => Some(Ok(Arc::new(StructArray::from(batch)))),
-            Ok(None) => {
-                self.next = None;
-                None
-            }
-            Err(error) => {
-                self.next = None;
-                Some(Err(as_arrow_error(error)))
-            }
-        }
-    }
 }
 
 /// The error as text: the interface carries nothing else. [`Error`]'s text has no NUL, which would end the process.

@@ -9,9 +9,9 @@ use std::sync::{Arc, Mutex};
 
 use pyo3::prelude::*;
 
-use super::errors::to_python;
 use super::items::Items;
 use super::others::Rows;
+use crate::error::Error;
 use crate::item::{RowConverter, too_many};
 use crate::pool::{OwnerProcess, beside, lock};
 use crate::vector::{Dtype, Slab};
@@ -38,14 +38,15 @@ pub(super) fn fill(py: Python<'_>, items: &mut Items, out: Rows) -> PyResult<usi
     let (back, theirs) = (copied.clone(), out.clone());
     let part_bytes = PART.min(place.len()).max(row_bytes);
     let is_small = place.len() <= PART;
+    for _ in 0..PARTS {
+        let _ = copied.send(Part { slab: Slab::with_capacity(part_bytes)?, first: 0, rows: 0 });
+    }
     let mut filling = Filling {
         owner: if is_small { OwnerProcess::default() } else { OwnerProcess::current() },
         out: out.clone(),
         full,
         copied,
         free: Mutex::new(free),
-        parts: 0,
-        away: 0,
         row_bytes,
         part_bytes,
         place,
@@ -96,9 +97,6 @@ struct Filling {
     /// Where a part goes that was copied here.
     copied: Sender<Part>,
     free: Mutex<Receiver<Part>>,
-    /// How many parts there are, and how many of them are not in hand.
-    parts: usize,
-    away: usize,
     row_bytes: usize,
     part_bytes: usize,
     /// Addresses of the array.
@@ -112,14 +110,14 @@ impl Filling {
     fn fill(&mut self, py: Python<'_>, items: &mut Items) -> PyResult<usize> {
         let mut part = self.next_part(py)?;
         let filled = self.fill_parts(py, items, &mut part);
-        let copied = self.give(part).and_then(|()| self.wait_for_all(py));
+        let copied = self.give(part).and_then(|()| self.wait_for(py, PARTS));
         filled.and(copied).map(|()| self.row)
     }
 
     fn fill_parts(&mut self, py: Python<'_>, items: &mut Items, part: &mut Part) -> PyResult<()> {
         while let Some(item) = items.next(py)? {
             if self.row == self.rows {
-                return Err(to_python(too_many(self.row as u64)));
+                return Err(too_many(self.row as u64).into());
             }
             let is_inside = item.is_within(&self.place);
             if is_inside || (part.rows + 1) * self.row_bytes > self.part_bytes {
@@ -128,11 +126,11 @@ impl Filling {
             }
             if is_inside {
                 // Rows of the array itself: what was to be written to them must be there.
-                self.wait_for_all(py)?;
+                self.wait_for(py, PARTS - 1)?;
             }
             let (converter, row) = (&mut self.converter, self.row as u64);
             let place = &mut part.slab.as_mut_slice()[part.rows * self.row_bytes..][..self.row_bytes];
-            item.with(py, |raw, bytes| converter.convert(row, raw, bytes, place).map_err(to_python))??;
+            item.with(py, |raw, bytes| converter.convert(row, raw, bytes, place))??;
             part.rows += 1;
             self.row += 1;
         }
@@ -141,25 +139,16 @@ impl Filling {
 
     /// A part for the rows from here on.
     fn next_part(&mut self, py: Python<'_>) -> PyResult<Part> {
-        if self.parts < PARTS {
-            self.parts += 1;
-            let slab = Slab::with_capacity(self.part_bytes).map_err(to_python)?;
-            return Ok(Part { slab, first: self.row, rows: 0 });
-        }
-        self.owner.check().map_err(to_python)?;
+        self.owner.check()?;
         let free = &self.free;
         let ready = lock(free).try_recv().ok();
         let part = ready.or_else(|| py.detach(|| lock(free).recv().ok()));
-        self.away -= 1;
-        match part {
-            Some(part) => Ok(Part { first: self.row, rows: 0, ..part }),
-            None => Err(to_python(crate::Error::internal("the thread that copies is gone"))),
-        }
+        let part = part.ok_or_else(|| Error::internal("the thread that copies is gone"))?;
+        Ok(Part { first: self.row, rows: 0, ..part })
     }
 
     fn give(&mut self, part: Part) -> PyResult<()> {
-        self.owner.check().map_err(to_python)?;
-        self.away += 1;
+        self.owner.check()?;
         if let Err(SendError(mut part)) = self.full.send(part) {
             part.copy(&self.out);
             let _ = self.copied.send(part);
@@ -167,10 +156,10 @@ impl Filling {
         Ok(())
     }
 
-    /// Waits until all that was given is copied.
-    fn wait_for_all(&mut self, py: Python<'_>) -> PyResult<()> {
-        self.owner.check().map_err(to_python)?;
-        let (free, copied, count) = (&self.free, &self.copied, self.away);
+    /// Waits until so many parts, which are all that are not in hand, are copied.
+    fn wait_for(&mut self, py: Python<'_>, count: usize) -> PyResult<()> {
+        self.owner.check()?;
+        let (free, copied) = (&self.free, &self.copied);
         py.detach(|| {
             // All are taken, and put back.
             let parts: Vec<Part> = lock(free).iter().take(count).collect();

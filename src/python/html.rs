@@ -3,10 +3,9 @@
 use std::fmt::Write;
 
 use arrow_array::RecordBatch;
-use arrow_schema::{Field, FieldRef, Schema};
+use arrow_schema::Schema;
 use pyo3::prelude::*;
 
-use super::errors::to_python;
 use crate::inspect::type_name;
 use crate::preview;
 
@@ -33,18 +32,16 @@ fn table(caption: &str, head: &[String], rows: &[Vec<String>]) -> String {
     html + "</table>"
 }
 
-/// The columns of `schema` with their types, and what a third cell says of them.
+/// The columns of `schema` with their types, and a third cell each.
 pub(super) fn columns(
     caption: &str,
     schema: &Schema,
     third: &str,
-    cell: impl Fn(usize, &Field) -> String,
+    cells: impl Iterator<Item = String>,
 ) -> String {
-    let fields = schema.fields().iter().enumerate();
-    let row = |(at, field): (usize, &FieldRef)| {
-        vec![field.name().clone(), type_name(field.data_type()), cell(at, field)]
-    };
-    table(caption, &["column", "type", third].map(str::to_owned), &fields.map(row).collect::<Vec<_>>())
+    let rows = schema.fields().iter().zip(cells);
+    let rows = rows.map(|(field, cell)| vec![field.name().clone(), type_name(field.data_type()), cell]);
+    table(caption, &["column", "type", third].map(str::to_owned), &rows.collect::<Vec<_>>())
 }
 
 /// The first rows of `batches`.
@@ -53,10 +50,7 @@ pub(super) fn first_rows(caption: &str, schema: &Schema, batches: &[RecordBatch]
     let mut rows = Vec::new();
     for batch in batches {
         let batch = batch.slice(0, batch.num_rows().min(ROWS - rows.len()));
-        rows.extend(preview::rows(&batch).map_err(to_python)?);
-        if rows.len() == ROWS {
-            break;
-        }
+        rows.extend(preview::rows(&batch)?);
     }
     Ok(table(caption, &head, &rows))
 }

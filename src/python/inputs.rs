@@ -11,7 +11,6 @@ use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyDict, PyFloat, PyList, PyString, PyTuple};
 
-use super::errors::to_python;
 use super::others::with_bytes;
 use super::signals;
 use super::source::PySource;
@@ -36,16 +35,9 @@ pub(super) fn inputs(object: &Bound<'_, PyAny>) -> PyResult<Vec<Input>> {
 }
 
 /// A path as Python's own functions take it: a string, bytes, or an object that stands for one of them.
-pub(super) struct PyPath(pub(super) PathBuf);
-
-impl<'py> FromPyObject<'_, 'py> for PyPath {
-    type Error = PyErr;
-
-    fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
-        let path = object.py().import("os")?.call_method1("fsdecode", (object,))?;
-        let path: PathBuf = path.extract()?;
-        Ok(Self(local(&path)))
-    }
+pub(super) fn local_path(object: &Bound<'_, PyAny>) -> PyResult<PathBuf> {
+    let path: PathBuf = object.py().import("os")?.call_method1("fsdecode", (object,))?.extract()?;
+    Ok(local(&path))
 }
 
 fn unknown(object: &Bound<'_, PyAny>) -> PyErr {
@@ -90,10 +82,10 @@ fn one(object: &Bound<'_, PyAny>) -> PyResult<Option<Vec<Input>>> {
         return Ok(Some(vec![Input::bytes("<bytes>", bytes)]));
     }
     if object.is_instance_of::<PyString>() || object.hasattr("__fspath__")? {
-        let PyPath(path) = object.extract()?;
+        let path = local_path(object)?;
         let cancel = signals::cancel(object.py())?;
         let inputs = object.py().detach(|| catch(|| discover_until(&path, &cancel)));
-        return Ok(Some(inputs.map_err(to_python)?));
+        return Ok(Some(inputs?));
     }
     if object.is_instance(&object.py().import("io")?.getattr("TextIOBase")?)? {
         return Err(PyTypeError::new_err(NOT_BINARY));
@@ -151,13 +143,10 @@ impl OpenStream for PyFile {
         let again = self.used.swap(true, Ordering::Relaxed);
         attached(|py| {
             match self.start {
-                Some(start) => {
-                    self.object.call_method1(py, "seek", (start,))?;
-                }
+                Some(start) => drop(self.object.call_method1(py, "seek", (start,))?),
                 None if again => {
-                    return Err(PyErr::from(io::Error::other(
-                        "this file object cannot seek, so it can be read only once",
-                    )));
+                    let text = "this file object cannot seek, so it can be read only once";
+                    return Err(io::Error::other(text).into());
                 }
                 None => {}
             }

@@ -4,8 +4,8 @@ use std::ops::Range;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread::ThreadId;
 
-use arrow_array::RecordBatch;
-use arrow_schema::SchemaRef;
+use arrow_array::{RecordBatch, RecordBatchReader};
+use arrow_schema::{ArrowError, SchemaRef};
 use pyo3::buffer::PyUntypedBuffer;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -13,10 +13,9 @@ use pyo3::sync::MutexExt;
 use pyo3::types::{PyByteArray, PyBytes, PyCapsule, PyDict, PyIterator, PyMemoryView, PyString};
 use pyo3_arrow::ffi::to_schema_pycapsule;
 
-use super::errors::to_python;
 use super::export::stream_capsule;
 use super::fill::fill;
-use super::options::{raw_dtypes, read_options};
+use super::options::{raw_dtypes, some_read_options};
 use super::others::{Rows, addresses, with_bytes};
 use super::table::{PyBatch, PySchema, PyTable};
 use crate::error::Error;
@@ -57,15 +56,6 @@ pub(super) fn from_iter(
     iterable: &Bound<'_, PyAny>,
     options: Option<&Bound<'_, PyDict>>,
 ) -> PyResult<Stream> {
-    const KNOWN: [&str; 5] = ["dim", "dtype", "raw_dtype", "batch_rows", "batch_bytes"];
-    for name in options.into_iter().flat_map(|options| options.keys()) {
-        let name: String = name.extract()?;
-        if !KNOWN.contains(&name.as_str()) {
-            return Err(PyTypeError::new_err(format!(
-                "from_iter() got an unexpected keyword argument '{name}'"
-            )));
-        }
-    }
     if iterable.is_instance_of::<PyString>()
         || iterable.is_instance_of::<PyBytes>()
         || iterable.hasattr("__fspath__")?
@@ -74,11 +64,12 @@ pub(super) fn from_iter(
             "from_iter() takes an iterable of vectors; scan() reads files and MessagePack bytes",
         ));
     }
-    let options = read_options("from_iter", options)?;
+    let known = ["dim", "dtype", "raw_dtype", "batch_rows", "batch_bytes"];
+    let options = some_read_options("from_iter", options, |name| known.contains(&name))?;
     let items =
         Items { iterator: iterable.try_iter()?.unbind(), raw: options.raw_dtype.of(VECTOR), count: 0 };
     let state = match options.dim {
-        Some(dim) => State::Open(Box::new(Batcher::new(items, dim, &options)?)),
+        Some(dim) => State::Open(Batcher::new(items, dim, &options)?),
         None => State::Unread(items, Box::new(options)),
     };
     Ok(Stream { state: Mutex::new(state), schema: OnceLock::new() })
@@ -218,20 +209,20 @@ fn element_type(object: &Bound<'_, PyAny>, buffer: &PyUntypedBuffer, untyped: Ra
     format!("{order}{kind}{}", buffer.item_size()).parse().ok()
 }
 
-/// Puts items into batches.
-struct Batcher {
+/// Puts items into batches. As an iterator it attaches to the interpreter for every batch.
+pub(super) struct Batcher {
     items: Items,
     builder: BatchBuilder,
     ended: bool,
 }
 
 impl Batcher {
-    fn new(items: Items, dim: u32, options: &ReadOptions) -> PyResult<Self> {
-        Ok(Self { items, builder: BatchBuilder::new(dim, options).map_err(to_python)?, ended: false })
+    fn new(items: Items, dim: u32, options: &ReadOptions) -> PyResult<Box<Self>> {
+        Ok(Box::new(Self { items, builder: BatchBuilder::new(dim, options)?, ended: false }))
     }
 
     fn push(&mut self, py: Python<'_>, item: &Item<'_>) -> PyResult<()> {
-        item.with(py, |raw, bytes| self.builder.push(raw, bytes).map_err(to_python))?
+        Ok(item.with(py, |raw, bytes| self.builder.push(raw, bytes))??)
     }
 
     /// The next batch; the iterable's own exception comes through as it is.
@@ -243,17 +234,22 @@ impl Batcher {
                 None => self.ended = true,
             }
         }
-        self.builder.flush().map_err(to_python)
+        Ok(self.builder.flush()?)
     }
+}
 
-    /// A reader for the library. It attaches to the interpreter for every batch.
-    fn into_reader(
-        mut self: Box<Self>,
-    ) -> impl FnMut() -> crate::Result<Option<RecordBatch>> + Send + 'static {
-        move || {
-            let next = Python::try_attach(|py| self.next_batch(py));
-            next.unwrap_or(Ok(None)).map_err(|error| std::io::Error::other(error).into())
-        }
+impl Iterator for Batcher {
+    type Item = Result<RecordBatch, ArrowError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let next = Python::try_attach(|py| self.next_batch(py)).unwrap_or(Ok(None));
+        next.map_err(|error| std::io::Error::other(error).into()).transpose()
+    }
+}
+
+impl RecordBatchReader for Batcher {
+    fn schema(&self) -> SchemaRef {
+        self.builder.schema()
     }
 }
 
@@ -275,33 +271,30 @@ enum State {
 
 impl Stream {
     /// Takes the batches out, and reads the first item if nothing else tells the dimension.
-    fn take(&self, py: Python<'_>) -> PyResult<Box<Batcher>> {
+    pub(super) fn take(&self, py: Python<'_>) -> PyResult<Box<Batcher>> {
         let state = std::mem::replace(&mut *lock(&self.state), State::Taken);
         let batcher = match state {
             State::Open(batcher) => batcher,
             State::Unread(mut items, options) => {
                 let first = items.next(py)?.ok_or_else(|| {
-                    to_python(Error::schema(
-                        "the iterable is empty, so the dimension is not known: pass option `dim`",
-                    ))
+                    Error::schema("the iterable is empty, so the dimension is not known: pass option `dim`")
                 })?;
                 let dim = first.with(py, |raw, bytes| bytes.len() / raw.size())?;
-                let dim = u32::try_from(dim).ok().filter(|&dim| dim > 0);
-                let dim = dim.ok_or_else(|| {
-                    to_python(Error::schema(
+                let dim = u32::try_from(dim).ok().filter(|&dim| dim > 0).ok_or_else(|| {
+                    Error::schema(
                         "item 0 holds no whole element: pass option `dim`, or check option `raw_dtype`",
-                    ))
+                    )
                 })?;
                 let mut batcher = Batcher::new(items, dim, &options)?;
                 batcher.push(py, &first)?;
-                Box::new(batcher)
+                batcher
             }
             State::Taken => {
                 let message = "this stream is being read, or has been; it can be read only once";
                 return Err(PyValueError::new_err(message));
             }
         };
-        self.schema.get_or_init(|| batcher.builder.schema());
+        self.schema.get_or_init(|| batcher.schema());
         Ok(batcher)
     }
 
@@ -311,7 +304,7 @@ impl Stream {
             return Ok(schema.clone());
         }
         let batcher = self.take(py)?;
-        let schema = batcher.builder.schema();
+        let schema = batcher.schema();
         *lock(&self.state) = State::Open(batcher);
         Ok(schema)
     }
@@ -323,16 +316,7 @@ impl Stream {
         while let Some(batch) = batcher.next_batch(py)? {
             batches.push(batch);
         }
-        Bound::new(py, PyTable { schema: batcher.builder.schema(), batches })
-    }
-
-    /// The schema, and a reader for the library.
-    pub(super) fn reader(
-        &self,
-        py: Python<'_>,
-    ) -> PyResult<(SchemaRef, impl FnMut() -> crate::Result<Option<RecordBatch>> + Send + 'static)> {
-        let batcher = self.take(py)?;
-        Ok((batcher.builder.schema(), batcher.into_reader()))
+        Bound::new(py, PyTable { schema: batcher.schema(), batches })
     }
 }
 
@@ -361,11 +345,8 @@ impl Stream {
         requested_schema: Option<Bound<'py, PyCapsule>>,
     ) -> PyResult<Bound<'py, PyCapsule>> {
         let mut batcher = self.take(py)?;
-        let schema = batcher.builder.schema();
-        let mut first = batcher.next_batch(py)?;
-        let mut rest = batcher.into_reader();
-        let next = move || first.take().map_or_else(&mut rest, |batch| Ok(Some(batch)));
-        stream_capsule(py, &schema, next, requested_schema)
+        let first = batcher.next_batch(py)?.map(Ok);
+        stream_capsule(py, &batcher.schema(), first.into_iter().chain(batcher), requested_schema)
     }
 
     /// Reads everything into a ``pyarrow.Table``, without a copy.
@@ -416,7 +397,7 @@ impl StreamBatches {
         let this_thread = std::thread::current().id();
         if let Some((owner, thread)) = &*lock(&self.busy) {
             // Nobody in a child that was forked would ever let go of it.
-            owner.check().map_err(to_python)?;
+            owner.check()?;
             if *thread == this_thread {
                 let text = "the iterable asks the stream that it is read by for a batch";
                 return Err(PyValueError::new_err(text));

@@ -14,14 +14,10 @@ pub(super) fn info(py: Python<'_>, text: &str) -> PyResult<()> {
     log(py, INFO, text)
 }
 
-/// How many records were rejected, if some were, in a line.
-pub(super) fn line(rejects: &Rejects) -> Option<String> {
-    rejects.first().map(|first| format!("{}; the first one: {first}", rejects.summary()))
-}
-
 /// Says how many records were rejected, if some were.
-pub(super) fn rejected(py: Python<'_>, line: Option<String>) -> PyResult<()> {
-    line.map_or(Ok(()), |line| log(py, WARNING, &line))
+pub(super) fn rejected(py: Python<'_>, rejects: &Rejects) -> PyResult<()> {
+    let Some(first) = rejects.first() else { return Ok(()) };
+    log(py, WARNING, &format!("{}; the first one: {first}", rejects.summary()))
 }
 
 fn log(py: Python<'_>, level: u32, text: &str) -> PyResult<()> {

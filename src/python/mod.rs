@@ -32,7 +32,6 @@ use std::ffi::OsString;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use self::errors::to_python;
 use self::inputs::inputs;
 use self::options::read_options;
 use crate::text::printable;
@@ -109,7 +108,7 @@ fn read(
     let _turn = source::turn(py, &inputs)?;
     let source = source::PySource::open(py, inputs, options)?;
     let table = source.read(py)?;
-    log::rejected(py, source.0.of_rejects(log::line))?;
+    log::rejected(py, &source.0.rejects())?;
     Ok(table)
 }
 
@@ -140,5 +139,5 @@ fn warn<T: AsRef<str>>(py: Python<'_>, warnings: impl IntoIterator<Item = T>) ->
 
 /// Runs `work` detached from the interpreter; an error, or a panic, becomes an exception.
 fn detached<T: Send>(py: Python<'_>, work: impl FnOnce() -> crate::Result<T> + Send) -> PyResult<T> {
-    py.detach(|| crate::pool::catch(work)).map_err(to_python)
+    Ok(py.detach(|| crate::pool::catch(work))?)
 }

@@ -7,13 +7,12 @@ use std::sync::Arc;
 use arrow_schema::{Field, Schema};
 use pyo3::exceptions::{PyOverflowError, PyTypeError};
 use pyo3::prelude::*;
-use pyo3::types::{IntoPyDict, PyBool, PyBytes, PyDict, PyInt, PyList, PyMapping, PyString};
+use pyo3::types::{IntoPyDict, PyBool, PyBytes, PyDict, PyInt, PyMapping, PyString};
 
-use super::errors::to_python;
-use super::inputs::PyPath;
-use super::table::PySchema;
+use super::inputs::local_path;
+use super::table::{PySchema, to_objects};
 use crate::error::Error;
-use crate::options::{Framing, OnError, OutputColumn, ReadOptions, parse_type};
+use crate::options::{OutputColumn, ReadOptions, parse_type};
 use crate::parquet::WriteOptions;
 use crate::reject::FailAfter;
 use crate::vector::{Extensions, RawDtype, RawDtypes};
@@ -36,9 +35,20 @@ fn set_each(
 
 /// The read options among `keywords`; any other keyword is an error.
 pub(super) fn read_options(function: &str, keywords: Option<&Bound<'_, PyDict>>) -> PyResult<ReadOptions> {
+    some_read_options(function, keywords, |_| true)
+}
+
+/// The same for a function that has only the options that are `known` to it.
+pub(super) fn some_read_options(
+    function: &str,
+    keywords: Option<&Bound<'_, PyDict>>,
+    known: impl Fn(&str) -> bool,
+) -> PyResult<ReadOptions> {
     let mut options = ReadOptions::new();
-    set_each(function, keywords, |name, value| set_read_option(&mut options, name, value))?;
-    options.check().map_err(to_python)?;
+    set_each(function, keywords, |name, value| {
+        Ok(known(name) && set_read_option(&mut options, name, value)?)
+    })?;
+    options.check()?;
     Ok(options)
 }
 
@@ -58,14 +68,14 @@ pub(super) fn read_and_write_options(
         set_read_option(&mut read, name, value)
     })?;
     write.threads = read.threads;
-    read.check().and_then(|()| write.check()).map_err(to_python)?;
+    read.check().and_then(|()| write.check())?;
     Ok((read, any_read, write))
 }
 
 /// The read options of Python, in the order of signatures: the name, the default as a signature
-/// shows it, how a value sets the option, and how the option becomes a value.
+/// shows it, and how a value sets the option.
 macro_rules! read_options {
-    ($($name:ident = $default:literal, $set:expr, $get:expr;)*) => {
+    ($($name:ident = $default:literal, $set:expr;)*) => {
         /// The keywords of the functions that read, for their signatures.
         macro_rules! read_signature {
             () => {
@@ -84,53 +94,58 @@ macro_rules! read_options {
             }
             Ok(true)
         }
-
-        /// The options as keywords, for `Source.options` and for pickling.
-        pub(super) fn to_dict<'py>(py: Python<'py>, options: &ReadOptions) -> PyResult<Bound<'py, PyDict>> {
-            let dict = PyDict::new(py);
-            $(dict.set_item(stringify!($name), $get(py, &options.$name)?)?;)*
-            Ok(dict)
-        }
     };
 }
 
 read_options! {
-    vector = "None", vectors, cloned;
-    dim = "None", optional, same;
-    dtype = "'float32'", |name, value| parse_dtype(name, value, &["name", "__name__"]), text;
-    raw_dtype = "'<f4'", raw_dtypes, raw_dtypes_shown;
-    extensions = "None", extensions, extensions_shown;
-    records = "None", extracted, cloned;
-    framing = "'auto'", parse, |_, framing: &Framing| PyResult::Ok(framing.as_str());
-    columns = "None", columns, columns_or_none;
-    schema = "None", schema, schema_or_none;
-    infer_records = "1000", number, same;
-    on_error = "'raise'", parse, |_, policy: &OnError| PyResult::Ok(policy.as_str());
-    max_rejects = "10000", number, same;
-    fail_after = "None", fail_after, |_, limit: &Option<FailAfter>| PyResult::Ok(limit.map(|limit| limit.to_string()));
-    batch_rows = "None", optional, same;
-    batch_bytes = "2097152", number, same;
-    threads = "None", optional, same;
-    include_path = "False", extracted, same;
-    include_record = "False", extracted, same;
-    include_id = "False", extracted, same;
-    limit = "None", optional, same;
-    max_record_bytes = "268435456", number, same;
-    max_expansion = "1000", number, same;
-    max_depth = "60", number, same;
-    store_window = "134217728", number, same;
+    vector = "None", vectors;
+    dim = "None", number;
+    dtype = "'float32'", |name, value| parse_dtype(name, value, &["name", "__name__"]);
+    raw_dtype = "'<f4'", raw_dtypes;
+    extensions = "None", extensions;
+    records = "None", number;
+    framing = "'auto'", parse;
+    columns = "None", columns;
+    schema = "None", schema;
+    infer_records = "1000", number;
+    on_error = "'raise'", parse;
+    max_rejects = "10000", number;
+    fail_after = "None", fail_after;
+    batch_rows = "None", number;
+    batch_bytes = "2097152", number;
+    threads = "None", number;
+    include_path = "False", number;
+    include_record = "False", number;
+    include_id = "False", number;
+    limit = "None", number;
+    max_record_bytes = "268435456", number;
+    max_expansion = "1000", number;
+    max_depth = "60", number;
+    store_window = "134217728", number;
 }
 
-fn same<T: Copy>(_: Python<'_>, value: &T) -> PyResult<T> {
-    Ok(*value)
+/// The options as keywords, in the order of signatures.
+pub(super) fn to_dict<'py>(py: Python<'py>, options: &ReadOptions) -> PyResult<Bound<'py, PyDict>> {
+    let dict = to_objects(py, options)?.cast_into::<PyDict>()?;
+    let RawDtypes { default, columns } = &options.raw_dtype;
+    match columns.is_empty() {
+        true => dict.set_item("raw_dtype", default.to_string())?,
+        false => dict.set_item("raw_dtype", texts(columns).into_py_dict(py)?)?,
+    }
+    let extensions = texts(options.extensions.iter()).into_py_dict(py)?;
+    dict.set_item("extensions", Some(extensions).filter(|extensions| !extensions.is_empty()))?;
+    let columns = options.columns.as_deref().unwrap_or_default();
+    if columns.iter().any(OutputColumn::is_renamed) {
+        dict.set_item("columns", fields(py, columns)?)?;
+    }
+    let schema = Some(&options.schema).filter(|schema| !schema.fields().is_empty());
+    dict.set_item("schema", schema.map(|schema| PySchema(Arc::new(schema.clone()))))?;
+    Ok(dict)
 }
 
-fn cloned<T: Clone>(_: Python<'_>, value: &T) -> PyResult<T> {
-    Ok(value.clone())
-}
-
-fn text<T: ToString>(_: Python<'_>, value: &T) -> PyResult<String> {
-    Ok(value.to_string())
+/// The values of a mapping as text.
+fn texts<K, V: ToString>(pairs: impl IntoIterator<Item = (K, V)>) -> impl Iterator<Item = (K, String)> {
+    pairs.into_iter().map(|(key, value)| (key, value.to_string()))
 }
 
 /// A type for all columns, or a mapping of columns to types.
@@ -145,45 +160,12 @@ pub(super) fn raw_dtypes(name: &str, value: &Bound<'_, PyAny>) -> PyResult<RawDt
     })
 }
 
-fn raw_dtypes_shown<'py>(py: Python<'py>, types: &RawDtypes) -> PyResult<Bound<'py, PyAny>> {
-    if types.columns.is_empty() {
-        return Ok(types.default.to_string().into_pyobject(py)?.into_any());
-    }
-    let columns = types.columns.iter().map(|(name, raw)| (name, raw.to_string()));
-    Ok(columns.into_py_dict(py)?.into_any())
-}
-
 /// A mapping of the codes of extension types to payloads.
 fn extensions(name: &str, value: &Bound<'_, PyAny>) -> PyResult<Extensions> {
     let wrong =
         || PyTypeError::new_err("extensions must be a dictionary of codes and payloads, as {42: '<f4'}");
     let pairs = value.cast::<PyDict>().map_err(|_| wrong())?;
     pairs.iter().map(|(code, payload)| Ok((number(name, &code)?, parse(name, &payload)?))).collect()
-}
-
-/// No extensions are `None`.
-fn extensions_shown<'py>(py: Python<'py>, extensions: &Extensions) -> PyResult<Option<Bound<'py, PyDict>>> {
-    let mut pairs = extensions.iter().map(|(code, payload)| (code, payload.to_string())).peekable();
-    if pairs.peek().is_none() { Ok(None) } else { pairs.into_py_dict(py).map(Some) }
-}
-
-fn extracted<T: FromPyObjectOwned>(name: &str, value: &Bound<'_, PyAny>) -> PyResult<T> {
-    number(name, value)
-}
-
-/// All columns are `None`.
-fn columns_or_none<'py>(
-    py: Python<'py>,
-    columns: &Option<Vec<OutputColumn>>,
-) -> PyResult<Option<Bound<'py, PyAny>>> {
-    columns.as_deref().map(|columns| shown(py, columns)).transpose()
-}
-
-/// No schema is `None`.
-fn schema_or_none(_: Python<'_>, schema: &Schema) -> PyResult<Option<PySchema>> {
-    Ok(Some(schema)
-        .filter(|schema| !schema.fields().is_empty())
-        .map(|schema| PySchema(Arc::new(schema.clone()))))
 }
 
 /// A number of records, or a share of them: `1000`, `"1000"`, `"1%"`.
@@ -197,9 +179,9 @@ fn fail_after(name: &str, value: &Bound<'_, PyAny>) -> PyResult<Option<FailAfter
         return Err(wrong());
     }
     let number = number(name, value);
-    let number =
-        number.map_err(|error| if error.is_instance_of::<PyTypeError>(value.py()) { wrong() } else { error });
-    Ok(Some(FailAfter::Rejects(number?)))
+    number
+        .map(|rejects| Some(FailAfter::Rejects(rejects)))
+        .map_err(|error| if error.is_instance_of::<PyTypeError>(value.py()) { wrong() } else { error })
 }
 
 /// A field's name or position, or a list of them.
@@ -209,7 +191,7 @@ fn vectors(_: &str, value: &Bound<'_, PyAny>) -> PyResult<Vec<String>> {
         _ if value.is_instance_of::<PyBool>() => Err(wrong()),
         Ok(position) => Ok(position.to_string()),
         Err(_) if value.is_instance_of::<PyInt>() => {
-            Err(to_python(Error::option(format!("vector: there is no position {value}"))))
+            Err(Error::option(format!("vector: there is no position {value}")).into())
         }
         Err(_) => value.extract::<String>().map_err(|_| wrong()),
     };
@@ -259,7 +241,7 @@ fn schema(_: &str, value: &Bound<'_, PyAny>) -> PyResult<Schema> {
             PyTypeError::new_err(format!("schema: the names of columns must be strings, not {name}"))
         })?;
         let data_type = match value.cast::<PyString>() {
-            Ok(text) => parse_type(&text.to_string()).map_err(to_python)?,
+            Ok(text) => parse_type(&text.to_string())?,
             Err(_) if !value.hasattr("__arrow_c_schema__")? => {
                 let message =
                     format!("schema: the type of `{name}` must be a string or an Arrow type, not {value}");
@@ -294,8 +276,8 @@ fn set_write_option(options: &mut WriteOptions, name: &str, value: &Bound<'_, Py
         }
         "allow_truncated_timestamps" => options.allow_truncated_timestamps = value.extract()?,
         "metadata" => options.metadata = given(value).map_or_else(|| Ok(BTreeMap::new()), metadata)?,
-        "max_file_bytes" => options.max_file_bytes = optional(name, value)?,
-        "rejects" => options.rejects = value.extract::<Option<PyPath>>()?.map(|PyPath(path)| path),
+        "max_file_bytes" => options.max_file_bytes = number(name, value)?,
+        "rejects" => options.rejects = given(value).map(local_path).transpose()?,
         "overwrite" => options.overwrite = value.extract()?,
         "resume" => options.resume = value.extract()?,
         "sync" => options.sync = value.extract()?,
@@ -309,10 +291,6 @@ fn given<'a, 'py>(value: &'a Bound<'py, PyAny>) -> Option<&'a Bound<'py, PyAny>>
     Some(value).filter(|value| !value.is_none())
 }
 
-fn optional<T: FromPyObjectOwned>(name: &str, value: &Bound<'_, PyAny>) -> PyResult<Option<T>> {
-    given(value).map(|value| number(name, value)).transpose()
-}
-
 /// Numbers that are out of range are a matter of the option, not of Python's integers.
 pub(super) trait FromPyObjectOwned: for<'a, 'py> FromPyObject<'a, 'py, Error = PyErr> {}
 impl<T: for<'a, 'py> FromPyObject<'a, 'py, Error = PyErr>> FromPyObjectOwned for T {}
@@ -320,7 +298,7 @@ impl<T: for<'a, 'py> FromPyObject<'a, 'py, Error = PyErr>> FromPyObjectOwned for
 pub(super) fn number<T: FromPyObjectOwned>(name: &str, value: &Bound<'_, PyAny>) -> PyResult<T> {
     value.extract::<T>().map_err(|error| {
         if error.is_instance_of::<PyOverflowError>(value.py()) {
-            return to_python(Error::option(format!("{name}: {value} is out of range")));
+            return Error::option(format!("{name}: {value} is out of range")).into();
         }
         PyTypeError::new_err(format!("{name}: {}", error.value(value.py())))
     })
@@ -334,7 +312,7 @@ pub(super) fn row_count<T: FromPyObjectOwned>(value: &Bound<'_, PyAny>) -> PyRes
 fn parse<T: FromStr<Err = Error>>(name: &str, value: &Bound<'_, PyAny>) -> PyResult<T> {
     let text =
         value.cast::<PyString>().map_err(|_| PyTypeError::new_err(format!("{name} must be a string")))?;
-    text.to_string().parse().map_err(to_python)
+    Ok(text.to_string().parse()?)
 }
 
 /// A string, or one of NumPy's types or dtypes, by the first of the `attributes` that names a type that is known.
@@ -344,21 +322,11 @@ fn parse_dtype<T: FromStr<Err = Error>>(
     attributes: &[&str],
 ) -> PyResult<T> {
     if let Ok(text) = value.cast::<PyString>() {
-        return text.to_string().parse().map_err(to_python);
+        return Ok(text.to_string().parse()?);
     }
-    let names = attributes.iter().filter_map(|name| value.getattr(*name).ok()?.extract::<String>().ok());
-    let parsed = names.filter_map(|name| name.parse().ok()).next();
-    parsed.ok_or_else(|| {
-        to_python(Error::option(format!("{option}: {value} is no element type that is known")))
-    })
-}
-
-/// Columns as the option takes them: a list of names, or a dictionary where one of them has another name than its field.
-fn shown<'py>(py: Python<'py>, columns: &[OutputColumn]) -> PyResult<Bound<'py, PyAny>> {
-    if columns.iter().any(OutputColumn::is_renamed) {
-        return Ok(fields(py, columns)?.into_any());
-    }
-    Ok(PyList::new(py, columns.iter().map(|column| &column.name))?.into_any())
+    let parse = |name: &&str| value.getattr(*name).ok()?.extract::<String>().ok()?.parse().ok();
+    let parsed = attributes.iter().find_map(parse);
+    Ok(parsed.ok_or_else(|| Error::option(format!("{option}: {value} is no element type that is known")))?)
 }
 
 /// The names of columns with their fields.

@@ -1,24 +1,23 @@
 //! `to_parquet` and `inspect`.
 
 use std::ffi::OsStr;
+use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use arrow_array::{RecordBatchIterator, RecordBatchReader};
-use arrow_schema::ArrowError;
+use arrow_array::RecordBatchReader;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
-use super::inputs::{PyPath, inputs};
+use super::inputs::{inputs, local_path};
 use super::items::Stream;
 use super::options::{read_and_write_options, read_options};
 use super::others::Imported;
 use super::signals::cancel;
 use super::source::PySource;
-use super::table::to_json;
+use super::table::to_objects;
 use super::{detached, html, log, warn};
-use crate::cli::ProgressBar;
-use crate::error::Result;
 use crate::inspect::Inspection;
 use crate::parquet::Report;
 use crate::reader::{Progress, Watch};
@@ -55,11 +54,10 @@ use crate::source::Source;
 pub(super) fn to_parquet(
     py: Python<'_>,
     source: &Bound<'_, PyAny>,
-    path: PyPath,
-    progress: Option<Bound<'_, PyAny>>,
+    #[pyo3(from_py_with = local_path)] path: PathBuf,
+    progress: Option<&Bound<'_, PyAny>>,
     options: Option<&Bound<'_, PyDict>>,
 ) -> PyResult<PyReport> {
-    let PyPath(path) = path;
     let (read, any_read, write) = read_and_write_options("to_parquet", options)?;
     let cancel = cancel(py)?;
     let from = From::new(py, source, read, any_read)?;
@@ -68,21 +66,29 @@ pub(super) fn to_parquet(
         Some(source) => (detached(py, || source.size())?, source.inputs().len()),
         None => (None, 0),
     };
-    let follower = Follower::new(py, progress, total, files)?;
+    let shown = shown(progress, total, files)?;
+    let show = shown.as_ref().map(|shown| shown.call_method0("__enter__")).transpose()?.map(Bound::unbind);
     let report = detached(py, || {
-        let mut tell = |progress| follower.tell(progress);
+        let mut tell = |Progress { bytes, rows, files }| {
+            let tell = |py: Python<'_>| {
+                show.as_ref().map_or(Ok(()), |show| show.call1(py, (bytes, rows, files)).map(drop))
+            };
+            Ok(Python::try_attach(tell).unwrap_or(Ok(())).map_err(io::Error::other)?)
+        };
         let watch = Watch { progress: Some(&mut tell), cancel };
         match from {
             From::Source(source) => crate::parquet::to_parquet(&source, &path, &write, watch),
             From::Reader(mut reader) => crate::parquet::write_parquet(&mut *reader, &path, &write, watch),
         }
     });
-    follower.finish()?;
+    if let Some(shown) = shown {
+        shown.call_method1("__exit__", (py.None(), py.None(), py.None()))?;
+    }
     let report = report?;
     log::info(py, &report.to_string().replace('\n', "; "))?;
     if let Some(source) = scanned {
         let rejects = source.rejects();
-        log::rejected(py, log::line(&rejects))?;
+        log::rejected(py, &rejects)?;
         warn(py, rejects.warning(report.rows + report.rows_before))?;
     }
     Ok(PyReport(report))
@@ -101,82 +107,37 @@ impl From {
         read: crate::ReadOptions,
         any_read: bool,
     ) -> PyResult<Self> {
-        let scanned = source.cast::<PySource>().ok();
         // Strings and files are inputs, whatever else they may be.
-        let is_stream = !source.is_instance_of::<PyString>() && source.hasattr("__arrow_c_stream__")?;
-        if any_read && (scanned.is_some() || is_stream) {
+        if source.is_instance_of::<PyString>() || !source.hasattr("__arrow_c_stream__")? {
+            return PySource::open(py, inputs(source)?, read).map(|source| Self::Source(source.0));
+        }
+        if any_read {
             let text = "read options go with inputs; pass them to scan() or from_iter() instead";
             return Err(PyTypeError::new_err(text));
         }
-        if let Some(source) = scanned {
+        if let Ok(source) = source.cast::<PySource>() {
             return Ok(Self::Source(source.get().0.clone()));
         }
-        if let Ok(stream) = source.cast::<Stream>() {
-            let (schema, mut next) = stream.get().reader(py)?;
-            let batches = std::iter::from_fn(move || next().map_err(ArrowError::from).transpose());
-            return Ok(Self::Reader(Box::new(RecordBatchIterator::new(batches, schema))));
+        match source.cast::<Stream>() {
+            Ok(stream) => Ok(Self::Reader(stream.get().take(py)?)),
+            Err(_) => Ok(Self::Reader(Box::new(Imported::new(source)?))),
         }
-        if is_stream {
-            return Ok(Self::Reader(Box::new(Imported::new(source)?)));
-        }
-        PySource::open(py, inputs(source)?, read).map(|source| Self::Source(source.0))
     }
 }
 
-/// Who is told how far the conversion is.
-enum Follower {
-    Bar(ProgressBar),
-    /// A bar of a notebook, which is called as a function is.
-    Notebook(Py<PyAny>, Option<u64>),
-    Function(Py<PyAny>, Option<u64>),
-}
-
-impl Follower {
-    fn new(
-        py: Python<'_>,
-        progress: Option<Bound<'_, PyAny>>,
-        total: Option<u64>,
-        files: usize,
-    ) -> PyResult<Self> {
-        let wrong = || PyTypeError::new_err("progress: expected True, False or a function");
-        match progress {
-            Some(function) if function.is_callable() => Ok(Self::Function(function.unbind(), total)),
-            Some(flag) if flag.extract::<bool>().map_err(|_| wrong())? => {
-                let bar = py.import("vecpack._progress")?.call_method1("notebook_bar", (total,))?;
-                match bar.is_none() {
-                    true => Ok(Self::Bar(ProgressBar::new(total, files, false))),
-                    false => Ok(Self::Notebook(bar.unbind(), total)),
-                }
-            }
-            _ => Ok(Self::Bar(ProgressBar::none())),
-        }
+/// The manager of `vecpack._load` that shows the progress, where the caller wants to see it.
+fn shown<'py>(
+    progress: Option<&Bound<'py, PyAny>>,
+    total: Option<u64>,
+    files: usize,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let Some(progress) = progress else { return Ok(None) };
+    let wrong = |_| PyTypeError::new_err("progress: expected True, False or a function");
+    if !progress.is_callable() && !progress.extract::<bool>().map_err(wrong)? {
+        return Ok(None);
     }
-
-    fn tell(&self, progress: Progress) -> Result<()> {
-        match self {
-            Self::Bar(bar) => {
-                bar.update(progress);
-                Ok(())
-            }
-            Self::Function(function, total) | Self::Notebook(function, total) => {
-                let called = Python::try_attach(|py| {
-                    function.call1(py, (progress.bytes, *total, progress.rows)).map(|_| ())
-                });
-                called.unwrap_or(Ok(())).map_err(|error| std::io::Error::other(error).into())
-            }
-        }
-    }
-
-    fn finish(self) -> PyResult<()> {
-        match self {
-            Self::Bar(bar) => bar.finish(),
-            Self::Notebook(bar, _) => {
-                Python::try_attach(|py| bar.call_method0(py, "close").map(drop)).unwrap_or(Ok(()))?;
-            }
-            Self::Function(..) => {}
-        }
-        Ok(())
-    }
+    let load = progress.py().import("vecpack._load")?;
+    load.call_method1("show_progress", (progress, total, files)).map(Some)
 }
 
 /// A class of figures of the library: an attribute for each, and all of them as a dictionary and as text. The dictionary is that of
@@ -205,7 +166,7 @@ macro_rules! figures {
 
             /// All of it as a dictionary.
             fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-                let figures = from_json(py, &self.0)?;
+                let figures = to_objects(py, &self.0)?;
                 $(figures.set_item(stringify!($exact), self.$exact(py)?)?;)*
                 Ok(figures)
             }
@@ -231,7 +192,7 @@ figures! {
     /// Records that became no row, or a null.
     rejects: u64 = it.rejects;
     /// How many rejects of each kind.
-    reject_kinds: Bound<'py, PyAny> = from_json(py, &it.reject_kinds)?;
+    reject_kinds: Bound<'py, PyAny> = to_objects(py, &it.reject_kinds)?;
     /// How many rejects kept their details.
     rejects_listed: u64 = it.rejects_listed;
     /// The file that has the details, if one was asked for.
@@ -317,25 +278,21 @@ figures! {
     /// How the layout was found out.
     layout_from: &str = &it.layout_from;
     /// The columns, each a dictionary: name, type, nulls, null_share, and of vectors dim, dtype, stored, norms, nan, infinite.
-    columns: Bound<'py, PyAny> = from_json(py, &it.columns)?;
+    columns: Bound<'py, PyAny> = to_objects(py, &it.columns)?;
     /// What looks wrong, what is left out and why: a sentence each.
     notes: Vec<String> = it.notes.clone();
     /// How many inputs have vectors of each length, as dictionaries: field, dim, files.
-    dims: Bound<'py, PyAny> = from_json(py, &it.dims)?;
+    dims: Bound<'py, PyAny> = to_objects(py, &it.dims)?;
     /// Fields of the records that fill no column, as dictionaries: field, files, why.
-    left_out: Bound<'py, PyAny> = from_json(py, &it.left_out)?;
+    left_out: Bound<'py, PyAny> = to_objects(py, &it.left_out)?;
     /// Records read that are no rows.
     rejects: u64 = it.rejects;
     /// How many rejects of each kind.
-    reject_kinds: Bound<'py, PyAny> = from_json(py, &it.reject_kinds)?;
+    reject_kinds: Bound<'py, PyAny> = to_objects(py, &it.reject_kinds)?;
     /// The first rejects, in words.
     first_rejects: Vec<String> = it.first_rejects.clone();
     /// The error that a conversion with the same options ends with; None if it does not fail.
     error: Option<&str> = it.error.as_deref();
     /// Each input, as a dictionary: file, size, rows, rejects, and what it holds where that differs from the others.
-    inputs: Bound<'py, PyAny> = from_json(py, &it.inputs)?;
-}
-
-fn from_json<'py>(py: Python<'py>, value: &impl serde::Serialize) -> PyResult<Bound<'py, PyAny>> {
-    py.import("json")?.call_method1("loads", (to_json(value)?,))
+    inputs: Bound<'py, PyAny> = to_objects(py, &it.inputs)?;
 }

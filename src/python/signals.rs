@@ -3,7 +3,6 @@
 use std::fmt;
 use std::io;
 use std::sync::Mutex;
-use std::thread::ThreadId;
 use std::time::Instant;
 
 use pyo3::prelude::*;
@@ -29,7 +28,11 @@ impl std::error::Error for Raised {}
 /// Python runs signal handlers on its main thread only, so work for another thread is never
 /// cancelled. Only the main thread can attach here without waiting for itself.
 pub(super) fn cancel(py: Python<'_>) -> PyResult<Cancel> {
-    let Some(main) = main_thread(py)? else { return Ok(Cancel::never()) };
+    let threading = py.import("threading")?;
+    if !threading.call_method0("current_thread")?.is(&threading.call_method0("main_thread")?) {
+        return Ok(Cancel::never());
+    }
+    let main = std::thread::current().id();
     let last = Mutex::new(Instant::now());
     Ok(Cancel::new(move || {
         if main != std::thread::current().id() {
@@ -48,11 +51,4 @@ pub(super) fn cancel(py: Python<'_>) -> PyResult<Cancel> {
             None => Err(ErrorKind::Interrupted.into()),
         }
     }))
-}
-
-/// The calling thread, if it is Python's main one.
-fn main_thread(py: Python<'_>) -> PyResult<Option<ThreadId>> {
-    let threading = py.import("threading")?;
-    let is_main = threading.call_method0("current_thread")?.is(&threading.call_method0("main_thread")?);
-    Ok(is_main.then(|| std::thread::current().id()))
 }

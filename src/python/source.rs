@@ -1,27 +1,27 @@
 //! `vecpack.Source`: lazy, can be scanned again, counted, split and pickled.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, TryLockError};
+use std::sync::{Arc, Mutex};
 
 use arrow_array::RecordBatch;
 use bytes::Bytes;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
-use pyo3::types::{PyBytes, PyCapsule, PyDict, PyList, PyTuple};
+use pyo3::types::{PyBytes, PyCapsule, PyDict, PyTuple};
 use pyo3_arrow::ffi::to_schema_pycapsule;
 
 use super::array::{Gathered, VectorColumn, Vectors, as_array, to_numpy, to_torch};
-use super::errors::{is_interrupt, to_python};
+use super::errors::is_interrupt;
 use super::export::{import, stream_capsule};
-use super::options::{column_names, fields, number, read_options, renames, row_count, to_dict};
+use super::options::{column_names, fields, number, renames, row_count};
 use super::signals::cancel;
 use super::table::{PyBatch, PySchema, PyTable, from_json, to_json};
 use super::{detached, html, log, options, warn};
-use crate::error::ErrorKind;
+use crate::error::{Error, ErrorKind};
 use crate::input::{Input, Span};
-use crate::options::{OutputColumn, ReadOptions};
-use crate::pool::{OwnerProcess, Turn, lock};
+use crate::options::ReadOptions;
+use crate::pool::{OwnerProcess, Turn, lock, lock_soon};
 use crate::reader::Reader;
 use crate::reject::Rejects;
 use crate::source::Source;
@@ -41,11 +41,17 @@ pub(super) fn turn(py: Python<'_>, inputs: &[Input]) -> PyResult<Option<Turn>> {
     detached(py, || Turn::wait(&cancel)).map(Some)
 }
 
+impl From<Source> for PySource {
+    fn from(source: Source) -> Self {
+        Self(Arc::new(source))
+    }
+}
+
 impl PySource {
     pub(super) fn open(py: Python<'_>, inputs: Vec<Input>, options: ReadOptions) -> PyResult<Self> {
         let source = detached(py, || Source::new(inputs, options))?;
         warn(py, source.warnings())?;
-        Ok(Self(Arc::new(source)))
+        Ok(source.into())
     }
 
     fn reader(&self, py: Python<'_>) -> PyResult<Reader> {
@@ -55,13 +61,7 @@ impl PySource {
     /// All batches. The caller has its [`turn`].
     pub(super) fn read(&self, py: Python<'_>) -> PyResult<PyTable> {
         let mut reader = self.reader(py)?;
-        let batches = detached(py, || {
-            let mut batches = Vec::new();
-            while let Some(batch) = reader.next_batch()? {
-                batches.push(batch);
-            }
-            Ok(batches)
-        })?;
+        let batches = detached(py, || Ok(reader.by_ref().collect::<Result<_, _>>()?))?;
         warn(py, self.0.of_rejects(|rejects| rejects.warning(reader.progress().rows)))?;
         Ok(PyTable { schema: self.0.schema(), batches })
     }
@@ -71,14 +71,10 @@ impl PySource {
         Bound::new(py, self.read(py)?)
     }
 
-    fn made(source: crate::Result<Source>) -> PyResult<Self> {
-        source.map(|source| Self(Arc::new(source))).map_err(to_python)
-    }
-
     /// The vectors of a column, in memory that nobody else looks at. No other column is kept.
     fn vectors(&self, py: Python<'_>, column: Option<&str>) -> PyResult<Vectors> {
         let column = VectorColumn::find(&self.0.schema(), column)?;
-        let source = Self::made(self.0.select([column.name()]))?;
+        let source = Self::from(self.0.select([&column.name])?);
         let _turn = turn(py, self.0.inputs())?;
         let mut reader = source.reader(py)?;
         let gathered = detached(py, || {
@@ -168,29 +164,22 @@ impl PySource {
     fn head(&self, py: Python<'_>, #[pyo3(from_py_with = row_count)] rows: u64) -> PyResult<PyTable> {
         let limit = self.0.options().limit.map_or(rows, |limit| limit.min(rows));
         // One thread opens no file before it needs it.
-        let options = self.0.options().clone().with_limit(limit).with_threads(1);
-        let options = match usize::try_from(limit) {
-            Ok(rows @ 1..) => options.with_batch_rows(rows),
-            _ => options,
-        };
-        Self::made(self.0.rebuilt(options))?.read(py)
+        let mut options = self.0.options().clone().with_limit(limit).with_threads(1);
+        options.batch_rows = usize::try_from(limit.max(1)).ok().or(options.batch_rows);
+        Self::from(self.0.rebuilt(options)?).read(py)
     }
 
     /// The vectors of the first vector column, for ``numpy.asarray``. Reads everything.
     ///
     #[doc = include_str!("docs/array.txt")]
     #[pyo3(signature = (dtype=None, copy=None))]
-    fn __array__<'py>(
-        &self,
-        py: Python<'py>,
-        dtype: Option<&Bound<'py, PyAny>>,
-        copy: Option<bool>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        as_array(&self.to_numpy(py, None)?, dtype, copy)
+    fn __array__(slf: &Bound<'_, Self>, dtype: Option<Py<PyAny>>, copy: Option<bool>) -> PyResult<Py<PyAny>> {
+        as_array(slf, dtype, copy)
     }
 
     fn _repr_html_(&self) -> String {
-        html::columns(&self.__repr__(), &self.0.schema(), "field", |at, _| self.0.columns()[at].field.clone())
+        let fields = self.0.columns().iter().map(|column| column.field.clone());
+        html::columns(&self.__repr__(), &self.0.schema(), "field", fields)
     }
 
     /// The same rows with some of the columns, in this order.
@@ -203,7 +192,7 @@ impl PySource {
     /// columns : list of str
     ///     The names of the columns.
     fn select(&self, columns: &Bound<'_, PyAny>) -> PyResult<Self> {
-        Self::made(self.0.select(column_names(columns, "")?))
+        Ok(self.0.select(column_names(columns, "")?)?.into())
     }
 
     /// The same rows with other names for some of the columns.
@@ -215,7 +204,7 @@ impl PySource {
     /// names : dict
     ///     Old names and new names.
     fn rename(&self, names: &Bound<'_, PyAny>) -> PyResult<Self> {
-        Self::made(self.0.rename(renames("rename", names)?))
+        Ok(self.0.rename(renames("rename", names)?)?.into())
     }
 
     /// The same rows in batches of other sizes, decoded by another number of threads, or only the first of them.
@@ -243,7 +232,7 @@ impl PySource {
         options.batch_bytes = batch_bytes.unwrap_or(options.batch_bytes);
         options.threads = threads.or(options.threads);
         options.limit = limit.or(options.limit);
-        Self::made(self.0.rebuilt(options))
+        Ok(self.0.rebuilt(options)?.into())
     }
 
     /// Sources that together are this one, in its order. Some may be empty.
@@ -254,20 +243,18 @@ impl PySource {
     ///     How many.
     fn split(&self, py: Python<'_>, parts: &Bound<'_, PyAny>) -> PyResult<Vec<Self>> {
         let parts = number("parts", parts)?;
-        let split = detached(py, || self.0.split(parts))?;
-        Ok(split.into_iter().map(|part| Self(Arc::new(part))).collect())
+        Ok(detached(py, || self.0.split(parts))?.into_iter().map(Self::from).collect())
     }
 
     /// Sources of about so many bytes, each with the number of parts into which to split it.
     fn _tasks(&self, py: Python<'_>, bytes: u64) -> PyResult<Vec<(Self, usize)>> {
         let tasks = detached(py, || self.0.tasks(bytes))?;
-        Ok(tasks.into_iter().map(|(part, parts)| (Self(Arc::new(part)), parts)).collect())
+        Ok(tasks.into_iter().map(|(part, parts)| (part.into(), parts)).collect())
     }
 
     /// A source for each input, in their order.
     fn split_inputs(&self) -> PyResult<Vec<Self>> {
-        let split = self.0.split_inputs().map_err(to_python)?;
-        Ok(split.into_iter().map(|part| Self(Arc::new(part))).collect())
+        Ok(self.0.split_inputs()?.into_iter().map(Self::from).collect())
     }
 
     /// What the latest scan rejected, for another process.
@@ -296,19 +283,18 @@ impl PySource {
         py: Python<'py>,
         requested_schema: Option<Bound<'py, PyCapsule>>,
     ) -> PyResult<Bound<'py, PyCapsule>> {
-        let mut reader = self.reader(py)?;
-        let next = move || {
-            reader.next_batch().map_err(|error| {
-                if !is_interrupt(&error) {
-                    return error;
-                }
-                // The consumer will raise an exception of its own. Python gets the signal once more, to raise the right one.
-                let again = |py: Python<'_>| py.import("_thread")?.call_method0("interrupt_main").map(drop);
-                Python::try_attach(again);
-                ErrorKind::Interrupted.into()
-            })
+        let interrupted = |error| {
+            let error = Error::from(error);
+            if !is_interrupt(&error) {
+                return error.into();
+            }
+            // The consumer will raise an exception of its own. Python gets the signal once more, to raise the right one.
+            let again = |py: Python<'_>| py.import("_thread")?.call_method0("interrupt_main").map(drop);
+            Python::try_attach(again);
+            Error::from(ErrorKind::Interrupted).into()
         };
-        stream_capsule(py, &self.0.schema(), next, requested_schema)
+        let batches = self.reader(py)?.map(move |batch| batch.map_err(interrupted));
+        stream_capsule(py, &self.0.schema(), batches, requested_schema)
     }
 
     /// Reads everything into a ``pyarrow.Table``, without a copy.
@@ -363,11 +349,9 @@ impl PySource {
 
     fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyTuple>)> {
         let restore = py.import("vecpack._vecpack")?.getattr("_restore_source")?;
-        let findings = to_json(self.0.findings())?;
         let inputs = self.0.inputs().iter().map(|input| pickled(py, input)).collect::<PyResult<Vec<_>>>()?;
-        let (options, columns) = (to_dict(py, self.0.options())?, fields(py, self.0.columns())?);
-        let state = (PyList::new(py, inputs)?, options, findings, columns).into_pyobject(py)?;
-        Ok((restore, state))
+        let read_as = to_json(&(self.0.options(), self.0.findings(), self.0.columns()))?;
+        Ok((restore, (inputs, read_as).into_pyobject(py)?))
     }
 }
 
@@ -378,10 +362,8 @@ fn pickled<'py>(py: Python<'py>, input: &Input) -> PyResult<Bound<'py, PyTuple>>
         (_, Some(bytes), _) => PyBytes::new(py, bytes).into_any(),
         (.., Some(url)) => PyTuple::new(py, [url])?.into_any(),
         _ => {
-            return Err(PyTypeError::new_err(format!(
-                "a source that reads {} cannot be pickled",
-                input.name()
-            )));
+            let text = format!("a source that reads {} cannot be pickled", input.name());
+            return Err(PyTypeError::new_err(text));
         }
     };
     let span = input.span().map(|span| (span.start, span.end, span.record, span.inside));
@@ -394,38 +376,28 @@ type Pickled<'py> = (Bound<'py, PyAny>, Option<(u64, u64, u64, bool)>, Option<Pa
 
 /// The other half of pickling.
 #[pyfunction(name = "_restore_source")]
-pub(super) fn restore_source(
-    py: Python<'_>,
-    inputs: Vec<Pickled<'_>>,
-    options: &Bound<'_, PyDict>,
-    findings: &str,
-    columns: &Bound<'_, PyAny>,
-) -> PyResult<PySource> {
+pub(super) fn restore_source(py: Python<'_>, inputs: Vec<Pickled<'_>>, read_as: &str) -> PyResult<PySource> {
     let cancel = cancel(py)?;
     let inputs = inputs.into_iter().map(|(what, span, stem, number)| {
-        let input = match what.cast::<PyBytes>() {
+        let mut input = match what.cast::<PyBytes>() {
             Ok(bytes) => Input::bytes("<bytes>", Bytes::from_owner(PyBackedBytes::from(bytes.clone()))),
             Err(_) => match what.extract::<(String,)>() {
-                Ok((url,)) => Input::url(&url).map_err(to_python)?,
+                Ok((url,)) => Input::url(&url)?,
                 Err(_) => Input::path(what.extract::<PathBuf>()?),
             }
             .with_cancel(cancel.clone()),
         };
-        let input = match &stem {
-            Some(stem) => input.with_stem(stem),
-            None => input,
+        if let Some(stem) = stem {
+            input = input.with_stem(&stem);
         }
-        .with_number(number);
-        Ok(match span {
-            Some((start, end, record, inside)) => input.with_span(Span { start, end, record, inside }),
-            None => input,
-        })
+        if let Some((start, end, record, inside)) = span {
+            input = input.with_span(Span { start, end, record, inside });
+        }
+        Ok(input.with_number(number))
     });
-    let (inputs, findings) = (inputs.collect::<PyResult<_>>()?, from_json(findings)?);
-    let options = read_options("_restore_source", Some(options))?;
-    let restored = Source::with_findings(inputs, options, findings).map_err(to_python)?;
-    let columns = renames("columns", columns)?.into_iter().map(OutputColumn::from).collect();
-    PySource::made(restored.with_outputs(restored.options().clone(), columns))
+    let (options, findings, columns) = from_json(read_as)?;
+    let restored = Source::with_findings(inputs.collect::<PyResult<_>>()?, options, findings)?;
+    Ok(restored.with_outputs(restored.options().clone(), columns)?.into())
 }
 
 /// A scan under way: an iterator of record batches.
@@ -444,8 +416,8 @@ impl Batches {
     fn __next__(&self, py: Python<'_>) -> PyResult<Option<PyBatch>> {
         let next: Option<RecordBatch> = detached(py, || self.next_batch())?;
         if next.is_none() && self.owner.is_current() {
-            let line = lock(&self.reader).of_rejects(log::line);
-            log::rejected(py, line)?;
+            let rejects = lock(&self.reader).rejects();
+            log::rejected(py, &rejects)?;
         }
         Ok(next.map(PyBatch))
     }
@@ -458,10 +430,7 @@ impl Batches {
             return lock(&self.reader).next_batch();
         }
         // A thread of the other process may have held the lock when this one was forked.
-        match self.reader.try_lock() {
-            Ok(mut reader) => reader.next_batch(),
-            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner().next_batch(),
-            Err(TryLockError::WouldBlock) => Err(ErrorKind::OtherProcess.into()),
-        }
+        let reader = lock_soon(&self.reader).ok_or(ErrorKind::OtherProcess);
+        reader?.next_batch()
     }
 }

@@ -2,18 +2,18 @@
 
 use std::sync::Arc;
 
-use arrow_array::RecordBatch;
-use arrow_schema::{FieldRef, Schema, SchemaRef};
+use arrow_array::{RecordBatch, StructArray};
+use arrow_schema::{Field, FieldRef, Schema, SchemaRef};
 use pyo3::exceptions::{PyIndexError, PyKeyError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyInt, PyIterator, PyList, PySlice, PyString, PyTuple};
-use pyo3_arrow::ffi::to_schema_pycapsule;
+use pyo3_arrow::ffi::{to_array_pycapsules, to_schema_pycapsule};
 
 use super::array::{self, Vectors};
-use super::errors::to_python;
-use super::export::{array_capsules, import, stream_capsule};
+use super::export::{import, stream_capsule, struct_field};
 use super::html;
 use super::options::row_count;
+use crate::error::Error;
 use crate::inspect::type_name;
 use crate::record::vector_type;
 use crate::text::count;
@@ -50,13 +50,17 @@ impl PyField {
     }
 
     fn __repr__(&self) -> String {
-        let nullable = if self.nullable() { "" } else { " not null" };
-        format!("vecpack.Field({}: {}{nullable})", self.name(), self.r#type())
+        format!("vecpack.Field({})", name_and_type(&self.0))
     }
 
     fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
         Ok(to_schema_pycapsule(py, &*self.0)?)
     }
+}
+
+fn name_and_type(field: &Field) -> String {
+    let nullable = if field.is_nullable() { "" } else { " not null" };
+    format!("{}: {}{nullable}", field.name(), type_name(field.data_type()))
 }
 
 /// The columns' names and types.
@@ -113,15 +117,13 @@ impl PySchema {
     }
 
     fn _repr_html_(&self) -> String {
-        html::columns("vecpack.Schema", &self.0, "nullable", |_, field| field.is_nullable().to_string())
+        let nullable = self.0.fields().iter().map(|field| field.is_nullable().to_string());
+        html::columns("vecpack.Schema", &self.0, "nullable", nullable)
     }
 
     fn __repr__(&self) -> String {
-        let fields = self.0.fields().iter().map(|field| {
-            let nullable = if field.is_nullable() { "" } else { " not null" };
-            format!("{}: {}{nullable}", field.name(), type_name(field.data_type()))
-        });
-        format!("vecpack.Schema({})", fields.collect::<Vec<_>>().join(", "))
+        let fields: Vec<String> = self.0.fields().iter().map(|field| name_and_type(field)).collect();
+        format!("vecpack.Schema({})", fields.join(", "))
     }
 
     fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, (String,))> {
@@ -146,6 +148,11 @@ pub(super) fn to_json(value: &impl serde::Serialize) -> PyResult<String> {
 
 pub(super) fn from_json<T: serde::de::DeserializeOwned>(state: &str) -> PyResult<T> {
     serde_json::from_str(state).map_err(|error| PyValueError::new_err(error.to_string()))
+}
+
+/// The value as dictionaries, lists, strings and numbers of Python.
+pub(super) fn to_objects<'py>(py: Python<'py>, value: &impl serde::Serialize) -> PyResult<Bound<'py, PyAny>> {
+    py.import("json")?.call_method1("loads", (to_json(value)?,))
 }
 
 /// Rows in memory, one piece of it a column.
@@ -182,13 +189,8 @@ impl PyBatch {
     ///
     #[doc = include_str!("docs/array.txt")]
     #[pyo3(signature = (dtype=None, copy=None))]
-    fn __array__<'py>(
-        &self,
-        py: Python<'py>,
-        dtype: Option<&Bound<'py, PyAny>>,
-        copy: Option<bool>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        array::as_array(&self.to_numpy(py, None)?, dtype, copy)
+    fn __array__(slf: &Bound<'_, Self>, dtype: Option<Py<PyAny>>, copy: Option<bool>) -> PyResult<Py<PyAny>> {
+        array::as_array(slf, dtype, copy)
     }
 
     fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
@@ -201,7 +203,8 @@ impl PyBatch {
         py: Python<'py>,
         requested_schema: Option<Bound<'py, PyCapsule>>,
     ) -> PyResult<Bound<'py, PyTuple>> {
-        array_capsules(py, &self.0, requested_schema)
+        let array = StructArray::from(self.0.clone());
+        Ok(to_array_pycapsules(py, struct_field(&self.0.schema()), &array, requested_schema)?)
     }
 
     /// The vectors of a column, the first one if none is named, as a NumPy array of shape (rows, dim): a read-only view.
@@ -227,10 +230,6 @@ pub(super) struct PyTable {
 }
 
 impl PyTable {
-    pub(super) fn rows(&self) -> usize {
-        self.batches.iter().map(RecordBatch::num_rows).sum()
-    }
-
     /// The rows from `start` up to `end`, where they lie.
     fn slice(&self, start: usize, end: usize) -> Self {
         let mut batches = Vec::new();
@@ -249,11 +248,11 @@ impl PyTable {
     fn select(&self, names: &[String]) -> PyResult<Self> {
         let index = |name: &String| self.schema.index_of(name).map_err(|_| PyKeyError::new_err(name.clone()));
         let columns: Vec<usize> = names.iter().map(index).collect::<PyResult<_>>()?;
-        let project = |batch: &RecordBatch| batch.project(&columns).map_err(|error| to_python(error.into()));
-        let schema = self.schema.project(&columns).map_err(|error| to_python(error.into()))?;
+        let project = |batch: &RecordBatch| batch.project(&columns).map_err(Error::from);
+        let schema = self.schema.project(&columns).map_err(Error::from)?;
         Ok(Self {
             schema: schema.into(),
-            batches: self.batches.iter().map(project).collect::<PyResult<_>>()?,
+            batches: self.batches.iter().map(project).collect::<Result<_, _>>()?,
         })
     }
 }
@@ -269,7 +268,7 @@ impl PyTable {
     /// The number of rows.
     #[getter]
     fn num_rows(&self) -> usize {
-        self.rows()
+        self.batches.iter().map(RecordBatch::num_rows).sum()
     }
 
     /// The number of columns.
@@ -285,7 +284,7 @@ impl PyTable {
     }
 
     fn __len__(&self) -> usize {
-        self.rows()
+        self.num_rows()
     }
 
     fn __iter__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyIterator>> {
@@ -296,7 +295,7 @@ impl PyTable {
     /// is copied.
     fn __getitem__(&self, key: &Bound<'_, PyAny>) -> PyResult<Self> {
         if let Ok(slice) = key.cast::<PySlice>() {
-            let indices = slice.indices(isize::try_from(self.rows()).unwrap_or(isize::MAX))?;
+            let indices = slice.indices(isize::try_from(self.num_rows()).unwrap_or(isize::MAX))?;
             if indices.step != 1 {
                 return Err(PyValueError::new_err("a slice of a table has no step"));
             }
@@ -330,16 +329,11 @@ impl PyTable {
     ///
     #[doc = include_str!("docs/array.txt")]
     #[pyo3(signature = (dtype=None, copy=None))]
-    fn __array__<'py>(
-        &self,
-        py: Python<'py>,
-        dtype: Option<&Bound<'py, PyAny>>,
-        copy: Option<bool>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        if copy == Some(false) && self.batches.len() > 1 {
+    fn __array__(slf: &Bound<'_, Self>, dtype: Option<Py<PyAny>>, copy: Option<bool>) -> PyResult<Py<PyAny>> {
+        if copy == Some(false) && slf.get().batches.len() > 1 {
             return Err(PyValueError::new_err("the vectors lie in several batches: they must be copied"));
         }
-        array::as_array(&self.to_numpy(py, None)?, dtype, copy)
+        array::as_array(slf, dtype, copy)
     }
 
     fn _repr_html_(&self) -> PyResult<String> {
@@ -349,7 +343,7 @@ impl PyTable {
     fn __repr__(&self) -> String {
         format!(
             "vecpack.Table({}, {}, {})",
-            count(self.rows() as u64, "row"),
+            count(self.num_rows() as u64, "row"),
             count(self.num_columns() as u64, "column"),
             count(self.batches.len() as u64, "batch").replace("batchs", "batches"),
         )
@@ -365,8 +359,7 @@ impl PyTable {
         py: Python<'py>,
         requested_schema: Option<Bound<'py, PyCapsule>>,
     ) -> PyResult<Bound<'py, PyCapsule>> {
-        let mut batches = self.batches.clone().into_iter();
-        stream_capsule(py, &self.schema, move || Ok(batches.next()), requested_schema)
+        stream_capsule(py, &self.schema, self.batches.clone().into_iter().map(Ok), requested_schema)
     }
 
     /// As a ``pyarrow.Table``, without a copy.

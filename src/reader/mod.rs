@@ -163,15 +163,14 @@ impl Reader {
         std::mem::take(&mut self.ended)
     }
 
+    /// The counts of the input that the latest batch is of; none if it has ended.
+    pub(crate) fn current(&self) -> Ended {
+        self.current
+    }
+
     /// The rejects so far.
     pub fn rejects(&self) -> Rejects {
         lock(&self.rejects).clone()
-    }
-
-    /// Makes something of the rejects so far, without a copy of them.
-    #[cfg(feature = "python")]
-    pub(crate) fn of_rejects<T>(&self, make: impl FnOnce(&Rejects) -> T) -> T {
-        make(&lock(&self.rejects))
     }
 
     /// The next batch, which has at least one row; `None` at the end.

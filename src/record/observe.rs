@@ -363,7 +363,7 @@ impl Observed {
                     self.tensors += u64::from(*self.tensor.get_or_insert_with(|| tensor.clone()) == tensor);
                 }
                 // Wide integers are numbers of something else where there is another vector.
-                let is_wide = encoded.format().is_some_and(|format| !format.is_float() && format.size() > 1);
+                let is_wide = matches!(encoded.elements.format, Format::Packed(raw) if raw.exponent_bits() == 0 && raw.size() > 1);
                 self.vectors.add(if is_wide { Manner::Integers } else { Manner::Typed }, encoded);
             }
         }
