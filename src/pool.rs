@@ -5,6 +5,7 @@
 //! threads and wait for ever. A forked child makes a pool of its own and leaks the inherited one,
 //! since dropping a pool waits for its threads.
 
+mod job;
 mod ordered;
 mod process;
 #[cfg(feature = "python")]
@@ -17,6 +18,7 @@ use std::time::Duration;
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
+pub(crate) use self::job::Job;
 pub(crate) use self::ordered::Ordered;
 pub(crate) use self::process::{OwnerProcess, PerProcess, other_process};
 #[cfg(feature = "python")]

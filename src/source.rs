@@ -404,7 +404,7 @@ fn cut(input: &Input, plan: &Arc<Plan>, size: u64, parts: usize) -> Result<Vec<(
         return Ok(whole());
     }
     let opened = input.open(plan.max_expansion)?;
-    if matches!(opened, Opened::Stream(_) | Opened::Compressed(..)) {
+    if !matches!(opened, Opened::Random(..)) {
         return Ok(whole());
     }
     let mut blocks = Blocks::new(opened, &Arc::default());

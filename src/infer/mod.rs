@@ -116,8 +116,10 @@ fn infer_from(
                 rest
             }
             Ok(opened) => {
-                if index == start.input {
-                    first = opened.again();
+                if index == start.input
+                    && let Opened::Random(file, span) = &opened
+                {
+                    first = Some(Opened::Random(file.clone(), *span));
                 }
                 let blocks = Blocks::new(opened, &buffers);
                 infer_blocks(&mut inference, blocks, offset, input.cancel())

@@ -76,10 +76,17 @@ impl std::error::Error for Damaged {}
 
 /// Counters of the compressed bytes, shared with the decoder's input.
 #[derive(Default)]
-struct Watched {
+pub(super) struct Watched {
     bytes: AtomicU64,
     /// The input failed. An error of the decoder is then a consequence.
     failed: AtomicBool,
+}
+
+impl Watched {
+    /// Compressed bytes read so far.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
 }
 
 /// The decoder's input.
@@ -122,13 +129,12 @@ impl Decompressed {
         Ok(Self { codec, content, source, given: 0, max_expansion, damaged: None })
     }
 
-    /// Compressed bytes read so far.
-    pub(super) fn consumed(&self) -> u64 {
-        self.source.bytes.load(Ordering::Relaxed)
+    pub(super) fn watched(&self) -> Arc<Watched> {
+        self.source.clone()
     }
 
     fn check_expansion(&self) -> io::Result<()> {
-        let allowed = self.consumed().saturating_mul(self.max_expansion).saturating_add(FREE);
+        let allowed = self.source.bytes().saturating_mul(self.max_expansion).saturating_add(FREE);
         let Some(codec) = self.codec.filter(|_| self.max_expansion > 0 && self.given > allowed) else {
             return Ok(());
         };

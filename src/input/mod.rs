@@ -12,8 +12,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::UNIX_EPOCH;
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 
@@ -34,6 +33,7 @@ pub(crate) use remote::learn_sizes;
 
 use crate::cancel::Cancel;
 use crate::error::{Error, ErrorKind, Result};
+use crate::pool::lock;
 use crate::store::{Kind, Stat, Url};
 
 /// One input of a [`Source`](crate::Source): a file, a buffer, a stream, or an object at a URL.
@@ -70,16 +70,6 @@ pub struct Span {
     pub record: u64,
     /// True if the span lies inside of the array or map that holds the records.
     pub inside: bool,
-}
-
-/// What tells one version of an input from another; empty for a buffer or a stream.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Version {
-    pub(crate) size: Option<u64>,
-    /// When it was modified, in nanoseconds since 1970.
-    pub(crate) modified_ns: Option<i64>,
-    /// The tag that a store gave it.
-    pub(crate) tag: Option<String>,
 }
 
 /// Opens a stream from its start, at every call. A stream that can be read only once fails the second
@@ -281,30 +271,15 @@ impl Input {
         }
     }
 
-    /// What identifies the version of a file or an object. Of an object whose version is not known it is requested.
-    pub(crate) fn version(&self) -> Result<Version> {
+    /// What identifies the version of a file or an object, if that can be known. It may take a request.
+    pub(crate) fn version(&self) -> Result<Option<Stat>> {
         match &self.place {
             Place::Path(path) => {
                 let metadata = std::fs::metadata(path).map_err(|error| Error::io(path, error))?;
-                let modified_ns = metadata.modified().ok().and_then(|time| {
-                    let since = match time.duration_since(UNIX_EPOCH) {
-                        Ok(after) => i64::try_from(after.as_nanos()),
-                        Err(before) => i64::try_from(before.duration().as_nanos()).map(std::ops::Neg::neg),
-                    };
-                    since.ok()
-                });
-                Ok(Version { size: Some(metadata.len()), modified_ns, tag: None })
+                Ok(Some(file::stat(&metadata)))
             }
-            Place::Remote(remote) => {
-                let stat = remote.stat(&self.cancel).map_err(|error| self.error(error))?;
-                Ok(stat.map_or_else(Version::default, |Stat { size, tag, modified_ns }| Version {
-                    size: Some(size),
-                    // A tag says more than a time, and a copy of an object keeps it.
-                    modified_ns: if tag.is_none() { modified_ns } else { None },
-                    tag,
-                }))
-            }
-            Place::Bytes(_) | Place::Stream(_) => Ok(Version::default()),
+            Place::Remote(remote) => remote.stat(&self.cancel).map_err(|error| self.error(error)),
+            Place::Bytes(_) | Place::Stream(_) => Ok(None),
         }
     }
 
@@ -334,63 +309,36 @@ impl Input {
     }
 
     fn try_open(&self, max_expansion: u64) -> io::Result<Opened> {
-        let whole = |end| Span { start: 0, end, record: 0, inside: false };
-        match &self.place {
-            Place::Path(path) => self.opened(OpenFile::open(path)?, max_expansion),
+        let file = match &self.place {
+            Place::Path(path) => OpenFile::open(path)?,
+            Place::Bytes(bytes) => OpenFile::Memory(bytes.clone()),
             Place::Remote(remote) => match remote.open(self.span, self.cancel.clone())? {
-                Ok(object) => self.opened(object, max_expansion),
-                Err(mut read) => {
-                    let start = read_start(&mut read)?;
-                    let codec = Codec::of(&start);
-                    let read = io::Cursor::new(start).chain(read);
-                    Ok(Opened::Compressed(Decompressed::new(codec, read, max_expansion)?, None))
-                }
+                Ok(object) => OpenFile::Remote(object),
+                Err(whole) => return Ok(Opened::Compressed(recognise(whole, max_expansion)?, None)),
             },
-            Place::Bytes(bytes) => {
-                if let (None, Some(codec)) = (self.span, Codec::of(bytes)) {
-                    let read = io::Cursor::new(bytes.clone());
-                    return Ok(Opened::Compressed(
-                        Decompressed::new(Some(codec), read, max_expansion)?,
-                        None,
-                    ));
-                }
-                let span = self.span.unwrap_or(whole(bytes.len() as u64));
-                Ok(Opened::Bytes(bytes.clone(), span))
-            }
             Place::Stream(stream) => {
                 if let Some((read, rest)) = self.take_back() {
                     return Ok(Opened::Stream(Box::new(io::Cursor::new(read).chain(rest))));
                 }
                 let stream = stream.clone();
-                let mut read = self.open_stream(move || stream.opener.open())?;
-                let start = read_start(&mut read)?;
-                let codec = Codec::of(&start);
-                let read = io::Cursor::new(start).chain(read);
-                Ok(Opened::Stream(match codec {
-                    Some(_) => Box::new(Decompressed::new(codec, read, max_expansion)?),
-                    None => Box::new(read),
-                }))
+                let read = self.open_stream(move || stream.opener.open())?;
+                return Ok(Opened::Stream(Box::new(recognise(read, max_expansion)?)));
             }
-        }
-    }
-
-    /// The content of a file, or a part of it.
-    fn opened(&self, file: OpenFile, max_expansion: u64) -> io::Result<Opened> {
-        let length = file.length();
-        let file = Arc::new(file);
+        };
+        let (end, file) = (file.length(), Arc::new(file));
         // Only plain files have parts.
         if let Some(span) = self.span {
-            return Ok(Opened::File(file, span));
+            return Ok(Opened::Random(file, span));
         }
         let mut start = [0; MAGIC];
-        let start = &mut start[..length.min(MAGIC as u64) as usize];
+        let start = &mut start[..end.min(MAGIC as u64) as usize];
         file.read_exact_at(start, 0)?;
         Ok(match Codec::of(start) {
             Some(codec) => {
-                let read = FileReader::new(file.clone(), length);
+                let read = FileReader { file: file.clone(), position: 0 };
                 Opened::Compressed(Decompressed::new(Some(codec), read, max_expansion)?, Some(file))
             }
-            None => Opened::File(file, Span { start: 0, end: length, record: 0, inside: false }),
+            None => Opened::Random(file, Span { start: 0, end, record: 0, inside: false }),
         })
     }
 
@@ -407,7 +355,7 @@ impl Input {
     /// Takes the stream that was [put back](Self::put_back).
     pub(crate) fn take_back(&self) -> Option<Ahead> {
         match &self.place {
-            Place::Stream(stream) => stream.ahead.lock().unwrap_or_else(PoisonError::into_inner).take(),
+            Place::Stream(stream) => lock(&stream.ahead).take(),
             _ => None,
         }
     }
@@ -415,7 +363,7 @@ impl Input {
     /// Puts back a stream whose first bytes have been read. The next [`open`](Self::open) begins with them.
     pub(crate) fn put_back(&self, read: Vec<u8>, rest: Box<dyn Read + Send>) {
         if let Place::Stream(stream) = &self.place {
-            *stream.ahead.lock().unwrap_or_else(PoisonError::into_inner) = Some((read, rest));
+            *lock(&stream.ahead) = Some((read, rest));
         }
     }
 }
@@ -450,9 +398,8 @@ impl std::fmt::Debug for Input {
 
 /// An input that is ready to be read.
 pub(crate) enum Opened {
-    /// A file, readable at any offset, by several threads at once.
-    File(Arc<OpenFile>, Span),
-    Bytes(Bytes, Span),
+    /// Bytes that can be read at any offset, by several threads at once.
+    Random(Arc<OpenFile>, Span),
     /// Data that is read from start to end, on any thread, and can be opened again: compressed data, or
     /// an object without ranges. With the file that it comes from, if there is one.
     Compressed(Decompressed, Option<Arc<OpenFile>>),
@@ -460,21 +407,9 @@ pub(crate) enum Opened {
     Stream(Box<dyn Read + Send>),
 }
 
-impl Opened {
-    /// A second handle, if the input need not be opened again.
-    pub(crate) fn again(&self) -> Option<Self> {
-        match self {
-            Self::File(file, span) => Some(Self::File(file.clone(), *span)),
-            Self::Bytes(bytes, span) => Some(Self::Bytes(bytes.clone(), *span)),
-            Self::Compressed(..) | Self::Stream(_) => None,
-        }
-    }
-}
-
-/// The first bytes of a stream: enough to recognise a compressed format, unless the stream is shorter.
-fn read_start(read: &mut impl Read) -> io::Result<Vec<u8>> {
-    let mut start = vec![0; 16 << 10];
-    let mut length = 0;
+/// The content of a reader, whose first bytes tell whether it is compressed.
+fn recognise(mut read: impl Read + Send + 'static, max_expansion: u64) -> io::Result<Decompressed> {
+    let (mut start, mut length) = (vec![0; 16 << 10], 0);
     while length < MAGIC {
         match read.read(&mut start[length..]) {
             Ok(0) => break,
@@ -484,5 +419,5 @@ fn read_start(read: &mut impl Read) -> io::Result<Vec<u8>> {
         }
     }
     start.truncate(length);
-    Ok(start)
+    Decompressed::new(Codec::of(&start), io::Cursor::new(start).chain(read), max_expansion)
 }

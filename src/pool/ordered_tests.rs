@@ -99,7 +99,7 @@ fn a_forked_child_neither_waits_for_work_nor_does_it() {
         Ok(1)
     })
     .unwrap();
-    work.owner.pretend_other();
+    work.queue.pretend_other();
     let is_refused = |error: Error| matches!(error.kind(), crate::ErrorKind::OtherProcess);
     assert!(is_refused(work.take().unwrap().unwrap_err()));
     assert!(is_refused(work.take_done().unwrap().unwrap_err()));

@@ -70,6 +70,11 @@ impl<T: Default> PerProcess<T> {
     pub(crate) fn is_current(&self) -> bool {
         self.owner.is_current()
     }
+
+    /// Fails in a forked child.
+    pub(crate) fn check(&self) -> Result<()> {
+        self.owner.check()
+    }
 }
 
 impl<T: Default> Default for PerProcess<T> {

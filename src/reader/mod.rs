@@ -8,7 +8,6 @@
 mod lane;
 mod projection;
 mod run;
-mod slot;
 mod watch;
 
 use std::collections::VecDeque;

@@ -72,7 +72,7 @@ fn a_record_that_differs_ends_the_lanes_behind_it() {
 fn nothing_is_planned_behind_a_walk_until_it_has_ended() {
     let mut run = run(&[&[&BAD[..]], &[&GOOD[..]; 50][..]].concat(), 10);
     assert_eq!(plan_all(&mut run), 1);
-    assert!(matches!(run.next, Next::Unknown));
+    assert!(matches!(run.next, Next::Nothing));
 }
 
 #[test]

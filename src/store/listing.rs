@@ -37,12 +37,15 @@ pub(crate) fn list(url: &Url, cancel: &Cancel) -> io::Result<Vec<(Url, Stat)>> {
     // What stands for an empty directory has no content.
     objects.retain(|object| object.size > 0 || object.location.extension().is_some());
     objects.sort_by(|a, b| a.location.cmp(&b.location));
-    Ok(objects.into_iter().map(|object| (url.with_key(object.location.as_ref()), stat(object))).collect())
+    Ok(objects.iter().map(|object| (url.with_key(object.location.as_ref()), Stat::of(object))).collect())
 }
 
-fn stat(object: ObjectMeta) -> Stat {
-    let modified_ns = object.last_modified.timestamp_nanos_opt();
-    Stat { size: object.size, tag: object.e_tag, modified_ns }
+impl Stat {
+    pub(super) fn of(object: &ObjectMeta) -> Self {
+        let tag = object.e_tag.clone();
+        let modified_ns = if tag.is_none() { object.last_modified.timestamp_nanos_opt() } else { None };
+        Self { size: object.size, tag, modified_ns }
+    }
 }
 
 /// The sizes and versions of objects; `None` where a server does not give them.
@@ -53,7 +56,7 @@ pub(crate) fn stats(urls: Vec<Url>, cancel: &Cancel) -> io::Result<Vec<io::Resul
             let (store, path) = client.find(&url).await?;
             let options = GetOptions { head: true, ..GetOptions::default() };
             match store.get_opts(&path, options).await {
-                Ok(head) => Ok(Some(stat(head.meta))),
+                Ok(head) => Ok(Some(Stat::of(&head.meta))),
                 // A signed URL is one for reading, and some servers tell no length.
                 Err(_) if url.kind() == Kind::Http => Ok(None),
                 Err(error) => Err(explain(&url, &error)),

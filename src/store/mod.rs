@@ -30,11 +30,14 @@ mod absent;
 pub(crate) use self::notes::Notes;
 pub(crate) use self::url::{Kind, Url};
 
-/// The size of an object, and what identifies its version.
+/// The size of an object or a file, and what identifies its version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Stat {
     pub(crate) size: u64,
+    /// The tag that a store gave it.
     pub(crate) tag: Option<String>,
+    /// When it was modified, in nanoseconds since 1970. Not of an object with a tag: a copy keeps the tag, and some servers that know no
+    /// time give the present.
     pub(crate) modified_ns: Option<i64>,
 }
 

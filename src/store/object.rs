@@ -11,9 +11,10 @@ use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use futures_util::{FutureExt, StreamExt};
 use object_store::path::Path;
-use object_store::{GetOptions, GetRange, GetResult, ObjectMeta};
+use object_store::{GetOptions, GetRange, GetResult};
 use tokio::task::AbortHandle;
 
+use super::Stat;
 use super::client::{Client, Store, client};
 use super::failure::{explain, is_changed, is_unsatisfiable};
 use super::pieces::{PIECE, Pieces};
@@ -32,7 +33,7 @@ const GULP: usize = 1 << 20;
 pub(crate) struct Object {
     client: &'static Client,
     target: Arc<Target>,
-    version: Version,
+    version: Stat,
     start: u64,
     end: u64,
     pieces: Arc<Pieces>,
@@ -51,35 +52,10 @@ struct Target {
     path: Path,
 }
 
-/// What tells that somebody wrote to an object.
-#[derive(Debug, Clone, PartialEq)]
-struct Version {
-    size: u64,
-    e_tag: Option<String>,
-    modified: i64,
-}
-
-impl Version {
-    fn of(meta: &ObjectMeta) -> Self {
-        Self { size: meta.size, e_tag: meta.e_tag.clone(), modified: meta.last_modified.timestamp() }
-    }
-
-    /// The tag that a request may ask for: one that stands for the bytes.
-    fn strong_tag(&self) -> Option<String> {
-        self.e_tag.clone().filter(|tag| !tag.starts_with("W/"))
-    }
-
-    fn is(&self, other: &Self) -> bool {
-        // A server that tells no time tells the present, or none at all.
-        let same_time = self.e_tag.is_some() || self.modified == other.modified;
-        self.size == other.size && self.e_tag == other.e_tag && same_time
-    }
-}
-
 /// What the first request found.
 enum Found {
     /// An object, and its first piece.
-    Ranged(Arc<Target>, Version, Bytes),
+    Ranged(Arc<Target>, Stat, Bytes),
     /// All of an object whose server gives no parts.
     Whole(GetResult),
 }
@@ -289,11 +265,11 @@ async fn open(client: &Client, url: Url, range: std::ops::Range<u64>) -> io::Res
                 let options = GetOptions { head: true, ..GetOptions::default() };
                 let head = target.store.get_opts(&target.path, options).await;
                 let head = head.map_err(|error| explain(&target.url, &error))?;
-                return Ok(Found::Ranged(target, Version::of(&head.meta), Bytes::new()));
+                return Ok(Found::Ranged(target, Stat::of(&head.meta), Bytes::new()));
             }
             Err(error) => return Err(explain(&target.url, &error)),
         };
-        let version = Version::of(&result.meta);
+        let version = Stat::of(&result.meta);
         match result.bytes().await {
             Ok(bytes) => return Ok(Found::Ranged(target, version, bytes)),
             Err(error) if tries_left == 0 => return Err(explain(&target.url, &error)),
@@ -305,10 +281,11 @@ async fn open(client: &Client, url: Url, range: std::ops::Range<u64>) -> io::Res
 }
 
 /// The bytes in `range` of an object, if it still is the one of `version`.
-async fn piece(target: &Target, version: &Version, range: std::ops::Range<u64>) -> io::Result<Bytes> {
+async fn piece(target: &Target, version: &Stat, range: std::ops::Range<u64>) -> io::Result<Bytes> {
     let options = GetOptions {
         range: Some(GetRange::Bounded(range.clone())),
-        if_match: version.strong_tag(),
+        // A weak tag may stand for other bytes.
+        if_match: version.tag.clone().filter(|tag| !tag.starts_with("W/")),
         ..GetOptions::default()
     };
     let mut pause = PAUSE;
@@ -319,7 +296,7 @@ async fn piece(target: &Target, version: &Version, range: std::ops::Range<u64>) 
             Err(object_store::Error::NotFound { .. }) => return Err(changed()),
             Err(error) => return Err(explain(&target.url, &error)),
         };
-        if !version.is(&Version::of(&result.meta)) {
+        if Stat::of(&result.meta) != *version {
             return Err(changed());
         }
         match result.bytes().await {
