@@ -12,7 +12,7 @@ mod process;
 mod turns;
 
 use std::io;
-use std::sync::mpsc::{RecvTimeoutError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
@@ -117,6 +117,23 @@ pub(crate) fn interruptible<T: Send + 'static>(
         if !owner.is_current() {
             std::mem::forget(done);
             return Ok(Err(other_process()));
+        }
+    }
+}
+
+/// Waits for what another thread sends. `cancel` ends the wait, and a forked child does not wait.
+pub(crate) fn receive<T>(
+    receiver: &Receiver<T>,
+    owner: &OwnerProcess,
+    cancel: &Cancel,
+    died: &str,
+) -> io::Result<T> {
+    loop {
+        owner.check_io()?;
+        match receiver.recv_timeout(PATIENCE) {
+            Ok(value) => return Ok(value),
+            Err(RecvTimeoutError::Timeout) => cancel.check_io()?,
+            Err(RecvTimeoutError::Disconnected) => return Err(io::Error::other(died)),
         }
     }
 }

@@ -5,12 +5,12 @@
 //! when the reader is cancelled.
 
 use std::io::{self, Read};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
 use crate::cancel::Cancel;
 use crate::error::Error;
-use crate::pool::{OwnerProcess, PATIENCE, PerProcess};
+use crate::pool::{OwnerProcess, PerProcess, receive};
 
 /// Bytes of one read.
 const PIECE: usize = 256 << 10;
@@ -67,22 +67,14 @@ impl Read for Feed {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         while self.start == self.piece.len() && !self.ended {
             self.cancel.check_io()?;
-            self.owner.check_io()?;
             let Some(pieces) = self.pieces.as_ref() else {
                 // Unreachable. Taken for the end, it would lose data.
                 return Err(io::Error::other(Error::internal("a stream that nobody delivers is read")));
             };
-            match pieces.recv_timeout(PATIENCE) {
-                Ok(piece) => {
-                    (self.piece, self.start) = (piece?, 0);
-                    self.ended = self.piece.is_empty();
-                }
-                Err(RecvTimeoutError::Timeout) => {}
-                // An empty piece marks the end, and none came.
-                Err(RecvTimeoutError::Disconnected) => {
-                    return Err(io::Error::other("the thread that reads it died"));
-                }
-            }
+            // An empty piece marks the end.
+            let piece = receive(pieces, &self.owner, &self.cancel, "the thread that reads it died")?;
+            (self.piece, self.start) = (piece?, 0);
+            self.ended = self.piece.is_empty();
         }
         let left = &self.piece[self.start..];
         let bytes = left.len().min(out.len());

@@ -1,13 +1,13 @@
 //! An input at a URL.
 
-use std::io;
+use std::io::{self, Read};
 use std::sync::{Arc, Mutex};
 
 use super::{Input, Place, Span};
 use crate::cancel::Cancel;
 use crate::error::Result;
 use crate::pool::lock;
-use crate::store::{Begun, FIRST, Object, Stat, Url, Whole, stats};
+use crate::store::{self, Begun, FIRST, Object, Stat, Url, stats};
 
 /// An object of a store.
 pub(super) struct Remote {
@@ -81,7 +81,7 @@ impl Remote {
     }
 
     fn try_begin(&self, span: Option<Span>) -> io::Result<Begun> {
-        Object::begin(&self.url, span.map_or(0, |span| span.start), span.map(|span| span.end))
+        store::begin(&self.url, span.map_or(0, |span| span.start), span.map(|span| span.end))
     }
 
     /// The object, or all its bytes in order if the server has no ranges.
@@ -89,9 +89,9 @@ impl Remote {
         &self,
         span: Option<Span>,
         cancel: Cancel,
-    ) -> io::Result<std::result::Result<Object, Whole>> {
+    ) -> io::Result<std::result::Result<Object, Box<dyn Read + Send>>> {
         let begun = lock(&self.begun).take();
-        let opened = begun.unwrap_or_else(|| self.try_begin(span))?.finish(cancel)?;
+        let opened = begun.unwrap_or_else(|| self.try_begin(span))?(cancel)?;
         if let Ok(object) = &opened {
             let mut known = lock(&self.known);
             if !matches!(*known, Known::Version(_)) {

@@ -1,11 +1,11 @@
 //! What stands in for object stores where they were left out.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 
 use bytes::Bytes;
 
-use super::Stat;
 use super::url::Url;
+use super::{Begun, Stat};
 use crate::cancel::Cancel;
 
 fn absent() -> io::Error {
@@ -17,20 +17,10 @@ fn absent() -> io::Error {
 pub(crate) enum Object {}
 
 /// There is none.
-pub(crate) enum Begun {}
-
-/// There is none.
-pub(crate) enum Whole {}
-
-/// There is none.
 #[derive(Debug)]
 pub(crate) enum Upload {}
 
 impl Object {
-    pub(crate) fn begin(_: &Url, _: u64, _: Option<u64>) -> io::Result<Begun> {
-        Err(absent())
-    }
-
     pub(crate) fn size(&self) -> u64 {
         match *self {}
     }
@@ -48,18 +38,6 @@ impl Object {
     }
 
     pub(crate) fn read_exact_at(&self, _: &mut [u8], _: u64) -> io::Result<()> {
-        match *self {}
-    }
-}
-
-impl Begun {
-    pub(crate) fn finish(self, _: Cancel) -> io::Result<Result<Object, Whole>> {
-        match self {}
-    }
-}
-
-impl Read for Whole {
-    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
         match *self {}
     }
 }
@@ -82,6 +60,10 @@ impl Write for Upload {
     fn flush(&mut self) -> io::Result<()> {
         match *self {}
     }
+}
+
+pub(crate) fn begin(_: &Url, _: u64, _: Option<u64>) -> io::Result<Begun> {
+    Err(absent())
 }
 
 pub(crate) fn list(_: &Url, _: &Cancel) -> io::Result<Vec<(Url, Stat)>> {

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::io;
-use std::sync::mpsc::{RecvTimeoutError, sync_channel};
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex, TryLockError};
 use std::thread;
 use std::time::Duration;
@@ -19,13 +19,14 @@ use object_store::gcp::{GoogleCloudStorage, GoogleCloudStorageBuilder, GoogleCon
 use object_store::http::HttpBuilder;
 use object_store::path::Path;
 use object_store::{ClientOptions, ObjectStore};
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::task::AbortHandle;
 
 use super::connector::{CONNECTOR, Connector};
 use super::failure::{explain, not_usable};
 use super::url::{Kind, Url};
 use crate::cancel::Cancel;
-use crate::pool::{OwnerProcess, PATIENCE, lock};
+use crate::pool::{OwnerProcess, PATIENCE, lock, receive};
 
 /// How long the search for credentials may take: where there are none, the crate asks for the instance's own again and again.
 const SEARCH: Duration = Duration::from_secs(10);
@@ -38,7 +39,7 @@ const STORES: usize = 64;
 /// Threads for encryption and for moving bytes.
 const THREADS: usize = 2;
 
-pub(super) type Store = Arc<dyn ObjectStore>;
+type Store = Arc<dyn ObjectStore>;
 
 pub(super) struct Client {
     owner: OwnerProcess,
@@ -113,55 +114,49 @@ impl Client {
         self.owner.check_io()
     }
 
-    pub(super) fn spawn(
-        &self,
-        work: impl Future<Output = ()> + Send + 'static,
-    ) -> tokio::task::JoinHandle<()> {
-        self.runtime.spawn(work)
+    pub(super) fn handle(&self) -> &Handle {
+        self.runtime.handle()
+    }
+
+    /// Begins `work`.
+    pub(super) fn begin<T: Send + 'static>(
+        &'static self,
+        work: impl Future<Output = io::Result<T>> + Send + 'static,
+    ) -> io::Result<Request<T>> {
+        self.check()?;
+        let (sender, result) = sync_channel(1);
+        let task = self.runtime.spawn(async move { drop(sender.send(work.await)) });
+        Ok(Request { client: self, result, task: task.abort_handle() })
     }
 
     /// Waits for `work`, unless `cancel` ends it.
     pub(super) fn wait<T: Send + 'static>(
-        &self,
+        &'static self,
         cancel: &Cancel,
         work: impl Future<Output = io::Result<T>> + Send + 'static,
     ) -> io::Result<T> {
-        self.check()?;
-        let (sender, receiver) = sync_channel(1);
-        let task = self.spawn(async move { drop(sender.send(work.await)) });
-        loop {
-            match receiver.recv_timeout(PATIENCE) {
-                Ok(result) => return result,
-                Err(RecvTimeoutError::Timeout) => {
-                    if let Err(error) = cancel.check_io() {
-                        task.abort();
-                        return Err(error);
-                    }
-                    self.check()?;
-                }
-                Err(RecvTimeoutError::Disconnected) => return Err(io::Error::other("a request died")),
-            }
-        }
+        self.begin(work)?.wait(cancel)
     }
 
     /// The store that has `url`, and what it is called there.
-    pub(super) async fn find(&self, url: &Url) -> io::Result<(Store, Path)> {
+    pub(super) async fn find(&self, url: &Url) -> io::Result<Target> {
         self.find_with(url, CONNECTOR).await
     }
 
     /// The same, reached through this connector.
-    pub(super) async fn find_with(&self, url: &Url, connector: Connector) -> io::Result<(Store, Path)> {
+    pub(super) async fn find_with(&self, url: &Url, connector: Connector) -> io::Result<Target> {
+        let target = |store, path| Target { url: url.clone(), store, path };
         if url.kind() == Kind::Http {
             let shared = Shared(self.http()?);
             let builder = HttpBuilder::new().with_url(without_fragment(url)).with_http_connector(shared);
             let store = builder.build().map_err(|error| not_usable(&error))?;
-            return Ok((Arc::new(store), Path::ROOT));
+            return Ok(target(Arc::new(store), Path::ROOT));
         }
         let path = Path::parse(url.key())
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error.to_string()))?;
         let key = (url.base().to_owned(), environment(), connector.creates);
         if let Some(store) = lock(&self.stores).get(&key) {
-            return Ok((store.clone(), path));
+            return Ok(target(store.clone(), path));
         }
         let store = make(url, connector).await?;
         let mut stores = lock(&self.stores);
@@ -169,7 +164,36 @@ impl Client {
             stores.clear();
         }
         stores.insert(key, store.clone());
-        Ok((store, path))
+        Ok(target(store, path))
+    }
+}
+
+/// What requests are about.
+#[derive(Clone)]
+pub(super) struct Target {
+    pub(super) url: Url,
+    pub(super) store: Store,
+    pub(super) path: Path,
+}
+
+/// Work whose result is waited for. It ends when this is dropped.
+pub(super) struct Request<T> {
+    client: &'static Client,
+    result: Receiver<io::Result<T>>,
+    task: AbortHandle,
+}
+
+impl<T> Request<T> {
+    pub(super) fn wait(&self, cancel: &Cancel) -> io::Result<T> {
+        receive(&self.result, &self.client.owner, cancel, "a request died")?
+    }
+}
+
+impl<T> Drop for Request<T> {
+    fn drop(&mut self) {
+        if self.client.is_alive() {
+            self.task.abort();
+        }
     }
 }
 
@@ -196,20 +220,16 @@ fn environment() -> u64 {
 
 /// Connects to the bucket of `url` the way its environment tells, and makes sure that there are credentials.
 async fn make(url: &Url, connector: Connector) -> io::Result<Store> {
-    match url.kind() {
+    Ok(match url.kind() {
         Kind::S3 => {
             let (store, is_signed) = s3(url, connector)?;
-            if is_signed {
-                find_credentials(url, store.credentials().get_credential()).await?;
-            }
-            Ok(Arc::new(store))
+            find_credentials(url, is_signed, store.credentials().get_credential()).await?;
+            Arc::new(store)
         }
         Kind::Google => {
             let (store, is_signed) = google(url, connector)?;
-            if is_signed {
-                find_credentials(url, store.credentials().get_credential()).await?;
-            }
-            Ok(Arc::new(store))
+            find_credentials(url, is_signed, store.credentials().get_credential()).await?;
+            Arc::new(store)
         }
         Kind::Azure => {
             let mut builder = MicrosoftAzureBuilder::from_env().with_url(url.base());
@@ -217,59 +237,45 @@ async fn make(url: &Url, connector: Connector) -> io::Result<Store> {
             let key = key.and_then(|key| AzureAccessKey::try_new(&key).ok());
             let key = key.map(|key| Arc::new(AzureCredential::AccessKey(key)));
             builder = builder.with_http_connector(Connector { key, ..connector });
-            for (name, key, value) in timeouts("AZURE") {
-                if !is_set(&name) {
-                    builder = builder.with_config(AzureConfigKey::Client(key), value);
-                }
+            for (key, value) in timeouts("AZURE") {
+                builder = builder.with_config(AzureConfigKey::Client(key), value);
             }
-            let unsigned = is_true(builder.get_config_value(&AzureConfigKey::SkipSignature));
+            let is_signed = !is_true(builder.get_config_value(&AzureConfigKey::SkipSignature));
             let store = builder.build().map_err(|error| unusable(url, &error))?;
-            if !unsigned {
-                find_credentials(url, store.credentials().get_credential()).await?;
-            }
-            Ok(Arc::new(store))
+            find_credentials(url, is_signed, store.credentials().get_credential()).await?;
+            Arc::new(store)
         }
-        Kind::Http => Err(io::ErrorKind::Unsupported.into()),
-    }
+        Kind::Http => return Err(io::ErrorKind::Unsupported.into()),
+    })
 }
 
 /// The store of an S3 URL, and whether its requests are signed.
 pub(super) fn s3(url: &Url, connector: Connector) -> io::Result<(AmazonS3, bool)> {
     let mut builder = AmazonS3Builder::from_env().with_url(url.base()).with_http_connector(connector);
-    for (name, key, value) in timeouts("AWS") {
-        if !is_set(&name) {
-            builder = builder.with_config(AmazonS3ConfigKey::Client(key), value);
-        }
+    for (key, value) in timeouts("AWS") {
+        builder = builder.with_config(AmazonS3ConfigKey::Client(key), value);
     }
     let is_signed = !is_true(builder.get_config_value(&AmazonS3ConfigKey::SkipSignature));
-    let store = builder.build().map_err(|error| unusable(url, &error))?;
-    Ok((store, is_signed))
+    Ok((builder.build().map_err(|error| unusable(url, &error))?, is_signed))
 }
 
 /// The store of a Google URL, and whether its requests are signed.
 pub(super) fn google(url: &Url, connector: Connector) -> io::Result<(GoogleCloudStorage, bool)> {
-    let mut builder =
-        GoogleCloudStorageBuilder::from_env().with_url(url.base()).with_http_connector(connector);
-    for (name, key, value) in timeouts("GOOGLE") {
-        if !is_set(&name) {
-            builder = builder.with_config(GoogleConfigKey::Client(key), value);
-        }
+    let builder = GoogleCloudStorageBuilder::from_env().with_url(url.base());
+    let mut builder = builder.with_http_connector(connector);
+    for (key, value) in timeouts("GOOGLE") {
+        builder = builder.with_config(GoogleConfigKey::Client(key), value);
     }
     let is_signed = !is_true(builder.get_config_value(&GoogleConfigKey::SkipSignature));
-    let store = builder.build().map_err(|error| unusable(url, &error))?;
-    Ok((store, is_signed))
+    Ok((builder.build().map_err(|error| unusable(url, &error))?, is_signed))
 }
 
-fn is_set(name: &str) -> bool {
-    std::env::var_os(name).is_some()
-}
-
-/// Variables of the environment, the options that they set, and what these are otherwise.
-fn timeouts(prefix: &str) -> [(String, ClientConfigKey, &'static str); 2] {
-    [
-        (format!("{prefix}_TIMEOUT"), ClientConfigKey::Timeout, LONGEST),
-        (format!("{prefix}_READ_TIMEOUT"), ClientConfigKey::ReadTimeout, SILENCE),
-    ]
+/// Bounds of the time of requests, where the environment sets none.
+fn timeouts(prefix: &str) -> impl Iterator<Item = (ClientConfigKey, &'static str)> {
+    [("TIMEOUT", ClientConfigKey::Timeout, LONGEST), ("READ_TIMEOUT", ClientConfigKey::ReadTimeout, SILENCE)]
+        .into_iter()
+        .filter(move |(name, ..)| std::env::var_os(format!("{prefix}_{name}")).is_none())
+        .map(|(_, key, value)| (key, value))
 }
 
 fn is_true(value: Option<String>) -> bool {
@@ -278,8 +284,12 @@ fn is_true(value: Option<String>) -> bool {
 
 async fn find_credentials<T>(
     url: &Url,
+    is_signed: bool,
     search: impl Future<Output = object_store::Result<T>>,
 ) -> io::Result<()> {
+    if !is_signed {
+        return Ok(());
+    }
     let found = match tokio::time::timeout(SEARCH, search).await {
         Ok(Ok(_)) => return Ok(()),
         Ok(Err(error)) => explain(url, &error).to_string(),

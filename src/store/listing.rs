@@ -5,10 +5,10 @@ use std::io::{self, ErrorKind};
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use object_store::path::Path;
-use object_store::{GetOptions, ObjectMeta, ObjectStoreExt};
+use object_store::{ObjectMeta, ObjectStoreExt};
 
 use super::Stat;
-use super::client::client;
+use super::client::{Target, client};
 use super::failure::explain;
 use super::url::{Kind, Url};
 use crate::cancel::Cancel;
@@ -29,7 +29,7 @@ pub(crate) fn list(url: &Url, cancel: &Cancel) -> io::Result<Vec<(Url, Stat)>> {
     let client = client()?;
     let prefix = url.clone();
     let mut objects = client.wait(cancel, async move {
-        let (store, path) = client.find(&prefix).await?;
+        let Target { store, path, .. } = client.find(&prefix).await?;
         let path = Some(path).filter(|path| *path != Path::ROOT);
         let listed: object_store::Result<Vec<ObjectMeta>> = store.list(path.as_ref()).try_collect().await;
         listed.map_err(|error| explain(&prefix, &error))
@@ -53,10 +53,9 @@ pub(crate) fn stats(urls: Vec<Url>, cancel: &Cancel) -> io::Result<Vec<io::Resul
     let client = client()?;
     client.wait(cancel, async move {
         let heads = stream::iter(urls).map(|url| async move {
-            let (store, path) = client.find(&url).await?;
-            let options = GetOptions { head: true, ..GetOptions::default() };
-            match store.get_opts(&path, options).await {
-                Ok(head) => Ok(Some(Stat::of(&head.meta))),
+            let Target { store, path, .. } = client.find(&url).await?;
+            match store.head(&path).await {
+                Ok(head) => Ok(Some(Stat::of(&head))),
                 // A signed URL is one for reading, and some servers tell no length.
                 Err(_) if url.kind() == Kind::Http => Ok(None),
                 Err(error) => Err(explain(&url, &error)),
@@ -71,7 +70,7 @@ pub(crate) fn get_all(urls: Vec<Url>, cancel: &Cancel) -> io::Result<Vec<Bytes>>
     let client = client()?;
     client.wait(cancel, async move {
         let bodies = stream::iter(urls).map(|url| async move {
-            let (store, path) = client.find(&url).await?;
+            let Target { store, path, .. } = client.find(&url).await?;
             let body = async { store.get(&path).await?.bytes().await };
             body.await.map_err(|error| explain(&url, &error))
         });
@@ -84,7 +83,7 @@ pub(crate) fn remove_all(urls: Vec<Url>, cancel: &Cancel) -> io::Result<()> {
     let Some(first) = urls.first().cloned() else { return Ok(()) };
     let client = client()?;
     client.wait(cancel, async move {
-        let (store, _) = client.find(&first).await?;
+        let Target { store, .. } = client.find(&first).await?;
         let parse = |url: &Url| Path::parse(url.key()).map_err(object_store::Error::from);
         let paths: Vec<object_store::Result<Path>> = urls.iter().map(parse).collect();
         let streams = stream::iter(paths).chunks(REMOVED_TOGETHER);
