@@ -205,7 +205,7 @@ impl Source {
 
     /// The schema of the batches.
     pub fn schema(&self) -> SchemaRef {
-        self.projection.schema(&self.plan)
+        self.projection.schema.clone()
     }
 
     /// Elements a vector, in the first vector column.
@@ -247,8 +247,8 @@ impl Source {
 
     /// A scan of some of the inputs, which notes its rejects in `rejects`. The caller applies the limit.
     pub(crate) fn reader_of(&self, inputs: Arc<[Input]>, rejects: Arc<Mutex<Rejects>>) -> Result<Reader> {
-        let reader = Reader::new(self.plan.clone(), inputs, self.options.thread_count(), rejects)?;
-        Ok(reader.projecting(self.projection.clone()))
+        let (plan, projection) = (self.plan.clone(), self.projection.clone());
+        Reader::new(plan, projection, inputs, self.options.thread_count(), rejects)
     }
 
     pub(crate) fn shared_inputs(&self) -> Arc<[Input]> {

@@ -95,13 +95,14 @@ pub struct Reader {
 impl Reader {
     pub(crate) fn new(
         plan: Arc<Plan>,
+        projection: Projection,
         inputs: Arc<[Input]>,
         threads: usize,
         rejects: Arc<Mutex<Rejects>>,
     ) -> Result<Self> {
         Ok(Self {
             plan,
-            projection: Projection::all(),
+            projection,
             inputs,
             opened: 0,
             ahead: PerProcess::default(),
@@ -137,11 +138,6 @@ impl Reader {
         Self { records_left: records, ..self }
     }
 
-    /// Gives batches of some of the plan's columns.
-    pub(crate) fn projecting(self, projection: Projection) -> Self {
-        Self { projection, ..self }
-    }
-
     /// Ends the scan when `cancel` says so.
     pub fn with_cancel(self, cancel: Cancel) -> Self {
         Self { cancel, ..self }
@@ -149,7 +145,7 @@ impl Reader {
 
     /// The schema of the batches.
     pub fn schema(&self) -> SchemaRef {
-        self.projection.schema(&self.plan)
+        self.projection.schema.clone()
     }
 
     /// How far the scan has come.
@@ -339,7 +335,7 @@ impl Iterator for Reader {
 
 impl RecordBatchReader for Reader {
     fn schema(&self) -> SchemaRef {
-        self.projection.schema(&self.plan)
+        self.projection.schema.clone()
     }
 }
 

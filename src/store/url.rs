@@ -1,5 +1,7 @@
 //! URLs: how they are told from paths, and taken apart.
 
+#![cfg_attr(not(feature = "object-store"), allow(dead_code))]
+
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
@@ -93,7 +95,6 @@ impl Url {
         &self.name
     }
 
-    #[cfg_attr(not(feature = "object-store"), allow(dead_code))]
     pub(crate) fn kind(&self) -> Kind {
         self.kind
     }
@@ -104,13 +105,11 @@ impl Url {
     }
 
     /// What stands before the key, without a slash at its end.
-    #[cfg_attr(not(feature = "object-store"), allow(dead_code))]
     pub(crate) fn base(&self) -> &str {
         self.text[..self.key.0].trim_end_matches('/')
     }
 
     /// Another object of the same bucket.
-    #[cfg_attr(not(feature = "object-store"), allow(dead_code))]
     pub(crate) fn with_key(&self, key: &str) -> Self {
         let text = format!("{}/{key}", self.base());
         let start = text.len() - key.len();
