@@ -32,7 +32,7 @@ static POOLS: Mutex<Option<PerProcess<Vec<Arc<ThreadPool>>>>> = Mutex::new(None)
 /// A pool of this many threads.
 pub(crate) fn with_threads(threads: usize) -> Result<Arc<ThreadPool>> {
     let Some(mut pools) = lock_soon(&POOLS) else { return new(threads) };
-    drop(pools.take_if(|inherited| !inherited.is_current()));
+    drop(pools.take_if(|inherited| !inherited.owner.is_current()));
     let pools = pools.get_or_insert_default();
     if let Some(pool) = pools.iter().find(|pool| pool.current_num_threads() == threads) {
         return Ok(pool.clone());

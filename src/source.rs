@@ -43,8 +43,11 @@ pub struct Source {
     /// Which of the plan's columns the batches have.
     projection: Projection,
     /// Of the latest scan, which may be under way: of this source, or of one that was made of it for other columns or batches.
-    rejects: Arc<Mutex<Arc<Mutex<Rejects>>>>,
+    rejects: Arc<Mutex<SharedRejects>>,
 }
+
+/// The rejects of one scan.
+type SharedRejects = Arc<Mutex<Rejects>>;
 
 impl Source {
     /// A source of `inputs`. Reads as much of them as it takes to find out what they hold.
@@ -84,8 +87,8 @@ impl Source {
     ) -> Result<Self> {
         let plan = Plan::new(&findings.needed(&outputs, options.on_error), &options)?;
         let projection = Projection::of(&plan, &outputs)?;
-        let rejects = Arc::new(Mutex::new(Arc::new(Mutex::new(Rejects::new(options.max_rejects)))));
-        Ok(Self { inputs, options, findings, outputs, plan: Arc::new(plan), projection, rejects })
+        let (plan, rejects) = (Arc::new(plan), Arc::default());
+        Ok(Self { inputs, options, findings, outputs, plan, projection, rejects })
     }
 
     /// This source with other options, of those that say how the work is done and not what is read.
@@ -239,14 +242,14 @@ impl Source {
     }
 
     /// The list of rejects of a scan that begins now.
-    pub(crate) fn begin_scan(&self) -> Arc<Mutex<Rejects>> {
+    pub(crate) fn begin_scan(&self) -> SharedRejects {
         let rejects = Arc::new(Mutex::new(Rejects::new(self.options.max_rejects)));
         *lock(&self.rejects) = rejects.clone();
         rejects
     }
 
     /// A scan of some of the inputs, which notes its rejects in `rejects`. The caller applies the limit.
-    pub(crate) fn reader_of(&self, inputs: Arc<[Input]>, rejects: Arc<Mutex<Rejects>>) -> Result<Reader> {
+    pub(crate) fn reader_of(&self, inputs: Arc<[Input]>, rejects: SharedRejects) -> Result<Reader> {
         let (plan, projection) = (self.plan.clone(), self.projection.clone());
         Reader::new(plan, projection, inputs, self.options.thread_count(), rejects)
     }
@@ -257,12 +260,10 @@ impl Source {
 
     /// What the latest scan rejected so far.
     pub fn rejects(&self) -> Rejects {
-        let latest = lock(&self.rejects).clone();
-        lock(&latest).clone()
+        self.of_rejects(Rejects::clone)
     }
 
     /// Makes something of what the latest scan rejected so far, without a copy of it.
-    #[cfg(feature = "python")]
     pub(crate) fn of_rejects<T>(&self, make: impl FnOnce(&Rejects) -> T) -> T {
         let latest = lock(&self.rejects).clone();
         make(&lock(&latest))
@@ -270,8 +271,7 @@ impl Source {
 
     /// How many records the latest scan rejected so far.
     pub fn reject_count(&self) -> u64 {
-        let latest = lock(&self.rejects).clone();
-        lock(&latest).count()
+        self.of_rejects(Rejects::count)
     }
 
     /// How many rows a scan gives. Costs a scan.
@@ -284,7 +284,7 @@ impl Source {
     /// A source for each input, in their order.
     pub fn split_inputs(&self) -> Result<Vec<Self>> {
         self.check_split()?;
-        self.inputs.iter().map(|input| self.part(vec![input.clone()])).collect()
+        Ok(self.inputs.iter().map(|input| self.part(vec![input.clone()])).collect())
     }
 
     /// Refuses to split the first rows: where they end is known when they are read.
@@ -301,12 +301,11 @@ impl Source {
     }
 
     /// A source of other inputs that hold the same.
-    pub(crate) fn part(&self, inputs: Vec<Input>) -> Result<Self> {
-        let rejects = Arc::new(Mutex::new(Arc::new(Mutex::new(Rejects::new(self.options.max_rejects)))));
-        let (options, findings, outputs) =
-            (self.options.clone(), self.findings.clone(), self.outputs.clone());
-        let (inputs, plan, projection) = (inputs.into(), self.plan.clone(), self.projection.clone());
-        Ok(Self { inputs, options, findings, outputs, plan, projection, rejects })
+    pub(crate) fn part(&self, inputs: Vec<Input>) -> Self {
+        let (inputs, options, outputs) = (inputs.into(), self.options.clone(), self.outputs.clone());
+        let (findings, plan, projection) =
+            (self.findings.clone(), self.plan.clone(), self.projection.clone());
+        Self { inputs, options, findings, outputs, plan, projection, rejects: Arc::default() }
     }
 
     /// `parts` sources that together are this one, in its order: whole inputs where there are enough of them, else parts of
@@ -351,7 +350,7 @@ impl Source {
             }
             before += size;
         }
-        split.into_iter().map(|inputs| self.part(inputs)).collect()
+        Ok(split.into_iter().map(|inputs| self.part(inputs)).collect())
     }
 
     /// Sources of about `bytes` at the most that together are this one, in its order. Nothing is read for that: small inputs are
@@ -362,9 +361,9 @@ impl Source {
         let tasks = groups(&self.inputs, bytes).into_iter().map(|(inputs, sum)| {
             // An input that is a little larger is not worth the walk that a cut costs.
             let parts = sum.saturating_add(bytes / 2) / bytes;
-            Ok((self.part(self.inputs[inputs].to_vec())?, parts.max(1) as usize))
+            (self.part(self.inputs[inputs].to_vec()), parts.max(1) as usize)
         });
-        tasks.collect()
+        Ok(tasks.collect())
     }
 }
 

@@ -10,7 +10,7 @@ use std::thread;
 
 use crate::cancel::Cancel;
 use crate::error::Error;
-use crate::pool::{OwnerProcess, PerProcess, receive};
+use crate::pool::{PerProcess, receive};
 
 /// Bytes of one read.
 const PIECE: usize = 256 << 10;
@@ -21,8 +21,6 @@ const PIECES: usize = 4;
 pub(super) struct Feed {
     /// `None` only while the stream is dropped.
     pieces: PerProcess<Option<Receiver<io::Result<Vec<u8>>>>>,
-    /// The process of the thread.
-    owner: OwnerProcess,
     piece: Vec<u8>,
     start: usize,
     ended: bool,
@@ -39,8 +37,8 @@ impl Feed {
             Ok(read) => deliver(read, &sender),
             Err(error) => drop(sender.send(Err(error))),
         })?;
-        let (pieces, owner) = (PerProcess::new(Some(pieces)), OwnerProcess::current());
-        Ok(Self { pieces, owner, piece: Vec::new(), start: 0, ended: false, cancel })
+        let pieces = PerProcess::new(Some(pieces));
+        Ok(Self { pieces, piece: Vec::new(), start: 0, ended: false, cancel })
     }
 }
 
@@ -72,7 +70,7 @@ impl Read for Feed {
                 return Err(io::Error::other(Error::internal("a stream that nobody delivers is read")));
             };
             // An empty piece marks the end.
-            let piece = receive(pieces, &self.owner, &self.cancel, "the thread that reads it died")?;
+            let piece = receive(pieces, &self.pieces.owner, &self.cancel, "the thread that reads it died")?;
             (self.piece, self.start) = (piece?, 0);
             self.ended = self.piece.is_empty();
         }

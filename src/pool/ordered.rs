@@ -40,7 +40,7 @@ impl<T: Send + 'static> Ordered<T> {
 
     /// Adds `work`. Fails in a forked child, and so do the functions that take results.
     pub(crate) fn give(&mut self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<()> {
-        self.queue.check()?;
+        self.queue.owner.check()?;
         let mut work = Some(work);
         let once = move || match work.take() {
             Some(work) => Ok((work()?, false)),
@@ -56,7 +56,7 @@ impl<T: Send + 'static> Ordered<T> {
 
     /// The first result, if it is done.
     pub(crate) fn take_done(&mut self) -> Option<Result<T>> {
-        if let Err(error) = self.queue.check() {
+        if let Err(error) = self.queue.owner.check() {
             return Some(Err(error));
         }
         if self.queue.jobs.front()?.is_ready() { self.take() } else { None }
@@ -65,7 +65,7 @@ impl<T: Send + 'static> Ordered<T> {
     /// The first result, or `None` without work. The calling thread does work that has not begun, and
     /// waits for the rest.
     pub(crate) fn take(&mut self) -> Option<Result<T>> {
-        if let Err(error) = self.queue.check() {
+        if let Err(error) = self.queue.owner.check() {
             return Some(Err(error));
         }
         let first = self.queue.jobs.pop_front()?;
@@ -83,7 +83,7 @@ impl<T: Send + 'static> Ordered<T> {
 
 impl<T: Send + 'static> Drop for Ordered<T> {
     fn drop(&mut self) {
-        if self.queue.is_current() {
+        if self.queue.owner.is_current() {
             // Work that has not begun is dropped.
             self.queue.jobs.iter().for_each(|job| job.abandon());
         }

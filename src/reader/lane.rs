@@ -68,7 +68,7 @@ pub(super) enum End {
     /// Before it began: it found no place to.
     Lost,
     /// After the batches it was to decode. Some record before was like this.
-    Limit(Position, Option<Template>),
+    Limit(Option<Template>),
 }
 
 impl Lane {
@@ -175,7 +175,7 @@ impl Lane {
                     self.mode = Mode::Walk(batches - 1);
                     return Ok(None);
                 }
-                return Ok(Some(End::Limit(self.decoder.position(), self.decoder.template())));
+                return Ok(Some(End::Limit(self.decoder.template())));
             }
             if self.decoder.is_diverged() {
                 return Ok(Some(End::Diverged));

@@ -316,17 +316,16 @@ impl Run {
             // `taken` has seen to that.
             End::Lost => {}
             End::Verified => self.walk = 1,
-            End::Input => {
-                self.drop_lanes();
-                self.next = Next::Nothing;
+            End::Input => self.drop_lanes(),
+            End::Limit(template) => {
+                self.next = match template {
+                    Some(template) if self.at.rows == 0 && self.is_uniform => {
+                        Next::Uniform(self.at, template)
+                    }
+                    _ if self.start.is_some() && self.at.left != Left::Unknown => Next::Stretch(self.at),
+                    _ => Next::Walk(self.at),
+                }
             }
-            End::Limit(position, Some(template)) if position.rows == 0 && self.is_uniform => {
-                self.next = Next::Uniform(position, template)
-            }
-            End::Limit(position, _) if self.start.is_some() && position.left != Left::Unknown => {
-                self.next = Next::Stretch(position)
-            }
-            End::Limit(position, _) => self.next = Next::Walk(position),
             End::Diverged if !found && self.start.is_some() => {
                 self.drop_lanes();
                 self.is_uniform = false;
@@ -345,6 +344,7 @@ impl Run {
     }
 
     fn drop_lanes(&mut self) {
+        self.next = Next::Nothing;
         self.lanes.clear();
         std::mem::take(&mut self.cancelled).store(true, Ordering::Relaxed);
     }

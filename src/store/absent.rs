@@ -14,13 +14,18 @@ fn absent() -> io::Error {
 }
 
 /// There is none.
-pub(crate) enum Object {}
-
-/// There is none.
 #[derive(Debug)]
-pub(crate) enum Upload {}
+pub(crate) enum Absent {}
 
-impl Object {
+impl Absent {
+    pub(crate) fn begin(_: &Url, _: bool, _: Cancel) -> io::Result<Self> {
+        Err(absent())
+    }
+
+    pub(crate) fn finish(self) -> io::Result<u64> {
+        match self {}
+    }
+
     pub(crate) fn size(&self) -> u64 {
         match *self {}
     }
@@ -42,17 +47,7 @@ impl Object {
     }
 }
 
-impl Upload {
-    pub(crate) fn begin(_: &Url, _: bool, _: Cancel) -> io::Result<Self> {
-        Err(absent())
-    }
-
-    pub(crate) fn finish(self) -> io::Result<u64> {
-        match self {}
-    }
-}
-
-impl Write for Upload {
+impl Write for Absent {
     fn write(&mut self, _: &[u8]) -> io::Result<usize> {
         match *self {}
     }

@@ -60,5 +60,6 @@ pub(crate) use self::{
 
 #[cfg(not(feature = "object-store"))]
 pub(crate) use self::absent::{
-    Object, Upload, begin, end_uploads, get_all, is_there, list, remove, remove_all, stats,
+    Absent as Object, Absent as Upload, begin, end_uploads, get_all, is_there, list, remove, remove_all,
+    stats,
 };
