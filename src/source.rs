@@ -34,9 +34,9 @@ use crate::text::listed;
 /// ```
 #[derive(Debug)]
 pub struct Source {
-    inputs: Arc<[Input]>,
+    pub(crate) inputs: Arc<[Input]>,
     options: ReadOptions,
-    findings: Findings,
+    pub(crate) findings: Findings,
     /// The columns of the batches, of those that were found.
     outputs: Vec<OutputColumn>,
     plan: Arc<Plan>,
@@ -227,10 +227,6 @@ impl Source {
         self.findings.framing
     }
 
-    pub(crate) fn findings(&self) -> &Findings {
-        &self.findings
-    }
-
     /// How many bytes a scan reads, if that can be known without reading.
     pub fn size(&self) -> Result<Option<u64>> {
         size(&self.inputs)
@@ -252,10 +248,6 @@ impl Source {
     pub(crate) fn reader_of(&self, inputs: Arc<[Input]>, rejects: SharedRejects) -> Result<Reader> {
         let (plan, projection) = (self.plan.clone(), self.projection.clone());
         Reader::new(plan, projection, inputs, self.options.thread_count(), rejects)
-    }
-
-    pub(crate) fn shared_inputs(&self) -> Arc<[Input]> {
-        self.inputs.clone()
     }
 
     /// What the latest scan rejected so far.
@@ -460,7 +452,7 @@ fn cut(input: &Input, plan: &Arc<Plan>, size: u64, parts: usize) -> Result<Vec<(
         let is_left = |record: u64| held.is_none_or(|(records, _)| record - begin.record < records);
         while is_left(record) {
             if record.is_multiple_of(1024) {
-                input.cancel().check_io().map_err(failed)?;
+                input.cancel.check_io().map_err(failed)?;
             }
             let skipper = match plan.prefix {
                 None => Skipper::of(plan.objects()),
@@ -530,9 +522,8 @@ fn cut_by_decoding(
     };
     let mut stop = share(&spans);
     let mut cut_place: Option<Position> = None;
-    let cancel = input.cancel();
     loop {
-        cancel.check_io().map_err(|error| input.error(error))?;
+        input.cancel.check_io().map_err(|error| input.error(error))?;
         decoder.set_stop(stop);
         let (bytes, last) = blocks.fill_to_end(decoder.needed()).map_err(|error| input.error(error))?;
         let taken = decoder.decode_within(bytes, last)?;

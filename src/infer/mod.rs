@@ -122,7 +122,7 @@ fn infer_from(
                     first = Some(Opened::Random(file.clone(), *span));
                 }
                 let blocks = Blocks::new(opened, &buffers);
-                infer_blocks(&mut inference, blocks, offset, input.cancel())
+                infer_blocks(&mut inference, blocks, offset, &input.cancel)
             }
         };
         match rest.map_err(|error| input.error(error))? {

@@ -58,7 +58,7 @@ impl Blocks {
             Opened::Random(file, span) => return Self::of_file(&file, span.start, span.end, buffers),
             Opened::Stream(read) => (read, None),
             Opened::Compressed(read, _) => {
-                let watched = read.watched();
+                let watched = read.source.clone();
                 (Box::new(read), Some(watched))
             }
         };

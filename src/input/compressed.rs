@@ -48,7 +48,7 @@ impl Codec {
 pub(crate) struct Decompressed {
     codec: Option<Codec>,
     content: Box<dyn Read + Send>,
-    source: Arc<Watched>,
+    pub(super) source: Arc<Watched>,
     given: u64,
     max_expansion: u64,
     /// The error after which no more can be read.
@@ -127,10 +127,6 @@ impl Decompressed {
             }
         };
         Ok(Self { codec, content, source, given: 0, max_expansion, damaged: None })
-    }
-
-    pub(super) fn watched(&self) -> Arc<Watched> {
-        self.source.clone()
     }
 
     fn check_expansion(&self) -> io::Result<()> {

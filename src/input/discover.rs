@@ -42,7 +42,7 @@ pub(crate) fn discover_until(name: &Path, cancel: &Cancel) -> Result<Vec<Input>>
 
 /// The objects that a URL stands for.
 fn objects(url: &Url, cancel: &Cancel) -> Result<Vec<Input>> {
-    let name = Path::new(&**url.name());
+    let name = Path::new(&*url.name);
     let list = |directory: &Url| list(directory, cancel).map_err(|error| Error::io(name, error));
     let key = url.key();
     // What a search in `directory` found.
@@ -54,12 +54,12 @@ fn objects(url: &Url, cancel: &Cancel) -> Result<Vec<Input>> {
         };
         objects.into_iter().map(input).collect()
     };
-    if url.kind() == Kind::Http && !key.ends_with('/') {
+    if url.kind == Kind::Http && !key.ends_with('/') {
         return Ok(vec![Input::remote(url.clone(), None)]);
     }
     if let Some(special) = key.find(['*', '?', '[']) {
         let pattern = Pattern::new(key)
-            .map_err(|error| Error::option(format!("{url}: not a pattern: {error}", url = url.name())))?;
+            .map_err(|error| Error::option(format!("{url}: not a pattern: {error}", url = url.name)))?;
         let directory = key[..special].rfind('/').map_or("", |slash| &key[..=slash]);
         let mut objects = list(&url.with_key(directory))?;
         // A key may look like a pattern.
@@ -82,7 +82,7 @@ fn objects(url: &Url, cancel: &Cancel) -> Result<Vec<Input>> {
             is_known(Path::new(below)) && !below.split('/').any(|part| part.starts_with('.'))
         });
         if objects.is_empty() {
-            let (extensions, directory) = (EXTENSIONS.join(", *."), url.name().trim_end_matches('/'));
+            let (extensions, directory) = (EXTENSIONS.join(", *."), url.name.trim_end_matches('/'));
             let message = format!(
                 "no MessagePack object (*.{extensions}) is below it; a pattern such as `{directory}/*` takes other names"
             );
@@ -205,7 +205,7 @@ fn components(input: &Input) -> Vec<OsString> {
     let path = match &input.place {
         Place::Path(path) => std::path::absolute(path).unwrap_or_else(|_| path.clone()),
         Place::Remote(remote) => {
-            let (base, key) = (remote.url().base(), remote.url().key());
+            let (base, key) = (remote.url.base(), remote.url.key());
             return std::iter::once(base).chain(key.split('/')).map(OsString::from).collect();
         }
         Place::Bytes(_) | Place::Stream(_) => return Vec::new(),

@@ -42,13 +42,13 @@ pub struct Input {
     name: Arc<str>,
     place: Place,
     span: Option<Span>,
-    /// Its place among the inputs of the source.
-    number: u64,
+    /// Its place among the inputs of the source that it was opened in.
+    pub(crate) number: u64,
     /// How many components of its path were found by a search: below a directory, or by a pattern.
     found: usize,
     /// The path of its file in a directory of outputs, without the extension.
     stem: Option<Arc<Path>>,
-    cancel: Cancel,
+    pub(crate) cancel: Cancel,
 }
 
 #[derive(Clone)]
@@ -126,15 +126,15 @@ impl Input {
     pub fn url(url: &str) -> Result<Self> {
         let url = Url::parse(url)
             .ok_or_else(|| Error::option(format!("{url}: not a URL: use for example s3://bucket/key")))??;
-        if url.is_prefix() && url.kind() != Kind::Http {
-            return Err(Error::option(format!("{}: the URL names no object", url.name())));
+        if url.is_prefix() && url.kind != Kind::Http {
+            return Err(Error::option(format!("{}: the URL names no object", url.name)));
         }
         Ok(Self::remote(url, None))
     }
 
     /// An object, with the version that a list gave.
     fn remote(url: Url, stat: Option<Stat>) -> Self {
-        let name = url.name().clone();
+        let name = url.name.clone();
         Self::new(name, Place::Remote(Arc::new(Remote::new(url, stat))))
     }
 
@@ -150,10 +150,6 @@ impl Input {
         Self { cancel, ..self }
     }
 
-    pub(crate) fn cancel(&self) -> &Cancel {
-        &self.cancel
-    }
-
     /// Only a part of the input.
     pub fn with_span(self, span: Span) -> Self {
         Self { span: Some(span), ..self }
@@ -162,11 +158,6 @@ impl Input {
     /// The same input with another place among the inputs of a source.
     pub(crate) fn with_number(self, number: u64) -> Self {
         Self { number, ..self }
-    }
-
-    /// Its place among the inputs of the source that it was opened in.
-    pub(crate) fn number(&self) -> u64 {
-        self.number
     }
 
     /// Lets `cancel` end the wait for a server, unless the input has a way to cancel of its own.
@@ -193,7 +184,7 @@ impl Input {
     /// The URL of the input, if it has one, with its query.
     pub fn as_url(&self) -> Option<&str> {
         match &self.place {
-            Place::Remote(remote) => Some(remote.url().as_str()),
+            Place::Remote(remote) => Some(&remote.url.text),
             _ => None,
         }
     }
@@ -224,7 +215,7 @@ impl Input {
         match (&self.stem, &self.place) {
             (Some(stem), _) => Some(stem.to_path_buf()),
             (None, Place::Path(path)) => discover::stem(path.file_name()?),
-            (None, Place::Remote(remote)) => discover::stem(Path::new(remote.url().key()).file_name()?),
+            (None, Place::Remote(remote)) => discover::stem(Path::new(remote.url.key()).file_name()?),
             _ => None,
         }
     }
@@ -321,7 +312,11 @@ impl Input {
                     return Ok(Opened::Stream(Box::new(io::Cursor::new(read).chain(rest))));
                 }
                 let stream = stream.clone();
-                let read = self.open_stream(move || stream.opener.open())?;
+                let open = move || stream.opener.open();
+                let read = match self.cancel.is_never() {
+                    true => open()?,
+                    false => Box::new(Feed::start(open, self.cancel.clone())?),
+                };
                 return Ok(Opened::Stream(Box::new(recognise(read, max_expansion)?)));
             }
         };
@@ -340,16 +335,6 @@ impl Input {
             }
             None => Opened::Random(file, Span { start: 0, end, record: 0, inside: false }),
         })
-    }
-
-    fn open_stream(
-        &self,
-        open: impl FnOnce() -> io::Result<Box<dyn Read + Send>> + Send + 'static,
-    ) -> io::Result<Box<dyn Read + Send>> {
-        if self.cancel.is_never() {
-            return open();
-        }
-        Ok(Box::new(Feed::start(open, self.cancel.clone())?))
     }
 
     /// Takes the stream that was [put back](Self::put_back).

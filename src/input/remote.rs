@@ -11,7 +11,7 @@ use crate::store::{self, Begun, FIRST, Object, Stat, Url, stats};
 
 /// An object of a store.
 pub(super) struct Remote {
-    url: Url,
+    pub(super) url: Url,
     known: Arc<Mutex<Known>>,
     /// The request that was begun for the next [`open`](Self::open).
     begun: Mutex<Option<io::Result<Begun>>>,
@@ -33,10 +33,6 @@ impl Remote {
     pub(super) fn new(url: Url, stat: Option<Stat>) -> Self {
         let known = Arc::new(Mutex::new(stat.map_or(Known::Nothing, Known::Version)));
         Self { url, known, begun: Mutex::default() }
-    }
-
-    pub(super) fn url(&self) -> &Url {
-        &self.url
     }
 
     fn known(&self) -> Known {

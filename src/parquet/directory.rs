@@ -361,7 +361,7 @@ fn versions(
         if options.resume && !lenient && modified_ns.is_none() && tag.is_none() {
             return Err(no_version(input));
         }
-        let number = source.options().include_id.then_some(input.number());
+        let number = source.options().include_id.then_some(input.number);
         versions.push(InputVersion { path, span, size, modified_ns, tag, number });
     }
     Ok(versions)

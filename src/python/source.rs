@@ -363,7 +363,7 @@ impl PySource {
 
     fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyTuple>)> {
         let restore = py.import("vecpack._vecpack")?.getattr("_restore_source")?;
-        let findings = to_json(self.0.findings())?;
+        let findings = to_json(&self.0.findings)?;
         let inputs = self.0.inputs().iter().map(|input| pickled(py, input)).collect::<PyResult<Vec<_>>>()?;
         let (options, columns) = (to_dict(py, self.0.options())?, fields(py, self.0.columns())?);
         let state = (PyList::new(py, inputs)?, options, findings, columns).into_pyobject(py)?;
@@ -385,7 +385,7 @@ fn pickled<'py>(py: Python<'py>, input: &Input) -> PyResult<Bound<'py, PyTuple>>
         }
     };
     let span = input.span().map(|span| (span.start, span.end, span.record, span.inside));
-    (what, span, input.stem().map(PathBuf::into_os_string), input.number()).into_pyobject(py)
+    (what, span, input.stem().map(PathBuf::into_os_string), input.number).into_pyobject(py)
 }
 
 /// A path or bytes; start, end and first record of the span, and whether it lies inside of an array or map; the place in a

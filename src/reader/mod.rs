@@ -234,17 +234,17 @@ impl Reader {
             self.owner.check()?;
             self.plan_lanes()?;
             let Some(run) = self.runs.front_mut() else { return Ok(None) };
-            let Some(slot) = run.front() else {
+            let Some(lane) = run.lanes.front() else {
                 run.check_unchanged()?;
                 self.runs.pop_front();
                 self.progress.files += 1;
                 self.ended.push(std::mem::take(&mut self.current));
                 continue;
             };
-            let Some(step) = slot.next(self.pool.as_deref()) else {
+            let Some(step) = lane.next(self.pool.as_deref()) else {
                 // Another thread decodes this lane. The calling thread decodes one that has not begun.
-                let waiting = slot.clone();
-                if !self.runs.iter().flat_map(Run::slots).any(|slot| slot.help()) {
+                let waiting = lane.clone();
+                if !self.runs.iter().flat_map(|run| &run.lanes).any(|lane| lane.help()) {
                     waiting.wait();
                 }
                 continue;
@@ -281,7 +281,7 @@ impl Reader {
 
     /// Plans lanes in input order, up to the limit.
     fn plan_lanes(&mut self) -> Result<()> {
-        let mut lanes: usize = self.runs.iter().map(Run::lanes).sum();
+        let mut lanes: usize = self.runs.iter().map(|run| run.lanes.len()).sum();
         let mut at = 0;
         loop {
             if at == self.runs.len() {
@@ -293,10 +293,10 @@ impl Reader {
             }
             let run = &mut self.runs[at];
             // The run whose batches come next always has a lane.
-            while lanes < self.lanes || (at == 0 && run.lanes() == 0) {
-                let Some(slot) = run.plan_lane()? else { break };
+            while lanes < self.lanes || (at == 0 && run.lanes.is_empty()) {
+                let Some(lane) = run.plan_lane()? else { break };
                 if let Some(pool) = self.pool.as_ref() {
-                    slot.start(pool);
+                    lane.start(pool);
                 }
                 lanes += 1;
             }

@@ -41,7 +41,8 @@ pub(super) struct Run {
     span: Option<Span>,
     plan: Arc<Plan>,
     buffers: Arc<StepBuffers>,
-    lanes: VecDeque<Arc<Job<Step>>>,
+    /// The lanes that wait or run, in order.
+    pub(super) lanes: VecDeque<Arc<Job<Step>>>,
     /// Ends the lanes soon that threads run.
     cancelled: Arc<AtomicBool>,
     next: Next,
@@ -70,9 +71,9 @@ enum Next {
     /// All of an input that is read from its start to its end.
     Whole(Opened),
     Uniform(Position, Template),
-    Walk(Position),
+    Walk,
     /// A walk over a stretch of the input, behind which others may begin at once.
-    Stretch(Position),
+    Stretch,
     /// A walk that begins behind the first run of good records from this offset on.
     Find(u64),
 }
@@ -111,7 +112,7 @@ impl Run {
             // Inside of an array or map one record follows another.
             let left = if span.inside { Left::Unbounded } else { start.left };
             run.at = Position { offset: span.start, record: span.record, left, ..start };
-            run.next = Next::Walk(run.at);
+            run.next = Next::Walk;
             run.begun = span.start;
             match run.stride(span)? {
                 Stride::Uniform(position, template, start) => {
@@ -121,7 +122,7 @@ impl Run {
                 }
                 Stride::Varied(start, length) => {
                     run.stretch = run.batch_of(length);
-                    run.next = Next::Stretch(run.at);
+                    run.next = Next::Stretch;
                     run.start = Some(start);
                 }
                 Stride::Unknown => {}
@@ -157,21 +158,6 @@ impl Run {
         Some(Blocks::of_file(file, start, end, &self.buffers))
     }
 
-    /// How many lanes wait or run.
-    pub(super) fn lanes(&self) -> usize {
-        self.lanes.len()
-    }
-
-    /// All lanes, in order.
-    pub(super) fn slots(&self) -> impl Iterator<Item = &Arc<Job<Step>>> {
-        self.lanes.iter()
-    }
-
-    /// The lane whose batches come next.
-    pub(super) fn front(&self) -> Option<&Arc<Job<Step>>> {
-        self.lanes.front()
-    }
-
     /// Adds the next lane behind the others; `None` where there is none, or it is not known yet what it will be.
     pub(super) fn plan_lane(&mut self) -> Result<Option<&Arc<Job<Step>>>> {
         let file_end = self.span.map_or(0, |span| span.end);
@@ -182,14 +168,14 @@ impl Run {
                 whole = Some(opened);
                 (self.at, Mode::Walk(u32::MAX))
             }
-            Next::Walk(position) => (position, Mode::Walk(self.walk)),
-            Next::Stretch(position) => {
-                let stretch_end = position.offset.saturating_add(self.stretch);
+            Next::Walk => (self.at, Mode::Walk(self.walk)),
+            Next::Stretch => {
+                let stretch_end = self.at.offset.saturating_add(self.stretch);
                 stop = Some(stretch_end);
                 if stretch_end < file_end {
                     self.next = Next::Find(stretch_end);
                 }
-                (position, Mode::Walk(u32::MAX))
+                (self.at, Mode::Walk(u32::MAX))
             }
             Next::Find(offset) => {
                 let stretch_end = offset.saturating_add(self.stretch);
@@ -287,7 +273,7 @@ impl Run {
             step.position = step.position.from(base);
         }
         if let Some(decoded) = &mut step.decoded {
-            decoded.identify(&self.plan, self.input.number())?;
+            decoded.identify(&self.plan, self.input.number)?;
         }
         self.at = step.position;
         Ok(Some(step))
@@ -310,7 +296,7 @@ impl Run {
                 }
                 // Without a lane behind it, the next one need not search.
                 if self.lanes.is_empty() {
-                    self.next = Next::Stretch(self.at);
+                    self.next = Next::Stretch;
                 }
             }
             // `taken` has seen to that.
@@ -322,14 +308,14 @@ impl Run {
                     Some(template) if self.at.rows == 0 && self.is_uniform => {
                         Next::Uniform(self.at, template)
                     }
-                    _ if self.start.is_some() && self.at.left != Left::Unknown => Next::Stretch(self.at),
-                    _ => Next::Walk(self.at),
+                    _ if self.start.is_some() && self.at.left != Left::Unknown => Next::Stretch,
+                    _ => Next::Walk,
                 }
             }
             End::Diverged if !found && self.start.is_some() => {
                 self.drop_lanes();
                 self.is_uniform = false;
-                self.next = Next::Stretch(self.at);
+                self.next = Next::Stretch;
             }
             End::Diverged => self.guess_again(),
         }
@@ -339,7 +325,7 @@ impl Run {
     fn guess_again(&mut self) {
         self.drop_lanes();
         self.base = None;
-        self.next = Next::Walk(self.at);
+        self.next = Next::Walk;
         self.walk = self.walk.saturating_mul(2).min(LONGEST_WALK);
     }
 

@@ -19,10 +19,10 @@ use object_store::gcp::{GoogleCloudStorage, GoogleCloudStorageBuilder, GoogleCon
 use object_store::http::HttpBuilder;
 use object_store::path::Path;
 use object_store::{ClientOptions, ObjectStore};
-use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::runtime::{Builder, Runtime};
 use tokio::task::AbortHandle;
 
-use super::connector::{CONNECTOR, Connector};
+use super::connector::Connector;
 use super::failure::{explain, not_usable};
 use super::url::{Kind, Url};
 use crate::cancel::Cancel;
@@ -42,8 +42,8 @@ const THREADS: usize = 2;
 type Store = Arc<dyn ObjectStore>;
 
 pub(super) struct Client {
-    owner: OwnerProcess,
-    runtime: Runtime,
+    pub(super) owner: OwnerProcess,
+    pub(super) runtime: Runtime,
     /// By bucket, environment, and whether uploads only create.
     stores: Mutex<HashMap<(String, u64, bool), Store>>,
     /// For plain HTTP, with the environment that it was made in.
@@ -64,7 +64,7 @@ pub(super) fn client() -> io::Result<&'static Client> {
                 continue;
             }
         };
-        if let Some(client) = client.filter(|client| client.is_alive()) {
+        if let Some(client) = client.filter(|client| client.owner.is_current()) {
             return Ok(client);
         }
         return Ok(client.insert(Client::leaked()?));
@@ -99,23 +99,9 @@ impl Client {
             .with_allow_http(true)
             .with_config(ClientConfigKey::Timeout, LONGEST)
             .with_config(ClientConfigKey::ReadTimeout, SILENCE);
-        let client = CONNECTOR.connect(&options).map_err(|error| not_usable(&error))?;
+        let client = Connector::default().connect(&options).map_err(|error| not_usable(&error))?;
         *http = Some((now, client.clone()));
         Ok(client)
-    }
-
-    /// True in the process that made it.
-    pub(super) fn is_alive(&self) -> bool {
-        self.owner.is_current()
-    }
-
-    /// Fails in a child that was forked: nobody would do what it asks for.
-    pub(super) fn check(&self) -> io::Result<()> {
-        self.owner.check_io()
-    }
-
-    pub(super) fn handle(&self) -> &Handle {
-        self.runtime.handle()
     }
 
     /// Begins `work`.
@@ -123,7 +109,7 @@ impl Client {
         &'static self,
         work: impl Future<Output = io::Result<T>> + Send + 'static,
     ) -> io::Result<Request<T>> {
-        self.check()?;
+        self.owner.check_io()?;
         let (sender, result) = sync_channel(1);
         let task = self.runtime.spawn(async move { drop(sender.send(work.await)) });
         Ok(Request { client: self, result, task: task.abort_handle() })
@@ -140,13 +126,13 @@ impl Client {
 
     /// The store that has `url`, and what it is called there.
     pub(super) async fn find(&self, url: &Url) -> io::Result<Target> {
-        self.find_with(url, CONNECTOR).await
+        self.find_with(url, Connector::default()).await
     }
 
     /// The same, reached through this connector.
     pub(super) async fn find_with(&self, url: &Url, connector: Connector) -> io::Result<Target> {
         let target = |store, path| Target { url: url.clone(), store, path };
-        if url.kind() == Kind::Http {
+        if url.kind == Kind::Http {
             let shared = Shared(self.http()?);
             let builder = HttpBuilder::new().with_url(without_fragment(url)).with_http_connector(shared);
             let store = builder.build().map_err(|error| not_usable(&error))?;
@@ -191,7 +177,7 @@ impl<T> Request<T> {
 
 impl<T> Drop for Request<T> {
     fn drop(&mut self) {
-        if self.client.is_alive() {
+        if self.client.owner.is_current() {
             self.task.abort();
         }
     }
@@ -208,7 +194,7 @@ impl HttpConnector for Shared {
 }
 
 fn without_fragment(url: &Url) -> &str {
-    url.as_str().split('#').next().unwrap_or_default()
+    url.text.split('#').next().unwrap_or_default()
 }
 
 /// What tells one environment from another: credentials and endpoints are part of it, and may change.
@@ -220,7 +206,7 @@ fn environment() -> u64 {
 
 /// Connects to the bucket of `url` the way its environment tells, and makes sure that there are credentials.
 async fn make(url: &Url, connector: Connector) -> io::Result<Store> {
-    Ok(match url.kind() {
+    Ok(match url.kind {
         Kind::S3 => {
             let (store, is_signed) = s3(url, connector)?;
             find_credentials(url, is_signed, store.credentials().get_credential()).await?;
@@ -295,13 +281,13 @@ async fn find_credentials<T>(
         Ok(Err(error)) => explain(url, &error).to_string(),
         Err(_) => "nobody answered".to_owned(),
     };
-    let text = format!("no credentials: {}. Instance metadata: {found}", variables(url.kind()));
+    let text = format!("no credentials: {}. Instance metadata: {found}", variables(url.kind));
     Err(io::Error::new(io::ErrorKind::PermissionDenied, text))
 }
 
 /// A store that cannot be set up.
 fn unusable(url: &Url, error: &object_store::Error) -> io::Error {
-    let text = format!("{} ({})", not_usable(error), variables(url.kind()));
+    let text = format!("{} ({})", not_usable(error), variables(url.kind));
     io::Error::new(io::ErrorKind::InvalidInput, text)
 }
 

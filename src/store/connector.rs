@@ -24,15 +24,13 @@ const TRUST: &str = if cfg!(all(unix, not(target_vendor = "apple"))) {
 };
 
 /// Makes the clients of all stores.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Connector {
     /// The request that completes an upload in parts asks for a name that no object has.
     pub(super) creates: bool,
     /// The key that signs requests to Azure, where there is one.
     pub(super) key: Option<Arc<AzureCredential>>,
 }
-
-pub(super) const CONNECTOR: Connector = Connector { creates: false, key: None };
 
 impl HttpConnector for Connector {
     fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {

@@ -96,8 +96,8 @@ pub(super) fn element<'a>(body: &'a str, name: &str) -> Option<&'a str> {
 
 /// A query may hold a signature, which messages must not.
 fn without_query(url: &Url, text: String) -> String {
-    match url.as_str().split_once('?') {
-        Some((_, query)) if url.kind() == Kind::Http && !query.is_empty() => text.replace(query, "..."),
+    match url.text.split_once('?') {
+        Some((_, query)) if url.kind == Kind::Http && !query.is_empty() => text.replace(query, "..."),
         _ => text,
     }
 }

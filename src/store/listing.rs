@@ -22,7 +22,7 @@ const REMOVALS: usize = 8;
 
 /// The objects whose keys begin with the directory that `url` names, sorted by key.
 pub(crate) fn list(url: &Url, cancel: &Cancel) -> io::Result<Vec<(Url, Stat)>> {
-    if url.kind() == Kind::Http {
+    if url.kind == Kind::Http {
         let text = "an HTTP server does not tell which files it has: name each of them";
         return Err(io::Error::new(ErrorKind::Unsupported, text));
     }
@@ -57,7 +57,7 @@ pub(crate) fn stats(urls: Vec<Url>, cancel: &Cancel) -> io::Result<Vec<io::Resul
             match store.head(&path).await {
                 Ok(head) => Ok(Some(Stat::of(&head))),
                 // A signed URL is one for reading, and some servers tell no length.
-                Err(_) if url.kind() == Kind::Http => Ok(None),
+                Err(_) if url.kind == Kind::Http => Ok(None),
                 Err(error) => Err(explain(&url, &error)),
             }
         });

@@ -115,7 +115,7 @@ impl Object {
     pub(crate) fn read_exact_at(&self, mut out: &mut [u8], mut offset: u64) -> io::Result<()> {
         let count = (self.end - self.start).div_ceil(PIECE);
         while !out.is_empty() {
-            self.client.check()?;
+            self.client.owner.check_io()?;
             if offset < self.start || offset >= self.end {
                 return Err(changed());
             }
@@ -155,7 +155,7 @@ impl Object {
         };
         let mut tasks = lock(&self.tasks);
         while tasks.try_join_next().is_some() {}
-        tasks.spawn_on(work, self.client.handle());
+        tasks.spawn_on(work, self.client.runtime.handle());
     }
 }
 
@@ -190,7 +190,7 @@ async fn open(client: &Client, url: &Url, range: Range<u64>) -> io::Result<Found
     let options = GetOptions::new().with_range(Some(GetRange::Bounded(range)));
     match get(&target, options).await {
         Ok((version, bytes)) => Ok(Found::Ranged(target, version, bytes)),
-        Err(object_store::Error::NotSupported { .. }) if url.kind() == Kind::Http => {
+        Err(object_store::Error::NotSupported { .. }) if url.kind == Kind::Http => {
             target.store.get(&target.path).await.map(Found::Whole).map_err(explained)
         }
         Err(error) if is_unsatisfiable(&error) => {

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use object_store::{MultipartUpload, ObjectStoreExt, PutMode};
 
 use super::client::{Client, Request, Target, client};
-use super::connector::{CONNECTOR, Connector};
+use super::connector::Connector;
 use super::failure::{explain, is_changed};
 use super::url::{Kind, Url};
 use crate::cancel::Cancel;
@@ -50,8 +50,8 @@ impl Upload {
             return Err(exists());
         }
         let url = url.clone();
-        let creates = !overwrite && matches!(url.kind(), Kind::S3 | Kind::Azure);
-        let connector = Connector { creates, ..CONNECTOR };
+        let creates = !overwrite && matches!(url.kind, Kind::S3 | Kind::Azure);
+        let connector = Connector { creates, ..Connector::default() };
         let target = client.wait(&cancel, async move { client.find_with(&url, connector).await })?;
         let (part, parts, upload, under_way, written) = Default::default();
         Ok(Self { client, target, overwrite, cancel, part, parts, upload, under_way, written })
@@ -168,7 +168,7 @@ impl Write for Upload {
 impl Drop for Upload {
     fn drop(&mut self) {
         let Some(mut upload) = self.upload.take() else { return };
-        if !self.client.is_alive() {
+        if !self.client.owner.is_current() {
             // It is its parent's.
             std::mem::forget(upload);
             return;
@@ -209,7 +209,7 @@ pub(crate) fn remove(url: &Url, cancel: &Cancel) -> io::Result<()> {
 
 /// Refuses what cannot be written.
 fn check_kind(url: &Url) -> io::Result<()> {
-    if url.kind() == Kind::Http {
+    if url.kind == Kind::Http {
         let text = "HTTP URLs can be read, and not written";
         return Err(io::Error::new(ErrorKind::Unsupported, text));
     }

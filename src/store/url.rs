@@ -33,10 +33,11 @@ const SCHEMES: [(&str, Kind); 10] = [
 /// An object, or what the keys of several begin with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Url {
-    text: Arc<str>,
+    /// All of it.
+    pub(crate) text: Arc<str>,
     /// What messages call it: without a query, which may hold a signature, and without a password.
-    name: Arc<str>,
-    kind: Kind,
+    pub(crate) name: Arc<str>,
+    pub(crate) kind: Kind,
     /// Where the key begins in `text`, and where it ends.
     key: (usize, usize),
 }
@@ -84,19 +85,6 @@ impl Url {
             return Err(Error::option(format!("{name}: the URL names no {what}")));
         }
         Ok(Self { text: text.into(), name: name.into(), kind, key })
-    }
-
-    /// All of it.
-    pub(crate) fn as_str(&self) -> &str {
-        &self.text
-    }
-
-    pub(crate) fn name(&self) -> &Arc<str> {
-        &self.name
-    }
-
-    pub(crate) fn kind(&self) -> Kind {
-        self.kind
     }
 
     /// The object's name in its bucket.
