@@ -317,7 +317,12 @@ impl Source {
                 Some(size) if self.inputs.len() < parts => {
                     // A quarter of a part is the unit: parts are of about equal size, and a small input is not opened.
                     let quarters = (4 * u128::from(size) * parts as u128).div_ceil(all.max(1));
-                    cut(input, &self.plan, size, (quarters.max(1) as usize).min(parts))?
+                    let spans = cut(input, &self.plan, size, (quarters.max(1) as usize).min(parts))?;
+                    let part = |span: Span| (input.clone().with_span(span), span.end - span.start);
+                    spans.map_or_else(
+                        || vec![(input.clone(), size)],
+                        |spans| spans.into_iter().map(part).collect(),
+                    )
                 }
                 size => vec![(input.clone(), size.unwrap_or(0))],
             };
@@ -386,23 +391,22 @@ pub(crate) fn size(inputs: &[Input]) -> Result<Option<u64>> {
     })
 }
 
-/// Cuts an input into at most `parts` of about equal size, between records. What cannot be cut stays in one piece: a stream, what is
+/// Cuts an input into at most `parts` of about equal size, between records. `None` for what stays in one piece: a stream, what is
 /// compressed, and an input of more than one array or map of records, or of one that is cut off.
-fn cut(input: &Input, plan: &Arc<Plan>, size: u64, parts: usize) -> Result<Vec<(Input, u64)>> {
-    let whole = || vec![(input.clone(), size)];
+fn cut(input: &Input, plan: &Arc<Plan>, size: u64, parts: usize) -> Result<Option<Vec<Span>>> {
     let failed = |error| input.error(error);
     if parts == 1 {
-        return Ok(whole());
+        return Ok(None);
     }
     let opened = input.open(plan.max_expansion)?;
     if !matches!(opened, Opened::Random(..)) {
-        return Ok(whole());
+        return Ok(None);
     }
     let mut blocks = Blocks::new(opened, &Arc::default());
     if blocks.position() == 0 {
         let bytes = blocks.fill(MAGIC).map_err(failed)?;
         if foreign(bytes, true) != Ok(None) {
-            return Ok(whole());
+            return Ok(None);
         }
     }
     let is_held = Position::start(plan).left != Left::Unbounded;
@@ -423,12 +427,11 @@ fn cut(input: &Input, plan: &Arc<Plan>, size: u64, parts: usize) -> Result<Vec<(
                     blocks.consume(taken);
                     break Some((records, tail));
                 }
-                _ => return Ok(whole()),
+                _ => return Ok(None),
             }
         };
         begin = Span { start: blocks.position(), inside: true, ..begin };
     }
-    let part = |span: Span| (input.clone().with_span(span), span.end - span.start);
     // Where damage or numbers are left out, and in maps of lists, only a decoder knows how records are numbered.
     let is_decoded = match plan.framing {
         Framing::Map | Framing::LengthPrefixed => false,
@@ -480,7 +483,7 @@ fn cut(input: &Input, plan: &Arc<Plan>, size: u64, parts: usize) -> Result<Vec<(
             let end = blocks.position();
             let is_whole = !is_left(record) && objects(&mut blocks, Skipper::of(tail)).map_err(failed)?;
             if !is_whole || blocks.position() != begin.end {
-                return Ok(whole());
+                return Ok(None);
             }
             begin.end = end;
             spans.iter_mut().last().into_iter().for_each(|last| last.end = end);
@@ -489,12 +492,9 @@ fn cut(input: &Input, plan: &Arc<Plan>, size: u64, parts: usize) -> Result<Vec<(
     if is_decoded {
         let blocks = Blocks::new(input.clone().with_span(begin).open(plan.max_expansion)?, &Arc::default());
         let records = held.map(|(records, _)| records);
-        let Some(decoded) = cut_by_decoding(input, plan, blocks, (begin, records), parts)? else {
-            return Ok(whole());
-        };
-        spans = decoded;
+        return cut_by_decoding(input, plan, blocks, (begin, records), parts);
     }
-    Ok(spans.into_iter().map(part).collect())
+    Ok(Some(spans))
 }
 
 /// The same where records begin where the decoder says. `None` for an array of which it is not known where it ends.

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 
 use super::compressed::Watched;
-use super::{Damaged, OpenFile, Opened};
+use super::{BoxedRead, Damaged, OpenFile, Opened};
 use crate::pool::lock;
 
 /// How much is read at once: small enough for the second-level cache, large enough to make system calls cheap.
@@ -30,7 +30,7 @@ enum Origin {
 
 /// What can only be read from its start to its end.
 struct Stream {
-    read: Box<dyn Read + Send>,
+    read: BoxedRead,
     /// The bytes that are read of a compressed input.
     compressed: Option<Arc<Watched>>,
     ended: bool,
@@ -54,7 +54,7 @@ pub(crate) struct StepBuffers(Mutex<Vec<Vec<u8>>>);
 impl Blocks {
     /// All of `opened`.
     pub(crate) fn new(opened: Opened, buffers: &Arc<StepBuffers>) -> Self {
-        let (read, compressed): (Box<dyn Read + Send>, _) = match opened {
+        let (read, compressed): (BoxedRead, _) = match opened {
             Opened::Random(file, span) => return Self::of_file(&file, span.start, span.end, buffers),
             Opened::Stream(read) => (read, None),
             Opened::Compressed(read, _) => {

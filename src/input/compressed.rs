@@ -146,27 +146,20 @@ impl Read for Decompressed {
         if let Some(damaged) = &self.damaged {
             return Err(io::Error::new(io::ErrorKind::InvalidData, damaged.clone()));
         }
-        match self.content.read(out) {
+        let error = match self.content.read(out) {
             Ok(bytes) => {
                 self.given += bytes as u64;
                 self.check_expansion()?;
-                Ok(bytes)
+                return Ok(bytes);
             }
-            Err(error)
-                if error.kind() == io::ErrorKind::Interrupted
-                    || self.source.failed.load(Ordering::Relaxed) =>
-            {
-                Err(error)
-            }
-            Err(error) => match self.codec {
-                Some(codec) => {
-                    let text = format!("the {} data is cut off or damaged: {error}", codec.name());
-                    self.damaged = Some(Damaged(text.clone()));
-                    Err(io::Error::new(io::ErrorKind::InvalidData, Damaged(text)))
-                }
-                None => Err(error),
-            },
-        }
+            Err(error) => error,
+        };
+        let is_of_input =
+            error.kind() == io::ErrorKind::Interrupted || self.source.failed.load(Ordering::Relaxed);
+        let Some(codec) = self.codec.filter(|_| !is_of_input) else { return Err(error) };
+        let damaged = Damaged(format!("the {} data is cut off or damaged: {error}", codec.name()));
+        self.damaged = Some(damaged.clone());
+        Err(io::Error::new(io::ErrorKind::InvalidData, damaged))
     }
 }
 

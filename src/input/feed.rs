@@ -8,6 +8,7 @@ use std::io::{self, Read};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
+use super::BoxedRead;
 use crate::cancel::Cancel;
 use crate::error::Error;
 use crate::pool::{PerProcess, receive};
@@ -29,7 +30,7 @@ pub(super) struct Feed {
 
 impl Feed {
     pub(super) fn start(
-        open: impl FnOnce() -> io::Result<Box<dyn Read + Send>> + Send + 'static,
+        open: impl FnOnce() -> io::Result<BoxedRead> + Send + 'static,
         cancel: Cancel,
     ) -> io::Result<Self> {
         let (sender, pieces) = sync_channel(PIECES);
@@ -43,7 +44,7 @@ impl Feed {
 }
 
 /// Sends pieces until the stream ends, which is an empty piece, or fails, or the reader is gone.
-fn deliver(mut read: Box<dyn Read + Send>, pieces: &SyncSender<io::Result<Vec<u8>>>) {
+fn deliver(mut read: BoxedRead, pieces: &SyncSender<io::Result<Vec<u8>>>) {
     loop {
         let mut piece = vec![0; PIECE];
         let bytes = match read.read(&mut piece) {

@@ -79,11 +79,14 @@ pub trait OpenStream: Send + Sync {
     fn open(&self) -> io::Result<Box<dyn Read + Send>>;
 }
 
+type BoxedRead = Box<dyn Read + Send>;
+
 /// Bytes that were read from a stream, and the rest of it.
-pub(crate) type Ahead = (Vec<u8>, Box<dyn Read + Send>);
+pub(crate) type Ahead = (Vec<u8>, BoxedRead);
 
 struct Stream {
-    opener: Box<dyn OpenStream>,
+    /// Opens it from its start.
+    open: Box<dyn Fn() -> io::Result<BoxedRead> + Send + Sync>,
     /// The part that inference read.
     ahead: Mutex<Option<Ahead>>,
 }
@@ -94,7 +97,8 @@ impl Input {
         let path = path.into();
         match std::fs::metadata(&path) {
             Ok(metadata) if !metadata.is_file() && !metadata.is_dir() => {
-                Self::stream(&path.display().to_string(), Device(path))
+                let name = path.display().to_string();
+                Self::opened_by(&name, move || Ok(Box::new(File::open(&path)?)))
             }
             _ => Self::file(path),
         }
@@ -116,7 +120,11 @@ impl Input {
 
     /// A stream; `name` stands in messages and rejects.
     pub fn stream(name: &str, opener: impl OpenStream + 'static) -> Self {
-        let stream = Stream { opener: Box::new(opener), ahead: Mutex::new(None) };
+        Self::opened_by(name, move || opener.open())
+    }
+
+    fn opened_by(name: &str, open: impl Fn() -> io::Result<BoxedRead> + Send + Sync + 'static) -> Self {
+        let stream = Stream { open: Box::new(open), ahead: Mutex::default() };
         Self::new(name.into(), Place::Stream(Arc::new(stream)))
     }
 
@@ -140,7 +148,7 @@ impl Input {
 
     /// Standard input, which can be read once.
     pub fn stdin() -> Self {
-        Self::stream("<stdin>", Stdin)
+        Self::opened_by("<stdin>", open_stdin)
     }
 
     /// Ends every wait for this input when `cancel` says so: for a pipe, a FIFO, a device or a server,
@@ -158,14 +166,6 @@ impl Input {
     /// The same input with another place among the inputs of a source.
     pub(crate) fn with_number(self, number: u64) -> Self {
         Self { number, ..self }
-    }
-
-    /// Lets `cancel` end the wait for a server, unless the input has a way to cancel of its own.
-    pub(crate) fn or_cancel(self, cancel: &Cancel) -> Self {
-        match &self.place {
-            Place::Remote(_) if self.cancel.is_never() => self.with_cancel(cancel.clone()),
-            _ => self,
-        }
     }
 
     /// The name in messages and rejects: for a file, its path.
@@ -274,15 +274,17 @@ impl Input {
         }
     }
 
-    /// The same input, and the number of its first bytes that are being fetched.
-    pub(crate) fn begin(&self) -> (Self, u64) {
-        match &self.place {
-            Place::Remote(remote) => {
-                let (remote, bytes) = remote.begin(self.span);
-                (Self { place: Place::Remote(Arc::new(remote)), ..self.clone() }, bytes)
-            }
-            _ => (self.clone(), 0),
+    /// The same input, and the number of its first bytes that are being fetched. `cancel` ends the wait for a server, unless the
+    /// input has a way to cancel of its own.
+    pub(crate) fn begin(&self, cancel: &Cancel) -> (Self, u64) {
+        let mut begun = self.clone();
+        let Place::Remote(remote) = &self.place else { return (begun, 0) };
+        let (remote, bytes) = remote.begin(self.span);
+        begun.place = Place::Remote(Arc::new(remote));
+        if begun.cancel.is_never() {
+            begun.cancel = cancel.clone();
         }
+        (begun, bytes)
     }
 
     /// An error of this input, or the error that it passes on.
@@ -312,7 +314,7 @@ impl Input {
                     return Ok(Opened::Stream(Box::new(io::Cursor::new(read).chain(rest))));
                 }
                 let stream = stream.clone();
-                let open = move || stream.opener.open();
+                let open = move || (stream.open)();
                 let read = match self.cancel.is_never() {
                     true => open()?,
                     false => Box::new(Feed::start(open, self.cancel.clone())?),
@@ -346,33 +348,19 @@ impl Input {
     }
 
     /// Puts back a stream whose first bytes have been read. The next [`open`](Self::open) begins with them.
-    pub(crate) fn put_back(&self, read: Vec<u8>, rest: Box<dyn Read + Send>) {
+    pub(crate) fn put_back(&self, read: Vec<u8>, rest: BoxedRead) {
         if let Place::Stream(stream) = &self.place {
             *lock(&stream.ahead) = Some((read, rest));
         }
     }
 }
 
-/// Standard input.
-struct Stdin;
-
-impl OpenStream for Stdin {
-    fn open(&self) -> io::Result<Box<dyn Read + Send>> {
-        static USED: AtomicBool = AtomicBool::new(false);
-        if USED.swap(true, Ordering::Relaxed) {
-            return Err(io::Error::other("standard input can be read only once"));
-        }
-        Ok(Box::new(io::stdin()))
+fn open_stdin() -> io::Result<BoxedRead> {
+    static USED: AtomicBool = AtomicBool::new(false);
+    if USED.swap(true, Ordering::Relaxed) {
+        return Err(io::Error::other("standard input can be read only once"));
     }
-}
-
-/// A FIFO or a device.
-struct Device(PathBuf);
-
-impl OpenStream for Device {
-    fn open(&self) -> io::Result<Box<dyn Read + Send>> {
-        Ok(Box::new(File::open(&self.0)?))
-    }
+    Ok(Box::new(io::stdin()))
 }
 
 impl std::fmt::Debug for Input {
@@ -389,7 +377,7 @@ pub(crate) enum Opened {
     /// an object without ranges. With the file that it comes from, if there is one.
     Compressed(Decompressed, Option<Arc<OpenFile>>),
     /// A stream: it can be read once, and may have to be waited for.
-    Stream(Box<dyn Read + Send>),
+    Stream(BoxedRead),
 }
 
 /// The content of a reader, whose first bytes tell whether it is compressed.

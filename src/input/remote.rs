@@ -100,14 +100,12 @@ impl Remote {
 
 /// Requests the sizes that are not known, many at once.
 pub(crate) fn learn_sizes(inputs: &[Input]) -> Result<()> {
-    let unknown: Vec<(&Input, &Remote)> = inputs
-        .iter()
-        .filter_map(|input| match &input.place {
-            Place::Remote(remote) if input.span.is_none() => Some((input, &**remote)),
-            _ => None,
-        })
-        .filter(|(_, remote)| matches!(remote.known(), Known::Nothing))
-        .collect();
+    let is_unknown = |remote: &Remote| matches!(*lock(&remote.known), Known::Nothing);
+    let unknown = inputs.iter().filter_map(|input| match &input.place {
+        Place::Remote(remote) if input.span.is_none() && is_unknown(remote) => Some((input, &**remote)),
+        _ => None,
+    });
+    let unknown: Vec<(&Input, &Remote)> = unknown.collect();
     let Some((first, _)) = unknown.first() else { return Ok(()) };
     let urls = unknown.iter().map(|(_, remote)| remote.url.clone()).collect();
     let found = stats(urls, &first.cancel).map_err(|error| first.error(error))?;

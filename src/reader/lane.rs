@@ -79,10 +79,14 @@ impl Lane {
 
     /// Decodes the next batch, or some part of it.
     pub(super) fn step(&mut self) -> Result<Step> {
+        let mut found = None;
         let end = match self.mode.clone() {
             Mode::Uniform(template) => Some(self.verify(&template)?),
             Mode::Walk(batches) => self.walk(batches)?,
-            Mode::Find(start) => return self.find(&start),
+            Mode::Find(start) => {
+                found = self.find(&start)?;
+                if found.is_none() { Some(End::Lost) } else { None }
+            }
         };
         let progress = self.blocks.progress();
         let bytes = progress - std::mem::replace(&mut self.told, progress);
@@ -91,11 +95,11 @@ impl Lane {
             false => (None, Some(self.decoder.take_rejects())),
         };
         let records = self.decoder.take_records();
-        Ok(Step { decoded, rejects, records, bytes, found: None, position: self.decoder.position(), end })
+        Ok(Step { decoded, rejects, records, bytes, found, position: self.decoder.position(), end })
     }
 
     /// Finds the place to begin at.
-    fn find(&mut self, start: &RecordStart) -> Result<Step> {
+    fn find(&mut self, start: &RecordStart) -> Result<Option<u64>> {
         let mut size = SEARCH;
         let found = loop {
             let bytes = self.blocks.fill(size)?;
@@ -111,16 +115,7 @@ impl Lane {
             self.told = self.blocks.progress();
             self.mode = Mode::Walk(u32::MAX);
         }
-        let end = if found.is_none() { Some(End::Lost) } else { None };
-        Ok(Step {
-            decoded: None,
-            rejects: None,
-            records: 0,
-            bytes: 0,
-            found,
-            position: self.decoder.position(),
-            end,
-        })
+        Ok(found)
     }
 
     fn check_cancelled(&self) -> Result<()> {

@@ -75,7 +75,6 @@ pub struct Reader {
     threads: usize,
     /// The process that asked for the first batch.
     owner: Arc<OwnerProcess>,
-    lanes: usize,
     buffers: Arc<StepBuffers>,
     rejects: Arc<Mutex<Rejects>>,
     progress: Progress,
@@ -108,7 +107,6 @@ impl Reader {
             pool: PerProcess::default(),
             threads,
             owner: Arc::default(),
-            lanes: if threads > 1 { threads + 1 } else { 1 },
             buffers: Arc::default(),
             rejects,
             progress: Progress::default(),
@@ -281,11 +279,12 @@ impl Reader {
 
     /// Plans lanes in input order, up to the limit.
     fn plan_lanes(&mut self) -> Result<()> {
+        let most = if self.threads > 1 { self.threads + 1 } else { 1 };
         let mut lanes: usize = self.runs.iter().map(|run| run.lanes.len()).sum();
         let mut at = 0;
         loop {
             if at == self.runs.len() {
-                if lanes >= self.lanes {
+                if lanes >= most {
                     return Ok(());
                 }
                 let Some(input) = self.next_input() else { return Ok(()) };
@@ -293,14 +292,14 @@ impl Reader {
             }
             let run = &mut self.runs[at];
             // The run whose batches come next always has a lane.
-            while lanes < self.lanes || (at == 0 && run.lanes.is_empty()) {
+            while lanes < most || (at == 0 && run.lanes.is_empty()) {
                 let Some(lane) = run.plan_lane()? else { break };
                 if let Some(pool) = self.pool.as_ref() {
                     lane.start(pool);
                 }
                 lanes += 1;
             }
-            if lanes >= self.lanes {
+            if lanes >= most {
                 return Ok(());
             }
             at += 1;
@@ -313,8 +312,8 @@ impl Reader {
         while let Some(input) = self.inputs.get(self.opened + self.ahead.len())
             && (self.ahead.is_empty() || (bytes < BYTES_AHEAD && self.ahead.len() < INPUTS_AHEAD))
         {
-            let (input, fetched) = input.begin();
-            self.ahead.push_back((input.or_cancel(&self.cancel), fetched));
+            let (input, fetched) = input.begin(&self.cancel);
+            self.ahead.push_back((input, fetched));
             bytes = bytes.saturating_add(fetched);
         }
         let (input, _) = self.ahead.pop_front()?;

@@ -57,34 +57,22 @@ impl Write for Absent {
     }
 }
 
-pub(crate) fn begin(_: &Url, _: u64, _: Option<u64>) -> io::Result<Begun> {
-    Err(absent())
+/// Functions that fail.
+macro_rules! absent {
+    ($($name:ident($($given:ty),*) -> $result:ty;)*) => {
+        $(pub(crate) fn $name($(_: $given),*) -> io::Result<$result> {
+            Err(absent())
+        })*
+    };
 }
 
-pub(crate) fn list(_: &Url, _: &Cancel) -> io::Result<Vec<(Url, Stat)>> {
-    Err(absent())
-}
-
-pub(crate) fn stats(_: Vec<Url>, _: &Cancel) -> io::Result<Vec<io::Result<Option<Stat>>>> {
-    Err(absent())
-}
-
-pub(crate) fn is_there(_: &Url, _: &Cancel) -> io::Result<bool> {
-    Err(absent())
-}
-
-pub(crate) fn remove(_: &Url, _: &Cancel) -> io::Result<()> {
-    Err(absent())
-}
-
-pub(crate) fn get_all(_: Vec<Url>, _: &Cancel) -> io::Result<Vec<Bytes>> {
-    Err(absent())
-}
-
-pub(crate) fn remove_all(_: Vec<Url>, _: &Cancel) -> io::Result<()> {
-    Err(absent())
-}
-
-pub(crate) fn end_uploads(_: &Url, _: &Cancel) -> io::Result<()> {
-    Err(absent())
+absent! {
+    begin(&Url, u64, Option<u64>) -> Begun;
+    list(&Url, &Cancel) -> Vec<(Url, Stat)>;
+    stats(Vec<Url>, &Cancel) -> Vec<io::Result<Option<Stat>>>;
+    is_there(&Url, &Cancel) -> bool;
+    remove(&Url, &Cancel) -> ();
+    get_all(Vec<Url>, &Cancel) -> Vec<Bytes>;
+    remove_all(Vec<Url>, &Cancel) -> ();
+    end_uploads(&Url, &Cancel) -> ();
 }

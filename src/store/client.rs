@@ -133,8 +133,8 @@ impl Client {
     pub(super) async fn find_with(&self, url: &Url, connector: Connector) -> io::Result<Target> {
         let target = |store, path| Target { url: url.clone(), store, path };
         if url.kind == Kind::Http {
-            let shared = Shared(self.http()?);
-            let builder = HttpBuilder::new().with_url(without_fragment(url)).with_http_connector(shared);
+            let connector = Connector { shared: Some(self.http()?), ..connector };
+            let builder = HttpBuilder::new().with_url(without_fragment(url)).with_http_connector(connector);
             let store = builder.build().map_err(|error| not_usable(&error))?;
             return Ok(target(Arc::new(store), Path::ROOT));
         }
@@ -180,16 +180,6 @@ impl<T> Drop for Request<T> {
         if self.client.owner.is_current() {
             self.task.abort();
         }
-    }
-}
-
-/// Lets all plain HTTP URLs share one set of connections.
-#[derive(Debug)]
-struct Shared(HttpClient);
-
-impl HttpConnector for Shared {
-    fn connect(&self, _: &ClientOptions) -> object_store::Result<HttpClient> {
-        Ok(self.0.clone())
     }
 }
 

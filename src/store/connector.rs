@@ -30,10 +30,15 @@ pub(super) struct Connector {
     pub(super) creates: bool,
     /// The key that signs requests to Azure, where there is one.
     pub(super) key: Option<Arc<AzureCredential>>,
+    /// The connections that all plain HTTP URLs share.
+    pub(super) shared: Option<HttpClient>,
 }
 
 impl HttpConnector for Connector {
     fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
+        if let Some(shared) = &self.shared {
+            return Ok(shared.clone());
+        }
         let client = ReqwestConnector::default().connect(options)?;
         Ok(HttpClient::new(Telling { client, connector: self.clone() }))
     }
