@@ -455,7 +455,7 @@ fn cut(input: &Input, plan: &Arc<Plan>, size: u64, parts: usize) -> Result<Optio
         let is_left = |record: u64| held.is_none_or(|(records, _)| record - begin.record < records);
         while is_left(record) {
             if record.is_multiple_of(1024) {
-                input.cancel.check_io().map_err(failed)?;
+                input.cancel().check_io().map_err(failed)?;
             }
             let skipper = match plan.prefix {
                 None => Skipper::of(plan.objects()),
@@ -523,7 +523,7 @@ fn cut_by_decoding(
     let mut stop = share(&spans);
     let mut cut_place: Option<Position> = None;
     loop {
-        input.cancel.check_io().map_err(|error| input.error(error))?;
+        input.cancel().check_io().map_err(|error| input.error(error))?;
         decoder.set_stop(stop);
         let (bytes, last) = blocks.fill_to_end(decoder.needed()).map_err(|error| input.error(error))?;
         let taken = decoder.decode_within(bytes, last)?;

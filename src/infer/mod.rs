@@ -116,13 +116,11 @@ fn infer_from(
                 rest
             }
             Ok(opened) => {
-                if index == start.input
-                    && let Opened::Random(file, span) = &opened
-                {
-                    first = Some(Opened::Random(file.clone(), *span));
+                if index == start.input {
+                    first = opened.again();
                 }
                 let blocks = Blocks::new(opened, &buffers);
-                infer_blocks(&mut inference, blocks, offset, &input.cancel)
+                infer_blocks(&mut inference, blocks, offset, input.cancel())
             }
         };
         match rest.map_err(|error| input.error(error))? {

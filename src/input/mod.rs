@@ -48,7 +48,7 @@ pub struct Input {
     found: usize,
     /// The path of its file in a directory of outputs, without the extension.
     stem: Option<Arc<Path>>,
-    pub(crate) cancel: Cancel,
+    cancel: Cancel,
 }
 
 #[derive(Clone)]
@@ -70,6 +70,16 @@ pub struct Span {
     pub record: u64,
     /// True if the span lies inside of the array or map that holds the records.
     pub inside: bool,
+}
+
+/// What tells one version of an input from another; empty for a buffer or a stream.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Version {
+    pub(crate) size: Option<u64>,
+    /// When it was modified, in nanoseconds since 1970.
+    pub(crate) modified_ns: Option<i64>,
+    /// The tag that a store gave it.
+    pub(crate) tag: Option<String>,
 }
 
 /// Opens a stream from its start, at every call. A stream that can be read only once fails the second
@@ -156,6 +166,10 @@ impl Input {
     /// of its own.
     pub fn with_cancel(self, cancel: Cancel) -> Self {
         Self { cancel, ..self }
+    }
+
+    pub(crate) fn cancel(&self) -> &Cancel {
+        &self.cancel
     }
 
     /// Only a part of the input.
@@ -262,16 +276,18 @@ impl Input {
         }
     }
 
-    /// What identifies the version of a file or an object, if that can be known. It may take a request.
-    pub(crate) fn version(&self) -> Result<Option<Stat>> {
-        match &self.place {
+    /// What identifies the version of a file or an object. Of an object whose version is not known it is requested.
+    pub(crate) fn version(&self) -> Result<Version> {
+        let stat = match &self.place {
             Place::Path(path) => {
                 let metadata = std::fs::metadata(path).map_err(|error| Error::io(path, error))?;
-                Ok(Some(file::stat(&metadata)))
+                Some(file::stat(&metadata))
             }
-            Place::Remote(remote) => remote.stat(&self.cancel).map_err(|error| self.error(error)),
-            Place::Bytes(_) | Place::Stream(_) => Ok(None),
-        }
+            Place::Remote(remote) => remote.stat(&self.cancel).map_err(|error| self.error(error))?,
+            Place::Bytes(_) | Place::Stream(_) => None,
+        };
+        let version = |Stat { size, modified_ns, tag }| Version { size: Some(size), modified_ns, tag };
+        Ok(stat.map_or_else(Version::default, version))
     }
 
     /// The same input, and the number of its first bytes that are being fetched. `cancel` ends the wait for a server, unless the
@@ -378,6 +394,16 @@ pub(crate) enum Opened {
     Compressed(Decompressed, Option<Arc<OpenFile>>),
     /// A stream: it can be read once, and may have to be waited for.
     Stream(BoxedRead),
+}
+
+impl Opened {
+    /// A second handle, if the input need not be opened again.
+    pub(crate) fn again(&self) -> Option<Self> {
+        match self {
+            Self::Random(file, span) => Some(Self::Random(file.clone(), *span)),
+            Self::Compressed(..) | Self::Stream(_) => None,
+        }
+    }
 }
 
 /// The content of a reader, whose first bytes tell whether it is compressed.

@@ -19,7 +19,7 @@ use super::report::Report;
 use super::writer::{Written, end_of_nothing};
 use crate::cancel::Cancel;
 use crate::error::{Error, Result};
-use crate::input::{Input, learn_sizes};
+use crate::input::{Input, Version, learn_sizes};
 use crate::output::directory::{self as into, Sizes};
 use crate::output::sync_directory;
 use crate::reader::{Ended, Progress, Reader, Watch};
@@ -353,11 +353,10 @@ fn versions(
             None => input.name().to_string(),
         };
         let version = match input.version() {
-            Err(_) if lenient => None,
+            Err(_) if lenient => Version::default(),
             version => version?,
         };
-        let (size, tag, modified_ns) =
-            version.map_or((None, None, None), |stat| (Some(stat.size), stat.tag, stat.modified_ns));
+        let Version { size, modified_ns, tag } = version;
         if options.resume && !lenient && modified_ns.is_none() && tag.is_none() {
             return Err(no_version(input));
         }

@@ -167,12 +167,7 @@ impl FileWriter {
             }
             return Ok(());
         }
-        while let Some(group) = self.work.take_done() {
-            self.append(group?)?;
-        }
-        while self.work.is_full()
-            && let Some(group) = self.work.take()
-        {
+        while let Some(group) = self.work.take_due() {
             self.append(group?)?;
         }
         let layout = self.layout.clone();

@@ -33,8 +33,8 @@ impl<T: Send + 'static> Ordered<T> {
         Ok(Self { most: threads + 1, queue: PerProcess::new(Queue { pool, jobs: VecDeque::new() }) })
     }
 
-    /// True if the queue holds more work than there are threads. A result should be taken first.
-    pub(crate) fn is_full(&self) -> bool {
+    /// True if the queue holds more work than there are threads.
+    fn is_full(&self) -> bool {
         self.queue.jobs.len() >= self.most
     }
 
@@ -54,12 +54,12 @@ impl<T: Send + 'static> Ordered<T> {
         Ok(())
     }
 
-    /// The first result, if it is done.
-    pub(crate) fn take_done(&mut self) -> Option<Result<T>> {
+    /// The first result, if it is done or the queue is full.
+    pub(crate) fn take_due(&mut self) -> Option<Result<T>> {
         if let Err(error) = self.queue.owner.check() {
             return Some(Err(error));
         }
-        if self.queue.jobs.front()?.is_ready() { self.take() } else { None }
+        if self.queue.jobs.front()?.is_ready() || self.is_full() { self.take() } else { None }
     }
 
     /// The first result, or `None` without work. The calling thread does work that has not begun, and
