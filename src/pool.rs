@@ -94,7 +94,7 @@ pub(crate) fn lock_soon<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
 pub(crate) const PATIENCE: Duration = Duration::from_millis(50);
 
 /// Does `work`, which the system may keep waiting and no signal ends, on a thread of its own. The
-/// outer error is that of `cancel`; the work then goes on without a caller.
+/// outer error is that of the wait, which `cancel` ends; the work then goes on without a caller.
 pub(crate) fn interruptible<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
     cancel: &Cancel,
@@ -105,20 +105,13 @@ pub(crate) fn interruptible<T: Send + 'static>(
     if let Err(error) = spawned {
         return Ok(Err(error));
     }
-    loop {
-        match done.recv_timeout(PATIENCE) {
-            Ok(result) => return Ok(result),
-            Err(RecvTimeoutError::Disconnected) => {
-                return Ok(Err(io::Error::other("the thread that waits died")));
-            }
-            Err(RecvTimeoutError::Timeout) => cancel.check_io()?,
-        }
-        // The check may fork, so this can run in the child process.
-        if !owner.is_current() {
-            std::mem::forget(done);
-            return Ok(Err(other_process()));
-        }
+    let received = receive(&done, &owner, cancel, "the thread that waits died");
+    if owner.is_current() {
+        return received;
     }
+    // The check of `cancel` may fork, so this can run in the child process.
+    std::mem::forget(done);
+    Ok(Err(other_process()))
 }
 
 /// Waits for what another thread sends. `cancel` ends the wait, and a forked child does not wait.

@@ -247,7 +247,7 @@ impl Source {
     /// A scan of some of the inputs, which notes its rejects in `rejects`. The caller applies the limit.
     pub(crate) fn reader_of(&self, inputs: Arc<[Input]>, rejects: SharedRejects) -> Result<Reader> {
         let (plan, projection) = (self.plan.clone(), self.projection.clone());
-        Reader::new(plan, projection, inputs, self.options.thread_count(), rejects)
+        Ok(Reader::new(plan, projection, inputs, self.options.thread_count(), rejects))
     }
 
     /// What the latest scan rejected so far.

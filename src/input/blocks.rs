@@ -23,7 +23,7 @@ pub(crate) struct Blocks {
 }
 
 enum Origin {
-    Bytes { bytes: Bytes, end: usize },
+    Bytes(Bytes),
     File { file: Arc<OpenFile>, end: u64, buffer: Buffer },
     Stream(Stream),
 }
@@ -83,7 +83,7 @@ impl Blocks {
     /// The bytes from `start` to `end` of a buffer.
     pub(crate) fn of_bytes(bytes: Bytes, start: u64, end: u64) -> Self {
         let end = usize::try_from(end).map_or(bytes.len(), |end| end.min(bytes.len()));
-        Self { origin: Origin::Bytes { bytes, end }, position: start.min(end as u64) }
+        Self { origin: Origin::Bytes(bytes.slice(..end)), position: start.min(end as u64) }
     }
 
     /// Offset in the input of the first byte at hand.
@@ -102,9 +102,9 @@ impl Blocks {
     /// The bytes at hand, `needed` at least unless the input ends before.
     pub(crate) fn fill(&mut self, needed: usize) -> io::Result<&[u8]> {
         match &mut self.origin {
-            Origin::Bytes { bytes, end } => {
+            Origin::Bytes(bytes) => {
                 // Not more than a step, so that whoever decodes it can be stopped soon.
-                let left = &bytes[self.position as usize..*end];
+                let left = &bytes[self.position as usize..];
                 Ok(&left[..left.len().min(needed.max(4 * STEP))])
             }
             Origin::File { file, end, buffer } => {
@@ -145,7 +145,7 @@ impl Blocks {
     pub(crate) fn consume(&mut self, bytes: usize) {
         self.position += bytes as u64;
         match &mut self.origin {
-            Origin::Bytes { .. } => {}
+            Origin::Bytes(_) => {}
             Origin::File { buffer, .. } | Origin::Stream(Stream { buffer, .. }) => buffer.start += bytes,
         }
     }
@@ -163,7 +163,7 @@ impl Blocks {
                 }
             }
             Origin::File { buffer, .. } => buffer.start = buffer.filled,
-            Origin::Bytes { .. } => {}
+            Origin::Bytes(_) => {}
         }
         self.position += bytes;
         Ok(bytes)
@@ -180,7 +180,7 @@ impl Blocks {
     /// Bytes that are left, where that is known; for a stream those at hand.
     pub(crate) fn left(&self) -> u64 {
         match &self.origin {
-            Origin::Bytes { end, .. } => *end as u64 - self.position,
+            Origin::Bytes(bytes) => bytes.len() as u64 - self.position,
             Origin::File { end, .. } => *end - self.position,
             Origin::Stream(stream) => stream.buffer.len() as u64,
         }

@@ -44,18 +44,15 @@ impl<T: Send + 'static> Job<T> {
 
     /// The next result, if there is one or this thread can make it now.
     pub(crate) fn next(self: &Arc<Self>, pool: Option<&ThreadPool>) -> Option<Result<T>> {
-        let mut state = lock(&self.state);
-        if state.ready.is_empty() && state.work.is_some() {
-            drop(state);
+        if !self.is_ready() {
             self.run_once();
-            state = lock(&self.state);
         }
+        let mut state = lock(&self.state);
         let result = state.ready.pop_front();
-        if result.is_some() && state.work.is_some() {
-            drop(state);
-            if let Some(pool) = pool {
-                self.start(pool);
-            }
+        let goes_on = result.is_some() && state.work.is_some();
+        drop(state);
+        if let Some(pool) = pool.filter(|_| goes_on) {
+            self.start(pool);
         }
         result
     }

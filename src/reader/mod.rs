@@ -96,8 +96,8 @@ impl Reader {
         inputs: Arc<[Input]>,
         threads: usize,
         rejects: Arc<Mutex<Rejects>>,
-    ) -> Result<Self> {
-        Ok(Self {
+    ) -> Self {
+        Self {
             plan,
             projection,
             inputs,
@@ -116,7 +116,7 @@ impl Reader {
             left: None,
             records_left: None,
             is_judged: false,
-        })
+        }
     }
 
     /// Leaves the final check of `fail_after` to a later reader.

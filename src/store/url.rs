@@ -55,11 +55,8 @@ impl Url {
         }
         if scheme.eq_ignore_ascii_case("file") {
             let is_here = rest.starts_with('/') || rest.starts_with("localhost/");
-            if is_here {
-                return None;
-            }
             let message = format!("{text}: a path of another host: file:/// begins one of this host");
-            return Some(Err(Error::option(message)));
+            return (!is_here).then(|| Err(Error::option(message)));
         }
         match SCHEMES.iter().find(|(known, _)| known.eq_ignore_ascii_case(scheme)) {
             Some((_, kind)) => Some(Self::take_apart(text, *kind, rest)),
