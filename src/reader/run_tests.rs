@@ -21,7 +21,7 @@ fn place(offset: u64, record: u64) -> Position {
 
 /// Plans one lane, decodes it to its end, and gives how many rows it had and how it ended.
 fn decode_lane(run: &mut Run) -> (usize, End) {
-    if run.lanes.len() == 0 {
+    if run.lanes.is_empty() {
         run.plan_lane().unwrap().unwrap();
     }
     let slot = run.lanes.front().unwrap().clone();
@@ -146,10 +146,10 @@ fn records_with_fields_are_cut_into_stretches_at_once() {
     let mut run = run_of_fields(&bytes);
     assert_eq!(plan_all(&mut run), bytes.len().div_ceil(SHORTEST as usize));
     let mut rows = 0;
-    while run.lanes.len() > 0 {
+    while !run.lanes.is_empty() {
         let (decoded, end) = decode_lane(&mut run);
         rows += decoded;
-        assert_eq!(end, if run.lanes.len() > 0 { End::Reached } else { End::Input });
+        assert_eq!(end, if !run.lanes.is_empty() { End::Reached } else { End::Input });
     }
     assert_eq!(rows, 2000);
 }
@@ -162,7 +162,7 @@ fn a_stretch_that_began_at_the_wrong_place_is_walked() {
     let mut run = run_of_fields(&[fields(330), head, text, fields(9000)].concat());
     plan_all(&mut run);
     let (mut rows, mut ends) = (0, Vec::new());
-    while run.plan_lane().unwrap().is_some() || run.lanes.len() > 0 {
+    while run.plan_lane().unwrap().is_some() || !run.lanes.is_empty() {
         let (decoded, end) = decode_lane(&mut run);
         rows += decoded;
         ends.push(end);
