@@ -32,7 +32,7 @@ use remote::Remote;
 pub(crate) use remote::learn_sizes;
 
 use crate::cancel::Cancel;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::pool::lock;
 use crate::store::{Kind, Stat, Url};
 
@@ -305,11 +305,7 @@ impl Input {
 
     /// An error of this input, or the error that it passes on.
     pub(crate) fn error(&self, source: io::Error) -> Error {
-        let source = match source.downcast::<Error>() {
-            Ok(error) => return error,
-            Err(source) => source,
-        };
-        ErrorKind::Io { path: Some(PathBuf::from(&*self.name)), source }.into()
+        source.downcast::<Error>().unwrap_or_else(|source| Error::io(Path::new(&*self.name), source))
     }
 
     /// Opens the input. Compressed data may expand to `max_expansion` times its size. 0 is no limit.

@@ -281,13 +281,12 @@ impl Reader {
     fn plan_lanes(&mut self) -> Result<()> {
         let most = if self.threads > 1 { self.threads + 1 } else { 1 };
         let mut lanes: usize = self.runs.iter().map(|run| run.lanes.len()).sum();
-        let mut at = 0;
-        loop {
+        for at in 0.. {
             if at == self.runs.len() {
                 if lanes >= most {
-                    return Ok(());
+                    break;
                 }
-                let Some(input) = self.next_input() else { return Ok(()) };
+                let Some(input) = self.next_input() else { break };
                 self.runs.push_back(Run::open(input, &self.plan, &self.buffers)?);
             }
             let run = &mut self.runs[at];
@@ -299,11 +298,8 @@ impl Reader {
                 }
                 lanes += 1;
             }
-            if lanes >= most {
-                return Ok(());
-            }
-            at += 1;
         }
+        Ok(())
     }
 
     /// The next input. Begins to fetch some of those behind it.

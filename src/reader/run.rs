@@ -154,7 +154,7 @@ impl Run {
     }
 
     fn blocks(&self, start: u64, end: u64) -> Option<Blocks> {
-        let file = self.file.as_ref().filter(|_| self.span.is_some())?;
+        let file = self.span.and(self.file.as_ref())?;
         Some(Blocks::of_file(file, start, end, &self.buffers))
     }
 
@@ -216,7 +216,7 @@ impl Run {
         let decoder = Decoder::with_plan(self.plan.clone())?;
         let decoder = decoder.at(self.input.name(), position, blocks.known_left()).until(stop);
         // The input may go on behind the bytes that are read of it.
-        let is_part = self.file.as_ref().is_some_and(|file| file_end < file.length() && self.span.is_some());
+        let is_part = self.span.and(self.file.as_ref()).is_some_and(|file| file_end < file.length());
         let decoder = if is_part { decoder.in_part() } else { decoder };
         let mut lane = Lane::new(blocks, decoder, mode, self.cancelled.clone());
         let step = move || {
@@ -241,9 +241,10 @@ impl Run {
                     }
                     reject.record += base.record;
                 }
-                return Err(self.name_error(ErrorKind::Decode(reject).into()));
+                return Err(ErrorKind::Decode(reject).into());
             }
-            Err(kind) => return Err(self.name_error(kind.into())),
+            Err(ErrorKind::Io { path: None, source }) => return Err(self.input.error(source)),
+            Err(kind) => return Err(kind.into()),
         };
         if step.end == Some(End::Lost) || step.found.is_some_and(|found| found != self.at.offset) {
             self.guess_again();
@@ -340,18 +341,6 @@ impl Run {
         match &self.file {
             Some(file) => file.check_unchanged().map_err(|error| self.input.error(error)),
             None => Ok(()),
-        }
-    }
-
-    /// Says in which input an error occurred.
-    fn name_error(&self, error: Error) -> Error {
-        match error.into_kind() {
-            ErrorKind::Decode(mut reject) => {
-                reject.file = self.input.name().clone();
-                ErrorKind::Decode(reject).into()
-            }
-            ErrorKind::Io { path: None, source } => self.input.error(source),
-            kind => kind.into(),
         }
     }
 }

@@ -4,7 +4,6 @@
 
 use super::*;
 use crate::options::{OnError, ReadOptions};
-use crate::reject::{Reject, RejectKind};
 
 const GOOD: [u8; 6] = [0xc4, 4, 1, 2, 3, 4];
 const BAD: [u8; 1] = [0xc0];
@@ -193,12 +192,11 @@ fn a_part_of_an_input_keeps_to_its_span_and_its_record_numbers() {
 
 #[test]
 fn an_error_says_in_which_input_it_occurred() {
-    let run = run(&[&GOOD], 1);
-    let (kind, expected, found) = (RejectKind::Type, Arc::default(), Arc::default());
-    let reject =
-        Reject { file: "".into(), record: 1, offset: 2, length: 3, field: None, kind, expected, found };
-    assert!(run.name_error(ErrorKind::Decode(reject).into()).to_string().starts_with("records: record 1"));
-    assert!(
-        run.name_error(std::io::Error::other("broken").into()).to_string().starts_with("records: broken")
-    );
+    let plan = Arc::new(Plan::of_vectors(1, &ReadOptions::new()).unwrap());
+    let input = Input::bytes("records", [&GOOD[..], &BAD].concat());
+    let mut run = Run::open(input, &plan, &Arc::default()).unwrap();
+    let step = run.plan_lane().unwrap().unwrap().next(None).unwrap();
+    assert!(run.taken(step).err().unwrap().to_string().starts_with("records: record 1"));
+    let broken = run.taken(Err(std::io::Error::other("broken").into())).err().unwrap();
+    assert!(broken.to_string().starts_with("records: broken"));
 }

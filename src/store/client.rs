@@ -8,7 +8,7 @@ use std::future::Future;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::io;
 use std::sync::mpsc::{Receiver, sync_channel};
-use std::sync::{Arc, Mutex, TryLockError};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ use super::connector::Connector;
 use super::failure::{explain, not_usable};
 use super::url::{Kind, Url};
 use crate::cancel::Cancel;
-use crate::pool::{OwnerProcess, PATIENCE, lock, receive};
+use crate::pool::{OwnerProcess, PATIENCE, lock, lock_soon, receive};
 
 /// How long the search for credentials may take: where there are none, the crate asks for the instance's own again and again.
 const SEARCH: Duration = Duration::from_secs(10);
@@ -55,21 +55,17 @@ static CLIENT: Mutex<Option<&'static Client>> = Mutex::new(None);
 /// The client of this process.
 pub(super) fn client() -> io::Result<&'static Client> {
     // Held by another thread while it makes one, or, in a child that was forked in that moment, for ever.
-    for _ in 0..40 {
-        let mut client = match CLIENT.try_lock() {
-            Ok(client) => client,
-            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-            Err(TryLockError::WouldBlock) => {
-                thread::sleep(PATIENCE);
-                continue;
-            }
-        };
-        if let Some(client) = client.filter(|client| client.owner.is_current()) {
-            return Ok(client);
-        }
-        return Ok(client.insert(Client::leaked()?));
+    let locked = (0..40).find_map(|_| {
+        lock_soon(&CLIENT).or_else(|| {
+            thread::sleep(PATIENCE);
+            None
+        })
+    });
+    let Some(mut client) = locked else { return Client::leaked() };
+    match client.filter(|client| client.owner.is_current()) {
+        Some(client) => Ok(client),
+        None => Ok(client.insert(Client::leaked()?)),
     }
-    Client::leaked()
 }
 
 impl Client {
