@@ -215,7 +215,7 @@ pub fn inspect(
         }
         Err(error) => return Err(error),
     };
-    let findings = source.findings();
+    let findings = &source.findings;
     for (input, own) in found.inputs.iter_mut().zip(&own) {
         input.compare(findings, own);
     }
@@ -275,7 +275,7 @@ impl Inspection {
         let mut tallies = vec![Tally::default(); source.schema().fields().len()];
         let rejects = source.begin_scan();
         let groups: Vec<Arc<[Input]>> = match sample {
-            None => vec![source.shared_inputs()],
+            None => vec![source.inputs.clone()],
             Some(_) => source.inputs().iter().map(|input| Arc::from([input.clone()])).collect(),
         };
         let (mut progress, mut ended) = (Progress::default(), Vec::new());
@@ -315,7 +315,7 @@ impl Inspection {
     }
 
     fn describe(&mut self, source: &Source, tallies: &[Tally]) {
-        let findings = source.findings();
+        let findings = &source.findings;
         self.notes = [&*findings.warnings, &findings.left_out].concat();
         self.framing = findings.framing.as_str();
         self.framing_from.clone_from(&findings.framing_from);

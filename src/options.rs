@@ -393,6 +393,18 @@ fn timestamp(inside: &str) -> Option<DataType> {
     (!zone.is_empty()).then(|| DataType::Timestamp(unit, Some(zone.into())))
 }
 
+/// Functions that set one option each: their name, the option with what the caller gives, and the value of the option.
+macro_rules! setters {
+    ($($name:ident($option:ident: $given:ty) = $value:expr;)*) => {
+        $(
+            #[doc = concat!("Sets [`", stringify!($option), "`](Self::", stringify!($option), ").")]
+            pub fn $name(self, $option: $given) -> Self {
+                Self { $option: $value, ..self }
+            }
+        )*
+    };
+}
+
 impl ReadOptions {
     /// The defaults.
     pub fn new() -> Self {
@@ -403,16 +415,6 @@ impl ReadOptions {
     pub fn with_vector(mut self, name: impl Into<String>) -> Self {
         self.vector.push(name.into());
         self
-    }
-
-    /// Sets [`framing`](Self::framing).
-    pub fn with_framing(self, framing: Framing) -> Self {
-        Self { framing, ..self }
-    }
-
-    /// Sets [`records`](Self::records).
-    pub fn with_records(self, records: impl Into<String>) -> Self {
-        Self { records: Some(records.into()), ..self }
     }
 
     /// Sets [`columns`](Self::columns): fields, or pairs of a new name and a field.
@@ -427,104 +429,29 @@ impl ReadOptions {
         Self { columns: Some(columns.into_iter().map(Into::into).collect()), ..self }
     }
 
-    /// Sets [`schema`](Self::schema).
-    pub fn with_schema(self, schema: Schema) -> Self {
-        Self { schema, ..self }
-    }
-
-    /// Sets [`include_path`](Self::include_path).
-    pub fn with_include_path(self, include_path: bool) -> Self {
-        Self { include_path, ..self }
-    }
-
-    /// Sets [`include_record`](Self::include_record).
-    pub fn with_include_record(self, include_record: bool) -> Self {
-        Self { include_record, ..self }
-    }
-
-    /// Sets [`include_id`](Self::include_id).
-    pub fn with_include_id(self, include_id: bool) -> Self {
-        Self { include_id, ..self }
-    }
-
-    /// Sets [`limit`](Self::limit).
-    pub fn with_limit(self, limit: u64) -> Self {
-        Self { limit: Some(limit), ..self }
-    }
-
-    /// Sets [`max_expansion`](Self::max_expansion).
-    pub fn with_max_expansion(self, max_expansion: u64) -> Self {
-        Self { max_expansion, ..self }
-    }
-
-    /// Sets [`max_depth`](Self::max_depth).
-    pub fn with_max_depth(self, max_depth: u32) -> Self {
-        Self { max_depth, ..self }
-    }
-
-    /// Sets [`store_window`](Self::store_window).
-    pub fn with_store_window(self, store_window: u64) -> Self {
-        Self { store_window, ..self }
-    }
-
-    /// Sets [`dim`](Self::dim).
-    pub fn with_dim(self, dim: u32) -> Self {
-        Self { dim: Some(dim), ..self }
-    }
-
-    /// Sets [`dtype`](Self::dtype).
-    pub fn with_dtype(self, dtype: Dtype) -> Self {
-        Self { dtype, ..self }
-    }
-
-    /// Sets [`raw_dtype`](Self::raw_dtype).
-    pub fn with_raw_dtype(self, raw_dtype: impl Into<RawDtypes>) -> Self {
-        Self { raw_dtype: raw_dtype.into(), ..self }
-    }
-
-    /// Sets [`extensions`](Self::extensions).
-    pub fn with_extensions(self, extensions: Extensions) -> Self {
-        Self { extensions, ..self }
-    }
-
-    /// Sets [`infer_records`](Self::infer_records).
-    pub fn with_infer_records(self, infer_records: u64) -> Self {
-        Self { infer_records, ..self }
-    }
-
-    /// Sets [`on_error`](Self::on_error).
-    pub fn with_on_error(self, on_error: OnError) -> Self {
-        Self { on_error, ..self }
-    }
-
-    /// Sets [`max_rejects`](Self::max_rejects).
-    pub fn with_max_rejects(self, max_rejects: usize) -> Self {
-        Self { max_rejects, ..self }
-    }
-
-    /// Sets [`fail_after`](Self::fail_after).
-    pub fn with_fail_after(self, fail_after: FailAfter) -> Self {
-        Self { fail_after: Some(fail_after), ..self }
-    }
-
-    /// Sets [`batch_rows`](Self::batch_rows).
-    pub fn with_batch_rows(self, batch_rows: usize) -> Self {
-        Self { batch_rows: Some(batch_rows), ..self }
-    }
-
-    /// Sets [`batch_bytes`](Self::batch_bytes).
-    pub fn with_batch_bytes(self, batch_bytes: usize) -> Self {
-        Self { batch_bytes, ..self }
-    }
-
-    /// Sets [`threads`](Self::threads).
-    pub fn with_threads(self, threads: usize) -> Self {
-        Self { threads: Some(threads), ..self }
-    }
-
-    /// Sets [`max_record_bytes`](Self::max_record_bytes).
-    pub fn with_max_record_bytes(self, max_record_bytes: u64) -> Self {
-        Self { max_record_bytes, ..self }
+    setters! {
+        with_framing(framing: Framing) = framing;
+        with_records(records: impl Into<String>) = Some(records.into());
+        with_schema(schema: Schema) = schema;
+        with_include_path(include_path: bool) = include_path;
+        with_include_record(include_record: bool) = include_record;
+        with_include_id(include_id: bool) = include_id;
+        with_limit(limit: u64) = Some(limit);
+        with_max_expansion(max_expansion: u64) = max_expansion;
+        with_max_depth(max_depth: u32) = max_depth;
+        with_store_window(store_window: u64) = store_window;
+        with_dim(dim: u32) = Some(dim);
+        with_dtype(dtype: Dtype) = dtype;
+        with_raw_dtype(raw_dtype: impl Into<RawDtypes>) = raw_dtype.into();
+        with_extensions(extensions: Extensions) = extensions;
+        with_infer_records(infer_records: u64) = infer_records;
+        with_on_error(on_error: OnError) = on_error;
+        with_max_rejects(max_rejects: usize) = max_rejects;
+        with_fail_after(fail_after: FailAfter) = Some(fail_after);
+        with_batch_rows(batch_rows: usize) = Some(batch_rows);
+        with_batch_bytes(batch_bytes: usize) = batch_bytes;
+        with_threads(threads: usize) = Some(threads);
+        with_max_record_bytes(max_record_bytes: u64) = max_record_bytes;
     }
 
     /// Refuses values that no scan could honour.

@@ -19,7 +19,7 @@ use self::direct::Direct;
 pub(crate) use self::leftovers::{Held, hold, sweep, sweep_beside};
 use crate::cancel::Cancel;
 use crate::error::{Error, Result};
-use crate::pool::{PerProcess, interruptible, lock, other_process};
+use crate::pool::{PerProcess, interruptible, lock};
 use crate::store::{Upload, Url, is_there};
 
 /// A file on its way. Dropped without [`commit`](Self::commit), it leaves nothing behind.
@@ -94,9 +94,7 @@ impl Target {
     }
 
     fn try_commit(&mut self, sync: bool) -> io::Result<u64> {
-        if !self.aside.is_current() {
-            return Err(other_process());
-        }
+        self.aside.owner.check_io()?;
         let held = match &self.sink {
             Sink::Aside(held) => held,
             Sink::Direct(direct) => return Ok(direct.bytes()),

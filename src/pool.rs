@@ -5,18 +5,20 @@
 //! threads and wait for ever. A forked child makes a pool of its own and leaks the inherited one,
 //! since dropping a pool waits for its threads.
 
+mod job;
 mod ordered;
 mod process;
 #[cfg(feature = "python")]
 mod turns;
 
 use std::io;
-use std::sync::mpsc::{RecvTimeoutError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
+pub(crate) use self::job::Job;
 pub(crate) use self::ordered::Ordered;
 pub(crate) use self::process::{OwnerProcess, PerProcess, other_process};
 #[cfg(feature = "python")]
@@ -30,7 +32,7 @@ static POOLS: Mutex<Option<PerProcess<Vec<Arc<ThreadPool>>>>> = Mutex::new(None)
 /// A pool of this many threads.
 pub(crate) fn with_threads(threads: usize) -> Result<Arc<ThreadPool>> {
     let Some(mut pools) = lock_soon(&POOLS) else { return new(threads) };
-    drop(pools.take_if(|inherited| !inherited.is_current()));
+    drop(pools.take_if(|inherited| !inherited.owner.is_current()));
     let pools = pools.get_or_insert_default();
     if let Some(pool) = pools.iter().find(|pool| pool.current_num_threads() == threads) {
         return Ok(pool.clone());
@@ -92,7 +94,7 @@ pub(crate) fn lock_soon<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
 pub(crate) const PATIENCE: Duration = Duration::from_millis(50);
 
 /// Does `work`, which the system may keep waiting and no signal ends, on a thread of its own. The
-/// outer error is that of `cancel`; the work then goes on without a caller.
+/// outer error is that of the wait, which `cancel` ends; the work then goes on without a caller.
 pub(crate) fn interruptible<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
     cancel: &Cancel,
@@ -103,18 +105,28 @@ pub(crate) fn interruptible<T: Send + 'static>(
     if let Err(error) = spawned {
         return Ok(Err(error));
     }
+    let received = receive(&done, &owner, cancel, "the thread that waits died");
+    if owner.is_current() {
+        return received;
+    }
+    // The check of `cancel` may fork, so this can run in the child process.
+    std::mem::forget(done);
+    Ok(Err(other_process()))
+}
+
+/// Waits for what another thread sends. `cancel` ends the wait, and a forked child does not wait.
+pub(crate) fn receive<T>(
+    receiver: &Receiver<T>,
+    owner: &OwnerProcess,
+    cancel: &Cancel,
+    died: &str,
+) -> io::Result<T> {
     loop {
-        match done.recv_timeout(PATIENCE) {
-            Ok(result) => return Ok(result),
-            Err(RecvTimeoutError::Disconnected) => {
-                return Ok(Err(io::Error::other("the thread that waits died")));
-            }
+        owner.check_io()?;
+        match receiver.recv_timeout(PATIENCE) {
+            Ok(value) => return Ok(value),
             Err(RecvTimeoutError::Timeout) => cancel.check_io()?,
-        }
-        // The check may fork, so this can run in the child process.
-        if !owner.is_current() {
-            std::mem::forget(done);
-            return Ok(Err(other_process()));
+            Err(RecvTimeoutError::Disconnected) => return Err(io::Error::other(died)),
         }
     }
 }

@@ -15,14 +15,14 @@ use crate::text::{count, grouped};
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum RejectKind {
-    /// The input ends inside the record.
-    Truncated,
     /// The vector has another length than the column.
     Dimension,
     /// The record holds another MessagePack type than a vector is written with.
     Type,
     /// A number does not fit the element type of the column.
     Value,
+    /// The input ends inside the record.
+    Truncated,
     /// The bytes are not MessagePack, or not as they stand: up to the next record that was found, or the end of the file.
     Invalid,
     /// The record is larger than `max_record_bytes`, or a value than its column can hold.
@@ -34,7 +34,7 @@ pub enum RejectKind {
 }
 
 impl RejectKind {
-    /// All of them, in the order in which they are told.
+    /// All of them, in the order in which they are declared and told.
     pub const ALL: [Self; 8] = [
         Self::Dimension,
         Self::Type,
@@ -57,20 +57,6 @@ impl RejectKind {
             Self::TooLarge => "too_large",
             Self::Unsupported => "unsupported",
             Self::Unreadable => "unreadable",
-        }
-    }
-
-    /// Its place in [`ALL`](Self::ALL).
-    fn place(self) -> usize {
-        match self {
-            Self::Dimension => 0,
-            Self::Type => 1,
-            Self::Value => 2,
-            Self::Truncated => 3,
-            Self::Invalid => 4,
-            Self::TooLarge => 5,
-            Self::Unsupported => 6,
-            Self::Unreadable => 7,
         }
     }
 }
@@ -129,12 +115,11 @@ impl fmt::Display for Reject {
 /// What was rejected during a scan: exact counts, and the details of the first ones.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Rejects {
-    details: Vec<Reject>,
+    /// The first ones, and one at least.
+    known: Vec<Reject>,
     /// Of each kind, in the order of [`RejectKind::ALL`].
     counts: [u64; RejectKind::ALL.len()],
     keep: usize,
-    /// The first one, also where no details are kept.
-    first: Option<Reject>,
     /// Records that were looked at.
     records: u64,
 }
@@ -157,18 +142,18 @@ impl Rejects {
 
     /// The first one. There whenever one was rejected, also where `max_rejects` keeps no details.
     pub fn first(&self) -> Option<&Reject> {
-        self.first.as_ref()
+        self.known.first()
     }
 
     /// The first rejects, in the order of their files and records.
     pub fn details(&self) -> &[Reject] {
-        &self.details
+        &self.known[..self.keep.min(self.known.len())]
     }
 
     /// The first five in words, for a person.
     #[cfg(feature = "cli")]
     pub(crate) fn in_words(&self) -> Vec<String> {
-        self.details.iter().take(5).map(Reject::to_string).collect()
+        self.details().iter().take(5).map(Reject::to_string).collect()
     }
 
     /// How many records were looked at, good or bad. What is left out as damage counts as one.
@@ -199,7 +184,7 @@ impl Rejects {
 
     /// How many details there are not, because more records were rejected than keep theirs.
     pub fn omitted(&self) -> u64 {
-        self.count() - self.details.len() as u64
+        self.count() - self.details().len() as u64
     }
 
     /// Number and kinds in a few words: `3 records rejected: 2 dimension, 1 truncated`.
@@ -209,7 +194,7 @@ impl Rejects {
 
     /// The details as an Arrow record batch, one row a reject.
     pub fn to_record_batch(&self) -> RecordBatch {
-        let rows = &self.details;
+        let rows = self.details();
         let text = |of: fn(&Reject) -> &str| -> ArrayRef {
             Arc::new(StringArray::from_iter_values(rows.iter().map(of)))
         };
@@ -234,7 +219,7 @@ impl Rejects {
 
     /// A sentence that says that all records were rejected; `None` where some became `rows`.
     pub fn warning(&self, rows: u64) -> Option<String> {
-        let first = self.first.as_ref().filter(|_| rows == 0)?;
+        let first = self.first().filter(|_| rows == 0)?;
         Some(format!("no record became a row: {}; the first one: {first}", self.summary()))
     }
 
@@ -244,28 +229,21 @@ impl Rejects {
         (self.count(), self.in_words(), self.warning(rows))
     }
 
-    /// True while the details of a further reject would be kept.
-    pub(crate) fn has_room(&self) -> bool {
-        self.details.len() < self.keep
+    /// How many more rejects are kept.
+    fn room(&self) -> usize {
+        self.keep.max(1).saturating_sub(self.known.len())
     }
 
     pub(crate) fn push(&mut self, kind: RejectKind, reject: impl FnOnce() -> Reject) {
-        self.counts[kind.place()] += 1;
-        if self.first.is_some() && !self.has_room() {
-            return;
-        }
-        let reject = reject();
-        if self.first.is_none() {
-            self.first = Some(reject.clone());
-        }
-        if self.has_room() {
-            self.details.push(reject);
+        self.counts[kind as usize] += 1;
+        if self.room() > 0 {
+            self.known.push(reject());
         }
     }
 
     /// Numbers the records from `first` on instead of from 0.
     pub(crate) fn renumber(&mut self, first: u64) {
-        self.details.iter_mut().chain(&mut self.first).for_each(|reject| reject.record += first);
+        self.known.iter_mut().for_each(|reject| reject.record += first);
     }
 
     /// Adds what was rejected elsewhere.
@@ -274,11 +252,7 @@ impl Rejects {
             *count += more;
         }
         self.records += other.records;
-        if self.first.is_none() {
-            self.first = other.first;
-        }
-        let room = self.keep.saturating_sub(self.details.len());
-        self.details.extend(other.details.into_iter().take(room));
+        self.known.extend(other.known.into_iter().take(self.room()));
     }
 }
 

@@ -34,17 +34,20 @@ use crate::text::listed;
 /// ```
 #[derive(Debug)]
 pub struct Source {
-    inputs: Arc<[Input]>,
+    pub(crate) inputs: Arc<[Input]>,
     options: ReadOptions,
-    findings: Findings,
+    pub(crate) findings: Findings,
     /// The columns of the batches, of those that were found.
     outputs: Vec<OutputColumn>,
     plan: Arc<Plan>,
     /// Which of the plan's columns the batches have.
     projection: Projection,
     /// Of the latest scan, which may be under way: of this source, or of one that was made of it for other columns or batches.
-    rejects: Arc<Mutex<Arc<Mutex<Rejects>>>>,
+    rejects: Arc<Mutex<SharedRejects>>,
 }
+
+/// The rejects of one scan.
+type SharedRejects = Arc<Mutex<Rejects>>;
 
 impl Source {
     /// A source of `inputs`. Reads as much of them as it takes to find out what they hold.
@@ -84,8 +87,8 @@ impl Source {
     ) -> Result<Self> {
         let plan = Plan::new(&findings.needed(&outputs, options.on_error), &options)?;
         let projection = Projection::of(&plan, &outputs)?;
-        let rejects = Arc::new(Mutex::new(Arc::new(Mutex::new(Rejects::new(options.max_rejects)))));
-        Ok(Self { inputs, options, findings, outputs, plan: Arc::new(plan), projection, rejects })
+        let (plan, rejects) = (Arc::new(plan), Arc::default());
+        Ok(Self { inputs, options, findings, outputs, plan, projection, rejects })
     }
 
     /// This source with other options, of those that say how the work is done and not what is read.
@@ -205,7 +208,7 @@ impl Source {
 
     /// The schema of the batches.
     pub fn schema(&self) -> SchemaRef {
-        self.projection.schema(&self.plan)
+        self.projection.schema.clone()
     }
 
     /// Elements a vector, in the first vector column.
@@ -224,10 +227,6 @@ impl Source {
         self.findings.framing
     }
 
-    pub(crate) fn findings(&self) -> &Findings {
-        &self.findings
-    }
-
     /// How many bytes a scan reads, if that can be known without reading.
     pub fn size(&self) -> Result<Option<u64>> {
         size(&self.inputs)
@@ -239,30 +238,24 @@ impl Source {
     }
 
     /// The list of rejects of a scan that begins now.
-    pub(crate) fn begin_scan(&self) -> Arc<Mutex<Rejects>> {
+    pub(crate) fn begin_scan(&self) -> SharedRejects {
         let rejects = Arc::new(Mutex::new(Rejects::new(self.options.max_rejects)));
         *lock(&self.rejects) = rejects.clone();
         rejects
     }
 
     /// A scan of some of the inputs, which notes its rejects in `rejects`. The caller applies the limit.
-    pub(crate) fn reader_of(&self, inputs: Arc<[Input]>, rejects: Arc<Mutex<Rejects>>) -> Result<Reader> {
-        let reader = Reader::new(self.plan.clone(), inputs, self.options.thread_count(), rejects)?;
-        Ok(reader.projecting(self.projection.clone()))
-    }
-
-    pub(crate) fn shared_inputs(&self) -> Arc<[Input]> {
-        self.inputs.clone()
+    pub(crate) fn reader_of(&self, inputs: Arc<[Input]>, rejects: SharedRejects) -> Result<Reader> {
+        let (plan, projection) = (self.plan.clone(), self.projection.clone());
+        Ok(Reader::new(plan, projection, inputs, self.options.thread_count(), rejects))
     }
 
     /// What the latest scan rejected so far.
     pub fn rejects(&self) -> Rejects {
-        let latest = lock(&self.rejects).clone();
-        lock(&latest).clone()
+        self.of_rejects(Rejects::clone)
     }
 
     /// Makes something of what the latest scan rejected so far, without a copy of it.
-    #[cfg(feature = "python")]
     pub(crate) fn of_rejects<T>(&self, make: impl FnOnce(&Rejects) -> T) -> T {
         let latest = lock(&self.rejects).clone();
         make(&lock(&latest))
@@ -270,8 +263,7 @@ impl Source {
 
     /// How many records the latest scan rejected so far.
     pub fn reject_count(&self) -> u64 {
-        let latest = lock(&self.rejects).clone();
-        lock(&latest).count()
+        self.of_rejects(Rejects::count)
     }
 
     /// How many rows a scan gives. Costs a scan.
@@ -284,7 +276,7 @@ impl Source {
     /// A source for each input, in their order.
     pub fn split_inputs(&self) -> Result<Vec<Self>> {
         self.check_split()?;
-        self.inputs.iter().map(|input| self.part(vec![input.clone()])).collect()
+        Ok(self.inputs.iter().map(|input| self.part(vec![input.clone()])).collect())
     }
 
     /// Refuses to split the first rows: where they end is known when they are read.
@@ -301,12 +293,11 @@ impl Source {
     }
 
     /// A source of other inputs that hold the same.
-    pub(crate) fn part(&self, inputs: Vec<Input>) -> Result<Self> {
-        let rejects = Arc::new(Mutex::new(Arc::new(Mutex::new(Rejects::new(self.options.max_rejects)))));
-        let (options, findings, outputs) =
-            (self.options.clone(), self.findings.clone(), self.outputs.clone());
-        let (inputs, plan, projection) = (inputs.into(), self.plan.clone(), self.projection.clone());
-        Ok(Self { inputs, options, findings, outputs, plan, projection, rejects })
+    pub(crate) fn part(&self, inputs: Vec<Input>) -> Self {
+        let (inputs, options, outputs) = (inputs.into(), self.options.clone(), self.outputs.clone());
+        let (findings, plan, projection) =
+            (self.findings.clone(), self.plan.clone(), self.projection.clone());
+        Self { inputs, options, findings, outputs, plan, projection, rejects: Arc::default() }
     }
 
     /// `parts` sources that together are this one, in its order: whole inputs where there are enough of them, else parts of
@@ -326,7 +317,12 @@ impl Source {
                 Some(size) if self.inputs.len() < parts => {
                     // A quarter of a part is the unit: parts are of about equal size, and a small input is not opened.
                     let quarters = (4 * u128::from(size) * parts as u128).div_ceil(all.max(1));
-                    cut(input, &self.plan, size, (quarters.max(1) as usize).min(parts))?
+                    let spans = cut(input, &self.plan, size, (quarters.max(1) as usize).min(parts))?;
+                    let part = |span: Span| (input.clone().with_span(span), span.end - span.start);
+                    spans.map_or_else(
+                        || vec![(input.clone(), size)],
+                        |spans| spans.into_iter().map(part).collect(),
+                    )
                 }
                 size => vec![(input.clone(), size.unwrap_or(0))],
             };
@@ -351,7 +347,7 @@ impl Source {
             }
             before += size;
         }
-        split.into_iter().map(|inputs| self.part(inputs)).collect()
+        Ok(split.into_iter().map(|inputs| self.part(inputs)).collect())
     }
 
     /// Sources of about `bytes` at the most that together are this one, in its order. Nothing is read for that: small inputs are
@@ -362,9 +358,9 @@ impl Source {
         let tasks = groups(&self.inputs, bytes).into_iter().map(|(inputs, sum)| {
             // An input that is a little larger is not worth the walk that a cut costs.
             let parts = sum.saturating_add(bytes / 2) / bytes;
-            Ok((self.part(self.inputs[inputs].to_vec())?, parts.max(1) as usize))
+            (self.part(self.inputs[inputs].to_vec()), parts.max(1) as usize)
         });
-        tasks.collect()
+        Ok(tasks.collect())
     }
 }
 
@@ -395,23 +391,22 @@ pub(crate) fn size(inputs: &[Input]) -> Result<Option<u64>> {
     })
 }
 
-/// Cuts an input into at most `parts` of about equal size, between records. What cannot be cut stays in one piece: a stream, what is
+/// Cuts an input into at most `parts` of about equal size, between records. `None` for what stays in one piece: a stream, what is
 /// compressed, and an input of more than one array or map of records, or of one that is cut off.
-fn cut(input: &Input, plan: &Arc<Plan>, size: u64, parts: usize) -> Result<Vec<(Input, u64)>> {
-    let whole = || vec![(input.clone(), size)];
+fn cut(input: &Input, plan: &Arc<Plan>, size: u64, parts: usize) -> Result<Option<Vec<Span>>> {
     let failed = |error| input.error(error);
     if parts == 1 {
-        return Ok(whole());
+        return Ok(None);
     }
     let opened = input.open(plan.max_expansion)?;
-    if matches!(opened, Opened::Stream(_) | Opened::Compressed(..)) {
-        return Ok(whole());
+    if !matches!(opened, Opened::Random(..)) {
+        return Ok(None);
     }
     let mut blocks = Blocks::new(opened, &Arc::default());
     if blocks.position() == 0 {
         let bytes = blocks.fill(MAGIC).map_err(failed)?;
         if foreign(bytes, true) != Ok(None) {
-            return Ok(whole());
+            return Ok(None);
         }
     }
     let is_held = Position::start(plan).left != Left::Unbounded;
@@ -432,12 +427,11 @@ fn cut(input: &Input, plan: &Arc<Plan>, size: u64, parts: usize) -> Result<Vec<(
                     blocks.consume(taken);
                     break Some((records, tail));
                 }
-                _ => return Ok(whole()),
+                _ => return Ok(None),
             }
         };
         begin = Span { start: blocks.position(), inside: true, ..begin };
     }
-    let part = |span: Span| (input.clone().with_span(span), span.end - span.start);
     // Where damage or numbers are left out, and in maps of lists, only a decoder knows how records are numbered.
     let is_decoded = match plan.framing {
         Framing::Map | Framing::LengthPrefixed => false,
@@ -489,7 +483,7 @@ fn cut(input: &Input, plan: &Arc<Plan>, size: u64, parts: usize) -> Result<Vec<(
             let end = blocks.position();
             let is_whole = !is_left(record) && objects(&mut blocks, Skipper::of(tail)).map_err(failed)?;
             if !is_whole || blocks.position() != begin.end {
-                return Ok(whole());
+                return Ok(None);
             }
             begin.end = end;
             spans.iter_mut().last().into_iter().for_each(|last| last.end = end);
@@ -498,12 +492,9 @@ fn cut(input: &Input, plan: &Arc<Plan>, size: u64, parts: usize) -> Result<Vec<(
     if is_decoded {
         let blocks = Blocks::new(input.clone().with_span(begin).open(plan.max_expansion)?, &Arc::default());
         let records = held.map(|(records, _)| records);
-        let Some(decoded) = cut_by_decoding(input, plan, blocks, (begin, records), parts)? else {
-            return Ok(whole());
-        };
-        spans = decoded;
+        return cut_by_decoding(input, plan, blocks, (begin, records), parts);
     }
-    Ok(spans.into_iter().map(part).collect())
+    Ok(Some(spans))
 }
 
 /// The same where records begin where the decoder says. `None` for an array of which it is not known where it ends.
@@ -531,9 +522,8 @@ fn cut_by_decoding(
     };
     let mut stop = share(&spans);
     let mut cut_place: Option<Position> = None;
-    let cancel = input.cancel();
     loop {
-        cancel.check_io().map_err(|error| input.error(error))?;
+        input.cancel().check_io().map_err(|error| input.error(error))?;
         decoder.set_stop(stop);
         let (bytes, last) = blocks.fill_to_end(decoder.needed()).map_err(|error| input.error(error))?;
         let taken = decoder.decode_within(bytes, last)?;

@@ -4,11 +4,13 @@
 //! that is cut while it is read is an error, where a mapping would kill the process.
 
 use std::io::{self, Read};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 
-use super::{Damaged, Decompressed, OpenFile, Opened};
+use super::compressed::Watched;
+use super::{BoxedRead, Damaged, OpenFile, Opened};
+use crate::pool::lock;
 
 /// How much is read at once: small enough for the second-level cache, large enough to make system calls cheap.
 const STEP: usize = 256 << 10;
@@ -21,37 +23,20 @@ pub(crate) struct Blocks {
 }
 
 enum Origin {
-    Bytes {
-        bytes: Bytes,
-        end: usize,
-    },
-    File {
-        file: Arc<OpenFile>,
-        end: u64,
-        buffer: Buffer,
-    },
-    /// `damage` is why it ended too early, if its bytes are damaged.
-    Stream {
-        read: Sequential,
-        ended: bool,
-        damage: Option<io::Error>,
-        buffer: Buffer,
-    },
+    Bytes(Bytes),
+    File { file: Arc<OpenFile>, end: u64, buffer: Buffer },
+    Stream(Stream),
 }
 
 /// What can only be read from its start to its end.
-enum Sequential {
-    Stream(Box<dyn Read + Send>),
-    Compressed(Decompressed),
-}
-
-impl Read for Sequential {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Self::Stream(read) => read.read(out),
-            Self::Compressed(read) => read.read(out),
-        }
-    }
+struct Stream {
+    read: BoxedRead,
+    /// The bytes that are read of a compressed input.
+    compressed: Option<Arc<Watched>>,
+    ended: bool,
+    /// Why it ended too early, if its bytes are damaged.
+    damage: Option<io::Error>,
+    buffer: Buffer,
 }
 
 /// Bytes read and not consumed: `start..filled` of `memory`, of which there is none before the first of them.
@@ -69,30 +54,36 @@ pub(crate) struct StepBuffers(Mutex<Vec<Vec<u8>>>);
 impl Blocks {
     /// All of `opened`.
     pub(crate) fn new(opened: Opened, buffers: &Arc<StepBuffers>) -> Self {
-        match opened {
-            Opened::File(file, span) => Self::of_file(file, span.start, span.end, buffers),
-            Opened::Bytes(bytes, span) => Self::of_bytes(bytes, span.start, span.end),
-            Opened::Stream(read) => Self::of_stream(Sequential::Stream(read), buffers),
-            Opened::Compressed(read, _) => Self::of_stream(Sequential::Compressed(read), buffers),
-        }
-    }
-
-    fn of_stream(read: Sequential, buffers: &Arc<StepBuffers>) -> Self {
+        let (read, compressed): (BoxedRead, _) = match opened {
+            Opened::Random(file, span) => return Self::of_file(&file, span.start, span.end, buffers),
+            Opened::Stream(read) => (read, None),
+            Opened::Compressed(read, _) => {
+                let watched = read.source.clone();
+                (Box::new(read), Some(watched))
+            }
+        };
+        let buffer = Buffer::new(buffers);
         Self {
-            origin: Origin::Stream { read, ended: false, damage: None, buffer: Buffer::new(buffers) },
+            origin: Origin::Stream(Stream { read, compressed, ended: false, damage: None, buffer }),
             position: 0,
         }
     }
 
     /// The bytes from `start` to `end` of a file.
-    pub(crate) fn of_file(file: Arc<OpenFile>, start: u64, end: u64, buffers: &Arc<StepBuffers>) -> Self {
-        Self { origin: Origin::File { file, end, buffer: Buffer::new(buffers) }, position: start }
+    pub(crate) fn of_file(file: &Arc<OpenFile>, start: u64, end: u64, buffers: &Arc<StepBuffers>) -> Self {
+        match &**file {
+            OpenFile::Memory(bytes) => Self::of_bytes(bytes.clone(), start, end),
+            _ => {
+                let (file, buffer) = (file.clone(), Buffer::new(buffers));
+                Self { origin: Origin::File { file, end, buffer }, position: start }
+            }
+        }
     }
 
     /// The bytes from `start` to `end` of a buffer.
     pub(crate) fn of_bytes(bytes: Bytes, start: u64, end: u64) -> Self {
         let end = usize::try_from(end).map_or(bytes.len(), |end| end.min(bytes.len()));
-        Self { origin: Origin::Bytes { bytes, end }, position: start.min(end as u64) }
+        Self { origin: Origin::Bytes(bytes.slice(..end)), position: start.min(end as u64) }
     }
 
     /// Offset in the input of the first byte at hand.
@@ -103,7 +94,7 @@ impl Blocks {
     /// How many bytes of the input are done with: of a compressed one, bytes as they are stored.
     pub(crate) fn progress(&self) -> u64 {
         match &self.origin {
-            Origin::Stream { read: Sequential::Compressed(read), .. } => read.consumed(),
+            Origin::Stream(Stream { compressed: Some(compressed), .. }) => compressed.bytes(),
             _ => self.position,
         }
     }
@@ -111,9 +102,9 @@ impl Blocks {
     /// The bytes at hand, `needed` at least unless the input ends before.
     pub(crate) fn fill(&mut self, needed: usize) -> io::Result<&[u8]> {
         match &mut self.origin {
-            Origin::Bytes { bytes, end } => {
+            Origin::Bytes(bytes) => {
                 // Not more than a step, so that whoever decodes it can be stopped soon.
-                let left = &bytes[self.position as usize..*end];
+                let left = &bytes[self.position as usize..];
                 Ok(&left[..left.len().min(needed.max(4 * STEP))])
             }
             Origin::File { file, end, buffer } => {
@@ -130,20 +121,11 @@ impl Blocks {
                 }
                 Ok(buffer.at_hand())
             }
-            Origin::Stream { read, ended, damage, buffer } => {
-                while buffer.len() < needed && !*ended {
-                    match read.read(buffer.make_room(needed)?) {
-                        Ok(0) => *ended = true,
-                        Ok(bytes) => buffer.filled += bytes,
-                        Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                        // What came before is good; whoever reads it asks for the damage at its end.
-                        Err(error) if Damaged::of(&error).is_some() => {
-                            (*ended, *damage) = (true, Some(error));
-                        }
-                        Err(error) => return Err(error),
-                    }
+            Origin::Stream(stream) => {
+                while stream.buffer.len() < needed && !stream.ended {
+                    stream.read_on(needed)?;
                 }
-                Ok(buffer.at_hand())
+                Ok(stream.buffer.at_hand())
             }
         }
     }
@@ -152,7 +134,7 @@ impl Blocks {
     pub(crate) fn fill_to_end(&mut self, needed: usize) -> io::Result<(&[u8], bool)> {
         let length = self.fill(needed)?.len();
         let ended = match &self.origin {
-            Origin::Stream { ended, .. } => *ended,
+            Origin::Stream(stream) => stream.ended,
             _ => self.left() == length as u64,
         };
         let bytes = self.fill(needed)?;
@@ -163,8 +145,8 @@ impl Blocks {
     pub(crate) fn consume(&mut self, bytes: usize) {
         self.position += bytes as u64;
         match &mut self.origin {
-            Origin::Bytes { .. } => {}
-            Origin::File { buffer, .. } | Origin::Stream { buffer, .. } => buffer.start += bytes,
+            Origin::Bytes(_) => {}
+            Origin::File { buffer, .. } | Origin::Stream(Stream { buffer, .. }) => buffer.start += bytes,
         }
     }
 
@@ -172,22 +154,16 @@ impl Blocks {
     pub(crate) fn discard(&mut self) -> io::Result<u64> {
         let mut bytes = self.left();
         match &mut self.origin {
-            Origin::Stream { read, ended, damage, buffer } => {
-                buffer.start = buffer.filled;
-                while !*ended {
-                    match read.read(buffer.make_room(STEP)?) {
-                        Ok(0) => *ended = true,
-                        Ok(read) => bytes += read as u64,
-                        Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                        Err(error) if Damaged::of(&error).is_some() => {
-                            (*ended, *damage) = (true, Some(error));
-                        }
-                        Err(error) => return Err(error),
-                    }
+            Origin::Stream(stream) => {
+                stream.buffer.start = stream.buffer.filled;
+                while !stream.ended {
+                    stream.read_on(STEP)?;
+                    bytes += stream.buffer.len() as u64;
+                    stream.buffer.start = stream.buffer.filled;
                 }
             }
             Origin::File { buffer, .. } => buffer.start = buffer.filled,
-            Origin::Bytes { .. } => {}
+            Origin::Bytes(_) => {}
         }
         self.position += bytes;
         Ok(bytes)
@@ -196,7 +172,7 @@ impl Blocks {
     /// Why the bytes ended too early, if they are those of a damaged input.
     pub(crate) fn take_damage(&mut self) -> Option<io::Error> {
         match &mut self.origin {
-            Origin::Stream { damage, .. } => damage.take(),
+            Origin::Stream(stream) => stream.damage.take(),
             _ => None,
         }
     }
@@ -204,21 +180,36 @@ impl Blocks {
     /// Bytes that are left, where that is known; for a stream those at hand.
     pub(crate) fn left(&self) -> u64 {
         match &self.origin {
-            Origin::Bytes { end, .. } => *end as u64 - self.position,
+            Origin::Bytes(bytes) => bytes.len() as u64 - self.position,
             Origin::File { end, .. } => *end - self.position,
-            Origin::Stream { buffer, .. } => buffer.len() as u64,
+            Origin::Stream(stream) => stream.buffer.len() as u64,
         }
     }
 
     /// Like [`left`](Self::left), but unknown for a stream.
     pub(crate) fn known_left(&self) -> Option<u64> {
-        (!matches!(self.origin, Origin::Stream { .. })).then(|| self.left())
+        (!matches!(self.origin, Origin::Stream(_))).then(|| self.left())
+    }
+}
+
+impl Stream {
+    /// Reads more bytes, on the way to `needed` of them.
+    fn read_on(&mut self, needed: usize) -> io::Result<()> {
+        match self.read.read(self.buffer.make_room(needed)?) {
+            Ok(0) => self.ended = true,
+            Ok(bytes) => self.buffer.filled += bytes,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            // What came before is good; whoever reads it asks for the damage at its end.
+            Err(error) if Damaged::of(&error).is_some() => (self.ended, self.damage) = (true, Some(error)),
+            Err(error) => return Err(error),
+        }
+        Ok(())
     }
 }
 
 impl Buffer {
     fn new(home: &Arc<StepBuffers>) -> Self {
-        let idle = home.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let idle = lock(&home.0).pop();
         Self { memory: idle.unwrap_or_default(), start: 0, filled: 0, home: home.clone() }
     }
 
@@ -256,7 +247,7 @@ impl Drop for Buffer {
     fn drop(&mut self) {
         let memory = std::mem::take(&mut self.memory);
         if !memory.is_empty() {
-            self.home.0.lock().unwrap_or_else(PoisonError::into_inner).push(memory);
+            lock(&self.home.0).push(memory);
         }
     }
 }

@@ -48,7 +48,7 @@ impl Codec {
 pub(crate) struct Decompressed {
     codec: Option<Codec>,
     content: Box<dyn Read + Send>,
-    source: Arc<Watched>,
+    pub(super) source: Arc<Watched>,
     given: u64,
     max_expansion: u64,
     /// The error after which no more can be read.
@@ -76,10 +76,17 @@ impl std::error::Error for Damaged {}
 
 /// Counters of the compressed bytes, shared with the decoder's input.
 #[derive(Default)]
-struct Watched {
+pub(super) struct Watched {
     bytes: AtomicU64,
     /// The input failed. An error of the decoder is then a consequence.
     failed: AtomicBool,
+}
+
+impl Watched {
+    /// Compressed bytes read so far.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
 }
 
 /// The decoder's input.
@@ -122,13 +129,8 @@ impl Decompressed {
         Ok(Self { codec, content, source, given: 0, max_expansion, damaged: None })
     }
 
-    /// Compressed bytes read so far.
-    pub(super) fn consumed(&self) -> u64 {
-        self.source.bytes.load(Ordering::Relaxed)
-    }
-
     fn check_expansion(&self) -> io::Result<()> {
-        let allowed = self.consumed().saturating_mul(self.max_expansion).saturating_add(FREE);
+        let allowed = self.source.bytes().saturating_mul(self.max_expansion).saturating_add(FREE);
         let Some(codec) = self.codec.filter(|_| self.max_expansion > 0 && self.given > allowed) else {
             return Ok(());
         };
@@ -144,27 +146,20 @@ impl Read for Decompressed {
         if let Some(damaged) = &self.damaged {
             return Err(io::Error::new(io::ErrorKind::InvalidData, damaged.clone()));
         }
-        match self.content.read(out) {
+        let error = match self.content.read(out) {
             Ok(bytes) => {
                 self.given += bytes as u64;
                 self.check_expansion()?;
-                Ok(bytes)
+                return Ok(bytes);
             }
-            Err(error)
-                if error.kind() == io::ErrorKind::Interrupted
-                    || self.source.failed.load(Ordering::Relaxed) =>
-            {
-                Err(error)
-            }
-            Err(error) => match self.codec {
-                Some(codec) => {
-                    let text = format!("the {} data is cut off or damaged: {error}", codec.name());
-                    self.damaged = Some(Damaged(text.clone()));
-                    Err(io::Error::new(io::ErrorKind::InvalidData, Damaged(text)))
-                }
-                None => Err(error),
-            },
-        }
+            Err(error) => error,
+        };
+        let is_of_input =
+            error.kind() == io::ErrorKind::Interrupted || self.source.failed.load(Ordering::Relaxed);
+        let Some(codec) = self.codec.filter(|_| !is_of_input) else { return Err(error) };
+        let damaged = Damaged(format!("the {} data is cut off or damaged: {error}", codec.name()));
+        self.damaged = Some(damaged.clone());
+        Err(io::Error::new(io::ErrorKind::InvalidData, damaged))
     }
 }
 

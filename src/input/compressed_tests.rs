@@ -60,7 +60,7 @@ fn every_format_is_recognised_and_read_in_pieces_of_any_size() {
         let slow = Slow(io::Cursor::new(bytes.clone()));
         let mut decompressed = Decompressed::new(Some(codec), slow, 1000).unwrap();
         decompressed.read_to_end(&mut content).unwrap();
-        assert_eq!((content, decompressed.consumed()), (some_content(), bytes.len() as u64));
+        assert_eq!((content, decompressed.source.bytes()), (some_content(), bytes.len() as u64));
     }
     for plain in [&b""[..], b"\x1f", b"\xc4\x08\0\0", b"\x93\x01\x02\x03", b"\x28\xb5\x2f"] {
         assert_eq!(Codec::of(plain), None);

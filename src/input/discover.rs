@@ -42,9 +42,8 @@ pub(crate) fn discover_until(name: &Path, cancel: &Cancel) -> Result<Vec<Input>>
 
 /// The objects that a URL stands for.
 fn objects(url: &Url, cancel: &Cancel) -> Result<Vec<Input>> {
-    let name = Path::new(&**url.name());
+    let name = Path::new(&*url.name);
     let list = |directory: &Url| list(directory, cancel).map_err(|error| Error::io(name, error));
-    let none = |message: String| Err(Error::io(name, io::Error::new(io::ErrorKind::NotFound, message)));
     let key = url.key();
     // What a search in `directory` found.
     let all = |objects: Vec<(Url, Stat)>, directory: &str| {
@@ -55,12 +54,12 @@ fn objects(url: &Url, cancel: &Cancel) -> Result<Vec<Input>> {
         };
         objects.into_iter().map(input).collect()
     };
-    if url.kind() == Kind::Http && !key.ends_with('/') {
+    if url.kind == Kind::Http && !key.ends_with('/') {
         return Ok(vec![Input::remote(url.clone(), None)]);
     }
     if let Some(special) = key.find(['*', '?', '[']) {
         let pattern = Pattern::new(key)
-            .map_err(|error| Error::option(format!("{url}: not a pattern: {error}", url = url.name())))?;
+            .map_err(|error| Error::option(format!("{url}: not a pattern: {error}", url = url.name)))?;
         let directory = key[..special].rfind('/').map_or("", |slash| &key[..=slash]);
         let mut objects = list(&url.with_key(directory))?;
         // A key may look like a pattern.
@@ -70,11 +69,10 @@ fn objects(url: &Url, cancel: &Cancel) -> Result<Vec<Input>> {
             let options = MatchOptions { require_literal_separator: true, ..MatchOptions::new() };
             objects.retain(|(object, _)| pattern.matches_with(object.key(), options));
         }
-        return if objects.is_empty() {
-            none("no object matches this pattern".to_owned())
-        } else {
-            Ok(all(objects, directory))
-        };
+        if objects.is_empty() {
+            return Err(not_found(name, "no object matches this pattern"));
+        }
+        return Ok(all(objects, directory));
     }
     if url.is_prefix() {
         let mut objects = list(url)?;
@@ -84,11 +82,11 @@ fn objects(url: &Url, cancel: &Cancel) -> Result<Vec<Input>> {
             is_known(Path::new(below)) && !below.split('/').any(|part| part.starts_with('.'))
         });
         if objects.is_empty() {
-            let extensions = EXTENSIONS.join(", *.");
-            return none(format!(
-                "no MessagePack object (*.{extensions}) is below it; a pattern such as `{name}/*` takes other names",
-                name = url.name().trim_end_matches('/')
-            ));
+            let (extensions, directory) = (EXTENSIONS.join(", *."), url.name.trim_end_matches('/'));
+            let message = format!(
+                "no MessagePack object (*.{extensions}) is below it; a pattern such as `{directory}/*` takes other names"
+            );
+            return Err(not_found(name, &message));
         }
         return Ok(all(objects, key));
     }
@@ -101,35 +99,32 @@ fn files(name: &Path) -> Result<Vec<Input>> {
     }
     let error = match std::fs::metadata(name) {
         Ok(metadata) if metadata.is_dir() => {
-            return Ok(directory(name)?
-                .into_iter()
-                .map(Input::file)
-                .map(|input| input.found_in(name))
-                .collect());
+            let paths = walk::directory(name)?;
+            if paths.is_empty() {
+                let (extensions, all) = (EXTENSIONS.join(", *."), name.join("*"));
+                let message = format!(
+                    "the directory holds no MessagePack file (*.{extensions}); a pattern such as `{}` takes other names",
+                    all.display()
+                );
+                return Err(not_found(name, &message));
+            }
+            return Ok(paths.into_iter().map(|path| Input::file(path).found_in(name)).collect());
         }
         Ok(_) => return Ok(vec![Input::path(name)]),
         Err(error) => Error::io(name, error),
     };
-    match name.to_str().filter(|text| text.contains(['*', '?', '['])) {
-        Some(pattern) => {
-            let base = walk::base(pattern);
-            Ok(matches(pattern)?.into_iter().map(Input::path).map(|input| input.found_in(&base)).collect())
-        }
-        None => Err(error),
+    let Some(pattern) = name.to_str().filter(|text| text.contains(['*', '?', '['])) else {
+        return Err(error);
+    };
+    let (base, paths) = (walk::base(pattern), walk::matches(pattern)?);
+    if paths.is_empty() {
+        return Err(not_found(name, "no file matches this pattern"));
     }
+    Ok(paths.into_iter().map(|path| Input::path(path).found_in(&base)).collect())
 }
 
-fn directory(root: &Path) -> Result<Vec<PathBuf>> {
-    let paths = walk::directory(root)?;
-    if paths.is_empty() {
-        let message = format!(
-            "the directory holds no MessagePack file (*.{}); a pattern such as `{}` takes other names",
-            EXTENSIONS.join(", *."),
-            root.join("*").display()
-        );
-        return Err(Error::io(root, io::Error::new(io::ErrorKind::NotFound, message)));
-    }
-    Ok(paths)
+fn not_found(name: &Path, message: &str) -> Error {
+    Error::io(name, io::Error::new(io::ErrorKind::NotFound, message))
 }
 
 /// The path that a `file://` URL stands for, or a name in the home directory that begins with `~/`. Other names are left as they
@@ -210,7 +205,7 @@ fn components(input: &Input) -> Vec<OsString> {
     let path = match &input.place {
         Place::Path(path) => std::path::absolute(path).unwrap_or_else(|_| path.clone()),
         Place::Remote(remote) => {
-            let (base, key) = (remote.url().base(), remote.url().key());
+            let (base, key) = (remote.url.base(), remote.url.key());
             return std::iter::once(base).chain(key.split('/')).map(OsString::from).collect();
         }
         Place::Bytes(_) | Place::Stream(_) => return Vec::new(),
@@ -237,13 +232,4 @@ pub(super) fn is_known(path: &Path) -> bool {
 fn is_one_of(path: &Path, known: &[&str]) -> bool {
     let extension = path.extension().and_then(|extension| extension.to_str());
     extension.is_some_and(|found| known.iter().any(|known| found.eq_ignore_ascii_case(known)))
-}
-
-fn matches(pattern: &str) -> Result<Vec<PathBuf>> {
-    let paths = walk::matches(pattern)?;
-    if paths.is_empty() {
-        let error = io::Error::new(io::ErrorKind::NotFound, "no file matches this pattern");
-        return Err(Error::io(Path::new(pattern), error));
-    }
-    Ok(paths)
 }

@@ -5,12 +5,13 @@
 //! when the reader is cancelled.
 
 use std::io::{self, Read};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
+use super::BoxedRead;
 use crate::cancel::Cancel;
 use crate::error::Error;
-use crate::pool::{OwnerProcess, PATIENCE, PerProcess};
+use crate::pool::{PerProcess, receive};
 
 /// Bytes of one read.
 const PIECE: usize = 256 << 10;
@@ -21,8 +22,6 @@ const PIECES: usize = 4;
 pub(super) struct Feed {
     /// `None` only while the stream is dropped.
     pieces: PerProcess<Option<Receiver<io::Result<Vec<u8>>>>>,
-    /// The process of the thread.
-    owner: OwnerProcess,
     piece: Vec<u8>,
     start: usize,
     ended: bool,
@@ -31,7 +30,7 @@ pub(super) struct Feed {
 
 impl Feed {
     pub(super) fn start(
-        open: impl FnOnce() -> io::Result<Box<dyn Read + Send>> + Send + 'static,
+        open: impl FnOnce() -> io::Result<BoxedRead> + Send + 'static,
         cancel: Cancel,
     ) -> io::Result<Self> {
         let (sender, pieces) = sync_channel(PIECES);
@@ -39,13 +38,13 @@ impl Feed {
             Ok(read) => deliver(read, &sender),
             Err(error) => drop(sender.send(Err(error))),
         })?;
-        let (pieces, owner) = (PerProcess::new(Some(pieces)), OwnerProcess::current());
-        Ok(Self { pieces, owner, piece: Vec::new(), start: 0, ended: false, cancel })
+        let pieces = PerProcess::new(Some(pieces));
+        Ok(Self { pieces, piece: Vec::new(), start: 0, ended: false, cancel })
     }
 }
 
 /// Sends pieces until the stream ends, which is an empty piece, or fails, or the reader is gone.
-fn deliver(mut read: Box<dyn Read + Send>, pieces: &SyncSender<io::Result<Vec<u8>>>) {
+fn deliver(mut read: BoxedRead, pieces: &SyncSender<io::Result<Vec<u8>>>) {
     loop {
         let mut piece = vec![0; PIECE];
         let bytes = match read.read(&mut piece) {
@@ -67,22 +66,14 @@ impl Read for Feed {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         while self.start == self.piece.len() && !self.ended {
             self.cancel.check_io()?;
-            self.owner.check_io()?;
             let Some(pieces) = self.pieces.as_ref() else {
                 // Unreachable. Taken for the end, it would lose data.
                 return Err(io::Error::other(Error::internal("a stream that nobody delivers is read")));
             };
-            match pieces.recv_timeout(PATIENCE) {
-                Ok(piece) => {
-                    (self.piece, self.start) = (piece?, 0);
-                    self.ended = self.piece.is_empty();
-                }
-                Err(RecvTimeoutError::Timeout) => {}
-                // An empty piece marks the end, and none came.
-                Err(RecvTimeoutError::Disconnected) => {
-                    return Err(io::Error::other("the thread that reads it died"));
-                }
-            }
+            // An empty piece marks the end.
+            let piece = receive(pieces, &self.pieces.owner, &self.cancel, "the thread that reads it died")?;
+            (self.piece, self.start) = (piece?, 0);
+            self.ended = self.piece.is_empty();
         }
         let left = &self.piece[self.start..];
         let bytes = left.len().min(out.len());

@@ -1,29 +1,29 @@
-//! What can be read at any place, by several threads at once: a file of the system, or an object of a store.
+//! Bytes that can be read at any place, by several threads at once.
 
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::UNIX_EPOCH;
 
-use crate::store::Object;
+use bytes::Bytes;
 
-/// A regular file or an object, as it was when it was opened.
+use crate::store::{Object, Stat};
+
+/// A regular file, an object of a store or a buffer, as it was when it was opened.
 pub(crate) enum OpenFile {
-    Local(File, Version),
+    Local(File, Stat),
     Remote(Object),
+    Memory(Bytes),
 }
 
-/// What tells that somebody wrote to a file.
-#[derive(Debug, PartialEq)]
-pub(crate) struct Version {
-    length: u64,
-    modified: Option<std::time::SystemTime>,
-}
-
-impl Version {
-    fn of(metadata: &Metadata) -> Self {
-        Self { length: metadata.len(), modified: metadata.modified().ok() }
-    }
+/// The version of a file.
+pub(super) fn stat(metadata: &Metadata) -> Stat {
+    let modified_ns = metadata.modified().ok().and_then(|time| match time.duration_since(UNIX_EPOCH) {
+        Ok(after) => i64::try_from(after.as_nanos()).ok(),
+        Err(before) => i64::try_from(before.duration().as_nanos()).ok().map(|before| -before),
+    });
+    Stat { size: metadata.len(), tag: None, modified_ns }
 }
 
 impl OpenFile {
@@ -33,14 +33,15 @@ impl OpenFile {
         if metadata.is_dir() {
             return Err(io::ErrorKind::IsADirectory.into());
         }
-        Ok(Self::Local(file, Version::of(&metadata)))
+        Ok(Self::Local(file, stat(&metadata)))
     }
 
     /// Where its bytes end; of an object of which a part was opened, that part's.
     pub(crate) fn length(&self) -> u64 {
         match self {
-            Self::Local(_, version) => version.length,
+            Self::Local(_, stat) => stat.size,
             Self::Remote(object) => object.end(),
+            Self::Memory(bytes) => bytes.len() as u64,
         }
     }
 
@@ -48,7 +49,7 @@ impl OpenFile {
     /// asks for one version.
     pub(crate) fn check_unchanged(&self) -> io::Result<()> {
         match self {
-            Self::Local(file, version) if Version::of(&file.metadata()?) != *version => Err(changed()),
+            Self::Local(file, opened) if stat(&file.metadata()?) != *opened => Err(changed()),
             _ => Ok(()),
         }
     }
@@ -72,6 +73,9 @@ impl OpenFile {
         let file = match self {
             Self::Local(file, _) => file,
             Self::Remote(object) => return object.read_exact_at(buffer, offset),
+            Self::Memory(bytes) => {
+                return bytes.get(offset as usize..).unwrap_or_default().read_exact(buffer);
+            }
         };
         while !buffer.is_empty() {
             match read_at(file, buffer, offset) {
@@ -104,20 +108,13 @@ fn changed() -> io::Error {
 
 /// Reads a file from its start to where its end was.
 pub(super) struct FileReader {
-    file: Arc<OpenFile>,
-    position: u64,
-    length: u64,
-}
-
-impl FileReader {
-    pub(super) fn new(file: Arc<OpenFile>, length: u64) -> Self {
-        Self { file, position: 0, length }
-    }
+    pub(super) file: Arc<OpenFile>,
+    pub(super) position: u64,
 }
 
 impl Read for FileReader {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        let left = self.length - self.position;
+        let left = self.file.length() - self.position;
         let bytes = out.len().min(usize::try_from(left).unwrap_or(usize::MAX));
         self.file.read_exact_at(&mut out[..bytes], self.position)?;
         self.position += bytes as u64;

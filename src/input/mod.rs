@@ -12,8 +12,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::UNIX_EPOCH;
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -34,7 +33,8 @@ use remote::Remote;
 pub(crate) use remote::learn_sizes;
 
 use crate::cancel::Cancel;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
+use crate::pool::lock;
 use crate::store::{Kind, Stat, Url};
 
 /// One input of a [`Source`](crate::Source): a file, a buffer, a stream, or an object at a URL.
@@ -43,8 +43,8 @@ pub struct Input {
     name: Arc<str>,
     place: Place,
     span: Option<Span>,
-    /// Its place among the inputs of the source.
-    number: u64,
+    /// Its place among the inputs of the source that it was opened in.
+    pub(crate) number: u64,
     /// How many components of its path were found by a search: below a directory, or by a pattern.
     found: usize,
     /// The path of its file in a directory of outputs, without the extension.
@@ -91,11 +91,14 @@ pub trait OpenStream: Send + Sync {
     fn open(&self) -> io::Result<Box<dyn Read + Send>>;
 }
 
+type BoxedRead = Box<dyn Read + Send>;
+
 /// Bytes that were read from a stream, and the rest of it.
-pub(crate) type Ahead = (Vec<u8>, Box<dyn Read + Send>);
+pub(crate) type Ahead = (Vec<u8>, BoxedRead);
 
 struct Stream {
-    opener: Box<dyn OpenStream>,
+    /// Opens it from its start.
+    open: Box<dyn Fn() -> io::Result<BoxedRead> + Send + Sync>,
     /// The part that inference read.
     ahead: Mutex<Option<Ahead>>,
 }
@@ -106,7 +109,8 @@ impl Input {
         let path = path.into();
         match std::fs::metadata(&path) {
             Ok(metadata) if !metadata.is_file() && !metadata.is_dir() => {
-                Self::stream(&path.display().to_string(), Device(path))
+                let name = path.display().to_string();
+                Self::opened_by(&name, move || Ok(Box::new(File::open(&path)?)))
             }
             _ => Self::file(path),
         }
@@ -128,7 +132,11 @@ impl Input {
 
     /// A stream; `name` stands in messages and rejects.
     pub fn stream(name: &str, opener: impl OpenStream + 'static) -> Self {
-        let stream = Stream { opener: Box::new(opener), ahead: Mutex::new(None) };
+        Self::opened_by(name, move || opener.open())
+    }
+
+    fn opened_by(name: &str, open: impl Fn() -> io::Result<BoxedRead> + Send + Sync + 'static) -> Self {
+        let stream = Stream { open: Box::new(open), ahead: Mutex::default() };
         Self::new(name.into(), Place::Stream(Arc::new(stream)))
     }
 
@@ -138,21 +146,21 @@ impl Input {
     pub fn url(url: &str) -> Result<Self> {
         let url = Url::parse(url)
             .ok_or_else(|| Error::option(format!("{url}: not a URL: use for example s3://bucket/key")))??;
-        if url.is_prefix() && url.kind() != Kind::Http {
-            return Err(Error::option(format!("{}: the URL names no object", url.name())));
+        if url.is_prefix() && url.kind != Kind::Http {
+            return Err(Error::option(format!("{}: the URL names no object", url.name)));
         }
         Ok(Self::remote(url, None))
     }
 
     /// An object, with the version that a list gave.
     fn remote(url: Url, stat: Option<Stat>) -> Self {
-        let name = url.name().clone();
+        let name = url.name.clone();
         Self::new(name, Place::Remote(Arc::new(Remote::new(url, stat))))
     }
 
     /// Standard input, which can be read once.
     pub fn stdin() -> Self {
-        Self::stream("<stdin>", Stdin)
+        Self::opened_by("<stdin>", open_stdin)
     }
 
     /// Ends every wait for this input when `cancel` says so: for a pipe, a FIFO, a device or a server,
@@ -176,19 +184,6 @@ impl Input {
         Self { number, ..self }
     }
 
-    /// Its place among the inputs of the source that it was opened in.
-    pub(crate) fn number(&self) -> u64 {
-        self.number
-    }
-
-    /// Lets `cancel` end the wait for a server, unless the input has a way to cancel of its own.
-    pub(crate) fn or_cancel(self, cancel: &Cancel) -> Self {
-        match &self.place {
-            Place::Remote(_) if self.cancel.is_never() => self.with_cancel(cancel.clone()),
-            _ => self,
-        }
-    }
-
     /// The name in messages and rejects: for a file, its path.
     pub fn name(&self) -> &Arc<str> {
         &self.name
@@ -205,7 +200,7 @@ impl Input {
     /// The URL of the input, if it has one, with its query.
     pub fn as_url(&self) -> Option<&str> {
         match &self.place {
-            Place::Remote(remote) => Some(remote.url().as_str()),
+            Place::Remote(remote) => Some(&remote.url.text),
             _ => None,
         }
     }
@@ -236,7 +231,7 @@ impl Input {
         match (&self.stem, &self.place) {
             (Some(stem), _) => Some(stem.to_path_buf()),
             (None, Place::Path(path)) => discover::stem(path.file_name()?),
-            (None, Place::Remote(remote)) => discover::stem(Path::new(remote.url().key()).file_name()?),
+            (None, Place::Remote(remote)) => discover::stem(Path::new(remote.url.key()).file_name()?),
             _ => None,
         }
     }
@@ -285,49 +280,34 @@ impl Input {
 
     /// What identifies the version of a file or an object. Of an object whose version is not known it is requested.
     pub(crate) fn version(&self) -> Result<Version> {
-        match &self.place {
+        let stat = match &self.place {
             Place::Path(path) => {
                 let metadata = std::fs::metadata(path).map_err(|error| Error::io(path, error))?;
-                let modified_ns = metadata.modified().ok().and_then(|time| {
-                    let since = match time.duration_since(UNIX_EPOCH) {
-                        Ok(after) => i64::try_from(after.as_nanos()),
-                        Err(before) => i64::try_from(before.duration().as_nanos()).map(std::ops::Neg::neg),
-                    };
-                    since.ok()
-                });
-                Ok(Version { size: Some(metadata.len()), modified_ns, tag: None })
+                Some(file::stat(&metadata))
             }
-            Place::Remote(remote) => {
-                let stat = remote.stat(&self.cancel).map_err(|error| self.error(error))?;
-                Ok(stat.map_or_else(Version::default, |Stat { size, tag, modified_ns }| Version {
-                    size: Some(size),
-                    // A tag says more than a time, and a copy of an object keeps it.
-                    modified_ns: if tag.is_none() { modified_ns } else { None },
-                    tag,
-                }))
-            }
-            Place::Bytes(_) | Place::Stream(_) => Ok(Version::default()),
-        }
+            Place::Remote(remote) => remote.stat(&self.cancel).map_err(|error| self.error(error))?,
+            Place::Bytes(_) | Place::Stream(_) => None,
+        };
+        let version = |Stat { size, modified_ns, tag }| Version { size: Some(size), modified_ns, tag };
+        Ok(stat.map_or_else(Version::default, version))
     }
 
-    /// The same input, and the number of its first bytes that are being fetched.
-    pub(crate) fn begin(&self) -> (Self, u64) {
-        match &self.place {
-            Place::Remote(remote) => {
-                let (remote, bytes) = remote.begin(self.span);
-                (Self { place: Place::Remote(Arc::new(remote)), ..self.clone() }, bytes)
-            }
-            _ => (self.clone(), 0),
+    /// The same input, and the number of its first bytes that are being fetched. `cancel` ends the wait for a server, unless the
+    /// input has a way to cancel of its own.
+    pub(crate) fn begin(&self, cancel: &Cancel) -> (Self, u64) {
+        let mut begun = self.clone();
+        let Place::Remote(remote) = &self.place else { return (begun, 0) };
+        let (remote, bytes) = remote.begin(self.span);
+        begun.place = Place::Remote(Arc::new(remote));
+        if begun.cancel.is_never() {
+            begun.cancel = cancel.clone();
         }
+        (begun, bytes)
     }
 
     /// An error of this input, or the error that it passes on.
     pub(crate) fn error(&self, source: io::Error) -> Error {
-        let source = match source.downcast::<Error>() {
-            Ok(error) => return error,
-            Err(source) => source,
-        };
-        ErrorKind::Io { path: Some(PathBuf::from(&*self.name)), source }.into()
+        source.downcast::<Error>().unwrap_or_else(|source| Error::io(Path::new(&*self.name), source))
     }
 
     /// Opens the input. Compressed data may expand to `max_expansion` times its size. 0 is no limit.
@@ -336,112 +316,65 @@ impl Input {
     }
 
     fn try_open(&self, max_expansion: u64) -> io::Result<Opened> {
-        let whole = |end| Span { start: 0, end, record: 0, inside: false };
-        match &self.place {
-            Place::Path(path) => self.opened(OpenFile::open(path)?, max_expansion),
+        let file = match &self.place {
+            Place::Path(path) => OpenFile::open(path)?,
+            Place::Bytes(bytes) => OpenFile::Memory(bytes.clone()),
             Place::Remote(remote) => match remote.open(self.span, self.cancel.clone())? {
-                Ok(object) => self.opened(object, max_expansion),
-                Err(mut read) => {
-                    let start = read_start(&mut read)?;
-                    let codec = Codec::of(&start);
-                    let read = io::Cursor::new(start).chain(read);
-                    Ok(Opened::Compressed(Decompressed::new(codec, read, max_expansion)?, None))
-                }
+                Ok(object) => OpenFile::Remote(object),
+                Err(whole) => return Ok(Opened::Compressed(recognise(whole, max_expansion)?, None)),
             },
-            Place::Bytes(bytes) => {
-                if let (None, Some(codec)) = (self.span, Codec::of(bytes)) {
-                    let read = io::Cursor::new(bytes.clone());
-                    return Ok(Opened::Compressed(
-                        Decompressed::new(Some(codec), read, max_expansion)?,
-                        None,
-                    ));
-                }
-                let span = self.span.unwrap_or(whole(bytes.len() as u64));
-                Ok(Opened::Bytes(bytes.clone(), span))
-            }
             Place::Stream(stream) => {
                 if let Some((read, rest)) = self.take_back() {
                     return Ok(Opened::Stream(Box::new(io::Cursor::new(read).chain(rest))));
                 }
                 let stream = stream.clone();
-                let mut read = self.open_stream(move || stream.opener.open())?;
-                let start = read_start(&mut read)?;
-                let codec = Codec::of(&start);
-                let read = io::Cursor::new(start).chain(read);
-                Ok(Opened::Stream(match codec {
-                    Some(_) => Box::new(Decompressed::new(codec, read, max_expansion)?),
-                    None => Box::new(read),
-                }))
+                let open = move || (stream.open)();
+                let read = match self.cancel.is_never() {
+                    true => open()?,
+                    false => Box::new(Feed::start(open, self.cancel.clone())?),
+                };
+                return Ok(Opened::Stream(Box::new(recognise(read, max_expansion)?)));
             }
-        }
-    }
-
-    /// The content of a file, or a part of it.
-    fn opened(&self, file: OpenFile, max_expansion: u64) -> io::Result<Opened> {
-        let length = file.length();
-        let file = Arc::new(file);
+        };
+        let (end, file) = (file.length(), Arc::new(file));
         // Only plain files have parts.
         if let Some(span) = self.span {
-            return Ok(Opened::File(file, span));
+            return Ok(Opened::Random(file, span));
         }
         let mut start = [0; MAGIC];
-        let start = &mut start[..length.min(MAGIC as u64) as usize];
+        let start = &mut start[..end.min(MAGIC as u64) as usize];
         file.read_exact_at(start, 0)?;
         Ok(match Codec::of(start) {
             Some(codec) => {
-                let read = FileReader::new(file.clone(), length);
+                let read = FileReader { file: file.clone(), position: 0 };
                 Opened::Compressed(Decompressed::new(Some(codec), read, max_expansion)?, Some(file))
             }
-            None => Opened::File(file, Span { start: 0, end: length, record: 0, inside: false }),
+            None => Opened::Random(file, Span { start: 0, end, record: 0, inside: false }),
         })
-    }
-
-    fn open_stream(
-        &self,
-        open: impl FnOnce() -> io::Result<Box<dyn Read + Send>> + Send + 'static,
-    ) -> io::Result<Box<dyn Read + Send>> {
-        if self.cancel.is_never() {
-            return open();
-        }
-        Ok(Box::new(Feed::start(open, self.cancel.clone())?))
     }
 
     /// Takes the stream that was [put back](Self::put_back).
     pub(crate) fn take_back(&self) -> Option<Ahead> {
         match &self.place {
-            Place::Stream(stream) => stream.ahead.lock().unwrap_or_else(PoisonError::into_inner).take(),
+            Place::Stream(stream) => lock(&stream.ahead).take(),
             _ => None,
         }
     }
 
     /// Puts back a stream whose first bytes have been read. The next [`open`](Self::open) begins with them.
-    pub(crate) fn put_back(&self, read: Vec<u8>, rest: Box<dyn Read + Send>) {
+    pub(crate) fn put_back(&self, read: Vec<u8>, rest: BoxedRead) {
         if let Place::Stream(stream) = &self.place {
-            *stream.ahead.lock().unwrap_or_else(PoisonError::into_inner) = Some((read, rest));
+            *lock(&stream.ahead) = Some((read, rest));
         }
     }
 }
 
-/// Standard input.
-struct Stdin;
-
-impl OpenStream for Stdin {
-    fn open(&self) -> io::Result<Box<dyn Read + Send>> {
-        static USED: AtomicBool = AtomicBool::new(false);
-        if USED.swap(true, Ordering::Relaxed) {
-            return Err(io::Error::other("standard input can be read only once"));
-        }
-        Ok(Box::new(io::stdin()))
+fn open_stdin() -> io::Result<BoxedRead> {
+    static USED: AtomicBool = AtomicBool::new(false);
+    if USED.swap(true, Ordering::Relaxed) {
+        return Err(io::Error::other("standard input can be read only once"));
     }
-}
-
-/// A FIFO or a device.
-struct Device(PathBuf);
-
-impl OpenStream for Device {
-    fn open(&self) -> io::Result<Box<dyn Read + Send>> {
-        Ok(Box::new(File::open(&self.0)?))
-    }
+    Ok(Box::new(io::stdin()))
 }
 
 impl std::fmt::Debug for Input {
@@ -452,31 +385,28 @@ impl std::fmt::Debug for Input {
 
 /// An input that is ready to be read.
 pub(crate) enum Opened {
-    /// A file, readable at any offset, by several threads at once.
-    File(Arc<OpenFile>, Span),
-    Bytes(Bytes, Span),
+    /// Bytes that can be read at any offset, by several threads at once.
+    Random(Arc<OpenFile>, Span),
     /// Data that is read from start to end, on any thread, and can be opened again: compressed data, or
     /// an object without ranges. With the file that it comes from, if there is one.
     Compressed(Decompressed, Option<Arc<OpenFile>>),
     /// A stream: it can be read once, and may have to be waited for.
-    Stream(Box<dyn Read + Send>),
+    Stream(BoxedRead),
 }
 
 impl Opened {
     /// A second handle, if the input need not be opened again.
     pub(crate) fn again(&self) -> Option<Self> {
         match self {
-            Self::File(file, span) => Some(Self::File(file.clone(), *span)),
-            Self::Bytes(bytes, span) => Some(Self::Bytes(bytes.clone(), *span)),
+            Self::Random(file, span) => Some(Self::Random(file.clone(), *span)),
             Self::Compressed(..) | Self::Stream(_) => None,
         }
     }
 }
 
-/// The first bytes of a stream: enough to recognise a compressed format, unless the stream is shorter.
-fn read_start(read: &mut impl Read) -> io::Result<Vec<u8>> {
-    let mut start = vec![0; 16 << 10];
-    let mut length = 0;
+/// The content of a reader, whose first bytes tell whether it is compressed.
+fn recognise(mut read: impl Read + Send + 'static, max_expansion: u64) -> io::Result<Decompressed> {
+    let (mut start, mut length) = (vec![0; 16 << 10], 0);
     while length < MAGIC {
         match read.read(&mut start[length..]) {
             Ok(0) => break,
@@ -486,5 +416,5 @@ fn read_start(read: &mut impl Read) -> io::Result<Vec<u8>> {
         }
     }
     start.truncate(length);
-    Ok(start)
+    Decompressed::new(Codec::of(&start), io::Cursor::new(start).chain(read), max_expansion)
 }

@@ -87,7 +87,7 @@ impl ClusterRun {
     /// A group as a source without limits of its own, and the file that it becomes.
     pub(crate) fn group(&self, group: usize, numbers: &[usize]) -> Result<(Source, PathBuf)> {
         let inputs = numbers.iter().filter_map(|&number| self.source.inputs().get(number).cloned());
-        let part = self.source.part(inputs.collect())?;
+        let part = self.source.part(inputs.collect());
         let options = crate::ReadOptions { fail_after: None, ..part.options().clone() };
         Ok((part.rebuilt(options)?, self.out.file(self.name(group, numbers)?)))
     }

@@ -350,7 +350,7 @@ fn versions(source: &Source, resume: bool, lenient: bool, cancel: &Cancel) -> Re
         if resume && !lenient && version.modified_ns.is_none() && version.tag.is_none() {
             return Err(no_version(input));
         }
-        let number = source.options().include_id.then_some(input.number());
+        let number = source.options().include_id.then_some(input.number);
         versions.push(InputVersion { path, span, version, number });
     }
     Ok(versions)

@@ -152,7 +152,7 @@ impl FileWriter {
             }
             return Ok(());
         }
-        while let Some(group) = if self.work.is_full() { self.work.take() } else { self.work.take_done() } {
+        while let Some(group) = self.work.take_due() {
             self.append(group?)?;
         }
         let layout = self.layout.clone();

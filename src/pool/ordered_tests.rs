@@ -13,9 +13,8 @@ fn results_come_in_the_order_of_the_work() {
         let mut work = Ordered::new(threads).unwrap();
         let mut results = Vec::new();
         for number in 0..100 {
-            while work.is_full() {
-                results.push(work.take().unwrap().unwrap());
-            }
+            results.extend(std::iter::from_fn(|| work.take_due()).map(Result::unwrap));
+            assert!(!work.is_full());
             work.give(move || {
                 std::thread::sleep(std::time::Duration::from_micros(number * 7919 % 300));
                 Ok(number)
@@ -54,7 +53,7 @@ fn whoever_waits_does_what_nobody_has_begun() {
 #[test]
 fn a_result_that_is_there_is_given_at_once_and_nobody_waits_for_another() {
     let mut work = Ordered::new(2).unwrap();
-    assert!(work.take_done().is_none());
+    assert!(work.take_due().is_none());
     let (go_on, may_go_on) = channel();
     let (done, is_done) = channel();
     work.give(|| Ok(1)).unwrap();
@@ -66,8 +65,8 @@ fn a_result_that_is_there_is_given_at_once_and_nobody_waits_for_another() {
     .unwrap();
     // The pool has one thread: it has done the first when it begins the second.
     is_done.recv().unwrap();
-    assert_eq!(work.take_done().unwrap().unwrap(), 1);
-    assert!(work.take_done().is_none());
+    assert_eq!(work.take_due().unwrap().unwrap(), 1);
+    assert!(work.take_due().is_none());
     go_on.send(()).unwrap();
     assert_eq!(work.take().unwrap().unwrap(), 2);
 }
@@ -99,10 +98,10 @@ fn a_forked_child_neither_waits_for_work_nor_does_it() {
         Ok(1)
     })
     .unwrap();
-    work.owner.pretend_other();
+    work.queue.pretend_other();
     let is_refused = |error: Error| matches!(error.kind(), crate::ErrorKind::OtherProcess);
     assert!(is_refused(work.take().unwrap().unwrap_err()));
-    assert!(is_refused(work.take_done().unwrap().unwrap_err()));
+    assert!(is_refused(work.take_due().unwrap().unwrap_err()));
     assert!(is_refused(work.give(|| Ok(2)).unwrap_err()));
     drop(go_on);
 }

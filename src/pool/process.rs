@@ -58,17 +58,13 @@ pub(crate) fn other_process() -> io::Error {
 #[derive(Debug)]
 pub(crate) struct PerProcess<T: Default> {
     value: T,
-    owner: OwnerProcess,
+    /// The process that made the value.
+    pub(crate) owner: OwnerProcess,
 }
 
 impl<T: Default> PerProcess<T> {
     pub(crate) fn new(value: T) -> Self {
         Self { value, owner: OwnerProcess::current() }
-    }
-
-    /// True in the process that made the value.
-    pub(crate) fn is_current(&self) -> bool {
-        self.owner.is_current()
     }
 }
 
@@ -94,7 +90,7 @@ impl<T: Default> DerefMut for PerProcess<T> {
 
 impl<T: Default> Drop for PerProcess<T> {
     fn drop(&mut self) {
-        if !self.is_current() {
+        if !self.owner.is_current() {
             std::mem::forget(std::mem::take(&mut self.value));
         }
     }

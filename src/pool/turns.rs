@@ -54,7 +54,7 @@ impl Turn {
             return Ok(Self { turns: PerProcess::default(), number: 0 });
         };
         // A forked child begins with turns of its own.
-        drop(turns.take_if(|inherited| !inherited.is_current()));
+        drop(turns.take_if(|inherited| !inherited.owner.is_current()));
         let shared: Arc<Turns> = Arc::clone(turns.get_or_insert_default());
         // The lock must be free while this caller waits: without it the next caller takes no turn.
         drop(turns);
@@ -85,7 +85,7 @@ impl Turns {
 impl Drop for Turn {
     fn drop(&mut self) {
         // In a forked child the lock may be held for ever.
-        if self.turns.is_current() {
+        if self.turns.owner.is_current() {
             lock(&self.turns.callers).here.remove(&self.number);
             self.turns.changed.notify_all();
         }

@@ -350,7 +350,7 @@ impl PySource {
     fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyTuple>)> {
         let restore = py.import("vecpack._vecpack")?.getattr("_restore_source")?;
         let inputs = self.0.inputs().iter().map(|input| pickled(py, input)).collect::<PyResult<Vec<_>>>()?;
-        let read_as = to_json(&(self.0.options(), self.0.findings(), self.0.columns()))?;
+        let read_as = to_json(&(self.0.options(), &self.0.findings, self.0.columns()))?;
         Ok((restore, (inputs, read_as).into_pyobject(py)?))
     }
 }
@@ -367,7 +367,7 @@ fn pickled<'py>(py: Python<'py>, input: &Input) -> PyResult<Bound<'py, PyTuple>>
         }
     };
     let span = input.span().map(|span| (span.start, span.end, span.record, span.inside));
-    (what, span, input.stem().map(PathBuf::into_os_string), input.number()).into_pyobject(py)
+    (what, span, input.stem().map(PathBuf::into_os_string), input.number).into_pyobject(py)
 }
 
 /// A path or bytes; start, end and first record of the span, and whether it lies inside of an array or map; the place in a

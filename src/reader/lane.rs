@@ -47,14 +47,6 @@ pub(super) struct Step {
     pub(super) end: Option<End>,
 }
 
-/// How far a step went.
-enum Went {
-    /// The batch is not full yet.
-    On,
-    Full,
-    To(End),
-}
-
 /// A step that fills no batch ends after so many bytes, so that whoever waits can be told to stop, and how far it is.
 const LONGEST_STEP: u64 = 8 << 20;
 
@@ -76,7 +68,7 @@ pub(super) enum End {
     /// Before it began: it found no place to.
     Lost,
     /// After the batches it was to decode. Some record before was like this.
-    Limit(Position, Option<Template>),
+    Limit(Option<Template>),
 }
 
 impl Lane {
@@ -87,25 +79,27 @@ impl Lane {
 
     /// Decodes the next batch, or some part of it.
     pub(super) fn step(&mut self) -> Result<Step> {
-        let went = match self.mode.clone() {
-            Mode::Uniform(template) => Went::To(self.verify(&template)?),
+        let mut found = None;
+        let end = match self.mode.clone() {
+            Mode::Uniform(template) => Some(self.verify(&template)?),
             Mode::Walk(batches) => self.walk(batches)?,
-            Mode::Find(start) => return self.find(&start),
+            Mode::Find(start) => {
+                found = self.find(&start)?;
+                if found.is_none() { Some(End::Lost) } else { None }
+            }
         };
         let progress = self.blocks.progress();
         let bytes = progress - std::mem::replace(&mut self.told, progress);
-        let rejects = if matches!(went, Went::On) { Some(self.decoder.take_rejects()) } else { None };
-        let (decoded, end) = match went {
-            Went::On => (None, None),
-            Went::Full => (self.decoder.flush()?, None),
-            Went::To(end) => (self.decoder.flush()?, Some(end)),
+        let (decoded, rejects) = match end.is_some() || self.decoder.is_full() {
+            true => (self.decoder.flush()?, None),
+            false => (None, Some(self.decoder.take_rejects())),
         };
         let records = self.decoder.take_records();
-        Ok(Step { decoded, rejects, records, bytes, found: None, position: self.decoder.position(), end })
+        Ok(Step { decoded, rejects, records, bytes, found, position: self.decoder.position(), end })
     }
 
     /// Finds the place to begin at.
-    fn find(&mut self, start: &RecordStart) -> Result<Step> {
+    fn find(&mut self, start: &RecordStart) -> Result<Option<u64>> {
         let mut size = SEARCH;
         let found = loop {
             let bytes = self.blocks.fill(size)?;
@@ -121,16 +115,7 @@ impl Lane {
             self.told = self.blocks.progress();
             self.mode = Mode::Walk(u32::MAX);
         }
-        let end = if found.is_none() { Some(End::Lost) } else { None };
-        Ok(Step {
-            decoded: None,
-            rejects: None,
-            records: 0,
-            bytes: 0,
-            found,
-            position: self.decoder.position(),
-            end,
-        })
+        Ok(found)
     }
 
     fn check_cancelled(&self) -> Result<()> {
@@ -155,8 +140,8 @@ impl Lane {
         }
     }
 
-    /// Decodes records one after another until a batch is full or the input ends, or for a while.
-    fn walk(&mut self, batches: u32) -> Result<Went> {
+    /// Decodes records one after another until a batch is full or the lane ends, or for a while.
+    fn walk(&mut self, batches: u32) -> Result<Option<End>> {
         let begin = self.blocks.position();
         let mut needed = 0;
         while self.blocks.position() - begin < LONGEST_STEP {
@@ -176,19 +161,19 @@ impl Lane {
             let taken = self.decoder.decode_within(bytes, last)?;
             self.blocks.consume(taken);
             if self.decoder.is_stopped() {
-                return Ok(Went::To(End::Reached));
+                return Ok(Some(End::Reached));
             }
             if self.decoder.is_full() {
                 // A lane ends behind a good record only.
                 if batches > 1 || !self.decoder.is_settled() {
                     let batches = batches.max(2);
                     self.mode = Mode::Walk(batches - 1);
-                    return Ok(Went::Full);
+                    return Ok(None);
                 }
-                return Ok(Went::To(End::Limit(self.decoder.position(), self.decoder.template())));
+                return Ok(Some(End::Limit(self.decoder.template())));
             }
             if self.decoder.is_diverged() {
-                return Ok(Went::To(End::Diverged));
+                return Ok(Some(End::Diverged));
             }
             if self.decoder.is_invalid() || (last && taken == 0) {
                 let rest = self.blocks.discard()?;
@@ -196,10 +181,10 @@ impl Lane {
                     Some(damage) => self.decoder.finish_damaged(rest, damage)?,
                     None => self.decoder.finish(rest)?,
                 }
-                return Ok(Went::To(End::Input));
+                return Ok(Some(End::Input));
             }
         }
-        Ok(Went::On)
+        Ok(None)
     }
 }
 

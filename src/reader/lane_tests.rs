@@ -59,7 +59,8 @@ fn a_walk_of_so_many_batches_ends_behind_them() {
     assert_eq!(step(&mut lane), (4, 1, 25, None));
     let (rows, rejects, bytes, end) = step(&mut lane);
     assert_eq!((rows, rejects, bytes), (4, 0, 24));
-    assert!(matches!(end, Some(End::Limit(position, Some(_))) if position == place(49, 9)), "{end:?}");
+    assert!(matches!(end, Some(End::Limit(Some(_)))), "{end:?}");
+    assert_eq!(lane.decoder.position(), place(49, 9));
 }
 
 #[test]

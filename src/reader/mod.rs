@@ -8,8 +8,6 @@
 mod lane;
 mod projection;
 mod run;
-mod slot;
-mod watch;
 
 use std::collections::VecDeque;
 use std::ops::Add;
@@ -22,7 +20,6 @@ use arrow_schema::SchemaRef;
 use self::lane::Step;
 pub(crate) use self::projection::Projection;
 use self::run::Run;
-pub use self::watch::Watch;
 use crate::cancel::Cancel;
 use crate::error::Result;
 use crate::input::{Input, StepBuffers};
@@ -78,7 +75,6 @@ pub struct Reader {
     threads: usize,
     /// The process that asked for the first batch.
     owner: Arc<OwnerProcess>,
-    lanes: usize,
     buffers: Arc<StepBuffers>,
     rejects: Arc<Mutex<Rejects>>,
     progress: Progress,
@@ -96,13 +92,14 @@ pub struct Reader {
 impl Reader {
     pub(crate) fn new(
         plan: Arc<Plan>,
+        projection: Projection,
         inputs: Arc<[Input]>,
         threads: usize,
         rejects: Arc<Mutex<Rejects>>,
-    ) -> Result<Self> {
-        Ok(Self {
+    ) -> Self {
+        Self {
             plan,
-            projection: Projection::all(),
+            projection,
             inputs,
             opened: 0,
             ahead: PerProcess::default(),
@@ -110,7 +107,6 @@ impl Reader {
             pool: PerProcess::default(),
             threads,
             owner: Arc::default(),
-            lanes: if threads > 1 { threads + 1 } else { 1 },
             buffers: Arc::default(),
             rejects,
             progress: Progress::default(),
@@ -120,7 +116,7 @@ impl Reader {
             left: None,
             records_left: None,
             is_judged: false,
-        })
+        }
     }
 
     /// Leaves the final check of `fail_after` to a later reader.
@@ -138,11 +134,6 @@ impl Reader {
         Self { records_left: records, ..self }
     }
 
-    /// Gives batches of some of the plan's columns.
-    pub(crate) fn projecting(self, projection: Projection) -> Self {
-        Self { projection, ..self }
-    }
-
     /// Ends the scan when `cancel` says so.
     pub fn with_cancel(self, cancel: Cancel) -> Self {
         Self { cancel, ..self }
@@ -150,7 +141,7 @@ impl Reader {
 
     /// The schema of the batches.
     pub fn schema(&self) -> SchemaRef {
-        self.projection.schema(&self.plan)
+        self.projection.schema.clone()
     }
 
     /// How far the scan has come.
@@ -240,17 +231,17 @@ impl Reader {
             self.owner.check()?;
             self.plan_lanes()?;
             let Some(run) = self.runs.front_mut() else { return Ok(None) };
-            let Some(slot) = run.front() else {
+            let Some(lane) = run.lanes.front() else {
                 run.check_unchanged()?;
                 self.runs.pop_front();
                 self.progress.files += 1;
                 self.ended.push(std::mem::take(&mut self.current));
                 continue;
             };
-            let Some(step) = slot.next(self.pool.as_deref()) else {
+            let Some(step) = lane.next(self.pool.as_deref()) else {
                 // Another thread decodes this lane. The calling thread decodes one that has not begun.
-                let waiting = slot.clone();
-                if !self.runs.iter().flat_map(Run::slots).any(|slot| slot.help()) {
+                let waiting = lane.clone();
+                if !self.runs.iter().flat_map(|run| &run.lanes).any(|lane| lane.help()) {
                     waiting.wait();
                 }
                 continue;
@@ -287,30 +278,27 @@ impl Reader {
 
     /// Plans lanes in input order, up to the limit.
     fn plan_lanes(&mut self) -> Result<()> {
-        let mut lanes: usize = self.runs.iter().map(Run::lanes).sum();
-        let mut at = 0;
-        loop {
+        let most = if self.threads > 1 { self.threads + 1 } else { 1 };
+        let mut lanes: usize = self.runs.iter().map(|run| run.lanes.len()).sum();
+        for at in 0.. {
             if at == self.runs.len() {
-                if lanes >= self.lanes {
-                    return Ok(());
+                if lanes >= most {
+                    break;
                 }
-                let Some(input) = self.next_input() else { return Ok(()) };
+                let Some(input) = self.next_input() else { break };
                 self.runs.push_back(Run::open(input, &self.plan, &self.buffers)?);
             }
             let run = &mut self.runs[at];
             // The run whose batches come next always has a lane.
-            while lanes < self.lanes || (at == 0 && run.lanes() == 0) {
-                let Some(slot) = run.plan_lane()? else { break };
+            while lanes < most || (at == 0 && run.lanes.is_empty()) {
+                let Some(lane) = run.plan_lane()? else { break };
                 if let Some(pool) = self.pool.as_ref() {
-                    slot.start(pool);
+                    lane.start(pool);
                 }
                 lanes += 1;
             }
-            if lanes >= self.lanes {
-                return Ok(());
-            }
-            at += 1;
         }
+        Ok(())
     }
 
     /// The next input. Begins to fetch some of those behind it.
@@ -319,8 +307,8 @@ impl Reader {
         while let Some(input) = self.inputs.get(self.opened + self.ahead.len())
             && (self.ahead.is_empty() || (bytes < BYTES_AHEAD && self.ahead.len() < INPUTS_AHEAD))
         {
-            let (input, fetched) = input.begin();
-            self.ahead.push_back((input.or_cancel(&self.cancel), fetched));
+            let (input, fetched) = input.begin(&self.cancel);
+            self.ahead.push_back((input, fetched));
             bytes = bytes.saturating_add(fetched);
         }
         let (input, _) = self.ahead.pop_front()?;
@@ -339,7 +327,7 @@ impl Iterator for Reader {
 
 impl RecordBatchReader for Reader {
     fn schema(&self) -> SchemaRef {
-        self.projection.schema(&self.plan)
+        self.projection.schema.clone()
     }
 }
 
@@ -349,5 +337,41 @@ impl std::fmt::Debug for Reader {
             .field("plan", &self.plan)
             .field("progress", &self.progress)
             .finish_non_exhaustive()
+    }
+}
+
+/// How a piece of work reports its progress, and how it is cancelled.
+#[derive(Default)]
+pub struct Watch<'a> {
+    /// Called after every batch with the progress so far. An error ends the work.
+    pub progress: Option<&'a mut dyn FnMut(Progress) -> Result<()>>,
+    /// Ends the work early.
+    pub cancel: Cancel,
+}
+
+impl Watch<'_> {
+    /// Reads all of `reader` and reports the progress on top of `before`. Returns the sum.
+    pub(crate) fn follow(
+        &mut self,
+        reader: Reader,
+        before: Progress,
+        mut take: impl FnMut(RecordBatch) -> Result<()>,
+    ) -> Result<Progress> {
+        let mut reader = reader.with_cancel(self.cancel.clone());
+        while let Some(batch) = reader.next_batch()? {
+            take(batch)?;
+            self.tell(before + reader.progress())?;
+        }
+        Ok(before + reader.progress())
+    }
+
+    pub(crate) fn tell(&mut self, progress: Progress) -> Result<()> {
+        self.progress.as_mut().map_or(Ok(()), |tell| tell(progress))
+    }
+}
+
+impl std::fmt::Debug for Watch<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Watch").finish_non_exhaustive()
     }
 }

@@ -9,51 +9,35 @@ use crate::error::Result;
 use crate::options::OutputColumn;
 use crate::record::Plan;
 
-/// The columns of a batch, in order, and their names. `None` stands for all columns of the plan.
+/// The columns of a batch, in order, and their names.
 #[derive(Debug, Clone)]
-pub(crate) struct Projection(Option<Selection>);
-
-#[derive(Debug, Clone)]
-struct Selection {
-    columns: Arc<[usize]>,
-    schema: SchemaRef,
+pub(crate) struct Projection {
+    /// `None` where batches are those of the plan.
+    columns: Option<Arc<[usize]>>,
+    pub(crate) schema: SchemaRef,
 }
 
 impl Projection {
-    pub(crate) fn all() -> Self {
-        Self(None)
-    }
-
     /// These columns.
     pub(crate) fn of(plan: &Plan, outputs: &[OutputColumn]) -> Result<Self> {
-        let columns = outputs.iter().map(|output| plan.schema.index_of(&output.field));
-        let columns: Vec<usize> = columns.collect::<std::result::Result<_, _>>()?;
+        let (mut columns, mut fields) = (Vec::new(), Vec::new());
+        for OutputColumn { name, field } in outputs {
+            let column = plan.schema.index_of(field)?;
+            columns.push(column);
+            fields.push(plan.schema.field(column).clone().with_name(name));
+        }
         if columns.iter().copied().eq(0..plan.columns.len()) && !outputs.iter().any(OutputColumn::is_renamed)
         {
-            return Ok(Self::all());
+            return Ok(Self { columns: None, schema: plan.schema.clone() });
         }
-        let fields = columns.iter().zip(outputs);
-        let fields =
-            fields.map(|(&column, output)| plan.schema.field(column).clone().with_name(&output.name));
-        let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
-        Ok(Self(Some(Selection { columns: columns.into(), schema })))
-    }
-
-    /// The schema of the projected columns.
-    pub(crate) fn schema(&self, plan: &Plan) -> SchemaRef {
-        self.0.as_ref().map_or(&plan.schema, |selection| &selection.schema).clone()
+        Ok(Self { columns: Some(columns.into()), schema: Arc::new(Schema::new(fields)) })
     }
 
     /// The projected columns of `batch`. No data is copied.
     pub(crate) fn of_batch(&self, batch: RecordBatch) -> Result<RecordBatch> {
-        match &self.0 {
-            None => Ok(batch),
-            Some(selection) => {
-                let columns = selection.columns.iter().map(|&column| batch.column(column).clone());
-                let rows = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-                let schema = selection.schema.clone();
-                Ok(RecordBatch::try_new_with_options(schema, columns.collect(), &rows)?)
-            }
-        }
+        let Some(columns) = &self.columns else { return Ok(batch) };
+        let columns = columns.iter().map(|&column| batch.column(column).clone()).collect();
+        let rows = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+        Ok(RecordBatch::try_new_with_options(self.schema.clone(), columns, &rows)?)
     }
 }

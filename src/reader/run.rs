@@ -10,15 +10,15 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::lane::{End, Lane, Mode, Step};
-use super::slot::Slot;
 use crate::decode::{Decoder, Left, Position, Stride};
 use crate::error::{Error, ErrorKind, Result};
 use crate::input::{Blocks, Input, OpenFile, Opened, Span, StepBuffers};
 use crate::msgpack::MAX_HEAD;
 use crate::options::Framing;
+use crate::pool::Job;
 use crate::record::{Plan, RecordStart};
 use crate::vector::Template;
 
@@ -35,10 +35,16 @@ const LONGEST_WALK: u32 = 64;
 
 pub(super) struct Run {
     input: Input,
-    opened: Place,
+    /// The file that is read, if it is one.
+    file: Option<Arc<OpenFile>>,
+    /// The part of it that is read, if it can be entered anywhere.
+    span: Option<Span>,
     plan: Arc<Plan>,
     buffers: Arc<StepBuffers>,
-    lanes: VecDeque<Arc<Slot>>,
+    /// The lanes that wait or run, in order.
+    pub(super) lanes: VecDeque<Arc<Job<Step>>>,
+    /// Ends the lanes soon that threads run.
+    cancelled: Arc<AtomicBool>,
     next: Next,
     /// How records begin.
     start: Option<RecordStart>,
@@ -56,57 +62,43 @@ pub(super) struct Run {
     begun: u64,
 }
 
-enum Place {
-    /// Can be entered anywhere, again and again.
-    Random(Opened, Span),
-    /// One walk; taken by the lane that does it.
-    Stream(Option<Opened>),
-    /// One walk as well, which any thread may do. The file it comes from, if it is one.
-    Compressed(Option<Opened>, Option<Arc<OpenFile>>),
-}
-
-impl Place {
-    /// True where the input goes on behind the bytes that are read of it.
-    fn is_part(&self) -> bool {
-        match self {
-            Self::Random(Opened::File(file, span), _) => span.end < file.length(),
-            Self::Random(Opened::Bytes(bytes, span), _) => span.end < bytes.len() as u64,
-            _ => false,
-        }
-    }
-}
-
 /// The plan of the next lane.
+#[derive(Default)]
 enum Next {
+    /// There is none, or it is not known before the lane that walks has ended.
+    #[default]
+    Nothing,
+    /// All of an input that is read from its start to its end.
+    Whole(Opened),
     Uniform(Position, Template),
-    Walk(Position),
+    Walk,
     /// A walk over a stretch of the input, behind which others may begin at once.
-    Stretch(Position),
+    Stretch,
     /// A walk that begins behind the first run of good records from this offset on.
     Find(u64),
-    /// To be known when the lane that walks has ended.
-    Unknown,
-    Nothing,
 }
 
 impl Run {
     pub(super) fn open(input: Input, plan: &Arc<Plan>, buffers: &Arc<StepBuffers>) -> Result<Self> {
-        let opened = match input.open(plan.max_expansion)? {
-            opened @ Opened::Stream(_) => Place::Stream(Some(opened)),
-            Opened::Compressed(content, file) => {
-                Place::Compressed(Some(Opened::Compressed(content, None)), file)
-            }
-            Opened::File(file, span) => Place::Random(Opened::File(file, span), span),
-            Opened::Bytes(bytes, span) => Place::Random(Opened::Bytes(bytes, span), span),
+        let opened = input.open(plan.max_expansion)?;
+        let (file, span) = match &opened {
+            Opened::Random(file, span) => (Some(file.clone()), Some(*span)),
+            Opened::Compressed(_, file) => (file.clone(), None),
+            Opened::Stream(_) => (None, None),
         };
+        if let Some(file) = &file {
+            file.want_all(plan.store_window);
+        }
         let start = Position::start(plan);
         let mut run = Self {
             input,
-            opened,
+            file,
+            span,
             plan: plan.clone(),
             buffers: buffers.clone(),
             lanes: VecDeque::new(),
-            next: Next::Walk(start),
+            cancelled: Arc::default(),
+            next: Next::Whole(opened),
             // Of records that lie under keys the first one is not looked at before it is decoded.
             start: plan.start.clone().filter(|_| !plan.way.is_empty() && plan.framing != Framing::Map),
             stretch: (plan.batch_bytes as u64).max(SHORTEST),
@@ -116,14 +108,11 @@ impl Run {
             walk: 1,
             begun: 0,
         };
-        if let Some(file) = run.file() {
-            file.want_all(run.plan.store_window);
-        }
-        if let Place::Random(_, span) = run.opened {
+        if let Some(span) = span {
             // Inside of an array or map one record follows another.
             let left = if span.inside { Left::Unbounded } else { start.left };
             run.at = Position { offset: span.start, record: span.record, left, ..start };
-            run.next = Next::Walk(run.at);
+            run.next = Next::Walk;
             run.begun = span.start;
             match run.stride(span)? {
                 Stride::Uniform(position, template, start) => {
@@ -133,7 +122,7 @@ impl Run {
                 }
                 Stride::Varied(start, length) => {
                     run.stretch = run.batch_of(length);
-                    run.next = Next::Stretch(run.at);
+                    run.next = Next::Stretch;
                     run.start = Some(start);
                 }
                 Stride::Unknown => {}
@@ -165,101 +154,77 @@ impl Run {
     }
 
     fn blocks(&self, start: u64, end: u64) -> Option<Blocks> {
-        match &self.opened {
-            Place::Random(Opened::File(file, _), _) => {
-                Some(Blocks::of_file(file.clone(), start, end, &self.buffers))
-            }
-            Place::Random(Opened::Bytes(bytes, _), _) => Some(Blocks::of_bytes(bytes.clone(), start, end)),
-            _ => None,
-        }
-    }
-
-    /// The file that is read, if it is one.
-    fn file(&self) -> Option<&OpenFile> {
-        match &self.opened {
-            Place::Random(Opened::File(file, _), _) | Place::Compressed(_, Some(file)) => Some(file),
-            _ => None,
-        }
-    }
-
-    /// How many lanes wait or run.
-    pub(super) fn lanes(&self) -> usize {
-        self.lanes.len()
-    }
-
-    /// All lanes, in order.
-    pub(super) fn slots(&self) -> impl Iterator<Item = &Arc<Slot>> {
-        self.lanes.iter()
-    }
-
-    /// The lane whose batches come next.
-    pub(super) fn front(&self) -> Option<&Arc<Slot>> {
-        self.lanes.front()
+        let file = self.span.and(self.file.as_ref())?;
+        Some(Blocks::of_file(file, start, end, &self.buffers))
     }
 
     /// Adds the next lane behind the others; `None` where there is none, or it is not known yet what it will be.
-    pub(super) fn plan_lane(&mut self) -> Result<Option<&Arc<Slot>>> {
-        let (blocks, position, mode, stop, inline) = match &mut self.opened {
-            Place::Stream(opened) | Place::Compressed(opened, _) => {
-                let Some(opened) = opened.take() else { return Ok(None) };
-                self.next = Next::Nothing;
-                // Only the calling thread waits for a stream.
-                let inline = matches!(opened, Opened::Stream(_));
-                let position = Position::start(&self.plan);
-                (Blocks::new(opened, &self.buffers), position, Mode::Walk(u32::MAX), None, inline)
+    pub(super) fn plan_lane(&mut self) -> Result<Option<&Arc<Job<Step>>>> {
+        let file_end = self.span.map_or(0, |span| span.end);
+        let (mut end, mut stop, mut whole) = (file_end, None, None);
+        let (position, mode) = match std::mem::take(&mut self.next) {
+            Next::Nothing => return Ok(None),
+            Next::Whole(opened) => {
+                whole = Some(opened);
+                (self.at, Mode::Walk(u32::MAX))
             }
-            Place::Random(_, span) => {
-                let file_end = span.end;
-                let stretch = self.stretch;
-                let (position, end, mode, stop) = match std::mem::replace(&mut self.next, Next::Unknown) {
-                    Next::Unknown => return Ok(None),
-                    Next::Nothing => {
-                        self.next = Next::Nothing;
-                        return Ok(None);
-                    }
-                    Next::Walk(position) => (position, file_end, Mode::Walk(self.walk), None),
-                    Next::Stretch(position) => {
-                        let stop = position.offset.saturating_add(stretch);
-                        self.next = if stop < file_end { Next::Find(stop) } else { Next::Nothing };
-                        (position, file_end, Mode::Walk(u32::MAX), Some(stop))
-                    }
-                    Next::Find(offset) => {
-                        let stop = offset.saturating_add(stretch);
-                        let is_last = stop >= file_end;
-                        // The lane in front alone knows how many records an array still has at its end.
-                        let is_array = self.at.left != Left::Unbounded;
-                        let Some(start) = self.start.clone().filter(|_| !is_last || !is_array) else {
-                            return Ok(None);
-                        };
-                        self.next = if is_last { Next::Nothing } else { Next::Find(stop) };
-                        let left = if is_array { Left::Elsewhere(0) } else { Left::Unbounded };
-                        let position = Position { offset, record: 0, left, tail: 0, rows: 0 };
-                        (position, file_end, Mode::Find(start), Some(stop).filter(|_| !is_last))
-                    }
-                    Next::Uniform(position, template) => {
-                        let rows = self.plan.batch_rows as u64;
-                        let after = position.after(rows, template.stride());
-                        let is_more = !matches!(position.left, Left::Known(left) if left <= rows);
-                        if after.offset < file_end && is_more {
-                            self.next = Next::Uniform(after, template.clone());
-                            (position, after.offset, Mode::Uniform(template), None)
-                        } else {
-                            // The last lane sees the end of the file, and whatever is cut off there.
-                            self.next = Next::Nothing;
-                            (position, file_end, Mode::Walk(u32::MAX), None)
-                        }
-                    }
+            Next::Walk => (self.at, Mode::Walk(self.walk)),
+            Next::Stretch => {
+                let stretch_end = self.at.offset.saturating_add(self.stretch);
+                stop = Some(stretch_end);
+                if stretch_end < file_end {
+                    self.next = Next::Find(stretch_end);
+                }
+                (self.at, Mode::Walk(u32::MAX))
+            }
+            Next::Find(offset) => {
+                let stretch_end = offset.saturating_add(self.stretch);
+                let is_last = stretch_end >= file_end;
+                // The lane in front alone knows how many records an array still has at its end.
+                let is_array = self.at.left != Left::Unbounded;
+                let Some(start) = self.start.clone().filter(|_| !is_last || !is_array) else {
+                    return Ok(None);
                 };
-                let Some(blocks) = self.blocks(position.offset, end) else { return Ok(None) };
-                (blocks, position, mode, stop, false)
+                if !is_last {
+                    stop = Some(stretch_end);
+                    self.next = Next::Find(stretch_end);
+                }
+                let left = if is_array { Left::Elsewhere(0) } else { Left::Unbounded };
+                (Position { offset, record: 0, left, tail: 0, rows: 0 }, Mode::Find(start))
+            }
+            Next::Uniform(position, template) => {
+                let rows = self.plan.batch_rows as u64;
+                let after = position.after(rows, template.stride());
+                let is_more = !matches!(position.left, Left::Known(left) if left <= rows);
+                if after.offset < file_end && is_more {
+                    end = after.offset;
+                    self.next = Next::Uniform(after, template.clone());
+                    (position, Mode::Uniform(template))
+                } else {
+                    // The last lane sees the end of the file, and whatever is cut off there.
+                    (position, Mode::Walk(u32::MAX))
+                }
             }
         };
-        let cancelled = Arc::new(AtomicBool::new(false));
+        // Only the calling thread waits for a stream.
+        let inline = matches!(whole, Some(Opened::Stream(_)));
+        let blocks = match whole {
+            Some(opened) => Some(Blocks::new(opened, &self.buffers)),
+            None => self.blocks(position.offset, end),
+        };
+        let Some(blocks) = blocks else { return Ok(None) };
         let decoder = Decoder::with_plan(self.plan.clone())?;
         let decoder = decoder.at(self.input.name(), position, blocks.known_left()).until(stop);
-        let decoder = if self.opened.is_part() { decoder.in_part() } else { decoder };
-        let lane = Lane::new(blocks, decoder, mode, cancelled.clone());
-        self.lanes.push_back(Slot::new(lane, cancelled, inline));
+        // The input may go on behind the bytes that are read of it.
+        let is_part = self.span.and(self.file.as_ref()).is_some_and(|file| file_end < file.length());
+        let decoder = if is_part { decoder.in_part() } else { decoder };
+        let mut lane = Lane::new(blocks, decoder, mode, self.cancelled.clone());
+        let step = move || {
+            let step = lane.step()?;
+            let goes_on = step.end.is_none();
+            Ok((step, goes_on))
+        };
+        self.lanes.push_back(Job::new(step, inline));
         Ok(self.lanes.back())
     }
 
@@ -276,9 +241,10 @@ impl Run {
                     }
                     reject.record += base.record;
                 }
-                return Err(self.name_error(ErrorKind::Decode(reject).into()));
+                return Err(ErrorKind::Decode(reject).into());
             }
-            Err(kind) => return Err(self.name_error(kind.into())),
+            Err(ErrorKind::Io { path: None, source }) => return Err(self.input.error(source)),
+            Err(kind) => return Err(kind.into()),
         };
         if step.end == Some(End::Lost) || step.found.is_some_and(|found| found != self.at.offset) {
             self.guess_again();
@@ -308,7 +274,7 @@ impl Run {
             step.position = step.position.from(base);
         }
         if let Some(decoded) = &mut step.decoded {
-            decoded.identify(&self.plan, self.input.number())?;
+            decoded.identify(&self.plan, self.input.number)?;
         }
         self.at = step.position;
         Ok(Some(step))
@@ -331,27 +297,26 @@ impl Run {
                 }
                 // Without a lane behind it, the next one need not search.
                 if self.lanes.is_empty() {
-                    self.next = Next::Stretch(self.at);
+                    self.next = Next::Stretch;
                 }
             }
             // `taken` has seen to that.
             End::Lost => {}
             End::Verified => self.walk = 1,
-            End::Input => {
-                self.drop_lanes();
-                self.next = Next::Nothing;
+            End::Input => self.drop_lanes(),
+            End::Limit(template) => {
+                self.next = match template {
+                    Some(template) if self.at.rows == 0 && self.is_uniform => {
+                        Next::Uniform(self.at, template)
+                    }
+                    _ if self.start.is_some() && self.at.left != Left::Unknown => Next::Stretch,
+                    _ => Next::Walk,
+                }
             }
-            End::Limit(position, Some(template)) if position.rows == 0 && self.is_uniform => {
-                self.next = Next::Uniform(position, template)
-            }
-            End::Limit(position, _) if self.start.is_some() && position.left != Left::Unknown => {
-                self.next = Next::Stretch(position)
-            }
-            End::Limit(position, _) => self.next = Next::Walk(position),
             End::Diverged if !found && self.start.is_some() => {
                 self.drop_lanes();
                 self.is_uniform = false;
-                self.next = Next::Stretch(self.at);
+                self.next = Next::Stretch;
             }
             End::Diverged => self.guess_again(),
         }
@@ -361,33 +326,21 @@ impl Run {
     fn guess_again(&mut self) {
         self.drop_lanes();
         self.base = None;
-        self.next = Next::Walk(self.at);
+        self.next = Next::Walk;
         self.walk = self.walk.saturating_mul(2).min(LONGEST_WALK);
     }
 
     fn drop_lanes(&mut self) {
-        for slot in self.lanes.drain(..) {
-            slot.cancel();
-        }
+        self.next = Next::Nothing;
+        self.lanes.clear();
+        std::mem::take(&mut self.cancelled).store(true, Ordering::Relaxed);
     }
 
     /// Fails if the input is a file that was written to while it was read.
     pub(super) fn check_unchanged(&self) -> Result<()> {
-        match self.file() {
+        match &self.file {
             Some(file) => file.check_unchanged().map_err(|error| self.input.error(error)),
             None => Ok(()),
-        }
-    }
-
-    /// Says in which input an error occurred.
-    fn name_error(&self, error: Error) -> Error {
-        match error.into_kind() {
-            ErrorKind::Decode(mut reject) => {
-                reject.file = self.input.name().clone();
-                ErrorKind::Decode(reject).into()
-            }
-            ErrorKind::Io { path: None, source } => self.input.error(source),
-            kind => kind.into(),
         }
     }
 }
@@ -396,7 +349,7 @@ impl Drop for Run {
     fn drop(&mut self) {
         self.drop_lanes();
         // Lanes that wait for a server would go on waiting.
-        if let Some(file) = self.file() {
+        if let Some(file) = &self.file {
             file.close();
         }
     }

@@ -1,11 +1,11 @@
 //! What stands in for object stores where they were left out.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 
 use bytes::Bytes;
 
-use super::Stat;
 use super::url::Url;
+use super::{Begun, Stat};
 use crate::cancel::Cancel;
 
 fn absent() -> io::Error {
@@ -14,21 +14,16 @@ fn absent() -> io::Error {
 }
 
 /// There is none.
-pub(crate) enum Object {}
-
-/// There is none.
-pub(crate) enum Begun {}
-
-/// There is none.
-pub(crate) enum Whole {}
-
-/// There is none.
 #[derive(Debug)]
-pub(crate) enum Upload {}
+pub(crate) enum Absent {}
 
-impl Object {
-    pub(crate) fn begin(_: &Url, _: u64, _: Option<u64>) -> io::Result<Begun> {
+impl Absent {
+    pub(crate) fn begin(_: &Url, _: bool, _: Cancel) -> io::Result<Self> {
         Err(absent())
+    }
+
+    pub(crate) fn finish(self) -> io::Result<u64> {
+        match self {}
     }
 
     pub(crate) fn size(&self) -> u64 {
@@ -52,29 +47,7 @@ impl Object {
     }
 }
 
-impl Begun {
-    pub(crate) fn finish(self, _: Cancel) -> io::Result<Result<Object, Whole>> {
-        match self {}
-    }
-}
-
-impl Read for Whole {
-    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
-        match *self {}
-    }
-}
-
-impl Upload {
-    pub(crate) fn begin(_: &Url, _: bool, _: Cancel) -> io::Result<Self> {
-        Err(absent())
-    }
-
-    pub(crate) fn finish(self) -> io::Result<u64> {
-        match self {}
-    }
-}
-
-impl Write for Upload {
+impl Write for Absent {
     fn write(&mut self, _: &[u8]) -> io::Result<usize> {
         match *self {}
     }
@@ -84,30 +57,22 @@ impl Write for Upload {
     }
 }
 
-pub(crate) fn list(_: &Url, _: &Cancel) -> io::Result<Vec<(Url, Stat)>> {
-    Err(absent())
+/// Functions that fail.
+macro_rules! absent {
+    ($($name:ident($($given:ty),*) -> $result:ty;)*) => {
+        $(pub(crate) fn $name($(_: $given),*) -> io::Result<$result> {
+            Err(absent())
+        })*
+    };
 }
 
-pub(crate) fn stats(_: Vec<Url>, _: &Cancel) -> io::Result<Vec<io::Result<Option<Stat>>>> {
-    Err(absent())
-}
-
-pub(crate) fn is_there(_: &Url, _: &Cancel) -> io::Result<bool> {
-    Err(absent())
-}
-
-pub(crate) fn remove(_: &Url, _: &Cancel) -> io::Result<()> {
-    Err(absent())
-}
-
-pub(crate) fn get_all(_: Vec<Url>, _: &Cancel) -> io::Result<Vec<Bytes>> {
-    Err(absent())
-}
-
-pub(crate) fn remove_all(_: Vec<Url>, _: &Cancel) -> io::Result<()> {
-    Err(absent())
-}
-
-pub(crate) fn end_uploads(_: &Url, _: &Cancel) -> io::Result<()> {
-    Err(absent())
+absent! {
+    begin(&Url, u64, Option<u64>) -> Begun;
+    list(&Url, &Cancel) -> Vec<(Url, Stat)>;
+    stats(Vec<Url>, &Cancel) -> Vec<io::Result<Option<Stat>>>;
+    is_there(&Url, &Cancel) -> bool;
+    remove(&Url, &Cancel) -> ();
+    get_all(Vec<Url>, &Cancel) -> Vec<Bytes>;
+    remove_all(Vec<Url>, &Cancel) -> ();
+    end_uploads(&Url, &Cancel) -> ();
 }

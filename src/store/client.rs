@@ -7,8 +7,8 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::io;
-use std::sync::mpsc::{RecvTimeoutError, sync_channel};
-use std::sync::{Arc, Mutex, TryLockError};
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
@@ -20,12 +20,13 @@ use object_store::http::HttpBuilder;
 use object_store::path::Path;
 use object_store::{ClientOptions, ObjectStore};
 use tokio::runtime::{Builder, Runtime};
+use tokio::task::AbortHandle;
 
-use super::connector::{CONNECTOR, Connector};
+use super::connector::Connector;
 use super::failure::{explain, not_usable};
 use super::url::{Kind, Url};
 use crate::cancel::Cancel;
-use crate::pool::{OwnerProcess, PATIENCE, lock};
+use crate::pool::{OwnerProcess, PATIENCE, lock, lock_soon, receive};
 
 /// How long the search for credentials may take: where there are none, the crate asks for the instance's own again and again.
 const SEARCH: Duration = Duration::from_secs(10);
@@ -38,11 +39,11 @@ const STORES: usize = 64;
 /// Threads for encryption and for moving bytes.
 const THREADS: usize = 2;
 
-pub(super) type Store = Arc<dyn ObjectStore>;
+type Store = Arc<dyn ObjectStore>;
 
 pub(super) struct Client {
-    owner: OwnerProcess,
-    runtime: Runtime,
+    pub(super) owner: OwnerProcess,
+    pub(super) runtime: Runtime,
     /// By bucket, environment, and whether uploads only create.
     stores: Mutex<HashMap<(String, u64, bool), Store>>,
     /// For plain HTTP, with the environment that it was made in.
@@ -54,21 +55,17 @@ static CLIENT: Mutex<Option<&'static Client>> = Mutex::new(None);
 /// The client of this process.
 pub(super) fn client() -> io::Result<&'static Client> {
     // Held by another thread while it makes one, or, in a child that was forked in that moment, for ever.
-    for _ in 0..40 {
-        let mut client = match CLIENT.try_lock() {
-            Ok(client) => client,
-            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-            Err(TryLockError::WouldBlock) => {
-                thread::sleep(PATIENCE);
-                continue;
-            }
-        };
-        if let Some(client) = client.filter(|client| client.is_alive()) {
-            return Ok(client);
-        }
-        return Ok(client.insert(Client::leaked()?));
+    let locked = (0..40).find_map(|_| {
+        lock_soon(&CLIENT).or_else(|| {
+            thread::sleep(PATIENCE);
+            None
+        })
+    });
+    let Some(mut client) = locked else { return Client::leaked() };
+    match client.filter(|client| client.owner.is_current()) {
+        Some(client) => Ok(client),
+        None => Ok(client.insert(Client::leaked()?)),
     }
-    Client::leaked()
 }
 
 impl Client {
@@ -98,70 +95,50 @@ impl Client {
             .with_allow_http(true)
             .with_config(ClientConfigKey::Timeout, LONGEST)
             .with_config(ClientConfigKey::ReadTimeout, SILENCE);
-        let client = CONNECTOR.connect(&options).map_err(|error| not_usable(&error))?;
+        let client = Connector::default().connect(&options).map_err(|error| not_usable(&error))?;
         *http = Some((now, client.clone()));
         Ok(client)
     }
 
-    /// True in the process that made it.
-    pub(super) fn is_alive(&self) -> bool {
-        self.owner.is_current()
-    }
-
-    /// Fails in a child that was forked: nobody would do what it asks for.
-    pub(super) fn check(&self) -> io::Result<()> {
-        self.owner.check_io()
-    }
-
-    pub(super) fn spawn(
-        &self,
-        work: impl Future<Output = ()> + Send + 'static,
-    ) -> tokio::task::JoinHandle<()> {
-        self.runtime.spawn(work)
+    /// Begins `work`.
+    pub(super) fn begin<T: Send + 'static>(
+        &'static self,
+        work: impl Future<Output = io::Result<T>> + Send + 'static,
+    ) -> io::Result<Request<T>> {
+        self.owner.check_io()?;
+        let (sender, result) = sync_channel(1);
+        let task = self.runtime.spawn(async move { drop(sender.send(work.await)) });
+        Ok(Request { client: self, result, task: task.abort_handle() })
     }
 
     /// Waits for `work`, unless `cancel` ends it.
     pub(super) fn wait<T: Send + 'static>(
-        &self,
+        &'static self,
         cancel: &Cancel,
         work: impl Future<Output = io::Result<T>> + Send + 'static,
     ) -> io::Result<T> {
-        self.check()?;
-        let (sender, receiver) = sync_channel(1);
-        let task = self.spawn(async move { drop(sender.send(work.await)) });
-        loop {
-            match receiver.recv_timeout(PATIENCE) {
-                Ok(result) => return result,
-                Err(RecvTimeoutError::Timeout) => {
-                    if let Err(error) = cancel.check_io() {
-                        task.abort();
-                        return Err(error);
-                    }
-                    self.check()?;
-                }
-                Err(RecvTimeoutError::Disconnected) => return Err(io::Error::other("a request died")),
-            }
-        }
+        self.begin(work)?.wait(cancel)
     }
 
     /// The store that has `url`, and what it is called there.
-    pub(super) async fn find(&self, url: &Url) -> io::Result<(Store, Path)> {
-        self.find_with(url, CONNECTOR).await
+    pub(super) async fn find(&self, url: &Url) -> io::Result<Target> {
+        self.find_with(url, Connector::default()).await
     }
 
     /// The same, reached through this connector.
-    pub(super) async fn find_with(&self, url: &Url, connector: Connector) -> io::Result<(Store, Path)> {
-        if url.kind() == Kind::Http {
-            let shared = Shared(self.http()?);
-            let builder = HttpBuilder::new().with_url(without_fragment(url)).with_http_connector(shared);
+    pub(super) async fn find_with(&self, url: &Url, connector: Connector) -> io::Result<Target> {
+        let target = |store, path| Target { url: url.clone(), store, path };
+        if url.kind == Kind::Http {
+            let connector = Connector { shared: Some(self.http()?), ..connector };
+            let builder = HttpBuilder::new().with_url(without_fragment(url)).with_http_connector(connector);
             let store = builder.build().map_err(|error| not_usable(&error))?;
-            return Ok((Arc::new(store), Path::ROOT));
+            return Ok(target(Arc::new(store), Path::ROOT));
         }
         let path = Path::parse(url.key())
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error.to_string()))?;
         let key = (url.base().to_owned(), environment(), connector.creates);
         if let Some(store) = lock(&self.stores).get(&key) {
-            return Ok((store.clone(), path));
+            return Ok(target(store.clone(), path));
         }
         let store = make(url, connector).await?;
         let mut stores = lock(&self.stores);
@@ -169,22 +146,41 @@ impl Client {
             stores.clear();
         }
         stores.insert(key, store.clone());
-        Ok((store, path))
+        Ok(target(store, path))
     }
 }
 
-/// Lets all plain HTTP URLs share one set of connections.
-#[derive(Debug)]
-struct Shared(HttpClient);
+/// What requests are about.
+#[derive(Clone)]
+pub(super) struct Target {
+    pub(super) url: Url,
+    pub(super) store: Store,
+    pub(super) path: Path,
+}
 
-impl HttpConnector for Shared {
-    fn connect(&self, _: &ClientOptions) -> object_store::Result<HttpClient> {
-        Ok(self.0.clone())
+/// Work whose result is waited for. It ends when this is dropped.
+pub(super) struct Request<T> {
+    client: &'static Client,
+    result: Receiver<io::Result<T>>,
+    task: AbortHandle,
+}
+
+impl<T> Request<T> {
+    pub(super) fn wait(&self, cancel: &Cancel) -> io::Result<T> {
+        receive(&self.result, &self.client.owner, cancel, "a request died")?
+    }
+}
+
+impl<T> Drop for Request<T> {
+    fn drop(&mut self) {
+        if self.client.owner.is_current() {
+            self.task.abort();
+        }
     }
 }
 
 fn without_fragment(url: &Url) -> &str {
-    url.as_str().split('#').next().unwrap_or_default()
+    url.text.split('#').next().unwrap_or_default()
 }
 
 /// What tells one environment from another: credentials and endpoints are part of it, and may change.
@@ -196,20 +192,16 @@ fn environment() -> u64 {
 
 /// Connects to the bucket of `url` the way its environment tells, and makes sure that there are credentials.
 async fn make(url: &Url, connector: Connector) -> io::Result<Store> {
-    match url.kind() {
+    Ok(match url.kind {
         Kind::S3 => {
             let (store, is_signed) = s3(url, connector)?;
-            if is_signed {
-                find_credentials(url, store.credentials().get_credential()).await?;
-            }
-            Ok(Arc::new(store))
+            find_credentials(url, is_signed, store.credentials().get_credential()).await?;
+            Arc::new(store)
         }
         Kind::Google => {
             let (store, is_signed) = google(url, connector)?;
-            if is_signed {
-                find_credentials(url, store.credentials().get_credential()).await?;
-            }
-            Ok(Arc::new(store))
+            find_credentials(url, is_signed, store.credentials().get_credential()).await?;
+            Arc::new(store)
         }
         Kind::Azure => {
             let mut builder = MicrosoftAzureBuilder::from_env().with_url(url.base());
@@ -217,59 +209,45 @@ async fn make(url: &Url, connector: Connector) -> io::Result<Store> {
             let key = key.and_then(|key| AzureAccessKey::try_new(&key).ok());
             let key = key.map(|key| Arc::new(AzureCredential::AccessKey(key)));
             builder = builder.with_http_connector(Connector { key, ..connector });
-            for (name, key, value) in timeouts("AZURE") {
-                if !is_set(&name) {
-                    builder = builder.with_config(AzureConfigKey::Client(key), value);
-                }
+            for (key, value) in timeouts("AZURE") {
+                builder = builder.with_config(AzureConfigKey::Client(key), value);
             }
-            let unsigned = is_true(builder.get_config_value(&AzureConfigKey::SkipSignature));
+            let is_signed = !is_true(builder.get_config_value(&AzureConfigKey::SkipSignature));
             let store = builder.build().map_err(|error| unusable(url, &error))?;
-            if !unsigned {
-                find_credentials(url, store.credentials().get_credential()).await?;
-            }
-            Ok(Arc::new(store))
+            find_credentials(url, is_signed, store.credentials().get_credential()).await?;
+            Arc::new(store)
         }
-        Kind::Http => Err(io::ErrorKind::Unsupported.into()),
-    }
+        Kind::Http => return Err(io::ErrorKind::Unsupported.into()),
+    })
 }
 
 /// The store of an S3 URL, and whether its requests are signed.
 pub(super) fn s3(url: &Url, connector: Connector) -> io::Result<(AmazonS3, bool)> {
     let mut builder = AmazonS3Builder::from_env().with_url(url.base()).with_http_connector(connector);
-    for (name, key, value) in timeouts("AWS") {
-        if !is_set(&name) {
-            builder = builder.with_config(AmazonS3ConfigKey::Client(key), value);
-        }
+    for (key, value) in timeouts("AWS") {
+        builder = builder.with_config(AmazonS3ConfigKey::Client(key), value);
     }
     let is_signed = !is_true(builder.get_config_value(&AmazonS3ConfigKey::SkipSignature));
-    let store = builder.build().map_err(|error| unusable(url, &error))?;
-    Ok((store, is_signed))
+    Ok((builder.build().map_err(|error| unusable(url, &error))?, is_signed))
 }
 
 /// The store of a Google URL, and whether its requests are signed.
 pub(super) fn google(url: &Url, connector: Connector) -> io::Result<(GoogleCloudStorage, bool)> {
-    let mut builder =
-        GoogleCloudStorageBuilder::from_env().with_url(url.base()).with_http_connector(connector);
-    for (name, key, value) in timeouts("GOOGLE") {
-        if !is_set(&name) {
-            builder = builder.with_config(GoogleConfigKey::Client(key), value);
-        }
+    let builder = GoogleCloudStorageBuilder::from_env().with_url(url.base());
+    let mut builder = builder.with_http_connector(connector);
+    for (key, value) in timeouts("GOOGLE") {
+        builder = builder.with_config(GoogleConfigKey::Client(key), value);
     }
     let is_signed = !is_true(builder.get_config_value(&GoogleConfigKey::SkipSignature));
-    let store = builder.build().map_err(|error| unusable(url, &error))?;
-    Ok((store, is_signed))
+    Ok((builder.build().map_err(|error| unusable(url, &error))?, is_signed))
 }
 
-fn is_set(name: &str) -> bool {
-    std::env::var_os(name).is_some()
-}
-
-/// Variables of the environment, the options that they set, and what these are otherwise.
-fn timeouts(prefix: &str) -> [(String, ClientConfigKey, &'static str); 2] {
-    [
-        (format!("{prefix}_TIMEOUT"), ClientConfigKey::Timeout, LONGEST),
-        (format!("{prefix}_READ_TIMEOUT"), ClientConfigKey::ReadTimeout, SILENCE),
-    ]
+/// Bounds of the time of requests, where the environment sets none.
+fn timeouts(prefix: &str) -> impl Iterator<Item = (ClientConfigKey, &'static str)> {
+    [("TIMEOUT", ClientConfigKey::Timeout, LONGEST), ("READ_TIMEOUT", ClientConfigKey::ReadTimeout, SILENCE)]
+        .into_iter()
+        .filter(move |(name, ..)| std::env::var_os(format!("{prefix}_{name}")).is_none())
+        .map(|(_, key, value)| (key, value))
 }
 
 fn is_true(value: Option<String>) -> bool {
@@ -278,20 +256,24 @@ fn is_true(value: Option<String>) -> bool {
 
 async fn find_credentials<T>(
     url: &Url,
+    is_signed: bool,
     search: impl Future<Output = object_store::Result<T>>,
 ) -> io::Result<()> {
+    if !is_signed {
+        return Ok(());
+    }
     let found = match tokio::time::timeout(SEARCH, search).await {
         Ok(Ok(_)) => return Ok(()),
         Ok(Err(error)) => explain(url, &error).to_string(),
         Err(_) => "nobody answered".to_owned(),
     };
-    let text = format!("no credentials: {}. Instance metadata: {found}", variables(url.kind()));
+    let text = format!("no credentials: {}. Instance metadata: {found}", variables(url.kind));
     Err(io::Error::new(io::ErrorKind::PermissionDenied, text))
 }
 
 /// A store that cannot be set up.
 fn unusable(url: &Url, error: &object_store::Error) -> io::Error {
-    let text = format!("{} ({})", not_usable(error), variables(url.kind()));
+    let text = format!("{} ({})", not_usable(error), variables(url.kind));
     io::Error::new(io::ErrorKind::InvalidInput, text)
 }
 

@@ -17,25 +17,28 @@ use rustls::{CertificateError, InvalidMessage};
 /// What `HttpError` says before its cause.
 pub(super) const HTTP: &str = "HTTP error: ";
 /// What to do where a certificate is not trusted.
-const TRUST: &str = if cfg!(all(unix, not(target_vendor = "apple"))) {
+pub(super) const TRUST: &str = if cfg!(all(unix, not(target_vendor = "apple"))) {
     "SSL_CERT_FILE may name a file (PEM) of the CAs to trust, in place of the system's"
 } else {
     "add its CA to those that the system trusts"
 };
 
 /// Makes the clients of all stores.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Connector {
     /// The request that completes an upload in parts asks for a name that no object has.
     pub(super) creates: bool,
     /// The key that signs requests to Azure, where there is one.
     pub(super) key: Option<Arc<AzureCredential>>,
+    /// The connections that all plain HTTP URLs share.
+    pub(super) shared: Option<HttpClient>,
 }
-
-pub(super) const CONNECTOR: Connector = Connector { creates: false, key: None };
 
 impl HttpConnector for Connector {
     fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
+        if let Some(shared) = &self.shared {
+            return Ok(shared.clone());
+        }
         let client = ReqwestConnector::default().connect(options)?;
         Ok(HttpClient::new(Telling { client, connector: self.clone() }))
     }
@@ -125,26 +128,20 @@ fn refused(error: &rustls::Error) -> Option<String> {
         rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
             format!("the server's certificate is of a CA that is not trusted: {TRUST}")
         }
-        rustls::Error::InvalidCertificate(CertificateError::Other(other)) => match other
-            .0
-            .to_string()
-            .as_str()
-        {
-            "CaUsedAsEndEntity" => {
-                "the server's certificate is refused: it is that of a CA, and a server needs one that is not"
-                    .to_owned()
-            }
-            text => format!("the server's certificate is refused: {text}"),
-        },
-        rustls::Error::InvalidCertificate(reason) => format!("the server's certificate is refused: {reason}"),
+        rustls::Error::InvalidCertificate(reason) => {
+            let reason = match reason {
+                CertificateError::Other(other) => other.0.to_string(),
+                reason => reason.to_string(),
+            };
+            let text = match reason.as_str() {
+                "CaUsedAsEndEntity" => "it is that of a CA, and a server needs one that is not",
+                text => text,
+            };
+            format!("the server's certificate is refused: {text}")
+        }
         rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) => {
             "the server does not answer in TLS: is it one for http://?".to_owned()
         }
         _ => return None,
     })
-}
-
-/// A client that cannot be made, as there are no certificates to trust.
-pub(super) fn without_certificates(text: &str) -> Option<String> {
-    text.contains("No CA certificates").then(|| format!("there are no CAs to trust: {TRUST}"))
 }

@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind};
 
 use object_store::Error;
 
-use super::connector::{HTTP, without_certificates};
+use super::connector::{HTTP, TRUST};
 use super::url::{Kind, Url};
 
 /// What the error of a request begins with, and what stands before the status of its answer.
@@ -34,8 +34,11 @@ pub(super) fn explain(url: &Url, error: &Error) -> io::Error {
 
 /// A client that cannot be made.
 pub(super) fn not_usable(error: &Error) -> io::Error {
-    let text = deepest(error);
-    io::Error::new(ErrorKind::InvalidInput, without_certificates(&text).unwrap_or(text))
+    let text = match deepest(error) {
+        text if text.contains("No CA certificates") => format!("there are no CAs to trust: {TRUST}"),
+        text => text,
+    };
+    io::Error::new(ErrorKind::InvalidInput, text)
 }
 
 /// True where a server knows no such part of the object: it has no bytes there, as one that is empty.
@@ -96,8 +99,8 @@ pub(super) fn element<'a>(body: &'a str, name: &str) -> Option<&'a str> {
 
 /// A query may hold a signature, which messages must not.
 fn without_query(url: &Url, text: String) -> String {
-    match url.as_str().split_once('?') {
-        Some((_, query)) if url.kind() == Kind::Http && !query.is_empty() => text.replace(query, "..."),
+    match url.text.split_once('?') {
+        Some((_, query)) if url.kind == Kind::Http && !query.is_empty() => text.replace(query, "..."),
         _ => text,
     }
 }

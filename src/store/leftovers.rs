@@ -11,7 +11,7 @@ use object_store::path::Path;
 use object_store::signer::{SignedUrlOptions, Signer};
 
 use super::client::{Client, client, google, s3};
-use super::connector::CONNECTOR;
+use super::connector::Connector;
 use super::failure::{element, explain};
 use super::url::{Kind, Url};
 use crate::cancel::Cancel;
@@ -64,15 +64,15 @@ async fn open_uploads(url: &Url) -> io::Result<Option<(Box<dyn MultipartStore>, 
     let query = [("uploads", ""), ("prefix", url.key())];
     let failure = |error| explain(url, &error);
     let mut request = HttpRequest::new(HttpRequestBody::empty());
-    let (store, list): (Box<dyn MultipartStore>, _) = match url.kind() {
+    let (store, list): (Box<dyn MultipartStore>, _) = match url.kind {
         Kind::S3 => {
-            let (store, true) = s3(url, CONNECTOR)? else { return Ok(None) };
+            let (store, true) = s3(url, Connector::default())? else { return Ok(None) };
             let query = SignedUrlOptions::default().with_query(query);
             let list = store.signed_url_opts(reqwest::Method::GET, &Path::ROOT, VALID, &query).await;
             (Box::new(store), list.map_err(failure)?)
         }
         Kind::Google => {
-            let (store, true) = google(url, CONNECTOR)? else { return Ok(None) };
+            let (store, true) = google(url, Connector::default())? else { return Ok(None) };
             let token = store.credentials().get_credential().await.map_err(failure)?;
             let bearer = format!("Bearer {}", token.bearer).parse().map_err(io::Error::other)?;
             request.headers_mut().insert("authorization", bearer);

@@ -5,10 +5,10 @@ use std::io::{self, ErrorKind};
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use object_store::path::Path;
-use object_store::{GetOptions, ObjectMeta, ObjectStoreExt};
+use object_store::{ObjectMeta, ObjectStoreExt};
 
 use super::Stat;
-use super::client::client;
+use super::client::{Target, client};
 use super::failure::explain;
 use super::url::{Kind, Url};
 use crate::cancel::Cancel;
@@ -22,14 +22,14 @@ const REMOVALS: usize = 8;
 
 /// The objects whose keys begin with the directory that `url` names, sorted by key.
 pub(crate) fn list(url: &Url, cancel: &Cancel) -> io::Result<Vec<(Url, Stat)>> {
-    if url.kind() == Kind::Http {
+    if url.kind == Kind::Http {
         let text = "an HTTP server does not tell which files it has: name each of them";
         return Err(io::Error::new(ErrorKind::Unsupported, text));
     }
     let client = client()?;
     let prefix = url.clone();
     let mut objects = client.wait(cancel, async move {
-        let (store, path) = client.find(&prefix).await?;
+        let Target { store, path, .. } = client.find(&prefix).await?;
         let path = Some(path).filter(|path| *path != Path::ROOT);
         let listed: object_store::Result<Vec<ObjectMeta>> = store.list(path.as_ref()).try_collect().await;
         listed.map_err(|error| explain(&prefix, &error))
@@ -37,12 +37,15 @@ pub(crate) fn list(url: &Url, cancel: &Cancel) -> io::Result<Vec<(Url, Stat)>> {
     // What stands for an empty directory has no content.
     objects.retain(|object| object.size > 0 || object.location.extension().is_some());
     objects.sort_by(|a, b| a.location.cmp(&b.location));
-    Ok(objects.into_iter().map(|object| (url.with_key(object.location.as_ref()), stat(object))).collect())
+    Ok(objects.iter().map(|object| (url.with_key(object.location.as_ref()), Stat::of(object))).collect())
 }
 
-fn stat(object: ObjectMeta) -> Stat {
-    let modified_ns = object.last_modified.timestamp_nanos_opt();
-    Stat { size: object.size, tag: object.e_tag, modified_ns }
+impl Stat {
+    pub(super) fn of(object: &ObjectMeta) -> Self {
+        let tag = object.e_tag.clone();
+        let modified_ns = if tag.is_none() { object.last_modified.timestamp_nanos_opt() } else { None };
+        Self { size: object.size, tag, modified_ns }
+    }
 }
 
 /// The sizes and versions of objects; `None` where a server does not give them.
@@ -50,12 +53,11 @@ pub(crate) fn stats(urls: Vec<Url>, cancel: &Cancel) -> io::Result<Vec<io::Resul
     let client = client()?;
     client.wait(cancel, async move {
         let heads = stream::iter(urls).map(|url| async move {
-            let (store, path) = client.find(&url).await?;
-            let options = GetOptions { head: true, ..GetOptions::default() };
-            match store.get_opts(&path, options).await {
-                Ok(head) => Ok(Some(stat(head.meta))),
+            let Target { store, path, .. } = client.find(&url).await?;
+            match store.head(&path).await {
+                Ok(head) => Ok(Some(Stat::of(&head))),
                 // A signed URL is one for reading, and some servers tell no length.
-                Err(_) if url.kind() == Kind::Http => Ok(None),
+                Err(_) if url.kind == Kind::Http => Ok(None),
                 Err(error) => Err(explain(&url, &error)),
             }
         });
@@ -68,7 +70,7 @@ pub(crate) fn get_all(urls: Vec<Url>, cancel: &Cancel) -> io::Result<Vec<Bytes>>
     let client = client()?;
     client.wait(cancel, async move {
         let bodies = stream::iter(urls).map(|url| async move {
-            let (store, path) = client.find(&url).await?;
+            let Target { store, path, .. } = client.find(&url).await?;
             let body = async { store.get(&path).await?.bytes().await };
             body.await.map_err(|error| explain(&url, &error))
         });
@@ -81,7 +83,7 @@ pub(crate) fn remove_all(urls: Vec<Url>, cancel: &Cancel) -> io::Result<()> {
     let Some(first) = urls.first().cloned() else { return Ok(()) };
     let client = client()?;
     client.wait(cancel, async move {
-        let (store, _) = client.find(&first).await?;
+        let Target { store, .. } = client.find(&first).await?;
         let parse = |url: &Url| Path::parse(url.key()).map_err(object_store::Error::from);
         let paths: Vec<object_store::Result<Path>> = urls.iter().map(parse).collect();
         let streams = stream::iter(paths).chunks(REMOVED_TOGETHER);

@@ -27,16 +27,25 @@ mod upload;
 #[cfg(not(feature = "object-store"))]
 mod absent;
 
+use std::io::{self, Read};
+
 pub(crate) use self::notes::Notes;
 pub(crate) use self::url::{Kind, Url};
+use crate::cancel::Cancel;
 
-/// The size of an object, and what identifies its version.
+/// The size of an object or a file, and what identifies its version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Stat {
     pub(crate) size: u64,
+    /// The tag that a store gave it.
     pub(crate) tag: Option<String>,
+    /// When it was modified, in nanoseconds since 1970. Not of an object with a tag: a copy keeps the tag, and some servers that know no
+    /// time give the present.
     pub(crate) modified_ns: Option<i64>,
 }
+
+/// Waits for an object that is being opened. Dropped, it ends the request. Of a server without ranges it gives all bytes in order.
+pub(crate) type Begun = Box<dyn FnOnce(Cancel) -> io::Result<Result<Object, Box<dyn Read + Send>>> + Send>;
 
 /// How many bytes of an object are asked for to open it.
 pub(crate) const FIRST: u64 = 4 << 20;
@@ -45,11 +54,12 @@ pub(crate) const FIRST: u64 = 4 << 20;
 pub(crate) use self::{
     leftovers::end_uploads,
     listing::{get_all, list, remove_all, stats},
-    object::{Begun, Object, Whole},
+    object::{Object, begin},
     upload::{Upload, is_there, remove},
 };
 
 #[cfg(not(feature = "object-store"))]
 pub(crate) use self::absent::{
-    Begun, Object, Upload, Whole, end_uploads, get_all, is_there, list, remove, remove_all, stats,
+    Absent as Object, Absent as Upload, begin, end_uploads, get_all, is_there, list, remove, remove_all,
+    stats,
 };

@@ -1,29 +1,29 @@
 //! One object, read in ranges by several threads at once.
 
 use std::io::{self, ErrorKind, Read};
+use std::ops::Range;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use futures_util::{FutureExt, StreamExt};
-use object_store::path::Path;
-use object_store::{GetOptions, GetRange, GetResult, ObjectMeta};
-use tokio::task::AbortHandle;
+use object_store::{GetOptions, GetRange, GetResult, ObjectStoreExt};
+use tokio::task::JoinSet;
 
-use super::client::{Client, Store, client};
+use super::client::{Client, Target, client};
 use super::failure::{explain, is_changed, is_unsatisfiable};
 use super::pieces::{PIECE, Pieces};
 use super::url::{Kind, Url};
+use super::{Begun, Stat};
 use crate::cancel::Cancel;
-use crate::pool::{PATIENCE, lock};
+use crate::pool::{PerProcess, lock};
 
-/// How often a range is asked for again whose bytes ended too early, beyond what the crate does.
+/// How often a range is asked for whose bytes end too early, beyond what the crate does.
 const TRIES: u32 = 4;
-/// How long to wait before that the first time.
+/// How long to wait before the second time.
 const PAUSE: Duration = Duration::from_millis(100);
 /// How much of an object without ranges is fetched at once.
 const GULP: usize = 1 << 20;
@@ -32,105 +32,64 @@ const GULP: usize = 1 << 20;
 pub(crate) struct Object {
     client: &'static Client,
     target: Arc<Target>,
-    version: Version,
+    version: Stat,
     start: u64,
     end: u64,
     pieces: Arc<Pieces>,
     /// Requests under way.
-    tasks: Mutex<Vec<AbortHandle>>,
+    tasks: Mutex<PerProcess<JoinSet<()>>>,
     cancel: Cancel,
     /// Whether all of it will be read.
     wanted: AtomicBool,
     closed: AtomicBool,
 }
 
-/// What requests are about.
-struct Target {
-    url: Url,
-    store: Store,
-    path: Path,
-}
-
-/// What tells that somebody wrote to an object.
-#[derive(Debug, Clone, PartialEq)]
-struct Version {
-    size: u64,
-    e_tag: Option<String>,
-    modified: i64,
-}
-
-impl Version {
-    fn of(meta: &ObjectMeta) -> Self {
-        Self { size: meta.size, e_tag: meta.e_tag.clone(), modified: meta.last_modified.timestamp() }
-    }
-
-    /// The tag that a request may ask for: one that stands for the bytes.
-    fn strong_tag(&self) -> Option<String> {
-        self.e_tag.clone().filter(|tag| !tag.starts_with("W/"))
-    }
-
-    fn is(&self, other: &Self) -> bool {
-        // A server that tells no time tells the present, or none at all.
-        let same_time = self.e_tag.is_some() || self.modified == other.modified;
-        self.size == other.size && self.e_tag == other.e_tag && same_time
-    }
-}
-
 /// What the first request found.
 enum Found {
     /// An object, and its first piece.
-    Ranged(Arc<Target>, Version, Bytes),
+    Ranged(Target, Stat, Bytes),
     /// All of an object whose server gives no parts.
     Whole(GetResult),
 }
 
-/// An object that is being opened.
-pub(crate) struct Begun {
-    client: &'static Client,
-    url: Url,
-    start: u64,
-    end: Option<u64>,
-    found: Receiver<io::Result<Found>>,
-    task: AbortHandle,
-}
-
-impl Drop for Begun {
-    fn drop(&mut self) {
-        if self.client.is_alive() {
-            self.task.abort();
-        }
-    }
-}
-
 /// An object that can only be read from its start to its end.
-pub(crate) struct Whole {
+struct Whole {
     client: &'static Client,
     url: Url,
-    rest: Rest,
+    /// `None` after an error.
+    rest: Option<Rest>,
     bytes: Bytes,
     cancel: Cancel,
 }
 
-/// What is left of a stream.
-enum Rest {
-    There(BoxStream<'static, object_store::Result<Bytes>>),
-    Ended,
-    Failed,
+/// What is left of a stream. It has no bytes behind its end.
+type Rest = BoxStream<'static, object_store::Result<Bytes>>;
+
+/// Begins to open the bytes from `start` to `end` of the object at `url`: asks for the first of them.
+pub(crate) fn begin(url: &Url, start: u64, end: Option<u64>) -> io::Result<Begun> {
+    let (client, url) = (client()?, url.clone());
+    let first = start..end.map_or(u64::MAX, |end| end.max(start + 1)).min(start + PIECE);
+    let target = url.clone();
+    let request = client.begin(async move { open(client, &target, first).await })?;
+    Ok(Box::new(move |cancel| {
+        let (target, version, first) = match request.wait(&cancel)? {
+            Found::Ranged(target, version, first) => (target, version, first),
+            Found::Whole(whole) => {
+                let rest = Some(whole.into_stream().fuse().boxed());
+                return Ok(Err(Box::new(Whole { client, url, rest, bytes: Bytes::new(), cancel })));
+            }
+        };
+        let end = end.unwrap_or(version.size).min(version.size).max(start);
+        let (target, pieces) = (Arc::new(target), Arc::new(Pieces::default()));
+        if !first.is_empty() {
+            pieces.put(0, Ok(first));
+        }
+        let (tasks, wanted, closed) = Default::default();
+        Ok(Ok(Object { client, target, version, start, end, pieces, tasks, cancel, wanted, closed }))
+    }))
 }
 
 impl Object {
-    /// Begins to open the bytes from `start` to `end` of the object at `url`: asks for the first of them.
-    pub(crate) fn begin(url: &Url, start: u64, end: Option<u64>) -> io::Result<Begun> {
-        let client = client()?;
-        let (sender, found) = sync_channel(1);
-        let first = start..end.map_or(u64::MAX, |end| end.max(start + 1)).min(start + PIECE);
-        let target = url.clone();
-        let task = client.spawn(async move {
-            drop(sender.send(open(client, target, first).await));
-        });
-        Ok(Begun { client, url: url.clone(), start, end, found, task: task.abort_handle() })
-    }
-
     /// The size of the object in bytes, all of it.
     pub(crate) fn size(&self) -> u64 {
         self.version.size
@@ -156,7 +115,7 @@ impl Object {
     pub(crate) fn read_exact_at(&self, mut out: &mut [u8], mut offset: u64) -> io::Result<()> {
         let count = (self.end - self.start).div_ceil(PIECE);
         while !out.is_empty() {
-            self.client.check()?;
+            self.client.owner.check_io()?;
             if offset < self.start || offset >= self.end {
                 return Err(changed());
             }
@@ -189,66 +148,23 @@ impl Object {
         let start = self.start + number * PIECE;
         let range = start..(start + PIECE).min(self.end);
         let (target, version, pieces) = (self.target.clone(), self.version.clone(), self.pieces.clone());
-        let task = self.client.spawn(async move {
+        let work = async move {
             let work = AssertUnwindSafe(piece(&target, &version, range)).catch_unwind();
             let bytes = work.await.unwrap_or_else(|_| Err(io::Error::other("a request died")));
             pieces.put(number, bytes);
-        });
+        };
         let mut tasks = lock(&self.tasks);
-        tasks.retain(|task| !task.is_finished());
-        tasks.push(task.abort_handle());
-    }
-}
-
-impl Drop for Object {
-    fn drop(&mut self) {
-        if self.client.is_alive() {
-            lock(&self.tasks).iter().for_each(AbortHandle::abort);
-        }
-    }
-}
-
-impl Begun {
-    /// Waits for the object.
-    pub(crate) fn finish(self, cancel: Cancel) -> io::Result<Result<Object, Whole>> {
-        let found = loop {
-            self.client.check()?;
-            match self.found.recv_timeout(PATIENCE) {
-                Ok(found) => break found?,
-                Err(RecvTimeoutError::Timeout) => cancel.check_io()?,
-                Err(RecvTimeoutError::Disconnected) => return Err(io::Error::other("a request died")),
-            }
-        };
-        let (target, version, first) = match found {
-            Found::Ranged(target, version, first) => (target, version, first),
-            Found::Whole(whole) => {
-                let rest = Rest::There(whole.into_stream());
-                let (client, url) = (self.client, self.url.clone());
-                return Ok(Err(Whole { client, url, rest, bytes: Bytes::new(), cancel }));
-            }
-        };
-        let end = self.end.unwrap_or(version.size).min(version.size).max(self.start);
-        let pieces = Arc::new(Pieces::default());
-        if !first.is_empty() {
-            pieces.put(0, Ok(first));
-        }
-        let (client, start) = (self.client, self.start);
-        let (tasks, wanted, closed) = Default::default();
-        Ok(Ok(Object { client, target, version, start, end, pieces, tasks, cancel, wanted, closed }))
+        while tasks.try_join_next().is_some() {}
+        tasks.spawn_on(work, self.client.runtime.handle());
     }
 }
 
 impl Read for Whole {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         if self.bytes.is_empty() {
-            match std::mem::replace(&mut self.rest, Rest::Failed) {
-                Rest::There(stream) => {
-                    let work = gulp(stream, self.url.clone());
-                    (self.rest, self.bytes) = self.client.wait(&self.cancel, work)?;
-                }
-                Rest::Ended => self.rest = Rest::Ended,
-                Rest::Failed => return Err(io::Error::other("it could not be read")),
-            }
+            let rest = self.rest.take().ok_or_else(|| io::Error::other("it could not be read"))?;
+            let (rest, bytes) = self.client.wait(&self.cancel, gulp(rest, self.url.clone()))?;
+            (self.rest, self.bytes) = (Some(rest), bytes);
         }
         let bytes = self.bytes.split_to(self.bytes.len().min(out.len()));
         out[..bytes.len()].copy_from_slice(&bytes);
@@ -257,82 +173,62 @@ impl Read for Whole {
 }
 
 /// Some bytes, and the rest of the stream.
-async fn gulp(
-    mut stream: BoxStream<'static, object_store::Result<Bytes>>,
-    url: Url,
-) -> io::Result<(Rest, Bytes)> {
+async fn gulp(mut rest: Rest, url: Url) -> io::Result<(Rest, Bytes)> {
     let mut gulp = Vec::new();
-    while gulp.len() < GULP {
-        match stream.next().await {
-            Some(Ok(bytes)) => gulp.extend_from_slice(&bytes),
-            Some(Err(error)) => return Err(explain(&url, &error)),
-            None => return Ok((Rest::Ended, gulp.into())),
-        }
+    while gulp.len() < GULP
+        && let Some(bytes) = rest.next().await
+    {
+        gulp.extend_from_slice(&bytes.map_err(|error| explain(&url, &error))?);
     }
-    Ok((Rest::There(stream), gulp.into()))
+    Ok((rest, gulp.into()))
 }
 
 /// Asks for the first bytes of an object, and finds out what it is by that.
-async fn open(client: &Client, url: Url, range: std::ops::Range<u64>) -> io::Result<Found> {
-    let (store, path) = client.find(&url).await?;
-    let target = Arc::new(Target { url, store, path });
-    let options = GetOptions { range: Some(GetRange::Bounded(range)), ..GetOptions::default() };
-    let mut pause = PAUSE;
-    for tries_left in (0..TRIES).rev() {
-        let result = match target.store.get_opts(&target.path, options.clone()).await {
-            Ok(result) => result,
-            Err(object_store::Error::NotSupported { .. }) if target.url.kind() == Kind::Http => {
-                let whole = target.store.get_opts(&target.path, GetOptions::default()).await;
-                return whole.map(Found::Whole).map_err(|error| explain(&target.url, &error));
-            }
-            Err(error) if is_unsatisfiable(&error) => {
-                let options = GetOptions { head: true, ..GetOptions::default() };
-                let head = target.store.get_opts(&target.path, options).await;
-                let head = head.map_err(|error| explain(&target.url, &error))?;
-                return Ok(Found::Ranged(target, Version::of(&head.meta), Bytes::new()));
-            }
-            Err(error) => return Err(explain(&target.url, &error)),
-        };
-        let version = Version::of(&result.meta);
-        match result.bytes().await {
-            Ok(bytes) => return Ok(Found::Ranged(target, version, bytes)),
-            Err(error) if tries_left == 0 => return Err(explain(&target.url, &error)),
-            Err(_) => tokio::time::sleep(pause).await,
+async fn open(client: &Client, url: &Url, range: Range<u64>) -> io::Result<Found> {
+    let target = client.find(url).await?;
+    let explained = |error| explain(url, &error);
+    let options = GetOptions::new().with_range(Some(GetRange::Bounded(range)));
+    match get(&target, options).await {
+        Ok((version, bytes)) => Ok(Found::Ranged(target, version, bytes)),
+        Err(object_store::Error::NotSupported { .. }) if url.kind == Kind::Http => {
+            target.store.get(&target.path).await.map(Found::Whole).map_err(explained)
         }
-        pause *= 4;
+        Err(error) if is_unsatisfiable(&error) => {
+            let head = target.store.head(&target.path).await.map_err(explained)?;
+            Ok(Found::Ranged(target, Stat::of(&head), Bytes::new()))
+        }
+        Err(error) => Err(explained(error)),
     }
-    Err(ErrorKind::UnexpectedEof.into())
 }
 
 /// The bytes in `range` of an object, if it still is the one of `version`.
-async fn piece(target: &Target, version: &Version, range: std::ops::Range<u64>) -> io::Result<Bytes> {
-    let options = GetOptions {
-        range: Some(GetRange::Bounded(range.clone())),
-        if_match: version.strong_tag(),
-        ..GetOptions::default()
-    };
+async fn piece(target: &Target, version: &Stat, range: Range<u64>) -> io::Result<Bytes> {
+    // A weak tag may stand for other bytes.
+    let tag = version.tag.clone().filter(|tag| !tag.starts_with("W/"));
+    let options = GetOptions::new().with_range(Some(GetRange::Bounded(range))).with_if_match(tag);
+    match get(target, options).await {
+        Ok((found, bytes)) if found == *version => Ok(bytes),
+        Ok(_) | Err(object_store::Error::NotFound { .. }) => Err(changed()),
+        Err(error) if is_changed(&error) || is_unsatisfiable(&error) => Err(changed()),
+        Err(error) => Err(explain(&target.url, &error)),
+    }
+}
+
+/// The bytes that `options` ask for, and the version of their object.
+async fn get(target: &Target, options: GetOptions) -> object_store::Result<(Stat, Bytes)> {
     let mut pause = PAUSE;
     for tries_left in (0..TRIES).rev() {
-        let result = match target.store.get_opts(&target.path, options.clone()).await {
-            Ok(result) => result,
-            Err(error) if is_changed(&error) || is_unsatisfiable(&error) => return Err(changed()),
-            Err(object_store::Error::NotFound { .. }) => return Err(changed()),
-            Err(error) => return Err(explain(&target.url, &error)),
-        };
-        if !version.is(&Version::of(&result.meta)) {
-            return Err(changed());
-        }
+        let result = target.store.get_opts(&target.path, options.clone()).await?;
+        let (version, length) = (Stat::of(&result.meta), result.range.end - result.range.start);
         match result.bytes().await {
-            Ok(bytes) if bytes.len() as u64 == range.end - range.start => return Ok(bytes),
-            Ok(_) => {}
-            Err(error) if is_changed(&error) => return Err(changed()),
-            Err(error) if tries_left == 0 => return Err(explain(&target.url, &error)),
-            Err(_) => {}
+            Ok(bytes) if bytes.len() as u64 == length => return Ok((version, bytes)),
+            Err(error) if tries_left == 0 => return Err(error),
+            _ => tokio::time::sleep(pause).await,
         }
-        tokio::time::sleep(pause).await;
         pause *= 4;
     }
-    Err(ErrorKind::UnexpectedEof.into())
+    let source = Box::new(io::Error::from(ErrorKind::UnexpectedEof));
+    Err(object_store::Error::Generic { store: "object", source })
 }
 
 fn changed() -> io::Error {

@@ -47,16 +47,11 @@ impl Default for State {
 }
 
 struct Piece {
-    content: Content,
+    /// `None` while it is on its way.
+    content: Option<io::Result<Bytes>>,
     /// How many of its bytes were read, and when that was.
     read: u64,
     last: u64,
-}
-
-enum Content {
-    Awaited,
-    Here(Bytes),
-    Failed(io::ErrorKind, String),
 }
 
 impl Pieces {
@@ -82,12 +77,12 @@ impl Pieces {
         let read = match state.pieces.get_mut(&number) {
             None => None,
             Some(piece) => match &piece.content {
-                Content::Awaited => {
+                None => {
                     state.grow(number);
                     None
                 }
-                Content::Failed(kind, text) => Some(Err(io::Error::new(*kind, text.clone()))),
-                Content::Here(bytes) => {
+                Some(Err(error)) => Some(Err(io::Error::new(error.kind(), error.to_string()))),
+                Some(Ok(bytes)) => {
                     let there = bytes.get(start..).unwrap_or_default();
                     let taken = there.len().min(out.len());
                     out[..taken].copy_from_slice(&there[..taken]);
@@ -103,20 +98,16 @@ impl Pieces {
     /// Waits a little while for a piece.
     pub(super) fn wait(&self, number: u64) {
         let state = lock(&self.state);
-        if state.pieces.get(&number).is_some_and(|piece| matches!(piece.content, Content::Awaited)) {
+        if state.pieces.get(&number).is_some_and(|piece| piece.content.is_none()) {
             drop(self.arrived.wait_timeout(state, PATIENCE).unwrap_or_else(PoisonError::into_inner));
         }
     }
 
     /// A piece is there, or never will be.
     pub(super) fn put(&self, number: u64, bytes: io::Result<Bytes>) {
-        let content = match bytes {
-            Ok(bytes) => Content::Here(bytes),
-            Err(error) => Content::Failed(error.kind(), error.to_string()),
-        };
         let mut state = lock(&self.state);
         let last = state.clock;
-        state.pieces.insert(number, Piece { content, read: 0, last });
+        state.pieces.insert(number, Piece { content: Some(bytes), read: 0, last });
         self.arrived.notify_all();
     }
 }
@@ -137,7 +128,7 @@ impl State {
             if self.pieces.contains_key(&ahead) {
                 continue;
             }
-            let awaited = self.pieces.values().filter(|piece| matches!(piece.content, Content::Awaited));
+            let awaited = self.pieces.values().filter(|piece| piece.content.is_none());
             let is_needed = ahead == number;
             if !is_needed && awaited.count() >= self.ahead {
                 break;
@@ -145,7 +136,7 @@ impl State {
             if self.pieces.len() >= self.ahead + BEHIND && !self.drop_one(is_needed) && !is_needed {
                 break;
             }
-            self.pieces.insert(ahead, Piece { content: Content::Awaited, read: 0, last: self.clock });
+            self.pieces.insert(ahead, Piece { content: None, read: 0, last: self.clock });
             new.push(ahead);
         }
         new
@@ -156,7 +147,7 @@ impl State {
     fn drop_one(&mut self, is_needed: bool) -> bool {
         let oldest = |is_wanted: &dyn Fn(&Piece, usize) -> bool| {
             let here = self.pieces.iter().filter(|(_, piece)| match &piece.content {
-                Content::Here(bytes) => is_wanted(piece, bytes.len()),
+                Some(Ok(bytes)) => is_wanted(piece, bytes.len()),
                 _ => false,
             });
             here.min_by_key(|(_, piece)| piece.last).map(|(number, _)| *number)

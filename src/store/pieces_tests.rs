@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{AHEAD, BEHIND, Content, PIECE, Pieces, lock};
+use super::{AHEAD, BEHIND, PIECE, Pieces, lock};
 
 /// Pieces that are held before the window grows.
 const MOST: usize = AHEAD + BEHIND;
@@ -20,7 +20,7 @@ fn arrive(pieces: &Pieces, number: u64) {
 
 fn awaited(pieces: &Pieces) -> Vec<u64> {
     let state = lock(&pieces.state);
-    let awaited = state.pieces.iter().filter(|(_, piece)| matches!(piece.content, Content::Awaited));
+    let awaited = state.pieces.iter().filter(|(_, piece)| piece.content.is_none());
     awaited.map(|(number, _)| *number).collect()
 }
 

@@ -5,20 +5,16 @@
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Write};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::Duration;
 
 use bytes::Bytes;
-use object_store::path::Path;
-use object_store::{GetOptions, MultipartUpload, ObjectStoreExt, PutMode, PutMultipartOptions, PutOptions};
-use tokio::task::AbortHandle;
+use object_store::{MultipartUpload, ObjectStoreExt, PutMode};
 
-use super::client::{Client, Store, client};
-use super::connector::{CONNECTOR, Connector};
+use super::client::{Client, Request, Target, client};
+use super::connector::Connector;
 use super::failure::{explain, is_changed};
 use super::url::{Kind, Url};
 use crate::cancel::Cancel;
-use crate::pool::PATIENCE;
 
 /// Bytes of a part. Stores ask for 5 MiB at the least and for 10,000 parts at the most.
 const PART: usize = 8 << 20;
@@ -32,9 +28,7 @@ const FORGETTING: Duration = Duration::from_secs(5);
 /// An object on its way. Dropped without [`finish`](Self::finish), it leaves nothing behind.
 pub(crate) struct Upload {
     client: &'static Client,
-    url: Url,
-    store: Store,
-    path: Path,
+    target: Target,
     overwrite: bool,
     cancel: Cancel,
     /// What does not make a part yet.
@@ -42,14 +36,9 @@ pub(crate) struct Upload {
     parts: usize,
     /// Begun with the first part.
     upload: Option<Box<dyn MultipartUpload>>,
-    under_way: VecDeque<Sent>,
+    /// Parts on their way.
+    under_way: VecDeque<Request<()>>,
     written: u64,
-}
-
-/// A part on its way.
-struct Sent {
-    result: Receiver<io::Result<()>>,
-    task: AbortHandle,
 }
 
 impl Upload {
@@ -60,29 +49,12 @@ impl Upload {
         if !overwrite && is_there(url, &cancel)? {
             return Err(exists());
         }
-        let target = url.clone();
-        let creates = !overwrite && matches!(url.kind(), Kind::S3 | Kind::Azure);
-        let connector = Connector { creates, ..CONNECTOR };
-        let found = async move { client.find_with(&target, connector).await };
-        let (store, path) = client.wait(&cancel, found)?;
-        Ok(Self {
-            client,
-            url: url.clone(),
-            store,
-            path,
-            overwrite,
-            cancel,
-            part: Vec::new(),
-            parts: 0,
-            upload: None,
-            under_way: VecDeque::new(),
-            written: 0,
-        })
-    }
-
-    /// Refuses an object that is there and must not be replaced.
-    fn check_absent(&self) -> io::Result<()> {
-        if self.overwrite || !is_there(&self.url, &self.cancel)? { Ok(()) } else { Err(exists()) }
+        let url = url.clone();
+        let creates = !overwrite && matches!(url.kind, Kind::S3 | Kind::Azure);
+        let connector = Connector { creates, ..Connector::default() };
+        let target = client.wait(&cancel, async move { client.find_with(&url, connector).await })?;
+        let (part, parts, upload, under_way, written) = Default::default();
+        Ok(Self { client, target, overwrite, cancel, part, parts, upload, under_way, written })
     }
 
     /// Sends the part, when there is room for one on its way.
@@ -90,22 +62,19 @@ impl Upload {
         let upload = match &mut self.upload {
             Some(upload) => upload,
             None => {
-                let (store, path, url) = (self.store.clone(), self.path.clone(), self.url.clone());
+                let target = self.target.clone();
                 let begun = self.client.wait(&self.cancel, async move {
-                    let begun = store.put_multipart_opts(&path, PutMultipartOptions::default()).await;
-                    begun.map_err(|error| explain(&url, &error))
+                    let begun = target.store.put_multipart(&target.path).await;
+                    begun.map_err(|error| explain(&target.url, &error))
                 })?;
                 self.upload.insert(begun)
             }
         };
         let part = upload.put_part(Bytes::from(std::mem::take(&mut self.part)).into());
-        let (sender, result) = sync_channel(1);
-        let url = self.url.clone();
-        let task = self.client.spawn(async move {
-            drop(sender.send(part.await.map_err(|error| explain(&url, &error))));
-        });
+        let url = self.target.url.clone();
+        let request = self.client.begin(async move { part.await.map_err(|error| explain(&url, &error)) })?;
         self.parts += 1;
-        self.under_way.push_back(Sent { result, task: task.abort_handle() });
+        self.under_way.push_back(request);
         self.wait_for(AT_ONCE - 1)
     }
 
@@ -114,15 +83,8 @@ impl Upload {
         while self.under_way.len() > most
             && let Some(part) = self.under_way.front()
         {
-            self.client.check()?;
-            match part.result.recv_timeout(PATIENCE) {
-                Ok(sent) => {
-                    self.under_way.pop_front();
-                    sent?;
-                }
-                Err(RecvTimeoutError::Timeout) => self.cancel.check_io()?,
-                Err(RecvTimeoutError::Disconnected) => return Err(io::Error::other("a request died")),
-            }
+            part.wait(&self.cancel)?;
+            self.under_way.pop_front();
         }
         Ok(())
     }
@@ -138,9 +100,11 @@ impl Upload {
         }
         self.wait_for(0)?;
         // S3 and Azure check it again when they make the parts one object. Google's stores do not.
-        self.check_absent()?;
+        if !self.overwrite && is_there(&self.target.url, &self.cancel)? {
+            return Err(exists());
+        }
         if let Some(mut upload) = self.upload.take() {
-            let url = self.url.clone();
+            let url = self.target.url.clone();
             self.client.wait(&self.cancel, async move {
                 match upload.complete().await {
                     Ok(_) => Ok(()),
@@ -162,22 +126,20 @@ impl Upload {
     /// Writes what is one part in one request.
     fn put_at_once(&mut self) -> io::Result<()> {
         let bytes = Bytes::from(std::mem::take(&mut self.part));
-        let (store, path, url) = (self.store.clone(), self.path.clone(), self.url.clone());
-        let mode = if self.overwrite { PutMode::Overwrite } else { PutMode::Create };
+        let (target, overwrite) = (self.target.clone(), self.overwrite);
         self.client.wait(&self.cancel, async move {
-            let put = |mode| {
-                let options = PutOptions { mode, ..PutOptions::default() };
-                store.put_opts(&path, bytes.clone().into(), options)
+            let put = async |mode: PutMode| {
+                target.store.put_opts(&target.path, bytes.clone().into(), mode.into()).await
             };
-            match put(mode).await {
+            let mut result = put(if overwrite { PutMode::Overwrite } else { PutMode::Create }).await;
+            if let Err(object_store::Error::NotImplemented { .. }) = result {
+                // It was not there when the work began.
+                result = put(PutMode::Overwrite).await;
+            }
+            match result {
                 Ok(_) => Ok(()),
                 Err(object_store::Error::AlreadyExists { .. }) => Err(exists()),
-                // It was not there when the work began.
-                Err(object_store::Error::NotImplemented { .. }) => {
-                    let put = put(PutMode::Overwrite).await;
-                    put.map(drop).map_err(|error| explain(&url, &error))
-                }
-                Err(error) => Err(explain(&url, &error)),
+                Err(error) => Err(explain(&target.url, &error)),
             }
         })
     }
@@ -206,13 +168,13 @@ impl Write for Upload {
 impl Drop for Upload {
     fn drop(&mut self) {
         let Some(mut upload) = self.upload.take() else { return };
-        if !self.client.is_alive() {
+        if !self.client.owner.is_current() {
             // It is its parent's.
             std::mem::forget(upload);
             return;
         }
         // A part that came behind the end of it all would stay.
-        self.under_way.iter().for_each(|part| part.task.abort());
+        self.under_way.clear();
         // That it fails is the smaller of two errors.
         drop(self.client.wait(&Cancel::never(), async move {
             let forgotten = tokio::time::timeout(FORGETTING, upload.abort()).await;
@@ -226,8 +188,8 @@ pub(crate) fn is_there(url: &Url, cancel: &Cancel) -> io::Result<bool> {
     check_kind(url)?;
     let (client, url) = (client()?, url.clone());
     client.wait(cancel, async move {
-        let (store, path) = client.find(&url).await?;
-        match store.get_opts(&path, GetOptions { head: true, ..GetOptions::default() }).await {
+        let Target { store, path, .. } = client.find(&url).await?;
+        match store.head(&path).await {
             Ok(_) => Ok(true),
             Err(object_store::Error::NotFound { .. }) => Ok(false),
             Err(error) => Err(explain(&url, &error)),
@@ -240,14 +202,14 @@ pub(crate) fn remove(url: &Url, cancel: &Cancel) -> io::Result<()> {
     check_kind(url)?;
     let (client, url) = (client()?, url.clone());
     client.wait(cancel, async move {
-        let (store, path) = client.find(&url).await?;
+        let Target { store, path, .. } = client.find(&url).await?;
         store.delete(&path).await.map_err(|error| explain(&url, &error))
     })
 }
 
 /// Refuses what cannot be written.
 fn check_kind(url: &Url) -> io::Result<()> {
-    if url.kind() == Kind::Http {
+    if url.kind == Kind::Http {
         let text = "HTTP URLs can be read, and not written";
         return Err(io::Error::new(ErrorKind::Unsupported, text));
     }
@@ -256,7 +218,7 @@ fn check_kind(url: &Url) -> io::Result<()> {
 
 impl std::fmt::Debug for Upload {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Upload").field("url", &self.url).finish_non_exhaustive()
+        f.debug_struct("Upload").field("url", &self.target.url).finish_non_exhaustive()
     }
 }
 

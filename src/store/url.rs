@@ -1,5 +1,7 @@
 //! URLs: how they are told from paths, and taken apart.
 
+#![cfg_attr(not(feature = "object-store"), allow(dead_code))]
+
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
@@ -31,12 +33,15 @@ const SCHEMES: [(&str, Kind); 10] = [
 /// An object, or what the keys of several begin with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Url {
-    text: Arc<str>,
+    /// All of it.
+    pub(crate) text: Arc<str>,
     /// What messages call it: without a query, which may hold a signature, and without a password.
-    name: Arc<str>,
-    kind: Kind,
-    /// Where the key begins in `text`, and where it ends.
-    key: (usize, usize),
+    pub(crate) name: Arc<str>,
+    pub(crate) kind: Kind,
+    /// What stands before the key, without a slash at its end.
+    base: Arc<str>,
+    /// The object's name in its bucket.
+    key: Arc<str>,
 }
 
 impl Url {
@@ -50,76 +55,51 @@ impl Url {
         }
         if scheme.eq_ignore_ascii_case("file") {
             let is_here = rest.starts_with('/') || rest.starts_with("localhost/");
-            if is_here {
-                return None;
-            }
             let message = format!("{text}: a path of another host: file:/// begins one of this host");
-            return Some(Err(Error::option(message)));
+            return (!is_here).then(|| Err(Error::option(message)));
         }
         match SCHEMES.iter().find(|(known, _)| known.eq_ignore_ascii_case(scheme)) {
-            Some((_, kind)) => Some(Self::take_apart(text, *kind, text.len() - rest.len())),
+            Some((_, kind)) => Some(Self::take_apart(text, *kind, rest)),
             None => Some(Err(Error::option(format!(
                 "{text}: {scheme}:// is not supported; use s3://, gs://, az://, https:// or file://"
             )))),
         }
     }
 
-    fn take_apart(text: &str, kind: Kind, host: usize) -> Result<Self> {
-        let rest = &text[host..];
+    fn take_apart(text: &str, kind: Kind, rest: &str) -> Result<Self> {
+        let scheme = &text[..text.len() - rest.len()];
         // In the key of an object store these are characters like any other.
-        let end = match kind {
-            Kind::Http => host + rest.find(['?', '#']).unwrap_or(rest.len()),
-            _ => text.len(),
+        let path = if kind == Kind::Http { rest.split(['?', '#']).next().unwrap_or(rest) } else { rest };
+        let (host, key) = path.split_once('/').unwrap_or((path, ""));
+        let name = match host.rfind('@') {
+            Some(at) if kind == Kind::Http => format!("{scheme}{}", &path[at + 1..]),
+            _ => format!("{scheme}{path}"),
         };
-        let host_end = host + text[host..end].find('/').unwrap_or(end - host);
-        let key = ((host_end + 1).min(end), end);
-        let name = match (kind, text[host..host_end].rfind('@')) {
-            (Kind::Http, Some(at)) => format!("{}{}", &text[..host], &text[host + at + 1..end]),
-            _ => text[..end].to_owned(),
-        };
-        if host == host_end {
+        if host.is_empty() {
             let what = if kind == Kind::Http { "host" } else { "bucket" };
             return Err(Error::option(format!("{name}: the URL names no {what}")));
         }
-        Ok(Self { text: text.into(), name: name.into(), kind, key })
+        let base = format!("{scheme}{host}").into();
+        Ok(Self { text: text.into(), name: name.into(), kind, base, key: key.into() })
     }
 
-    /// All of it.
-    pub(crate) fn as_str(&self) -> &str {
-        &self.text
-    }
-
-    pub(crate) fn name(&self) -> &Arc<str> {
-        &self.name
-    }
-
-    #[cfg_attr(not(feature = "object-store"), allow(dead_code))]
-    pub(crate) fn kind(&self) -> Kind {
-        self.kind
-    }
-
-    /// The object's name in its bucket.
-    pub(crate) fn key(&self) -> &str {
-        &self.text[self.key.0..self.key.1]
-    }
-
-    /// What stands before the key, without a slash at its end.
-    #[cfg_attr(not(feature = "object-store"), allow(dead_code))]
     pub(crate) fn base(&self) -> &str {
-        self.text[..self.key.0].trim_end_matches('/')
+        &self.base
+    }
+
+    pub(crate) fn key(&self) -> &str {
+        &self.key
     }
 
     /// Another object of the same bucket.
-    #[cfg_attr(not(feature = "object-store"), allow(dead_code))]
     pub(crate) fn with_key(&self, key: &str) -> Self {
-        let text = format!("{}/{key}", self.base());
-        let start = text.len() - key.len();
-        Self { name: text.as_str().into(), key: (start, text.len()), text: text.into(), kind: self.kind }
+        let text: Arc<str> = format!("{}/{key}", self.base).into();
+        Self { name: text.clone(), text, key: key.into(), ..self.clone() }
     }
 
     /// True where it stands for the objects whose keys begin so, as a directory does for its files.
     pub(crate) fn is_prefix(&self) -> bool {
-        self.key().is_empty() || self.key().ends_with('/')
+        self.key.is_empty() || self.key.ends_with('/')
     }
 }
 
