@@ -197,17 +197,6 @@ pub(crate) enum Skipped {
     Reserved(usize),
 }
 
-impl Skipped {
-    /// The same, counted from so many bytes in front.
-    pub(crate) fn behind(self, bytes: usize) -> Self {
-        match self {
-            Self::Done(skipped) => Self::Done(bytes + skipped),
-            Self::More(skipped) => Self::More(bytes + skipped),
-            Self::Reserved(skipped) => Self::Reserved(bytes + skipped),
-        }
-    }
-}
-
 impl Skipper {
     pub(crate) fn new() -> Self {
         Self::of(1)

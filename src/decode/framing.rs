@@ -2,6 +2,7 @@
 
 use super::fault::{Fault, Found};
 use super::record::{Pushed, Stop};
+use super::start::View;
 use super::{Decoder, Left, State};
 use crate::error::Result;
 use crate::msgpack::{Broken, Cursor, Skipped, Skipper};
@@ -23,22 +24,22 @@ pub(super) fn within_length(pushed: Result<Pushed, Stop>, cursor: &Cursor<'_>) -
 
 impl Decoder {
     /// Begins the next document, behind what is left of the one before.
-    pub(super) fn begin_document(&mut self, bytes: &[u8], ended: bool) -> Result<usize> {
+    pub(super) fn begin_document(&mut self, view: View<'_>) -> Result<usize> {
         if self.position.tail > 0 {
             self.state = State::Tail(Skipper::of(self.position.tail));
-            return self.skip_tail(bytes, ended);
+            return self.skip_tail(view);
         }
-        self.walk_on(bytes, ended)
+        self.walk_on(view)
     }
 
     /// Walks on to the records of the document.
-    pub(super) fn walk_on(&mut self, bytes: &[u8], ended: bool) -> Result<usize> {
+    pub(super) fn walk_on(&mut self, view: View<'_>) -> Result<usize> {
         let plan = self.plan.clone();
         let (mut way, start) = match std::mem::replace(&mut self.state, State::START) {
             State::Way { way, start } => (way, start),
             _ => (Way::default(), self.position.offset),
         };
-        match way.walk(&plan.way, |_| Ok(plan.framing), bytes) {
+        match way.walk(&plan.way, |_| Ok(plan.framing), view.bytes) {
             Arrival::More(0, least) if plan.way.is_empty() => {
                 self.state = State::Start { least };
                 Ok(0)
@@ -52,7 +53,7 @@ impl Decoder {
                 if !plan.way.is_empty() {
                     self.state = State::Way { way, start };
                 }
-                self.leave_reserved(taken, bytes, ended)
+                self.leave_reserved(taken, view)
             }
             Arrival::Records { taken, records, tail, .. } => {
                 self.position.left = Left::Known(records);
@@ -61,32 +62,31 @@ impl Decoder {
             }
             // The document is one bad record.
             Arrival::Nowhere { taken, left, expected, found } => {
-                if let Some(taken) = self.leave_damage(bytes, ended) {
+                if let Some(taken) = self.leave_damage(view) {
                     return taken;
                 }
                 let fault = Fault::of_type(None, Found::Text(found)).expecting(&expected);
-                let mut skipper = Skipper::of(left);
+                let skipper = Skipper::of(left);
                 if taken == 0 && start == self.position.offset {
-                    return self.skip(fault, skipper, bytes, ended);
+                    return self.skip(fault, skipper, view);
                 }
-                let skipped = skipper.skip(&bytes[taken..]).behind(taken);
                 self.state = State::Skip { fault, skipper, start };
-                self.skipped(skipped, bytes, ended)
+                if taken == 0 { self.skip_on(view) } else { Ok(taken) }
             }
         }
     }
 
     /// Skips what is left of the document behind its records.
-    pub(super) fn skip_tail(&mut self, bytes: &[u8], ended: bool) -> Result<usize> {
+    pub(super) fn skip_tail(&mut self, view: View<'_>) -> Result<usize> {
         let State::Tail(skipper) = &mut self.state else { return Ok(0) };
-        match skipper.skip(bytes) {
+        match skipper.skip(view.bytes) {
             Skipped::Done(taken) => {
                 self.state = State::START;
                 self.position.tail = 0;
                 Ok(taken)
             }
             Skipped::More(taken) => Ok(taken),
-            Skipped::Reserved(taken) => self.leave_reserved(taken, bytes, ended),
+            Skipped::Reserved(taken) => self.leave_reserved(taken, view),
         }
     }
 }

@@ -24,6 +24,7 @@ use self::fault::{Fault, Texts};
 use self::framing::within_length;
 pub(crate) use self::position::{Left, Position};
 use self::record::{Pushed, Stop};
+use self::start::{Looker, View};
 pub(crate) use self::stride::Stride;
 use self::table::Table;
 use crate::error::{Error, ErrorKind, Result};
@@ -57,8 +58,8 @@ use crate::vector::Template;
 pub struct Decoder {
     plan: Arc<Plan>,
     columns: Columns,
-    /// Columns for records that are only looked at.
-    looker: Columns,
+    /// For records that are only looked at.
+    looker: Looker,
     /// Where the next record begins.
     position: Position,
     /// Where the input ends, if that is known. It bounds the rows of a batch.
@@ -142,7 +143,7 @@ impl Decoder {
     pub(crate) fn with_plan(plan: Arc<Plan>) -> Result<Self> {
         Ok(Self {
             columns: Columns::new(&plan)?,
-            looker: Columns::new(&plan)?.for_looks(),
+            looker: Looker::new(&plan)?,
             position: Position::start(&plan),
             end: None,
             stop: None,
@@ -255,7 +256,7 @@ impl Decoder {
         let mut left = bytes;
         self.needed = MAX_HEAD;
         while !left.is_empty() && !self.is_full() && !self.is_stopped() {
-            let taken = self.decode_some(left, ended)?;
+            let taken = self.decode_some(View { bytes: left, ended })?;
             if taken == 0 {
                 break;
             }
@@ -316,13 +317,14 @@ impl Decoder {
 
     /// Decodes one record, or a run of records of one form, or some more of a record that is
     /// skipped. 0: more bytes are needed, or a flush.
-    fn decode_some(&mut self, bytes: &[u8], ended: bool) -> Result<usize> {
+    fn decode_some(&mut self, view: View<'_>) -> Result<usize> {
+        let bytes = view.bytes;
         // A bad record is tried on the columns as well.
         self.reserve(bytes);
-        match &mut self.state {
-            State::Start { .. } if self.position.left == Left::Known(0) => self.begin_document(bytes, ended),
-            State::Way { .. } => self.walk_on(bytes, ended),
-            State::Tail(_) => self.skip_tail(bytes, ended),
+        match self.state {
+            State::Start { .. } if self.position.left == Left::Known(0) => self.begin_document(view),
+            State::Way { .. } => self.walk_on(view),
+            State::Tail(_) => self.skip_tail(view),
             State::Start { .. } => {
                 let is_run = |template: &mut Template| bytes.len() >= 2 * template.stride();
                 if let Some(template) = self.template.take_if(is_run) {
@@ -332,29 +334,25 @@ impl Decoder {
                         return Ok(taken);
                     }
                 }
-                self.decode_record(bytes, ended)
+                self.decode_record(view)
             }
-            State::Skip { skipper, .. } => {
-                let skipped = skipper.skip(bytes);
-                self.skipped(skipped, bytes, ended)
-            }
-            State::Lost { .. } => self.find_next(bytes, ended),
+            State::Skip { .. } => self.skip_on(view),
+            State::Lost { .. } => self.find_next(view),
             State::Invalid { .. } | State::Diverged => Ok(0),
         }
     }
 
-    fn decode_record(&mut self, bytes: &[u8], ended: bool) -> Result<usize> {
-        let input = bytes;
-        let framed = self.plan.prefix.map(|prefix| prefix.frame(bytes, self.plan.max_record_bytes));
+    fn decode_record(&mut self, view: View<'_>) -> Result<usize> {
+        let framed = self.plan.prefix.map(|prefix| prefix.frame(view.bytes, self.plan.max_record_bytes));
         let (bytes, lead) = match framed {
-            None => (bytes, 0),
+            None => (view.bytes, 0),
             Some(Framed::Record(record, lead)) => (record, lead),
             Some(Framed::Short(least)) => {
                 self.state = State::Start { least };
-                return Ok(self.ask(least as usize));
+                return Ok(self.ask(least));
             }
             Some(Framed::TooLong(length)) => {
-                return self.skip(Fault::too_large(length), Skipper::of_bytes(length), bytes, ended);
+                return self.skip(Fault::too_large(length), Skipper::of_bytes(length), view);
             }
             Some(Framed::NoLength) => return self.give_up(0, "bytes that are no length".to_owned()),
         };
@@ -369,8 +367,8 @@ impl Decoder {
         }
         match pushed {
             Ok(Pushed::Rows) => Ok(cursor.at()),
-            Ok(_) if length > self.plan.max_record_bytes => self.bad(Fault::too_large(length), bytes, ended),
-            Ok(Pushed::Partly) => Ok(self.ask(cursor.at())),
+            Ok(_) if length > self.plan.max_record_bytes => self.bad(Fault::too_large(length), view),
+            Ok(Pushed::Partly) => Ok(self.ask(length)),
             Ok(Pushed::Whole(template)) if !self.columns.has_faults() => {
                 self.columns.commit();
                 self.template = template.or_else(|| self.template.take());
@@ -379,10 +377,7 @@ impl Decoder {
             }
             Ok(Pushed::Whole(_)) => {
                 let faults = self.columns.take_faults();
-                let is_right = |damage: &Damage| damage.is_right(self.position.offset);
-                if !self.damage.as_ref().is_none_or(is_right)
-                    && let Some(taken) = self.leave_damage(bytes, ended)
-                {
+                if let Some(taken) = self.leave_damage(view) {
                     self.columns.roll_back();
                     return taken;
                 }
@@ -394,37 +389,40 @@ impl Decoder {
                 Ok(cursor.at())
             }
             Err(Stop::Error(error)) => Err(error),
-            Err(Stop::Broken(Broken::Short(least))) => self.wait_for_record(least, bytes, ended),
-            Err(Stop::Broken(Broken::Reserved(at))) => self.leave_reserved(at, bytes, ended),
-            Err(Stop::NotMessagePack(found)) => self.leave_messagepack(found, bytes, ended),
+            Err(Stop::Broken(Broken::Short(least))) => self.wait_for_record(least, view),
+            Err(Stop::Broken(Broken::Reserved(at))) => self.leave_reserved(at, view),
+            Err(Stop::NotMessagePack(found)) => self.leave_messagepack(found, view),
             Err(Stop::Fault(fault)) if self.plan.prefix.is_some() => {
-                self.skip(fault, Skipper::of_bytes(bytes.len() as u64), input, ended)
+                self.skip(fault, Skipper::of_bytes(bytes.len() as u64), view)
             }
-            Err(Stop::Fault(fault)) => self.bad(fault, bytes, ended),
+            Err(Stop::Fault(fault)) => self.bad(fault, view),
         }
     }
 
     /// Asks for the rest of the record at the start of `bytes`, which takes at least this many bytes.
-    fn wait_for_record(&mut self, least: u64, bytes: &[u8], ended: bool) -> Result<usize> {
+    fn wait_for_record(&mut self, least: u64, view: View<'_>) -> Result<usize> {
+        let bytes = view.bytes;
         let mut cursor = Cursor::new(bytes);
         let skipped = (0..self.plan.objects()).try_for_each(|_| cursor.skip());
         let least = match skipped {
-            Err(Broken::Reserved(at)) => return self.leave_reserved(at, bytes, ended),
+            Err(Broken::Reserved(at)) => return self.leave_reserved(at, view),
             Err(Broken::Short(more)) => more.max(least),
             Ok(()) => least,
         };
         if least > self.plan.max_record_bytes {
-            return self.bad(Fault::too_large(least), bytes, ended);
+            return self.bad(Fault::too_large(least), view);
         }
-        if ended && let Some(taken) = self.leave_damage(bytes, ended) {
+        if view.ended
+            && let Some(taken) = self.leave_damage(view)
+        {
             return taken;
         }
         let has_waited = matches!(self.state, State::Start { least: 1.. });
         self.state = State::Start { least };
-        let least = usize::try_from(least).unwrap_or(usize::MAX);
         // Twice as many bytes where the end is not known, so that looking again costs little.
-        let is_open = has_waited || least <= bytes.len() + MAX_HEAD;
-        Ok(self.ask(if is_open { least.max(2 * bytes.len()) } else { least }.max(self.usual)))
+        let length = bytes.len() as u64;
+        let is_open = has_waited || least <= length + MAX_HEAD as u64;
+        Ok(self.ask(if is_open { least.max(2 * length) } else { least }.max(self.usual as u64)))
     }
 
     /// Where the record or the document at hand begins, of which bytes may have been taken.
@@ -437,8 +435,8 @@ impl Decoder {
     }
 
     /// Asks for this many bytes.
-    fn ask(&mut self, needed: usize) -> usize {
-        self.needed = needed;
+    fn ask(&mut self, needed: u64) -> usize {
+        self.needed = usize::try_from(needed).unwrap_or(usize::MAX);
         0
     }
 

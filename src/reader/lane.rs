@@ -169,7 +169,7 @@ impl Lane {
                         needed = more;
                         continue;
                     }
-                    Ok(Some(name)) => self.decoder.refuse(name)?,
+                    Ok(Some(name)) => drop(self.decoder.give_up(0, name.to_owned())?),
                     Ok(None) => {}
                 }
             }
