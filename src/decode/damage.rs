@@ -237,7 +237,7 @@ impl Decoder {
             Broken::Reserved(at) => Fault::reserved_byte(self.position.offset + at as u64),
             Broken::Short(least) => {
                 let expected = format!("at least {}", text::bytes(least));
-                Fault::of_input(RejectKind::Truncated, &expected, describe_head(bytes))
+                Fault::of_input(RejectKind::Truncated, expected, describe_head(bytes))
             }
         }
     }

@@ -1,6 +1,6 @@
 //! A document around records: the array or map that holds them, and the object in which that lies.
 
-use super::fault::{Fault, Found};
+use super::fault::Fault;
 use super::record::{Pushed, Stop};
 use super::start::View;
 use super::{Decoder, Left, State};
@@ -65,7 +65,7 @@ impl Decoder {
                 if let Some(taken) = self.leave_damage(view) {
                     return taken;
                 }
-                let fault = Fault::of_type(None, Found::Text(found)).expecting(&expected);
+                let fault = Fault::of_type(None, found).expecting(expected);
                 let skipper = Skipper::of(left);
                 if taken == 0 && start == self.position.offset {
                     return self.skip(fault, skipper, view);

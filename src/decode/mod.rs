@@ -470,7 +470,7 @@ impl Decoder {
             State::Lost { fault, .. } => {
                 let is_cut = fault.kind == RejectKind::Truncated;
                 let found = if is_cut { bytes } else { fault.found.to_string() };
-                Some(Fault::of_input(fault.kind, &fault.expected(&self.plan), found))
+                Some(Fault::of_input(fault.kind, fault.expected(&self.plan), found))
             }
             State::Invalid { found, .. } => {
                 Some(Fault::of_input(RejectKind::Invalid, "a MessagePack object", found))

@@ -2,7 +2,7 @@
 
 use super::Decoder;
 use super::columns::Columns;
-use super::fault::{Fault, Found};
+use super::fault::Fault;
 use crate::error::Error;
 use crate::msgpack::{Broken, Cursor, Head};
 use crate::options::{Framing, OnError};
@@ -222,7 +222,7 @@ impl Columns {
             let place = if slots.is_map { slots.keys.read(cursor, &mut next)? } else { Some(position) };
             let Some(place) = place else {
                 if is_record && let head @ (Head::Map(_) | Head::Array(_)) = key.peek()? {
-                    let found = Found::Text(format!("{head} as a key"));
+                    let found = format!("{head} as a key");
                     return Err(Stop::Fault(Fault::of_type(None, found).expecting("keys of a map")));
                 }
                 cursor.skip()?;
@@ -274,8 +274,8 @@ impl Columns {
         }
         let mut ahead = *cursor;
         let pushed = if self.has(column) {
-            let twice = Found::Text("a key that comes twice".to_owned());
-            Err(Stop::Fault(Fault::of_type(Some(column), twice).expecting("every key once")))
+            let twice = Fault::of_type(Some(column), "a key that comes twice");
+            Err(Stop::Fault(twice.expecting("every key once")))
         } else if plan.columns[column].role == Role::Vector {
             self.push_vector_field(plan, column, &mut ahead)
         } else {
@@ -322,8 +322,7 @@ impl Columns {
             None => read_vector(plan, column, cursor)?,
         };
         if encoded.rows != 1 || Some(encoded.dim) != plan.columns[column].dim() || !encoded.is_whole() {
-            let found = Found::Text(encoded.describe());
-            return Err(Stop::Fault(Fault::new(RejectKind::Dimension, Some(column), found)));
+            return Err(Stop::Fault(Fault::new(RejectKind::Dimension, Some(column), encoded.describe())));
         }
         self.push_vector(column, &encoded.elements)?
             .map_err(|index| Stop::Fault(unfit(plan, column, &encoded.elements, index)))?;
@@ -338,7 +337,7 @@ impl Columns {
                 continue;
             }
             if column.role == Role::Vector || !column.field.is_nullable() {
-                let fault = Fault::of_type(Some(index), Found::Missing);
+                let fault = Fault::of_type(Some(index), "no such field");
                 if plan.on_error != OnError::Null {
                     return Err(Stop::Fault(fault));
                 }
@@ -359,10 +358,7 @@ fn stopped(failure: Failure, column: usize) -> Stop {
             column: Some(column),
             path: unfit.path,
             expected: Some(unfit.expected),
-            found: match unfit.found {
-                Words::Head(head) => Found::Head(head),
-                words => Found::Text(words.to_string()),
-            },
+            found: unfit.found,
         }),
     }
 }
@@ -375,7 +371,7 @@ pub(super) fn read_vector<'a>(
 ) -> Result<Encoded<'a>, Stop> {
     let dim = plan.columns[column].dim().unwrap_or(0);
     let raw = plan.columns[column].raw;
-    let fault = |kind, found| Err(Stop::Fault(Fault::new(kind, Some(column), found)));
+    let fault = |kind, found: Words| Err(Stop::Fault(Fault::new(kind, Some(column), found)));
     let head = cursor.peek()?;
     // Text of another length than the elements may be base64 of them.
     let is_base64 = plan.columns[column].is_base64;
@@ -392,10 +388,10 @@ pub(super) fn read_vector<'a>(
             return Ok(encoded);
         }
         if is_base64 && text.is_ascii() {
-            let found = Found::Text(format!("a text of {}", bytes(length)));
-            let expected = format!("base64 of {} bytes ({dim} x {raw})", dim * raw.size());
+            let found = format!("a text of {}", bytes(length));
             let fault = Fault::new(RejectKind::Dimension, Some(column), found);
-            return Err(Stop::Fault(fault.expecting(&expected)));
+            let expected = format!("base64 of {} bytes ({dim} x {raw})", dim * raw.size());
+            return Err(Stop::Fault(fault.expecting(expected)));
         }
     }
     // Bytes of another length are no vector of this column, whatever they hold.
@@ -406,20 +402,19 @@ pub(super) fn read_vector<'a>(
         if u64::from(bytes) > plan.max_record_bytes {
             cursor.clone().skip()?;
         }
-        return fault(RejectKind::Dimension, Found::Bytes(bytes as usize));
+        return fault(RejectKind::Dimension, Head::Bin(bytes).into());
     }
     match encoding::read(cursor, plan.types(column))? {
         Seen::Vector(encoded) if encoded.outer.len() > 1 => {
-            fault(RejectKind::Unsupported, Found::Text(encoded.describe()))
+            fault(RejectKind::Unsupported, encoded.describe().into())
         }
         Seen::Vector(encoded) if encoded.dim == dim && encoded.is_whole() => {
             if !plan.columns[column].is_bits || encoded.format().is_some() {
                 return Ok(encoded);
             }
-            let found = Found::Text("other numbers".to_owned());
-            let fault = Fault::new(RejectKind::Value, Some(column), found);
+            let fault = Fault::new(RejectKind::Value, Some(column), "other numbers");
             let expected = format!("integers from 0 to 65535, which are the bits of {raw}");
-            encoded.halves(raw).ok_or_else(|| Stop::Fault(fault.expecting(&expected)))
+            encoded.halves(raw).ok_or_else(|| Stop::Fault(fault.expecting(expected)))
         }
         Seen::Vector(encoded) => {
             // Rust's `Vec<u8>` without serde_bytes is an array of the bytes.
@@ -431,18 +426,22 @@ pub(super) fn read_vector<'a>(
                 return Ok(Encoded { elements, dim, ..encoded });
             }
             let found = match encoded.encoding {
-                Encoding::Bytes | Encoding::Raw | Encoding::Aligned => Found::Bytes(encoded.bytes().len()),
-                Encoding::Numbers => Found::Numbers(encoded.dim),
-                _ => Found::Text(encoded.describe()),
+                Encoding::Bytes | Encoding::Raw | Encoding::Aligned => {
+                    Head::Bin(encoded.bytes().len() as u32).into()
+                }
+                Encoding::Numbers => Head::Array(encoded.dim as u32).into(),
+                _ => encoded.describe().into(),
             };
             fault(RejectKind::Dimension, found)
         }
-        Seen::NotNumbers { index, head } => fault(RejectKind::Type, Found::Element(index, head)),
+        Seen::NotNumbers { index, head } => {
+            fault(RejectKind::Type, format!("{head} in element {index}").into())
+        }
         Seen::Refused(what) => match leaves_messagepack(head) {
             Some(what) => Err(Stop::NotMessagePack(what)),
-            None => fault(RejectKind::Unsupported, Found::Text(what)),
+            None => fault(RejectKind::Unsupported, what.into()),
         },
-        Seen::Other(head) => fault(RejectKind::Type, Found::Head(head)),
+        Seen::Other(head) => fault(RejectKind::Type, head.into()),
     }
 }
 
@@ -465,10 +464,10 @@ pub(super) fn check_dtype(dtype: &str, mut cursor: Cursor<'_>) -> Result<(), Sto
     let named = if text == dtype.as_bytes() { None } else { std::str::from_utf8(text).ok() };
     match named.and_then(RawDtype::named) {
         Some(other) if Some(other) != RawDtype::named(dtype) => {
-            let fault = Fault::of_type(None, Found::Text(format!("`{other}`")));
+            let fault = Fault::of_type(None, format!("`{other}`"));
             let expected =
                 format!("bytes of the type `{dtype}`, which the first record names (option `raw_dtype`)");
-            Err(Stop::Fault(fault.expecting(&expected)))
+            Err(Stop::Fault(fault.expecting(expected)))
         }
         _ => Ok(()),
     }
@@ -477,8 +476,8 @@ pub(super) fn check_dtype(dtype: &str, mut cursor: Cursor<'_>) -> Result<(), Sto
 /// The fault of a record that has no fields.
 fn not_fields(cursor: &Cursor<'_>, head: Head) -> Result<Fault, Broken> {
     Ok(match encoding::read(&mut cursor.clone(), RawDtype::default().into())? {
-        Seen::Refused(what) => Fault::new(RejectKind::Unsupported, None, Found::Text(what)),
-        _ => Fault::of_type(None, Found::Head(head)),
+        Seen::Refused(what) => Fault::new(RejectKind::Unsupported, None, what),
+        _ => Fault::of_type(None, head),
     })
 }
 
@@ -497,6 +496,6 @@ pub(super) fn unfit(plan: &Plan, column: usize, elements: &Elements<'_>, index: 
     let found = format!("{} in element {index}", shown.map(|scalar| scalar.to_string()).unwrap_or_default());
     let dtype = crate::record::vector_type(plan.columns[column].field.data_type()).map(|(_, dtype)| dtype);
     let expected = format!("numbers that fit {}", dtype.unwrap_or_default());
-    let fault = Fault::new(RejectKind::Value, Some(column), Found::Text(found));
-    fault.expecting(&expected)
+    let fault = Fault::new(RejectKind::Value, Some(column), found);
+    fault.expecting(expected)
 }

@@ -57,7 +57,7 @@ impl Decoder {
         };
         let offset = self.position.offset + end as u64;
         let found = format!("{}; the next record begins at byte {offset}", fault.found);
-        let fault = Fault::of_input(RejectKind::Invalid, &fault.expected(&self.plan), found);
+        let fault = Fault::of_input(RejectKind::Invalid, fault.expected(&self.plan), found);
         // Numbers right in front of the damage are part of it.
         let (start, record) = match self.rejected.run.take_if(|run| run.end == start) {
             Some(run) => (run.start, run.record),
@@ -172,7 +172,7 @@ impl Decoder {
             && cursor.skip().is_ok()
             && let Ok(Some(_)) = self.goes_on(view, cursor.at(), self.position.left.minus(1))
         {
-            let fault = Fault::of_input(RejectKind::Unsupported, "a MessagePack object", found.to_owned());
+            let fault = Fault::of_input(RejectKind::Unsupported, "a MessagePack object", found);
             return self.skip(fault, Skipper::of(self.plan.objects()), view);
         }
         self.give_up(0, found.to_owned())

@@ -1,7 +1,7 @@
 //! A map of parallel lists: the items of one place are a record. `columns` framing.
 
 use super::columns::Columns;
-use super::fault::{Fault, Found};
+use super::fault::Fault;
 use super::record::{Pushed, Stop, check_dtype, unfit};
 use super::{Decoder, State};
 use crate::msgpack::{Cursor, Head};
@@ -47,8 +47,8 @@ impl Table {
                 continue;
             }
             if table.places[place].is_some() {
-                let twice = Found::Text("a key that comes twice".to_owned());
-                return Err(Stop::Fault(Fault::of_type(column, twice).expecting("every key once")));
+                let twice = Fault::of_type(column, "a key that comes twice");
+                return Err(Stop::Fault(twice.expecting("every key once")));
             }
             let mut first = value.at();
             match list(plan, column, value, None)? {
@@ -61,8 +61,7 @@ impl Table {
                 List::Array(found) if !found.encoding.is_typed() => of_bytes = Some((column, found.rows)),
                 List::Array(found) => told.push((column, rows_of(plan, column, &found))),
                 List::Refused(what) => {
-                    let fault = Fault::new(RejectKind::Unsupported, column, Found::Text(what));
-                    return Err(Stop::Fault(fault));
+                    return Err(Stop::Fault(Fault::new(RejectKind::Unsupported, column, what)));
                 }
                 List::Value(_) => {}
             }
@@ -73,29 +72,25 @@ impl Table {
             return Err(Stop::Fault(Fault::too_large(table.length as u64)));
         }
         let Some(&(column, rows)) = told.first().or(of_bytes.as_ref()) else {
-            let found = Found::Text("a map without a list".to_owned());
-            return Err(Stop::Fault(Fault::of_type(None, found).expecting("a map of parallel lists")));
+            let fault = Fault::of_type(None, "a map without a list");
+            return Err(Stop::Fault(fault.expecting("a map of parallel lists")));
         };
         if let Some((column, of_bytes)) = of_bytes
             && let Some((items, dim)) =
                 shape_in(start, types(plan, column))?.filter(|shape| shape.0 != of_bytes)
         {
-            let found = Found::Text(format!("bytes of {of_bytes}"));
-            let fault = Fault::new(RejectKind::Dimension, column, found);
+            let fault = Fault::new(RejectKind::Dimension, column, format!("bytes of {of_bytes}"));
             let expected = format!(
                 "{items} vectors of {dim} elements by the shape beside them (see option `raw_dtype`)"
             );
-            return Err(Stop::Fault(fault.expecting(&expected)));
+            return Err(Stop::Fault(fault.expecting(expected)));
         }
         table.rows = rows;
         if let Some((other, items)) = told.into_iter().find(|(_, items)| *items != rows) {
             let name = column.map_or("the first list", |column| plan.columns[column].name());
-            let fault = Fault::new(RejectKind::Dimension, other, Found::Text(format!("{items} items")));
-            return Err(Stop::Fault(
-                fault.expecting(&format!(
-                    "{rows} items, as `{name}` has (option `columns` leaves a list out)"
-                )),
-            ));
+            let fault = Fault::new(RejectKind::Dimension, other, format!("{items} items"));
+            let expected = format!("{rows} items, as `{name}` has (option `columns` leaves a list out)");
+            return Err(Stop::Fault(fault.expecting(expected)));
         }
         Ok(table)
     }
@@ -122,7 +117,7 @@ impl Table {
 /// The fault of an object that is no map of lists.
 fn no_table(head: Head) -> Stop {
     let expected = "a map of parallel lists (option `framing=columns`)";
-    Stop::Fault(Fault::of_type(None, Found::Head(head)).expecting(expected))
+    Stop::Fault(Fault::of_type(None, head).expecting(expected))
 }
 
 /// The types of what names none, in the values of a column.
@@ -292,8 +287,8 @@ fn push_row_of(
         return columns.push_encoded(column, &value);
     }
     if plan.columns[column].dim() != Some(dim) {
-        let fault = Fault::new(RejectKind::Dimension, Some(column), Found::Numbers(dim));
-        return Err(Stop::Fault(fault));
+        let found = Head::Array(dim as u32);
+        return Err(Stop::Fault(Fault::new(RejectKind::Dimension, Some(column), found)));
     }
     columns
         .push_vector(column, &elements)?

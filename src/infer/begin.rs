@@ -9,7 +9,7 @@ use crate::decode::{Decoder, Position};
 use crate::error::Result;
 use crate::msgpack::Head;
 use crate::options::{Framing, OnError, ReadOptions};
-use crate::record::{Findings, Inference, Inferred, Plan, RecordStart, foreign};
+use crate::record::{Findings, Inferred, Plan, RecordStart, foreign};
 use crate::reject::RejectKind;
 
 /// Objects that begin alike must follow one another where inference may begin.
@@ -48,18 +48,19 @@ pub(super) fn tally(findings: &Findings, samples: &[Sample], options: &ReadOptio
             // A record that the end of a sample cuts off is neither a row nor a reject.
             let taken = decoder.decode_within(&sample.bytes[at..], sample.is_whole)?;
             at += taken;
-            let is_full = decoder.is_full();
-            if !is_full && taken == 0 && sample.is_whole {
+            let is_over = taken == 0 && !decoder.is_full();
+            if is_over && sample.is_whole {
                 decoder.finish((sample.bytes.len() - at) as u64)?;
             }
             if let Some(decoded) = decoder.flush()? {
                 tally.rows += decoded.batch.num_rows() as u64;
                 tally.rejects += decoded.rejects.count();
-                let mut kinds = decoded.rejects.kinds();
-                tally.is_damaged |=
-                    kinds.any(|(kind, _)| matches!(kind, RejectKind::Invalid | RejectKind::Truncated));
+                tally.is_damaged |= decoded
+                    .rejects
+                    .kinds()
+                    .any(|(kind, _)| matches!(kind, RejectKind::Invalid | RejectKind::Truncated));
             }
-            if !is_full && taken == 0 {
+            if is_over {
                 break;
             }
         }
@@ -107,17 +108,9 @@ pub(super) fn place(
 
 fn begins_alike(bytes: &[u8], heads: &mut usize) -> bool {
     let Ok(Some(start)) = RecordStart::of(bytes) else { return false };
-    let mut at = 0;
-    (0..ALIKE).all(|_| {
-        let is_alike = start.matches(&bytes[at..]);
-        match is_alike.then(|| end_of_object(bytes, at, heads)).flatten() {
-            Some(end) => {
-                at = end;
-                true
-            }
-            None => false,
-        }
-    })
+    let next =
+        |at: usize, _| if start.matches(&bytes[at..]) { end_of_object(bytes, at, heads) } else { None };
+    (0..ALIKE).try_fold(0, next).is_some()
 }
 
 /// Where the object at `at` ends, if that takes no more heads than are left.
@@ -154,13 +147,4 @@ fn rows_from(
     let Ok(findings) = inference.findings() else { return 0 };
     *heads = heads.saturating_sub(sample.bytes.len());
     tally(&findings, samples, options).unwrap_or_default().rows
-}
-
-impl Start {
-    pub(super) fn inference(self, options: &ReadOptions) -> Inference<'_> {
-        match self.inside {
-            None => Inference::new(options),
-            Some(framing) => Inference::inside(framing, options),
-        }
-    }
 }

@@ -18,8 +18,9 @@ use std::time::UNIX_EPOCH;
 use bytes::Bytes;
 
 pub(crate) use blocks::{Blocks, StepBuffers};
+use compressed::Damaged;
+pub(crate) use compressed::Decompressed;
 use compressed::{Codec, MAGIC};
-pub(crate) use compressed::{Damaged, Decompressed};
 #[cfg(feature = "cli")]
 pub(crate) use discover::discover_until;
 #[cfg(feature = "cli")]
@@ -405,7 +406,7 @@ impl Input {
     }
 
     /// Takes the stream that was [put back](Self::put_back).
-    pub(crate) fn take_back(&self) -> Option<Ahead> {
+    fn take_back(&self) -> Option<Ahead> {
         match &self.place {
             Place::Stream(stream) => stream.ahead.lock().unwrap_or_else(PoisonError::into_inner).take(),
             _ => None,
