@@ -6,7 +6,7 @@ use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray, UInt64Array};
 use arrow_schema::SchemaRef;
 
 use super::fault::Fault;
-use super::record::Stop;
+use super::record::{Stop, unfit};
 use crate::error::Result;
 use crate::msgpack::{Cursor, Head};
 use crate::options::OnError;
@@ -21,10 +21,8 @@ pub(super) struct Columns {
     builders: Vec<Builder>,
     /// The columns of which the size depends on the values: text, bytes, lists, structs.
     sized: Vec<usize>,
-    /// The vector column of bare vectors.
-    only: Option<usize>,
     /// Rows that are there in every column.
-    rows: usize,
+    pub(super) rows: usize,
     /// Rows the memory of this batch is to be made for; 0 before that is known.
     capacity: usize,
     /// Most bytes of values other than vectors.
@@ -34,9 +32,9 @@ pub(super) struct Columns {
     /// All records are only looked at, and taken back.
     is_looking: bool,
     /// Of the values of the record at hand that became nulls.
-    faults: Vec<Fault>,
+    pub(super) faults: Vec<Fault>,
     /// The input's name, for the column that holds it.
-    name: Arc<str>,
+    pub(super) name: Arc<str>,
 }
 
 enum Builder {
@@ -75,17 +73,12 @@ impl Columns {
         let builders: Vec<Builder> = plan.columns.iter().map(builder).collect::<Result<_>>()?;
         let is_sized = |&column: &usize| plan.columns[column].field.data_type().primitive_width().is_none();
         let sized = (0..builders.len()).filter(is_sized).collect();
-        let only = match plan.content {
-            crate::record::Content::Vector(column) => column,
-            crate::record::Content::Items(_) => None,
-        };
         // One more record must not be too much for offsets of 32 bits.
         let record = usize::try_from(plan.max_record_bytes).unwrap_or(usize::MAX);
         let batch_bytes = plan.batch_bytes.min(MOST.saturating_sub(record).max(1));
         Ok(Self {
             builders,
             sized,
-            only,
             rows: 0,
             capacity: 0,
             batch_bytes,
@@ -107,14 +100,6 @@ impl Columns {
         self.name = name.clone();
         let has_names = self.builders.iter().any(|builder| matches!(builder, Builder::Path));
         self.most_rows = if has_names { (MOST / name.len().max(1)).max(1) } else { usize::MAX };
-    }
-
-    pub(super) fn name(&self) -> &Arc<str> {
-        &self.name
-    }
-
-    pub(super) fn rows(&self) -> usize {
-        self.rows
     }
 
     /// Rows that still fit. None do before [`expect`](Self::expect).
@@ -147,17 +132,16 @@ impl Columns {
         self.capacity = usize::try_from(hold).unwrap_or(usize::MAX).min(plan.batch_rows).min(self.most_rows);
     }
 
-    /// Adds records that are like `template`; gives how many.
+    /// Adds bare vectors that are like `template`; gives how many.
     pub(super) fn push_uniform(
         &mut self,
         records: std::slice::ChunksExact<'_, u8>,
         template: &Template,
         first: u64,
     ) -> Result<usize> {
-        let Some(Builder::Vector(builder)) = self.only.and_then(|only| self.builders.get_mut(only)) else {
-            return Ok(0);
-        };
-        builder.reserve(self.capacity)?;
+        let is_vector = |builder: &Builder| matches!(builder, Builder::Vector(_));
+        let column = self.builders.iter().position(is_vector).unwrap_or(usize::MAX);
+        let Some(builder) = self.vectors(column)? else { return Ok(0) };
         let added = builder.push_uniform(records, template);
         for builder in &mut self.builders {
             if let Builder::Record(records) | Builder::Id(records) = builder {
@@ -168,19 +152,24 @@ impl Columns {
         Ok(added)
     }
 
-    /// Adds a vector to a column. The inner error is the index of the element that does not fit.
+    /// The builder of a vector column, which then has its memory.
+    fn vectors(&mut self, column: usize) -> Result<Option<&mut VectorBuilder>> {
+        let Some(Builder::Vector(builder)) = self.builders.get_mut(column) else { return Ok(None) };
+        builder.reserve(self.capacity)?;
+        Ok(Some(builder))
+    }
+
+    /// Adds a vector to a column.
     pub(super) fn push_vector(
         &mut self,
+        plan: &Plan,
         column: usize,
         elements: &Elements<'_>,
-    ) -> Result<Result<(), usize>> {
-        Ok(match self.builders.get_mut(column) {
-            Some(Builder::Vector(builder)) => {
-                builder.reserve(self.capacity)?;
-                builder.push(elements)
-            }
+    ) -> Result<(), Stop> {
+        match self.vectors(column)?.map(|builder| builder.push(elements)) {
+            Some(Err(index)) => Err(Stop::Fault(unfit(plan, column, elements, index))),
             _ => Ok(()),
-        })
+        }
     }
 
     /// Adds the value at `cursor` to a column, and steps over it, if it is the first one of the record and
@@ -208,15 +197,21 @@ impl Columns {
     /// Adds the array of numbers at `cursor` to a vector column, and steps over it: one pass for arrays
     /// that hold what the column takes. False for anything else, and for floats of one type, which have a
     /// template; then nothing was added.
-    pub(super) fn push_numbers(&mut self, column: usize, cursor: &mut Cursor<'_>) -> Result<bool> {
-        let Some(Builder::Vector(builder)) = self.builders.get_mut(column) else { return Ok(false) };
+    pub(super) fn push_numbers(
+        &mut self,
+        plan: &Plan,
+        column: usize,
+        cursor: &mut Cursor<'_>,
+    ) -> Result<bool> {
+        let Some(dim) = plan.columns[column].dim().filter(|_| !plan.columns[column].is_bits) else {
+            return Ok(false);
+        };
         let mut ahead = *cursor;
         match ahead.head() {
-            Ok(Head::Array(items))
-                if items as usize == builder.dim() && !encoding::are_floats(ahead, builder.dim()) => {}
+            Ok(Head::Array(items)) if items as usize == dim && !encoding::are_floats(ahead, dim) => {}
             _ => return Ok(false),
         }
-        builder.reserve(self.capacity)?;
+        let Some(builder) = self.vectors(column)? else { return Ok(false) };
         let added = builder.push_numbers(ahead.rest()).is_some_and(|taken| ahead.take(taken).is_ok());
         if added {
             *cursor = ahead;
@@ -297,19 +292,6 @@ impl Columns {
         let is_good = self.faults.is_empty() && holds_some;
         self.roll_back();
         pushed.map(|()| is_good)
-    }
-
-    /// Notes a value that became a null.
-    pub(super) fn note(&mut self, fault: Fault) {
-        self.faults.push(fault);
-    }
-
-    pub(super) fn has_faults(&self) -> bool {
-        !self.faults.is_empty()
-    }
-
-    pub(super) fn take_faults(&mut self) -> Vec<Fault> {
-        std::mem::take(&mut self.faults)
     }
 
     /// Makes the record at hand a row, if it added one.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::msgpack::Head;
 use crate::record::{Content, Plan, Role, Slots};
-use crate::reject::RejectKind;
+use crate::reject::{Reject, RejectKind};
 use crate::text::{bytes, printable};
 use crate::values::{Words, type_name};
 
@@ -51,8 +51,22 @@ impl Fault {
         Self { expected: Some(expected.into()), ..self }
     }
 
+    /// The reject of a record, whose place is not in it.
+    pub(super) fn reject(&self, plan: &Plan) -> Reject {
+        Reject {
+            file: "".into(),
+            record: 0,
+            offset: 0,
+            length: 0,
+            field: self.field(plan),
+            kind: self.kind,
+            expected: self.expected(plan).into(),
+            found: self.found.to_string().into(),
+        }
+    }
+
     /// The field at fault.
-    pub(super) fn field(&self, plan: &Plan) -> Option<Arc<str>> {
+    fn field(&self, plan: &Plan) -> Option<Arc<str>> {
         let is_of_input = matches!(self.kind, RejectKind::Truncated | RejectKind::Invalid);
         let only = match plan.content {
             Content::Vector(column) if !is_of_input => column,
@@ -86,9 +100,7 @@ impl Fault {
             None => type_name(column.field.data_type()),
         }
     }
-}
 
-impl Fault {
     /// How to read a value that does not fit the type that inference found for its column.
     pub(super) fn hint(&self, plan: &Plan) -> Option<String> {
         let column = self.column.filter(|column| !plan.given_types.contains(column))?;
@@ -115,28 +127,5 @@ pub(super) fn expected_record(plan: &Plan) -> &'static str {
         Content::Items(Slots { is_map: false, .. }) => "an array of fields",
         Content::Items(_) => "a map of fields",
         Content::Vector(_) => "a vector",
-    }
-}
-
-/// The texts of a reject.
-pub(super) struct Texts {
-    of: Fault,
-    pub(super) field: Option<Arc<str>>,
-    pub(super) expected: Arc<str>,
-    pub(super) found: Arc<str>,
-}
-
-impl Texts {
-    /// The texts of `fault`. Most bad records resemble the one before, whose texts they then share.
-    pub(super) fn of<'a>(latest: &'a mut Option<Self>, fault: &Fault, plan: &Plan) -> &'a Self {
-        if latest.as_ref().is_some_and(|latest| latest.of != *fault) {
-            *latest = None;
-        }
-        latest.get_or_insert_with(|| Self {
-            of: fault.clone(),
-            field: fault.field(plan),
-            expected: fault.expected(plan).into(),
-            found: fault.found.to_string().into(),
-        })
     }
 }

@@ -8,24 +8,22 @@ mod position;
 mod record;
 mod skip;
 mod start;
-mod stride;
 mod table;
 
 use std::sync::Arc;
 
+use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int64Type, UInt64Type};
-use arrow_array::{ArrowPrimitiveType, PrimitiveArray, RecordBatch};
 use arrow_schema::SchemaRef;
 
 use self::columns::Columns;
 use self::damage::Damage;
-use self::fault::{Fault, Texts};
+use self::fault::Fault;
 use self::framing::within_length;
-pub(crate) use self::position::{Left, Position};
+pub(crate) use self::position::{Left, Position, Stride};
 use self::record::{Pushed, Stop};
 use self::start::{Looker, View};
-pub(crate) use self::stride::Stride;
 use self::table::Table;
 use crate::error::{Error, ErrorKind, Result};
 use crate::msgpack::{Broken, Cursor, MAX_HEAD, Skipper};
@@ -107,8 +105,8 @@ impl State {
 /// The rejects since the batch before.
 struct Rejected {
     rejects: Rejects,
-    /// The texts of the latest reject.
-    texts: Option<Texts>,
+    /// The latest one that was kept. Most bad records resemble the one before, and share its texts.
+    latest: Option<(Fault, Reject)>,
     /// Numbers and booleans where records should stand, right in front of the position.
     run: Option<Run>,
 }
@@ -152,7 +150,7 @@ impl Decoder {
             template: None,
             state: State::START,
             needed: MAX_HEAD,
-            rejected: Rejected { rejects: Rejects::new(plan.max_rejects), texts: None, run: None },
+            rejected: Rejected { rejects: Rejects::new(plan.max_rejects), latest: None, run: None },
             records: 0,
             good: u64::MAX,
             damage: Damage::new(&plan),
@@ -369,14 +367,14 @@ impl Decoder {
             Ok(Pushed::Rows) => Ok(cursor.at()),
             Ok(_) if length > self.plan.max_record_bytes => self.bad(Fault::too_large(length), view),
             Ok(Pushed::Partly) => Ok(self.ask(length)),
-            Ok(Pushed::Whole(template)) if !self.columns.has_faults() => {
+            Ok(Pushed::Whole(template)) if self.columns.faults.is_empty() => {
                 self.columns.commit();
                 self.template = template.or_else(|| self.template.take());
                 self.settle(1)?;
                 Ok(cursor.at())
             }
             Ok(Pushed::Whole(_)) => {
-                let faults = self.columns.take_faults();
+                let faults = std::mem::take(&mut self.columns.faults);
                 if let Some(taken) = self.leave_damage(view) {
                     self.columns.roll_back();
                     return taken;
@@ -513,7 +511,7 @@ impl Decoder {
     /// The rows so far, with the rejects; `None` where there is neither.
     pub fn flush(&mut self) -> Result<Option<Decoded>> {
         let rejects = self.take_rejects();
-        if self.columns.rows() == 0 && rejects.count() == 0 {
+        if self.columns.rows == 0 && rejects.count() == 0 {
             return Ok(None);
         }
         let batch = self.columns.finish(&self.schema())?;
@@ -539,12 +537,12 @@ impl Decoder {
     }
 
     fn reject_at(&mut self, fault: &Fault, record: u64, offset: u64, length: u64) -> Result<()> {
-        let (plan, kind, name) = (&self.plan, fault.kind, self.columns.name());
-        let Rejected { rejects, texts, .. } = &mut self.rejected;
-        let mut reject = || {
-            let Texts { field, expected, found, .. } = Texts::of(texts, fault, plan);
-            let (field, expected, found) = (field.clone(), expected.clone(), found.clone());
-            Reject { file: name.clone(), record, offset, length, field, kind, expected, found }
+        let (plan, file) = (&self.plan, self.columns.name.clone());
+        let Rejected { rejects, latest, .. } = &mut self.rejected;
+        let reject = || {
+            latest.take_if(|(of, _)| of != fault);
+            let (_, texts) = latest.get_or_insert_with(|| (fault.clone(), fault.reject(plan)));
+            Reject { file, record, offset, length, ..texts.clone() }
         };
         if plan.on_error == OnError::Raise {
             let mut reject = reject();
@@ -553,46 +551,41 @@ impl Decoder {
             }
             return Err(ErrorKind::Decode(reject).into());
         }
-        rejects.push(kind, reject);
+        rejects.push(fault.kind, reject);
         self.good = 0;
         Ok(())
     }
 }
 
 impl Decoded {
-    /// Numbers the records from `first` on instead of from 0.
-    pub(crate) fn renumber(&mut self, plan: &Plan, first: u64) -> Result<()> {
+    /// Numbers the records from `first` on instead of from 0, and makes ids of the numbers: they are in the
+    /// input with this number.
+    pub(crate) fn renumber(&mut self, plan: &Plan, first: u64, input: u64) -> Result<()> {
         self.rejects.renumber(first);
-        self.change::<UInt64Type>(plan, Role::Record, |record| Some(record + first))?;
-        self.change::<Int64Type>(plan, Role::Id, |record| record.checked_add_unsigned(first))
-    }
-
-    /// Makes ids of the numbers of records, which are in the input with this number.
-    pub(crate) fn identify(&mut self, plan: &Plan, input: u64) -> Result<()> {
         let high = i64::try_from(input << RECORD_BITS).unwrap_or_default();
-        self.change::<Int64Type>(plan, Role::Id, |record| {
-            (record >> RECORD_BITS == 0).then_some(high | record)
-        })
-    }
-
-    /// Changes the numbers in a column, if there is one of this role. None is a number that does not fit.
-    fn change<T: ArrowPrimitiveType>(
-        &mut self,
-        plan: &Plan,
-        role: Role,
-        change: impl Fn(T::Native) -> Option<T::Native>,
-    ) -> Result<()> {
-        let Some(column) = plan.columns.iter().position(|column| column.role == role) else { return Ok(()) };
-        let mut columns = self.batch.columns().to_vec();
-        let changed = columns[column].as_primitive::<T>().values().iter().copied().map(change);
-        let changed: Option<Vec<T::Native>> = changed.collect();
-        let changed = changed.ok_or_else(|| {
-            Error::option(format!(
-                "option `include_id`: an id has {RECORD_BITS} bits for the number of a record"
-            ))
-        })?;
-        columns[column] = Arc::new(PrimitiveArray::<T>::from_iter_values(changed));
-        self.batch = RecordBatch::try_new(self.batch.schema(), columns)?;
+        let id = |record: i64| {
+            let record = record.checked_add_unsigned(first).filter(|record| record >> RECORD_BITS == 0);
+            record.map(|record| high | record).ok_or_else(|| {
+                Error::option(format!(
+                    "option `include_id`: an id has {RECORD_BITS} bits for the number of a record"
+                ))
+            })
+        };
+        let mut arrays = self.batch.columns().to_vec();
+        for (column, array) in plan.columns.iter().zip(&mut arrays) {
+            match column.role {
+                Role::Record if first > 0 => {
+                    let records = array.as_primitive::<UInt64Type>();
+                    *array = Arc::new(records.unary::<_, UInt64Type>(|record| record + first));
+                }
+                Role::Id => {
+                    let records = array.as_primitive::<Int64Type>();
+                    *array = Arc::new(records.try_unary::<_, Int64Type, _>(id)?);
+                }
+                _ => {}
+            }
+        }
+        self.batch = RecordBatch::try_new(self.batch.schema(), arrays)?;
         Ok(())
     }
 }

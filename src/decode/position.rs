@@ -1,7 +1,11 @@
-//! Places in an input.
+//! Places in an input, and those of records as far as the first one shows them.
 
+use super::record::{Stop, read_vector};
+use crate::error::Result;
+use crate::msgpack::{Broken, Cursor, Head};
 use crate::options::Framing;
-use crate::record::Plan;
+use crate::record::{Content, Framed, Plan, RecordStart};
+use crate::vector::Template;
 
 /// A place between two records, or between two rows of one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,5 +74,82 @@ impl Position {
             rows: 0,
             ..self
         }
+    }
+}
+
+/// The places of the records behind the first one.
+pub(crate) enum Stride {
+    /// Records of this form may follow one another from this position on, or others that begin alike.
+    Uniform(Position, Template, Option<RecordStart>),
+    /// Records of any length may begin like this. The first one has this length, if all of it is at
+    /// hand.
+    Varied(RecordStart, u64),
+    Unknown,
+}
+
+impl Stride {
+    /// Looks at the record at the start of `bytes`, which is at `position`. The error asks for more
+    /// bytes.
+    pub(crate) fn of(plan: &Plan, mut position: Position, bytes: &[u8]) -> Result<Self, u64> {
+        let mut cursor = Cursor::new(bytes);
+        let short = |broken| match broken {
+            Broken::Short(needed) if needed <= plan.max_record_bytes => Err(needed),
+            _ => Ok(Self::Unknown),
+        };
+        // Any byte of a map of records may begin a key, which is the start of a record.
+        if plan.framing == Framing::Map || position.left == Left::Known(0) && !plan.way.is_empty() {
+            return Ok(Self::Unknown);
+        }
+        if position.left == Left::Known(0) {
+            match cursor.head() {
+                Ok(Head::Array(records)) => position.left = Left::Known(records.into()),
+                Err(broken) => return short(broken),
+                _ => return Ok(Self::Unknown),
+            }
+            position.offset += cursor.at() as u64;
+        }
+        match plan.prefix.map(|prefix| prefix.frame(bytes, plan.max_record_bytes)) {
+            None => {}
+            Some(Framed::Record(record, size)) => cursor = Cursor::starting_at(record, size),
+            Some(Framed::Short(needed)) => return Err(needed),
+            Some(Framed::TooLong(_) | Framed::NoLength) => return Ok(Self::Unknown),
+        }
+        let record = cursor.rest();
+        let template = match template(plan, &mut cursor) {
+            Ok(template) => template,
+            Err(broken) => return short(broken),
+        };
+        let start = match RecordStart::of(record) {
+            Ok(start) => start.or(plan.start.clone()),
+            Err(broken) => return short(broken),
+        };
+        Ok(match (template, start) {
+            (Some(template), start) => Self::Uniform(position, template, start),
+            (None, Some(start)) => {
+                let mut cursor = Cursor::new(record);
+                let length = cursor.skip().map_or(u64::MAX, |()| cursor.at() as u64);
+                Self::Varied(start, length)
+            }
+            (None, None) => Self::Unknown,
+        })
+    }
+}
+
+/// The template of the record at `cursor`, if it is a good vector and others can be like it.
+fn template(plan: &Plan, cursor: &mut Cursor<'_>) -> Result<Option<Template>, Broken> {
+    // Rows of maps of lists have vectors among them only if they are bad.
+    let (Content::Vector(Some(column)), true) = (&plan.content, plan.framing != Framing::Columns) else {
+        return Ok(None);
+    };
+    // A length in front of the record is the same in records like it.
+    let start = if plan.prefix.is_some() { 0 } else { cursor.at() };
+    match read_vector(plan, *column, cursor) {
+        Ok(encoded) => {
+            let record = cursor.since(start);
+            let fits = record.len() as u64 <= plan.max_record_bytes;
+            Ok(if fits { Template::of(record, &encoded) } else { None })
+        }
+        Err(Stop::Broken(broken)) => Err(broken),
+        Err(_) => Ok(None),
     }
 }

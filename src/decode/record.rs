@@ -47,26 +47,6 @@ impl From<Broken> for Stop {
     }
 }
 
-/// The template of the record at `cursor`, if it is a good vector and others can be like it.
-pub(super) fn template(plan: &Plan, cursor: &mut Cursor<'_>) -> Result<Option<Template>, Broken> {
-    let Content::Vector(Some(column)) = &plan.content else { return Ok(None) };
-    // Rows of maps of lists, among which a vector is a bad record.
-    if plan.framing == Framing::Columns {
-        return Ok(None);
-    }
-    // A length in front of the record is the same in records like it.
-    let start = if plan.prefix.is_some() { 0 } else { cursor.at() };
-    let Some(dim) = plan.columns[*column].dim() else { return Ok(None) };
-    match encoding::read(cursor, plan.types(*column))? {
-        Seen::Vector(encoded) if encoded.dim == dim && encoded.is_whole() => {
-            let record = cursor.since(start);
-            let fits = record.len() as u64 <= plan.max_record_bytes;
-            Ok(if fits { Template::of(record, &encoded) } else { None })
-        }
-        _ => Ok(None),
-    }
-}
-
 impl Decoder {
     /// Adds the record at `cursor` to the columns, and steps over it.
     pub(super) fn push_record(&mut self, cursor: &mut Cursor<'_>) -> Result<Pushed, Stop> {
@@ -101,8 +81,7 @@ impl Decoder {
         let (plan, columns) = (&*self.plan, &mut self.columns);
         let start = if plan.prefix.is_some() { 0 } else { cursor.at() };
         if let Some(column) = column
-            && !plan.columns[column].is_bits
-            && columns.push_numbers(column, cursor)?
+            && columns.push_numbers(plan, column, cursor)?
         {
             columns.push_record(self.position.record);
             return Ok(Pushed::Whole(None));
@@ -116,9 +95,7 @@ impl Decoder {
         }
         let mut template = None;
         if let (Some(column), Some(encoded)) = (column, &encoded) {
-            columns
-                .push_vector(column, &encoded.elements)?
-                .map_err(|index| Stop::Fault(unfit(plan, column, &encoded.elements, index)))?;
+            columns.push_vector(plan, column, &encoded.elements)?;
             if plan.framing != Framing::Map {
                 template = Template::of(cursor.since(start), encoded);
             }
@@ -151,25 +128,21 @@ impl Decoder {
         for elements in encoded.rows_from(self.position.rows) {
             if self.columns.is_full() {
                 // A fault of the key is noted again with the next rows.
-                drop(self.columns.take_faults());
+                self.columns.faults.clear();
                 return Ok(Pushed::Partly);
             }
-            if let Some(column) = column
-                && let Err(index) = self.columns.push_vector(column, &elements)?
-            {
-                let row = self.position.rows;
-                let fault = unfit(plan, column, &elements, index);
-                let fault = Fault { path: format!("[{row}]"), ..fault };
-                match plan.on_error {
-                    OnError::Raise => return Err(Stop::Fault(fault)),
-                    OnError::Skip => {}
-                    OnError::Null => self.columns.push_null(column)?,
+            match column.map_or(Ok(()), |column| self.columns.push_vector(plan, column, &elements)) {
+                Ok(()) => {}
+                Err(Stop::Fault(fault)) => {
+                    let fault = Fault { path: format!("[{}]", self.position.rows), ..fault };
+                    self.reject(&fault, self.position.offset, length)?;
+                    if plan.on_error == OnError::Skip {
+                        self.position.rows += 1;
+                        continue;
+                    }
+                    column.map_or(Ok(()), |column| self.columns.push_null(column))?;
                 }
-                self.reject(&fault, self.position.offset, length)?;
-                if plan.on_error == OnError::Skip {
-                    self.position.rows += 1;
-                    continue;
-                }
+                Err(stop) => return Err(stop),
             }
             if let Some(column) = plan.key {
                 self.columns.push_key_again(column, key)?;
@@ -287,7 +260,7 @@ impl Columns {
                 cursor.skip()?;
                 self.take_back(column);
                 self.push_null(column)?;
-                self.note(fault);
+                self.faults.push(fault);
             }
             Err(stop) => return Err(stop),
         }
@@ -309,7 +282,7 @@ impl Columns {
     }
 
     fn push_vector_field(&mut self, plan: &Plan, column: usize, cursor: &mut Cursor<'_>) -> Result<(), Stop> {
-        if !plan.columns[column].is_bits && self.push_numbers(column, cursor)? {
+        if self.push_numbers(plan, column, cursor)? {
             return Ok(());
         }
         let start = cursor.at();
@@ -324,8 +297,7 @@ impl Columns {
         if encoded.rows != 1 || Some(encoded.dim) != plan.columns[column].dim() || !encoded.is_whole() {
             return Err(Stop::Fault(Fault::new(RejectKind::Dimension, Some(column), encoded.describe())));
         }
-        self.push_vector(column, &encoded.elements)?
-            .map_err(|index| Stop::Fault(unfit(plan, column, &encoded.elements, index)))?;
+        self.push_vector(plan, column, &encoded.elements)?;
         self.set_template(column, Template::of(cursor.since(start), &encoded));
         Ok(())
     }
@@ -341,7 +313,7 @@ impl Columns {
                 if plan.on_error != OnError::Null {
                     return Err(Stop::Fault(fault));
                 }
-                self.note(fault);
+                self.faults.push(fault);
             }
             self.push_null(index)?;
         }

@@ -2,7 +2,7 @@
 
 use super::columns::Columns;
 use super::fault::Fault;
-use super::record::{Pushed, Stop, check_dtype, unfit};
+use super::record::{Pushed, Stop, check_dtype};
 use super::{Decoder, State};
 use crate::msgpack::{Cursor, Head};
 use crate::options::OnError;
@@ -220,13 +220,13 @@ impl Decoder {
                     None => Ok(()),
                 },
                 Some(List::Items(_, cursor)) => {
-                    let (item, had_faults) = (*cursor, columns.has_faults());
+                    let (item, had_faults) = (*cursor, columns.faults.len());
                     let pushed = columns.push_slot(plan, slot, cursor);
                     if pushed.is_err() {
                         *cursor = item;
                         cursor.skip()?;
                     }
-                    if pushed.is_err() || columns.has_faults() && !had_faults {
+                    if pushed.is_err() || columns.faults.len() > had_faults {
                         place = (start + item.at() as u64, (cursor.at() - item.at()) as u64);
                     }
                     pushed
@@ -249,7 +249,7 @@ impl Decoder {
         columns.push_record(self.position.record);
         match fault {
             None => {
-                for fault in self.columns.take_faults() {
+                for fault in std::mem::take(&mut self.columns.faults) {
                     self.reject(&fault, place.0, place.1)?;
                 }
             }
@@ -290,7 +290,5 @@ fn push_row_of(
         let found = Head::Array(dim as u32);
         return Err(Stop::Fault(Fault::new(RejectKind::Dimension, Some(column), found)));
     }
-    columns
-        .push_vector(column, &elements)?
-        .map_err(|index| Stop::Fault(unfit(plan, column, &elements, index)))
+    columns.push_vector(plan, column, &elements)
 }

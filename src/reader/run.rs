@@ -299,16 +299,14 @@ impl Run {
                 self.guess_again();
                 return Ok(None);
             }
-            if let Some(decoded) = &mut step.decoded {
-                decoded.renumber(&self.plan, base.record)?;
-            }
             if let Some(rejects) = &mut step.rejects {
                 rejects.renumber(base.record);
             }
             step.position = step.position.from(base);
         }
         if let Some(decoded) = &mut step.decoded {
-            decoded.identify(&self.plan, self.input.number())?;
+            let first = self.base.map_or(0, |base| base.record);
+            decoded.renumber(&self.plan, first, self.input.number())?;
         }
         self.at = step.position;
         Ok(Some(step))
