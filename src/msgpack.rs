@@ -144,23 +144,18 @@ pub(crate) struct Skipper {
     payload: u64,
 }
 
-/// The markers of floats, of which vectors are long runs.
-const FLOAT32: u8 = 0xca;
-const FLOAT64: u8 = 0xcb;
-
-fn float_size(marker: u8) -> usize {
-    if marker == FLOAT32 { 5 } else { 9 }
-}
-
-/// How many floats with this marker stand one after another at the start of `bytes`, at most `most`.
-fn floats(bytes: &[u8], marker: u8, most: u64) -> usize {
+/// How many floats of one type stand one after another at the start of `bytes`, at most `most`, and their
+/// bytes. Vectors are long runs of them.
+#[inline]
+fn floats(bytes: &[u8], most: u64) -> (usize, usize) {
     let most = usize::try_from(most).unwrap_or(usize::MAX);
     // Sizes that the compiler knows make the loops a few times faster.
-    if marker == FLOAT32 {
-        bytes.chunks_exact(5).take(most).take_while(|float| float[0] == FLOAT32).count()
-    } else {
-        bytes.chunks_exact(9).take(most).take_while(|float| float[0] == FLOAT64).count()
-    }
+    let (count, size) = match bytes.first() {
+        Some(0xca) => (bytes.chunks_exact(5).take(most).take_while(|float| float[0] == 0xca).count(), 5),
+        Some(0xcb) => (bytes.chunks_exact(9).take(most).take_while(|float| float[0] == 0xcb).count(), 9),
+        _ => (0, 0),
+    };
+    (count, count * size)
 }
 
 /// The bytes of an object without children whose marker tells its size, the marker included; else 0.
@@ -226,13 +221,11 @@ impl Skipper {
             if self.objects == 0 {
                 return Skipped::Done(at);
             }
-            if let Some(marker @ (FLOAT32 | FLOAT64)) = bytes.get(at).copied() {
-                let floats = floats(&bytes[at..], marker, self.objects);
-                self.objects -= floats as u64;
-                at += floats * float_size(marker);
-                if floats > 0 {
-                    continue;
-                }
+            let (count, size) = floats(&bytes[at..], self.objects);
+            if count > 0 {
+                self.objects -= count as u64;
+                at += size;
+                continue;
             }
             let size = bytes.get(at).map_or(0, |&marker| usize::from(SIZES[usize::from(marker)]));
             if size > 0 && size <= bytes.len() - at {

@@ -1,13 +1,9 @@
 //! The rule for damage: whether the head of a bad record is right, or the bytes up to other records
 //! are a gap. `docs/design/damage.md` says what it promises.
 //!
-//! Objects are followed by their heads from a bad record on. The heads are right if they lead to a
-//! good record, to the end of the input, or around good records in an object that ends where one of
-//! them ends. The heads are wrong if an object ends inside of a good record, takes records for keys
-//! or for numbers, or cannot be read to its end. Then the bytes up to the first of the good records
-//! are a gap. An object around good records that ends behind them, and not in one, tells neither.
-//!
-//! All of this follows from the bytes behind the bad record, so neither threads nor blocks change it.
+//! Objects are followed by their heads from a bad record on. Good records that they lead to, or that
+//! lie in them, tell whether the heads are right. All of this follows from the bytes behind the bad
+//! record, so neither threads nor blocks change it.
 
 use super::fault::{Fault, expected_record};
 use super::start::{Look, View, is_number, may_begin};
@@ -28,6 +24,8 @@ const FREE: u64 = 32 << 20;
 #[derive(Debug, Clone)]
 pub(super) struct Damage {
     window: usize,
+    /// The longest object that is read to its end.
+    longest: u64,
     /// The bytes end where another decoder goes on, not with the input.
     is_part: bool,
     /// The heads of objects that begin before this offset are right.
@@ -41,16 +39,6 @@ pub(super) struct Damage {
     /// Bytes that were looked at and not paid for by bytes passed, as of the offset `paid`.
     debt: u64,
     paid: u64,
-}
-
-/// Whether an object is what its head says, given good records inside of it.
-enum Agrees {
-    /// It ends where one of them ends.
-    Yes,
-    /// It ends inside of one of them, or takes them for keys or numbers.
-    No,
-    /// The records end before the object does: others may begin at this place.
-    Open(usize),
 }
 
 /// How an object holds a good record.
@@ -78,7 +66,8 @@ impl Damage {
         let most = usize::try_from(plan.max_record_bytes).unwrap_or(usize::MAX);
         let record = elements.saturating_mul(9).saturating_add(1 << 10).min(most);
         let window = WINDOW.max(record.saturating_mul(4));
-        Some(Self { window, is_part: false, right: 0, searched: 0, found: None, debt: 0, paid: 0 })
+        let longest = plan.max_record_bytes.max(window as u64);
+        Some(Self { window, longest, is_part: false, right: 0, searched: 0, found: None, debt: 0, paid: 0 })
     }
 
     pub(super) fn in_part(self) -> Self {
@@ -97,12 +86,6 @@ impl Damage {
     fn pay(&mut self, offset: u64) {
         self.debt = self.debt_at(offset);
         self.paid = self.paid.max(offset);
-    }
-
-    /// True for an object that is not read to its end: it is longer than a record may be, and than the
-    /// window.
-    fn is_too_long(&self, plan: &Plan, length: u64) -> bool {
-        length > plan.max_record_bytes.max(self.window as u64)
     }
 }
 
@@ -142,29 +125,14 @@ impl Decoder {
                 && object.is_ok()
                 && !is_container(bytes, at)
                 && (is_last || self.goes_on(view, end, left.minus(1))?.is_some());
-            // The runs of good records inside of the object.
-            while !is_right && let Some(place) = self.search(damage, view, end.min(damage.window))? {
-                damage.found.get_or_insert(start + place as u64);
-                let agrees = match object {
-                    Ok(end) => self.agrees(view, (at, end), place)?,
-                    Err(_) => Agrees::No,
-                };
-                match agrees {
-                    Agrees::Yes => {
-                        damage.right = start + end as u64;
-                        return Ok(None);
-                    }
-                    Agrees::No => return Ok(Some(self.contradicted(damage, bytes, at))),
-                    Agrees::Open(next) => damage.searched = damage.searched.max(start + next as u64),
-                }
-            }
+            let agrees = if is_right { Some(true) } else { self.agrees(damage, view, at, object)? };
             damage.right = match object {
-                Err(_) if damage.found.is_some() => return Ok(Some(self.contradicted(damage, bytes, at))),
+                _ if agrees == Some(false) => return Ok(Some(self.wrong_head(damage, bytes, at))),
                 // The heads in front of this object are right. It is the next bad record.
-                Err(_) if at > 0 => start + at as u64,
-                Err(Broken::Short(needed)) if damage.is_too_long(&self.plan, needed) => start + 1,
-                Err(broken) => return Ok(Some(self.unreadable(broken, bytes))),
-                Ok(_) if is_right || is_last || end >= damage.window => start + end as u64,
+                Err(_) if damage.found.is_none() && at > 0 => start + at as u64,
+                Err(Broken::Short(needed)) if damage.found.is_none() && needed > damage.longest => start + 1,
+                Err(_) => return Ok(Some(self.wrong_head(damage, bytes, at))),
+                Ok(_) if agrees.is_some() || is_last || end >= damage.window => start + end as u64,
                 Ok(_) => {
                     (at, left) = (end, left.minus(1));
                     let mut is_right = self.goes_on(view, at, left)?.is_some();
@@ -203,7 +171,7 @@ impl Decoder {
         };
         // The payload of one object is passed in one step.
         self.looker.cost += if is_container(bytes, at) { (end - at) as u64 } else { 1 };
-        let is_too_long = |end: u64| damage.is_too_long(&self.plan, end - at as u64);
+        let is_too_long = |end: u64| end - at as u64 > damage.longest;
         match skipped {
             Ok(()) if is_too_long(end as u64) => Ok(Err(Broken::Short(end as u64))),
             Err(Broken::Short(needed)) if !view.ended && !is_too_long(needed) => {
@@ -213,68 +181,73 @@ impl Decoder {
         }
     }
 
-    /// The fault of bytes in which a head is wrong: that at `at`, or one in front of it is no head.
-    fn contradicted(&self, damage: &mut Damage, bytes: &[u8], at: usize) -> Fault {
+    /// The fault of bytes in which the head at `at` is wrong, or one in front of it is none.
+    fn wrong_head(&self, damage: &mut Damage, bytes: &[u8], at: usize) -> Fault {
         let start = self.position.offset;
-        damage.searched = damage.found.unwrap_or(damage.searched);
-        let mut cursor = Cursor::new(&bytes[..(damage.searched - start) as usize]);
+        let found = damage.found.inspect(|found| damage.searched = *found);
+        let object = describe_head(&bytes[at..]);
+        let mut cursor = Cursor::new(found.map_or(bytes, |found| &bytes[..(found - start) as usize]));
         loop {
             match cursor.skip() {
                 Ok(()) => {}
-                Err(Broken::Reserved(at)) => return Fault::reserved_byte(start + at as u64),
-                Err(Broken::Short(_)) => {
-                    let (object, offset) = (describe_head(&bytes[at..]), start + at as u64);
+                Err(Broken::Reserved(place)) => return Fault::reserved_byte(start + place as u64),
+                Err(Broken::Short(_)) if found.is_some() => {
+                    let offset = start + at as u64;
                     let found = format!("{object} at byte {offset} that the records behind contradict");
                     return Fault::of_input(RejectKind::Invalid, expected_record(&self.plan), found);
+                }
+                Err(Broken::Short(least)) => {
+                    let expected = format!("at least {}", text::bytes(least));
+                    return Fault::of_input(RejectKind::Truncated, expected, object);
                 }
             }
         }
     }
 
-    /// The fault of the object at the start of `bytes`, which cannot be read to its end.
-    fn unreadable(&self, broken: Broken, bytes: &[u8]) -> Fault {
-        match broken {
-            Broken::Reserved(at) => Fault::reserved_byte(self.position.offset + at as u64),
-            Broken::Short(least) => {
-                let expected = format!("at least {}", text::bytes(least));
-                Fault::of_input(RejectKind::Truncated, expected, describe_head(bytes))
+    /// Whether the object at `at` is what its head says, by the good records inside of it: they show that it
+    /// is if it ends where one of them ends, and that it is not if it cannot be read, ends inside of one, or
+    /// takes them for keys or numbers. `None` where they show neither.
+    fn agrees(
+        &mut self,
+        damage: &mut Damage,
+        view: View<'_>,
+        at: usize,
+        object: Result<usize, Broken>,
+    ) -> Result<Option<bool>, u64> {
+        let (start, bytes) = (self.position.offset, view.bytes);
+        let end = object.unwrap_or(usize::MAX);
+        while let Some(place) = self.search(damage, view, end.min(damage.window))? {
+            damage.found.get_or_insert(start + place as u64);
+            let holder =
+                if object.is_ok() { self.holder(bytes, (at, end), place) } else { Holder::Misplaces };
+            if holder == Holder::Misplaces {
+                return Ok(Some(false));
             }
+            let (plan, looker) = (&*self.plan, &mut self.looker);
+            let is_start = |at: usize| plan.start.as_ref().is_none_or(|start| start.matches(&bytes[at..]));
+            let (mut last, mut next) = (place, place);
+            while next < end
+                && (next == place || is_start(next))
+                && let Some(after) = looker.look(plan, view, next)?
+            {
+                (last, next) = (next, after);
+            }
+            if next == end {
+                return Ok(Some(true));
+            }
+            // Bytes that begin with a whole record may end inside of one: they hold packed records, the last of
+            // them cut off. Otherwise another good record behind it shows that it is one. A part of an input was
+            // cut in front of one.
+            if next > end
+                && (last == place || holder != Holder::Payload)
+                && (view.ended && next == bytes.len()
+                    || looker.look(plan, view, next)?.is_some() && is_start(next))
+            {
+                return Ok(Some(false));
+            }
+            damage.searched = damage.searched.max(start + end.min(next + 1) as u64);
         }
-    }
-
-    /// Whether the object at `at..end` is what its head says, given the good records from `place` on,
-    /// which is inside of it.
-    fn agrees(&mut self, view: View<'_>, (at, end): (usize, usize), place: usize) -> Result<Agrees, u64> {
-        let bytes = view.bytes;
-        let holder = self.holder(bytes, (at, end), place);
-        if holder == Holder::Misplaces {
-            return Ok(Agrees::No);
-        }
-        let (plan, looker) = (&*self.plan, &mut self.looker);
-        let is_start = |at: usize| plan.start.as_ref().is_none_or(|start| start.matches(&bytes[at..]));
-        let (mut last, mut next) = (place, place);
-        while next < end
-            && (next == place || is_start(next))
-            && let Some(after) = looker.look(plan, view, next)?
-        {
-            (last, next) = (next, after);
-        }
-        // The object ends inside of a record. Bytes that begin with a whole one may end so: they hold packed
-        // records, the last of them cut off. Another good record behind it shows that it is one. A part of an
-        // input was cut in front of one.
-        Ok(if next < end {
-            Agrees::Open(next + 1)
-        } else if next == end {
-            Agrees::Yes
-        } else if last > place && holder == Holder::Payload {
-            Agrees::Open(end)
-        } else if view.ended && next == bytes.len()
-            || looker.look(plan, view, next)?.is_some() && is_start(next)
-        {
-            Agrees::No
-        } else {
-            Agrees::Open(end)
-        })
+        Ok(None)
     }
 
     /// How the object at `at..end` holds the good record at `place`, as far as not too much was looked at.
@@ -324,9 +297,7 @@ impl Decoder {
                 looker.cost += (cursor.at() - value) as u64;
                 if value < place && place < cursor.at() {
                     around = Some(value);
-                    if !is_map {
-                        break;
-                    }
+                    break;
                 }
             }
             let Some(around) = around else { return Holder::Other };
@@ -382,7 +353,7 @@ impl Decoder {
     /// Goes on with the search for good records behind bytes that cannot be read, which are left out
     /// once it has found some.
     pub(super) fn find_next(&mut self, view: View<'_>) -> crate::error::Result<usize> {
-        let Some(mut damage) = self.damage.take() else { return Ok(view.bytes.len()) };
+        let Some(mut damage) = self.damage.take() else { return Ok(0) };
         let base = self.position.offset;
         damage.searched = damage.searched.max(base);
         let found = self.search(&mut damage, view, view.bytes.len());

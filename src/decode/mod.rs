@@ -59,7 +59,7 @@ pub struct Decoder {
     /// For records that are only looked at.
     looker: Looker,
     /// Where the next record begins.
-    position: Position,
+    pub(crate) position: Position,
     /// Where the input ends, if that is known. It bounds the rows of a batch.
     end: Option<u64>,
     /// The first records that begin here or later are the last ones for this decoder.
@@ -69,7 +69,7 @@ pub struct Decoder {
     /// Bytes that the next map of lists most likely takes: about as many as the one before.
     usual: usize,
     /// The form of the last record, which the next ones most likely have as well.
-    template: Option<Template>,
+    pub(crate) template: Option<Template>,
     state: State,
     needed: usize,
     rejected: Rejected,
@@ -90,10 +90,9 @@ enum State {
     Tail(Skipper),
     /// Inside of a bad record.
     Skip { fault: Fault, skipper: Skipper, start: u64 },
-    /// Behind bytes that cannot be read, on the way to the next good record.
+    /// Behind bytes that cannot be read, on the way to the next good record. Without a search for
+    /// damage the rest of the input is given up.
     Lost { fault: Fault, start: u64 },
-    /// Behind bytes that cannot be read. The rest of the input is given up.
-    Invalid { start: u64, found: String },
     /// At a bad record in an array of which another decoder knows the count.
     Diverged,
 }
@@ -175,13 +174,6 @@ impl Decoder {
 
     /// Ends behind the first run of good records that begins at `stop` or later. There the decoder
     /// begins that [finds](Self::find) its first records behind `stop`.
-    pub(crate) fn until(self, stop: Option<u64>) -> Self {
-        let end = self.end.map(|end| stop.map_or(end, |stop| end.min(stop)));
-        let good = if stop.is_some() { 0 } else { self.good };
-        Self { stop, end, good, ..self }
-    }
-
-    /// Stops there instead.
     pub(crate) fn set_stop(&mut self, stop: u64) {
         (self.stop, self.good) = (Some(stop), 0);
     }
@@ -211,21 +203,6 @@ impl Decoder {
         self.plan.schema.clone()
     }
 
-    /// Where the next record begins.
-    pub(crate) fn position(&self) -> Position {
-        self.position
-    }
-
-    /// Begins further on, with the record at `offset`.
-    pub(crate) fn skip_to(&mut self, offset: u64) {
-        self.position.offset = offset;
-    }
-
-    /// The form of the last good record.
-    pub(crate) fn template(&self) -> Option<Template> {
-        self.template.clone()
-    }
-
     /// True when [`flush`](Self::flush) must be called before more is decoded.
     pub fn is_full(&self) -> bool {
         self.columns.is_full()
@@ -234,7 +211,7 @@ impl Decoder {
     /// True when nothing further of this input can be read: its bytes are not MessagePack. [`finish`](Self::finish)
     /// comes next.
     pub fn is_invalid(&self) -> bool {
-        matches!(self.state, State::Invalid { .. })
+        matches!(self.state, State::Lost { .. }) && self.damage.is_none()
     }
 
     /// How many bytes the next call of [`decode`](Self::decode) should be given at least.
@@ -336,7 +313,7 @@ impl Decoder {
             }
             State::Skip { .. } => self.skip_on(view),
             State::Lost { .. } => self.find_next(view),
-            State::Invalid { .. } | State::Diverged => Ok(0),
+            State::Diverged => Ok(0),
         }
     }
 
@@ -352,7 +329,7 @@ impl Decoder {
             Some(Framed::TooLong(length)) => {
                 return self.skip(Fault::too_large(length), Skipper::of_bytes(length), view);
             }
-            Some(Framed::NoLength) => return self.give_up(0, "bytes that are no length".to_owned()),
+            Some(Framed::NoLength) => return self.give_up(0, "bytes that are no length"),
         };
         let mut cursor = Cursor::starting_at(bytes, lead);
         let mut pushed = self.push_record(&mut cursor);
@@ -426,8 +403,7 @@ impl Decoder {
     /// Where the record or the document at hand begins, of which bytes may have been taken.
     fn start(&self) -> u64 {
         match self.state {
-            State::Way { start, .. } | State::Skip { start, .. } => start,
-            State::Lost { start, .. } | State::Invalid { start, .. } => start,
+            State::Way { start, .. } | State::Skip { start, .. } | State::Lost { start, .. } => start,
             State::Start { .. } | State::Tail(_) | State::Diverged => self.position.offset,
         }
     }
@@ -470,9 +446,6 @@ impl Decoder {
                 let found = if is_cut { bytes } else { fault.found.to_string() };
                 Some(Fault::of_input(fault.kind, fault.expected(&self.plan), found))
             }
-            State::Invalid { found, .. } => {
-                Some(Fault::of_input(RejectKind::Invalid, "a MessagePack object", found))
-            }
         };
         if let Some(fault) = fault {
             self.reject(&fault, start, end - start)?;
@@ -481,7 +454,7 @@ impl Decoder {
         self.records += self.rejected.rejects.count() - before - u64::from(is_run_open);
         self.position = Position::start(&self.plan);
         (self.end, self.needed, self.good, self.table) = (None, MAX_HEAD, u64::MAX, None);
-        self.damage = self.damage.as_ref().and_then(|_| Damage::new(&self.plan));
+        self.damage = None;
         Ok(())
     }
 

@@ -151,7 +151,7 @@ impl Decoder {
         let place = self.position.offset + taken as u64;
         let fault = Fault::reserved_byte(place);
         let Some(damage) = &mut self.damage else {
-            return self.give_up(taken, fault.found.to_string());
+            return self.give_up(taken, &fault.found.to_string());
         };
         if let State::Skip { start, .. } = self.state {
             damage.searched = damage.searched.max(place + 1);
@@ -175,13 +175,14 @@ impl Decoder {
             let fault = Fault::of_input(RejectKind::Unsupported, "a MessagePack object", found);
             return self.skip(fault, Skipper::of(self.plan.objects()), view);
         }
-        self.give_up(0, found.to_owned())
+        self.give_up(0, found)
     }
 
     /// Gives up the input behind `taken` bytes of the current record.
-    pub(crate) fn give_up(&mut self, taken: usize, found: String) -> Result<usize> {
-        let start = self.start();
-        self.state = State::Invalid { start, found };
+    pub(crate) fn give_up(&mut self, taken: usize, found: &str) -> Result<usize> {
+        let fault = Fault::of_input(RejectKind::Invalid, "a MessagePack object", found);
+        self.state = State::Lost { fault, start: self.start() };
+        self.damage = None;
         if self.plan.on_error == OnError::Raise {
             self.finish(taken as u64)?;
         }

@@ -101,7 +101,7 @@ impl Lane {
             Went::To(end) => (self.decoder.flush()?, Some(end)),
         };
         let records = self.decoder.take_records();
-        Ok(Step { decoded, rejects, records, bytes, found: None, position: self.decoder.position(), end })
+        Ok(Step { decoded, rejects, records, bytes, found: None, position: self.decoder.position, end })
     }
 
     /// Finds the place to begin at.
@@ -117,7 +117,7 @@ impl Lane {
         };
         if let Some(offset) = found {
             self.blocks.consume((offset - self.blocks.position()) as usize);
-            self.decoder.skip_to(offset);
+            self.decoder.position.offset = offset;
             self.told = self.blocks.progress();
             self.mode = Mode::Walk(u32::MAX);
         }
@@ -128,7 +128,7 @@ impl Lane {
             records: 0,
             bytes: 0,
             found,
-            position: self.decoder.position(),
+            position: self.decoder.position,
             end,
         })
     }
@@ -169,7 +169,7 @@ impl Lane {
                         needed = more;
                         continue;
                     }
-                    Ok(Some(name)) => drop(self.decoder.give_up(0, name.to_owned())?),
+                    Ok(Some(name)) => drop(self.decoder.give_up(0, name)?),
                     Ok(None) => {}
                 }
             }
@@ -185,7 +185,7 @@ impl Lane {
                     self.mode = Mode::Walk(batches - 1);
                     return Ok(Went::Full);
                 }
-                return Ok(Went::To(End::Limit(self.decoder.position(), self.decoder.template())));
+                return Ok(Went::To(End::Limit(self.decoder.position, self.decoder.template.clone())));
             }
             if self.decoder.is_diverged() {
                 return Ok(Went::To(End::Diverged));

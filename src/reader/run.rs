@@ -256,7 +256,10 @@ impl Run {
         };
         let cancelled = Arc::new(AtomicBool::new(false));
         let decoder = Decoder::with_plan(self.plan.clone())?;
-        let decoder = decoder.at(self.input.name(), position, blocks.known_left()).until(stop);
+        let known =
+            blocks.known_left().map(|left| stop.map_or(left, |stop| left.min(stop - position.offset)));
+        let mut decoder = decoder.at(self.input.name(), position, known);
+        stop.into_iter().for_each(|stop| decoder.set_stop(stop));
         let decoder = if self.opened.is_part() { decoder.in_part() } else { decoder };
         let lane = Lane::new(blocks, decoder, mode, cancelled.clone());
         self.lanes.push_back(Slot::new(lane, cancelled, inline));

@@ -61,11 +61,6 @@ impl VectorBuilder {
         self.rows
     }
 
-    /// Elements of a vector.
-    pub(crate) fn dim(&self) -> usize {
-        self.dim
-    }
-
     /// Rows that still fit. None do before [`reserve`](Self::reserve).
     pub(crate) fn room(&self) -> usize {
         self.capacity - self.rows
