@@ -6,12 +6,12 @@ use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray, UInt64Array};
 use arrow_schema::SchemaRef;
 
 use super::fault::Fault;
-use super::record::{Stop, unfit};
+use super::record::{Stop, stopped, unfit};
 use crate::error::Result;
 use crate::msgpack::{Cursor, Head};
 use crate::options::OnError;
 use crate::record::{Plan, Role, Slots, vector_type};
-use crate::values::{Failure, MOST, ValueBuilder};
+use crate::values::{MOST, ValueBuilder};
 use crate::vector::encoding::{self, Elements, Encoded};
 use crate::vector::{Template, VectorBuilder};
 
@@ -24,13 +24,11 @@ pub(super) struct Columns {
     /// Rows that are there in every column.
     pub(super) rows: usize,
     /// Rows the memory of this batch is to be made for; 0 before that is known.
-    capacity: usize,
+    pub(super) capacity: usize,
     /// Most bytes of values other than vectors.
     batch_bytes: usize,
     /// Most rows, because of the name that is in each.
     most_rows: usize,
-    /// All records are only looked at, and taken back.
-    is_looking: bool,
     /// Of the values of the record at hand that became nulls.
     pub(super) faults: Vec<Fault>,
     /// The input's name, for the column that holds it.
@@ -83,15 +81,9 @@ impl Columns {
             capacity: 0,
             batch_bytes,
             most_rows: usize::MAX,
-            is_looking: false,
             faults: Vec::new(),
             name: "".into(),
         })
-    }
-
-    /// The same, for records that are only looked at, one at a time.
-    pub(super) fn for_looks(self) -> Self {
-        Self { is_looking: true, capacity: 1, ..self }
     }
 
     /// Sets the name of the input, and bounds the rows of a batch so that a column has room for as
@@ -108,15 +100,11 @@ impl Columns {
     }
 
     pub(super) fn is_full(&self) -> bool {
-        self.rows > 0 && (self.room() == 0 || self.value_bytes() >= self.batch_bytes)
-    }
-
-    fn value_bytes(&self) -> usize {
         let size = |&column: &usize| match self.builders.get(column) {
             Some(Builder::Value(builder)) => builder.size(),
             _ => 0,
         };
-        self.sized.iter().map(size).sum()
+        self.rows > 0 && (self.room() == 0 || self.sized.iter().map(size).sum::<usize>() >= self.batch_bytes)
     }
 
     /// Sets how many rows the batch is to hold, no more than so many bytes of input can, if that is not set yet. Memory is made
@@ -180,7 +168,7 @@ impl Columns {
         match self.builders.get_mut(column) {
             Some(Builder::Value(builder)) if builder.rows() == self.rows => builder.push_common(cursor),
             Some(Builder::Vector(builder)) if builder.rows() == self.rows => {
-                let taken = builder.push_like_last(cursor.rest(), !self.is_looking);
+                let taken = builder.push_like_last(cursor.rest());
                 taken.is_some_and(|taken| cursor.take(taken).is_ok())
             }
             _ => false,
@@ -220,17 +208,19 @@ impl Columns {
     }
 
     /// Adds the value at `cursor` to a column.
-    pub(super) fn push_value(&mut self, column: usize, cursor: &mut Cursor<'_>) -> Result<(), Failure> {
+    pub(super) fn push_value(&mut self, column: usize, cursor: &mut Cursor<'_>) -> Result<(), Stop> {
         match self.builders.get_mut(column) {
-            Some(Builder::Value(builder)) => builder.push(cursor),
+            Some(Builder::Value(builder)) => builder.push(cursor).map_err(|failure| stopped(failure, column)),
             _ => Ok(cursor.skip()?),
         }
     }
 
     /// Adds an array of a library, or a number of one, to a column.
-    pub(super) fn push_typed(&mut self, column: usize, encoded: &Encoded<'_>) -> Result<(), Failure> {
+    pub(super) fn push_typed(&mut self, column: usize, encoded: &Encoded<'_>) -> Result<(), Stop> {
         match self.builders.get_mut(column) {
-            Some(Builder::Value(builder)) => builder.push_typed(encoded),
+            Some(Builder::Value(builder)) => {
+                builder.push_typed(encoded).map_err(|failure| stopped(failure, column))
+            }
             _ => Ok(()),
         }
     }
@@ -286,7 +276,7 @@ impl Columns {
         slots: &Slots,
         cursor: &mut Cursor<'_>,
     ) -> Result<bool, Stop> {
-        let pushed = self.push_fields(plan, slots, cursor);
+        let pushed = self.push_fields(plan, slots, cursor, true);
         let holds_some = (0..self.builders.len()).any(|column| self.has(column));
         let pushed = pushed.and_then(|()| self.push_missing(plan));
         let is_good = self.faults.is_empty() && holds_some;

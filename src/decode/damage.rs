@@ -27,7 +27,7 @@ pub(super) struct Damage {
     /// The longest object that is read to its end.
     longest: u64,
     /// The bytes end where another decoder goes on, not with the input.
-    is_part: bool,
+    pub(super) is_part: bool,
     /// The heads of objects that begin before this offset are right.
     pub(super) right: u64,
     /// Where the search goes on: no run of good records begins before this offset, from the last bad record
@@ -48,7 +48,6 @@ enum Holder {
     Misplaces,
     /// Bytes, text or an extension begin with it.
     Payload,
-    Other,
 }
 
 impl Damage {
@@ -68,10 +67,6 @@ impl Damage {
         let window = WINDOW.max(record.saturating_mul(4));
         let longest = plan.max_record_bytes.max(window as u64);
         Some(Self { window, longest, is_part: false, right: 0, searched: 0, found: None, debt: 0, paid: 0 })
-    }
-
-    pub(super) fn in_part(self) -> Self {
-        Self { is_part: true, ..self }
     }
 
     /// True if nothing that is remembered matters to a decoder that begins at `offset`.
@@ -218,9 +213,8 @@ impl Decoder {
         let end = object.unwrap_or(usize::MAX);
         while let Some(place) = self.search(damage, view, end.min(damage.window))? {
             damage.found.get_or_insert(start + place as u64);
-            let holder =
-                if object.is_ok() { self.holder(bytes, (at, end), place) } else { Holder::Misplaces };
-            if holder == Holder::Misplaces {
+            let holder = object.map_or(Some(Holder::Misplaces), |end| self.holder(bytes, (at, end), place));
+            if holder == Some(Holder::Misplaces) {
                 return Ok(Some(false));
             }
             let (plan, looker) = (&*self.plan, &mut self.looker);
@@ -239,7 +233,7 @@ impl Decoder {
             // them cut off. Otherwise another good record behind it shows that it is one. A part of an input was
             // cut in front of one.
             if next > end
-                && (last == place || holder != Holder::Payload)
+                && (last == place || holder != Some(Holder::Payload))
                 && (view.ended && next == bytes.len()
                     || looker.look(plan, view, next)?.is_some() && is_start(next))
             {
@@ -250,18 +244,18 @@ impl Decoder {
         Ok(None)
     }
 
-    /// How the object at `at..end` holds the good record at `place`, as far as not too much was looked at.
-    fn holder(&mut self, bytes: &[u8], (at, end): (usize, usize), place: usize) -> Holder {
+    /// How the object at `at..end` holds the good record at `place`, if it does in one of these ways. Not too much
+    /// is looked at.
+    fn holder(&mut self, bytes: &[u8], (at, end): (usize, usize), place: usize) -> Option<Holder> {
         let (plan, looker) = (&*self.plan, &mut self.looker);
         let most = FREE + COST * (end - at) as u64;
         let mut cursor = Cursor::starting_at(bytes, at);
-        let mut is_record = true;
-        loop {
-            let (items, is_map) = match cursor.head() {
-                Ok(Head::Array(items)) => (items, false),
-                Ok(Head::Map(pairs)) => (pairs, true),
-                Ok(_) if cursor.at() == place => return Holder::Payload,
-                _ => return Holder::Other,
+        'object: loop {
+            let is_record = cursor.at() == at;
+            let (items, is_map) = match cursor.head().ok()? {
+                Head::Array(items) => (items, false),
+                Head::Map(pairs) => (pairs, true),
+                _ => return (cursor.at() == place).then_some(Holder::Payload),
             };
             // A list of as many items as a vector has elements that begins with a number is a vector.
             let may_be_vector = !is_record || matches!(plan.content, Content::Vector(_));
@@ -272,37 +266,31 @@ impl Decoder {
                 && plan.columns.iter().any(is_dim)
                 && cursor.peek().is_ok_and(is_number)
             {
-                return Holder::Misplaces;
+                return Some(Holder::Misplaces);
             }
-            let mut around = None;
             for _ in 0..items {
                 if is_map {
                     let key = cursor.at();
                     let is_container = matches!(cursor.peek(), Ok(Head::Array(_) | Head::Map(_)));
                     let is_start = plan.start.as_ref().is_none_or(|start| start.matches(&bytes[key..]));
-                    let view = View { bytes, ended: false };
-                    if is_record && is_container
-                        || is_start && matches!(looker.look(plan, view, key), Ok(Some(_)))
-                    {
-                        return Holder::Misplaces;
+                    let view = View { bytes, ended: true };
+                    if is_record && is_container || is_start && looker.look(plan, view, key) != Ok(None) {
+                        return Some(Holder::Misplaces);
                     }
-                    if cursor.skip().is_err() {
-                        return Holder::Other;
-                    }
+                    cursor.skip().ok()?;
                 }
                 let value = cursor.at();
-                if cursor.skip().is_err() || looker.cost > most {
-                    return Holder::Other;
-                }
+                cursor.skip().ok()?;
                 looker.cost += (cursor.at() - value) as u64;
+                if looker.cost > most {
+                    return None;
+                }
                 if value < place && place < cursor.at() {
-                    around = Some(value);
-                    break;
+                    cursor = Cursor::starting_at(bytes, value);
+                    continue 'object;
                 }
             }
-            let Some(around) = around else { return Holder::Other };
-            cursor = Cursor::starting_at(bytes, around);
-            is_record = false;
+            return None;
         }
     }
 

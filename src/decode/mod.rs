@@ -3,7 +3,6 @@
 mod columns;
 mod damage;
 mod fault;
-mod framing;
 mod position;
 mod record;
 mod skip;
@@ -20,9 +19,8 @@ use arrow_schema::SchemaRef;
 use self::columns::Columns;
 use self::damage::Damage;
 use self::fault::Fault;
-use self::framing::within_length;
 pub(crate) use self::position::{Left, Position, Stride};
-use self::record::{Pushed, Stop};
+use self::record::{Pushed, Stop, within_length};
 use self::start::{Looker, View};
 use self::table::Table;
 use crate::error::{Error, ErrorKind, Result};
@@ -72,7 +70,12 @@ pub struct Decoder {
     pub(crate) template: Option<Template>,
     state: State,
     needed: usize,
-    rejected: Rejected,
+    /// The rejects since the batch before.
+    rejects: Rejects,
+    /// The latest one that was kept. Most bad records resemble the one before, and share its texts.
+    latest: Option<(Fault, Reject)>,
+    /// Numbers and booleans where records should stand, right in front of the position.
+    run: Option<Run>,
     /// Records since the last call of `take_records`.
     records: u64,
     /// Records without a fault since the last reject. Where there is a stop, those behind it.
@@ -86,10 +89,8 @@ enum State {
     Start { least: u64 },
     /// On the way to the records of a document, which begins at `start`.
     Way { way: Way, start: u64 },
-    /// Behind the records of a document.
-    Tail(Skipper),
-    /// Inside of a bad record.
-    Skip { fault: Fault, skipper: Skipper, start: u64 },
+    /// Inside of a bad record. Without a fault, behind the records of a document.
+    Skip { fault: Option<Fault>, skipper: Skipper, start: u64 },
     /// Behind bytes that cannot be read, on the way to the next good record. Without a search for
     /// damage the rest of the input is given up.
     Lost { fault: Fault, start: u64 },
@@ -99,15 +100,6 @@ enum State {
 
 impl State {
     const START: Self = Self::Start { least: 0 };
-}
-
-/// The rejects since the batch before.
-struct Rejected {
-    rejects: Rejects,
-    /// The latest one that was kept. Most bad records resemble the one before, and share its texts.
-    latest: Option<(Fault, Reject)>,
-    /// Numbers and booleans where records should stand, right in front of the position.
-    run: Option<Run>,
 }
 
 /// A run of numbers and booleans where records should stand.
@@ -149,7 +141,9 @@ impl Decoder {
             template: None,
             state: State::START,
             needed: MAX_HEAD,
-            rejected: Rejected { rejects: Rejects::new(plan.max_rejects), latest: None, run: None },
+            rejects: Rejects::new(plan.max_rejects),
+            latest: None,
+            run: None,
             records: 0,
             good: u64::MAX,
             damage: Damage::new(&plan),
@@ -163,13 +157,13 @@ impl Decoder {
         self.end = remaining.map(|bytes| position.offset.saturating_add(bytes));
         self.columns.set_name(name);
         self.position = position;
-        self.table = None;
         self
     }
 
     /// Begins in a part of an input, behind which others go on.
-    pub(crate) fn in_part(self) -> Self {
-        Self { damage: self.damage.map(Damage::in_part), ..self }
+    pub(crate) fn in_part(mut self) -> Self {
+        self.damage.iter_mut().for_each(|damage| damage.is_part = true);
+        self
     }
 
     /// Ends behind the first run of good records that begins at `stop` or later. There the decoder
@@ -297,9 +291,13 @@ impl Decoder {
         // A bad record is tried on the columns as well.
         self.reserve(bytes);
         match self.state {
-            State::Start { .. } if self.position.left == Left::Known(0) => self.begin_document(view),
+            State::Start { .. } if self.position.left == Left::Known(0) && self.position.tail > 0 => {
+                let (skipper, start) = (Skipper::of(self.position.tail), self.position.offset);
+                self.state = State::Skip { fault: None, skipper, start };
+                self.skip_on(view)
+            }
+            State::Start { .. } if self.position.left == Left::Known(0) => self.walk_on(view),
             State::Way { .. } => self.walk_on(view),
-            State::Tail(_) => self.skip_tail(view),
             State::Start { .. } => {
                 let is_run = |template: &mut Template| bytes.len() >= 2 * template.stride();
                 if let Some(template) = self.template.take_if(is_run) {
@@ -344,23 +342,24 @@ impl Decoder {
             Ok(Pushed::Rows) => Ok(cursor.at()),
             Ok(_) if length > self.plan.max_record_bytes => self.bad(Fault::too_large(length), view),
             Ok(Pushed::Partly) => Ok(self.ask(length)),
-            Ok(Pushed::Whole(template)) if self.columns.faults.is_empty() => {
-                self.columns.commit();
-                self.template = template.or_else(|| self.template.take());
-                self.settle(1)?;
-                Ok(cursor.at())
-            }
-            Ok(Pushed::Whole(_)) => {
+            Ok(Pushed::Whole(template)) => {
                 let faults = std::mem::take(&mut self.columns.faults);
-                if let Some(taken) = self.leave_damage(view) {
+                if !faults.is_empty()
+                    && let Some(taken) = self.leave_damage(view)
+                {
                     self.columns.roll_back();
                     return taken;
                 }
-                for fault in faults {
-                    self.reject(&fault, self.position.offset, length)?;
-                }
                 self.columns.commit();
-                self.count(1);
+                if faults.is_empty() {
+                    self.template = template.or_else(|| self.template.take());
+                    self.settle(1)?;
+                } else {
+                    for fault in faults {
+                        self.reject(&fault, self.position.offset, length)?;
+                    }
+                    self.count(1);
+                }
                 Ok(cursor.at())
             }
             Err(Stop::Error(error)) => Err(error),
@@ -403,8 +402,9 @@ impl Decoder {
     /// Where the record or the document at hand begins, of which bytes may have been taken.
     fn start(&self) -> u64 {
         match self.state {
-            State::Way { start, .. } | State::Skip { start, .. } | State::Lost { start, .. } => start,
-            State::Start { .. } | State::Tail(_) | State::Diverged => self.position.offset,
+            State::Skip { fault: Some(_), start, .. } => start,
+            State::Way { start, .. } | State::Lost { start, .. } => start,
+            State::Start { .. } | State::Skip { .. } | State::Diverged => self.position.offset,
         }
     }
 
@@ -418,8 +418,6 @@ impl Decoder {
     /// that is cut off, or cannot be read. Record 0 of another input comes next.
     pub fn finish(&mut self, rest: u64) -> Result<()> {
         let end = self.position.offset + rest;
-        let before = self.rejected.rejects.count();
-        let is_run_open = self.rejected.run.is_some();
         self.end_run()?;
         let start = self.start();
         let truncated = |expected: &str, found| Some(Fault::of_input(RejectKind::Truncated, expected, found));
@@ -435,12 +433,12 @@ impl Decoder {
                     _ => None,
                 }
             }
-            State::Start { least: 0 } | State::Diverged | State::Skip { .. } => {
+            State::Start { least: 0 } | State::Diverged | State::Skip { fault: Some(_), .. } => {
                 truncated("a whole record", bytes)
             }
             State::Start { least } => truncated(&format!("at least {}", text::bytes(least)), bytes),
             State::Way { .. } => truncated("the records", bytes),
-            State::Tail(_) => truncated("the object that holds the records", "a part of it".to_owned()),
+            State::Skip { .. } => truncated("the object that holds the records", "a part of it".to_owned()),
             State::Lost { fault, .. } => {
                 let is_cut = fault.kind == RejectKind::Truncated;
                 let found = if is_cut { bytes } else { fault.found.to_string() };
@@ -449,9 +447,8 @@ impl Decoder {
         };
         if let Some(fault) = fault {
             self.reject(&fault, start, end - start)?;
+            self.records += 1;
         }
-        // A run was counted when it began.
-        self.records += self.rejected.rejects.count() - before - u64::from(is_run_open);
         self.position = Position::start(&self.plan);
         (self.end, self.needed, self.good, self.table) = (None, MAX_HEAD, u64::MAX, None);
         self.damage = None;
@@ -461,14 +458,9 @@ impl Decoder {
     /// Ends the input, of which the rest cannot be read for this reason. `rest` bytes are at hand and
     /// not taken.
     pub(crate) fn finish_damaged(&mut self, rest: u64, reason: std::io::Error) -> Result<()> {
-        let start = self.start();
         let fault = Fault::of_input(RejectKind::Invalid, "the rest of the input", reason.to_string());
-        self.reject(&fault, start, self.position.offset + rest - start)?;
-        self.records += 1;
-        // The array is not cut off besides.
-        self.position.left = Left::Unknown;
-        self.state = State::START;
-        self.finish(0)
+        self.state = State::Lost { fault, start: self.start() };
+        self.finish(rest)
     }
 
     /// How many records there were since the last call, good or bad.
@@ -478,7 +470,7 @@ impl Decoder {
 
     /// The rejects since the batch before, without the rows.
     pub(crate) fn take_rejects(&mut self) -> Rejects {
-        std::mem::replace(&mut self.rejected.rejects, Rejects::new(self.plan.max_rejects))
+        std::mem::replace(&mut self.rejects, Rejects::new(self.plan.max_rejects))
     }
 
     /// The rows so far, with the rejects; `None` where there is neither.
@@ -494,13 +486,12 @@ impl Decoder {
     /// Rejects the run of numbers in front of the position, if there is one.
     fn end_run(&mut self) -> Result<()> {
         // Asked for each record: nothing is moved where there is no run.
-        if self.rejected.run.is_none() {
-            return Ok(());
+        if self.run.is_some()
+            && let Some(run) = self.run.take()
+        {
+            self.reject_at(&run.fault, run.record, run.start, run.end - run.start)?;
         }
-        match self.rejected.run.take() {
-            Some(run) => self.reject_at(&run.fault, run.record, run.start, run.end - run.start),
-            None => Ok(()),
-        }
+        Ok(())
     }
 
     /// Rejects the current record: an error, or a reject.
@@ -511,7 +502,7 @@ impl Decoder {
 
     fn reject_at(&mut self, fault: &Fault, record: u64, offset: u64, length: u64) -> Result<()> {
         let (plan, file) = (&self.plan, self.columns.name.clone());
-        let Rejected { rejects, latest, .. } = &mut self.rejected;
+        let latest = &mut self.latest;
         let reject = || {
             latest.take_if(|(of, _)| of != fault);
             let (_, texts) = latest.get_or_insert_with(|| (fault.clone(), fault.reject(plan)));
@@ -524,7 +515,7 @@ impl Decoder {
             }
             return Err(ErrorKind::Decode(reject).into());
         }
-        rejects.push(fault.kind, reject);
+        self.rejects.push(fault.kind, reject);
         self.good = 0;
         Ok(())
     }

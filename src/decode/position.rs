@@ -1,10 +1,14 @@
-//! Places in an input, and those of records as far as the first one shows them.
+//! Places in an input: those of records as far as the first one shows them, and the way to the records of a
+//! document.
 
+use super::fault::Fault;
 use super::record::{Stop, read_vector};
+use super::start::View;
+use super::{Decoder, State};
 use crate::error::Result;
-use crate::msgpack::{Broken, Cursor, Head};
+use crate::msgpack::{Broken, Cursor, Head, Skipper};
 use crate::options::Framing;
-use crate::record::{Content, Framed, Plan, RecordStart};
+use crate::record::{Arrival, Content, Framed, Plan, RecordStart, Way};
 use crate::vector::Template;
 
 /// A place between two records, or between two rows of one.
@@ -90,39 +94,34 @@ pub(crate) enum Stride {
 impl Stride {
     /// Looks at the record at the start of `bytes`, which is at `position`. The error asks for more
     /// bytes.
-    pub(crate) fn of(plan: &Plan, mut position: Position, bytes: &[u8]) -> Result<Self, u64> {
+    pub(crate) fn of(plan: &Plan, position: Position, bytes: &[u8]) -> Result<Self, u64> {
+        match Self::try_of(plan, position, bytes) {
+            Ok(stride) => Ok(stride),
+            Err(Broken::Short(needed)) if needed <= plan.max_record_bytes => Err(needed),
+            Err(_) => Ok(Self::Unknown),
+        }
+    }
+
+    fn try_of(plan: &Plan, mut position: Position, bytes: &[u8]) -> Result<Self, Broken> {
         let mut cursor = Cursor::new(bytes);
-        let short = |broken| match broken {
-            Broken::Short(needed) if needed <= plan.max_record_bytes => Err(needed),
-            _ => Ok(Self::Unknown),
-        };
         // Any byte of a map of records may begin a key, which is the start of a record.
         if plan.framing == Framing::Map || position.left == Left::Known(0) && !plan.way.is_empty() {
             return Ok(Self::Unknown);
         }
         if position.left == Left::Known(0) {
-            match cursor.head() {
-                Ok(Head::Array(records)) => position.left = Left::Known(records.into()),
-                Err(broken) => return short(broken),
-                _ => return Ok(Self::Unknown),
-            }
+            let Head::Array(records) = cursor.head()? else { return Ok(Self::Unknown) };
+            position.left = Left::Known(records.into());
             position.offset += cursor.at() as u64;
         }
         match plan.prefix.map(|prefix| prefix.frame(bytes, plan.max_record_bytes)) {
             None => {}
             Some(Framed::Record(record, size)) => cursor = Cursor::starting_at(record, size),
-            Some(Framed::Short(needed)) => return Err(needed),
+            Some(Framed::Short(needed)) => return Err(Broken::Short(needed)),
             Some(Framed::TooLong(_) | Framed::NoLength) => return Ok(Self::Unknown),
         }
         let record = cursor.rest();
-        let template = match template(plan, &mut cursor) {
-            Ok(template) => template,
-            Err(broken) => return short(broken),
-        };
-        let start = match RecordStart::of(record) {
-            Ok(start) => start.or(plan.start.clone()),
-            Err(broken) => return short(broken),
-        };
+        let template = template(plan, &mut cursor)?;
+        let start = RecordStart::of(record)?.or(plan.start.clone());
         Ok(match (template, start) {
             (Some(template), start) => Self::Uniform(position, template, start),
             (None, Some(start)) => {
@@ -151,5 +150,51 @@ fn template(plan: &Plan, cursor: &mut Cursor<'_>) -> Result<Option<Template>, Br
         }
         Err(Stop::Broken(broken)) => Err(broken),
         Err(_) => Ok(None),
+    }
+}
+
+impl Decoder {
+    /// Walks on to the records of the document.
+    pub(super) fn walk_on(&mut self, view: View<'_>) -> Result<usize> {
+        let plan = self.plan.clone();
+        let (mut way, start) = match std::mem::replace(&mut self.state, State::START) {
+            State::Way { way, start } => (way, start),
+            _ => (Way::default(), self.position.offset),
+        };
+        match way.walk(&plan.way, |_| Ok(plan.framing), view.bytes) {
+            Arrival::More(0, least) if plan.way.is_empty() => {
+                self.state = State::Start { least };
+                Ok(0)
+            }
+            Arrival::More(taken, needed) => {
+                self.state = State::Way { way, start };
+                self.needed = usize::try_from(needed).unwrap_or(usize::MAX).max(self.needed);
+                Ok(taken)
+            }
+            Arrival::Reserved(taken) => {
+                if !plan.way.is_empty() {
+                    self.state = State::Way { way, start };
+                }
+                self.leave_reserved(taken, view)
+            }
+            Arrival::Records { taken, records, tail, .. } => {
+                self.position.left = Left::Known(records);
+                self.position.tail = tail;
+                Ok(taken)
+            }
+            // The document is one bad record.
+            Arrival::Nowhere { taken, left, expected, found } => {
+                if let Some(taken) = self.leave_damage(view) {
+                    return taken;
+                }
+                let fault = Fault::of_type(None, found).expecting(expected);
+                let skipper = Skipper::of(left);
+                if taken == 0 && start == self.position.offset {
+                    return self.skip(fault, skipper, view);
+                }
+                self.state = State::Skip { fault: Some(fault), skipper, start };
+                if taken == 0 { self.skip_on(view) } else { Ok(taken) }
+            }
+        }
     }
 }

@@ -64,7 +64,7 @@ impl Decoder {
         match &plan.content {
             Content::Vector(column) => self.push_bare(*column, key, cursor),
             Content::Items(slots) => {
-                columns.push_fields(plan, slots, cursor)?;
+                columns.push_fields(plan, slots, cursor, true)?;
                 columns.push_missing(plan)?;
                 columns.push_record(self.position.record);
                 Ok(Pushed::Whole(None))
@@ -144,8 +144,12 @@ impl Decoder {
                 }
                 Err(stop) => return Err(stop),
             }
-            if let Some(column) = plan.key {
-                self.columns.push_key_again(column, key)?;
+            // A fault of the key was noted with the first row.
+            if let Some(column) = plan.key
+                && self.columns.push_value(column, &mut key.clone()).is_err()
+            {
+                self.columns.take_back(column);
+                self.columns.push_null(column)?;
             }
             self.columns.push_record(self.position.record);
             self.columns.commit();
@@ -156,20 +160,10 @@ impl Decoder {
 }
 
 impl Columns {
-    /// Adds the fields of the record at `cursor` to their columns.
-    pub(super) fn push_fields(
-        &mut self,
-        plan: &Plan,
-        slots: &Slots,
-        cursor: &mut Cursor<'_>,
-    ) -> Result<(), Stop> {
-        self.push_items(plan, slots, cursor, true)
-    }
-
     /// Adds the items of the map or array at `cursor` to their columns. Any key is allowed in a map
     /// inside of a record. A record itself has no map or array as a key: no producer writes one,
     /// and a damaged count takes the next records for keys.
-    fn push_items(
+    pub(super) fn push_fields(
         &mut self,
         plan: &Plan,
         slots: &Slots,
@@ -185,7 +179,12 @@ impl Columns {
                 if let Some(what) = leaves_messagepack(head) {
                     return Err(Stop::NotMessagePack(what));
                 }
-                return Err(Stop::Fault(not_fields(cursor, head)?));
+                return Err(Stop::Fault(
+                    match encoding::read(&mut cursor.clone(), RawDtype::default().into())? {
+                        Seen::Refused(what) => Fault::new(RejectKind::Unsupported, None, what),
+                        _ => Fault::of_type(None, head),
+                    },
+                ));
             }
         };
         cursor.require(u64::from(items) * if slots.is_map { 2 } else { 1 })?;
@@ -222,7 +221,7 @@ impl Columns {
             // A value of another type has no such fields: they are missing.
             let is_map = matches!(within.peek()?, Head::Map(_));
             if is_map == inside.is_map && matches!(within.peek()?, Head::Map(_) | Head::Array(_)) {
-                self.push_items(plan, inside, &mut within, false)?;
+                self.push_fields(plan, inside, &mut within, false)?;
             }
         }
         if let Some(dtype) = &slot.dtype {
@@ -252,7 +251,7 @@ impl Columns {
         } else if plan.columns[column].role == Role::Vector {
             self.push_vector_field(plan, column, &mut ahead)
         } else {
-            self.push_value(column, &mut ahead).map_err(|failure| stopped(failure, column))
+            self.push_value(column, &mut ahead)
         };
         match pushed {
             Ok(()) => *cursor = ahead,
@@ -263,20 +262,6 @@ impl Columns {
                 self.faults.push(fault);
             }
             Err(stop) => return Err(stop),
-        }
-        Ok(())
-    }
-
-    /// Adds an array of a library, or a number of one, to a column.
-    pub(super) fn push_encoded(&mut self, column: usize, encoded: &Encoded<'_>) -> Result<(), Stop> {
-        self.push_typed(column, encoded).map_err(|failure| stopped(failure, column))
-    }
-
-    /// Adds the key of a record to one more of its rows. A fault of the key was noted with the first.
-    fn push_key_again(&mut self, column: usize, mut key: Cursor<'_>) -> crate::error::Result<()> {
-        if self.push_value(column, &mut key).is_err() {
-            self.take_back(column);
-            self.push_null(column)?;
         }
         Ok(())
     }
@@ -321,8 +306,20 @@ impl Columns {
     }
 }
 
+/// What became of a record in the bytes that its length gives it: nothing may be missing or left.
+pub(super) fn within_length(pushed: Result<Pushed, Stop>, cursor: &Cursor<'_>) -> Result<Pushed, Stop> {
+    let found = match pushed {
+        Ok(_) if !cursor.rest().is_empty() => format!("{} behind it", bytes(cursor.rest().len())),
+        Err(Stop::Broken(Broken::Short(_))) => "an object that is longer".to_owned(),
+        Err(Stop::Broken(Broken::Reserved(_))) => "the byte 0xc1".to_owned(),
+        Err(Stop::NotMessagePack(what)) => what.to_owned(),
+        pushed => return pushed,
+    };
+    Err(Stop::Fault(Fault::of_input(RejectKind::Invalid, "an object of the length in front of it", found)))
+}
+
 /// A value that does not fit a column, as the reason why its record is not added.
-fn stopped(failure: Failure, column: usize) -> Stop {
+pub(super) fn stopped(failure: Failure, column: usize) -> Stop {
     match failure {
         Failure::Broken(broken) => Stop::Broken(broken),
         Failure::Unfit(unfit) => Stop::Fault(Fault {
@@ -443,14 +440,6 @@ pub(super) fn check_dtype(dtype: &str, mut cursor: Cursor<'_>) -> Result<(), Sto
         }
         _ => Ok(()),
     }
-}
-
-/// The fault of a record that has no fields.
-fn not_fields(cursor: &Cursor<'_>, head: Head) -> Result<Fault, Broken> {
-    Ok(match encoding::read(&mut cursor.clone(), RawDtype::default().into())? {
-        Seen::Refused(what) => Fault::new(RejectKind::Unsupported, None, what),
-        _ => Fault::of_type(None, head),
-    })
 }
 
 /// The fault of a vector of which element `index` does not fit.

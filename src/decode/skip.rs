@@ -59,7 +59,7 @@ impl Decoder {
         let found = format!("{}; the next record begins at byte {offset}", fault.found);
         let fault = Fault::of_input(RejectKind::Invalid, fault.expected(&self.plan), found);
         // Numbers right in front of the damage are part of it.
-        let (start, record) = match self.rejected.run.take_if(|run| run.end == start) {
+        let (start, record) = match self.run.take_if(|run| run.end == start) {
             Some(run) => (run.start, run.record),
             None => {
                 self.end_run()?;
@@ -84,19 +84,22 @@ impl Decoder {
         if is_run && let Some(size) = number(&self.plan, view.bytes) {
             return Ok(self.add_to_run(fault, view.bytes, size));
         }
-        self.state = State::Skip { fault, skipper, start: self.position.offset };
+        self.state = State::Skip { fault: Some(fault), skipper, start: self.position.offset };
         self.skip_on(view)
     }
 
-    /// Skips some more of a bad record.
+    /// Skips some more of a bad record, or of a document behind its records.
     pub(super) fn skip_on(&mut self, view: View<'_>) -> Result<usize> {
         let State::Skip { skipper, .. } = &mut self.state else { return Ok(0) };
         match skipper.skip(view.bytes) {
             Skipped::More(taken) => Ok(taken),
             Skipped::Reserved(taken) => self.leave_reserved(taken, view),
             Skipped::Done(taken) => {
-                if let State::Skip { fault, start, .. } = std::mem::replace(&mut self.state, State::START) {
-                    self.leave_out(&fault, start, self.position.offset + taken as u64 - start)?;
+                match std::mem::replace(&mut self.state, State::START) {
+                    State::Skip { fault: Some(fault), start, .. } => {
+                        self.leave_out(&fault, start, self.position.offset + taken as u64 - start)?;
+                    }
+                    _ => self.position.tail = 0,
                 }
                 Ok(taken)
             }
@@ -133,10 +136,10 @@ impl Decoder {
             (taken, objects) = (taken + size, objects + 1);
         }
         let end = start + taken as u64;
-        match &mut self.rejected.run {
+        match &mut self.run {
             Some(run) => run.end = end,
             None => {
-                self.rejected.run = Some(Run { fault, record: self.position.record, start, end });
+                self.run = Some(Run { fault, record: self.position.record, start, end });
                 self.position.record += 1;
                 self.records += 1;
             }

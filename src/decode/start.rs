@@ -18,9 +18,6 @@ const TRIES: usize = 256;
 /// How far a lane searches for a map of lists.
 const LONGEST: usize = 16 << 20;
 
-/// The cost of a look at a place, besides the bytes that are read and the columns.
-const LOOK_COST: u64 = 8;
-
 /// The end of a good record, or of a run of them; `None` for anything else. The error is how many bytes
 /// are needed to see.
 pub(super) type Look = Result<Option<usize>, u64>;
@@ -53,13 +50,15 @@ pub(super) fn is_number(head: Head) -> bool {
 /// Looks at records without keeping them.
 pub(super) struct Looker {
     columns: Columns,
-    /// Bytes that were read, and a little for each look.
+    /// Bytes that were read, and columns that were tried.
     pub(super) cost: u64,
 }
 
 impl Looker {
     pub(super) fn new(plan: &Plan) -> Result<Self> {
-        Ok(Self { columns: Columns::new(plan)?.for_looks(), cost: 0 })
+        let mut columns = Columns::new(plan)?;
+        columns.capacity = 1;
+        Ok(Self { columns, cost: 0 })
     }
 
     /// Whether a good record stands at `at`, or behind the length that stands there: one that becomes a
@@ -71,7 +70,6 @@ impl Looker {
                 Some(Framed::Record(record, lead)) => (&view.bytes[..at + record.len()], at + lead),
                 Some(_) => return Ok(None),
             };
-        self.cost += LOOK_COST;
         if bytes.get(start).is_some_and(|&byte| !may_begin(byte)) {
             return Ok(None);
         }
@@ -113,10 +111,8 @@ impl Looker {
             if start.is_some_and(|start| rest.len() >= start.len() && !start.matches(rest)) {
                 return Ok(None);
             }
-            match self.look(plan, view, end)? {
-                Some(next) => end = next,
-                None => return Ok(None),
-            }
+            let Some(next) = self.look(plan, view, end)? else { return Ok(None) };
+            end = next;
         }
         Ok(Some(end))
     }
@@ -158,7 +154,7 @@ impl Decoder {
             && let Some(record) = rest.get(..template.stride())
             && template.elements_of(record).is_some()
         {
-            looker.cost += (record.len() + plan.columns.len()) as u64 + LOOK_COST;
+            looker.cost += (record.len() + plan.columns.len()) as u64;
             return Ok(Some(at + record.len()));
         }
         let is_between_arrays = plan.framing == Framing::Array && left == Left::Known(0);

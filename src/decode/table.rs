@@ -8,7 +8,6 @@ use crate::msgpack::{Cursor, Head};
 use crate::options::OnError;
 use crate::record::{Content, List, Plan, Role, Slot, Slots, shape_in};
 use crate::reject::RejectKind;
-use crate::vector::Format;
 use crate::vector::encoding::{self, Elements, Encoded, Encoding, Seen, Types};
 
 /// Where the values of the columns lie in a map of lists.
@@ -155,14 +154,6 @@ fn rows_of(plan: &Plan, column: Option<usize>, encoded: &Encoded<'_>) -> usize {
     if encoded.rows > 1 || is_row { encoded.rows } else { encoded.dim }
 }
 
-/// The elements of one row of a typed array.
-fn row_of<'a>(encoded: &'a Encoded<'_>, rows: usize, row: usize) -> Option<(Elements<'a>, usize)> {
-    let format: Format = encoded.format()?;
-    let width = encoded.bytes().len() / rows.max(1);
-    let bytes = encoded.bytes().get(row * width..(row + 1) * width)?;
-    Some((Elements::Alike(format, bytes.into()), width / format.size()))
-}
-
 impl Decoder {
     /// Adds rows of the map of lists at `cursor`, which then is behind it.
     pub(super) fn push_table(&mut self, cursor: &mut Cursor<'_>) -> Result<Pushed, Stop> {
@@ -209,42 +200,31 @@ impl Decoder {
         let start = self.position.offset;
         let (mut fault, mut place) = (None, (start, 0));
         let columns = &mut self.columns;
+        let row = self.position.rows;
         for (slot, list) in slots.slots.iter().zip(lists) {
             let pushed = match list {
                 Some(List::Items(_, cursor)) if fault.is_some() => Ok(cursor.skip()?),
                 None | Some(List::Refused(_)) => Ok(()),
                 _ if fault.is_some() => Ok(()),
                 Some(List::Value(cursor)) => columns.push_slot(plan, slot, &mut cursor.clone()),
-                Some(List::Array(encoded)) => match slot.column {
-                    Some(column) => push_row_of(columns, plan, column, encoded, (rows, self.position.rows)),
-                    None => Ok(()),
-                },
+                Some(List::Array(encoded)) => push_row_of(columns, plan, slot.column, encoded, (rows, row)),
                 Some(List::Items(_, cursor)) => {
-                    let (item, had_faults) = (*cursor, columns.faults.len());
+                    let (item, faults) = (*cursor, columns.faults.len());
                     let pushed = columns.push_slot(plan, slot, cursor);
                     if pushed.is_err() {
                         *cursor = item;
                         cursor.skip()?;
                     }
-                    if pushed.is_err() || columns.faults.len() > had_faults {
+                    if pushed.is_err() || columns.faults.len() > faults {
                         place = (start + item.at() as u64, (cursor.at() - item.at()) as u64);
                     }
                     pushed
                 }
             };
-            match pushed {
-                Ok(()) => {}
-                Err(Stop::Fault(found)) => fault = Some(found),
-                Err(stop) => return Err(stop),
-            }
+            fault = fault.or(fault_of(pushed)?);
         }
-        if fault.is_none()
-            && let Err(stop) = columns.push_missing(plan)
-        {
-            match stop {
-                Stop::Fault(found) => fault = Some(found),
-                stop => return Err(stop),
-            }
+        if fault.is_none() {
+            fault = fault_of(columns.push_missing(plan))?;
         }
         columns.push_record(self.position.record);
         match fault {
@@ -266,15 +246,27 @@ impl Decoder {
     }
 }
 
+/// The fault for which a record was not added, if it is one that has a reject.
+fn fault_of(pushed: Result<(), Stop>) -> Result<Option<Fault>, Stop> {
+    match pushed {
+        Ok(()) => Ok(None),
+        Err(Stop::Fault(fault)) => Ok(Some(fault)),
+        Err(stop) => Err(stop),
+    }
+}
+
 /// Adds one row of a typed array to a column.
 fn push_row_of(
     columns: &mut Columns,
     plan: &Plan,
-    column: usize,
+    column: Option<usize>,
     encoded: &Encoded<'_>,
     (rows, row): (usize, usize),
 ) -> Result<(), Stop> {
-    let Some((elements, dim)) = row_of(encoded, rows, row) else { return Ok(()) };
+    let (Some(column), Some(format)) = (column, encoded.format()) else { return Ok(()) };
+    let width = encoded.bytes().len() / rows.max(1);
+    let Some(bytes) = encoded.bytes().get(row * width..(row + 1) * width) else { return Ok(()) };
+    let (elements, dim) = (Elements::Alike(format, bytes.into()), width / format.size());
     if plan.columns[column].role != Role::Vector {
         let is_scalar = encoded.rows == 1;
         let mut value = Encoded { is_scalar, ..Encoded::vector(encoded.encoding, elements, dim) };
@@ -284,7 +276,7 @@ fn push_row_of(
             let (rows, outer) = (encoded.rows / rows.max(1), inner.to_vec());
             value = Encoded { rows, outer, dim: encoded.dim, ..value };
         }
-        return columns.push_encoded(column, &value);
+        return columns.push_typed(column, &value);
     }
     if plan.columns[column].dim() != Some(dim) {
         let found = Head::Array(dim as u32);

@@ -4,7 +4,6 @@
 //! decoded by the plan. If there is damage in it, and there are more rejects than rows, inference is tried
 //! from other places, and the plan that reads the most rows is taken.
 
-mod begin;
 mod sample;
 
 use std::io;
@@ -71,7 +70,7 @@ pub(crate) fn infer(inputs: &[Input], options: &ReadOptions) -> Result<Findings>
             samples.push(sample);
             if samples.len() == 1
                 && let Ok(findings) = &found
-                && begin::tally(findings, &samples, options)?.is_enough()
+                && sample::tally(findings, &samples, options)?.is_enough()
             {
                 return found;
             }
@@ -80,9 +79,9 @@ pub(crate) fn infer(inputs: &[Input], options: &ReadOptions) -> Result<Findings>
             break;
         }
     }
-    let rows = |findings: &Findings| begin::tally(findings, &samples, options).unwrap_or_default().rows;
+    let rows = |findings: &Findings| sample::tally(findings, &samples, options).unwrap_or_default().rows;
     let (mut best, mut best_rows) = (None, found.as_ref().map_or(0, rows));
-    let Some(start) = begin::place(&samples, first_end, best_rows, options) else { return found };
+    let Some(start) = sample::place(&samples, first_end, best_rows, options) else { return found };
     // The place may be inside of the array that the first input begins with.
     let is_array =
         matches!(samples.first().map(|first| Head::read(&first.bytes)), Some(Ok((Head::Array(_), _))));
