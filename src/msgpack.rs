@@ -148,10 +148,6 @@ pub(crate) struct Skipper {
 pub(crate) const FLOAT32: u8 = 0xca;
 pub(crate) const FLOAT64: u8 = 0xcb;
 
-fn float_size(marker: u8) -> usize {
-    if marker == FLOAT32 { 5 } else { 9 }
-}
-
 /// How many floats with this marker stand one after another at the start of `bytes`, at most `most`.
 pub(crate) fn floats(bytes: &[u8], marker: u8, most: u64) -> usize {
     let most = usize::try_from(most).unwrap_or(usize::MAX);
@@ -197,17 +193,6 @@ pub(crate) enum Skipped {
     Reserved(usize),
 }
 
-impl Skipped {
-    /// The same, counted from so many bytes in front.
-    pub(crate) fn behind(self, bytes: usize) -> Self {
-        match self {
-            Self::Done(skipped) => Self::Done(bytes + skipped),
-            Self::More(skipped) => Self::More(bytes + skipped),
-            Self::Reserved(skipped) => Self::Reserved(bytes + skipped),
-        }
-    }
-}
-
 impl Skipper {
     pub(crate) fn new() -> Self {
         Self::of(1)
@@ -240,7 +225,7 @@ impl Skipper {
             if let Some(marker @ (FLOAT32 | FLOAT64)) = bytes.get(at).copied() {
                 let floats = floats(&bytes[at..], marker, self.objects);
                 self.objects -= floats as u64;
-                at += floats * float_size(marker);
+                at += floats * if marker == FLOAT32 { 5 } else { 9 };
                 if floats > 0 {
                     continue;
                 }

@@ -528,7 +528,7 @@ fn cut_by_decoding(
         let (bytes, last) = blocks.fill_to_end(decoder.needed()).map_err(|error| input.error(error))?;
         let taken = decoder.decode_within(bytes, last)?;
         blocks.consume(taken);
-        let place = decoder.position();
+        let place = decoder.position;
         if place.left == Left::Unknown {
             return Ok(None);
         }

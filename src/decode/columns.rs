@@ -6,12 +6,12 @@ use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray, UInt64Array};
 use arrow_schema::SchemaRef;
 
 use super::fault::Fault;
-use super::record::Stop;
+use super::record::{Stop, stopped, unfit};
 use crate::error::Result;
 use crate::msgpack::{Cursor, Head};
 use crate::options::OnError;
 use crate::record::{Plan, Role, Slots, vector_type};
-use crate::values::{Failure, MOST, ValueBuilder};
+use crate::values::{MOST, ValueBuilder};
 use crate::vector::encoding::{self, Elements, Encoded};
 use crate::vector::{Template, VectorBuilder};
 
@@ -21,22 +21,18 @@ pub(super) struct Columns {
     builders: Vec<Builder>,
     /// The columns of which the size depends on the values: text, bytes, lists, structs.
     sized: Vec<usize>,
-    /// The vector column of bare vectors.
-    only: Option<usize>,
     /// Rows that are there in every column.
-    rows: usize,
+    pub(super) rows: usize,
     /// Rows the memory of this batch is to be made for; 0 before that is known.
-    capacity: usize,
+    pub(super) capacity: usize,
     /// Most bytes of values other than vectors.
     batch_bytes: usize,
     /// Most rows, because of the name that is in each.
     most_rows: usize,
-    /// All records are only looked at, and taken back.
-    is_looking: bool,
     /// Of the values of the record at hand that became nulls.
-    faults: Vec<Fault>,
+    pub(super) faults: Vec<Fault>,
     /// The input's name, for the column that holds it.
-    name: Arc<str>,
+    pub(super) name: Arc<str>,
 }
 
 enum Builder {
@@ -75,30 +71,19 @@ impl Columns {
         let builders: Vec<Builder> = plan.columns.iter().map(builder).collect::<Result<_>>()?;
         let is_sized = |&column: &usize| plan.columns[column].field.data_type().primitive_width().is_none();
         let sized = (0..builders.len()).filter(is_sized).collect();
-        let only = match plan.content {
-            crate::record::Content::Vector(column) => column,
-            crate::record::Content::Items(_) => None,
-        };
         // One more record must not be too much for offsets of 32 bits.
         let record = usize::try_from(plan.max_record_bytes).unwrap_or(usize::MAX);
         let batch_bytes = plan.batch_bytes.min(MOST.saturating_sub(record).max(1));
         Ok(Self {
             builders,
             sized,
-            only,
             rows: 0,
             capacity: 0,
             batch_bytes,
             most_rows: usize::MAX,
-            is_looking: false,
             faults: Vec::new(),
             name: "".into(),
         })
-    }
-
-    /// The same, for records that are only looked at, one at a time.
-    pub(super) fn for_looks(self) -> Self {
-        Self { is_looking: true, capacity: 1, ..self }
     }
 
     /// Sets the name of the input, and bounds the rows of a batch so that a column has room for as
@@ -109,29 +94,17 @@ impl Columns {
         self.most_rows = if has_names { (MOST / name.len().max(1)).max(1) } else { usize::MAX };
     }
 
-    pub(super) fn name(&self) -> &Arc<str> {
-        &self.name
-    }
-
-    pub(super) fn rows(&self) -> usize {
-        self.rows
-    }
-
     /// Rows that still fit. None do before [`expect`](Self::expect).
     pub(super) fn room(&self) -> usize {
         self.capacity.saturating_sub(self.rows)
     }
 
     pub(super) fn is_full(&self) -> bool {
-        self.rows > 0 && (self.room() == 0 || self.value_bytes() >= self.batch_bytes)
-    }
-
-    fn value_bytes(&self) -> usize {
         let size = |&column: &usize| match self.builders.get(column) {
             Some(Builder::Value(builder)) => builder.size(),
             _ => 0,
         };
-        self.sized.iter().map(size).sum()
+        self.rows > 0 && (self.room() == 0 || self.sized.iter().map(size).sum::<usize>() >= self.batch_bytes)
     }
 
     /// Sets how many rows the batch is to hold, no more than so many bytes of input can, if that is not set yet. Memory is made
@@ -147,17 +120,16 @@ impl Columns {
         self.capacity = usize::try_from(hold).unwrap_or(usize::MAX).min(plan.batch_rows).min(self.most_rows);
     }
 
-    /// Adds records that are like `template`; gives how many.
+    /// Adds bare vectors that are like `template`; gives how many.
     pub(super) fn push_uniform(
         &mut self,
         records: std::slice::ChunksExact<'_, u8>,
         template: &Template,
         first: u64,
     ) -> Result<usize> {
-        let Some(Builder::Vector(builder)) = self.only.and_then(|only| self.builders.get_mut(only)) else {
-            return Ok(0);
-        };
-        builder.reserve(self.capacity)?;
+        let is_vector = |builder: &Builder| matches!(builder, Builder::Vector(_));
+        let column = self.builders.iter().position(is_vector).unwrap_or(usize::MAX);
+        let Some(builder) = self.vectors(column)? else { return Ok(0) };
         let added = builder.push_uniform(records, template);
         for builder in &mut self.builders {
             if let Builder::Record(records) | Builder::Id(records) = builder {
@@ -168,19 +140,24 @@ impl Columns {
         Ok(added)
     }
 
-    /// Adds a vector to a column. The inner error is the index of the element that does not fit.
+    /// The builder of a vector column, which then has its memory.
+    fn vectors(&mut self, column: usize) -> Result<Option<&mut VectorBuilder>> {
+        let Some(Builder::Vector(builder)) = self.builders.get_mut(column) else { return Ok(None) };
+        builder.reserve(self.capacity)?;
+        Ok(Some(builder))
+    }
+
+    /// Adds a vector to a column.
     pub(super) fn push_vector(
         &mut self,
+        plan: &Plan,
         column: usize,
         elements: &Elements<'_>,
-    ) -> Result<Result<(), usize>> {
-        Ok(match self.builders.get_mut(column) {
-            Some(Builder::Vector(builder)) => {
-                builder.reserve(self.capacity)?;
-                builder.push(elements)
-            }
+    ) -> Result<(), Stop> {
+        match self.vectors(column)?.map(|builder| builder.push(elements)) {
+            Some(Err(index)) => Err(Stop::Fault(unfit(plan, column, elements, index))),
             _ => Ok(()),
-        })
+        }
     }
 
     /// Adds the value at `cursor` to a column, and steps over it, if it is the first one of the record and
@@ -191,7 +168,7 @@ impl Columns {
         match self.builders.get_mut(column) {
             Some(Builder::Value(builder)) if builder.rows() == self.rows => builder.push_common(cursor),
             Some(Builder::Vector(builder)) if builder.rows() == self.rows => {
-                let taken = builder.push_like_last(cursor.rest(), !self.is_looking);
+                let taken = builder.push_like_last(cursor.rest());
                 taken.is_some_and(|taken| cursor.take(taken).is_ok())
             }
             _ => false,
@@ -208,15 +185,21 @@ impl Columns {
     /// Adds the array of numbers at `cursor` to a vector column, and steps over it: one pass for arrays
     /// that hold what the column takes. False for anything else, and for floats of one type, which have a
     /// template; then nothing was added.
-    pub(super) fn push_numbers(&mut self, column: usize, cursor: &mut Cursor<'_>) -> Result<bool> {
-        let Some(Builder::Vector(builder)) = self.builders.get_mut(column) else { return Ok(false) };
+    pub(super) fn push_numbers(
+        &mut self,
+        plan: &Plan,
+        column: usize,
+        cursor: &mut Cursor<'_>,
+    ) -> Result<bool> {
+        let Some(dim) = plan.columns[column].dim().filter(|_| !plan.columns[column].is_bits) else {
+            return Ok(false);
+        };
         let mut ahead = *cursor;
         match ahead.head() {
-            Ok(Head::Array(items))
-                if items as usize == builder.dim() && !encoding::are_floats(ahead, builder.dim()) => {}
+            Ok(Head::Array(items)) if items as usize == dim && !encoding::are_floats(ahead, dim) => {}
             _ => return Ok(false),
         }
-        builder.reserve(self.capacity)?;
+        let Some(builder) = self.vectors(column)? else { return Ok(false) };
         let added = builder.push_numbers(ahead.rest()).is_some_and(|taken| ahead.take(taken).is_ok());
         if added {
             *cursor = ahead;
@@ -225,17 +208,19 @@ impl Columns {
     }
 
     /// Adds the value at `cursor` to a column.
-    pub(super) fn push_value(&mut self, column: usize, cursor: &mut Cursor<'_>) -> Result<(), Failure> {
+    pub(super) fn push_value(&mut self, column: usize, cursor: &mut Cursor<'_>) -> Result<(), Stop> {
         match self.builders.get_mut(column) {
-            Some(Builder::Value(builder)) => builder.push(cursor),
+            Some(Builder::Value(builder)) => builder.push(cursor).map_err(|failure| stopped(failure, column)),
             _ => Ok(cursor.skip()?),
         }
     }
 
     /// Adds an array of a library, or a number of one, to a column.
-    pub(super) fn push_typed(&mut self, column: usize, encoded: &Encoded<'_>) -> Result<(), Failure> {
+    pub(super) fn push_typed(&mut self, column: usize, encoded: &Encoded<'_>) -> Result<(), Stop> {
         match self.builders.get_mut(column) {
-            Some(Builder::Value(builder)) => builder.push_typed(encoded),
+            Some(Builder::Value(builder)) => {
+                builder.push_typed(encoded).map_err(|failure| stopped(failure, column))
+            }
             _ => Ok(()),
         }
     }
@@ -291,25 +276,12 @@ impl Columns {
         slots: &Slots,
         cursor: &mut Cursor<'_>,
     ) -> Result<bool, Stop> {
-        let pushed = self.push_fields(plan, slots, cursor);
+        let pushed = self.push_fields(plan, slots, cursor, true);
         let holds_some = (0..self.builders.len()).any(|column| self.has(column));
         let pushed = pushed.and_then(|()| self.push_missing(plan));
         let is_good = self.faults.is_empty() && holds_some;
         self.roll_back();
         pushed.map(|()| is_good)
-    }
-
-    /// Notes a value that became a null.
-    pub(super) fn note(&mut self, fault: Fault) {
-        self.faults.push(fault);
-    }
-
-    pub(super) fn has_faults(&self) -> bool {
-        !self.faults.is_empty()
-    }
-
-    pub(super) fn take_faults(&mut self) -> Vec<Fault> {
-        std::mem::take(&mut self.faults)
     }
 
     /// Makes the record at hand a row, if it added one.

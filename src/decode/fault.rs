@@ -1,11 +1,10 @@
 //! Why a record is no row, and how a reject says so.
 
-use std::fmt;
 use std::sync::Arc;
 
 use crate::msgpack::Head;
 use crate::record::{Content, Plan, Role, Slots};
-use crate::reject::RejectKind;
+use crate::reject::{Reject, RejectKind};
 use crate::text::{bytes, printable};
 use crate::values::{Words, type_name};
 
@@ -18,57 +17,27 @@ pub(super) struct Fault {
     /// The way to the value inside of the column.
     pub(super) path: String,
     pub(super) expected: Option<Words>,
-    pub(super) found: Found,
-}
-
-/// The thing that stood in the place of an expected one.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum Found {
-    Head(Head),
-    /// Bytes for a vector, of another length.
-    Bytes(usize),
-    /// An array of numbers for a vector, of another length.
-    Numbers(usize),
-    /// An item of an array of numbers that is no number.
-    Element(usize, Head),
-    /// A record of at least this many bytes.
-    Record(u64),
-    Missing,
-    Text(String),
-}
-
-impl fmt::Display for Found {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Head(head) => write!(f, "{head}"),
-            Self::Bytes(length) => f.write_str(&bytes(*length)),
-            Self::Numbers(count) => write!(f, "an array of {count}"),
-            Self::Element(index, head) => write!(f, "{head} in element {index}"),
-            Self::Record(length) => write!(f, "a record of {}", bytes(*length)),
-            Self::Missing => f.write_str("no such field"),
-            Self::Text(text) => f.write_str(text),
-        }
-    }
+    pub(super) found: Words,
 }
 
 impl Fault {
-    pub(super) fn new(kind: RejectKind, column: Option<usize>, found: Found) -> Self {
-        Self { kind, column, path: String::new(), expected: None, found }
+    pub(super) fn new(kind: RejectKind, column: Option<usize>, found: impl Into<Words>) -> Self {
+        Self { kind, column, path: String::new(), expected: None, found: found.into() }
     }
 
     /// A value of another type than its column.
-    pub(super) fn of_type(column: Option<usize>, found: Found) -> Self {
+    pub(super) fn of_type(column: Option<usize>, found: impl Into<Words>) -> Self {
         Self::new(RejectKind::Type, column, found)
     }
 
     /// A record of more than `max_record_bytes`.
-    pub(super) fn too_large(bytes: u64) -> Self {
-        Self::new(RejectKind::TooLarge, None, Found::Record(bytes))
+    pub(super) fn too_large(length: u64) -> Self {
+        Self::new(RejectKind::TooLarge, None, format!("a record of {}", bytes(length)))
     }
 
     /// A fault of the input, not of a field.
-    pub(super) fn of_input(kind: RejectKind, expected: &str, found: String) -> Self {
-        Self::new(kind, None, Found::Text(found)).expecting(expected)
+    pub(super) fn of_input(kind: RejectKind, expected: impl Into<Words>, found: impl Into<Words>) -> Self {
+        Self::new(kind, None, found).expecting(expected)
     }
 
     /// 0xc1 at this byte of the input.
@@ -78,12 +47,26 @@ impl Fault {
     }
 
     /// The same fault with other words for what was expected.
-    pub(super) fn expecting(self, expected: &str) -> Self {
+    pub(super) fn expecting(self, expected: impl Into<Words>) -> Self {
         Self { expected: Some(expected.into()), ..self }
     }
 
+    /// The reject of a record, whose place is not in it.
+    pub(super) fn reject(&self, plan: &Plan) -> Reject {
+        Reject {
+            file: "".into(),
+            record: 0,
+            offset: 0,
+            length: 0,
+            field: self.field(plan),
+            kind: self.kind,
+            expected: self.expected(plan).into(),
+            found: self.found.to_string().into(),
+        }
+    }
+
     /// The field at fault.
-    pub(super) fn field(&self, plan: &Plan) -> Option<Arc<str>> {
+    fn field(&self, plan: &Plan) -> Option<Arc<str>> {
         let is_of_input = matches!(self.kind, RejectKind::Truncated | RejectKind::Invalid);
         let only = match plan.content {
             Content::Vector(column) if !is_of_input => column,
@@ -111,15 +94,13 @@ impl Fault {
                 format!("a vector of {}", column.expected())
             }
             Some(dim) => match self.found {
-                Found::Bytes(_) => column.expected(),
+                Words::Head(Head::Bin(_)) => column.expected(),
                 _ => format!("a vector of {dim} elements"),
             },
             None => type_name(column.field.data_type()),
         }
     }
-}
 
-impl Fault {
     /// How to read a value that does not fit the type that inference found for its column.
     pub(super) fn hint(&self, plan: &Plan) -> Option<String> {
         let column = self.column.filter(|column| !plan.given_types.contains(column))?;
@@ -146,28 +127,5 @@ pub(super) fn expected_record(plan: &Plan) -> &'static str {
         Content::Items(Slots { is_map: false, .. }) => "an array of fields",
         Content::Items(_) => "a map of fields",
         Content::Vector(_) => "a vector",
-    }
-}
-
-/// The texts of a reject.
-pub(super) struct Texts {
-    of: Fault,
-    pub(super) field: Option<Arc<str>>,
-    pub(super) expected: Arc<str>,
-    pub(super) found: Arc<str>,
-}
-
-impl Texts {
-    /// The texts of `fault`. Most bad records resemble the one before, whose texts they then share.
-    pub(super) fn of<'a>(latest: &'a mut Option<Self>, fault: &Fault, plan: &Plan) -> &'a Self {
-        if latest.as_ref().is_some_and(|latest| latest.of != *fault) {
-            *latest = None;
-        }
-        latest.get_or_insert_with(|| Self {
-            of: fault.clone(),
-            field: fault.field(plan),
-            expected: fault.expected(plan).into(),
-            found: fault.found.to_string().into(),
-        })
     }
 }

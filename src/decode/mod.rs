@@ -3,28 +3,25 @@
 mod columns;
 mod damage;
 mod fault;
-mod framing;
 mod position;
 mod record;
 mod skip;
 mod start;
-mod stride;
 mod table;
 
 use std::sync::Arc;
 
+use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int64Type, UInt64Type};
-use arrow_array::{ArrowPrimitiveType, PrimitiveArray, RecordBatch};
 use arrow_schema::SchemaRef;
 
 use self::columns::Columns;
 use self::damage::Damage;
-use self::fault::{Fault, Texts};
-use self::framing::within_length;
-pub(crate) use self::position::{Left, Position};
-use self::record::{Pushed, Stop};
-pub(crate) use self::stride::Stride;
+use self::fault::Fault;
+pub(crate) use self::position::{Left, Position, Stride};
+use self::record::{Pushed, Stop, within_length};
+use self::start::{Looker, View};
 use self::table::Table;
 use crate::error::{Error, ErrorKind, Result};
 use crate::msgpack::{Broken, Cursor, MAX_HEAD, Skipper};
@@ -57,10 +54,10 @@ use crate::vector::Template;
 pub struct Decoder {
     plan: Arc<Plan>,
     columns: Columns,
-    /// Columns for records that are only looked at.
-    looker: Columns,
+    /// For records that are only looked at.
+    looker: Looker,
     /// Where the next record begins.
-    position: Position,
+    pub(crate) position: Position,
     /// Where the input ends, if that is known. It bounds the rows of a batch.
     end: Option<u64>,
     /// The first records that begin here or later are the last ones for this decoder.
@@ -70,10 +67,15 @@ pub struct Decoder {
     /// Bytes that the next map of lists most likely takes: about as many as the one before.
     usual: usize,
     /// The form of the last record, which the next ones most likely have as well.
-    template: Option<Template>,
+    pub(crate) template: Option<Template>,
     state: State,
     needed: usize,
-    rejected: Rejected,
+    /// The rejects since the batch before.
+    rejects: Rejects,
+    /// The latest one that was kept. Most bad records resemble the one before, and share its texts.
+    latest: Option<(Fault, Reject)>,
+    /// Numbers and booleans where records should stand, right in front of the position.
+    run: Option<Run>,
     /// Records since the last call of `take_records`.
     records: u64,
     /// Records without a fault since the last reject. Where there is a stop, those behind it.
@@ -87,29 +89,17 @@ enum State {
     Start { least: u64 },
     /// On the way to the records of a document, which begins at `start`.
     Way { way: Way, start: u64 },
-    /// Behind the records of a document.
-    Tail(Skipper),
-    /// Inside of a bad record.
-    Skip { fault: Fault, skipper: Skipper, start: u64 },
-    /// Behind bytes that cannot be read, on the way to the next good record.
+    /// Inside of a bad record. Without a fault, behind the records of a document.
+    Skip { fault: Option<Fault>, skipper: Skipper, start: u64 },
+    /// Behind bytes that cannot be read, on the way to the next good record. Without a search for
+    /// damage the rest of the input is given up.
     Lost { fault: Fault, start: u64 },
-    /// Behind bytes that cannot be read. The rest of the input is given up.
-    Invalid { start: u64, found: String },
     /// At a bad record in an array of which another decoder knows the count.
     Diverged,
 }
 
 impl State {
     const START: Self = Self::Start { least: 0 };
-}
-
-/// The rejects since the batch before.
-struct Rejected {
-    rejects: Rejects,
-    /// The texts of the latest reject.
-    texts: Option<Texts>,
-    /// Numbers and booleans where records should stand, right in front of the position.
-    run: Option<Run>,
 }
 
 /// A run of numbers and booleans where records should stand.
@@ -142,7 +132,7 @@ impl Decoder {
     pub(crate) fn with_plan(plan: Arc<Plan>) -> Result<Self> {
         Ok(Self {
             columns: Columns::new(&plan)?,
-            looker: Columns::new(&plan)?.for_looks(),
+            looker: Looker::new(&plan)?,
             position: Position::start(&plan),
             end: None,
             stop: None,
@@ -151,7 +141,9 @@ impl Decoder {
             template: None,
             state: State::START,
             needed: MAX_HEAD,
-            rejected: Rejected { rejects: Rejects::new(plan.max_rejects), texts: None, run: None },
+            rejects: Rejects::new(plan.max_rejects),
+            latest: None,
+            run: None,
             records: 0,
             good: u64::MAX,
             damage: Damage::new(&plan),
@@ -165,24 +157,17 @@ impl Decoder {
         self.end = remaining.map(|bytes| position.offset.saturating_add(bytes));
         self.columns.set_name(name);
         self.position = position;
-        self.table = None;
         self
     }
 
     /// Begins in a part of an input, behind which others go on.
-    pub(crate) fn in_part(self) -> Self {
-        Self { damage: self.damage.map(Damage::in_part), ..self }
+    pub(crate) fn in_part(mut self) -> Self {
+        self.damage.iter_mut().for_each(|damage| damage.is_part = true);
+        self
     }
 
     /// Ends behind the first run of good records that begins at `stop` or later. There the decoder
     /// begins that [finds](Self::find) its first records behind `stop`.
-    pub(crate) fn until(self, stop: Option<u64>) -> Self {
-        let end = self.end.map(|end| stop.map_or(end, |stop| end.min(stop)));
-        let good = if stop.is_some() { 0 } else { self.good };
-        Self { stop, end, good, ..self }
-    }
-
-    /// Stops there instead.
     pub(crate) fn set_stop(&mut self, stop: u64) {
         (self.stop, self.good) = (Some(stop), 0);
     }
@@ -212,21 +197,6 @@ impl Decoder {
         self.plan.schema.clone()
     }
 
-    /// Where the next record begins.
-    pub(crate) fn position(&self) -> Position {
-        self.position
-    }
-
-    /// Begins further on, with the record at `offset`.
-    pub(crate) fn skip_to(&mut self, offset: u64) {
-        self.position.offset = offset;
-    }
-
-    /// The form of the last good record.
-    pub(crate) fn template(&self) -> Option<Template> {
-        self.template.clone()
-    }
-
     /// True when [`flush`](Self::flush) must be called before more is decoded.
     pub fn is_full(&self) -> bool {
         self.columns.is_full()
@@ -235,7 +205,7 @@ impl Decoder {
     /// True when nothing further of this input can be read: its bytes are not MessagePack. [`finish`](Self::finish)
     /// comes next.
     pub fn is_invalid(&self) -> bool {
-        matches!(self.state, State::Invalid { .. })
+        matches!(self.state, State::Lost { .. }) && self.damage.is_none()
     }
 
     /// How many bytes the next call of [`decode`](Self::decode) should be given at least.
@@ -255,7 +225,7 @@ impl Decoder {
         let mut left = bytes;
         self.needed = MAX_HEAD;
         while !left.is_empty() && !self.is_full() && !self.is_stopped() {
-            let taken = self.decode_some(left, ended)?;
+            let taken = self.decode_some(View { bytes: left, ended })?;
             if taken == 0 {
                 break;
             }
@@ -316,13 +286,18 @@ impl Decoder {
 
     /// Decodes one record, or a run of records of one form, or some more of a record that is
     /// skipped. 0: more bytes are needed, or a flush.
-    fn decode_some(&mut self, bytes: &[u8], ended: bool) -> Result<usize> {
+    fn decode_some(&mut self, view: View<'_>) -> Result<usize> {
+        let bytes = view.bytes;
         // A bad record is tried on the columns as well.
         self.reserve(bytes);
-        match &mut self.state {
-            State::Start { .. } if self.position.left == Left::Known(0) => self.begin_document(bytes, ended),
-            State::Way { .. } => self.walk_on(bytes, ended),
-            State::Tail(_) => self.skip_tail(bytes, ended),
+        match self.state {
+            State::Start { .. } if self.position.left == Left::Known(0) && self.position.tail > 0 => {
+                let (skipper, start) = (Skipper::of(self.position.tail), self.position.offset);
+                self.state = State::Skip { fault: None, skipper, start };
+                self.skip_on(view)
+            }
+            State::Start { .. } if self.position.left == Left::Known(0) => self.walk_on(view),
+            State::Way { .. } => self.walk_on(view),
             State::Start { .. } => {
                 let is_run = |template: &mut Template| bytes.len() >= 2 * template.stride();
                 if let Some(template) = self.template.take_if(is_run) {
@@ -332,31 +307,27 @@ impl Decoder {
                         return Ok(taken);
                     }
                 }
-                self.decode_record(bytes, ended)
+                self.decode_record(view)
             }
-            State::Skip { skipper, .. } => {
-                let skipped = skipper.skip(bytes);
-                self.skipped(skipped, bytes, ended)
-            }
-            State::Lost { .. } => self.find_next(bytes, ended),
-            State::Invalid { .. } | State::Diverged => Ok(0),
+            State::Skip { .. } => self.skip_on(view),
+            State::Lost { .. } => self.find_next(view),
+            State::Diverged => Ok(0),
         }
     }
 
-    fn decode_record(&mut self, bytes: &[u8], ended: bool) -> Result<usize> {
-        let input = bytes;
-        let framed = self.plan.prefix.map(|prefix| prefix.frame(bytes, self.plan.max_record_bytes));
+    fn decode_record(&mut self, view: View<'_>) -> Result<usize> {
+        let framed = self.plan.prefix.map(|prefix| prefix.frame(view.bytes, self.plan.max_record_bytes));
         let (bytes, lead) = match framed {
-            None => (bytes, 0),
+            None => (view.bytes, 0),
             Some(Framed::Record(record, lead)) => (record, lead),
             Some(Framed::Short(least)) => {
                 self.state = State::Start { least };
-                return Ok(self.ask(least as usize));
+                return Ok(self.ask(least));
             }
             Some(Framed::TooLong(length)) => {
-                return self.skip(Fault::too_large(length), Skipper::of_bytes(length), bytes, ended);
+                return self.skip(Fault::too_large(length), Skipper::of_bytes(length), view);
             }
-            Some(Framed::NoLength) => return self.give_up(0, "bytes that are no length".to_owned()),
+            Some(Framed::NoLength) => return self.give_up(0, "bytes that are no length"),
         };
         let mut cursor = Cursor::starting_at(bytes, lead);
         let mut pushed = self.push_record(&mut cursor);
@@ -369,76 +340,77 @@ impl Decoder {
         }
         match pushed {
             Ok(Pushed::Rows) => Ok(cursor.at()),
-            Ok(_) if length > self.plan.max_record_bytes => self.bad(Fault::too_large(length), bytes, ended),
-            Ok(Pushed::Partly) => Ok(self.ask(cursor.at())),
-            Ok(Pushed::Whole(template)) if !self.columns.has_faults() => {
-                self.columns.commit();
-                self.template = template.or_else(|| self.template.take());
-                self.settle(1)?;
-                Ok(cursor.at())
-            }
-            Ok(Pushed::Whole(_)) => {
-                let faults = self.columns.take_faults();
-                let is_right = |damage: &Damage| damage.is_right(self.position.offset);
-                if !self.damage.as_ref().is_none_or(is_right)
-                    && let Some(taken) = self.leave_damage(bytes, ended)
+            Ok(_) if length > self.plan.max_record_bytes => self.bad(Fault::too_large(length), view),
+            Ok(Pushed::Partly) => Ok(self.ask(length)),
+            Ok(Pushed::Whole(template)) => {
+                let faults = std::mem::take(&mut self.columns.faults);
+                if !faults.is_empty()
+                    && let Some(taken) = self.leave_damage(view)
                 {
                     self.columns.roll_back();
                     return taken;
                 }
-                for fault in faults {
-                    self.reject(&fault, self.position.offset, length)?;
-                }
                 self.columns.commit();
-                self.count(1);
+                if faults.is_empty() {
+                    self.template = template.or_else(|| self.template.take());
+                    self.settle(1)?;
+                } else {
+                    for fault in faults {
+                        self.reject(&fault, self.position.offset, length)?;
+                    }
+                    self.count(1);
+                }
                 Ok(cursor.at())
             }
             Err(Stop::Error(error)) => Err(error),
-            Err(Stop::Broken(Broken::Short(least))) => self.wait_for_record(least, bytes, ended),
-            Err(Stop::Broken(Broken::Reserved(at))) => self.leave_reserved(at, bytes, ended),
-            Err(Stop::NotMessagePack(found)) => self.leave_messagepack(found, bytes, ended),
+            Err(Stop::Broken(Broken::Short(least))) => self.wait_for_record(least, view),
+            Err(Stop::Broken(Broken::Reserved(at))) => self.leave_reserved(at, view),
+            Err(Stop::NotMessagePack(found)) => self.leave_messagepack(found, view),
             Err(Stop::Fault(fault)) if self.plan.prefix.is_some() => {
-                self.skip(fault, Skipper::of_bytes(bytes.len() as u64), input, ended)
+                self.skip(fault, Skipper::of_bytes(bytes.len() as u64), view)
             }
-            Err(Stop::Fault(fault)) => self.bad(fault, bytes, ended),
+            Err(Stop::Fault(fault)) => self.bad(fault, view),
         }
     }
 
     /// Asks for the rest of the record at the start of `bytes`, which takes at least this many bytes.
-    fn wait_for_record(&mut self, least: u64, bytes: &[u8], ended: bool) -> Result<usize> {
+    fn wait_for_record(&mut self, least: u64, view: View<'_>) -> Result<usize> {
+        let bytes = view.bytes;
         let mut cursor = Cursor::new(bytes);
         let skipped = (0..self.plan.objects()).try_for_each(|_| cursor.skip());
         let least = match skipped {
-            Err(Broken::Reserved(at)) => return self.leave_reserved(at, bytes, ended),
+            Err(Broken::Reserved(at)) => return self.leave_reserved(at, view),
             Err(Broken::Short(more)) => more.max(least),
             Ok(()) => least,
         };
         if least > self.plan.max_record_bytes {
-            return self.bad(Fault::too_large(least), bytes, ended);
+            return self.bad(Fault::too_large(least), view);
         }
-        if ended && let Some(taken) = self.leave_damage(bytes, ended) {
+        if view.ended
+            && let Some(taken) = self.leave_damage(view)
+        {
             return taken;
         }
         let has_waited = matches!(self.state, State::Start { least: 1.. });
         self.state = State::Start { least };
-        let least = usize::try_from(least).unwrap_or(usize::MAX);
         // Twice as many bytes where the end is not known, so that looking again costs little.
-        let is_open = has_waited || least <= bytes.len() + MAX_HEAD;
-        Ok(self.ask(if is_open { least.max(2 * bytes.len()) } else { least }.max(self.usual)))
+        let length = bytes.len() as u64;
+        let is_open = has_waited || least <= length + MAX_HEAD as u64;
+        Ok(self.ask(if is_open { least.max(2 * length) } else { least }.max(self.usual as u64)))
     }
 
     /// Where the record or the document at hand begins, of which bytes may have been taken.
     fn start(&self) -> u64 {
         match self.state {
-            State::Way { start, .. } | State::Skip { start, .. } => start,
-            State::Lost { start, .. } | State::Invalid { start, .. } => start,
-            State::Start { .. } | State::Tail(_) | State::Diverged => self.position.offset,
+            State::Skip { fault: Some(_), start, .. } => start,
+            State::Way { start, .. } | State::Lost { start, .. } => start,
+            State::Start { .. } | State::Skip { .. } | State::Diverged => self.position.offset,
         }
     }
 
     /// Asks for this many bytes.
-    fn ask(&mut self, needed: usize) -> usize {
-        self.needed = needed;
+    fn ask(&mut self, needed: u64) -> usize {
+        self.needed = usize::try_from(needed).unwrap_or(usize::MAX);
         0
     }
 
@@ -446,8 +418,6 @@ impl Decoder {
     /// that is cut off, or cannot be read. Record 0 of another input comes next.
     pub fn finish(&mut self, rest: u64) -> Result<()> {
         let end = self.position.offset + rest;
-        let before = self.rejected.rejects.count();
-        let is_run_open = self.rejected.run.is_some();
         self.end_run()?;
         let start = self.start();
         let truncated = |expected: &str, found| Some(Fault::of_input(RejectKind::Truncated, expected, found));
@@ -463,43 +433,34 @@ impl Decoder {
                     _ => None,
                 }
             }
-            State::Start { least: 0 } | State::Diverged | State::Skip { .. } => {
+            State::Start { least: 0 } | State::Diverged | State::Skip { fault: Some(_), .. } => {
                 truncated("a whole record", bytes)
             }
             State::Start { least } => truncated(&format!("at least {}", text::bytes(least)), bytes),
             State::Way { .. } => truncated("the records", bytes),
-            State::Tail(_) => truncated("the object that holds the records", "a part of it".to_owned()),
+            State::Skip { .. } => truncated("the object that holds the records", "a part of it".to_owned()),
             State::Lost { fault, .. } => {
                 let is_cut = fault.kind == RejectKind::Truncated;
                 let found = if is_cut { bytes } else { fault.found.to_string() };
-                Some(Fault::of_input(fault.kind, &fault.expected(&self.plan), found))
-            }
-            State::Invalid { found, .. } => {
-                Some(Fault::of_input(RejectKind::Invalid, "a MessagePack object", found))
+                Some(Fault::of_input(fault.kind, fault.expected(&self.plan), found))
             }
         };
         if let Some(fault) = fault {
             self.reject(&fault, start, end - start)?;
+            self.records += 1;
         }
-        // A run was counted when it began.
-        self.records += self.rejected.rejects.count() - before - u64::from(is_run_open);
         self.position = Position::start(&self.plan);
         (self.end, self.needed, self.good, self.table) = (None, MAX_HEAD, u64::MAX, None);
-        self.damage = self.damage.as_ref().and_then(|_| Damage::new(&self.plan));
+        self.damage = None;
         Ok(())
     }
 
     /// Ends the input, of which the rest cannot be read for this reason. `rest` bytes are at hand and
     /// not taken.
     pub(crate) fn finish_damaged(&mut self, rest: u64, reason: std::io::Error) -> Result<()> {
-        let start = self.start();
         let fault = Fault::of_input(RejectKind::Invalid, "the rest of the input", reason.to_string());
-        self.reject(&fault, start, self.position.offset + rest - start)?;
-        self.records += 1;
-        // The array is not cut off besides.
-        self.position.left = Left::Unknown;
-        self.state = State::START;
-        self.finish(0)
+        self.state = State::Lost { fault, start: self.start() };
+        self.finish(rest)
     }
 
     /// How many records there were since the last call, good or bad.
@@ -509,13 +470,13 @@ impl Decoder {
 
     /// The rejects since the batch before, without the rows.
     pub(crate) fn take_rejects(&mut self) -> Rejects {
-        std::mem::replace(&mut self.rejected.rejects, Rejects::new(self.plan.max_rejects))
+        std::mem::replace(&mut self.rejects, Rejects::new(self.plan.max_rejects))
     }
 
     /// The rows so far, with the rejects; `None` where there is neither.
     pub fn flush(&mut self) -> Result<Option<Decoded>> {
         let rejects = self.take_rejects();
-        if self.columns.rows() == 0 && rejects.count() == 0 {
+        if self.columns.rows == 0 && rejects.count() == 0 {
             return Ok(None);
         }
         let batch = self.columns.finish(&self.schema())?;
@@ -525,13 +486,12 @@ impl Decoder {
     /// Rejects the run of numbers in front of the position, if there is one.
     fn end_run(&mut self) -> Result<()> {
         // Asked for each record: nothing is moved where there is no run.
-        if self.rejected.run.is_none() {
-            return Ok(());
+        if self.run.is_some()
+            && let Some(run) = self.run.take()
+        {
+            self.reject_at(&run.fault, run.record, run.start, run.end - run.start)?;
         }
-        match self.rejected.run.take() {
-            Some(run) => self.reject_at(&run.fault, run.record, run.start, run.end - run.start),
-            None => Ok(()),
-        }
+        Ok(())
     }
 
     /// Rejects the current record: an error, or a reject.
@@ -541,12 +501,12 @@ impl Decoder {
     }
 
     fn reject_at(&mut self, fault: &Fault, record: u64, offset: u64, length: u64) -> Result<()> {
-        let (plan, kind, name) = (&self.plan, fault.kind, self.columns.name());
-        let Rejected { rejects, texts, .. } = &mut self.rejected;
-        let mut reject = || {
-            let Texts { field, expected, found, .. } = Texts::of(texts, fault, plan);
-            let (field, expected, found) = (field.clone(), expected.clone(), found.clone());
-            Reject { file: name.clone(), record, offset, length, field, kind, expected, found }
+        let (plan, file) = (&self.plan, self.columns.name.clone());
+        let latest = &mut self.latest;
+        let reject = || {
+            latest.take_if(|(of, _)| of != fault);
+            let (_, texts) = latest.get_or_insert_with(|| (fault.clone(), fault.reject(plan)));
+            Reject { file, record, offset, length, ..texts.clone() }
         };
         if plan.on_error == OnError::Raise {
             let mut reject = reject();
@@ -555,46 +515,41 @@ impl Decoder {
             }
             return Err(ErrorKind::Decode(reject).into());
         }
-        rejects.push(kind, reject);
+        self.rejects.push(fault.kind, reject);
         self.good = 0;
         Ok(())
     }
 }
 
 impl Decoded {
-    /// Numbers the records from `first` on instead of from 0.
-    pub(crate) fn renumber(&mut self, plan: &Plan, first: u64) -> Result<()> {
+    /// Numbers the records from `first` on instead of from 0, and makes ids of the numbers: they are in the
+    /// input with this number.
+    pub(crate) fn renumber(&mut self, plan: &Plan, first: u64, input: u64) -> Result<()> {
         self.rejects.renumber(first);
-        self.change::<UInt64Type>(plan, Role::Record, |record| Some(record + first))?;
-        self.change::<Int64Type>(plan, Role::Id, |record| record.checked_add_unsigned(first))
-    }
-
-    /// Makes ids of the numbers of records, which are in the input with this number.
-    pub(crate) fn identify(&mut self, plan: &Plan, input: u64) -> Result<()> {
         let high = i64::try_from(input << RECORD_BITS).unwrap_or_default();
-        self.change::<Int64Type>(plan, Role::Id, |record| {
-            (record >> RECORD_BITS == 0).then_some(high | record)
-        })
-    }
-
-    /// Changes the numbers in a column, if there is one of this role. None is a number that does not fit.
-    fn change<T: ArrowPrimitiveType>(
-        &mut self,
-        plan: &Plan,
-        role: Role,
-        change: impl Fn(T::Native) -> Option<T::Native>,
-    ) -> Result<()> {
-        let Some(column) = plan.columns.iter().position(|column| column.role == role) else { return Ok(()) };
-        let mut columns = self.batch.columns().to_vec();
-        let changed = columns[column].as_primitive::<T>().values().iter().copied().map(change);
-        let changed: Option<Vec<T::Native>> = changed.collect();
-        let changed = changed.ok_or_else(|| {
-            Error::option(format!(
-                "option `include_id`: an id has {RECORD_BITS} bits for the number of a record"
-            ))
-        })?;
-        columns[column] = Arc::new(PrimitiveArray::<T>::from_iter_values(changed));
-        self.batch = RecordBatch::try_new(self.batch.schema(), columns)?;
+        let id = |record: i64| {
+            let record = record.checked_add_unsigned(first).filter(|record| record >> RECORD_BITS == 0);
+            record.map(|record| high | record).ok_or_else(|| {
+                Error::option(format!(
+                    "option `include_id`: an id has {RECORD_BITS} bits for the number of a record"
+                ))
+            })
+        };
+        let mut arrays = self.batch.columns().to_vec();
+        for (column, array) in plan.columns.iter().zip(&mut arrays) {
+            match column.role {
+                Role::Record if first > 0 => {
+                    let records = array.as_primitive::<UInt64Type>();
+                    *array = Arc::new(records.unary::<_, UInt64Type>(|record| record + first));
+                }
+                Role::Id => {
+                    let records = array.as_primitive::<Int64Type>();
+                    *array = Arc::new(records.try_unary::<_, Int64Type, _>(id)?);
+                }
+                _ => {}
+            }
+        }
+        self.batch = RecordBatch::try_new(self.batch.schema(), arrays)?;
         Ok(())
     }
 }

@@ -1,7 +1,15 @@
-//! Places in an input.
+//! Places in an input: those of records as far as the first one shows them, and the way to the records of a
+//! document.
 
+use super::fault::Fault;
+use super::record::{Stop, read_vector};
+use super::start::View;
+use super::{Decoder, State};
+use crate::error::Result;
+use crate::msgpack::{Broken, Cursor, Head, Skipper};
 use crate::options::Framing;
-use crate::record::Plan;
+use crate::record::{Arrival, Content, Framed, Plan, RecordStart, Way};
+use crate::vector::Template;
 
 /// A place between two records, or between two rows of one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,6 +77,124 @@ impl Position {
             left: self.left.minus(records),
             rows: 0,
             ..self
+        }
+    }
+}
+
+/// The places of the records behind the first one.
+pub(crate) enum Stride {
+    /// Records of this form may follow one another from this position on, or others that begin alike.
+    Uniform(Position, Template, Option<RecordStart>),
+    /// Records of any length may begin like this. The first one has this length, if all of it is at
+    /// hand.
+    Varied(RecordStart, u64),
+    Unknown,
+}
+
+impl Stride {
+    /// Looks at the record at the start of `bytes`, which is at `position`. The error asks for more
+    /// bytes.
+    pub(crate) fn of(plan: &Plan, position: Position, bytes: &[u8]) -> Result<Self, u64> {
+        match Self::try_of(plan, position, bytes) {
+            Ok(stride) => Ok(stride),
+            Err(Broken::Short(needed)) if needed <= plan.max_record_bytes => Err(needed),
+            Err(_) => Ok(Self::Unknown),
+        }
+    }
+
+    fn try_of(plan: &Plan, mut position: Position, bytes: &[u8]) -> Result<Self, Broken> {
+        let mut cursor = Cursor::new(bytes);
+        // Any byte of a map of records may begin a key, which is the start of a record.
+        if plan.framing == Framing::Map || position.left == Left::Known(0) && !plan.way.is_empty() {
+            return Ok(Self::Unknown);
+        }
+        if position.left == Left::Known(0) {
+            let Head::Array(records) = cursor.head()? else { return Ok(Self::Unknown) };
+            position.left = Left::Known(records.into());
+            position.offset += cursor.at() as u64;
+        }
+        match plan.prefix.map(|prefix| prefix.frame(bytes, plan.max_record_bytes)) {
+            None => {}
+            Some(Framed::Record(record, size)) => cursor = Cursor::starting_at(record, size),
+            Some(Framed::Short(needed)) => return Err(Broken::Short(needed)),
+            Some(Framed::TooLong(_) | Framed::NoLength) => return Ok(Self::Unknown),
+        }
+        let record = cursor.rest();
+        let template = template(plan, &mut cursor)?;
+        let start = RecordStart::of(record)?.or(plan.start.clone());
+        Ok(match (template, start) {
+            (Some(template), start) => Self::Uniform(position, template, start),
+            (None, Some(start)) => {
+                let mut cursor = Cursor::new(record);
+                let length = cursor.skip().map_or(u64::MAX, |()| cursor.at() as u64);
+                Self::Varied(start, length)
+            }
+            (None, None) => Self::Unknown,
+        })
+    }
+}
+
+/// The template of the record at `cursor`, if it is a good vector and others can be like it.
+fn template(plan: &Plan, cursor: &mut Cursor<'_>) -> Result<Option<Template>, Broken> {
+    // Rows of maps of lists have vectors among them only if they are bad.
+    let (Content::Vector(Some(column)), true) = (&plan.content, plan.framing != Framing::Columns) else {
+        return Ok(None);
+    };
+    // A length in front of the record is the same in records like it.
+    let start = if plan.prefix.is_some() { 0 } else { cursor.at() };
+    match read_vector(plan, *column, cursor) {
+        Ok(encoded) => {
+            let record = cursor.since(start);
+            let fits = record.len() as u64 <= plan.max_record_bytes;
+            Ok(if fits { Template::of(record, &encoded) } else { None })
+        }
+        Err(Stop::Broken(broken)) => Err(broken),
+        Err(_) => Ok(None),
+    }
+}
+
+impl Decoder {
+    /// Walks on to the records of the document.
+    pub(super) fn walk_on(&mut self, view: View<'_>) -> Result<usize> {
+        let plan = self.plan.clone();
+        let (mut way, start) = match std::mem::replace(&mut self.state, State::START) {
+            State::Way { way, start } => (way, start),
+            _ => (Way::default(), self.position.offset),
+        };
+        match way.walk(&plan.way, |_| Ok(plan.framing), view.bytes) {
+            Arrival::More(0, least) if plan.way.is_empty() => {
+                self.state = State::Start { least };
+                Ok(0)
+            }
+            Arrival::More(taken, needed) => {
+                self.state = State::Way { way, start };
+                self.needed = usize::try_from(needed).unwrap_or(usize::MAX).max(self.needed);
+                Ok(taken)
+            }
+            Arrival::Reserved(taken) => {
+                if !plan.way.is_empty() {
+                    self.state = State::Way { way, start };
+                }
+                self.leave_reserved(taken, view)
+            }
+            Arrival::Records { taken, records, tail, .. } => {
+                self.position.left = Left::Known(records);
+                self.position.tail = tail;
+                Ok(taken)
+            }
+            // The document is one bad record.
+            Arrival::Nowhere { taken, left, expected, found } => {
+                if let Some(taken) = self.leave_damage(view) {
+                    return taken;
+                }
+                let fault = Fault::of_type(None, found).expecting(expected);
+                let skipper = Skipper::of(left);
+                if taken == 0 && start == self.position.offset {
+                    return self.skip(fault, skipper, view);
+                }
+                self.state = State::Skip { fault: Some(fault), skipper, start };
+                if taken == 0 { self.skip_on(view) } else { Ok(taken) }
+            }
         }
     }
 }

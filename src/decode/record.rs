@@ -2,7 +2,7 @@
 
 use super::Decoder;
 use super::columns::Columns;
-use super::fault::{Fault, Found};
+use super::fault::Fault;
 use crate::error::Error;
 use crate::msgpack::{Broken, Cursor, Head};
 use crate::options::{Framing, OnError};
@@ -47,26 +47,6 @@ impl From<Broken> for Stop {
     }
 }
 
-/// The template of the record at `cursor`, if it is a good vector and others can be like it.
-pub(super) fn template(plan: &Plan, cursor: &mut Cursor<'_>) -> Result<Option<Template>, Broken> {
-    let Content::Vector(Some(column)) = &plan.content else { return Ok(None) };
-    // Rows of maps of lists, among which a vector is a bad record.
-    if plan.framing == Framing::Columns {
-        return Ok(None);
-    }
-    // A length in front of the record is the same in records like it.
-    let start = if plan.prefix.is_some() { 0 } else { cursor.at() };
-    let Some(dim) = plan.columns[*column].dim() else { return Ok(None) };
-    match encoding::read(cursor, plan.types(*column))? {
-        Seen::Vector(encoded) if encoded.dim == dim && encoded.is_whole() => {
-            let record = cursor.since(start);
-            let fits = record.len() as u64 <= plan.max_record_bytes;
-            Ok(if fits { Template::of(record, &encoded) } else { None })
-        }
-        _ => Ok(None),
-    }
-}
-
 impl Decoder {
     /// Adds the record at `cursor` to the columns, and steps over it.
     pub(super) fn push_record(&mut self, cursor: &mut Cursor<'_>) -> Result<Pushed, Stop> {
@@ -84,7 +64,7 @@ impl Decoder {
         match &plan.content {
             Content::Vector(column) => self.push_bare(*column, key, cursor),
             Content::Items(slots) => {
-                columns.push_fields(plan, slots, cursor)?;
+                columns.push_fields(plan, slots, cursor, true)?;
                 columns.push_missing(plan)?;
                 columns.push_record(self.position.record);
                 Ok(Pushed::Whole(None))
@@ -101,8 +81,7 @@ impl Decoder {
         let (plan, columns) = (&*self.plan, &mut self.columns);
         let start = if plan.prefix.is_some() { 0 } else { cursor.at() };
         if let Some(column) = column
-            && !plan.columns[column].is_bits
-            && columns.push_numbers(column, cursor)?
+            && columns.push_numbers(plan, column, cursor)?
         {
             columns.push_record(self.position.record);
             return Ok(Pushed::Whole(None));
@@ -116,9 +95,7 @@ impl Decoder {
         }
         let mut template = None;
         if let (Some(column), Some(encoded)) = (column, &encoded) {
-            columns
-                .push_vector(column, &encoded.elements)?
-                .map_err(|index| Stop::Fault(unfit(plan, column, &encoded.elements, index)))?;
+            columns.push_vector(plan, column, &encoded.elements)?;
             if plan.framing != Framing::Map {
                 template = Template::of(cursor.since(start), encoded);
             }
@@ -151,28 +128,28 @@ impl Decoder {
         for elements in encoded.rows_from(self.position.rows, 1) {
             if self.columns.is_full() {
                 // A fault of the key is noted again with the next rows.
-                drop(self.columns.take_faults());
+                self.columns.faults.clear();
                 return Ok(Pushed::Partly);
             }
-            if let Some(column) = column
-                && let Err(index) = self.columns.push_vector(column, &elements)?
-            {
-                let row = self.position.rows;
-                let fault = unfit(plan, column, &elements, index);
-                let fault = Fault { path: format!("[{row}]"), ..fault };
-                match plan.on_error {
-                    OnError::Raise => return Err(Stop::Fault(fault)),
-                    OnError::Skip => {}
-                    OnError::Null => self.columns.push_null(column)?,
+            match column.map_or(Ok(()), |column| self.columns.push_vector(plan, column, &elements)) {
+                Ok(()) => {}
+                Err(Stop::Fault(fault)) => {
+                    let fault = Fault { path: format!("[{}]", self.position.rows), ..fault };
+                    self.reject(&fault, self.position.offset, length)?;
+                    if plan.on_error == OnError::Skip {
+                        self.position.rows += 1;
+                        continue;
+                    }
+                    column.map_or(Ok(()), |column| self.columns.push_null(column))?;
                 }
-                self.reject(&fault, self.position.offset, length)?;
-                if plan.on_error == OnError::Skip {
-                    self.position.rows += 1;
-                    continue;
-                }
+                Err(stop) => return Err(stop),
             }
-            if let Some(column) = plan.key {
-                self.columns.push_key_again(column, key)?;
+            // A fault of the key was noted with the first row.
+            if let Some(column) = plan.key
+                && self.columns.push_value(column, &mut key.clone()).is_err()
+            {
+                self.columns.take_back(column);
+                self.columns.push_null(column)?;
             }
             self.columns.push_record(self.position.record);
             self.columns.commit();
@@ -183,20 +160,10 @@ impl Decoder {
 }
 
 impl Columns {
-    /// Adds the fields of the record at `cursor` to their columns.
-    pub(super) fn push_fields(
-        &mut self,
-        plan: &Plan,
-        slots: &Slots,
-        cursor: &mut Cursor<'_>,
-    ) -> Result<(), Stop> {
-        self.push_items(plan, slots, cursor, true)
-    }
-
     /// Adds the items of the map or array at `cursor` to their columns. Any key is allowed in a map
     /// inside of a record. A record itself has no map or array as a key: no producer writes one,
     /// and a damaged count takes the next records for keys.
-    fn push_items(
+    pub(super) fn push_fields(
         &mut self,
         plan: &Plan,
         slots: &Slots,
@@ -212,7 +179,12 @@ impl Columns {
                 if let Some(what) = leaves_messagepack(head) {
                     return Err(Stop::NotMessagePack(what));
                 }
-                return Err(Stop::Fault(not_fields(cursor, head)?));
+                return Err(Stop::Fault(
+                    match encoding::read(&mut cursor.clone(), RawDtype::default().into())? {
+                        Seen::Refused(what) => Fault::new(RejectKind::Unsupported, None, what),
+                        _ => Fault::of_type(None, head),
+                    },
+                ));
             }
         };
         cursor.require(u64::from(items) * if slots.is_map { 2 } else { 1 })?;
@@ -222,7 +194,7 @@ impl Columns {
             let place = if slots.is_map { slots.keys.read(cursor, &mut next)? } else { Some(position) };
             let Some(place) = place else {
                 if is_record && let head @ (Head::Map(_) | Head::Array(_)) = key.peek()? {
-                    let found = Found::Text(format!("{head} as a key"));
+                    let found = format!("{head} as a key");
                     return Err(Stop::Fault(Fault::of_type(None, found).expecting("keys of a map")));
                 }
                 cursor.skip()?;
@@ -249,7 +221,7 @@ impl Columns {
             // A value of another type has no such fields: they are missing.
             let is_map = matches!(within.peek()?, Head::Map(_));
             if is_map == inside.is_map && matches!(within.peek()?, Head::Map(_) | Head::Array(_)) {
-                self.push_items(plan, inside, &mut within, false)?;
+                self.push_fields(plan, inside, &mut within, false)?;
             }
         }
         if let Some(dtype) = &slot.dtype {
@@ -274,12 +246,12 @@ impl Columns {
         }
         let mut ahead = *cursor;
         let pushed = if self.has(column) {
-            let twice = Found::Text("a key that comes twice".to_owned());
-            Err(Stop::Fault(Fault::of_type(Some(column), twice).expecting("every key once")))
+            let twice = Fault::of_type(Some(column), "a key that comes twice");
+            Err(Stop::Fault(twice.expecting("every key once")))
         } else if plan.columns[column].role == Role::Vector {
             self.push_vector_field(plan, column, &mut ahead)
         } else {
-            self.push_value(column, &mut ahead).map_err(|failure| stopped(failure, column))
+            self.push_value(column, &mut ahead)
         };
         match pushed {
             Ok(()) => *cursor = ahead,
@@ -287,29 +259,15 @@ impl Columns {
                 cursor.skip()?;
                 self.take_back(column);
                 self.push_null(column)?;
-                self.note(fault);
+                self.faults.push(fault);
             }
             Err(stop) => return Err(stop),
         }
         Ok(())
     }
 
-    /// Adds an array of a library, or a number of one, to a column.
-    pub(super) fn push_encoded(&mut self, column: usize, encoded: &Encoded<'_>) -> Result<(), Stop> {
-        self.push_typed(column, encoded).map_err(|failure| stopped(failure, column))
-    }
-
-    /// Adds the key of a record to one more of its rows. A fault of the key was noted with the first.
-    fn push_key_again(&mut self, column: usize, mut key: Cursor<'_>) -> crate::error::Result<()> {
-        if self.push_value(column, &mut key).is_err() {
-            self.take_back(column);
-            self.push_null(column)?;
-        }
-        Ok(())
-    }
-
     fn push_vector_field(&mut self, plan: &Plan, column: usize, cursor: &mut Cursor<'_>) -> Result<(), Stop> {
-        if !plan.columns[column].is_bits && self.push_numbers(column, cursor)? {
+        if self.push_numbers(plan, column, cursor)? {
             return Ok(());
         }
         let start = cursor.at();
@@ -322,11 +280,9 @@ impl Columns {
             None => read_vector(plan, column, cursor)?,
         };
         if encoded.rows != 1 || Some(encoded.dim) != plan.columns[column].dim() || !encoded.is_whole() {
-            let found = Found::Text(encoded.describe());
-            return Err(Stop::Fault(Fault::new(RejectKind::Dimension, Some(column), found)));
+            return Err(Stop::Fault(Fault::new(RejectKind::Dimension, Some(column), encoded.describe())));
         }
-        self.push_vector(column, &encoded.elements)?
-            .map_err(|index| Stop::Fault(unfit(plan, column, &encoded.elements, index)))?;
+        self.push_vector(plan, column, &encoded.elements)?;
         self.set_template(column, Template::of(cursor.since(start), &encoded));
         Ok(())
     }
@@ -338,11 +294,11 @@ impl Columns {
                 continue;
             }
             if column.role == Role::Vector || !column.field.is_nullable() {
-                let fault = Fault::of_type(Some(index), Found::Missing);
+                let fault = Fault::of_type(Some(index), "no such field");
                 if plan.on_error != OnError::Null {
                     return Err(Stop::Fault(fault));
                 }
-                self.note(fault);
+                self.faults.push(fault);
             }
             self.push_null(index)?;
         }
@@ -350,8 +306,20 @@ impl Columns {
     }
 }
 
+/// What became of a record in the bytes that its length gives it: nothing may be missing or left.
+pub(super) fn within_length(pushed: Result<Pushed, Stop>, cursor: &Cursor<'_>) -> Result<Pushed, Stop> {
+    let found = match pushed {
+        Ok(_) if !cursor.rest().is_empty() => format!("{} behind it", bytes(cursor.rest().len())),
+        Err(Stop::Broken(Broken::Short(_))) => "an object that is longer".to_owned(),
+        Err(Stop::Broken(Broken::Reserved(_))) => "the byte 0xc1".to_owned(),
+        Err(Stop::NotMessagePack(what)) => what.to_owned(),
+        pushed => return pushed,
+    };
+    Err(Stop::Fault(Fault::of_input(RejectKind::Invalid, "an object of the length in front of it", found)))
+}
+
 /// A value that does not fit a column, as the reason why its record is not added.
-fn stopped(failure: Failure, column: usize) -> Stop {
+pub(super) fn stopped(failure: Failure, column: usize) -> Stop {
     match failure {
         Failure::Broken(broken) => Stop::Broken(broken),
         Failure::Unfit(unfit) => Stop::Fault(Fault {
@@ -359,10 +327,7 @@ fn stopped(failure: Failure, column: usize) -> Stop {
             column: Some(column),
             path: unfit.path,
             expected: Some(unfit.expected),
-            found: match unfit.found {
-                Words::Head(head) => Found::Head(head),
-                words => Found::Text(words.to_string()),
-            },
+            found: unfit.found,
         }),
     }
 }
@@ -375,7 +340,7 @@ pub(super) fn read_vector<'a>(
 ) -> Result<Encoded<'a>, Stop> {
     let dim = plan.columns[column].dim().unwrap_or(0);
     let raw = plan.columns[column].raw;
-    let fault = |kind, found| Err(Stop::Fault(Fault::new(kind, Some(column), found)));
+    let fault = |kind, found: Words| Err(Stop::Fault(Fault::new(kind, Some(column), found)));
     let head = cursor.peek()?;
     // Text of another length than the elements may be base64 of them.
     let is_base64 = plan.columns[column].is_base64;
@@ -392,10 +357,10 @@ pub(super) fn read_vector<'a>(
             return Ok(encoded);
         }
         if is_base64 && text.is_ascii() {
-            let found = Found::Text(format!("a text of {}", bytes(length)));
-            let expected = format!("base64 of {} bytes ({dim} x {raw})", dim * raw.size());
+            let found = format!("a text of {}", bytes(length));
             let fault = Fault::new(RejectKind::Dimension, Some(column), found);
-            return Err(Stop::Fault(fault.expecting(&expected)));
+            let expected = format!("base64 of {} bytes ({dim} x {raw})", dim * raw.size());
+            return Err(Stop::Fault(fault.expecting(expected)));
         }
     }
     // Bytes of another length are no vector of this column, whatever they hold.
@@ -406,20 +371,19 @@ pub(super) fn read_vector<'a>(
         if u64::from(bytes) > plan.max_record_bytes {
             cursor.clone().skip()?;
         }
-        return fault(RejectKind::Dimension, Found::Bytes(bytes as usize));
+        return fault(RejectKind::Dimension, Head::Bin(bytes).into());
     }
     match encoding::read(cursor, plan.types(column))? {
         Seen::Vector(encoded) if encoded.outer.len() > 1 => {
-            fault(RejectKind::Unsupported, Found::Text(encoded.describe()))
+            fault(RejectKind::Unsupported, encoded.describe().into())
         }
         Seen::Vector(encoded) if encoded.dim == dim && encoded.is_whole() => {
             if !plan.columns[column].is_bits || encoded.elements.format != Format::Numbers {
                 return Ok(encoded);
             }
-            let found = Found::Text("other numbers".to_owned());
-            let fault = Fault::new(RejectKind::Value, Some(column), found);
+            let fault = Fault::new(RejectKind::Value, Some(column), "other numbers");
             let expected = format!("integers from 0 to 65535, which are the bits of {raw}");
-            encoded.halves(raw).ok_or_else(|| Stop::Fault(fault.expecting(&expected)))
+            encoded.halves(raw).ok_or_else(|| Stop::Fault(fault.expecting(expected)))
         }
         Seen::Vector(encoded) => {
             // Rust's `Vec<u8>` without serde_bytes is an array of the bytes.
@@ -431,18 +395,22 @@ pub(super) fn read_vector<'a>(
                 return Ok(Encoded { elements, dim, ..encoded });
             }
             let found = match encoded.encoding {
-                Encoding::Bytes | Encoding::Raw | Encoding::Aligned => Found::Bytes(encoded.bytes().len()),
-                Encoding::Numbers => Found::Numbers(encoded.dim),
-                _ => Found::Text(encoded.describe()),
+                Encoding::Bytes | Encoding::Raw | Encoding::Aligned => {
+                    Head::Bin(encoded.bytes().len() as u32).into()
+                }
+                Encoding::Numbers => Head::Array(encoded.dim as u32).into(),
+                _ => encoded.describe().into(),
             };
             fault(RejectKind::Dimension, found)
         }
-        Seen::NotNumbers { index, head } => fault(RejectKind::Type, Found::Element(index, head)),
+        Seen::NotNumbers { index, head } => {
+            fault(RejectKind::Type, format!("{head} in element {index}").into())
+        }
         Seen::Refused(what) => match leaves_messagepack(head) {
             Some(what) => Err(Stop::NotMessagePack(what)),
-            None => fault(RejectKind::Unsupported, Found::Text(what)),
+            None => fault(RejectKind::Unsupported, what.into()),
         },
-        Seen::Other(head) => fault(RejectKind::Type, Found::Head(head)),
+        Seen::Other(head) => fault(RejectKind::Type, head.into()),
     }
 }
 
@@ -465,27 +433,19 @@ pub(super) fn check_dtype(dtype: &str, mut cursor: Cursor<'_>) -> Result<(), Sto
     let named = if text == dtype.as_bytes() { None } else { std::str::from_utf8(text).ok() };
     match named.and_then(RawDtype::named) {
         Some(other) if Some(other) != RawDtype::named(dtype) => {
-            let fault = Fault::of_type(None, Found::Text(format!("`{other}`")));
+            let fault = Fault::of_type(None, format!("`{other}`"));
             let expected =
                 format!("bytes of the type `{dtype}`, which the first record names (option `raw_dtype`)");
-            Err(Stop::Fault(fault.expecting(&expected)))
+            Err(Stop::Fault(fault.expecting(expected)))
         }
         _ => Ok(()),
     }
-}
-
-/// The fault of a record that has no fields.
-fn not_fields(cursor: &Cursor<'_>, head: Head) -> Result<Fault, Broken> {
-    Ok(match encoding::read(&mut cursor.clone(), RawDtype::default().into())? {
-        Seen::Refused(what) => Fault::new(RejectKind::Unsupported, None, Found::Text(what)),
-        _ => Fault::of_type(None, Found::Head(head)),
-    })
 }
 
 /// The fault of a vector of which element `index` does not fit.
 pub(super) fn unfit(plan: &Plan, column: usize, elements: &Elements<'_>, index: usize) -> Fault {
     let dtype = crate::record::vector_type(plan.columns[column].field.data_type()).map(|(_, dtype)| dtype);
     let expected = format!("numbers that fit {}", dtype.unwrap_or_default());
-    let fault = Fault::new(RejectKind::Value, Some(column), Found::Text(elements.show(index)));
-    fault.expecting(&expected)
+    let fault = Fault::new(RejectKind::Value, Some(column), elements.show(index));
+    fault.expecting(expected)
 }

@@ -1,116 +1,65 @@
 //! A bad record is skipped, or left out with the damage that it is part of.
 
-use super::damage::{Damage, Verdict};
-use super::fault::{Fault, Found, expected_record};
-use super::start::{Place, is_number};
+use super::fault::Fault;
+use super::start::{View, is_number};
 use super::{Decoder, Left, Run, State};
 use crate::error::Result;
-use crate::msgpack::{Broken, Cursor, Head, Skipped, Skipper};
+use crate::msgpack::{Cursor, Head, Skipped, Skipper};
 use crate::options::{Framing, OnError};
 use crate::record::{Framed, Plan};
 use crate::reject::RejectKind;
-use crate::text;
 
 impl Decoder {
-    /// Skips the bad record at the start of `bytes`, unless it is damage.
-    pub(super) fn bad(&mut self, fault: Fault, bytes: &[u8], ended: bool) -> Result<usize> {
-        match self.leave_damage(bytes, ended) {
+    /// Skips the bad record at the start of `view`, unless it is damage.
+    pub(super) fn bad(&mut self, fault: Fault, view: View<'_>) -> Result<usize> {
+        match self.leave_damage(view) {
             Some(taken) => taken,
-            None => self.skip(fault, Skipper::of(self.plan.objects()), bytes, ended),
+            None => self.skip(fault, Skipper::of(self.plan.objects()), view),
         }
     }
 
-    /// Leaves out the damage at the start of `bytes`. `None` if the bad record there is what its
+    /// Leaves out the damage at the start of `view`. `None` if the bad record there is what its
     /// head says.
-    pub(super) fn leave_damage(&mut self, bytes: &[u8], ended: bool) -> Option<Result<usize>> {
+    pub(super) fn leave_damage(&mut self, view: View<'_>) -> Option<Result<usize>> {
         self.damage.as_ref()?;
         if matches!(self.position.left, Left::Elsewhere(_)) {
             // Only the decoder in front knows whether this is the head of the next array.
             self.state = State::Diverged;
             return Some(Ok(0));
         }
-        if let Some(taken) = self.enter_array(bytes, ended) {
-            return Some(taken);
-        }
-        match self.classify(bytes, ended) {
-            Verdict::More(needed) => Some(Ok(self.ask(needed))),
-            Verdict::Right | Verdict::Alone => None,
-            Verdict::Gap { end, at } => {
-                let start = self.position.offset;
-                let mut cursor = Cursor::new(&bytes[..end]);
-                let fault = loop {
-                    match cursor.skip() {
-                        Ok(()) => {}
-                        Err(Broken::Reserved(at)) => break Fault::reserved_byte(start + at as u64),
-                        Err(Broken::Short(_)) => {
-                            let object = describe_head(&bytes[at..]);
-                            let offset = start + at as u64;
-                            let found =
-                                format!("{object} at byte {offset} that the records behind contradict");
-                            break Fault::of_input(RejectKind::Invalid, expected_record(&self.plan), found);
-                        }
-                    }
-                };
-                Some(self.close_gap(&fault, start, end))
-            }
-            Verdict::Lost => {
-                let mut cursor = Cursor::new(bytes);
-                let fault = match cursor.skip() {
-                    Err(Broken::Reserved(at)) => Fault::reserved_byte(self.position.offset + at as u64),
-                    Err(Broken::Short(least)) => {
-                        let found = describe_head(bytes);
-                        let expected = format!("at least {}", text::bytes(least));
-                        Fault::of_input(RejectKind::Truncated, &expected, found)
-                    }
-                    Ok(()) => Fault::of_type(None, Found::Text(describe_head(bytes))),
-                };
-                Some(self.lose(fault, bytes, ended))
+        // Behind a gap the head of an array begins the next array, if a good record follows it.
+        if self.position.left == Left::Unknown
+            && let Ok((Head::Array(items @ 1..), size)) = Head::read(view.bytes)
+        {
+            match self.looker.look(&self.plan, view, size) {
+                Ok(Some(_)) => {
+                    self.position.left = Left::Known(items.into());
+                    return Some(Ok(size));
+                }
+                Ok(None) => {}
+                Err(needed) => return Some(Ok(self.ask(needed))),
             }
         }
-    }
-
-    /// Begins the next array behind a gap, of which the head is at the start of `bytes` if a good
-    /// record follows it.
-    fn enter_array(&mut self, bytes: &[u8], ended: bool) -> Option<Result<usize>> {
-        if self.position.left != Left::Unknown {
-            return None;
-        }
-        let mut cursor = Cursor::new(bytes);
-        let Ok(Head::Array(items @ 1..)) = cursor.head() else { return None };
-        match self.looker.look(&self.plan, bytes, cursor.at(), &mut 0) {
-            Place::Good(_) => {
-                self.position.left = Left::Known(items.into());
-                Some(Ok(cursor.at()))
+        match self.find_damage(view) {
+            Ok(found) => {
+                self.state = State::Lost { fault: found?, start: self.position.offset };
+                Some(self.find_next(view))
             }
-            Place::Short(needed) if !ended => Some(Ok(self.ask(needed as usize))),
-            _ => None,
+            Err(needed) => Some(Ok(self.ask(needed))),
         }
     }
 
-    /// Searches for good records behind bytes that cannot be read.
-    fn lose(&mut self, fault: Fault, bytes: &[u8], ended: bool) -> Result<usize> {
-        self.state = State::Lost { fault, start: self.position.offset };
-        self.find_next(bytes, ended)
-    }
-
-    pub(super) fn find_next(&mut self, bytes: &[u8], ended: bool) -> Result<usize> {
-        match self.search_on(bytes, ended) {
-            Ok(place) => match std::mem::replace(&mut self.state, State::START) {
-                State::Lost { fault, start } => self.close_gap(&fault, start, place),
-                _ => Ok(0),
-            },
-            Err(seen) => Ok(if ended { bytes.len() } else { seen }),
-        }
-    }
-
-    /// Leaves out the bytes from `start` up to the good record `end` bytes behind the current
+    /// Leaves out the bytes that cannot be read, up to the good record `end` bytes behind the current
     /// position: one reject, and no row.
-    fn close_gap(&mut self, fault: &Fault, start: u64, end: usize) -> Result<usize> {
+    pub(super) fn close_gap(&mut self, end: usize) -> Result<usize> {
+        let State::Lost { fault, start } = std::mem::replace(&mut self.state, State::START) else {
+            return Ok(0);
+        };
         let offset = self.position.offset + end as u64;
         let found = format!("{}; the next record begins at byte {offset}", fault.found);
-        let fault = Fault::of_input(RejectKind::Invalid, &fault.expected(&self.plan), found);
+        let fault = Fault::of_input(RejectKind::Invalid, fault.expected(&self.plan), found);
         // Numbers right in front of the damage are part of it.
-        let (start, record) = match self.rejected.run.take_if(|run| run.end == start) {
+        let (start, record) = match self.run.take_if(|run| run.end == start) {
             Some(run) => (run.start, run.record),
             None => {
                 self.end_run()?;
@@ -127,40 +76,34 @@ impl Decoder {
         Ok(end)
     }
 
-    /// Skips the bad record at the start of `bytes`, with a `skipper` that has not begun.
-    pub(super) fn skip(
-        &mut self,
-        fault: Fault,
-        mut skipper: Skipper,
-        bytes: &[u8],
-        ended: bool,
-    ) -> Result<usize> {
+    /// Skips the bad record at the start of `view`, with a `skipper` that has not begun.
+    pub(super) fn skip(&mut self, fault: Fault, skipper: Skipper, view: View<'_>) -> Result<usize> {
         // The values of a map have keys between them.
         let is_alone = self.plan.framing != Framing::Map || self.position.left == Left::Known(0);
         let is_run = is_alone && self.plan.on_error != OnError::Raise;
-        if is_run && let Some(size) = number(&self.plan, bytes) {
-            return Ok(self.add_to_run(fault, bytes, size));
+        if is_run && let Some(size) = number(&self.plan, view.bytes) {
+            return Ok(self.add_to_run(fault, view.bytes, size));
         }
-        let (skipped, start) = (skipper.skip(bytes), self.position.offset);
-        if let Skipped::Done(length) = skipped {
-            let mut taken = 0;
-            // A record that repeats the one before byte for byte is as bad, if its head is right.
-            loop {
-                self.leave_out(&fault, start + taken as u64, length as u64)?;
-                taken += length;
-                let is_repeated = bytes[taken..].starts_with(&bytes[..length]);
-                let is_right = |damage: &Damage| damage.is_right(start + taken as u64);
-                if !is_repeated
-                    || self.position.left == Left::Known(0)
-                    || self.is_full()
-                    || !self.damage.as_ref().is_none_or(is_right)
-                {
-                    return Ok(taken);
+        self.state = State::Skip { fault: Some(fault), skipper, start: self.position.offset };
+        self.skip_on(view)
+    }
+
+    /// Skips some more of a bad record, or of a document behind its records.
+    pub(super) fn skip_on(&mut self, view: View<'_>) -> Result<usize> {
+        let State::Skip { skipper, .. } = &mut self.state else { return Ok(0) };
+        match skipper.skip(view.bytes) {
+            Skipped::More(taken) => Ok(taken),
+            Skipped::Reserved(taken) => self.leave_reserved(taken, view),
+            Skipped::Done(taken) => {
+                match std::mem::replace(&mut self.state, State::START) {
+                    State::Skip { fault: Some(fault), start, .. } => {
+                        self.leave_out(&fault, start, self.position.offset + taken as u64 - start)?;
+                    }
+                    _ => self.position.tail = 0,
                 }
+                Ok(taken)
             }
         }
-        self.state = State::Skip { fault, skipper, start };
-        self.skipped(skipped, bytes, ended)
     }
 
     /// Counts a bad record: a reject, and under `null` a row of nulls.
@@ -183,7 +126,7 @@ impl Decoder {
     /// run of numbers.
     fn add_to_run(&mut self, fault: Fault, bytes: &[u8], size: usize) -> usize {
         let start = self.position.offset;
-        let right = self.damage.as_ref().map_or(u64::MAX, |damage| damage.right());
+        let right = self.damage.as_ref().map_or(u64::MAX, |damage| damage.right);
         let most = if let Left::Known(left) = self.position.left { left.max(1) } else { u64::MAX };
         let (mut taken, mut objects) = (size, 1);
         while objects < most
@@ -193,10 +136,10 @@ impl Decoder {
             (taken, objects) = (taken + size, objects + 1);
         }
         let end = start + taken as u64;
-        match &mut self.rejected.run {
+        match &mut self.run {
             Some(run) => run.end = end,
             None => {
-                self.rejected.run = Some(Run { fault, record: self.position.record, start, end });
+                self.run = Some(Run { fault, record: self.position.record, start, end });
                 self.position.record += 1;
                 self.records += 1;
             }
@@ -206,65 +149,43 @@ impl Decoder {
         taken
     }
 
-    /// Goes on after some bytes of a record that is skipped.
-    pub(super) fn skipped(&mut self, skipped: Skipped, bytes: &[u8], ended: bool) -> Result<usize> {
-        match skipped {
-            Skipped::More(taken) => Ok(taken),
-            Skipped::Reserved(taken) => self.leave_reserved(taken, bytes, ended),
-            Skipped::Done(taken) => {
-                if let State::Skip { fault, start, .. } = std::mem::replace(&mut self.state, State::START) {
-                    self.leave_out(&fault, start, self.position.offset + taken as u64 - start)?;
-                }
-                Ok(taken)
-            }
-        }
-    }
-
     /// Leaves the record at hand, which has the byte 0xc1 behind `taken` bytes.
-    pub(super) fn leave_reserved(&mut self, taken: usize, bytes: &[u8], ended: bool) -> Result<usize> {
-        let fault = Fault::reserved_byte(self.position.offset + taken as u64);
+    pub(super) fn leave_reserved(&mut self, taken: usize, view: View<'_>) -> Result<usize> {
+        let place = self.position.offset + taken as u64;
+        let fault = Fault::reserved_byte(place);
         let Some(damage) = &mut self.damage else {
-            return self.give_up(taken, fault.found.to_string());
+            return self.give_up(taken, &fault.found.to_string());
         };
         if let State::Skip { start, .. } = self.state {
-            damage.set_searched(self.position.offset + taken as u64 + 1);
+            damage.searched = damage.searched.max(place + 1);
             self.state = State::Lost { fault, start };
-            return self.find_next(bytes, ended);
+            return self.find_next(view);
         }
-        self.bad(fault, bytes, ended)
+        self.bad(fault, view)
     }
 
     /// Leaves an object that changes the meaning of the bytes behind it. They are given up, unless
     /// good records stand there.
-    pub(super) fn leave_messagepack(
-        &mut self,
-        found: &'static str,
-        bytes: &[u8],
-        ended: bool,
-    ) -> Result<usize> {
-        if let Some(taken) = self.leave_damage(bytes, ended) {
+    pub(super) fn leave_messagepack(&mut self, found: &str, view: View<'_>) -> Result<usize> {
+        if let Some(taken) = self.leave_damage(view) {
             return taken;
         }
-        let mut cursor = Cursor::new(bytes);
+        let mut cursor = Cursor::new(view.bytes);
         if self.damage.is_some()
             && cursor.skip().is_ok()
-            && let Place::Good(_) = self.goes_on(bytes, cursor.at(), self.position.left.minus(1), &mut 0)
+            && let Ok(Some(_)) = self.goes_on(view, cursor.at(), self.position.left.minus(1))
         {
-            let fault = Fault::of_input(RejectKind::Unsupported, "a MessagePack object", found.to_owned());
-            return self.skip(fault, Skipper::of(self.plan.objects()), bytes, ended);
+            let fault = Fault::of_input(RejectKind::Unsupported, "a MessagePack object", found);
+            return self.skip(fault, Skipper::of(self.plan.objects()), view);
         }
-        self.give_up(0, found.to_owned())
-    }
-
-    /// Gives up an input of another format.
-    pub(crate) fn refuse(&mut self, format: &str) -> Result<()> {
-        self.give_up(0, format.to_owned()).map(|_| ())
+        self.give_up(0, found)
     }
 
     /// Gives up the input behind `taken` bytes of the current record.
-    pub(super) fn give_up(&mut self, taken: usize, found: String) -> Result<usize> {
-        let start = self.start();
-        self.state = State::Invalid { start, found };
+    pub(crate) fn give_up(&mut self, taken: usize, found: &str) -> Result<usize> {
+        let fault = Fault::of_input(RejectKind::Invalid, "a MessagePack object", found);
+        self.state = State::Lost { fault, start: self.start() };
+        self.damage = None;
         if self.plan.on_error == OnError::Raise {
             self.finish(taken as u64)?;
         }
@@ -284,8 +205,4 @@ fn number(plan: &Plan, bytes: &[u8]) -> Option<usize> {
     let (head, size) = Head::read(&record[lead..]).ok()?;
     let is_whole = plan.prefix.is_none() || lead + size == record.len();
     (is_whole && is_number(head)).then_some(lead + size)
-}
-
-fn describe_head(bytes: &[u8]) -> String {
-    Head::read(bytes).map_or_else(|_| "a part of a head".to_owned(), |(head, _)| head.to_string())
 }

@@ -41,7 +41,7 @@ fn the_next_records_are_found_from_any_place() {
         let end = from.next_multiple_of(length) + run();
         assert_eq!(decoder.find(&start, &bytes[from..]), Some(end - from), "from {from}");
     }
-    assert_eq!(decoder.columns.rows(), 0);
+    assert_eq!(decoder.columns.rows, 0);
 }
 
 #[test]

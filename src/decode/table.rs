@@ -1,8 +1,8 @@
 //! A map of parallel lists: the items of one place are a record. `columns` framing.
 
 use super::columns::Columns;
-use super::fault::{Fault, Found};
-use super::record::{Pushed, Stop, check_dtype, unfit};
+use super::fault::Fault;
+use super::record::{Pushed, Stop, check_dtype};
 use super::{Decoder, State};
 use crate::msgpack::{Cursor, Head};
 use crate::options::OnError;
@@ -46,8 +46,8 @@ impl Table {
                 continue;
             }
             if table.places[place].is_some() {
-                let twice = Found::Text("a key that comes twice".to_owned());
-                return Err(Stop::Fault(Fault::of_type(column, twice).expecting("every key once")));
+                let twice = Fault::of_type(column, "a key that comes twice");
+                return Err(Stop::Fault(twice.expecting("every key once")));
             }
             let mut first = value.at();
             match list(plan, column, value, None)? {
@@ -60,8 +60,7 @@ impl Table {
                 List::Array(found) if !found.encoding.is_typed() => of_bytes = Some((column, found.rows)),
                 List::Array(found) => told.push((column, rows_of(plan, column, &found))),
                 List::Refused(what) => {
-                    let fault = Fault::new(RejectKind::Unsupported, column, Found::Text(what));
-                    return Err(Stop::Fault(fault));
+                    return Err(Stop::Fault(Fault::new(RejectKind::Unsupported, column, what)));
                 }
                 List::Value(_) => {}
             }
@@ -72,29 +71,25 @@ impl Table {
             return Err(Stop::Fault(Fault::too_large(table.length as u64)));
         }
         let Some(&(column, rows)) = told.first().or(of_bytes.as_ref()) else {
-            let found = Found::Text("a map without a list".to_owned());
-            return Err(Stop::Fault(Fault::of_type(None, found).expecting("a map of parallel lists")));
+            let fault = Fault::of_type(None, "a map without a list");
+            return Err(Stop::Fault(fault.expecting("a map of parallel lists")));
         };
         if let Some((column, of_bytes)) = of_bytes
             && let Some((items, dim)) =
                 shape_in(start, types(plan, column))?.filter(|shape| shape.0 != of_bytes)
         {
-            let found = Found::Text(format!("bytes of {of_bytes}"));
-            let fault = Fault::new(RejectKind::Dimension, column, found);
+            let fault = Fault::new(RejectKind::Dimension, column, format!("bytes of {of_bytes}"));
             let expected = format!(
                 "{items} vectors of {dim} elements by the shape beside them (see option `raw_dtype`)"
             );
-            return Err(Stop::Fault(fault.expecting(&expected)));
+            return Err(Stop::Fault(fault.expecting(expected)));
         }
         table.rows = rows;
         if let Some((other, items)) = told.into_iter().find(|(_, items)| *items != rows) {
             let name = column.map_or("the first list", |column| plan.columns[column].name());
-            let fault = Fault::new(RejectKind::Dimension, other, Found::Text(format!("{items} items")));
-            return Err(Stop::Fault(
-                fault.expecting(&format!(
-                    "{rows} items, as `{name}` has (option `columns` leaves a list out)"
-                )),
-            ));
+            let fault = Fault::new(RejectKind::Dimension, other, format!("{items} items"));
+            let expected = format!("{rows} items, as `{name}` has (option `columns` leaves a list out)");
+            return Err(Stop::Fault(fault.expecting(expected)));
         }
         Ok(table)
     }
@@ -121,7 +116,7 @@ impl Table {
 /// The fault of an object that is no map of lists.
 fn no_table(head: Head) -> Stop {
     let expected = "a map of parallel lists (option `framing=columns`)";
-    Stop::Fault(Fault::of_type(None, Found::Head(head)).expecting(expected))
+    Stop::Fault(Fault::of_type(None, head).expecting(expected))
 }
 
 /// The types of what names none, in the values of a column.
@@ -157,14 +152,6 @@ fn rows_of(plan: &Plan, column: Option<usize>, encoded: &Encoded<'_>) -> usize {
     }
     let is_row = column.is_some_and(|column| plan.columns[column].dim() == Some(encoded.dim));
     if encoded.rows > 1 || is_row { encoded.rows } else { encoded.dim }
-}
-
-/// The elements of one row of a typed array.
-fn row_of<'a>(encoded: &'a Encoded<'_>, rows: usize, row: usize) -> Option<(Elements<'a>, usize)> {
-    let size = encoded.elements.format.size()?;
-    let width = encoded.bytes().len() / rows.max(1);
-    let bytes = encoded.bytes().get(row * width..(row + 1) * width)?;
-    Some((Elements::new(encoded.elements.format, bytes), width / size))
 }
 
 impl Decoder {
@@ -213,47 +200,36 @@ impl Decoder {
         let start = self.position.offset;
         let (mut fault, mut place) = (None, (start, 0));
         let columns = &mut self.columns;
+        let row = self.position.rows;
         for (slot, list) in slots.slots.iter().zip(lists) {
             let pushed = match list {
                 Some(List::Items(_, cursor)) if fault.is_some() => Ok(cursor.skip()?),
                 None | Some(List::Refused(_)) => Ok(()),
                 _ if fault.is_some() => Ok(()),
                 Some(List::Value(cursor)) => columns.push_slot(plan, slot, &mut cursor.clone()),
-                Some(List::Array(encoded)) => match slot.column {
-                    Some(column) => push_row_of(columns, plan, column, encoded, (rows, self.position.rows)),
-                    None => Ok(()),
-                },
+                Some(List::Array(encoded)) => push_row_of(columns, plan, slot.column, encoded, (rows, row)),
                 Some(List::Items(_, cursor)) => {
-                    let (item, had_faults) = (*cursor, columns.has_faults());
+                    let (item, faults) = (*cursor, columns.faults.len());
                     let pushed = columns.push_slot(plan, slot, cursor);
                     if pushed.is_err() {
                         *cursor = item;
                         cursor.skip()?;
                     }
-                    if pushed.is_err() || columns.has_faults() && !had_faults {
+                    if pushed.is_err() || columns.faults.len() > faults {
                         place = (start + item.at() as u64, (cursor.at() - item.at()) as u64);
                     }
                     pushed
                 }
             };
-            match pushed {
-                Ok(()) => {}
-                Err(Stop::Fault(found)) => fault = Some(found),
-                Err(stop) => return Err(stop),
-            }
+            fault = fault.or(fault_of(pushed)?);
         }
-        if fault.is_none()
-            && let Err(stop) = columns.push_missing(plan)
-        {
-            match stop {
-                Stop::Fault(found) => fault = Some(found),
-                stop => return Err(stop),
-            }
+        if fault.is_none() {
+            fault = fault_of(columns.push_missing(plan))?;
         }
         columns.push_record(self.position.record);
         match fault {
             None => {
-                for fault in self.columns.take_faults() {
+                for fault in std::mem::take(&mut self.columns.faults) {
                     self.reject(&fault, place.0, place.1)?;
                 }
             }
@@ -270,15 +246,28 @@ impl Decoder {
     }
 }
 
+/// The fault for which a record was not added, if it is one that has a reject.
+fn fault_of(pushed: Result<(), Stop>) -> Result<Option<Fault>, Stop> {
+    match pushed {
+        Ok(()) => Ok(None),
+        Err(Stop::Fault(fault)) => Ok(Some(fault)),
+        Err(stop) => Err(stop),
+    }
+}
+
 /// Adds one row of a typed array to a column.
 fn push_row_of(
     columns: &mut Columns,
     plan: &Plan,
-    column: usize,
+    column: Option<usize>,
     encoded: &Encoded<'_>,
     (rows, row): (usize, usize),
 ) -> Result<(), Stop> {
-    let Some((elements, dim)) = row_of(encoded, rows, row) else { return Ok(()) };
+    let format = encoded.elements.format;
+    let (Some(column), Some(size)) = (column, format.size()) else { return Ok(()) };
+    let width = encoded.bytes().len() / rows.max(1);
+    let Some(bytes) = encoded.bytes().get(row * width..(row + 1) * width) else { return Ok(()) };
+    let (elements, dim) = (Elements::new(format, bytes), width / size);
     if plan.columns[column].role != Role::Vector {
         let is_scalar = encoded.rows == 1;
         let mut value = Encoded { is_scalar, ..Encoded::vector(encoded.encoding, elements, dim) };
@@ -288,13 +277,11 @@ fn push_row_of(
             let (rows, outer) = (encoded.rows / rows.max(1), inner.to_vec());
             value = Encoded { rows, outer, dim: encoded.dim, ..value };
         }
-        return columns.push_encoded(column, &value);
+        return columns.push_typed(column, &value);
     }
     if plan.columns[column].dim() != Some(dim) {
-        let fault = Fault::new(RejectKind::Dimension, Some(column), Found::Numbers(dim));
-        return Err(Stop::Fault(fault));
+        let found = Head::Array(dim as u32);
+        return Err(Stop::Fault(Fault::new(RejectKind::Dimension, Some(column), found)));
     }
-    columns
-        .push_vector(column, &elements)?
-        .map_err(|index| Stop::Fault(unfit(plan, column, &elements, index)))
+    columns.push_vector(plan, column, &elements)
 }

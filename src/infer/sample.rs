@@ -1,19 +1,85 @@
-//! The first bytes of the inputs.
+//! The first bytes of the inputs: another place at which inference may begin, and how well they can be
+//! decoded by what it finds there.
 
 use std::io::{self, Read};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 
+use super::{GLANCE, Start};
+use crate::decode::{Decoder, Position};
 use crate::error::Result;
-use crate::input::{Blocks, Damaged, Input, Opened, StepBuffers};
-use crate::options::ReadOptions;
+use crate::input::{Ahead, Blocks, Input, Opened, StepBuffers};
+use crate::msgpack::Head;
+use crate::options::{Framing, OnError, ReadOptions};
+use crate::record::{Findings, Inferred, Plan, RecordStart, foreign};
+use crate::reject::RejectKind;
 
 /// How many bytes of an input are decoded to try what was found.
 const SIZE: usize = 128 << 10;
-/// How many inputs that are not empty are looked at, and how many are opened to find them.
-const MOST: usize = 16;
-const OPENED: usize = 256;
+/// Objects that begin alike must follow one another where inference may begin.
+const ALIKE: usize = 3;
+/// Heads that may be read for each byte of a sample, to find such a place.
+const HEADS: usize = 8;
+
+/// Bytes at the start of the inputs, which are read again by the scan.
+pub(super) struct Peek<'a> {
+    pub(super) inputs: &'a [Input],
+    /// The first input, which need not be opened again.
+    first: Option<Opened>,
+    max_expansion: u64,
+    buffers: Arc<StepBuffers>,
+}
+
+/// A stream that keeps what is read of it.
+struct Kept(Arc<Mutex<Ahead>>);
+
+impl Read for Kept {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let (read, stream) = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let most = out.len().min(GLANCE);
+        let length = stream.read(&mut out[..most])?;
+        read.extend_from_slice(&out[..length]);
+        Ok(length)
+    }
+}
+
+impl<'a> Peek<'a> {
+    pub(super) fn new(inputs: &'a [Input], options: &ReadOptions) -> Self {
+        Self { inputs, first: None, max_expansion: options.max_expansion, buffers: Arc::default() }
+    }
+
+    /// Looks at an input from its start. Whether it is a stream is told as well: it may not open twice, so the
+    /// bytes that are read of it go back.
+    pub(super) fn look<T>(
+        &mut self,
+        index: usize,
+        look: impl FnOnce(Blocks, bool) -> io::Result<T>,
+    ) -> Result<T> {
+        let input = &self.inputs[index];
+        let opened = match self.first.take_if(|_| index == 0) {
+            Some(opened) => opened,
+            None => input.open(self.max_expansion)?,
+        };
+        let result = match opened {
+            Opened::Stream(stream) => {
+                let ahead = Arc::new(Mutex::new((Vec::new(), stream)));
+                let kept = Opened::Stream(Box::new(Kept(ahead.clone())));
+                let result = look(Blocks::new(kept, &self.buffers), true);
+                if let Some(ahead) = Arc::into_inner(ahead) {
+                    let (read, stream) = ahead.into_inner().unwrap_or_else(PoisonError::into_inner);
+                    input.put_back(read, stream);
+                }
+                result
+            }
+            opened => {
+                self.first = self.first.take().or_else(|| opened.again().filter(|_| index == 0));
+                look(Blocks::new(opened, &self.buffers), false)
+            }
+        };
+        result.map_err(|error| input.error(error))
+    }
+}
 
 /// The first bytes of an input.
 pub(super) struct Sample {
@@ -22,83 +88,148 @@ pub(super) struct Sample {
     pub(super) bytes: Bytes,
     /// True where the input has no more bytes.
     pub(super) is_whole: bool,
+    pub(super) is_stream: bool,
 }
 
-/// Takes samples of the inputs in their order.
-pub(super) struct Samples<'a> {
-    inputs: &'a [Input],
-    /// The first input, which inference opened.
-    first: Option<Opened>,
-    max_expansion: u64,
-    buffers: Arc<StepBuffers>,
-    opened: usize,
-    taken: usize,
-    is_over: bool,
-}
-
-impl<'a> Samples<'a> {
-    pub(super) fn new(inputs: &'a [Input], first: Option<Opened>, options: &ReadOptions) -> Self {
-        let max_expansion = options.max_expansion;
-        Self { inputs, first, max_expansion, buffers: Arc::default(), opened: 0, taken: 0, is_over: false }
-    }
-
-    /// The sample of the next input that is not empty.
-    pub(super) fn next(&mut self) -> Result<Option<Sample>> {
-        while !self.is_over && self.taken < MOST && self.opened < OPENED {
-            // A part of an input may begin anywhere.
-            let Some(input) = self.inputs.get(self.opened).filter(|input| input.span().is_none()) else {
-                break;
-            };
-            let sample = self.take(input)?;
-            self.opened += 1;
-            if !sample.bytes.is_empty() {
-                self.taken += 1;
-                return Ok(Some(sample));
-            }
-        }
-        Ok(None)
-    }
-
-    fn take(&mut self, input: &Input) -> Result<Sample> {
-        let sample = |bytes: Bytes| {
-            let is_whole = bytes.len() < SIZE;
-            Sample { input: self.opened, name: input.name().clone(), bytes, is_whole }
-        };
-        let opened = match (input.take_back(), self.first.take()) {
-            (Some((read, stream)), _) => Err((read, stream)),
-            (None, Some(opened)) => Ok(opened),
-            (None, None) => match input.open(self.max_expansion)? {
-                Opened::Stream(stream) => Err((Vec::new(), stream)),
-                opened => Ok(opened),
-            },
-        };
-        Ok(match opened {
-            // A stream may not open twice: the bytes that were read go back.
-            Err((mut read, mut stream)) => {
-                let result = read_up_to(&mut *stream, &mut read, SIZE);
-                let sample = sample(Bytes::copy_from_slice(&read[..read.len().min(SIZE)]));
-                input.put_back(read, stream);
-                result.map_err(|error| input.error(error))?;
-                // The program that writes to a stream may have to end before it writes to another.
-                self.is_over = !sample.is_whole;
-                sample
-            }
-            Ok(opened) => {
-                let mut blocks = Blocks::new(opened, &self.buffers);
-                let bytes = blocks.fill(SIZE).map_err(|error| input.error(error))?;
-                sample(Bytes::copy_from_slice(&bytes[..bytes.len().min(SIZE)]))
-            }
+impl Sample {
+    pub(super) fn take(peek: &mut Peek<'_>, input: usize) -> Result<Self> {
+        let name = peek.inputs[input].name().clone();
+        peek.look(input, |mut blocks, is_stream| {
+            let bytes = blocks.fill(SIZE)?;
+            let bytes = Bytes::copy_from_slice(&bytes[..bytes.len().min(SIZE)]);
+            Ok(Self { input, name, is_whole: bytes.len() < SIZE, bytes, is_stream })
         })
     }
 }
 
-/// Reads on until `read` has `size` bytes or the stream ends, in time that the bytes decide and not
-/// the pieces in which they come.
-fn read_up_to(stream: &mut dyn Read, read: &mut Vec<u8>, size: usize) -> io::Result<()> {
-    let left = size.saturating_sub(read.len()) as u64;
-    match stream.take(left).read_to_end(read) {
-        // The scan comes to the damage as well.
-        Err(error) if Damaged::of(&error).is_some() => Ok(()),
-        result => result.map(drop),
+/// Rows and rejects of samples.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Tally {
+    pub(super) rows: u64,
+    rejects: u64,
+    /// Some of the rejects are bytes that are no whole objects.
+    is_damaged: bool,
+}
+
+impl Tally {
+    /// True where the plan stays: the samples are whole objects, or there are no more rejects than rows.
+    pub(super) fn is_enough(&self) -> bool {
+        !self.is_damaged || self.rejects <= self.rows
     }
+}
+
+/// Decodes `samples` by these findings.
+pub(super) fn tally(findings: &Findings, samples: &[Sample], options: &ReadOptions) -> Result<Tally> {
+    let options =
+        ReadOptions { on_error: OnError::Skip, max_rejects: 0, fail_after: None, ..options.clone() };
+    let plan = Arc::new(Plan::new(findings, &options)?);
+    let mut tally = Tally::default();
+    for sample in samples {
+        let position = Position::start(&plan);
+        let size = sample.bytes.len() as u64;
+        let mut decoder = Decoder::with_plan(plan.clone())?.at(&sample.name, position, Some(size));
+        let mut at = 0;
+        loop {
+            // A record that the end of a sample cuts off is neither a row nor a reject.
+            let taken = decoder.decode_within(&sample.bytes[at..], sample.is_whole)?;
+            at += taken;
+            let is_over = taken == 0 && !decoder.is_full();
+            if is_over && sample.is_whole {
+                decoder.finish((sample.bytes.len() - at) as u64)?;
+            }
+            if let Some(decoded) = decoder.flush()? {
+                tally.rows += decoded.batch.num_rows() as u64;
+                tally.rejects += decoded.rejects.count();
+                tally.is_damaged |= decoded
+                    .rejects
+                    .kinds()
+                    .any(|(kind, _)| matches!(kind, RejectKind::Invalid | RejectKind::Truncated));
+            }
+            if is_over {
+                break;
+            }
+        }
+    }
+    Ok(tally)
+}
+
+/// The place in the samples from which inference finds the plan that reads the most rows of them, if
+/// these are more than `rows`. Objects that begin alike follow one another there. The first object, which
+/// ends at `first_end` if it is a whole record, has no records in it.
+pub(super) fn place(
+    samples: &[Sample],
+    first_end: usize,
+    mut rows: u64,
+    options: &ReadOptions,
+) -> Option<Start> {
+    let framing = match options.framing {
+        _ if options.records.is_some() => return None,
+        // A key of a map may begin anywhere.
+        Framing::Map => return None,
+        Framing::Auto => Framing::Sequence,
+        given => given,
+    };
+    let mut best = None;
+    // Files of other formats hold no records.
+    let is_messagepack = |sample: &&Sample| foreign(&sample.bytes, sample.is_whole) == Ok(None);
+    for sample in samples.iter().filter(is_messagepack) {
+        let mut heads = HEADS * sample.bytes.len();
+        let begin = if sample.input == 0 { first_end.max(1) } else { 1 };
+        for offset in begin..sample.bytes.len() {
+            if begins_alike(&sample.bytes[offset..], &mut heads) {
+                let start = Start { input: sample.input, offset, inside: Some(framing) };
+                let found = rows_from(sample, start, samples, options, &mut heads);
+                if found > rows {
+                    (best, rows) = (Some(start), found);
+                }
+            }
+        }
+        if best.is_some() {
+            break;
+        }
+    }
+    best
+}
+
+fn begins_alike(bytes: &[u8], heads: &mut usize) -> bool {
+    let Ok(Some(start)) = RecordStart::of(bytes) else { return false };
+    let next =
+        |at: usize, _| if start.matches(&bytes[at..]) { end_of_object(bytes, at, heads) } else { None };
+    (0..ALIKE).try_fold(0, next).is_some()
+}
+
+/// Where the object at `at` ends, if that takes no more heads than are left.
+fn end_of_object(bytes: &[u8], mut at: usize, heads: &mut usize) -> Option<usize> {
+    let mut objects = 1u64;
+    while objects > 0 {
+        *heads = heads.checked_sub(1)?;
+        let rest = bytes.get(at..)?;
+        let (head, size) = Head::read(rest).ok()?;
+        objects = objects - 1 + head.children();
+        let length = size as u64 + head.payload();
+        if length.saturating_add(objects) > rest.len() as u64 {
+            return None;
+        }
+        at += length as usize;
+    }
+    Some(at)
+}
+
+/// The rows of the samples, by the plan that inference finds from `start` in `sample`.
+fn rows_from(
+    sample: &Sample,
+    start: Start,
+    samples: &[Sample],
+    options: &ReadOptions,
+    heads: &mut usize,
+) -> u64 {
+    let mut inference = start.inference(options);
+    let mut at = start.offset;
+    while let Inferred::Consumed(taken @ 1.., _) = inference.infer(&sample.bytes[at..], sample.is_whole) {
+        at += taken;
+    }
+    *heads = heads.saturating_sub(at - start.offset);
+    let Ok(findings) = inference.findings() else { return 0 };
+    *heads = heads.saturating_sub(sample.bytes.len());
+    tally(&findings, samples, options).unwrap_or_default().rows
 }

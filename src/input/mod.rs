@@ -18,8 +18,9 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use blocks::{Blocks, StepBuffers};
+use compressed::Damaged;
+pub(crate) use compressed::Decompressed;
 use compressed::{Codec, MAGIC};
-pub(crate) use compressed::{Damaged, Decompressed};
 #[cfg(feature = "cli")]
 pub(crate) use discover::discover_until;
 #[cfg(feature = "cli")]
@@ -354,7 +355,7 @@ impl Input {
     }
 
     /// Takes the stream that was [put back](Self::put_back).
-    pub(crate) fn take_back(&self) -> Option<Ahead> {
+    fn take_back(&self) -> Option<Ahead> {
         match &self.place {
             Place::Stream(stream) => lock(&stream.ahead).take(),
             _ => None,

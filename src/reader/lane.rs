@@ -95,7 +95,7 @@ impl Lane {
             false => (None, Some(self.decoder.take_rejects())),
         };
         let records = self.decoder.take_records();
-        Ok(Step { decoded, rejects, records, bytes, found, position: self.decoder.position(), end })
+        Ok(Step { decoded, rejects, records, bytes, found, position: self.decoder.position, end })
     }
 
     /// Finds the place to begin at.
@@ -111,7 +111,7 @@ impl Lane {
         };
         if let Some(offset) = found {
             self.blocks.consume((offset - self.blocks.position()) as usize);
-            self.decoder.skip_to(offset);
+            self.decoder.position.offset = offset;
             self.told = self.blocks.progress();
             self.mode = Mode::Walk(u32::MAX);
         }
@@ -154,7 +154,7 @@ impl Lane {
                         needed = more;
                         continue;
                     }
-                    Ok(Some(name)) => self.decoder.refuse(name)?,
+                    Ok(Some(name)) => drop(self.decoder.give_up(0, name)?),
                     Ok(None) => {}
                 }
             }
@@ -170,7 +170,7 @@ impl Lane {
                     self.mode = Mode::Walk(batches - 1);
                     return Ok(None);
                 }
-                return Ok(Some(End::Limit(self.decoder.template())));
+                return Ok(Some(End::Limit(self.decoder.template.clone())));
             }
             if self.decoder.is_diverged() {
                 return Ok(Some(End::Diverged));

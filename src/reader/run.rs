@@ -214,7 +214,10 @@ impl Run {
         };
         let Some(blocks) = blocks else { return Ok(None) };
         let decoder = Decoder::with_plan(self.plan.clone())?;
-        let decoder = decoder.at(self.input.name(), position, blocks.known_left()).until(stop);
+        let known =
+            blocks.known_left().map(|left| stop.map_or(left, |stop| left.min(stop - position.offset)));
+        let mut decoder = decoder.at(self.input.name(), position, known);
+        stop.into_iter().for_each(|stop| decoder.set_stop(stop));
         // The input may go on behind the bytes that are read of it.
         let is_part = self.span.and(self.file.as_ref()).is_some_and(|file| file_end < file.length());
         let decoder = if is_part { decoder.in_part() } else { decoder };
@@ -265,16 +268,14 @@ impl Run {
                 self.guess_again();
                 return Ok(None);
             }
-            if let Some(decoded) = &mut step.decoded {
-                decoded.renumber(&self.plan, base.record)?;
-            }
             if let Some(rejects) = &mut step.rejects {
                 rejects.renumber(base.record);
             }
             step.position = step.position.from(base);
         }
         if let Some(decoded) = &mut step.decoded {
-            decoded.identify(&self.plan, self.input.number)?;
+            let first = self.base.map_or(0, |base| base.record);
+            decoded.renumber(&self.plan, first, self.input.number)?;
         }
         self.at = step.position;
         Ok(Some(step))

@@ -171,9 +171,8 @@ impl VectorBuilder {
     }
 
     /// Adds the vector at the start of `bytes`, if it differs from the last one in its elements only, and
-    /// they fit. The result is how many bytes it takes; `None` where nothing was added. A vector that is not
-    /// `kept` is a row of any elements, to be taken back.
-    pub(crate) fn push_like_last(&mut self, bytes: &[u8], kept: bool) -> Option<usize> {
+    /// they fit. The result is how many bytes it takes; `None` where nothing was added.
+    pub(crate) fn push_like_last(&mut self, bytes: &[u8]) -> Option<usize> {
         let template = self.template.as_ref()?;
         let elements = template.elements_of(bytes.get(..template.stride())?)?;
         let stride = template.stride();
@@ -183,9 +182,7 @@ impl VectorBuilder {
         if out.len() < row_bytes {
             return None;
         }
-        if kept || !converter.takes_all() {
-            converter.convert(elements, out).ok()?;
-        }
+        converter.convert(elements, out).ok()?;
         self.rows += 1;
         Some(stride)
     }

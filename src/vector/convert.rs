@@ -126,11 +126,6 @@ impl Converter {
         }
     }
 
-    /// True where no element can fail to fit.
-    pub(crate) fn takes_all(&self) -> bool {
-        matches!(self.format, Format::Packed(raw) if same_type(raw.number, self.dtype))
-    }
-
     /// Converts as many elements as `out` holds. The error is the index of the first one that does not fit.
     pub(crate) fn convert(&self, elements: &[u8], out: &mut [u8]) -> Result<(), usize> {
         (self.kernel)(elements, out)
