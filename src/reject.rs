@@ -217,10 +217,16 @@ impl Rejects {
             .unwrap_or_else(|_| RecordBatch::new_empty(Self::schema()))
     }
 
-    /// A sentence that says that all records were rejected; `None` where some became `rows`.
+    /// A sentence that says that no record became one of the `rows`, or that there are as many rejects as records, as where all
+    /// rows hold nulls; `None` where neither is so.
     pub fn warning(&self, rows: u64) -> Option<String> {
-        let first = self.first().filter(|_| rows == 0)?;
-        Some(format!("no record became a row: {}; the first one: {first}", self.summary()))
+        let (first, summary) = (self.first()?, self.summary());
+        let what = match rows {
+            0 => "no record became a row",
+            _ if self.count() >= self.records => "there are as many rejects as records",
+            _ => return None,
+        };
+        Some(format!("{what}: {summary}; the first one: {first}"))
     }
 
     /// The parts of a report: the number of rejects, the first of them in words, and [`warning`](Self::warning).

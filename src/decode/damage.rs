@@ -6,7 +6,7 @@
 //! record, so neither threads nor blocks change it.
 
 use super::fault::{Fault, expected_record};
-use super::start::{Look, View, is_number, may_begin};
+use super::start::{Look, View, is_number, is_single, may_begin};
 use super::{Decoder, Left};
 use crate::msgpack::{Broken, Cursor, Head};
 use crate::options::{Framing, OnError};
@@ -129,7 +129,10 @@ impl Decoder {
                 Err(_) => return Ok(Some(self.wrong_head(damage, bytes, at))),
                 Ok(_) if agrees.is_some() || is_last || end >= damage.window => start + end as u64,
                 Ok(_) => {
-                    (at, left) = (end, left.minus(1));
+                    // Objects of one byte never are good records.
+                    let singles = count_singles(&bytes[end..bytes.len().min(damage.window)], left.minus(1));
+                    (at, left) = (end + singles, left.minus(1 + singles as u64));
+                    self.looker.cost += singles as u64;
                     let mut is_right = self.goes_on(view, at, left)?.is_some();
                     // Behind the last record of an array its successor's head stands between two objects.
                     if !is_right
@@ -363,6 +366,13 @@ fn is_container(bytes: &[u8], at: usize) -> bool {
 
 fn describe_head(bytes: &[u8]) -> String {
     Head::read(bytes).map_or_else(|_| "a part of a head".to_owned(), |(head, _)| head.to_string())
+}
+
+/// How many objects of one byte stand at the start of `bytes`, the last one of the bytes or of the array left out.
+fn count_singles(bytes: &[u8], left: Left) -> usize {
+    let most = if let Left::Known(left) = left { left.saturating_sub(1) } else { u64::MAX };
+    let most = usize::try_from(most).unwrap_or(usize::MAX).min(bytes.len().saturating_sub(1));
+    bytes[..most].iter().position(|&byte| !is_single(byte)).unwrap_or(most)
 }
 
 /// The first place in `from..until` at which a record may begin.

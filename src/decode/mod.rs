@@ -501,12 +501,12 @@ impl Decoder {
     }
 
     fn reject_at(&mut self, fault: &Fault, record: u64, offset: u64, length: u64) -> Result<()> {
-        let (plan, file) = (&self.plan, self.columns.name.clone());
+        let (plan, file) = (&self.plan, &self.columns.name);
         let latest = &mut self.latest;
-        let reject = || {
+        let mut reject = || {
             latest.take_if(|(of, _)| of != fault);
             let (_, texts) = latest.get_or_insert_with(|| (fault.clone(), fault.reject(plan)));
-            Reject { file, record, offset, length, ..texts.clone() }
+            Reject { file: file.clone(), record, offset, length, ..texts.clone() }
         };
         if plan.on_error == OnError::Raise {
             let mut reject = reject();

@@ -95,30 +95,48 @@ impl Decoder {
             Skipped::More(taken) => Ok(taken),
             Skipped::Reserved(taken) => self.leave_reserved(taken, view),
             Skipped::Done(taken) => {
-                match std::mem::replace(&mut self.state, State::START) {
-                    State::Skip { fault: Some(fault), start, .. } => {
-                        self.leave_out(&fault, start, self.position.offset + taken as u64 - start)?;
-                    }
-                    _ => self.position.tail = 0,
-                }
-                Ok(taken)
+                let State::Skip { fault: Some(fault), start, .. } =
+                    std::mem::replace(&mut self.state, State::START)
+                else {
+                    self.position.tail = 0;
+                    return Ok(taken);
+                };
+                let length = self.position.offset + taken as u64 - start;
+                let times = if length == taken as u64 { self.repeats(view.bytes, taken) } else { 1 };
+                self.leave_out(&fault, start, length, times as u64)?;
+                Ok(taken * times)
             }
         }
     }
 
-    /// Counts a bad record: a reject, and under `null` a row of nulls.
-    fn leave_out(&mut self, fault: &Fault, start: u64, length: u64) -> Result<()> {
-        if length > self.plan.max_record_bytes {
-            self.reject(&Fault::too_large(length), start, length)?;
-        } else {
-            self.reject(fault, start, length)?;
+    /// How many times the bad record of this `length` stands at the start of `bytes`: records that repeat it byte for byte are
+    /// as bad, where their heads are known to be right and a row of nulls has room.
+    fn repeats(&self, bytes: &[u8], length: usize) -> usize {
+        let right = self.damage.as_ref().map_or(u64::MAX, |damage| damage.right);
+        let in_front = right.saturating_sub(self.position.offset).div_ceil(length.max(1) as u64);
+        let left = if let Left::Known(left) = self.position.left { left } else { u64::MAX };
+        let room = if self.plan.on_error == OnError::Null { self.columns.room() } else { usize::MAX };
+        let most = usize::try_from(in_front.min(left)).unwrap_or(usize::MAX).min(room);
+        let (record, behind) = bytes.split_at(length);
+        let next = behind.chunks_exact(length.max(1)).take(most.saturating_sub(1));
+        1 + next.take_while(|next| *next == record).count()
+    }
+
+    /// Counts bad records, each as long as the first one at `start`: rejects, and under `null` rows of nulls.
+    fn leave_out(&mut self, fault: &Fault, start: u64, length: u64, times: u64) -> Result<()> {
+        let too_large = (length > self.plan.max_record_bytes).then(|| Fault::too_large(length));
+        let fault = too_large.as_ref().unwrap_or(fault);
+        self.end_run()?;
+        for time in 0..times {
+            let record = self.position.record + time;
+            self.reject_at(fault, record, start + time * length, length)?;
+            if self.plan.on_error == OnError::Null {
+                self.reserve(&[]);
+                self.columns.push_nulls(record)?;
+                self.columns.commit();
+            }
         }
-        if self.plan.on_error == OnError::Null {
-            self.reserve(&[]);
-            self.columns.push_nulls(self.position.record)?;
-            self.columns.commit();
-        }
-        self.count(1);
+        self.count(times);
         Ok(())
     }
 

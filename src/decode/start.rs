@@ -42,6 +42,11 @@ pub(super) fn may_begin(byte: u8) -> bool {
     matches!(byte, 0x81..=0x8f | 0x91..=0x9f | 0xa1..=0xbf | 0xc4..=0xc9 | 0xd4..=0xdf)
 }
 
+/// True for an object of one byte, which never is a good record.
+pub(super) fn is_single(byte: u8) -> bool {
+    matches!(byte, 0x00..=0x80 | 0x90 | 0xa0 | 0xc0 | 0xc2 | 0xc3 | 0xe0..=0xff)
+}
+
 /// True for a number or a boolean, which is no record.
 pub(super) fn is_number(head: Head) -> bool {
     matches!(head, Head::UInt(_) | Head::Int(_) | Head::Float32(_) | Head::Float64(_) | Head::Bool(_))

@@ -54,11 +54,12 @@ impl Start {
 /// The content of the inputs.
 pub(crate) fn infer(inputs: &[Input], options: &ReadOptions) -> Result<Findings> {
     let mut peek = Peek::new(inputs, options);
-    let (found, first_end) = infer_from(Start::default(), &mut peek, options)?;
-    if options.on_error == OnError::Raise {
+    let (found, first_end, holds_records) = infer_from(Start::default(), &mut peek, options)?;
+    let found = found.and_then(|findings| Plan::new(&findings, options).map(|_| findings));
+    // Records without damage are what they are under every policy.
+    if options.on_error == OnError::Raise || holds_records && found.is_err() {
         return found;
     }
-    let found = found.and_then(|findings| Plan::new(&findings, options).map(|_| findings));
     let mut samples = Vec::new();
     // A part of an input may begin anywhere.
     let wholes = inputs.iter().take(OPENED).take_while(|input| input.span().is_none());
@@ -102,8 +103,13 @@ pub(crate) fn infer(inputs: &[Input], options: &ReadOptions) -> Result<Findings>
     best.map_or(found, Ok)
 }
 
-/// The findings of inference from a place on, and the end of the first object if that is a whole record.
-fn infer_from(start: Start, peek: &mut Peek<'_>, options: &ReadOptions) -> Result<(Result<Findings>, usize)> {
+/// The findings of inference from a place on, the end of the first object if that is a whole record, and whether there are
+/// records with fields and no damage.
+fn infer_from(
+    start: Start,
+    peek: &mut Peek<'_>,
+    options: &ReadOptions,
+) -> Result<(Result<Findings>, usize, bool)> {
     let mut inference = start.inference(options);
     for (index, input) in peek.inputs.iter().enumerate().skip(start.input) {
         let offset = if index == start.input { start.offset } else { 0 };
@@ -118,8 +124,8 @@ fn infer_from(start: Start, peek: &mut Peek<'_>, options: &ReadOptions) -> Resul
             None => break,
         }
     }
-    let first_end = inference.first_end();
-    Ok((inference.findings(), first_end))
+    let (first_end, holds_records) = (inference.first_end(), inference.holds_records());
+    Ok((inference.findings(), first_end, holds_records))
 }
 
 /// Looks at one input from `offset` on, of which not many more than `most` bytes are read. The result is how

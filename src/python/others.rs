@@ -1,10 +1,11 @@
-//! What others have in memory: the buffers of Python objects, and streams of Arrow data. The only module with `unsafe`.
+//! What others have in memory: the buffers of Python objects, and streams of Arrow data; and work that the interpreter does
+//! later. The only module with `unsafe`.
 //!
 //! Streams are read through the C interface itself: the readers of `arrow` and `pyo3-arrow` make arrays of the data before
 //! anybody can put it in order.
 #![allow(unsafe_code)]
 
-use std::ffi::CStr;
+use std::ffi::{CStr, c_int, c_void};
 use std::io;
 use std::ops::Range;
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use pyo3::sync::critical_section::with_critical_section;
 use pyo3::types::PyCapsule;
 
 use crate::foreign::batch_of;
+use crate::pool::catch;
 
 /// Gives `read` the bytes of an object with the buffer protocol. The object must be contiguous. Another thread may write to it
 /// meanwhile where there is no GIL, so `read` may only copy and convert numbers, whose values decide nothing else.
@@ -199,4 +201,27 @@ fn failed(stream: &mut FFI_ArrowArrayStream, code: i32) -> ArrowError {
         _ => io::Error::from_raw_os_error(code).to_string(),
     };
     ArrowError::CDataInterface(message)
+}
+
+type Work = Box<dyn FnOnce(Python<'_>) -> PyResult<()> + Send>;
+
+/// Lets Python's main thread do `work` soon, between two of its instructions. A thread that gives batches to another library
+/// must not wait for the interpreter: the library may hold it while it waits for that thread.
+pub(super) fn do_soon(work: Work) {
+    let argument = Box::into_raw(Box::new(work)).cast();
+    // SAFETY: any thread may call this function. `run_work` gets the argument that goes with it, once.
+    if unsafe { pyo3::ffi::Py_AddPendingCall(Some(run_work), argument) } != 0 {
+        // SAFETY: the queue is full, so `run_work` does not get the box, which was made above.
+        drop(unsafe { Box::<Work>::from_raw(argument.cast()) });
+    }
+}
+
+/// A panic that reached the interpreter would end the process.
+extern "C" fn run_work(argument: *mut c_void) -> c_int {
+    let done = catch(|| {
+        // SAFETY: `do_soon` made the box and gave it away.
+        let work = unsafe { Box::<Work>::from_raw(argument.cast()) };
+        Ok(Python::attach(|py| work(py).map_err(|error| error.restore(py))))
+    });
+    if matches!(done, Ok(Err(()))) { -1 } else { 0 }
 }

@@ -15,6 +15,7 @@ use super::array::{Gathered, VectorColumn, Vectors, as_array, to_numpy, to_torch
 use super::errors::is_interrupt;
 use super::export::{import, stream_capsule};
 use super::options::{column_names, fields, number, renames, row_count};
+use super::others::do_soon;
 use super::signals::cancel;
 use super::table::{PyBatch, PySchema, PyTable, from_json, to_json};
 use super::{detached, html, log, options, warn};
@@ -62,7 +63,7 @@ impl PySource {
     pub(super) fn read(&self, py: Python<'_>) -> PyResult<PyTable> {
         let mut reader = self.reader(py)?;
         let batches = detached(py, || Ok(reader.by_ref().collect::<Result<_, _>>()?))?;
-        warn(py, self.0.of_rejects(|rejects| rejects.warning(reader.progress().rows)))?;
+        warn(py, reader.warning())?;
         Ok(PyTable { schema: self.0.schema(), batches })
     }
 
@@ -85,7 +86,7 @@ impl PySource {
             }
             Ok(gathered)
         })?;
-        warn(py, source.0.of_rejects(|rejects| rejects.warning(reader.progress().rows)))?;
+        warn(py, reader.warning())?;
         py.detach(|| gathered.finish(&column))
     }
 }
@@ -293,7 +294,16 @@ impl PySource {
             Python::try_attach(again);
             Error::from(ErrorKind::Interrupted).into()
         };
-        let batches = self.reader(py)?.map(move |batch| batch.map_err(interrupted));
+        let mut reader = self.reader(py)?;
+        let batches = std::iter::from_fn(move || {
+            let next = reader.next();
+            if next.is_none()
+                && let Some(warning) = reader.warning()
+            {
+                do_soon(Box::new(move |py| warn(py, [warning])));
+            }
+            next.map(|batch| batch.map_err(interrupted))
+        });
         stream_capsule(py, &self.0.schema(), batches, requested_schema)
     }
 
@@ -416,8 +426,11 @@ impl Batches {
     fn __next__(&self, py: Python<'_>) -> PyResult<Option<PyBatch>> {
         let next: Option<RecordBatch> = detached(py, || self.next_batch())?;
         if next.is_none() && self.owner.is_current() {
-            let rejects = lock(&self.reader).rejects();
+            let reader = lock(&self.reader);
+            let (rejects, warning) = (reader.rejects(), reader.warning());
+            drop(reader);
             log::rejected(py, &rejects)?;
+            warn(py, warning)?;
         }
         Ok(next.map(PyBatch))
     }

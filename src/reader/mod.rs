@@ -164,6 +164,12 @@ impl Reader {
         lock(&self.rejects).clone()
     }
 
+    /// What [`Rejects::warning`] says of the rows so far.
+    #[cfg(feature = "python")]
+    pub(crate) fn warning(&self) -> Option<String> {
+        lock(&self.rejects).warning(self.progress().rows)
+    }
+
     /// The next batch, which has at least one row; `None` at the end.
     pub fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
         let result = self

@@ -29,6 +29,8 @@ pub(crate) struct Inference<'a> {
     is_at_start: bool,
     /// Where the first object ends, if that is a record and whole.
     first_end: usize,
+    /// Some bytes were no whole objects.
+    is_damaged: bool,
     evidence: Evidence<'a>,
 }
 
@@ -56,6 +58,7 @@ impl<'a> Inference<'a> {
             skipper: None,
             is_at_start: false,
             first_end: 0,
+            is_damaged: false,
             evidence: Evidence::new(options),
         }
     }
@@ -91,7 +94,10 @@ impl<'a> Inference<'a> {
                         self.skipper = None;
                     }
                     Skipped::More(bytes) => return Inferred::Consumed(at + bytes, 0),
-                    Skipped::Reserved(_) => return Inferred::Unreadable,
+                    Skipped::Reserved(_) => {
+                        self.is_damaged = true;
+                        return Inferred::Unreadable;
+                    }
                 }
             }
             if self.evidence.is_enough(self.framing) {
@@ -105,6 +111,7 @@ impl<'a> Inference<'a> {
                 }
                 Err(Broken::Short(needed)) => return Inferred::Consumed(at, needed),
                 Err(Broken::Reserved(_)) => {
+                    self.is_damaged = true;
                     let found = "the byte 0xc1, which no MessagePack encoder writes";
                     self.evidence.pass(found, Instead::Other);
                     return Inferred::Unreadable;
@@ -182,6 +189,7 @@ impl<'a> Inference<'a> {
                         self.evidence.record(Cursor::new(&record[lead..]), self.framing)?;
                     }
                     _ => {
+                        self.is_damaged = true;
                         let found = format!("{} bytes that are no whole object", record.len() - lead);
                         self.evidence.pass(&found, Instead::Other);
                     }
@@ -252,12 +260,14 @@ impl<'a> Inference<'a> {
 
     /// The input ends here, as what comes behind cannot be read.
     pub(crate) fn saw_damage(&mut self, damage: &io::Error) {
+        self.is_damaged = true;
         self.evidence.saw_damage(damage);
     }
 
     /// Ends with an input. `rest` bytes at the end of the one before were not consumed: a record that is cut off.
     pub(crate) fn next_input(&mut self, rest: u64) {
         // A record that is being stepped over has been noted.
+        self.is_damaged |= rest > 0;
         if self.skipper.take().is_none() && rest > 0 {
             self.evidence.pass("cut off", Instead::Other);
         }
@@ -267,6 +277,11 @@ impl<'a> Inference<'a> {
     /// Where the first object ends, if that is a record and whole.
     pub(crate) fn first_end(&self) -> usize {
         self.first_end
+    }
+
+    /// True if all bytes were whole objects, and records with fields among them.
+    pub(crate) fn holds_records(&self) -> bool {
+        !self.is_damaged && !self.evidence.contents.is_empty()
     }
 
     /// The findings.

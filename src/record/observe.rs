@@ -409,7 +409,7 @@ impl Observed {
                     }
                     None if code == TIMESTAMP => {}
                     None => {
-                        self.payload = Some(code);
+                        self.payload = self.payload.or(rules.extensions.get(code).is_none().then_some(code));
                         self.kind(Kind::Bytes);
                     }
                 }

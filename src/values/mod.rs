@@ -22,7 +22,7 @@ use crate::error::{Error, Result};
 use crate::msgpack::{Broken, Cursor, Head};
 use crate::reject::RejectKind;
 use crate::vector::encoding::{self, Elements, Encoded, Seen, Types};
-use crate::vector::{Extensions, NO_EXTENSIONS, RawDtype, Scalar};
+use crate::vector::{Extensions, NO_EXTENSIONS, Payload, RawDtype, Scalar};
 
 pub(crate) use bytes::MOST;
 pub(crate) use list::{tensor_field, tensor_shape};
@@ -252,15 +252,30 @@ impl ValueBuilder {
             self.push_null();
             return Ok(());
         }
+        let payload = if let Head::Ext(code, _) = head { self.extensions.get(code) } else { None };
+        // A column of bytes keeps the payload of an extension, whatever is in it.
+        let is_kept = self.data_type.is_binary() && matches!(head, Head::Ext(..)) && payload.is_none();
         // What libraries write for NumPy's scalars and arrays.
         if matches!(head, Head::Map(_) | Head::Ext(..) | Head::Array(3 | 4))
             && !matches!(self.data_type, DataType::Struct(_))
+            && !is_kept
             && self.push_array(cursor)?
         {
             return Ok(());
         }
         *cursor = ahead;
-        if !self.kind.push(head, cursor)? {
+        let added = match payload {
+            // The object inside takes the place of the extension.
+            Some(Payload::MessagePack) if !self.data_type.is_binary() => {
+                let mut inside = Cursor::new(cursor.take(head.payload() as usize)?);
+                match inside.head().map(|head| self.kind.push(head, &mut inside)) {
+                    Ok(Err(Failure::Broken(_))) | Err(_) => false,
+                    Ok(pushed) => pushed?,
+                }
+            }
+            _ => self.kind.push(head, cursor)?,
+        };
+        if !added {
             let is_number = Scalar::of(head).is_some() && self.data_type.is_numeric();
             let kind = if is_number { RejectKind::Value } else { RejectKind::Type };
             return Err(Failure::unfit(kind, &self.data_type, head));

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, make_array};
+use arrow_array::{ArrayRef, FixedSizeListArray, make_array};
 use arrow_buffer::{MutableBuffer, NullBufferBuilder};
 use arrow_data::ArrayData;
 use arrow_schema::{DataType, Field};
@@ -234,8 +234,9 @@ impl VectorBuilder {
         let values = ArrayData::builder(self.dtype.data_type()).len(rows * self.dim).add_buffer(values);
         let dim =
             i32::try_from(self.dim).map_err(|_| Error::option("option `dim` is larger than 2^31 - 1"))?;
-        let list = ArrayData::builder(Self::data_type(dim, self.dtype)).len(rows).nulls(nulls);
-        Ok(make_array(list.add_child_data(values.build()?).build()?))
+        // Not by way of its data, of which arrow checks element by element that no null is among them.
+        let element = Field::new("element", self.dtype.data_type(), false).into();
+        Ok(Arc::new(FixedSizeListArray::try_new(element, dim, make_array(values.build()?), nulls)?))
     }
 }
 

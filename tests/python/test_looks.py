@@ -242,9 +242,19 @@ def test_a_run_without_rows_ends_with_a_warning(tmp_path):
     with pytest.warns(UserWarning, match=text):
         assert vecpack.read(path, **options).num_rows == 0
     source = vecpack.scan(path, **options)
-    for consume in (source.to_pyarrow, source.to_numpy, lambda: vecpack.to_parquet(source, tmp_path / "a.parquet")):
+    consumers = (
+        source.to_pyarrow,
+        source.to_numpy,
+        lambda: vecpack.to_parquet(source, tmp_path / "a.parquet"),
+        lambda: list(source),
+        lambda: pa.table(source),
+    )
+    for consume in consumers:
         with pytest.warns(UserWarning, match=text):
             consume()
+    nulls = vecpack.scan(path, **options | {"on_error": "null"})
+    with pytest.warns(UserWarning, match="there are as many rejects as records: 3 records rejected"):
+        assert pa.table(nulls)["v"].null_count == 3
     arguments = ["--vector", "v", "--dim", "3", "--on-error", "skip", "--quiet"]
     for name, out in (("to-parquet", "b.parquet"), ("to-arrow", "b.arrow")):
         assert "warning: no record became a row" in command(name, path, "-o", tmp_path / out, *arguments).stderr
@@ -264,3 +274,24 @@ def test_a_load_without_rows_ends_with_a_warning(tmp_path, name, package):
     arguments = ["-o", tmp_path / "b", "--vector", "v", "--dim", "3", "--on-error", "skip", "--quiet"]
     table = ["--table", "t"] if name == "duckdb" else []
     assert "warning: no record became a row" in command(f"to-{name}", path, *arguments, *table).stderr
+
+
+def test_the_object_in_an_extension_has_the_type_that_inference_saw():
+    inside = ["text", [1, 2, 3], b"bytes", 7, {"a": 1}]
+    for value in inside:
+        payload = msgpack.ExtType(6, msgpack.packb(value))
+        data = b"".join(msgpack.packb({"v": [0.5] * 20, "x": payload}) for _ in range(5))
+        table = pa.table(vecpack.scan(data, extensions={6: "msgpack"}))
+        expected = value if isinstance(value, (str, list)) else payload.data
+        assert table["x"].to_pylist() == [expected] * 5
+        notes = vecpack.inspect(data, extensions={6: "msgpack"}).notes
+        assert not any("extensions" in note for note in notes)
+
+
+@pytest.mark.parametrize("code", [0, 1, 2, 3, 30, 38, 98, 99, 116])
+def test_bytes_keep_any_payload_of_an_extension(code):
+    random = np.random.default_rng(code)
+    keys = [random.bytes(16) for _ in range(600)]
+    data = b"".join(msgpack.packb({"key": msgpack.ExtType(code, key), "v": [0.5] * 20}) for key in keys)
+    options = {"schema": {"key": "binary"}}
+    assert pa.table(vecpack.scan(data, **options))["key"].to_pylist() == keys
