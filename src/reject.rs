@@ -223,7 +223,7 @@ impl Rejects {
         let (first, summary) = (self.first()?, self.summary());
         let what = match rows {
             0 => "no record became a row",
-            _ if self.count() >= self.records => "there are as many rejects as records",
+            _ if self.count() >= self.records.max(rows) => "there are as many rejects as records",
             _ => return None,
         };
         Some(format!("{what}: {summary}; the first one: {first}"))

@@ -162,8 +162,8 @@ impl Evidence<'_> {
             )));
         }
         let looks = &self.fields.vectors.looks;
-        let text = looks.text().filter(|_| !self.fields.vectors.is_base64);
-        if let Some(format) = looks.files().or(text).filter(|_| self.is_bare_type_open()) {
+        let letters = looks.letters().filter(|_| !self.fields.vectors.is_base64);
+        if let Some(format) = looks.files().or(letters).filter(|_| self.is_bare_type_open()) {
             let input = self.input_prefix();
             return Err(Error::schema(format!("{input}the records hold {format} and no vectors")));
         }

@@ -12,6 +12,8 @@ use crate::vector::RawDtype;
 const WORDS: (usize, usize) = (64, 1 << 9);
 /// Fewer different numbers say nothing about another type.
 const FEW: usize = 16;
+/// So many letters are no numbers.
+const LETTERS: usize = 64;
 /// Half of the numbers in a vector are nearer to 1 than this power of 2 and its inverse.
 const FAR: i32 = 100;
 /// The powers of 2 that the middle eight tenths of normally distributed numbers take.
@@ -78,6 +80,13 @@ impl Looks {
     /// The word for several values that are all text. A single one proves nothing: its bytes may be those of numbers.
     pub(super) fn text(&self) -> Option<&'static str> {
         (self.values > 1 && self.are_texts()).then_some("text")
+    }
+
+    /// The same for values of nothing but letters of ASCII, which are no numbers.
+    pub(super) fn letters(&self) -> Option<&'static str> {
+        let bytes = self.words.as_flattened();
+        let is_letter = |byte: &u8| byte.is_ascii_graphic() || byte.is_ascii_whitespace();
+        (self.values > 1 && bytes.len() >= LETTERS && bytes.iter().all(is_letter)).then_some("text")
     }
 
     fn are_texts(&self) -> bool {
