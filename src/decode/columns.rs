@@ -94,7 +94,7 @@ impl Columns {
         self.most_rows = if has_names { (MOST / name.len().max(1)).max(1) } else { usize::MAX };
     }
 
-    /// Rows that still fit. None do before [`expect`](Self::expect).
+    /// Rows that still fit. None do before [`reserve`](Self::reserve).
     pub(super) fn room(&self) -> usize {
         self.capacity.saturating_sub(self.rows)
     }

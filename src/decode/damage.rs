@@ -99,9 +99,9 @@ impl Decoder {
             self.looker.cost = 0;
             found = self.follow_heads(&mut damage, view);
             // Bytes that are looked at again because more are needed are not counted twice.
-            if found.is_ok() {
+            if let Ok(fault) = &found {
                 damage.debt += self.looker.cost;
-                damage.found = None;
+                damage.found = damage.found.filter(|_| fault.is_some());
             }
         }
         self.damage = Some(damage);
@@ -253,7 +253,7 @@ impl Decoder {
         let (plan, looker) = (&*self.plan, &mut self.looker);
         let most = FREE + COST * (end - at) as u64;
         let mut cursor = Cursor::starting_at(bytes, at);
-        'object: loop {
+        loop {
             let is_record = cursor.at() == at;
             let (items, is_map) = match cursor.head().ok()? {
                 Head::Array(items) => (items, false),
@@ -271,6 +271,7 @@ impl Decoder {
             {
                 return Some(Holder::Misplaces);
             }
+            let mut around = None;
             for _ in 0..items {
                 if is_map {
                     let key = cursor.at();
@@ -289,11 +290,14 @@ impl Decoder {
                     return None;
                 }
                 if value < place && place < cursor.at() {
-                    cursor = Cursor::starting_at(bytes, value);
-                    continue 'object;
+                    around = Some(value);
+                    // Behind a value of a map, keys may be misplaced as well.
+                    if !is_map {
+                        break;
+                    }
                 }
             }
-            return None;
+            cursor = Cursor::starting_at(bytes, around?);
         }
     }
 
@@ -347,7 +351,10 @@ impl Decoder {
         let Some(mut damage) = self.damage.take() else { return Ok(0) };
         let base = self.position.offset;
         damage.searched = damage.searched.max(base);
-        let found = self.search(&mut damage, view, view.bytes.len());
+        let found = match damage.found.take() {
+            Some(found) => Ok(Some((found - base) as usize)),
+            None => self.search(&mut damage, view, view.bytes.len()),
+        };
         let seen = ((damage.searched - base) as usize).min(view.bytes.len());
         let window = damage.window;
         self.damage = Some(damage);

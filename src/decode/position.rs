@@ -188,6 +188,10 @@ impl Decoder {
                     return taken;
                 }
                 let fault = Fault::of_type(None, found).expecting(expected);
+                if left == 0 {
+                    self.leave_out(&fault, start, self.position.offset + taken as u64 - start, 1)?;
+                    return Ok(taken);
+                }
                 let skipper = Skipper::of(left);
                 if taken == 0 && start == self.position.offset {
                     return self.skip(fault, skipper, view);

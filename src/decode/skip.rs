@@ -123,7 +123,7 @@ impl Decoder {
     }
 
     /// Counts bad records, each as long as the first one at `start`: rejects, and under `null` rows of nulls.
-    fn leave_out(&mut self, fault: &Fault, start: u64, length: u64, times: u64) -> Result<()> {
+    pub(super) fn leave_out(&mut self, fault: &Fault, start: u64, length: u64, times: u64) -> Result<()> {
         let too_large = (length > self.plan.max_record_bytes).then(|| Fault::too_large(length));
         let fault = too_large.as_ref().unwrap_or(fault);
         self.end_run()?;

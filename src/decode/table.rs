@@ -215,7 +215,7 @@ impl Decoder {
                         *cursor = item;
                         cursor.skip()?;
                     }
-                    if pushed.is_err() || columns.faults.len() > faults {
+                    if pushed.is_err() || faults == 0 && !columns.faults.is_empty() {
                         place = (start + item.at() as u64, (cursor.at() - item.at()) as u64);
                     }
                     pushed

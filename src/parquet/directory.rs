@@ -137,6 +137,8 @@ pub(super) struct Begun {
     pub(super) versions: Vec<InputVersion>,
     pub(super) manifest: Manifest,
     pub(super) left: Left,
+    /// An earlier run was taken up.
+    resumes: bool,
 }
 
 /// Begins a run: checks targets, begins or takes up the manifest, and removes what it does not name. With `lenient`, an input
@@ -199,7 +201,8 @@ fn take_up(
     let mut described = describe(source, options);
     described.extend(database.map(|(kind, _)| ("database".to_owned(), json!(kind))));
     let end = end_of_nothing(&source.schema(), options)?;
-    let (mut manifest, mut earlier) = match options.resume && Manifest::find(out, options)? {
+    let resumes = options.resume && Manifest::find(out, options)?;
+    let (mut manifest, mut earlier) = match resumes {
         true => Manifest::resume(out, described, end, options)?,
         false => (Manifest::create(out, described, end, options)?, Vec::new()),
     };
@@ -209,7 +212,7 @@ fn take_up(
         manifest.commit(&mut earlier)?;
     }
     let left = Left::new(out, &versions, earlier)?;
-    Ok(Begun { names: None, versions, manifest, left })
+    Ok(Begun { names: None, versions, manifest, left, resumes })
 }
 
 /// Begins a run whose rows go into a `database` in the directory, or takes one up. `commits` names a file of each commit, if the
@@ -259,7 +262,7 @@ pub(super) fn convert(
 
     // What is missing may be there in an older version.
     let write_options =
-        WriteOptions { overwrite: options.overwrite || options.resume, resume: false, ..options.clone() };
+        WriteOptions { overwrite: options.overwrite || begun.resumes, resume: false, ..options.clone() };
     let todo: Vec<Input> = left.todo.iter().map(|&at| inputs[at].clone()).collect();
     let limit = source.options().limit.map(|limit| limit.saturating_sub(left.rows));
     let reader = source.reader_of(todo.into(), rejects)?.limited(limit);

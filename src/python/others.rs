@@ -208,20 +208,27 @@ type Work = Box<dyn FnOnce(Python<'_>) -> PyResult<()> + Send>;
 /// Lets Python's main thread do `work` soon, between two of its instructions. A thread that gives batches to another library
 /// must not wait for the interpreter: the library may hold it while it waits for that thread.
 pub(super) fn do_soon(work: Work) {
+    // SAFETY: this function only looks at a flag.
+    if unsafe { pyo3::ffi::Py_IsInitialized() } == 0 {
+        return;
+    }
     let argument = Box::into_raw(Box::new(work)).cast();
-    // SAFETY: any thread may call this function. `run_work` gets the argument that goes with it, once.
+    // SAFETY: any thread may call this function while there is an interpreter. `run_work` gets the argument that goes with it,
+    // once at most.
     if unsafe { pyo3::ffi::Py_AddPendingCall(Some(run_work), argument) } != 0 {
         // SAFETY: the queue is full, so `run_work` does not get the box, which was made above.
         drop(unsafe { Box::<Work>::from_raw(argument.cast()) });
     }
 }
 
-/// A panic that reached the interpreter would end the process.
+/// Neither a panic nor an exception may reach the code that the interpreter runs at this moment.
 extern "C" fn run_work(argument: *mut c_void) -> c_int {
     let done = catch(|| {
         // SAFETY: `do_soon` made the box and gave it away.
         let work = unsafe { Box::<Work>::from_raw(argument.cast()) };
-        Ok(Python::attach(|py| work(py).map_err(|error| error.restore(py))))
+        Python::attach(|py| work(py).unwrap_or_else(|error| error.write_unraisable(py, None)));
+        Ok(())
     });
-    if matches!(done, Ok(Err(()))) { -1 } else { 0 }
+    drop(done);
+    0
 }

@@ -70,9 +70,8 @@ pub(super) fn to_parquet(
     let show = shown.as_ref().map(|shown| shown.call_method0("__enter__")).transpose()?.map(Bound::unbind);
     let report = detached(py, || {
         let mut tell = |Progress { bytes, rows, files }| {
-            let tell = |py: Python<'_>| {
-                show.as_ref().map_or(Ok(()), |show| show.call1(py, (bytes, rows, files)).map(drop))
-            };
+            let Some(show) = &show else { return Ok(()) };
+            let tell = |py: Python<'_>| show.call1(py, (bytes, rows, files)).map(drop);
             Ok(Python::try_attach(tell).unwrap_or(Ok(())).map_err(io::Error::other)?)
         };
         let watch = Watch { progress: Some(&mut tell), cancel };
@@ -81,10 +80,9 @@ pub(super) fn to_parquet(
             From::Reader(mut reader) => crate::parquet::write_parquet(&mut *reader, &path, &write, watch),
         }
     });
-    if let Some(shown) = shown {
-        shown.call_method1("__exit__", (py.None(), py.None(), py.None()))?;
-    }
+    let closed = shown.map(|shown| shown.call_method1("__exit__", (py.None(), py.None(), py.None())));
     let report = report?;
+    closed.transpose()?;
     log::info(py, &report.to_string().replace('\n', "; "))?;
     if let Some(source) = scanned {
         let rejects = source.rejects();

@@ -14,8 +14,8 @@ use crate::error::Error;
 use crate::msgpack::{Broken, Cursor, Head};
 use crate::options::{Framing, ReadOptions};
 use crate::text::{none_of, printable};
-use crate::vector::RawDtype;
 use crate::vector::encoding::{self, Encoded, Encoding, Seen};
+use crate::vector::{RawDtype, RawDtypes};
 
 /// What the records so far show.
 pub(super) struct Evidence<'a> {
@@ -232,10 +232,12 @@ impl<'a> Evidence<'a> {
             self.fields = Observed::new(given);
         }
         let number = self.records;
-        // The decoder rejects a record that names another type than the first one.
+        // The decoder rejects a record that names another type for its bytes than the first one.
         if !is_first
-            && let Some(named) = &self.named_dtype
-            && describe::named_dtype(cursor)?.is_some_and(|other| other.text != named.text)
+            && self.options.raw_dtype == RawDtypes::default()
+            && let Some(NamedDtype { raw: Some(raw), fields, .. }) = &self.named_dtype
+            && !fields.is_empty()
+            && describe::named_dtype(cursor)?.and_then(|other| other.raw).is_some_and(|other| other != *raw)
         {
             self.records += 1;
             return Ok(());

@@ -595,11 +595,13 @@ impl Observed {
 
     /// True if a map or array holds something that could be a vector.
     pub(super) fn holds_vector(&self) -> bool {
-        self.all(&[]).iter().any(|(_, field)| field.vectors.likely(true).is_some() || field.tensors > 0)
+        self.vectors.likely(true).is_some()
+            || self.tensors > 0
+            || self.fields.iter().any(|(_, field)| field.holds_vector())
     }
 
     pub(super) fn holds_tensors(&self) -> bool {
-        self.all(&[]).iter().any(|(_, field)| field.tensors > 0)
+        self.tensors > 0 || self.fields.iter().any(|(_, field)| field.holds_tensors())
     }
 
     /// Says that bytes look like numbers of another type than they are read as.

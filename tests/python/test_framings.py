@@ -638,3 +638,16 @@ def test_documents_behind_lengths_are_not_searched_for_records(policy):
     assert "`data`: a list of 9 maps" in str(error.value) and "records=" not in str(error.value)
     with pytest.raises(vecpack.OptionError, match="`records` does not go together with"):
         vecpack.scan(data, framing="length-prefixed", records="data", on_error=policy)
+
+
+@pytest.mark.parametrize("rest", [[], [1, {"a": 2}]])
+def test_a_last_document_without_the_records_is_one_bad_record(rest):
+    good = pack({"data": [{"id": n, "v": [0.5] * 20} for n in range(3)]})
+    bad = pack({"n": 1, "dat": rest})
+    with pytest.raises(vecpack.DecodeError, match="the key `data`"):
+        vecpack.read(good + bad, records="data")
+    for policy, ids in (("skip", [0, 1, 2]), ("null", [0, 1, 2, None])):
+        source = vecpack.scan(good + bad, records="data", on_error=policy)
+        assert pa.table(source)["id"].to_pylist() == ids
+        (reject,) = pa.table(source.rejects).to_pylist()
+        assert (reject["kind"], reject["offset"], reject["length"]) == ("type", len(good), len(bad))

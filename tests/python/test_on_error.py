@@ -516,3 +516,21 @@ def test_rejects_as_a_file(tmp_path):
             pa.table(vecpack.read(pack(vectors(5, 3)))), tmp_path / "3.parquet", rejects=tmp_path / "x.jsonl"
         )
     assert not (tmp_path / "3.parquet").exists()
+
+
+def test_a_map_that_takes_records_for_keys_is_damage():
+    vectors = np.random.default_rng(5).standard_normal((31, 4)).astype("f4")
+    records = [b"\x82\xa3vec\xc4\x10%b\xa2id%c" % (vectors[n].tobytes(), n) for n in range(1, 31)]
+    data = bytearray(b"".join(records))
+    # The bytes of record 9 take a record; the next one is a key, and the one behind it its value.
+    data[9 * len(records[0]) + 6] += 4 + len(records[0])
+    table = pa.table(vecpack.scan(bytes(data), on_error="skip", vector="vec"))
+    assert table["id"].to_pylist() == [number for number in range(1, 31) if number != 10]
+
+
+def test_a_damaged_head_of_many_bytes_costs_its_record_alone():
+    record = b"\xc5\x0c\x00" + bytes(3072)
+    data = bytearray(record * 34_000)
+    data[500 * len(record)] = 0xDD
+    source = vecpack.scan(bytes(data), on_error="skip", dim=768)
+    assert source.count_rows() == 33_999 and source.to_numpy().shape == (33_999, 768)

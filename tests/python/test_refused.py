@@ -572,3 +572,13 @@ def test_an_aligned_payload_is_kept():
     keys = [bytes([4]) + RNG.bytes(19) for _ in FLOATS]
     data = records(lambda n, v: {"key": msgpack.ExtType(0, keys[n]), "v": v.tobytes()})
     assert pa.table(vecpack.scan(data))["key"].to_pylist() == keys
+
+
+def test_records_that_name_the_type_otherwise_are_looked_at():
+    def record(number, vector):
+        name = "<f4" if number == 0 else "float32"
+        return {"dtype": name, "shape": [64], "v": vector.tobytes()} | ({"label": "x"} if number else {})
+
+    assert pa.table(vecpack.scan(records(record)))["label"].to_pylist() == [None] + ["x"] * 39
+    texts = records(lambda n, v: {"dtype": f"kind {n}", "v": v.tolist()} | ({"tag": n} if n else {}))
+    assert pa.table(vecpack.scan(texts))["tag"].to_pylist() == [None, *range(1, 40)]
