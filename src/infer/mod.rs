@@ -56,7 +56,7 @@ pub(crate) fn infer(inputs: &[Input], options: &ReadOptions) -> Result<Findings>
     let mut peek = Peek::new(inputs, options);
     let (found, first_end, holds_records) = infer_from(Start::default(), &mut peek, options)?;
     let found = found.and_then(|findings| Plan::new(&findings, options).map(|_| findings));
-    // Records without damage are what they are under every policy.
+    // Where lengths show that there is no damage, nothing is searched for.
     if options.on_error == OnError::Raise || holds_records && found.is_err() {
         return found;
     }
@@ -103,8 +103,8 @@ pub(crate) fn infer(inputs: &[Input], options: &ReadOptions) -> Result<Findings>
     best.map_or(found, Ok)
 }
 
-/// The findings of inference from a place on, the end of the first object if that is a whole record, and whether there are
-/// records with fields and no damage.
+/// The findings of inference from a place on, the end of the first object if that is a whole record, and whether lengths show
+/// that there are records with fields and no damage.
 fn infer_from(
     start: Start,
     peek: &mut Peek<'_>,

@@ -29,7 +29,7 @@ pub(crate) struct Inference<'a> {
     is_at_start: bool,
     /// Where the first object ends, if that is a record and whole.
     first_end: usize,
-    /// Some bytes were no whole objects.
+    /// Not all bytes were whole objects behind their lengths.
     is_damaged: bool,
     evidence: Evidence<'a>,
 }
@@ -94,10 +94,7 @@ impl<'a> Inference<'a> {
                         self.skipper = None;
                     }
                     Skipped::More(bytes) => return Inferred::Consumed(at + bytes, 0),
-                    Skipped::Reserved(_) => {
-                        self.is_damaged = true;
-                        return Inferred::Unreadable;
-                    }
+                    Skipped::Reserved(_) => return Inferred::Unreadable,
                 }
             }
             if self.evidence.is_enough(self.framing) {
@@ -279,9 +276,9 @@ impl<'a> Inference<'a> {
         self.first_end
     }
 
-    /// True if all bytes were whole objects, and records with fields among them.
+    /// True if the lengths in front of objects show that all of them are whole, and records with fields are among them.
     pub(crate) fn holds_records(&self) -> bool {
-        !self.is_damaged && !self.evidence.contents.is_empty()
+        self.framing == Framing::LengthPrefixed && !self.is_damaged && !self.evidence.contents.is_empty()
     }
 
     /// The findings.
