@@ -355,11 +355,12 @@ impl Evidence<'_> {
                 return Ok(column.clone());
             }
             let found = self.fields.resolve(name);
-            if let Some(what) = found.as_ref().and_then(|(_, field)| field.lost()) {
-                return Err(Error::schema(format!("option `columns`: `{name}`: {what}")));
-            }
+            let lost = found.as_ref().and_then(|(_, field)| field.lost());
             let found = found.and_then(|(path, field)| Some((path, field.column(name, true)?)));
             let Some((path, field)) = found else {
+                if let Some(what) = lost {
+                    return Err(Error::schema(format!("option `columns`: `{name}`: {what}")));
+                }
                 let later = "; a field that only later records have needs option `infer_records=0`, or option `schema`";
                 return Err(Error::schema(format!(
                     "option `columns`: there is no column `{name}`; there are {}{}{}",
