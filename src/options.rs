@@ -405,6 +405,8 @@ macro_rules! setters {
     };
 }
 
+pub(crate) use setters;
+
 impl ReadOptions {
     /// The defaults.
     pub fn new() -> Self {

@@ -353,7 +353,7 @@ where
     PossibleValuesParser::new(all.iter().map(|value| name(*value))).try_map(|name| name.parse())
 }
 
-/// What a unit of bytes is worth, the units that are shown first. Case is of no matter.
+/// Units of size, each with its number of bytes. The upper or lower case of their letters means nothing.
 const UNITS: [(&str, u64); 9] = [
     ("TiB", 1 << 40),
     ("GiB", 1 << 30),

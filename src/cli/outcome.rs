@@ -99,8 +99,8 @@ pub(super) fn conclude(outcome: Result<(), Failure>, signals: &Signals) -> u8 {
     }
 }
 
-/// What a signal does: ends the process at once as long as nothing is to be cleaned up, else asks for an end, and then the
-/// next one ends it at once. `SIGHUP` only asks: a closed terminal sends it, and its shell does so again.
+/// The handling of signals. A signal ends the process at once while nothing needs to be cleaned up. Otherwise the first one
+/// asks for an end, and the next one ends the process at once. `SIGHUP` only asks: a closed terminal sends it, and its shell does so again.
 #[derive(Debug)]
 pub(super) struct Signals {
     /// The exit code that the signal asks for, or 0 before there is one.

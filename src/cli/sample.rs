@@ -30,7 +30,7 @@ enum Like {
     Records,
 }
 
-/// What is written.
+/// The form of the records.
 #[derive(Debug, Clone, PartialEq, Args)]
 #[command(next_help_heading = "Sample")]
 struct Sample {

@@ -85,8 +85,8 @@ impl Damage {
 }
 
 impl Decoder {
-    /// What is wrong with the bytes from the bad record at the start of `view` on; `None` if it is an
-    /// object, as its head says, as far as is known. The error is how many bytes are needed to tell.
+    /// The damage that begins with the bad record at the start of `view`; `None` if the record is an object, as its
+    /// head says. The error is the number of bytes that are needed to tell.
     pub(super) fn find_damage(&mut self, view: View<'_>) -> Result<Option<Fault>, u64> {
         let start = self.position.offset;
         let Some(mut damage) = self.damage.take_if(|damage| damage.right <= start) else { return Ok(None) };

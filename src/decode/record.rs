@@ -306,7 +306,7 @@ impl Columns {
     }
 }
 
-/// What became of a record in the bytes that its length gives it: nothing may be missing or left.
+/// Makes a fault of a record that does not end where the length in front of it says.
 pub(super) fn within_length(pushed: Result<Pushed, Stop>, cursor: &Cursor<'_>) -> Result<Pushed, Stop> {
     let found = match pushed {
         Ok(_) if !cursor.rest().is_empty() => format!("{} behind it", bytes(cursor.rest().len())),

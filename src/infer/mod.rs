@@ -115,7 +115,7 @@ fn infer_from(
         let offset = if index == start.input { start.offset } else { 0 };
         inference.begin(input.name(), offset == 0);
         let rest = peek.look(index, |blocks, is_stream| {
-            // What is read of a stream is held.
+            // The bytes that are read of a stream are held in memory.
             let most = if is_stream { options.max_record_bytes.saturating_add(1 << 20) } else { u64::MAX };
             infer_input(&mut inference, input, blocks, (offset, most))
         });

@@ -49,8 +49,8 @@ impl<'a> Peek<'a> {
         Self { inputs, first: None, max_expansion: options.max_expansion, buffers: Arc::default() }
     }
 
-    /// Looks at an input from its start. Whether it is a stream is told as well: it may not open twice, so the
-    /// bytes that are read of it go back.
+    /// Calls `look` with the blocks of an input, from its start, and whether it is a stream. A stream may not open
+    /// twice, so the bytes that are read of it go back.
     pub(super) fn look<T>(
         &mut self,
         index: usize,

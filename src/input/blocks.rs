@@ -199,7 +199,7 @@ impl Stream {
             Ok(0) => self.ended = true,
             Ok(bytes) => self.buffer.filled += bytes,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            // What came before is good; whoever reads it asks for the damage at its end.
+            // The bytes in front of the damage are good. Their reader asks for the damage when it comes to their end.
             Err(error) if Damaged::of(&error).is_some() => (self.ended, self.damage) = (true, Some(error)),
             Err(error) => return Err(error),
         }

@@ -8,7 +8,7 @@ use arrow_schema::{DataType, Schema};
 use parquet::basic;
 
 use crate::error::{Error, Result};
-use crate::options::check_threads;
+use crate::options::{check_threads, setters};
 use crate::values::tensor_shape;
 
 /// An option with a few named values.
@@ -40,16 +40,6 @@ macro_rules! named {
             }
         }
     };
-}
-
-/// Methods that set an option: the name, what is given for which option, and the value that the option gets.
-macro_rules! setters {
-    ($($with:ident($option:ident: $given:ty) = $value:expr;)*) => {$(
-        #[doc = concat!("Sets [`", stringify!($option), "`](Self::", stringify!($option), ").")]
-        pub fn $with(self, $option: $given) -> Self {
-            Self { $option: $value, ..self }
-        }
-    )*};
 }
 
 named! {

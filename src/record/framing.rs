@@ -150,7 +150,7 @@ fn is_table(cursor: Cursor<'_>, types: Types<'_>) -> Result<bool, Broken> {
 }
 
 /// True for a map whose first values differ in kind: a record, and no map of records or vectors.
-pub(super) fn is_record(mut cursor: Cursor<'_>, types: Types<'_>) -> Result<bool, Broken> {
+pub(super) fn differ_in_kind(mut cursor: Cursor<'_>, types: Types<'_>) -> Result<bool, Broken> {
     let Head::Map(pairs) = cursor.head()? else { return Ok(false) };
     let mut first = None;
     for _ in 0..pairs.min(FEW + 1) {

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use super::evidence::{Evidence, Instead};
-use super::framing::{End, detect, is_record};
+use super::framing::{End, detect, differ_in_kind};
 use super::{Arrival, Findings, Framed, Prefix, Step, VECTOR, Way, foreign};
 use crate::error::Result;
 use crate::msgpack::{Broken, Cursor, Head, Skipped, Skipper};
@@ -215,7 +215,7 @@ impl<'a> Inference<'a> {
         let framing = |start: Cursor<'_>| match (self.framing, start.peek()?) {
             (Framing::Auto, Head::Array(_)) => Ok(Framing::Array),
             (Framing::Auto, Head::Map(_)) => match encoding::read(&mut start.clone(), types)? {
-                Seen::Other(_) if !is_record(start, types)? => Ok(Framing::Map),
+                Seen::Other(_) if !differ_in_kind(start, types)? => Ok(Framing::Map),
                 _ => Ok(Framing::Sequence),
             },
             (Framing::Auto, _) => Ok(Framing::Sequence),

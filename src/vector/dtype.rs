@@ -99,25 +99,45 @@ pub(crate) enum Number {
     Bool,
 }
 
-/// NumPy's code and name, the bytes, the bits of the exponent (0 of integers, which have none), and the Arrow type of an
-/// element that is kept as it is.
-type Facts = (Number, &'static str, &'static str, usize, u32, DataType);
+/// A type of numbers, as NumPy and Arrow know it.
+struct Facts {
+    number: Number,
+    /// NumPy's code and name.
+    code: &'static str,
+    name: &'static str,
+    size: usize,
+    /// Bits of the exponent; 0 of integers, which have none.
+    exponent_bits: u32,
+    /// The Arrow type of an element that is kept as it is.
+    data_type: DataType,
+}
+
+const fn facts(
+    number: Number,
+    code: &'static str,
+    name: &'static str,
+    size: usize,
+    exponent_bits: u32,
+    data_type: DataType,
+) -> Facts {
+    Facts { number, code, name, size, exponent_bits, data_type }
+}
 
 /// In the order of [`Number`].
 static NUMBERS: [Facts; 13] = [
-    (Number::F16, "f2", "float16", 2, 5, DataType::Float16),
-    (Number::BF16, "bf16", "bfloat16", 2, 8, DataType::Float32),
-    (Number::F32, "f4", "float32", 4, 8, DataType::Float32),
-    (Number::F64, "f8", "float64", 8, 11, DataType::Float64),
-    (Number::I8, "i1", "int8", 1, 0, DataType::Int8),
-    (Number::U8, "u1", "uint8", 1, 0, DataType::UInt8),
-    (Number::I16, "i2", "int16", 2, 0, DataType::Int16),
-    (Number::U16, "u2", "uint16", 2, 0, DataType::UInt16),
-    (Number::I32, "i4", "int32", 4, 0, DataType::Int32),
-    (Number::U32, "u4", "uint32", 4, 0, DataType::UInt32),
-    (Number::I64, "i8", "int64", 8, 0, DataType::Int64),
-    (Number::U64, "u8", "uint64", 8, 0, DataType::UInt64),
-    (Number::Bool, "b1", "bool", 1, 0, DataType::Boolean),
+    facts(Number::F16, "f2", "float16", 2, 5, DataType::Float16),
+    facts(Number::BF16, "bf16", "bfloat16", 2, 8, DataType::Float32),
+    facts(Number::F32, "f4", "float32", 4, 8, DataType::Float32),
+    facts(Number::F64, "f8", "float64", 8, 11, DataType::Float64),
+    facts(Number::I8, "i1", "int8", 1, 0, DataType::Int8),
+    facts(Number::U8, "u1", "uint8", 1, 0, DataType::UInt8),
+    facts(Number::I16, "i2", "int16", 2, 0, DataType::Int16),
+    facts(Number::U16, "u2", "uint16", 2, 0, DataType::UInt16),
+    facts(Number::I32, "i4", "int32", 4, 0, DataType::Int32),
+    facts(Number::U32, "u4", "uint32", 4, 0, DataType::UInt32),
+    facts(Number::I64, "i8", "int64", 8, 0, DataType::Int64),
+    facts(Number::U64, "u8", "uint64", 8, 0, DataType::UInt64),
+    facts(Number::Bool, "b1", "bool", 1, 0, DataType::Boolean),
 ];
 
 impl Number {
@@ -126,19 +146,19 @@ impl Number {
     }
 
     fn code(self) -> &'static str {
-        self.facts().1
+        self.facts().code
     }
 
     fn name(self) -> &'static str {
-        self.facts().2
+        self.facts().name
     }
 
     pub(crate) fn size(self) -> usize {
-        self.facts().3
+        self.facts().size
     }
 
     fn data_type(self) -> &'static DataType {
-        &self.facts().5
+        &self.facts().data_type
     }
 }
 
@@ -187,13 +207,13 @@ impl FromStr for RawDtype {
             Some(("=", name)) => (cfg!(target_endian = "big"), name),
             _ => (false, text),
         };
-        let is_named = |(_, code, long, ..): &&Facts| name == *code || name == *long;
-        let &(number, _, _, size, ..) = NUMBERS.iter().find(is_named).ok_or_else(|| {
+        let is_named = |facts: &&Facts| name == facts.code || name == facts.name;
+        let facts = NUMBERS.iter().find(is_named).ok_or_else(|| {
             Error::option(format!(
                 "option `raw_dtype`: `{text}` is not known: use NumPy's notation, such as <f4, >f4, <f2, <f8, |i1, |u1, or bf16"
             ))
         })?;
-        Ok(Self { number, big_endian: big_endian && size > 1 })
+        Ok(Self { number: facts.number, big_endian: big_endian && facts.size > 1 })
     }
 }
 
@@ -236,7 +256,7 @@ impl RawDtype {
 
     /// Bits of the exponent; 0 of integers, which have none.
     pub(crate) fn exponent_bits(self) -> u32 {
-        self.number.facts().4
+        self.number.facts().exponent_bits
     }
 
     /// True for floats of 16 bits.
