@@ -10,7 +10,7 @@ use super::start::{Look, View, is_number, is_single, may_begin};
 use super::{Decoder, Left};
 use crate::msgpack::{Broken, Cursor, Head};
 use crate::options::{Framing, OnError};
-use crate::record::{Column, Content, Plan};
+use crate::record::{Column, Content, Plan, RecordStart};
 use crate::reject::RejectKind;
 use crate::text;
 
@@ -261,13 +261,16 @@ impl Decoder {
                 _ => return (cursor.at() == place).then_some(Holder::Payload),
             };
             // A list of as many items as a vector has elements that begins with a number is a vector.
-            let may_be_vector = !is_record || matches!(plan.content, Content::Vector(_));
+            let may_be_vector = match plan.content {
+                Content::Vector(_) => plan.start.as_ref().is_none_or(RecordStart::is_array),
+                Content::Items(_) => !is_record,
+            };
             let is_dim = |column: &Column| column.dim().is_some_and(|dim| dim == items as usize);
             if !is_map
                 && may_be_vector
                 && cursor.at() < place
                 && plan.columns.iter().any(is_dim)
-                && cursor.peek().is_ok_and(is_number)
+                && cursor.peek().is_ok_and(|item| is_number(item) && !matches!(item, Head::Bool(_)))
             {
                 return Some(Holder::Misplaces);
             }

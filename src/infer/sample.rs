@@ -9,7 +9,7 @@ use bytes::Bytes;
 use super::{GLANCE, Start};
 use crate::decode::{Decoder, Position};
 use crate::error::Result;
-use crate::input::{Ahead, Blocks, Input, Opened, StepBuffers};
+use crate::input::{Ahead, Blocks, Input, Opened, StepBuffers, reserve};
 use crate::msgpack::Head;
 use crate::options::{Framing, OnError, ReadOptions};
 use crate::record::{Findings, Inferred, Plan, RecordStart, foreign};
@@ -39,6 +39,7 @@ impl Read for Kept {
         let (read, stream) = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let most = out.len().min(GLANCE);
         let length = stream.read(&mut out[..most])?;
+        reserve(read, length)?;
         read.extend_from_slice(&out[..length]);
         Ok(length)
     }

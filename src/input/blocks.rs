@@ -231,16 +231,21 @@ impl Buffer {
         }
         if self.filled == self.memory.len() {
             let size = (2 * self.memory.len()).max(STEP);
-            self.memory.try_reserve_exact(size - self.memory.len()).map_err(|_| {
-                let text = format!("no memory to hold {size} bytes of an input");
-                io::Error::new(io::ErrorKind::OutOfMemory, text)
-            })?;
+            reserve(&mut self.memory, size - self.filled)?;
             self.memory.resize(size, 0);
         }
         let room = &mut self.memory[self.filled..];
         let length = room.len().min(missing);
         Ok(&mut room[..length])
     }
+}
+
+/// Makes room for `more` bytes of an input, or says that there is no memory for them.
+pub(crate) fn reserve(memory: &mut Vec<u8>, more: usize) -> io::Result<()> {
+    memory.try_reserve(more).map_err(|_| {
+        let text = format!("no memory to hold {} bytes of an input", memory.len() + more);
+        io::Error::new(io::ErrorKind::OutOfMemory, text)
+    })
 }
 
 impl Drop for Buffer {

@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-pub(crate) use blocks::{Blocks, StepBuffers};
+pub(crate) use blocks::{Blocks, StepBuffers, reserve};
 use compressed::Damaged;
 pub(crate) use compressed::Decompressed;
 use compressed::{Codec, MAGIC};

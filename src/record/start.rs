@@ -52,6 +52,11 @@ impl RecordStart {
         Ok(Some((lead, cursor.since(lead).into()).into()))
     }
 
+    /// True if records with this start are arrays.
+    pub(crate) fn is_array(&self) -> bool {
+        self.lead == 0 && matches!(Head::read(self.finder.needle()), Ok((Head::Array(_), _)))
+    }
+
     /// How many bytes it takes to see whether a record begins at a place.
     pub(crate) fn len(&self) -> usize {
         self.lead + self.finder.needle().len()

@@ -577,8 +577,9 @@ MEMORY = {
 
 
 @linux
+@pytest.mark.parametrize("room", [100, 125])
 @pytest.mark.parametrize("work", MEMORY)
-def test_no_memory_is_a_memory_error(tmp_path, write_file, work):
+def test_no_memory_is_a_memory_error(tmp_path, write_file, work, room):
     path = write_file("v.msgpack", np.zeros((100_000, 64), np.float32))
     large = write_file("large.msgpack", b"\xc6\x10\x00\x00\x00")
     os.truncate(large, 5 + (1 << 28))
@@ -587,7 +588,7 @@ def test_no_memory_is_a_memory_error(tmp_path, write_file, work):
         path, large, out = sys.argv[1:]
         vecpack.read(path)
         size = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
-        resource.setrlimit(resource.RLIMIT_AS, (size + (100 << 20),) * 2)
+        resource.setrlimit(resource.RLIMIT_AS, (size + ({room} << 20),) * 2)
         try:
             {MEMORY[work]}
         except MemoryError as error:

@@ -140,6 +140,22 @@ def alone(parts, policy="skip"):
     batch_rows=None,
     policy="skip",
 )
+@example(
+    parts=([b"\x91\x92\xc2" + FIRST], True),
+    kinds=["bytes"],
+    random=Random(0),
+    threads=1,
+    batch_rows=None,
+    policy="skip",
+)
+@example(
+    parts=([b"\x91\x92\xca" + bytes(4) + FIRST], True),
+    kinds=["bytes"],
+    random=Random(0),
+    threads=1,
+    batch_rows=None,
+    policy="null",
+)
 def test_the_rows_and_the_rejects_are_those_of_a_naive_decoder(
     tmp_path, parts, kinds, random, threads, batch_rows, policy
 ):
