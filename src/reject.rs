@@ -220,13 +220,19 @@ impl Rejects {
     /// A sentence that says that no record became one of the `rows`, or that there are as many rejects as records, as where all
     /// rows hold nulls; `None` where neither is so.
     pub fn warning(&self, rows: u64) -> Option<String> {
-        let (first, summary) = (self.first()?, self.summary());
+        let line = self.line()?;
         let what = match rows {
             0 => "no record became a row",
             _ if self.count() >= self.records.max(rows) => "there are as many rejects as records",
             _ => return None,
         };
-        Some(format!("{what}: {summary}; the first one: {first}"))
+        Some(format!("{what}: {line}"))
+    }
+
+    /// How many records were rejected, and the first of them in words.
+    pub(crate) fn line(&self) -> Option<String> {
+        let first = self.first()?;
+        Some(format!("{}; the first one: {first}", self.summary()))
     }
 
     /// The parts of a report: the number of rejects, the first of them in words, and [`warning`](Self::warning).

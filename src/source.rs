@@ -434,7 +434,7 @@ fn cut(input: &Input, plan: &Arc<Plan>, size: u64, parts: usize) -> Result<Optio
     }
     // Where damage or numbers are left out, and in maps of lists, only a decoder knows how records are numbered.
     let is_decoded = match plan.framing {
-        Framing::Map | Framing::LengthPrefixed => false,
+        Framing::Map => false,
         Framing::Columns => true,
         _ => plan.on_error != OnError::Raise,
     };

@@ -26,7 +26,7 @@ use self::table::Table;
 use crate::error::{Error, ErrorKind, Result};
 use crate::msgpack::{Broken, Cursor, MAX_HEAD, Skipper};
 use crate::options::{OnError, ReadOptions};
-use crate::record::{Framed, Plan, RECORD_BITS, Role, Way};
+use crate::record::{Column, Framed, Plan, RECORD_BITS, Role, Way};
 use crate::reject::{Reject, RejectKind, Rejects};
 use crate::text;
 use crate::vector::Template;
@@ -535,10 +535,18 @@ impl Decoded {
                 ))
             })
         };
+        let is_numbered = |column: &Column| match column.role {
+            Role::Record => first > 0,
+            Role::Id => true,
+            _ => false,
+        };
+        if !plan.columns.iter().any(is_numbered) {
+            return Ok(());
+        }
         let mut arrays = self.batch.columns().to_vec();
         for (column, array) in plan.columns.iter().zip(&mut arrays) {
             match column.role {
-                Role::Record if first > 0 => {
+                Role::Record => {
                     let records = array.as_primitive::<UInt64Type>();
                     *array = Arc::new(records.unary::<_, UInt64Type>(|record| record + first));
                 }

@@ -11,13 +11,13 @@ use std::io;
 use self::sample::{Peek, Sample};
 use crate::error::Result;
 use crate::input::{Blocks, Input};
-use crate::msgpack::{Head, MAX_HEAD};
+use crate::msgpack::Head;
 use crate::options::{Framing, OnError, ReadOptions};
 use crate::record::{Findings, Inference, Inferred, Plan};
 use crate::text::printable;
 
-/// How much of a stream inference reads at once.
-const GLANCE: usize = 64 << 10;
+/// How much more of an input a look at its first record has at least.
+const MORE: usize = 64 << 10;
 /// How many inputs that are not empty are looked at, and how many are opened to find them.
 const MOST: usize = 16;
 const OPENED: usize = 256;
@@ -116,8 +116,8 @@ fn infer_from(
         inference.begin(input.name(), offset == 0);
         let rest = peek.look(index, |blocks, is_stream| {
             // The bytes that are read of a stream are held in memory.
-            let most = if is_stream { options.max_record_bytes.saturating_add(1 << 20) } else { u64::MAX };
-            infer_input(&mut inference, input, blocks, (offset, most))
+            let most = is_stream.then(|| options.max_record_bytes.saturating_add(1 << 20));
+            infer_input(&mut inference, input, blocks, offset, most)
         });
         match rest? {
             Some(rest) => inference.next_input(rest),
@@ -128,13 +128,14 @@ fn infer_from(
     Ok((inference.findings(), first_end, holds_records))
 }
 
-/// Looks at one input from `offset` on, of which not many more than `most` bytes are read. The result is how
+/// Looks at one input from `offset` on; of a stream not many more than `most` bytes are read. The result is how
 /// many bytes at its end were not read, or `None` if inference is done.
 fn infer_input(
     inference: &mut Inference<'_>,
     input: &Input,
-    mut blocks: Blocks,
-    (offset, most): (usize, u64),
+    blocks: &mut Blocks,
+    offset: usize,
+    most: Option<u64>,
 ) -> io::Result<Option<u64>> {
     let passed = blocks.fill(offset)?.len().min(offset);
     blocks.consume(passed);
@@ -153,17 +154,17 @@ fn infer_input(
                 return Ok(Some(length as u64));
             }
             Inferred::Consumed(0, least) => {
-                // Where the end of a record is not known, so many more bytes that looking again costs little.
-                let least = usize::try_from(least).unwrap_or(usize::MAX);
-                let is_open = least <= length + MAX_HEAD;
-                needed = if is_open { length + length / 8 + 1 } else { least };
+                // Every look begins at the start of the record, so each has a good part more to see. A stream may be
+                // slow: little more is asked for than is known to come.
+                let more = if most.is_some() { length / 8 } else { length.max(MORE) };
+                needed = usize::try_from(least).unwrap_or(usize::MAX).max(length + more);
             }
             Inferred::Consumed(taken, _) => {
                 blocks.consume(taken);
                 needed = 1;
             }
         }
-        if begin + length as u64 > most {
+        if most.is_some_and(|most| begin + length as u64 > most) {
             return Ok(None);
         }
     }

@@ -1,15 +1,15 @@
 //! The first bytes of the inputs: another place at which inference may begin, and how well they can be
 //! decoded by what it finds there.
 
-use std::io::{self, Read};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::io;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{GLANCE, Start};
+use super::Start;
 use crate::decode::{Decoder, Position};
 use crate::error::Result;
-use crate::input::{Ahead, Blocks, Input, Opened, StepBuffers, reserve};
+use crate::input::{Blocks, Input, Opened, StepBuffers};
 use crate::msgpack::Head;
 use crate::options::{Framing, OnError, ReadOptions};
 use crate::record::{Findings, Inferred, Plan, RecordStart, foreign};
@@ -31,20 +31,6 @@ pub(super) struct Peek<'a> {
     buffers: Arc<StepBuffers>,
 }
 
-/// A stream that keeps what is read of it.
-struct Kept(Arc<Mutex<Ahead>>);
-
-impl Read for Kept {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        let (read, stream) = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let most = out.len().min(GLANCE);
-        let length = stream.read(&mut out[..most])?;
-        reserve(read, length)?;
-        read.extend_from_slice(&out[..length]);
-        Ok(length)
-    }
-}
-
 impl<'a> Peek<'a> {
     pub(super) fn new(inputs: &'a [Input], options: &ReadOptions) -> Self {
         Self { inputs, first: None, max_expansion: options.max_expansion, buffers: Arc::default() }
@@ -55,7 +41,7 @@ impl<'a> Peek<'a> {
     pub(super) fn look<T>(
         &mut self,
         index: usize,
-        look: impl FnOnce(Blocks, bool) -> io::Result<T>,
+        look: impl FnOnce(&mut Blocks, bool) -> io::Result<T>,
     ) -> Result<T> {
         let input = &self.inputs[index];
         let opened = match self.first.take_if(|_| index == 0) {
@@ -63,19 +49,15 @@ impl<'a> Peek<'a> {
             None => input.open(self.max_expansion)?,
         };
         let result = match opened {
-            Opened::Stream(stream) => {
-                let ahead = Arc::new(Mutex::new((Vec::new(), stream)));
-                let kept = Opened::Stream(Box::new(Kept(ahead.clone())));
-                let result = look(Blocks::new(kept, &self.buffers), true);
-                if let Some(ahead) = Arc::into_inner(ahead) {
-                    let (read, stream) = ahead.into_inner().unwrap_or_else(PoisonError::into_inner);
-                    input.put_back(read, stream);
-                }
+            Opened::Stream(ahead) => {
+                let mut blocks = Blocks::of_start(ahead);
+                let result = look(&mut blocks, true);
+                blocks.into_ahead().into_iter().for_each(|ahead| input.put_back(ahead));
                 result
             }
             opened => {
                 self.first = self.first.take().or_else(|| opened.again().filter(|_| index == 0));
-                look(Blocks::new(opened, &self.buffers), false)
+                look(&mut Blocks::new(opened, &self.buffers), false)
             }
         };
         result.map_err(|error| input.error(error))
@@ -95,7 +77,7 @@ pub(super) struct Sample {
 impl Sample {
     pub(super) fn take(peek: &mut Peek<'_>, input: usize) -> Result<Self> {
         let name = peek.inputs[input].name().clone();
-        peek.look(input, |mut blocks, is_stream| {
+        peek.look(input, |blocks, is_stream| {
             let bytes = blocks.fill(SIZE)?;
             let bytes = Bytes::copy_from_slice(&bytes[..bytes.len().min(SIZE)]);
             Ok(Self { input, name, is_whole: bytes.len() < SIZE, bytes, is_stream })

@@ -9,11 +9,13 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 
 use super::compressed::Watched;
-use super::{BoxedRead, Damaged, OpenFile, Opened};
+use super::{Ahead, BoxedRead, Damaged, OpenFile, Opened};
 use crate::pool::lock;
 
 /// How much is read at once: small enough for the second-level cache, large enough to make system calls cheap.
 const STEP: usize = 256 << 10;
+/// How much a look at a stream reads at once: its writer may be slow.
+const GLANCE: usize = 64 << 10;
 
 /// A cursor over an input.
 pub(crate) struct Blocks {
@@ -44,6 +46,8 @@ struct Buffer {
     memory: Vec<u8>,
     start: usize,
     filled: usize,
+    /// Bytes stay when they are consumed.
+    keeps: bool,
     home: Arc<StepBuffers>,
 }
 
@@ -54,19 +58,41 @@ pub(crate) struct StepBuffers(Mutex<Vec<Vec<u8>>>);
 impl Blocks {
     /// All of `opened`.
     pub(crate) fn new(opened: Opened, buffers: &Arc<StepBuffers>) -> Self {
+        let mut buffer = Buffer::new(buffers);
         let (read, compressed): (BoxedRead, _) = match opened {
             Opened::Random(file, span) => return Self::of_file(&file, span.start, span.end, buffers),
-            Opened::Stream(read) => (read, None),
+            Opened::Stream((ahead, read)) => {
+                if !ahead.is_empty() {
+                    (buffer.filled, buffer.memory) = (ahead.len(), ahead);
+                }
+                (read, None)
+            }
             Opened::Compressed(read, _) => {
                 let watched = read.source.clone();
                 (Box::new(read), Some(watched))
             }
         };
-        let buffer = Buffer::new(buffers);
         Self {
             origin: Origin::Stream(Stream { read, compressed, ended: false, damage: None, buffer }),
             position: 0,
         }
+    }
+
+    /// The start of a stream, to look at: [`into_ahead`](Self::into_ahead) gives the stream back.
+    pub(crate) fn of_start(ahead: Ahead) -> Self {
+        let mut blocks = Self::new(Opened::Stream(ahead), &Arc::default());
+        if let Origin::Stream(stream) = &mut blocks.origin {
+            stream.buffer.keeps = true;
+        }
+        blocks
+    }
+
+    /// The stream, with the bytes that were read of it.
+    pub(crate) fn into_ahead(self) -> Option<Ahead> {
+        let Origin::Stream(Stream { read, mut buffer, .. }) = self.origin else { return None };
+        let mut memory = std::mem::take(&mut buffer.memory);
+        memory.truncate(buffer.filled);
+        Some((memory, read))
     }
 
     /// The bytes from `start` to `end` of a file.
@@ -210,7 +236,7 @@ impl Stream {
 impl Buffer {
     fn new(home: &Arc<StepBuffers>) -> Self {
         let idle = lock(&home.0).pop();
-        Self { memory: idle.unwrap_or_default(), start: 0, filled: 0, home: home.clone() }
+        Self { memory: idle.unwrap_or_default(), start: 0, filled: 0, keeps: false, home: home.clone() }
     }
 
     fn len(&self) -> usize {
@@ -225,27 +251,22 @@ impl Buffer {
     /// the memory it doubles, so that it never grows beyond twice of what was really read.
     fn make_room(&mut self, needed: usize) -> io::Result<&mut [u8]> {
         let missing = needed.saturating_sub(self.len()).max(STEP);
-        if self.start > 0 {
+        if self.start > 0 && !self.keeps {
             self.memory.copy_within(self.start..self.filled, 0);
             (self.start, self.filled) = (0, self.len());
         }
         if self.filled == self.memory.len() {
             let size = (2 * self.memory.len()).max(STEP);
-            reserve(&mut self.memory, size - self.filled)?;
+            self.memory.try_reserve_exact(size - self.memory.len()).map_err(|_| {
+                let text = format!("no memory to hold {size} bytes of an input");
+                io::Error::new(io::ErrorKind::OutOfMemory, text)
+            })?;
             self.memory.resize(size, 0);
         }
         let room = &mut self.memory[self.filled..];
-        let length = room.len().min(missing);
+        let length = room.len().min(if self.keeps { GLANCE } else { missing });
         Ok(&mut room[..length])
     }
-}
-
-/// Makes room for `more` bytes of an input, or says that there is no memory for them.
-pub(crate) fn reserve(memory: &mut Vec<u8>, more: usize) -> io::Result<()> {
-    memory.try_reserve(more).map_err(|_| {
-        let text = format!("no memory to hold {} bytes of an input", memory.len() + more);
-        io::Error::new(io::ErrorKind::OutOfMemory, text)
-    })
 }
 
 impl Drop for Buffer {

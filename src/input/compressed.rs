@@ -9,11 +9,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use flate2::bufread::GzDecoder;
+use zstd::stream::raw::Operation;
 
 /// The number of bytes that tell the format.
 pub(super) const MAGIC: usize = 4;
 /// Any input may expand to this many bytes.
 const FREE: u64 = 64 << 20;
+/// How much of a Zstandard frame tells how long its head is.
+const SHORTEST_FRAME: usize = 5;
 /// Bytes of one read of compressed data.
 const PIECE: usize = 64 << 10;
 
@@ -120,7 +123,10 @@ impl Decompressed {
         let content: Box<dyn Read + Send> = match codec {
             None => Box::new(tap),
             Some(Codec::Gzip) => Box::new(GzipMembers { member: Some(GzDecoder::new(buffered(tap))) }),
-            Some(Codec::Zstd) => Box::new(zstd::Decoder::with_buffer(buffered(tap))?),
+            Some(Codec::Zstd) => {
+                let decoder = zstd::stream::raw::Decoder::new()?;
+                Box::new(ZstdFrames { read: buffered(tap), decoder, block: 0, is_full: false })
+            }
             Some(Codec::Lz4) => {
                 let frames = lz4_flex::frame::FrameDecoder::new(Unended(buffered(tap)));
                 Box::new(Lz4Frames { frames, is_between: true })
@@ -196,6 +202,39 @@ fn pass_zeros(read: &mut impl BufRead) -> io::Result<bool> {
         if zeros < length || length == 0 {
             return Ok(length == 0);
         }
+    }
+}
+
+/// Zstandard frames, one after another. They are decoded block by block, whatever there is room for: an error takes all that
+/// the decoder has written in the same call.
+struct ZstdFrames<R> {
+    read: R,
+    decoder: zstd::stream::raw::Decoder<'static>,
+    /// The bytes up to the end of the block, as the decoder tells; 0 between frames.
+    block: usize,
+    /// There may be more of the last block than there was room for.
+    is_full: bool,
+}
+
+impl<R: BufRead> Read for ZstdFrames<R> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        while !out.is_empty() {
+            let bytes = self.read.fill_buf()?;
+            if bytes.is_empty() && !self.is_full {
+                let whole = (self.block == 0).then_some(0);
+                return whole.ok_or_else(|| io::Error::other("the data ends inside a frame"));
+            }
+            let block = if self.block == 0 { SHORTEST_FRAME } else { self.block };
+            let length = if self.is_full { 0 } else { bytes.len().min(block) };
+            let status = self.decoder.run_on_buffers(&bytes[..length], out)?;
+            self.read.consume(status.bytes_read);
+            self.block = status.remaining;
+            self.is_full = self.block > 0 && status.bytes_written == out.len();
+            if status.bytes_written > 0 {
+                return Ok(status.bytes_written);
+            }
+        }
+        Ok(0)
     }
 }
 

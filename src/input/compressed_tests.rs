@@ -76,6 +76,42 @@ fn parts_that_were_put_together_are_read_to_the_last() {
     }
 }
 
+/// What `read` gives in pieces of `size` bytes, up to its end or its error.
+fn content_in_pieces(codec: Codec, read: impl Read + Send + 'static, size: usize) -> Vec<u8> {
+    let mut decompressed = Decompressed::new(Some(codec), read, 1000).unwrap();
+    let (mut content, mut piece) = (Vec::new(), vec![0; size]);
+    while let Ok(length @ 1..) = decompressed.read(&mut piece) {
+        content.extend_from_slice(&piece[..length]);
+    }
+    content
+}
+
+#[test]
+fn damaged_data_gives_the_same_content_in_pieces_of_any_size() {
+    let content = some_content();
+    for codec in CODECS {
+        let mut bytes = compress(codec, &content);
+        if codec == Codec::Zstd {
+            let mut encoder = zstd::Encoder::new(Vec::new(), 1).unwrap();
+            encoder.include_checksum(true).unwrap();
+            encoder.include_contentsize(true).unwrap();
+            encoder.set_pledged_src_size(Some(content.len() as u64)).unwrap();
+            encoder.write_all(&content).unwrap();
+            bytes = encoder.finish().unwrap();
+        }
+        for place in [bytes.len() / 3, bytes.len() - 20, bytes.len() - 1] {
+            let mut damaged = bytes.clone();
+            damaged[place] ^= 1;
+            let expected = content_in_pieces(codec, Slow(io::Cursor::new(damaged.clone())), 1 << 20);
+            assert!(place < bytes.len() / 2 || !expected.is_empty(), "{codec:?}");
+            for size in [1, 1000, 1 << 16, 1 << 20] {
+                let found = content_in_pieces(codec, io::Cursor::new(damaged.clone()), size);
+                assert!(found == expected, "{codec:?}, byte {place}, {size}: {} bytes", found.len());
+            }
+        }
+    }
+}
+
 #[test]
 fn what_is_cut_off_anywhere_is_an_error_and_never_less_content() {
     for codec in CODECS {

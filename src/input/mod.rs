@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-pub(crate) use blocks::{Blocks, StepBuffers, reserve};
+pub(crate) use blocks::{Blocks, StepBuffers};
 use compressed::Damaged;
 pub(crate) use compressed::Decompressed;
 use compressed::{Codec, MAGIC};
@@ -325,8 +325,8 @@ impl Input {
                 Err(whole) => return Ok(Opened::Compressed(recognise(whole, max_expansion)?, None)),
             },
             Place::Stream(stream) => {
-                if let Some((read, rest)) = self.take_back() {
-                    return Ok(Opened::Stream(Box::new(io::Cursor::new(read).chain(rest))));
+                if let Some(ahead) = lock(&stream.ahead).take() {
+                    return Ok(Opened::Stream(ahead));
                 }
                 let stream = stream.clone();
                 let open = move || (stream.open)();
@@ -334,7 +334,7 @@ impl Input {
                     true => open()?,
                     false => Box::new(Feed::start(open, self.cancel.clone())?),
                 };
-                return Ok(Opened::Stream(Box::new(recognise(read, max_expansion)?)));
+                return Ok(Opened::Stream((Vec::new(), Box::new(recognise(read, max_expansion)?))));
             }
         };
         let (end, file) = (file.length(), Arc::new(file));
@@ -354,18 +354,10 @@ impl Input {
         })
     }
 
-    /// Takes the stream that was [put back](Self::put_back).
-    fn take_back(&self) -> Option<Ahead> {
-        match &self.place {
-            Place::Stream(stream) => lock(&stream.ahead).take(),
-            _ => None,
-        }
-    }
-
     /// Puts back a stream whose first bytes have been read. The next [`open`](Self::open) begins with them.
-    pub(crate) fn put_back(&self, read: Vec<u8>, rest: BoxedRead) {
+    pub(crate) fn put_back(&self, ahead: Ahead) {
         if let Place::Stream(stream) = &self.place {
-            *lock(&stream.ahead) = Some((read, rest));
+            *lock(&stream.ahead) = Some(ahead);
         }
     }
 }
@@ -392,7 +384,7 @@ pub(crate) enum Opened {
     /// an object without ranges. With the file that it comes from, if there is one.
     Compressed(Decompressed, Option<Arc<OpenFile>>),
     /// A stream: it can be read once, and may have to be waited for.
-    Stream(BoxedRead),
+    Stream(Ahead),
 }
 
 impl Opened {

@@ -1,7 +1,6 @@
 //! Column chunks: what a column of one row group becomes. Those of vectors are made here, page by page; the others by the
 //! `parquet` crate.
 
-use std::borrow::Cow;
 use std::io::{self, Write};
 use std::sync::Arc;
 
@@ -213,13 +212,20 @@ impl<'a> Pages<'a> {
         }
         let (page_levels, page_values) = page.split_at_mut(levels.len());
         page_levels.copy_from_slice(levels);
-        let values: Cow<'_, [u8]> = match values {
-            [values] => values.as_slice().into(),
-            parts => parts.iter().map(Buffer::as_slice).collect::<Vec<_>>().concat().into(),
-        };
-        match self.column.is_split {
-            true => split_streams(self.column.size, &values, page_values),
-            false => page_values.copy_from_slice(&values),
+        match (self.column.is_split, values) {
+            (true, [values]) => split_streams(self.column.size, values, page_values),
+            (true, parts) => {
+                let parts: Vec<&[u8]> = parts.iter().map(Buffer::as_slice).collect();
+                split_streams(self.column.size, &parts.concat(), page_values);
+            }
+            (false, parts) => {
+                let mut room = page_values;
+                for part in parts {
+                    let (to, behind) = room.split_at_mut(part.len());
+                    to.copy_from_slice(part);
+                    room = behind;
+                }
+            }
         }
         let written = self.compressor.compress(page, out)?;
         self.encoded.add(written);

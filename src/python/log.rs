@@ -3,8 +3,6 @@
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
-use crate::reject::Rejects;
-
 /// The levels of Python's `logging`.
 const INFO: u32 = 20;
 const WARNING: u32 = 30;
@@ -14,10 +12,9 @@ pub(super) fn info(py: Python<'_>, text: &str) -> PyResult<()> {
     log(py, INFO, text)
 }
 
-/// Says how many records were rejected, if some were.
-pub(super) fn rejected(py: Python<'_>, rejects: &Rejects) -> PyResult<()> {
-    let Some(first) = rejects.first() else { return Ok(()) };
-    log(py, WARNING, &format!("{}; the first one: {first}", rejects.summary()))
+/// Says what [`Rejects::line`](crate::reject::Rejects::line) does.
+pub(super) fn rejected(py: Python<'_>, line: Option<String>) -> PyResult<()> {
+    line.map_or(Ok(()), |line| log(py, WARNING, &line))
 }
 
 fn log(py: Python<'_>, level: u32, text: &str) -> PyResult<()> {

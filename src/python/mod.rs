@@ -34,6 +34,7 @@ use pyo3::types::PyDict;
 
 use self::inputs::inputs;
 use self::options::read_options;
+use crate::reject::Rejects;
 use crate::text::printable;
 
 /// The native half of the package `vecpack`. It runs without the GIL: docs/design/free-threading.md
@@ -108,7 +109,7 @@ fn read(
     let _turn = source::turn(py, &inputs)?;
     let source = source::PySource::open(py, inputs, options)?;
     let table = source.read(py)?;
-    log::rejected(py, &source.0.rejects())?;
+    log::rejected(py, source.0.of_rejects(Rejects::line))?;
     Ok(table)
 }
 

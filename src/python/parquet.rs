@@ -85,9 +85,10 @@ pub(super) fn to_parquet(
     closed.transpose()?;
     log::info(py, &report.to_string().replace('\n', "; "))?;
     if let Some(source) = scanned {
-        let rejects = source.rejects();
-        log::rejected(py, &rejects)?;
-        warn(py, rejects.warning(report.rows + report.rows_before))?;
+        let rows = report.rows + report.rows_before;
+        let (line, warning) = source.of_rejects(|rejects| (rejects.line(), rejects.warning(rows)));
+        log::rejected(py, line)?;
+        warn(py, warning)?;
     }
     Ok(PyReport(report))
 }

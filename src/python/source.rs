@@ -132,7 +132,7 @@ impl PySource {
     /// What the latest scan rejected so far, as a table.
     #[getter]
     fn rejects(&self) -> PyTable {
-        PyTable { schema: Rejects::schema(), batches: vec![self.0.rejects().to_record_batch()] }
+        PyTable { schema: Rejects::schema(), batches: vec![self.0.of_rejects(Rejects::to_record_batch)] }
     }
 
     /// How many records the latest scan rejected so far; exact, also where `rejects` no longer has the details.
@@ -265,7 +265,7 @@ impl PySource {
 
     /// How many records the latest scan rejected, the first of them in words, and a warning if it gave no rows.
     fn _first_rejects(&self, rows: u64) -> (u64, Vec<String>, Option<String>) {
-        self.0.rejects().told(rows)
+        self.0.of_rejects(|rejects| rejects.told(rows))
     }
 
     fn __iter__(&self, py: Python<'_>) -> PyResult<Batches> {
@@ -427,9 +427,9 @@ impl Batches {
         let next: Option<RecordBatch> = detached(py, || self.next_batch())?;
         if next.is_none() && self.owner.is_current() {
             let reader = lock(&self.reader);
-            let (rejects, warning) = (reader.rejects(), reader.warning());
+            let (line, warning) = (reader.of_rejects(Rejects::line), reader.warning());
             drop(reader);
-            log::rejected(py, &rejects)?;
+            log::rejected(py, line)?;
             warn(py, warning)?;
         }
         Ok(next.map(PyBatch))

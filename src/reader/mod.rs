@@ -161,13 +161,19 @@ impl Reader {
 
     /// The rejects so far.
     pub fn rejects(&self) -> Rejects {
-        lock(&self.rejects).clone()
+        self.of_rejects(Rejects::clone)
+    }
+
+    /// Makes something of the rejects so far, without a copy of them.
+    pub(crate) fn of_rejects<T>(&self, make: impl FnOnce(&Rejects) -> T) -> T {
+        make(&lock(&self.rejects))
     }
 
     /// What [`Rejects::warning`] says of the rows so far.
     #[cfg(feature = "python")]
     pub(crate) fn warning(&self) -> Option<String> {
-        lock(&self.rejects).warning(self.progress().rows)
+        let rows = self.progress().rows;
+        self.of_rejects(|rejects| rejects.warning(rows))
     }
 
     /// The next batch, which has at least one row; `None` at the end.

@@ -419,6 +419,18 @@ def test_parts_are_cut_between_records_and_are_the_whole(tmp_path, kind, share_b
     assert rejects == [number for number, (_, row) in enumerate(found) if row is None]
 
 
+@pytest.mark.parametrize("prefix", PREFIXES)
+def test_runs_of_numbers_behind_lengths_count_as_one_record_in_every_part(prefix):
+    values = [value for value, _ in records_of(Random(prefix), 300, 0, ("list",))]
+    frames = [PREFIXES[prefix](len(pack(value))) + pack(value) for value in values]
+    for place in range(300, 0, -20):
+        frames.insert(place, 3 * (PREFIXES[prefix](1) + b"\x05"))
+    source = vecpack.scan(b"".join(frames), on_error="skip", include_record=True)
+    whole, parts = source.to_pyarrow(), [part.to_pyarrow() for part in source.split(4)]
+    assert [record for part in parts for record in part["record"].to_pylist()] == whole["record"].to_pylist()
+    assert all(part.num_rows > 20 for part in parts) and whole["record"][-1].as_py() == 314 - 1
+
+
 @pytest.mark.parametrize("kind", ["records", "columns", *PREFIXES])
 def test_lanes_begin_where_records_do(kind):
     """Keys of records that stand inside of others, and records of many lengths, mislead no lane."""
