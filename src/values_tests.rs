@@ -283,7 +283,7 @@ fn shown(column: &ArrayRef) -> Vec<Option<String>> {
 }
 
 /// Pushes a value that does not fit, and gives why.
-fn unfit(builder: &mut ValueBuilder, value: &[u8]) -> Unfit {
+fn unfit(builder: &mut ValueBuilder, value: &[u8]) -> Fault {
     match push(builder, value) {
         Err(Failure::Unfit(unfit)) => *unfit,
         other => unreachable!("{value:02x?} into {}: {other:?}", builder.data_type),
@@ -402,9 +402,10 @@ fn check_ends<T: ArrowPrimitiveType<Native: Into<i128>>>(range: RangeInclusive<T
     // The next floats outside of 64 bits are further away.
     let step = if size_of::<T::Native>() == 8 { 4096 } else { 1 };
     for outside in [most.into() + 1, least.into() - if least.into() == 0 { 1 } else { step }] {
-        let Unfit { kind, expected, .. } = unfit(&mut builder, &number(outside));
+        let Fault { kind, expected, .. } = unfit(&mut builder, &number(outside));
         assert_eq!(kind, RejectKind::Value, "{outside}");
-        assert!(expected.to_string().ends_with(&T::DATA_TYPE.to_string().to_lowercase()), "{expected}");
+        let expected = expected.unwrap().to_string();
+        assert!(expected.ends_with(&T::DATA_TYPE.to_string().to_lowercase()), "{expected}");
         builder.truncate(1);
     }
     push(&mut builder, &integer(most.into())).unwrap();
@@ -457,9 +458,9 @@ fn what_does_not_fit_is_told_with_the_way_to_it() {
     let data_type = list(structs(vec![("a", list(D::Int8, false), false), ("t", D::Utf8, true)]), true);
     let mut builder = ValueBuilder::new(&data_type).unwrap();
     let mut told = |items: &[Bytes]| {
-        let Unfit { kind, path, expected, found } = unfit(&mut builder, &array(items));
+        let Fault { kind, path, expected, found, .. } = unfit(&mut builder, &array(items));
         builder.truncate(0);
-        format!("{} {path}: {expected}, not {found}", kind.as_str())
+        format!("{} {path}: {}, not {found}", kind.as_str(), expected.unwrap())
     };
     let item = |a: Bytes| map(&[("a", a)]);
     assert_eq!(

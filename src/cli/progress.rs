@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal, Write as _};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use indicatif::style::ProgressTracker;
 use indicatif::{ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use super::args::TalkArgs;
@@ -151,6 +152,13 @@ impl ProgressBar {
     }
 }
 
+/// What the template shows for a key.
+fn key(text: fn(&ProgressState) -> String) -> impl ProgressTracker + 'static {
+    move |state: &ProgressState, out: &mut dyn Write| {
+        let _ = out.write_str(&text(state));
+    }
+}
+
 /// Widths are fixed where numbers grow, so that the line stands still, and it fits into 80 columns.
 fn style(total_is_known: bool) -> ProgressStyle {
     let template = if total_is_known {
@@ -162,20 +170,16 @@ fn style(total_is_known: bool) -> ProgressStyle {
         // The templates stand above; the default is a bar as well.
         .unwrap_or_else(|_| ProgressStyle::default_bar())
         .progress_chars("━╸─")
-        .with_key("done", |state: &ProgressState, out: &mut dyn Write| {
-            let _ = out.write_str(&size(state.pos()));
-        })
-        .with_key("all", |state: &ProgressState, out: &mut dyn Write| {
-            let _ = out.write_str(&size(state.len().unwrap_or(0)));
-        })
-        .with_key("rate", |state: &ProgressState, out: &mut dyn Write| {
-            let _ = write!(out, "{}/s", size(rate(state.pos(), state.elapsed()) as u64));
-        })
-        .with_key("left", |state: &ProgressState, out: &mut dyn Write| {
-            let rate = rate(state.pos(), state.elapsed());
-            let left = left(state.len().unwrap_or(0), state.pos(), rate);
-            let _ = out.write_str(&left.unwrap_or_default());
-        })
+        .with_key("done", key(|state| size(state.pos())))
+        .with_key("all", key(|state| size(state.len().unwrap_or(0))))
+        .with_key("rate", key(|state| format!("{}/s", size(rate(state.pos(), state.elapsed()) as u64))))
+        .with_key(
+            "left",
+            key(|state| {
+                let rate = rate(state.pos(), state.elapsed());
+                left(state.len().unwrap_or(0), state.pos(), rate).unwrap_or_default()
+            }),
+        )
 }
 
 /// Bytes a second, since the beginning: what a conversion does it does evenly, and this stands still.
@@ -187,12 +191,11 @@ fn rate(bytes: u64, elapsed: Duration) -> f64 {
 fn left(total: u64, done: u64, rate: f64) -> Option<String> {
     let bytes = total.saturating_sub(done);
     let seconds = bytes as f64 / rate;
-    match seconds.is_finite() {
+    if bytes == 0 {
         // All batches are written. The run waits for the disk.
-        _ if bytes == 0 => Some("finishing".to_owned()),
-        true => Some(duration(seconds as u64)),
-        false => None,
+        return Some("finishing".to_owned());
     }
+    seconds.is_finite().then(|| duration(seconds as u64))
 }
 
 fn duration(seconds: u64) -> String {

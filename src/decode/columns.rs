@@ -3,14 +3,13 @@
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray, UInt64Array};
-use arrow_schema::SchemaRef;
 
 use super::fault::Fault;
 use super::record::{Stop, stopped, unfit};
 use crate::error::Result;
 use crate::msgpack::{Cursor, Head};
 use crate::options::OnError;
-use crate::record::{Plan, Role, Slots, vector_type};
+use crate::record::{Column, Plan, Role, Slots, vector_type};
 use crate::values::{MOST, ValueBuilder};
 use crate::vector::encoding::{self, Elements, Encoded};
 use crate::vector::{Template, VectorBuilder};
@@ -21,6 +20,8 @@ pub(super) struct Columns {
     builders: Vec<Builder>,
     /// The columns of which the size depends on the values: text, bytes, lists, structs.
     sized: Vec<usize>,
+    /// The number of the record that each row is of.
+    records: Vec<u64>,
     /// Rows that are there in every column.
     pub(super) rows: usize,
     /// Rows the memory of this batch is to be made for; 0 before that is known.
@@ -38,33 +39,16 @@ pub(super) struct Columns {
 enum Builder {
     Vector(VectorBuilder),
     Value(ValueBuilder),
-    /// The name of the input.
-    Path,
-    /// The number of the record.
-    Record(Vec<u64>),
-    /// The same, of which the reader makes ids.
-    Id(Vec<u64>),
-}
-
-impl Builder {
-    fn rows(&self) -> Option<usize> {
-        match self {
-            Self::Vector(builder) => Some(builder.rows()),
-            Self::Value(builder) => Some(builder.rows()),
-            Self::Record(records) | Self::Id(records) => Some(records.len()),
-            Self::Path => None,
-        }
-    }
+    /// The place of the record: the name of the input, or the number of the record.
+    Place,
 }
 
 impl Columns {
     pub(super) fn new(plan: &Plan) -> Result<Self> {
-        let builder = |column: &crate::record::Column| {
+        let builder = |column: &Column| {
             Ok(match (column.role, vector_type(column.field.data_type())) {
                 (Role::Vector, Some((dim, dtype))) => Builder::Vector(plan.vector_builder(dim, dtype)),
-                (Role::Path, _) => Builder::Path,
-                (Role::Record, _) => Builder::Record(Vec::new()),
-                (Role::Id, _) => Builder::Id(Vec::new()),
+                (Role::Path | Role::Record | Role::Id, _) => Builder::Place,
                 _ => Builder::Value(ValueBuilder::of_field(&column.field, &plan.extensions)?),
             })
         };
@@ -77,6 +61,7 @@ impl Columns {
         Ok(Self {
             builders,
             sized,
+            records: Vec::new(),
             rows: 0,
             capacity: 0,
             batch_bytes,
@@ -88,9 +73,9 @@ impl Columns {
 
     /// Sets the name of the input, and bounds the rows of a batch so that a column has room for as
     /// many names.
-    pub(super) fn set_name(&mut self, name: &Arc<str>) {
+    pub(super) fn set_name(&mut self, plan: &Plan, name: &Arc<str>) {
         self.name = name.clone();
-        let has_names = self.builders.iter().any(|builder| matches!(builder, Builder::Path));
+        let has_names = plan.columns.iter().any(|column| column.role == Role::Path);
         self.most_rows = if has_names { (MOST / name.len().max(1)).max(1) } else { usize::MAX };
     }
 
@@ -114,7 +99,7 @@ impl Columns {
             return;
         }
         // An element takes a byte at the least; where anything can become a row, a row does.
-        let elements: usize = plan.columns.iter().filter_map(crate::record::Column::dim).sum();
+        let elements: usize = plan.columns.iter().filter_map(Column::dim).sum();
         let smallest = if plan.on_error == OnError::Null { 1 } else { elements as u64 + 1 };
         let hold = bytes.map_or(u64::MAX, |bytes| bytes / smallest + 1);
         self.capacity = usize::try_from(hold).unwrap_or(usize::MAX).min(plan.batch_rows).min(self.most_rows);
@@ -131,11 +116,7 @@ impl Columns {
         let column = self.builders.iter().position(is_vector).unwrap_or(usize::MAX);
         let Some(builder) = self.vectors(column)? else { return Ok(0) };
         let added = builder.push_uniform(records, template);
-        for builder in &mut self.builders {
-            if let Builder::Record(records) | Builder::Id(records) = builder {
-                records.extend((first..).take(added));
-            }
-        }
+        self.records.extend(first..first + added as u64);
         self.rows += added;
         Ok(added)
     }
@@ -239,7 +220,12 @@ impl Columns {
 
     /// True where the record at hand has its value in the column.
     pub(super) fn has(&self, column: usize) -> bool {
-        self.builders.get(column).and_then(Builder::rows).is_some_and(|rows| rows > self.rows)
+        let rows = match self.builders.get(column) {
+            Some(Builder::Vector(builder)) => builder.rows(),
+            Some(Builder::Value(builder)) => builder.rows(),
+            Some(Builder::Place) | None => 0,
+        };
+        rows > self.rows
     }
 
     /// Takes back what a column got of the record at hand.
@@ -248,19 +234,14 @@ impl Columns {
         match self.builders.get_mut(column) {
             Some(Builder::Vector(builder)) => builder.truncate(rows),
             Some(Builder::Value(builder)) => builder.truncate(rows),
-            Some(Builder::Record(records) | Builder::Id(records)) => records.truncate(rows),
-            Some(Builder::Path) | None => {}
+            Some(Builder::Place) | None => {}
         }
     }
 
-    /// Adds the number of the record at hand, where there is a column for it.
+    /// Adds the number of the record at hand, which then is a row.
     #[inline]
     pub(super) fn push_record(&mut self, record: u64) {
-        for builder in &mut self.builders {
-            if let Builder::Record(records) | Builder::Id(records) = builder {
-                records.push(record);
-            }
-        }
+        self.records.push(record);
     }
 
     /// A row of nulls.
@@ -286,36 +267,37 @@ impl Columns {
 
     /// Makes the record at hand a row, if it added one.
     pub(super) fn commit(&mut self) {
-        self.rows = self.builders.iter().find_map(Builder::rows).unwrap_or(self.rows + 1);
+        self.rows = self.records.len();
     }
 
     /// Takes back the record at hand.
     pub(super) fn roll_back(&mut self) {
         self.faults.clear();
+        self.records.truncate(self.rows);
         (0..self.builders.len()).for_each(|column| self.take_back(column));
     }
 
     /// The batch; the columns are then empty.
-    pub(super) fn finish(&mut self, schema: &SchemaRef) -> Result<RecordBatch> {
+    pub(super) fn finish(&mut self, plan: &Plan) -> Result<RecordBatch> {
         let rows = std::mem::take(&mut self.rows);
+        let records = std::mem::take(&mut self.records);
         self.capacity = 0;
-        let name = self.name.clone();
-        let finish = |builder: &mut Builder| {
-            Ok(match builder {
-                Builder::Vector(builder) => builder.finish()?,
-                Builder::Value(builder) => builder.finish()?,
-                Builder::Path => {
-                    Arc::new(StringArray::from_iter_values(std::iter::repeat_n(&name, rows))) as ArrayRef
+        let finish = |(builder, column): (&mut Builder, &Column)| {
+            Ok(match (builder, column.role) {
+                (Builder::Vector(builder), _) => builder.finish()?,
+                (Builder::Value(builder), _) => builder.finish()?,
+                (Builder::Place, Role::Path) => {
+                    Arc::new(StringArray::from_iter_values(std::iter::repeat_n(&self.name, rows))) as ArrayRef
                 }
-                Builder::Record(records) => Arc::new(UInt64Array::from(std::mem::take(records))),
-                Builder::Id(records) => {
-                    let numbers = std::mem::take(records).into_iter().map(u64::cast_signed);
-                    Arc::new(numbers.collect::<Int64Array>())
+                // The reader makes ids of them.
+                (Builder::Place, Role::Id) => {
+                    Arc::new(records.iter().map(|record| record.cast_signed()).collect::<Int64Array>())
                 }
+                (Builder::Place, _) => Arc::new(UInt64Array::from(records.clone())),
             })
         };
-        let arrays = self.builders.iter_mut().map(finish).collect::<Result<Vec<_>>>()?;
-        Ok(RecordBatch::try_new(schema.clone(), arrays)?)
+        let arrays = self.builders.iter_mut().zip(&plan.columns).map(finish).collect::<Result<Vec<_>>>()?;
+        Ok(RecordBatch::try_new(plan.schema.clone(), arrays)?)
     }
 }
 

@@ -3,28 +3,13 @@
 use std::sync::Arc;
 
 use crate::msgpack::Head;
-use crate::record::{Content, Plan, Role, Slots};
+use crate::record::{Column, Content, Plan, Role, Slots};
 use crate::reject::{Reject, RejectKind};
 use crate::text::{bytes, printable};
+pub(super) use crate::values::Fault;
 use crate::values::{Words, type_name};
 
-/// Why a record, or one of its values, fits no column. The text is formatted when a reject is kept:
-/// most are only counted.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Fault {
-    pub(super) kind: RejectKind,
-    pub(super) column: Option<usize>,
-    /// The way to the value inside of the column.
-    pub(super) path: String,
-    pub(super) expected: Option<Words>,
-    pub(super) found: Words,
-}
-
 impl Fault {
-    pub(super) fn new(kind: RejectKind, column: Option<usize>, found: impl Into<Words>) -> Self {
-        Self { kind, column, path: String::new(), expected: None, found: found.into() }
-    }
-
     /// A value of another type than its column.
     pub(super) fn of_type(column: Option<usize>, found: impl Into<Words>) -> Self {
         Self::new(RejectKind::Type, column, found)
@@ -46,11 +31,6 @@ impl Fault {
         Self::of_input(RejectKind::Invalid, "a MessagePack object", found)
     }
 
-    /// The same fault with other words for what was expected.
-    pub(super) fn expecting(self, expected: impl Into<Words>) -> Self {
-        Self { expected: Some(expected.into()), ..self }
-    }
-
     /// The reject of a record, whose place is not in it.
     pub(super) fn reject(&self, plan: &Plan) -> Reject {
         Reject {
@@ -65,15 +45,17 @@ impl Fault {
         }
     }
 
+    /// The column at fault: that of the vector, where a record is nothing else.
+    fn column<'a>(&self, plan: &'a Plan) -> Option<&'a Column> {
+        let only = if let Content::Vector(column) = plan.content { column } else { None };
+        plan.columns.get(self.column.or(only)?)
+    }
+
     /// The field at fault.
     fn field(&self, plan: &Plan) -> Option<Arc<str>> {
         let is_of_input = matches!(self.kind, RejectKind::Truncated | RejectKind::Invalid);
-        let only = match plan.content {
-            Content::Vector(column) if !is_of_input => column,
-            _ => None,
-        };
-        let column = self.column.or(only)?;
-        Some(format!("{}{}", plan.columns.get(column)?.name(), self.path).into())
+        let column = self.column(plan).filter(|_| self.column.is_some() || !is_of_input)?;
+        Some(format!("{}{}", column.name(), self.path).into())
     }
 
     /// The values that the column takes.
@@ -84,20 +66,16 @@ impl Fault {
         if self.kind == RejectKind::TooLarge {
             return format!("at most {} bytes (option `max_record_bytes`)", plan.max_record_bytes);
         }
-        let only = if let Content::Vector(column) = plan.content { column } else { None };
-        let Some(column) = self.column.or(only).and_then(|column| plan.columns.get(column)) else {
-            return expected_record(plan).to_owned();
-        };
-        match column.dim() {
+        let Some(column) = self.column(plan) else { return expected_record(plan).to_owned() };
+        let is_bare = matches!(plan.content, Content::Vector(Some(_)));
+        match (column.dim(), self.kind, &self.found) {
+            (None, ..) => type_name(column.field.data_type()),
             // A bare vector of another type was most likely meant to be bytes.
-            Some(_) if only.is_some() && matches!(self.kind, RejectKind::Type | RejectKind::Unsupported) => {
+            (_, RejectKind::Type | RejectKind::Unsupported, _) if is_bare => {
                 format!("a vector of {}", column.expected())
             }
-            Some(dim) => match self.found {
-                Words::Head(Head::Bin(_)) => column.expected(),
-                _ => format!("a vector of {dim} elements"),
-            },
-            None => type_name(column.field.data_type()),
+            (_, _, Words::Head(Head::Bin(_))) => column.expected(),
+            (Some(dim), ..) => format!("a vector of {dim} elements"),
         }
     }
 

@@ -155,14 +155,8 @@ impl Decoder {
     /// holds from there, if that is known.
     pub(crate) fn at(mut self, name: &Arc<str>, position: Position, remaining: Option<u64>) -> Self {
         self.end = remaining.map(|bytes| position.offset.saturating_add(bytes));
-        self.columns.set_name(name);
+        self.columns.set_name(&self.plan, name);
         self.position = position;
-        self
-    }
-
-    /// Begins in a part of an input, behind which others go on.
-    pub(crate) fn in_part(mut self) -> Self {
-        self.damage.iter_mut().for_each(|damage| damage.is_part = true);
         self
     }
 
@@ -175,7 +169,8 @@ impl Decoder {
     /// True where another decoder can go on from the position: between records, behind a run of good
     /// ones, with nothing known of the bytes ahead that matters.
     pub(crate) fn is_settled(&self) -> bool {
-        let is_over = |damage: &Damage| damage.is_over(self.position.offset);
+        let offset = self.position.offset;
+        let is_over = |damage: &Damage| damage.right <= offset && self.looker.budget.debt_at(offset) == 0;
         self.good >= self.run()
             && self.position.rows == 0
             && matches!(self.state, State::Start { .. })
@@ -479,7 +474,7 @@ impl Decoder {
         if self.columns.rows == 0 && rejects.count() == 0 {
             return Ok(None);
         }
-        let batch = self.columns.finish(&self.schema())?;
+        let batch = self.columns.finish(&self.plan)?;
         Ok(Some(Decoded { batch, rejects }))
     }
 

@@ -81,14 +81,15 @@ impl Position {
     }
 }
 
-/// The places of the records behind the first one.
-pub(crate) enum Stride {
-    /// Records of this form may follow one another from this position on, or others that begin alike.
-    Uniform(Position, Template, Option<RecordStart>),
-    /// Records of any length may begin like this. The first one has this length, if all of it is at
-    /// hand.
-    Varied(RecordStart, u64),
-    Unknown,
+/// The places of the records behind the first one, as far as it shows them.
+#[derive(Default)]
+pub(crate) struct Stride {
+    /// Records of this form may follow one another from this position on.
+    pub(crate) uniform: Option<(Position, Template)>,
+    /// Others begin like this, whatever their length.
+    pub(crate) start: Option<RecordStart>,
+    /// The length of the first record, if all of it is at hand.
+    pub(crate) length: u64,
 }
 
 impl Stride {
@@ -98,7 +99,7 @@ impl Stride {
         match Self::try_of(plan, position, bytes) {
             Ok(stride) => Ok(stride),
             Err(Broken::Short(needed)) if needed <= plan.max_record_bytes => Err(needed),
-            Err(_) => Ok(Self::Unknown),
+            Err(_) => Ok(Self::default()),
         }
     }
 
@@ -106,10 +107,10 @@ impl Stride {
         let mut cursor = Cursor::new(bytes);
         // Any byte of a map of records may begin a key, which is the start of a record.
         if plan.framing == Framing::Map || position.left == Left::Known(0) && !plan.way.is_empty() {
-            return Ok(Self::Unknown);
+            return Ok(Self::default());
         }
         if position.left == Left::Known(0) {
-            let Head::Array(records) = cursor.head()? else { return Ok(Self::Unknown) };
+            let Head::Array(records) = cursor.head()? else { return Ok(Self::default()) };
             position.left = Left::Known(records.into());
             position.offset += cursor.at() as u64;
         }
@@ -117,20 +118,14 @@ impl Stride {
             None => {}
             Some(Framed::Record(record, size)) => cursor = Cursor::starting_at(record, size),
             Some(Framed::Short(needed)) => return Err(Broken::Short(needed)),
-            Some(Framed::TooLong(_) | Framed::NoLength) => return Ok(Self::Unknown),
+            Some(Framed::TooLong(_) | Framed::NoLength) => return Ok(Self::default()),
         }
         let record = cursor.rest();
-        let template = template(plan, &mut cursor)?;
+        let uniform = template(plan, &mut cursor)?.map(|template| (position, template));
         let start = RecordStart::of(record)?.or(plan.start.clone());
-        Ok(match (template, start) {
-            (Some(template), start) => Self::Uniform(position, template, start),
-            (None, Some(start)) => {
-                let mut cursor = Cursor::new(record);
-                let length = cursor.skip().map_or(u64::MAX, |()| cursor.at() as u64);
-                Self::Varied(start, length)
-            }
-            (None, None) => Self::Unknown,
-        })
+        let mut cursor = Cursor::new(record);
+        let length = cursor.skip().map_or(u64::MAX, |()| cursor.at() as u64);
+        Ok(Self { uniform, start, length })
     }
 }
 

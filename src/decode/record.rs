@@ -322,13 +322,7 @@ pub(super) fn within_length(pushed: Result<Pushed, Stop>, cursor: &Cursor<'_>) -
 pub(super) fn stopped(failure: Failure, column: usize) -> Stop {
     match failure {
         Failure::Broken(broken) => Stop::Broken(broken),
-        Failure::Unfit(unfit) => Stop::Fault(Fault {
-            kind: unfit.kind,
-            column: Some(column),
-            path: unfit.path,
-            expected: Some(unfit.expected),
-            found: unfit.found,
-        }),
+        Failure::Unfit(fault) => Stop::Fault(Fault { column: Some(column), ..*fault }),
     }
 }
 

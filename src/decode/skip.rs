@@ -1,5 +1,6 @@
 //! A bad record is skipped, or left out with the damage that it is part of.
 
+use super::damage::Gap;
 use super::fault::Fault;
 use super::start::{View, is_number};
 use super::{Decoder, Left, Run, State};
@@ -31,19 +32,24 @@ impl Decoder {
         if self.position.left == Left::Unknown
             && let Ok((Head::Array(items @ 1..), size)) = Head::read(view.bytes)
         {
+            let budget = self.looker.budget;
             match self.looker.look(&self.plan, view, size) {
                 Ok(Some(_)) => {
                     self.position.left = Left::Known(items.into());
                     return Some(Ok(size));
                 }
                 Ok(None) => {}
-                Err(needed) => return Some(Ok(self.ask(needed))),
+                Err(needed) => {
+                    self.looker.budget = budget;
+                    return Some(Ok(self.ask(needed)));
+                }
             }
         }
-        match self.find_damage(view) {
-            Ok(found) => {
-                self.state = State::Lost { fault: found?, start: self.position.offset };
-                Some(self.find_next(view))
+        match self.find_gap(view) {
+            Ok(gap) => {
+                let Gap { fault, run } = gap?;
+                self.state = State::Lost { fault, start: self.position.offset };
+                Some(run.map_or_else(Ok, |place| self.close_gap(place)))
             }
             Err(needed) => Some(Ok(self.ask(needed))),
         }
@@ -171,13 +177,12 @@ impl Decoder {
     pub(super) fn leave_reserved(&mut self, taken: usize, view: View<'_>) -> Result<usize> {
         let place = self.position.offset + taken as u64;
         let fault = Fault::reserved_byte(place);
-        let Some(damage) = &mut self.damage else {
+        if self.damage.is_none() {
             return self.give_up(taken, &fault.found.to_string());
-        };
+        }
         if let State::Skip { start, .. } = self.state {
-            damage.searched = damage.searched.max(place + 1);
             self.state = State::Lost { fault, start };
-            return self.find_next(view);
+            return Ok(taken + 1);
         }
         self.bad(fault, view)
     }
@@ -191,7 +196,7 @@ impl Decoder {
         let mut cursor = Cursor::new(view.bytes);
         if self.damage.is_some()
             && cursor.skip().is_ok()
-            && let Ok(Some(_)) = self.goes_on(view, cursor.at(), self.position.left.minus(1))
+            && let Ok(Some(_)) = self.next_record(view, cursor.at(), self.position.left.minus(1))
         {
             let fault = Fault::of_input(RejectKind::Unsupported, "a MessagePack object", found);
             return self.skip(fault, Skipper::of(self.plan.objects()), view);

@@ -1,11 +1,12 @@
 //! Whether a good record stands at a place, and whether others follow it. Lanes and damage both
 //! find records by this.
 
+use super::Decoder;
 use super::columns::Columns;
+use super::damage::Budget;
 use super::record::{Stop, read_vector};
-use super::{Decoder, Left};
 use crate::error::Result;
-use crate::msgpack::{Broken, Cursor, Head, HeadError};
+use crate::msgpack::{Broken, Cursor, Head};
 use crate::options::Framing;
 use crate::record::{Content, Framed, Plan, Prefix, RecordStart};
 
@@ -55,15 +56,15 @@ pub(super) fn is_number(head: Head) -> bool {
 /// Looks at records without keeping them.
 pub(super) struct Looker {
     columns: Columns,
-    /// Bytes that were read, and columns that were tried.
-    pub(super) cost: u64,
+    /// Bytes that were read and columns that were tried are taken from it.
+    pub(super) budget: Budget,
 }
 
 impl Looker {
     pub(super) fn new(plan: &Plan) -> Result<Self> {
         let mut columns = Columns::new(plan)?;
         columns.capacity = 1;
-        Ok(Self { columns, cost: 0 })
+        Ok(Self { columns, budget: Budget::default() })
     }
 
     /// Whether a good record stands at `at`, or behind the length that stands there: one that becomes a
@@ -91,7 +92,7 @@ impl Looker {
             Err(Stop::Broken(Broken::Reserved(place))) => place,
             _ => cursor.at(),
         };
-        self.cost += (seen.saturating_sub(start) + plan.columns.len()) as u64;
+        self.budget.spend(seen.saturating_sub(start) + plan.columns.len());
         let fits = |end: u64| end - start as u64 <= plan.max_record_bytes;
         match result {
             Ok(true) if plan.prefix.is_some() && !cursor.rest().is_empty() => Ok(None),
@@ -99,6 +100,18 @@ impl Looker {
             Err(Stop::Broken(Broken::Short(needed))) if fits(needed) => view.short(needed),
             _ => Ok(None),
         }
+    }
+
+    /// The same for a record that begins like this, where that is known.
+    pub(super) fn look_alike(
+        &mut self,
+        plan: &Plan,
+        start: Option<&RecordStart>,
+        view: View<'_>,
+        at: usize,
+    ) -> Look {
+        let end = self.look(plan, view, at)?;
+        Ok(end.filter(|_| start.is_none_or(|start| start.matches(&view.bytes[at..]))))
     }
 
     /// Whether [`RUN`] good records that begin alike follow one another from `at` on, or fewer if the
@@ -109,14 +122,10 @@ impl Looker {
             if plan.start.is_none() { RecordStart::of(&view.bytes[at..]).ok().flatten() } else { None };
         let start = plan.start.as_ref().or(first.as_ref());
         for _ in 0..RUN {
-            let rest = &view.bytes[end..];
-            if rest.is_empty() && end > at {
-                return if view.ended { Ok(Some(end)) } else { Err(end as u64 + 1) };
+            if view.ended && end > at && end == view.bytes.len() {
+                break;
             }
-            if start.is_some_and(|start| rest.len() >= start.len() && !start.matches(rest)) {
-                return Ok(None);
-            }
-            let Some(next) = self.look(plan, view, end)? else { return Ok(None) };
+            let Some(next) = self.look_alike(plan, start, view, end)? else { return Ok(None) };
             end = next;
         }
         Ok(Some(end))
@@ -140,41 +149,17 @@ impl Decoder {
         let places = start
             .places(bytes)
             .flat_map(|place| leads.clone().filter_map(move |lead| place.checked_sub(lead)));
-        places
+        let found = places
             .take(TRIES)
-            .find_map(|place| (0..run).try_fold(place, |at, _| looker.look(plan, view, at).ok().flatten()))
+            .find_map(|place| (0..run).try_fold(place, |at, _| looker.look(plan, view, at).ok().flatten()));
+        // What is looked at in front of the first record is none of the damage behind it.
+        looker.budget = Budget::default();
+        found
     }
 
     /// True where a place may lie further on than `size` bytes.
     pub(crate) fn finds_beyond(&self, size: usize) -> bool {
         self.plan.framing == Framing::Columns && size < LONGEST
-    }
-
-    /// Whether good records go on at `at`: with a record, or with the head of the next array.
-    pub(super) fn goes_on(&mut self, view: View<'_>, at: usize, left: Left) -> Look {
-        let (plan, looker, rest) = (&*self.plan, &mut self.looker, &view.bytes[at..]);
-        // Most records are like the last good one.
-        if left != Left::Known(0)
-            && let Some(template) = &self.template
-            && let Some(record) = rest.get(..template.stride())
-            && template.elements_of(record).is_some()
-        {
-            looker.cost += (record.len() + plan.columns.len()) as u64;
-            return Ok(Some(at + record.len()));
-        }
-        let is_between_arrays = plan.framing == Framing::Array && left == Left::Known(0);
-        if !is_between_arrays {
-            let end = looker.look(plan, view, at)?;
-            if end.is_some() || left != Left::Unknown {
-                return Ok(end);
-            }
-        }
-        match Head::read(rest) {
-            Ok((Head::Array(0), size)) if is_between_arrays => Ok(Some(at + size)),
-            Ok((Head::Array(1..), size)) => looker.look(plan, view, at + size),
-            Err(HeadError::Incomplete) => view.short(view.bytes.len() as u64 + 1),
-            _ => Ok(None),
-        }
     }
 }
 

@@ -24,7 +24,7 @@ fn place(offset: u64, record: u64) -> Position {
 fn uniform() -> Mode {
     let plan = Plan::of_vectors(1, &ReadOptions::new()).unwrap();
     match Stride::of(&plan, place(0, 0), &GOOD) {
-        Ok(Stride::Uniform(_, template, _)) => Mode::Uniform(template),
+        Ok(Stride { uniform: Some((_, template)), .. }) => Mode::Uniform(template),
         _ => panic!("no template"),
     }
 }

@@ -114,18 +114,15 @@ impl Run {
             run.at = Position { offset: span.start, record: span.record, left, ..start };
             run.next = Next::Walk;
             run.begun = span.start;
-            match run.stride(span)? {
-                Stride::Uniform(position, template, start) => {
-                    run.stretch = run.batch_of(template.stride() as u64);
-                    run.next = Next::Uniform(position, template);
-                    run.start = start;
-                }
-                Stride::Varied(start, length) => {
-                    run.stretch = run.batch_of(length);
-                    run.next = Next::Stretch;
-                    run.start = Some(start);
-                }
-                Stride::Unknown => {}
+            let Stride { uniform, start, length } = run.stride(span)?;
+            if start.is_some() {
+                run.stretch = run.batch_of(length);
+                run.next = Next::Stretch;
+                run.start = start;
+            }
+            if let Some((position, template)) = uniform {
+                run.stretch = run.batch_of(template.stride() as u64);
+                run.next = Next::Uniform(position, template);
             }
         }
         Ok(run)
@@ -139,7 +136,7 @@ impl Run {
 
     /// The places of the records behind the first one.
     fn stride(&self, span: Span) -> Result<Stride> {
-        let Some(mut blocks) = self.blocks(span.start, span.end) else { return Ok(Stride::Unknown) };
+        let Some(mut blocks) = self.blocks(span.start, span.end) else { return Ok(Stride::default()) };
         let mut needed = MAX_HEAD;
         loop {
             let bytes = blocks.fill(needed).map_err(|error| self.input.error(error))?;
@@ -148,7 +145,7 @@ impl Run {
                 Err(more) if bytes.len() >= needed && more < LONGEST_LOOK => {
                     needed = (more as usize).max(needed + MAX_HEAD);
                 }
-                Err(_) => return Ok(Stride::Unknown),
+                Err(_) => return Ok(Stride::default()),
             }
         }
     }
@@ -218,9 +215,6 @@ impl Run {
             blocks.known_left().map(|left| stop.map_or(left, |stop| left.min(stop - position.offset)));
         let mut decoder = decoder.at(self.input.name(), position, known);
         stop.into_iter().for_each(|stop| decoder.set_stop(stop));
-        // The input may go on behind the bytes that are read of it.
-        let is_part = self.span.and(self.file.as_ref()).is_some_and(|file| file_end < file.length());
-        let decoder = if is_part { decoder.in_part() } else { decoder };
         let mut lane = Lane::new(blocks, decoder, mode, self.cancelled.clone());
         let step = move || {
             let step = lane.step()?;

@@ -35,16 +35,18 @@ pub(crate) enum Failure {
     /// The bytes end too early, or are not MessagePack.
     Broken(Broken),
     /// The value is not of the column's type.
-    Unfit(Box<Unfit>),
+    Unfit(Box<Fault>),
 }
 
-/// A value that does not fit.
-#[derive(Debug)]
-pub(crate) struct Unfit {
+/// Why a record, or one of its values, fits no column.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Fault {
     pub(crate) kind: RejectKind,
-    /// Where it is inside of the column: `.name` for a field, `[3]` for an item.
+    pub(crate) column: Option<usize>,
+    /// The way to the value inside of the column: `.name` for a field, `[3]` for an item.
     pub(crate) path: String,
-    pub(crate) expected: Words,
+    /// `None` where the column tells it.
+    pub(crate) expected: Option<Words>,
     pub(crate) found: Words,
 }
 
@@ -97,10 +99,20 @@ impl From<Broken> for Failure {
     }
 }
 
+impl Fault {
+    pub(crate) fn new(kind: RejectKind, column: Option<usize>, found: impl Into<Words>) -> Self {
+        Self { kind, column, path: String::new(), expected: None, found: found.into() }
+    }
+
+    /// The same fault with other words for what was expected.
+    pub(crate) fn expecting(self, expected: impl Into<Words>) -> Self {
+        Self { expected: Some(expected.into()), ..self }
+    }
+}
+
 impl Failure {
     fn unfit(kind: RejectKind, expected: impl Into<Words>, found: impl Into<Words>) -> Self {
-        let (expected, found) = (expected.into(), found.into());
-        Self::Unfit(Box::new(Unfit { kind, path: String::new(), expected, found }))
+        Self::Unfit(Box::new(Fault::new(kind, None, found).expecting(expected)))
     }
 
     /// Says where the value was found, from the inside out.

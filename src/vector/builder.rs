@@ -9,7 +9,6 @@ use arrow_schema::{DataType, Field};
 
 use super::convert::{Converter, Format};
 use super::encoding::{Elements, Encoded, Encoding, is_npy};
-use super::numbers;
 use super::{Dtype, Slab};
 use crate::error::{Error, Result};
 use crate::msgpack::starts_with;
@@ -155,12 +154,12 @@ impl VectorBuilder {
     /// result is how many bytes they take; `None` where they are no `dim` numbers that fit, and nothing
     /// was added.
     pub(crate) fn push_numbers(&mut self, bytes: &[u8]) -> Option<usize> {
-        let (dtype, row_bytes) = (self.dtype, self.row_bytes());
+        let (converter, row_bytes) = (self.converter, self.row_bytes());
         let out = self.next_rows(1);
         if out.len() < row_bytes {
             return None;
         }
-        let taken = numbers::convert(bytes, dtype, out)?;
+        let taken = converter.convert_numbers(bytes, out)?;
         self.rows += 1;
         Some(taken)
     }

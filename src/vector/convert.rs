@@ -60,17 +60,7 @@ impl Format {
 /// of elements. The error is the index of the first element that does not fit, and 0 where a marker is another one.
 type Kernel = fn(&[u8], &mut [u8]) -> Result<(), usize>;
 
-/// The kernel from `format` to `dtype`.
-fn kernel(format: Format, dtype: Dtype) -> Kernel {
-    match dtype {
-        Dtype::Float32 => kernel_to::<f32, 4>(format, dtype),
-        Dtype::Float64 => kernel_to::<f64, 8>(format, dtype),
-        Dtype::Float16 => kernel_to::<f16, 2>(format, dtype),
-        Dtype::Int8 => kernel_to::<i8, 1>(format, dtype),
-        Dtype::UInt8 => kernel_to::<u8, 1>(format, dtype),
-    }
-}
-
+/// The kernel from `format` to elements of the type `T`.
 fn kernel_to<T: Target<M>, const M: usize>(format: Format, dtype: Dtype) -> Kernel {
     let raw = match format {
         Format::Packed(raw) => raw,
@@ -112,11 +102,26 @@ pub(crate) struct Converter {
     format: Format,
     dtype: Dtype,
     kernel: Kernel,
+    numbers: fn(&[u8], &mut [u8]) -> Option<usize>,
 }
 
 impl Converter {
     pub(crate) fn new(format: Format, dtype: Dtype) -> Self {
-        Self { format, dtype, kernel: kernel(format, dtype) }
+        fn to<T: Target<M>, const M: usize>(format: Format, dtype: Dtype) -> Converter {
+            Converter {
+                format,
+                dtype,
+                kernel: kernel_to::<T, M>(format, dtype),
+                numbers: numbers::convert_to::<T, M>,
+            }
+        }
+        match dtype {
+            Dtype::Float32 => to::<f32, 4>(format, dtype),
+            Dtype::Float64 => to::<f64, 8>(format, dtype),
+            Dtype::Float16 => to::<f16, 2>(format, dtype),
+            Dtype::Int8 => to::<i8, 1>(format, dtype),
+            Dtype::UInt8 => to::<u8, 1>(format, dtype),
+        }
     }
 
     /// How the next vectors are read.
@@ -129,6 +134,12 @@ impl Converter {
     /// Converts as many elements as `out` holds. The error is the index of the first one that does not fit.
     pub(crate) fn convert(&self, elements: &[u8], out: &mut [u8]) -> Result<(), usize> {
         (self.kernel)(elements, out)
+    }
+
+    /// Converts the numbers of any types at the start of `bytes`, as many as `out` holds, whatever the format is. The
+    /// result is how many bytes they take; `None` where they are something else, or one does not fit.
+    pub(crate) fn convert_numbers(&self, bytes: &[u8], out: &mut [u8]) -> Option<usize> {
+        (self.numbers)(bytes, out)
     }
 }
 

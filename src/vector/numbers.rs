@@ -1,10 +1,7 @@
 //! Arrays of MessagePack numbers of several types: quantised vectors, and floats of which some are
 //! whole. One pass reads the numbers and converts them.
 
-use half::f16;
-
 use super::convert::{Scalar, Target};
-use super::dtype::Dtype;
 use crate::msgpack::{FLOAT32, FLOAT64, Head, MAX_HEAD};
 
 /// How a number lies behind its marker.
@@ -93,16 +90,6 @@ struct Block {
 /// Converts the numbers at the start of `bytes` to as many elements as `out` holds. The result is
 /// how many bytes they took; `None` where something else stands among them, a number does not fit,
 /// or the bytes end.
-pub(super) fn convert(bytes: &[u8], dtype: Dtype, out: &mut [u8]) -> Option<usize> {
-    match dtype {
-        Dtype::Float32 => convert_to::<f32, 4>(bytes, out),
-        Dtype::Float64 => convert_to::<f64, 8>(bytes, out),
-        Dtype::Float16 => convert_to::<f16, 2>(bytes, out),
-        Dtype::Int8 => convert_to::<i8, 1>(bytes, out),
-        Dtype::UInt8 => convert_to::<u8, 1>(bytes, out),
-    }
-}
-
 pub(super) fn convert_to<T: Target<M>, const M: usize>(bytes: &[u8], out: &mut [u8]) -> Option<usize> {
     let (mut at, mut fit) = (0, true);
     let mut out = out.as_chunks_mut::<M>().0;

@@ -4,7 +4,7 @@
 
 use super::*;
 use crate::vector::convert::{Converter, Format};
-use crate::vector::dtype::{Number, RawDtype};
+use crate::vector::dtype::{Dtype, Number, RawDtype};
 
 const DTYPES: [Dtype; 5] = [Dtype::Float32, Dtype::Float64, Dtype::Float16, Dtype::Int8, Dtype::UInt8];
 
@@ -29,7 +29,7 @@ fn one_by_one(mut bytes: &[u8], dtype: Dtype, count: usize) -> Option<(Vec<u8>, 
 
 fn check(bytes: &[u8], dtype: Dtype, count: usize) {
     let mut out = vec![0; count * dtype.size()];
-    let taken = convert(bytes, dtype, &mut out);
+    let taken = Converter::new(Format::Numbers, dtype).convert_numbers(bytes, &mut out);
     let found = taken.map(|taken| (out, taken));
     assert_eq!(found, one_by_one(bytes, dtype, count), "{dtype}: {count} of {bytes:02x?}");
 }

@@ -109,22 +109,16 @@ fn flax<'a>(cursor: &mut Cursor<'a>) -> Found<'a> {
     Encoded::shaped(Encoding::Flax, dtype(name)?, &shape, data).map(Some)
 }
 
+/// The types of msgpackr's typed arrays, by their codes.
+const TYPED_ARRAYS: [Number; 11] = {
+    use Number::*;
+    [I8, U8, U8, I16, U16, I32, U32, F32, F64, I64, U64]
+};
+
 /// A typed array of msgpackr: a byte for the type of its elements in front of them.
 fn typed_array(inside: &[u8]) -> Option<Encoded<'_>> {
     let (&code, elements) = inside.split_first()?;
-    let number = match code {
-        0 => Number::I8,
-        1 | 2 => Number::U8,
-        3 => Number::I16,
-        4 => Number::U16,
-        5 => Number::I32,
-        6 => Number::U32,
-        7 => Number::F32,
-        8 => Number::F64,
-        9 => Number::I64,
-        10 => Number::U64,
-        _ => return None,
-    };
+    let number = *TYPED_ARRAYS.get(usize::from(code))?;
     Some(Encoded::packed(Encoding::TypedArray, RawDtype::of(number), elements))
 }
 

@@ -12,6 +12,10 @@ use crate::vector::dtype::{Number, RawDtype};
 /// No library writes more keys.
 const MOST_KEYS: u32 = 8;
 
+/// Keys whose values change nothing.
+const BESIDE: [&[u8]; 10] =
+    [b"type", b"dims", b"strides", b"order", b"version", b"ndim", b"size", b"itemsize", b"nbytes", b"device"];
+
 const STRUCTURED: &str = "a structured NumPy array: write its fields one by one";
 
 /// What the pairs of such a map say.
@@ -109,20 +113,8 @@ impl<'a> Pairs<'a> {
                     (b"byteorder" | b"byte_order" | b"endian" | b"endianness", Head::Str(_)) => {
                         self.is_big_endian |= matches!(text(&mut value)?, Some([b'>' | b'b' | b'B', ..]));
                     }
-                    (
-                        b"type"
-                        | b"dims"
-                        | b"strides"
-                        | b"order"
-                        | b"version"
-                        | b"ndim"
-                        | b"size"
-                        | b"itemsize"
-                        | b"nbytes"
-                        | b"device"
-                        | [b'_', b'_', ..],
-                        Head::Nil | Head::Bool(_) | Head::UInt(_) | Head::Int(_) | Head::Str(_),
-                    ) => {}
+                    (_, Head::Nil | Head::Bool(_) | Head::UInt(_) | Head::Int(_) | Head::Str(_))
+                        if BESIDE.contains(&key) || key.starts_with(b"__") => {}
                     // A field of a record.
                     _ => return Ok(false),
                 }
