@@ -35,6 +35,11 @@ impl Fault {
         Self::new(RejectKind::TooLarge, None, format!("a record of {}", bytes(length)))
     }
 
+    /// A second value for a column.
+    pub(super) fn twice(column: Option<usize>) -> Self {
+        Self::of_type(column, "a key that comes twice").expecting("every key once")
+    }
+
     /// A fault of the input, not of a field.
     pub(super) fn of_input(kind: RejectKind, expected: impl Into<Words>, found: impl Into<Words>) -> Self {
         Self::new(kind, None, found).expecting(expected)

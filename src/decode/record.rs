@@ -246,8 +246,7 @@ impl Columns {
         }
         let mut ahead = *cursor;
         let pushed = if self.has(column) {
-            let twice = Fault::of_type(Some(column), "a key that comes twice");
-            Err(Stop::Fault(twice.expecting("every key once")))
+            Err(Stop::Fault(Fault::twice(Some(column))))
         } else if plan.columns[column].role == Role::Vector {
             self.push_vector_field(plan, column, &mut ahead)
         } else {
@@ -279,12 +278,25 @@ impl Columns {
             Some(encoded) => encoded,
             None => read_vector(plan, column, cursor)?,
         };
+        self.push_encoded(plan, column, &encoded)?;
+        self.set_template(column, Template::of(cursor.since(start), &encoded));
+        Ok(())
+    }
+
+    /// Adds an array to a column, which may be one of vectors.
+    pub(super) fn push_encoded(
+        &mut self,
+        plan: &Plan,
+        column: usize,
+        encoded: &Encoded<'_>,
+    ) -> Result<(), Stop> {
+        if plan.columns[column].role != Role::Vector {
+            return self.push_typed(column, encoded);
+        }
         if encoded.rows != 1 || Some(encoded.dim) != plan.columns[column].dim() || !encoded.is_whole() {
             return Err(Stop::Fault(Fault::new(RejectKind::Dimension, Some(column), encoded.describe())));
         }
-        self.push_vector(plan, column, &encoded.elements)?;
-        self.set_template(column, Template::of(cursor.since(start), &encoded));
-        Ok(())
+        self.push_vector(plan, column, &encoded.elements)
     }
 
     /// Fills the columns for which the record has no value: with a null, or for a vector with a fault.

@@ -2,7 +2,7 @@
 //!
 //! The first record may be damaged where bad records are left out. So the start of the first input is
 //! decoded by the plan. If there is damage in it, and there are more rejects than rows, inference is tried
-//! from other places, and the plan that reads the most rows is taken.
+//! from other places in it, and the plan that reads the most rows is taken.
 
 mod sample;
 
@@ -11,10 +11,9 @@ use std::io;
 use self::sample::{Peek, Sample};
 use crate::error::Result;
 use crate::input::{Blocks, Input};
-use crate::msgpack::{Head, MAX_HEAD};
-use crate::options::{Framing, OnError, ReadOptions};
+use crate::msgpack::MAX_HEAD;
+use crate::options::{OnError, ReadOptions};
 use crate::record::{Findings, Inference, Inferred, Plan};
-use crate::text::printable;
 
 /// How much of a stream inference reads at once.
 const GLANCE: usize = 64 << 10;
@@ -22,39 +21,10 @@ const GLANCE: usize = 64 << 10;
 const MOST: usize = 16;
 const OPENED: usize = 256;
 
-/// Where inference begins.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-struct Start {
-    input: usize,
-    offset: usize,
-    /// How records lie there, where this is a place among them.
-    inside: Option<Framing>,
-}
-
-impl Start {
-    fn inference(self, options: &ReadOptions) -> Inference<'_> {
-        match self.inside {
-            None => Inference::new(options),
-            Some(framing) => Inference::inside(framing, options),
-        }
-    }
-
-    /// Adds to the findings that they come from here.
-    fn name(self, findings: Findings, inputs: &[Input]) -> Findings {
-        let name = inputs.get(self.input).map_or("", |input| input.name());
-        let place = format!("byte {} of {}", self.offset, printable(name));
-        let from =
-            |how: &str| format!("{how}, from {place} on, as most records in front of it cannot be read");
-        let layout_from = from(&findings.layout_from);
-        let framing_from = format!("records were found from {place} on");
-        Findings { framing_from, layout_from, ..findings }
-    }
-}
-
 /// The content of the inputs.
 pub(crate) fn infer(inputs: &[Input], options: &ReadOptions) -> Result<Findings> {
     let mut peek = Peek::new(inputs, options);
-    let (found, first_end, holds_records) = infer_from(Start::default(), &mut peek, options)?;
+    let (found, first_end, holds_records) = infer_from_start(&mut peek, options)?;
     let found = found.and_then(|findings| Plan::new(&findings, options).map(|_| findings));
     // Where lengths show that there is no damage, nothing is searched for.
     if options.on_error == OnError::Raise || holds_records && found.is_err() {
@@ -80,44 +50,23 @@ pub(crate) fn infer(inputs: &[Input], options: &ReadOptions) -> Result<Findings>
             break;
         }
     }
-    let rows = |findings: &Findings| sample::tally(findings, &samples, options).unwrap_or_default().rows;
-    let (mut best, mut best_rows) = (None, found.as_ref().map_or(0, rows));
-    let Some(start) = sample::place(&samples, first_end, best_rows, options) else { return found };
-    // The place may be inside of the array that the first input begins with.
-    let is_array =
-        matches!(samples.first().map(|first| Head::read(&first.bytes)), Some(Ok((Head::Array(_), _))));
-    let framings: &[Framing] = match options.framing {
-        Framing::Auto if is_array => &[Framing::Array, Framing::Sequence],
-        Framing::Auto => &[Framing::Sequence],
-        ref given => std::slice::from_ref(given),
+    let rows = match &found {
+        Ok(findings) => sample::tally(findings, &samples, options)?.rows,
+        Err(_) => 0,
     };
-    for &framing in framings {
-        let start = Start { inside: Some(framing), ..start };
-        if let Ok(findings) = infer_from(start, &mut peek, options)?.0 {
-            let rows = rows(&findings);
-            if rows > best_rows {
-                (best, best_rows) = (Some(start.name(findings, inputs)), rows);
-            }
-        }
-    }
-    best.map_or(found, Ok)
+    sample::search(&samples, first_end, rows, options).map_or(found, Ok)
 }
 
-/// The findings of inference from a place on, the end of the first object if that is a whole record, and whether lengths show
-/// that there are records with fields and no damage.
-fn infer_from(
-    start: Start,
-    peek: &mut Peek<'_>,
-    options: &ReadOptions,
-) -> Result<(Result<Findings>, usize, bool)> {
-    let mut inference = start.inference(options);
-    for (index, input) in peek.inputs.iter().enumerate().skip(start.input) {
-        let offset = if index == start.input { start.offset } else { 0 };
-        inference.begin(input.name(), offset == 0);
+/// The findings of inference, the end of the first object if that is a whole record, and whether lengths show that there are
+/// records with fields and no damage.
+fn infer_from_start(peek: &mut Peek<'_>, options: &ReadOptions) -> Result<(Result<Findings>, usize, bool)> {
+    let mut inference = Inference::new(options);
+    for (index, input) in peek.inputs.iter().enumerate() {
+        inference.begin(input.name());
         let rest = peek.look(index, |blocks, is_stream| {
             // The bytes that are read of a stream are held in memory.
             let most = if is_stream { options.max_record_bytes.saturating_add(1 << 20) } else { u64::MAX };
-            infer_input(&mut inference, input, blocks, (offset, most))
+            infer_input(&mut inference, input, blocks, most)
         });
         match rest? {
             Some(rest) => inference.next_input(rest),
@@ -128,16 +77,14 @@ fn infer_from(
     Ok((inference.findings(), first_end, holds_records))
 }
 
-/// Looks at one input from `offset` on, of which not many more than `most` bytes are read. The result is how
-/// many bytes at its end were not read, or `None` if inference is done.
+/// Looks at one input, of which not many more than `most` bytes are read. The result is how many bytes at its end were not
+/// read, or `None` if inference is done.
 fn infer_input(
     inference: &mut Inference<'_>,
     input: &Input,
     mut blocks: Blocks,
-    (offset, most): (usize, u64),
+    most: u64,
 ) -> io::Result<Option<u64>> {
-    let passed = blocks.fill(offset)?.len().min(offset);
-    blocks.consume(passed);
     let mut needed = 1;
     loop {
         input.cancel().check_io()?;

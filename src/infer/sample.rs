@@ -1,19 +1,20 @@
-//! The first bytes of the inputs: another place at which inference may begin, and how well they can be
-//! decoded by what it finds there.
+//! The first bytes of the inputs: how well they can be decoded by what inference found, and what it finds from another place
+//! in them.
 
 use std::io::{self, Read};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 
-use super::{GLANCE, Start};
+use super::GLANCE;
 use crate::decode::{Decoder, Position};
 use crate::error::Result;
 use crate::input::{Ahead, Blocks, Input, Opened, StepBuffers, reserve};
 use crate::msgpack::Head;
 use crate::options::{Framing, OnError, ReadOptions};
-use crate::record::{Findings, Inferred, Plan, RecordStart, foreign};
+use crate::record::{Findings, Inference, Inferred, Plan, RecordStart, foreign};
 use crate::reject::RejectKind;
+use crate::text::printable;
 
 /// How many bytes of an input are decoded to try what was found.
 const SIZE: usize = 128 << 10;
@@ -154,15 +155,15 @@ pub(super) fn tally(findings: &Findings, samples: &[Sample], options: &ReadOptio
     Ok(tally)
 }
 
-/// The place in the samples from which inference finds the plan that reads the most rows of them, if
-/// these are more than `rows`. Objects that begin alike follow one another there. The first object, which
-/// ends at `first_end` if it is a whole record, has no records in it.
-pub(super) fn place(
+/// The findings by which the most rows of the samples are read, if these are more than `rows`: those of inference from another
+/// place, from which objects that begin alike follow one another. The first object, which ends at `first_end` if it is a whole
+/// record, has no records in it.
+pub(super) fn search(
     samples: &[Sample],
     first_end: usize,
     mut rows: u64,
     options: &ReadOptions,
-) -> Option<Start> {
+) -> Option<Findings> {
     let framing = match options.framing {
         _ if options.records.is_some() => return None,
         // A key of a map may begin anywhere.
@@ -170,6 +171,7 @@ pub(super) fn place(
         Framing::Auto => Framing::Sequence,
         given => given,
     };
+    let rows_by = |findings: &Findings| tally(findings, samples, options).unwrap_or_default().rows;
     let mut best = None;
     // Files of other formats hold no records.
     let is_messagepack = |sample: &&Sample| foreign(&sample.bytes, sample.is_whole) == Ok(None);
@@ -177,19 +179,48 @@ pub(super) fn place(
         let mut heads = HEADS * sample.bytes.len();
         let begin = if sample.input == 0 { first_end.max(1) } else { 1 };
         for offset in begin..sample.bytes.len() {
-            if begins_alike(&sample.bytes[offset..], &mut heads) {
-                let start = Start { input: sample.input, offset, inside: Some(framing) };
-                let found = rows_from(sample, start, samples, options, &mut heads);
-                if found > rows {
-                    (best, rows) = (Some(start), found);
-                }
+            if begins_alike(&sample.bytes[offset..], &mut heads)
+                && let Some(findings) = infer_from(sample, offset, framing, options, &mut heads)
+                && let found = rows_by(&findings)
+                && found > rows
+            {
+                (best, rows) = (Some(findings), found);
             }
         }
         if best.is_some() {
             break;
         }
     }
-    best
+    // The place may be inside of the array that the first input begins with.
+    let is_array =
+        matches!(samples.first().map(|first| Head::read(&first.bytes)), Some(Ok((Head::Array(_), _))));
+    let of_array = best.clone().filter(|_| is_array && options.framing == Framing::Auto);
+    let of_array = of_array.map(|findings| Findings { framing: Framing::Array, ..findings });
+    of_array.filter(|findings| rows_by(findings) >= rows).or(best)
+}
+
+/// The findings of inference from `offset` on, to the end of the sample.
+fn infer_from(
+    sample: &Sample,
+    offset: usize,
+    framing: Framing,
+    options: &ReadOptions,
+    heads: &mut usize,
+) -> Option<Findings> {
+    let mut inference = Inference::inside(framing, options);
+    let mut at = offset;
+    while let Inferred::Consumed(taken @ 1.., _) = inference.infer(&sample.bytes[at..], sample.is_whole) {
+        at += taken;
+    }
+    *heads = heads.saturating_sub(at - offset);
+    let findings = inference.findings().ok()?;
+    // The samples are decoded by the findings.
+    *heads = heads.saturating_sub(sample.bytes.len());
+    let place = format!("byte {offset} of {}", printable(&sample.name));
+    let layout_from =
+        format!("{}, from {place} on, as most records in front of it cannot be read", findings.layout_from);
+    let framing_from = format!("records were found from {place} on");
+    Some(Findings { framing_from, layout_from, ..findings })
 }
 
 fn begins_alike(bytes: &[u8], heads: &mut usize) -> bool {
@@ -214,23 +245,4 @@ fn end_of_object(bytes: &[u8], mut at: usize, heads: &mut usize) -> Option<usize
         at += length as usize;
     }
     Some(at)
-}
-
-/// The rows of the samples, by the plan that inference finds from `start` in `sample`.
-fn rows_from(
-    sample: &Sample,
-    start: Start,
-    samples: &[Sample],
-    options: &ReadOptions,
-    heads: &mut usize,
-) -> u64 {
-    let mut inference = start.inference(options);
-    let mut at = start.offset;
-    while let Inferred::Consumed(taken @ 1.., _) = inference.infer(&sample.bytes[at..], sample.is_whole) {
-        at += taken;
-    }
-    *heads = heads.saturating_sub(at - start.offset);
-    let Ok(findings) = inference.findings() else { return 0 };
-    *heads = heads.saturating_sub(sample.bytes.len());
-    tally(&findings, samples, options).unwrap_or_default().rows
 }

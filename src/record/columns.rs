@@ -2,10 +2,10 @@
 
 use arrow_schema::{DataType, Field};
 
+use super::beside::Packed;
 use super::evidence::Evidence;
 use super::findings::column_name;
 use super::framing::FEW;
-use super::lists::Shaped;
 use super::observe::Observed;
 use super::{Column, Findings, ID, KEY, Layout, PATH, Prefix, RECORD, Role, Step, VECTOR, vector_field};
 use crate::error::{Error, Result};
@@ -22,7 +22,7 @@ impl Evidence<'_> {
         prefix: Option<Prefix>,
     ) -> Result<Findings> {
         if framing == Framing::Columns {
-            self.check_shaped()?;
+            self.check_packed()?;
         }
         let mut columns = match (self.layout, self.options.dim) {
             (Some(Layout::Vector), _) | (None, Some(_)) => vec![self.bare_column()?],
@@ -109,14 +109,14 @@ impl Evidence<'_> {
             ));
         }
         // The shape may be that of other bytes, by the type that is named beside it.
-        let others =
-            self.named_dtype.as_ref().filter(|named| named.raw.is_some() && !named.fields.is_empty());
-        let is_its = |name: &String| others.is_none_or(|named| named.fields.contains(name));
+        let typed = self.beside.raw().map(|_| self.beside.typed()).unwrap_or_default();
         let are_rows =
-            |(name, (rows, _), _): &&Shaped| *rows > 1 && framing != Framing::Columns && is_its(name);
+            |packed: &Packed<'_>| packed.rows > 1 && (typed.is_empty() || typed.contains(&packed.name));
         // Records that follow have vectors of that dimension as well: those of the first one are then larger elements.
-        let by_dim = self.shaped_by_dim.iter().filter(|_| self.records == 1);
-        warnings.extend(self.shaped.iter().chain(by_dim).filter(are_rows).map(|(name, (rows, dim), _)| {
+        let by_dim = self.beside.packed_by_dim(self.given.default.size()).filter(|_| self.records == 1);
+        let is_open = framing != Framing::Columns && self.options.framing == Framing::Auto;
+        let packed = self.beside.packed().take(1).chain(by_dim).filter(|packed| is_open && are_rows(packed));
+        warnings.extend(packed.map(|Packed { name, rows, dim, .. }| {
             format!(
                 "`{}`: these bytes are {rows} vectors of {dim} elements by the shape beside them: option `framing=columns` reads each as a \
                  row",
@@ -376,11 +376,13 @@ impl Evidence<'_> {
     }
 
     /// Refuses bytes of several vectors that are not of the size that the shape beside them gives to their elements.
-    fn check_shaped(&self) -> Result<()> {
-        let is_read = |name| self.options.fields().is_none_or(|fields| fields.contains(&name));
-        if let Some((name, (rows, dim), size)) = self.shaped.as_ref().filter(|(name, ..)| is_read(name))
-            && let Some(field) = self.fields.at(&[Step::Name(name.clone())])
-            && field.raw().size() != *size
+    fn check_packed(&self) -> Result<()> {
+        let is_read =
+            |name: &str| self.options.fields().is_none_or(|fields| fields.iter().any(|field| *field == name));
+        let packed = self.beside.packed().next().filter(|packed| is_read(packed.name));
+        if let Some(Packed { name, rows, dim, size }) = packed
+            && let Some(field) = self.fields.at(&[Step::Name(name.to_owned())])
+            && field.raw().size() != size
         {
             return Err(Error::schema(format!(
                 "{}the bytes of `{}` are {rows} vectors of {dim} elements by the shape beside them, of {size} bytes each, and would be \
@@ -395,42 +397,37 @@ impl Evidence<'_> {
 
     /// The field that names the type of the bytes beside it, which are a vector, and that name.
     fn dtype_of(&self, columns: &[Column]) -> Option<(String, String)> {
-        let named = self.named_dtype.as_ref().filter(|_| self.options.raw_dtype == RawDtypes::default())?;
-        let raw = named.raw?;
-        let is_its = |column: &&Column| {
+        let named = self.beside.dtype.as_ref().filter(|_| self.options.raw_dtype == RawDtypes::default())?;
+        let (raw, typed) = (named.raw?.to_string(), self.beside.typed());
+        let is_its = |column: &Column| {
             let [Step::Name(name)] = &column.path[..] else { return false };
-            column.stored.as_ref().is_some_and(|stored| *stored == raw.to_string())
-                && (named.fields.is_empty() || named.fields.contains(name))
+            column.stored.as_ref() == Some(&raw) && (typed.is_empty() || typed.contains(&name.as_str()))
         };
-        columns.iter().find(is_its).map(|_| (named.field.clone(), named.text.clone()))
+        columns.iter().any(is_its).then(|| (named.field.clone(), named.text.clone()))
     }
 
     /// Refuses bytes that would be read as the default `raw_dtype` where a field beside them names another.
     fn check_named_dtype(&self, columns: &[Column]) -> Result<()> {
         let raw = RawDtype::default();
-        let Some(named) = self.named_dtype.as_ref().filter(|_| self.options.raw_dtype.default == raw) else {
+        let Some(named) = self.beside.dtype.as_ref().filter(|_| self.options.raw_dtype.default == raw) else {
             return Ok(());
         };
-        let (input, field) = (self.input_prefix(), printable(&named.field));
+        let (input, field, is_alone) =
+            (self.input_prefix(), printable(&named.field), self.beside.typed().is_empty());
         let is_raw = |column: &&Column| {
-            column.stored.as_deref() == Some(raw.to_string().as_str())
-                || column.is_base64 && column.raw == raw
+            column.stored.as_ref() == Some(&raw.to_string()) || column.is_base64 && column.raw == raw
         };
         match (named.raw, columns.iter().find(is_raw)) {
-            (None, _) if !named.fields.is_empty() && self.options.columns.is_none() => {
-                Err(Error::schema(format!(
-                    "{input}the field `{field}` of the first record names the type `{}`, which no vector column can hold: choose other \
+            (None, _) if !is_alone && self.options.columns.is_none() => Err(Error::schema(format!(
+                "{input}the field `{field}` of the first record names the type `{}`, which no vector column can hold: choose other \
                  fields with option `columns`",
-                    printable(&named.text)
-                )))
-            }
-            (Some(other), Some(column)) if other != raw && named.fields.is_empty() => {
-                Err(Error::schema(format!(
-                    "{input}the field `{field}` of the first record says {other}, and the bytes of `{}` would be read as {raw}: pass \
+                printable(&named.text)
+            ))),
+            (Some(other), Some(column)) if other != raw && is_alone => Err(Error::schema(format!(
+                "{input}the field `{field}` of the first record says {other}, and the bytes of `{}` would be read as {raw}: pass \
                  option `raw_dtype={other}`",
-                    column.name()
-                )))
-            }
+                column.name()
+            ))),
             _ => Ok(()),
         }
     }

@@ -3,11 +3,11 @@
 use std::io;
 use std::sync::Arc;
 
-use super::describe::NamedDtype;
+use super::beside::Beside;
 use super::findings::column_name;
 use super::foreign::{is_text, looks_like};
 use super::given::{Given, Rules};
-use super::lists::{Lists, Shaped};
+use super::lists::Lists;
 use super::observe::{MOST_KEYS, Observed, Vectors, base64_in};
 use super::{Layout, RecordStart, Step, VECTOR, describe};
 use crate::error::Error;
@@ -34,12 +34,8 @@ pub(super) struct Evidence<'a> {
     pub(super) key: Observed,
     /// The fields of records, or the vector that each of them is.
     pub(super) fields: Observed,
-    /// A field of the first record that names a type of elements, and that type.
-    pub(super) named_dtype: Option<NamedDtype>,
-    /// Bytes of the first record that have the shape of several vectors beside them.
-    pub(super) shaped: Option<Shaped>,
-    /// The same, by a dimension beside them.
-    pub(super) shaped_by_dim: Option<Shaped>,
+    /// What fields of the first record say of the bytes beside them.
+    pub(super) beside: Beside,
     /// How many items several lists of the first record have.
     pub(super) parallel: Option<usize>,
     /// The name of the input that is looked at.
@@ -87,9 +83,7 @@ impl<'a> Evidence<'a> {
             start: None,
             key: Observed::default(),
             fields: Observed::default(),
-            named_dtype: None,
-            shaped: None,
-            shaped_by_dim: None,
+            beside: Beside::default(),
             parallel: None,
             input: Arc::default(),
             first: None,
@@ -225,9 +219,9 @@ impl<'a> Evidence<'a> {
         let is_first = self.layout.is_none();
         if is_first {
             let mut given = self.given.clone();
-            self.named_dtype = describe::named_dtype(cursor)?;
-            if let Some(NamedDtype { raw: Some(raw), fields, .. }) = &self.named_dtype {
-                fields.iter().for_each(|field| given.set_raw(field, *raw));
+            self.beside = Beside::read(cursor)?;
+            if let Some(raw) = self.beside.raw() {
+                self.beside.typed().into_iter().for_each(|field| given.set_raw(field, raw));
             }
             self.fields = Observed::new(given);
         }
@@ -235,9 +229,9 @@ impl<'a> Evidence<'a> {
         // The decoder rejects a record that names another type for its bytes than the first one.
         if !is_first
             && self.options.raw_dtype == RawDtypes::default()
-            && let Some(NamedDtype { raw: Some(raw), fields, .. }) = &self.named_dtype
-            && !fields.is_empty()
-            && describe::named_dtype(cursor)?.and_then(|other| other.raw).is_some_and(|other| other != *raw)
+            && let Some(raw) = self.beside.raw()
+            && !self.beside.typed().is_empty()
+            && Beside::read(cursor)?.raw().is_some_and(|other| other != raw)
         {
             self.records += 1;
             return Ok(());
@@ -251,9 +245,7 @@ impl<'a> Evidence<'a> {
             if framing == Framing::Columns || self.options.framing == Framing::Auto {
                 let types = self.rules.types(self.fields.given.default);
                 let lists = Lists::read(cursor, types, |_| true)?;
-                self.parallel = lists.as_ref().filter(|lists| lists.are_parallel()).map(|lists| lists.rows);
-                self.shaped_by_dim = lists.as_ref().and_then(|lists| lists.shaped_by_dim(types.raw.size()));
-                self.shaped = lists.and_then(|lists| lists.shaped);
+                self.parallel = lists.filter(Lists::are_parallel).map(|lists| lists.rows);
             }
             let is_given = self.options.columns.is_some() || !self.options.vector.is_empty();
             let what = if layout == Layout::Map { "a map" } else { "an array" };

@@ -130,16 +130,18 @@ fn is_table(cursor: Cursor<'_>, types: Types<'_>) -> Result<bool, Broken> {
     };
     let Some(lists) = Lists::read(cursor, types, may_be)? else { return Ok(false) };
     let (mut has_vectors, mut has_others) = (false, false);
-    for (_, list) in &lists.lists {
-        let (items, is_vectors) = match (list, &lists.shaped) {
-            (List::Array(array), _) if array.rows > 1 => (*array.outer.first().unwrap_or(&array.rows), true),
-            (List::Array(array), _) => (array.dim, false),
-            (List::Items(items @ 1.., first), _) => {
+    for (name, list) in &lists.lists {
+        let (items, is_vectors) = match list {
+            List::Array(array) if array.rows > 1 => (*array.outer.first().unwrap_or(&array.rows), true),
+            List::Array(array) => (array.dim, false),
+            List::Items(items @ 1.., first) => {
                 (*items, matches!(item(&mut first.clone(), types)?, Item::Vector | Item::Ndarray))
             }
-            (List::Value(value), _) if value.peek()? == Head::Nil => continue,
-            (bytes, Some((_, shape, _))) if bytes.size_in(*shape).is_some() => (shape.0, true),
-            _ => return Ok(false),
+            List::Value(value) if value.peek()? == Head::Nil => continue,
+            _ => match lists.beside.packed().find(|packed| Some(packed.name) == name.as_deref()) {
+                Some(packed) => (packed.rows, true),
+                None => return Ok(false),
+            },
         };
         if items == 0 || items != lists.rows {
             return Ok(false);

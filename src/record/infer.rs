@@ -249,10 +249,10 @@ impl<'a> Inference<'a> {
         self.skipper = Some(skipper);
     }
 
-    /// Begins with the input of this name, at its start or at another place.
-    pub(crate) fn begin(&mut self, input: &Arc<str>, is_at_start: bool) {
+    /// Begins with the input of this name.
+    pub(crate) fn begin(&mut self, input: &Arc<str>) {
         self.evidence.input = input.clone();
-        self.is_at_start = is_at_start;
+        self.is_at_start = true;
     }
 
     /// The input ends here, as what comes behind cannot be read.

@@ -1,5 +1,6 @@
 //! Framing, layout and schema: what records are, and the plan "this field goes into that column".
 
+mod beside;
 mod columns;
 mod describe;
 mod evidence;
@@ -19,10 +20,11 @@ use std::sync::Arc;
 
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 
+pub(crate) use self::beside::Beside;
 pub(crate) use self::findings::{Column, Findings, Layout, Role, Step};
 pub(crate) use self::foreign::{MAGIC, foreign};
 pub(crate) use self::infer::{Inference, Inferred};
-pub(crate) use self::lists::{List, shape_in};
+pub(crate) use self::lists::List;
 pub(crate) use self::prefix::{Framed, Prefix};
 pub(crate) use self::start::RecordStart;
 pub(crate) use self::way::{Arrival, Way};

@@ -451,7 +451,7 @@ impl Observed {
         let is_first = self.fields.is_empty();
         for (name, list) in lists.lists {
             // The shape of bytes is no column, whether those of a later map have it or not.
-            let is_shape = !is_first && list.shape(name.as_deref()).is_some();
+            let is_shape = !is_first && lists.beside.is_shape(name.as_deref());
             let known = |name: &String| self.places.contains_key(&Step::Name(name.clone()));
             if is_shape && !name.as_ref().is_some_and(known) {
                 continue;

@@ -1,6 +1,6 @@
 //! How a record begins: the bytes by which a record is found in the middle of an input.
 
-use memchr::memmem::Finder;
+use memchr::memmem::find_iter;
 use serde::{Deserialize, Serialize};
 
 use crate::msgpack::{Broken, Cursor, Head};
@@ -9,30 +9,11 @@ use crate::msgpack::{Broken, Cursor, Head};
 ///
 /// Of a map these are its first key, so that maps with more or fewer fields begin alike. Of any
 /// other object they are its head, which holds the length of bytes and the count of an array.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(into = "(usize, Box<[u8]>)", from = "(usize, Box<[u8]>)")]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct RecordStart {
-    /// Bytes of the record in front of those that the finder looks for: the head of a map.
+    /// Bytes of the record in front of the others: the head of a map.
     lead: usize,
-    finder: Box<Finder<'static>>,
-}
-
-impl PartialEq for RecordStart {
-    fn eq(&self, other: &Self) -> bool {
-        (self.lead, self.finder.needle()) == (other.lead, other.finder.needle())
-    }
-}
-
-impl From<RecordStart> for (usize, Box<[u8]>) {
-    fn from(start: RecordStart) -> Self {
-        (start.lead, start.finder.needle().into())
-    }
-}
-
-impl From<(usize, Box<[u8]>)> for RecordStart {
-    fn from((lead, bytes): (usize, Box<[u8]>)) -> Self {
-        Self { lead, finder: Finder::new(&bytes).into_owned().into() }
-    }
+    bytes: Box<[u8]>,
 }
 
 impl RecordStart {
@@ -49,27 +30,27 @@ impl RecordStart {
             Head::Array(1..) | Head::Bin(_) | Head::Str(_) | Head::Ext(..) => 0,
             _ => return Ok(None),
         };
-        Ok(Some((lead, cursor.since(lead).into()).into()))
+        Ok(Some(Self { lead, bytes: cursor.since(lead).into() }))
     }
 
     /// True if records with this start are arrays.
     pub(crate) fn is_array(&self) -> bool {
-        self.lead == 0 && matches!(Head::read(self.finder.needle()), Ok((Head::Array(_), _)))
+        self.lead == 0 && matches!(Head::read(&self.bytes), Ok((Head::Array(_), _)))
     }
 
     /// How many bytes it takes to see whether a record begins at a place.
     pub(crate) fn len(&self) -> usize {
-        self.lead + self.finder.needle().len()
+        self.lead + self.bytes.len()
     }
 
     /// True if a record with this start may begin at the start of `bytes`.
     pub(crate) fn matches(&self, bytes: &[u8]) -> bool {
-        bytes.get(self.lead..).is_some_and(|behind| behind.starts_with(self.finder.needle()))
+        bytes.get(self.lead..).is_some_and(|behind| behind.starts_with(&self.bytes))
     }
 
     /// The places in `bytes` at which a record with this start may begin.
     pub(crate) fn places<'a>(&'a self, bytes: &'a [u8]) -> impl Iterator<Item = usize> + 'a {
-        let places = self.finder.find_iter(bytes);
+        let places = find_iter(bytes, &*self.bytes);
         places.filter_map(|place| place.checked_sub(self.lead)).filter(|&place| {
             let head = Head::read(&bytes[place..]);
             self.lead == 0 || matches!(head, Ok((Head::Map(1..), size)) if size == self.lead)
