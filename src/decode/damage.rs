@@ -53,7 +53,7 @@ enum Holder {
 impl Damage {
     /// `None` where good records look like any other bytes, or errors end the scan.
     pub(super) fn new(plan: &Plan) -> Option<Self> {
-        if plan.on_error == OnError::Raise
+        if plan.options.on_error == OnError::Raise
             || !matches!(plan.framing, Framing::Sequence | Framing::Array)
             || !plan.way.is_empty()
             || plan.columns.iter().all(|column| column.dim().is_none())
@@ -62,10 +62,10 @@ impl Damage {
         }
         // An element takes nine bytes at the most, and there may be an id beside the vector.
         let elements: usize = plan.columns.iter().filter_map(Column::dim).sum();
-        let most = usize::try_from(plan.max_record_bytes).unwrap_or(usize::MAX);
+        let most = usize::try_from(plan.options.max_record_bytes).unwrap_or(usize::MAX);
         let record = elements.saturating_mul(9).saturating_add(1 << 10).min(most);
         let window = WINDOW.max(record.saturating_mul(4));
-        let longest = plan.max_record_bytes.max(window as u64);
+        let longest = plan.options.max_record_bytes.max(window as u64);
         Some(Self { window, longest, is_part: false, right: 0, searched: 0, found: None, debt: 0, paid: 0 })
     }
 
@@ -173,7 +173,7 @@ impl Decoder {
         match skipped {
             Ok(()) if is_too_long(end as u64) => Ok(Err(Broken::Short(end as u64))),
             Err(Broken::Short(needed)) if !view.ended && !is_too_long(needed) => {
-                Err(needed.max((2 * bytes.len() as u64).min(self.plan.max_record_bytes)))
+                Err(needed.max((2 * bytes.len() as u64).min(self.plan.options.max_record_bytes)))
             }
             skipped => Ok(skipped.map(|()| end)),
         }

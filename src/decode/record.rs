@@ -116,7 +116,7 @@ impl Decoder {
     ) -> Result<Pushed, Stop> {
         debug_assert!(encoded.dim > 0);
         let length = cursor.at() as u64;
-        if length > plan.max_record_bytes {
+        if length > plan.options.max_record_bytes {
             return Ok(Pushed::Whole(None));
         }
         if plan.columns.iter().any(|column| column.role == Role::Id) {
@@ -136,7 +136,7 @@ impl Decoder {
                 Err(Stop::Fault(fault)) => {
                     let fault = Fault { path: format!("[{}]", self.position.rows), ..fault };
                     self.reject(&fault, self.position.offset, length)?;
-                    if plan.on_error == OnError::Skip {
+                    if plan.options.on_error == OnError::Skip {
                         self.position.rows += 1;
                         continue;
                     }
@@ -254,7 +254,7 @@ impl Columns {
         };
         match pushed {
             Ok(()) => *cursor = ahead,
-            Err(Stop::Fault(fault)) if plan.on_error == OnError::Null => {
+            Err(Stop::Fault(fault)) if plan.options.on_error == OnError::Null => {
                 cursor.skip()?;
                 self.take_back(column);
                 self.push_null(column)?;
@@ -271,7 +271,7 @@ impl Columns {
         }
         let start = cursor.at();
         let wrapped = match cursor.peek()? {
-            Head::Array(1) | Head::Map(_) => encoding::read_wrapped(cursor, plan.types(column))?,
+            Head::Array(1) | Head::Map(_) => encoding::read_wrapped(cursor, plan.types(Some(column)))?,
             _ => None,
         };
         let encoded = match wrapped {
@@ -307,7 +307,7 @@ impl Columns {
             }
             if column.role == Role::Vector || !column.field.is_nullable() {
                 let fault = Fault::of_type(Some(index), "no such field");
-                if plan.on_error != OnError::Null {
+                if plan.options.on_error != OnError::Null {
                     return Err(Stop::Fault(fault));
                 }
                 self.faults.push(fault);
@@ -380,12 +380,12 @@ pub(super) fn read_vector<'a>(
         && bytes as usize != dim * raw.size()
         && !is_npy_next(*cursor)?
     {
-        if u64::from(bytes) > plan.max_record_bytes {
+        if u64::from(bytes) > plan.options.max_record_bytes {
             cursor.clone().skip()?;
         }
         return fault(RejectKind::Dimension, Head::Bin(bytes).into());
     }
-    match encoding::read(cursor, plan.types(column))? {
+    match encoding::read(cursor, plan.types(Some(column)))? {
         Seen::Vector(encoded) if encoded.outer.len() > 1 => {
             fault(RejectKind::Unsupported, encoded.describe().into())
         }
@@ -430,7 +430,7 @@ pub(super) fn read_vector<'a>(
 fn skip_vector<'a>(plan: &Plan, cursor: &mut Cursor<'a>) -> Result<Option<Encoded<'a>>, Broken> {
     let mut ahead = *cursor;
     cursor.skip()?;
-    Ok(match encoding::read(&mut ahead, plan.types(usize::MAX))? {
+    Ok(match encoding::read(&mut ahead, plan.types(None))? {
         Seen::Vector(encoded) if encoded.outer.len() == 1 && encoded.dim > 0 && encoded.is_whole() => {
             Some(encoded)
         }

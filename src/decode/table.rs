@@ -8,7 +8,7 @@ use crate::msgpack::{Cursor, Head};
 use crate::options::OnError;
 use crate::record::{Beside, Content, List, Plan, Slots};
 use crate::reject::RejectKind;
-use crate::vector::encoding::{self, Elements, Encoded, Encoding, Seen, Types};
+use crate::vector::encoding::{self, Elements, Encoded, Encoding, Seen};
 
 /// A map of lists of which some rows were taken.
 #[derive(Debug)]
@@ -75,7 +75,7 @@ impl Table {
             }
         }
         let length = cursor.at();
-        if length as u64 > plan.max_record_bytes {
+        if length as u64 > plan.options.max_record_bytes {
             return Err(Stop::Fault(Fault::too_large(length as u64)));
         }
         let Some(&(column, rows)) = told.first().or(of_bytes.as_ref()) else {
@@ -124,11 +124,6 @@ fn no_table(head: Head) -> Stop {
     Stop::Fault(Fault::of_type(None, head).expecting(expected))
 }
 
-/// The types of what names none, in the values of a column.
-fn types(plan: &Plan, column: Option<usize>) -> Types<'_> {
-    plan.types(column.unwrap_or(usize::MAX))
-}
-
 /// The value of a column at `cursor`. Bytes are an array if they are vectors of this many rows, or of any number.
 fn list<'a>(
     plan: &Plan,
@@ -136,10 +131,10 @@ fn list<'a>(
     cursor: Cursor<'a>,
     rows: Option<usize>,
 ) -> Result<List<'a>, Stop> {
-    let list = List::read(cursor, types(plan, column))?;
+    let list = List::read(cursor, plan.types(column))?;
     if let List::Value(mut value) = list
         && let Some(dim) = column.and_then(|column| plan.columns[column].dim())
-        && let Seen::Vector(bytes) = encoding::read(&mut value, types(plan, column))?
+        && let Seen::Vector(bytes) = encoding::read(&mut value, plan.types(column))?
         && matches!(bytes.encoding, Encoding::Bytes | Encoding::Raw)
         && bytes.is_whole()
         && bytes.dim.is_multiple_of(dim)
@@ -233,7 +228,7 @@ impl Decoder {
         let faults = std::mem::take(&mut columns.faults);
         if fault.is_some() {
             columns.roll_back();
-            if plan.on_error == OnError::Null {
+            if plan.options.on_error == OnError::Null {
                 columns.push_nulls(self.position.record)?;
             }
         }

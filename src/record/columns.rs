@@ -76,9 +76,10 @@ impl Evidence<'_> {
             let is_bytes = column.role == Role::Value && self.is_in_schema(column.name());
             let is_field = matches!(column.role, Role::Vector | Role::Value) && !is_bytes;
             let Some(field) = self.fields.at(&column.path).filter(|_| is_field) else { continue };
-            for (path, field) in field.all(&column.path) {
-                let warning = field.warning(&printable(&column_name(&path)));
-                warnings.extend(warning.filter(|warning| !warnings.contains(warning)));
+            for warning in field.all().into_iter().filter_map(Observed::warning) {
+                if !warnings.contains(&warning) {
+                    warnings.push(warning);
+                }
             }
         }
         let raw = self.options.raw_dtype.of(VECTOR);
@@ -113,7 +114,8 @@ impl Evidence<'_> {
         let are_rows =
             |packed: &Packed<'_>| packed.rows > 1 && (typed.is_empty() || typed.contains(&packed.name));
         // Records that follow have vectors of that dimension as well: those of the first one are then larger elements.
-        let by_dim = self.beside.packed_by_dim(self.given.default.size()).filter(|_| self.records == 1);
+        let by_dim =
+            self.beside.packed_by_dim(self.options.raw_dtype.default.size()).filter(|_| self.records == 1);
         let is_open = framing != Framing::Columns && self.options.framing == Framing::Auto;
         let packed = self.beside.packed().take(1).chain(by_dim).filter(|packed| is_open && are_rows(packed));
         warnings.extend(packed.map(|Packed { name, rows, dim, .. }| {
@@ -131,11 +133,12 @@ impl Evidence<'_> {
         if self.options.columns.is_some() || self.layout == Some(Layout::Vector) {
             return;
         }
-        for (path, field) in self.fields.all(&[]) {
-            let is_vector = |column: &Column| column.role == Role::Vector && column.path == path;
-            if path.is_empty() || !columns.iter().any(is_vector) {
-                let name = printable(&column_name(&path));
-                let name = if path.is_empty() { "records".to_owned() } else { format!("`{name}`") };
+        for field in self.fields.all() {
+            let is_vector = |column: &Column| column.role == Role::Vector && column.path == field.path;
+            let is_record = field.path.is_empty();
+            if is_record || !columns.iter().any(is_vector) {
+                let name =
+                    if is_record { "records".to_owned() } else { format!("`{}`", printable(&field.name())) };
                 lost.extend(field.lost().map(|what| format!("{name}: {what}")));
                 kept.extend(field.kept().map(|what| format!("{name}: {what}")));
             }
@@ -168,22 +171,20 @@ impl Evidence<'_> {
             return Err(Error::schema(format!("{input}the records hold {format} and no vectors")));
         }
         if self.layout.is_none() {
-            self.fields = Observed::new(self.given.at(&Step::Name(VECTOR.to_owned())));
+            self.fields = Observed::new(Vec::new(), self.rules.given(VECTOR));
         }
         let dim = self.options.dim.map(|dim| dim as usize).or(self.fields.vectors.dim());
-        self.vector_column(Vec::new(), dim.unwrap_or(0))
+        self.vector_column(&self.fields, dim.unwrap_or(0))
     }
 
-    /// The column of the vectors at the end of `path`.
-    fn vector_column(&self, path: Vec<Step>, dim: usize) -> Result<Column> {
-        let field = vector_field(&column_name(&path), dim, self.options.dtype)?;
-        let found = self.fields.at(&path);
-        let raw = found.map_or(self.options.raw_dtype.default, Observed::raw);
-        let is_bits = found.is_some_and(|field| field.vectors.is_bits == Some(true));
-        let is_base64 = found.is_some_and(|field| field.vectors.is_base64);
-        let stored = match found {
-            _ if is_bits => Some(format!("{raw} (array of integers that are the bits)")),
-            found => found.and_then(|field| field.vectors.stored.clone()),
+    /// The column of the vectors of a field, or of records that are vectors.
+    fn vector_column(&self, found: &Observed, dim: usize) -> Result<Column> {
+        let field = vector_field(&found.name(), dim, self.options.dtype)?;
+        let (vectors, raw, path) = (&found.vectors, found.raw(), found.path.clone());
+        let (is_bits, is_base64) = (vectors.is_bits == Some(true), vectors.is_base64);
+        let stored = match is_bits {
+            true => Some(format!("{raw} (array of integers that are the bits)")),
+            false => vectors.stored.clone(),
         };
         Ok(Column { path, stored, raw, is_bits, is_base64, ..Column::of(field, Role::Vector) })
     }
@@ -195,9 +196,7 @@ impl Evidence<'_> {
         }
         // A value that few records have may make rejects of them, and of no others.
         let records = self.records;
-        for (_, field) in
-            self.fields.fields.iter_mut().filter(|(_, field)| 2 * field.vectors.values < records)
-        {
+        for field in self.fields.fields.iter_mut().filter(|field| 2 * field.vectors.values < records) {
             field.mixed = 0;
         }
         let vectors = self.vectors()?;
@@ -205,13 +204,13 @@ impl Evidence<'_> {
             self.fields.at_mut(&column.path).into_iter().for_each(|field| field.is_column = true);
         }
         let mut columns = Vec::new();
-        for (step, field) in &self.fields.fields {
-            let own = vectors.iter().filter(|column| column.path.first() == Some(step));
+        for field in &self.fields.fields {
+            let own = vectors.iter().filter(|column| column.path.first() == field.path.first());
             columns.extend(own.cloned());
             if !field.is_column
-                && let Some(value) = field.column(&step.to_string(), false)
+                && let Some(value) = field.column(&field.key(), false)
             {
-                let (path, raw) = (vec![step.clone()], field.raw());
+                let (path, raw) = (field.path.clone(), field.raw());
                 columns.push(Column { path, raw, ..Column::of(value, Role::Value) });
             }
         }
@@ -232,9 +231,9 @@ impl Evidence<'_> {
             return Err(no_field("raw_dtype", name));
         }
         let dim = self.options.dim.map(|dim| dim as usize);
-        let mut found: Vec<(Vec<Step>, usize)> = Vec::new();
+        let mut found: Vec<(&Observed, usize)> = Vec::new();
         for name in &self.options.vector {
-            let (path, field) = self.fields.resolve(name).ok_or_else(|| no_field("vector", name))?;
+            let field = self.fields.resolve(name).ok_or_else(|| no_field("vector", name))?;
             let (vectors, is_free) = (&field.vectors, dim.is_none() && !field.given.is_own());
             let text = vectors.looks.text().filter(|_| is_free && !vectors.is_base64);
             if let Some(format) = vectors.looks.format.or(text) {
@@ -251,37 +250,30 @@ impl Evidence<'_> {
                     ),
                 })
             })?;
-            found.push((path, dim));
+            found.push((field, dim));
         }
-        let all = self.fields.all(&[]);
+        let all = self.fields.all();
         if self.options.vector.is_empty() {
-            let clear = |(path, field): &(Vec<Step>, &Observed)| {
-                let dim = field.vectors.clear_dim(dim)?;
-                Some((path.clone(), dim, field.vectors.values))
-            };
-            let clear: Vec<_> = all.iter().filter_map(clear).collect();
+            found.extend(all.iter().filter_map(|field| Some((*field, field.vectors.clear_dim(dim)?))));
             // A few odd records must not make rejects of all others, which have no such field.
-            let most = clear.iter().map(|(.., values)| *values).max().unwrap_or(0);
-            let common = clear.into_iter().filter(|(.., values)| 2 * values >= most);
-            found.extend(common.map(|(path, dim, _)| (path, dim)));
+            let most = found.iter().map(|(field, _)| field.vectors.values).max().unwrap_or(0);
+            found.retain(|(field, _)| 2 * field.vectors.values >= most);
         }
         if found.is_empty() {
             let mut best = None;
-            for (path, field) in &all {
+            for &field in &all {
                 // A shape stands beside the bytes that it is of.
                 let is_shape =
-                    |step: &Step| matches!(step, Step::Name(name) if name == "shape" || name == "dims");
-                let is_shape = field.vectors.are_integers() && path.last().is_some_and(is_shape);
+                    field.vectors.are_integers() && matches!(field.key().as_str(), "shape" | "dims");
                 let possible = field.vectors.possible(dim).filter(|_| !is_shape);
                 if let Some((_, dim)) = possible.filter(|_| possible > best) {
-                    (best, found) = (possible, vec![(path.clone(), dim)]);
+                    (best, found) = (possible, vec![(field, dim)]);
                 }
             }
         }
         let is_free = self.options.columns.is_none() && self.options.schema.fields().is_empty();
         if found.is_empty() && is_free && !self.fields.holds_tensors() {
-            let warnings =
-                all.iter().filter_map(|(path, field)| field.warning(&printable(&column_name(path))));
+            let warnings = all.iter().filter_map(|field| field.warning());
             let looks: String = warnings.map(|warning| format!("; {warning}")).collect();
             // With the default type, such bytes are a binary column, with a warning.
             if looks.is_empty() || self.options.raw_dtype != RawDtypes::default() {
@@ -295,27 +287,22 @@ impl Evidence<'_> {
                 )));
             }
         }
-        found.into_iter().map(|(path, dim)| self.vector_column(path, dim)).collect()
+        found.into_iter().map(|(field, dim)| self.vector_column(field, dim)).collect()
     }
 
     fn names(&self) -> String {
         const SHOWN: usize = 20;
         let fields = &self.fields.fields;
-        let names = listed(fields.iter().take(SHOWN).map(|(step, _)| step));
+        let names = listed(fields.iter().take(SHOWN).map(Observed::key));
         let more = if fields.len() > SHOWN { ", ..." } else { "" };
         if names.is_empty() { "no fields".to_owned() } else { names + more }
     }
 
     /// A question about the first field of this name inside of others.
     fn similar(&self, name: &str) -> String {
-        let all = self.fields.all(&[]);
-        let is_meant =
-            |path: &&[Step]| path.len() > 1 && path.last().is_some_and(|step| step.to_string() == name);
-        let mut paths = all.iter().map(|(path, _)| &path[..]).filter(is_meant);
-        paths
-            .next()
-            .map(|path| format!("; is `{}` meant?", printable(&column_name(path))))
-            .unwrap_or_default()
+        let is_meant = |field: &&Observed| field.path.len() > 1 && field.key() == name;
+        let field = self.fields.all().into_iter().find(is_meant);
+        field.map(|field| format!("; is `{}` meant?", printable(&field.name()))).unwrap_or_default()
     }
 
     /// Lets the given schema override the inferred one.
@@ -332,7 +319,7 @@ impl Evidence<'_> {
                 None => {
                     let plain = Field::new(field.name(), DataType::Null, true);
                     let (path, raw) = match self.fields.resolve(field.name()) {
-                        Some((path, found)) => (path, found.raw()),
+                        Some(found) => (found.path.clone(), found.raw()),
                         // A field that no record had so far.
                         None if self.layout == Some(Layout::Positional) => {
                             (Step::parse(field.name()), self.options.raw_dtype.default)
@@ -355,10 +342,9 @@ impl Evidence<'_> {
                 return Ok(column.clone());
             }
             let found = self.fields.resolve(name);
-            let lost = found.as_ref().and_then(|(_, field)| field.lost());
-            let found = found.and_then(|(path, field)| Some((path, field.column(name, true)?)));
-            let Some((path, field)) = found else {
-                if let Some(what) = lost {
+            let found_column = found.and_then(|found| Some((found.path.clone(), found.column(name, true)?)));
+            let Some((path, field)) = found_column else {
+                if let Some(what) = found.and_then(Observed::lost) {
                     return Err(Error::schema(format!("option `columns`: `{name}`: {what}")));
                 }
                 let later = "; a field that only later records have needs option `infer_records=0`, or option `schema`";

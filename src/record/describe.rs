@@ -1,5 +1,6 @@
 //! The content of a record, field by field, for the messages of inference.
 
+use super::Step;
 use super::foreign::inside;
 use crate::msgpack::{Broken, Cursor, Head};
 use crate::text::{bytes, printable};
@@ -7,27 +8,19 @@ use crate::values::key;
 use crate::vector::Scalar;
 
 /// How many fields a message lists.
-const SHOWN: usize = 12;
+const SHOWN: u32 = 12;
 
 /// The fields of the record at `cursor` and what each holds: ``"`v`: extension 42 of 256 bytes"``.
 pub(super) fn fields(mut cursor: Cursor<'_>) -> Result<String, Broken> {
-    let (items, is_map) = match cursor.head()? {
-        Head::Map(pairs) => (pairs as usize, true),
-        Head::Array(items) => (items as usize, false),
-        head => return Ok(head.to_string()),
-    };
+    let head = cursor.head()?;
+    let (Head::Map(items) | Head::Array(items)) = head else { return Ok(head.to_string()) };
     let mut fields = Vec::new();
     for position in 0..items.min(SHOWN) {
-        let name = if is_map {
-            let mut digits = Default::default();
-            match key(&mut cursor, &mut digits)? {
-                Some(name) => printable(&String::from_utf8_lossy(name)),
-                None => "a key that is no text".to_owned(),
-            }
-        } else {
-            format!("column_{position}")
+        let name = match head {
+            Head::Map(_) => name(&mut cursor)?.unwrap_or_else(|| "a key that is no text".to_owned()),
+            _ => Step::Position(position).to_string(),
         };
-        fields.push(format!("`{name}`: {}", value(cursor)?));
+        fields.push(format!("`{}`: {}", printable(&name), value(cursor)?));
         cursor.skip()?;
     }
     if items > SHOWN {

@@ -4,9 +4,8 @@ use std::io;
 use std::sync::Arc;
 
 use super::beside::Beside;
-use super::findings::column_name;
 use super::foreign::{is_text, looks_like};
-use super::given::{Given, Rules};
+use super::given::Rules;
 use super::lists::Lists;
 use super::observe::{MOST_KEYS, Observed, Vectors, base64_in};
 use super::{Layout, RecordStart, Step, VECTOR, describe};
@@ -21,7 +20,6 @@ use crate::vector::{RawDtype, RawDtypes};
 pub(super) struct Evidence<'a> {
     pub(super) options: &'a ReadOptions,
     pub(super) rules: Rules<'a>,
-    pub(super) given: Given,
     /// Inference began in the middle of an input.
     pub(super) is_inside: bool,
     /// Records looked at.
@@ -75,7 +73,6 @@ impl<'a> Evidence<'a> {
         Self {
             options,
             rules: Rules::new(options),
-            given: Given::new(options),
             is_inside: false,
             records: 0,
             layout: None,
@@ -111,7 +108,7 @@ impl<'a> Evidence<'a> {
             self.key.value(&mut cursor, &self.rules, 1)?;
         }
         let head = cursor.peek()?;
-        let raw = self.given.at(&Step::Name(VECTOR.to_owned())).raw(head.payload() as usize);
+        let raw = self.rules.given(VECTOR).raw(head.payload() as usize);
         let seen = encoding::read(&mut cursor.clone(), self.rules.types(raw))?;
         // The number differs where it is one of records.
         let mut inside = cursor;
@@ -154,18 +151,16 @@ impl<'a> Evidence<'a> {
         raw: RawDtype,
         framing: Framing,
     ) -> Result<(), Broken> {
-        let is_vector = self.given.at(&Step::Name(VECTOR.to_owned())).is_vector;
+        let given = self.rules.given(VECTOR);
         // Bytes of the length that `dim` gives are the elements themselves.
         let is_of_dim = encoded.is_whole() && self.options.dim == u32::try_from(encoded.dim).ok();
-        let base64 = base64_in(encoded, is_vector, raw).filter(|_| !is_of_dim);
+        let base64 = base64_in(encoded, given.is_vector, raw).filter(|_| !is_of_dim);
         let vector = base64.as_ref().unwrap_or(encoded);
         let is_dim = vector.dim > 0 && i32::try_from(vector.dim).is_ok();
         let is_first = self.layout.is_none() && is_dim && (vector.is_whole() || self.options.dim.is_some());
         if is_first {
-            self.layout = Some(Layout::Vector);
-            self.layout_from = format!("record {} is a vector", self.records);
-            self.start = RecordStart::of(cursor.rest())?;
-            self.fields = Observed::new(self.given.clone());
+            self.settle(Layout::Vector, format!("record {} is a vector", self.records), cursor)?;
+            self.fields = Observed::new(Vec::new(), given);
             self.fields.be_vector(vector, raw);
             if let Some(base64) = &base64 {
                 self.fields.vectors.looks.add(base64.bytes());
@@ -190,25 +185,33 @@ impl<'a> Evidence<'a> {
         Ok(())
     }
 
+    /// Takes the layout of the record at `cursor` for that of all.
+    fn settle(&mut self, layout: Layout, from: String, cursor: Cursor<'_>) -> Result<(), Broken> {
+        (self.layout, self.layout_from) = (Some(layout), from);
+        self.start = RecordStart::of(cursor.rest())?;
+        Ok(())
+    }
+
     /// Keeps what the record at `cursor` holds, if no other one is known.
     fn describe(&mut self, cursor: Cursor<'_>, framing: Framing) -> Result<(), Broken> {
-        if self.contents.is_empty() {
-            self.contents = format!("the first one holds {}", describe::fields(cursor)?);
-            self.contents_of = self.input.clone();
-            // Neither goes together with lengths in front of objects.
-            let is_open = self.options.records.is_none() && framing != Framing::LengthPrefixed;
-            let is_framing_open = is_open && self.options.framing == Framing::Auto;
-            let types = self.rules.types(self.given.default);
-            if is_framing_open
-                && Lists::read(cursor, types, |_| true)?.is_some_and(|lists| lists.are_parallel())
-            {
-                self.contents += "; its lists seem to be columns: pass option `framing=columns`";
-            } else if is_open && let Some(path) = describe::records_in(cursor, 1)? {
-                let path = printable(&path);
-                self.contents += &format!(
-                    "; the records seem to lie in `{path}`: pass option `records={path}`, which leaves out what is beside them"
-                );
-            }
+        if !self.contents.is_empty() {
+            return Ok(());
+        }
+        self.contents = format!("the first one holds {}", describe::fields(cursor)?);
+        self.contents_of = self.input.clone();
+        // Neither goes together with lengths in front of objects.
+        let is_open = self.options.records.is_none() && framing != Framing::LengthPrefixed;
+        if is_open && self.options.framing == Framing::Auto {
+            let lists = Lists::read(cursor, self.rules.types(self.options.raw_dtype.default), |_| true)?;
+            self.parallel = lists.filter(Lists::are_parallel).map(|lists| lists.rows);
+        }
+        if self.parallel.is_some() {
+            self.contents += "; its lists seem to be columns: pass option `framing=columns`";
+        } else if is_open && let Some(path) = describe::records_in(cursor, 1)? {
+            let path = printable(&path);
+            self.contents += &format!(
+                "; the records seem to lie in `{path}`: pass option `records={path}`, which leaves out what is beside them"
+            );
         }
         Ok(())
     }
@@ -216,48 +219,39 @@ impl<'a> Evidence<'a> {
     /// Looks at the fields of the record at `cursor`.
     fn items(&mut self, cursor: Cursor<'_>, layout: Layout, framing: Framing) -> Result<(), Broken> {
         self.describe(cursor, framing)?;
-        let is_first = self.layout.is_none();
-        if is_first {
-            let mut given = self.given.clone();
+        let number = self.records;
+        self.records += 1;
+        if self.layout.is_none() {
             self.beside = Beside::read(cursor)?;
             if let Some(raw) = self.beside.raw() {
-                self.beside.typed().into_iter().for_each(|field| given.set_raw(field, raw));
+                self.beside.typed().into_iter().for_each(|field| self.rules.set_raw(field, raw));
             }
-            self.fields = Observed::new(given);
-        }
-        let number = self.records;
-        // The decoder rejects a record that names another type for its bytes than the first one.
-        if !is_first
-            && self.options.raw_dtype == RawDtypes::default()
-            && let Some(raw) = self.beside.raw()
-            && !self.beside.typed().is_empty()
-            && Beside::read(cursor)?.raw().is_some_and(|other| other != raw)
-        {
-            self.records += 1;
+            self.fields = Observed::default();
+        } else if self.layout != Some(layout) || self.names_another_type(cursor)? {
             return Ok(());
         }
-        self.records += match layout {
-            _ if !is_first && self.layout != Some(layout) => 1,
-            Layout::Map if framing == Framing::Columns => self.fields.table(cursor, &self.rules)?.max(1),
-            _ => self.fields.fields_of(&mut cursor.clone(), &self.rules, 0).map(|()| 1)?,
-        };
-        if is_first {
-            if framing == Framing::Columns || self.options.framing == Framing::Auto {
-                let types = self.rules.types(self.fields.given.default);
-                let lists = Lists::read(cursor, types, |_| true)?;
-                self.parallel = lists.filter(Lists::are_parallel).map(|lists| lists.rows);
-            }
+        if layout == Layout::Map && framing == Framing::Columns {
+            let rows = self.fields.table(cursor, &self.rules)?;
+            self.records = number + rows.max(1);
+        } else {
+            self.fields.fields_of(&mut cursor.clone(), &self.rules, 0)?;
+        }
+        if self.layout.is_none() {
             let is_given = self.options.columns.is_some() || !self.options.vector.is_empty();
             let what = if layout == Layout::Map { "a map" } else { "an array" };
             if is_given || self.fields.holds_vector() {
-                self.layout = Some(layout);
-                self.layout_from = format!("record {number} is {what} of fields");
-                self.start = RecordStart::of(cursor.rest())?;
-            } else {
-                self.note(&format!("{what} without a vector in it"), Instead::Fields);
+                return self.settle(layout, format!("record {number} is {what} of fields"), cursor);
             }
+            self.note(&format!("{what} without a vector in it"), Instead::Fields);
         }
         Ok(())
+    }
+
+    /// True where the record at `cursor` names another type for its bytes than the first one: the decoder rejects it.
+    fn names_another_type(&self, cursor: Cursor<'_>) -> Result<bool, Broken> {
+        let is_open = self.options.raw_dtype == RawDtypes::default() && !self.beside.typed().is_empty();
+        let Some(raw) = self.beside.raw().filter(|_| is_open) else { return Ok(false) };
+        Ok(Beside::read(cursor)?.raw().is_some_and(|other| other != raw))
     }
 
     /// Counts a record that tells nothing.
@@ -291,9 +285,9 @@ impl<'a> Evidence<'a> {
     /// What the first record with fields holds, and what of it cannot be read.
     pub(super) fn content_in_words(&self) -> String {
         let mut text = self.contents.clone();
-        for (path, field) in self.fields.all(&[]) {
+        for field in self.fields.all() {
             if let Some(what) = &field.refused {
-                text += &format!("; `{}`: {what}", printable(&column_name(&path)));
+                text += &format!("; `{}`: {what}", printable(&field.name()));
             }
         }
         text

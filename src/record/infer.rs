@@ -103,8 +103,7 @@ impl<'a> Inference<'a> {
             match self.next(&bytes[at..], ended) {
                 Ok(taken) => at += taken,
                 Err(Broken::Short(needed)) if needed > self.most() => {
-                    let objects = if self.framing == Framing::Map && self.left > Some(0) { 2 } else { 1 };
-                    self.pass_too_large(Skipper::of(objects));
+                    self.pass_too_large(Skipper::of(self.objects()));
                 }
                 Err(Broken::Short(needed)) => return Inferred::Consumed(at, needed),
                 Err(Broken::Reserved(_)) => {
@@ -135,9 +134,8 @@ impl<'a> Inference<'a> {
             return self.walk(bytes);
         }
         // All of the record first: what is observed of it cannot be taken back.
-        let (cursor, mut end) = (Cursor::new(bytes), Cursor::new(bytes));
-        let is_map = self.framing == Framing::Map;
-        (0..if is_map { 2 } else { 1 }).try_for_each(|_| end.skip())?;
+        let mut end = Cursor::new(bytes);
+        (0..self.objects()).try_for_each(|_| end.skip())?;
         if end.at() as u64 > self.options.max_record_bytes {
             self.pass_too_large(Skipper::of_bytes(end.at() as u64));
             return Ok(0);
@@ -145,9 +143,14 @@ impl<'a> Inference<'a> {
         if self.evidence.records == 0 && self.framing == Framing::Sequence {
             self.first_end = end.at();
         }
-        self.evidence.record(cursor, self.framing)?;
+        self.evidence.record(Cursor::new(bytes), self.framing)?;
         self.left = self.left.map(|left| left - 1);
         Ok(end.at())
+    }
+
+    /// Objects that a record takes: under `map` framing a key as well.
+    fn objects(&self) -> u64 {
+        if self.framing == Framing::Map { 2 } else { 1 }
     }
 
     /// Finds out how records lie in an input that begins with `bytes`.
