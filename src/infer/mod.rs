@@ -24,8 +24,9 @@ const OPENED: usize = 256;
 /// The content of the inputs.
 pub(crate) fn infer(inputs: &[Input], options: &ReadOptions) -> Result<Findings> {
     let mut peek = Peek::new(inputs, options);
-    let (found, first_end, holds_records) = infer_from_start(&mut peek, options)?;
-    let found = found.and_then(|findings| Plan::new(&findings, options).map(|_| findings));
+    let inference = infer_from_start(&mut peek, options)?;
+    let (first_end, holds_records) = (inference.first_end, inference.holds_records());
+    let found = inference.findings().and_then(|findings| Plan::new(&findings, options).map(|_| findings));
     // Where lengths show that there is no damage, nothing is searched for.
     if options.on_error == OnError::Raise || holds_records && found.is_err() {
         return found;
@@ -41,7 +42,8 @@ pub(crate) fn infer(inputs: &[Input], options: &ReadOptions) -> Result<Findings>
             samples.push(sample);
             if samples.len() == 1
                 && let Ok(findings) = &found
-                && sample::tally(findings, &samples, options)?.is_enough()
+                && let tally = sample::tally(findings, &samples, options)?
+                && (!tally.is_damaged || tally.rejects <= tally.rows)
             {
                 return found;
             }
@@ -57,9 +59,8 @@ pub(crate) fn infer(inputs: &[Input], options: &ReadOptions) -> Result<Findings>
     sample::search(&samples, first_end, rows, options).map_or(found, Ok)
 }
 
-/// The findings of inference, the end of the first object if that is a whole record, and whether lengths show that there are
-/// records with fields and no damage.
-fn infer_from_start(peek: &mut Peek<'_>, options: &ReadOptions) -> Result<(Result<Findings>, usize, bool)> {
+/// Looks at the inputs until enough is known.
+fn infer_from_start<'a>(peek: &mut Peek<'_>, options: &'a ReadOptions) -> Result<Inference<'a>> {
     let mut inference = Inference::new(options);
     for (index, input) in peek.inputs.iter().enumerate() {
         inference.begin(input.name());
@@ -73,8 +74,7 @@ fn infer_from_start(peek: &mut Peek<'_>, options: &ReadOptions) -> Result<(Resul
             None => break,
         }
     }
-    let (first_end, holds_records) = (inference.first_end(), inference.holds_records());
-    Ok((inference.findings(), first_end, holds_records))
+    Ok(inference)
 }
 
 /// Looks at one input, of which not many more than `most` bytes are read. The result is how many bytes at its end were not

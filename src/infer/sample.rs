@@ -108,16 +108,9 @@ impl Sample {
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Tally {
     pub(super) rows: u64,
-    rejects: u64,
+    pub(super) rejects: u64,
     /// Some of the rejects are bytes that are no whole objects.
-    is_damaged: bool,
-}
-
-impl Tally {
-    /// True where the plan stays: the samples are whole objects, or there are no more rejects than rows.
-    pub(super) fn is_enough(&self) -> bool {
-        !self.is_damaged || self.rejects <= self.rows
-    }
+    pub(super) is_damaged: bool,
 }
 
 /// Decodes `samples` by these findings.

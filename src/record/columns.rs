@@ -1,5 +1,7 @@
 //! The columns that come of the evidence.
 
+use std::collections::HashSet;
+
 use arrow_schema::{DataType, Field};
 
 use super::beside::Packed;
@@ -44,17 +46,16 @@ impl Evidence<'_> {
         ] {
             columns.extend(is_included.then(|| Column::of(Field::new(name, data_type, false), role)));
         }
-        for (index, column) in columns.iter().enumerate() {
-            if columns[..index].iter().any(|other| other.name() == column.name()) {
-                return Err(Error::schema(format!(
-                    "two columns have the name `{}`: leave one of them out with option `columns`, or \
-                     leave out option `include_path`, option `include_record` or option `include_id`",
-                    column.name()
-                )));
-            }
+        let mut names = HashSet::new();
+        if let Some(twice) = columns.iter().map(Column::name).find(|name| !names.insert(*name)) {
+            return Err(Error::schema(format!(
+                "two columns have the name `{twice}`: leave one of them out with option `columns`, or \
+                 leave out option `include_path`, option `include_record` or option `include_id`"
+            )));
         }
-        let (mut warnings, mut left_out) = (self.warnings(&columns, framing), Vec::new());
-        self.left_out(&columns, &mut warnings, &mut left_out);
+        let mut warnings = self.warnings(&columns, framing);
+        warnings.extend(self.of_fields(&columns, Observed::lost));
+        let left_out = self.of_fields(&columns, Observed::kept);
         Ok(Findings {
             framing,
             prefix,
@@ -128,21 +129,21 @@ impl Evidence<'_> {
         warnings
     }
 
-    /// Adds to `lost` what no column holds, and to `kept` what one holds in another form, a sentence each.
-    fn left_out(&self, columns: &[Column], lost: &mut Vec<String>, kept: &mut Vec<String>) {
-        if self.options.columns.is_some() || self.layout == Some(Layout::Vector) {
-            return;
-        }
-        for field in self.fields.all() {
-            let is_vector = |column: &Column| column.role == Role::Vector && column.path == field.path;
-            let is_record = field.path.is_empty();
-            if is_record || !columns.iter().any(is_vector) {
-                let name =
-                    if is_record { "records".to_owned() } else { format!("`{}`", printable(&field.name())) };
-                lost.extend(field.lost().map(|what| format!("{name}: {what}")));
-                kept.extend(field.kept().map(|what| format!("{name}: {what}")));
-            }
-        }
+    /// A sentence about each field of which `what` tells something, without those of vector columns.
+    fn of_fields(&self, columns: &[Column], what: impl Fn(&Observed) -> Option<String>) -> Vec<String> {
+        let is_told = self.options.columns.is_none() && self.layout != Some(Layout::Vector);
+        let is_other = |field: &&Observed| {
+            !columns.iter().any(|column| column.role == Role::Vector && column.path == field.path)
+        };
+        let sentence = |field: &Observed| {
+            let what = what(field)?;
+            Some(match field.path.is_empty() {
+                true => format!("records: {what}"),
+                false => format!("`{}`: {what}", printable(&field.name())),
+            })
+        };
+        let fields = if is_told { self.fields.all() } else { Vec::new() };
+        fields.into_iter().filter(is_other).filter_map(sentence).collect()
     }
 
     /// True where no option says what the bytes of bare vectors are.
@@ -192,7 +193,7 @@ impl Evidence<'_> {
     /// The columns of records that have fields, in the order in which the fields were first seen.
     fn field_columns(&mut self) -> Result<Vec<Column>> {
         if self.fields.too_many_keys && self.options.columns.is_none() {
-            return Err(self.too_many_keys());
+            return Err(self.failure());
         }
         // A value that few records have may make rejects of them, and of no others.
         let records = self.records;
@@ -318,13 +319,13 @@ impl Evidence<'_> {
                 }
                 None => {
                     let plain = Field::new(field.name(), DataType::Null, true);
-                    let (path, raw) = match self.fields.resolve(field.name()) {
-                        Some(found) => (found.path.clone(), found.raw()),
+                    let found = self.fields.resolve(field.name());
+                    let raw = found.map_or(self.options.raw_dtype.default, Observed::raw);
+                    let path = match found {
+                        Some(found) => found.path.clone(),
                         // A field that no record had so far.
-                        None if self.layout == Some(Layout::Positional) => {
-                            (Step::parse(field.name()), self.options.raw_dtype.default)
-                        }
-                        None => (vec![Step::Name(field.name().clone())], self.options.raw_dtype.default),
+                        None if self.layout == Some(Layout::Positional) => Step::parse(field.name()),
+                        None => vec![Step::Name(field.name().clone())],
                     };
                     let column = Column { path, raw, ..Column::of(plain, Role::Value) };
                     columns.push(column.retyped(field)?);

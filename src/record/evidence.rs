@@ -293,18 +293,14 @@ impl<'a> Evidence<'a> {
         text
     }
 
-    pub(super) fn too_many_keys(&self) -> Error {
-        Error::schema(format!(
-            "{}the maps that are records have more keys than a table has columns: if each is the key of a vector, pass option \
-             `framing=map`; else choose some of the first {MOST_KEYS} with option `columns`",
-            self.input_prefix()
-        ))
-    }
-
     /// Why no plan can be made.
     pub(super) fn failure(&self) -> Error {
         if self.fields.too_many_keys {
-            return self.too_many_keys();
+            return Error::schema(format!(
+                "{}the maps that are records have more keys than a table has columns: if each is the key of a vector, pass option \
+                 `framing=map`; else choose some of the first {MOST_KEYS} with option `columns`",
+                self.input_prefix()
+            ));
         }
         let (raw, none) = (self.options.raw_dtype.of(VECTOR), none_of(self.records));
         let input = match &self.first {

@@ -82,11 +82,6 @@ impl<'a> Rules<'a> {
 }
 
 impl Given {
-    /// What is said of the items of a list.
-    pub(super) fn of_items(self) -> Self {
-        Self { default: self.default, ..Self::default() }
-    }
-
     /// True where options give the type of untyped bytes in the field itself.
     pub(super) fn is_own(&self) -> bool {
         self.raw.is_some() || self.vector.is_some()

@@ -28,7 +28,7 @@ pub(crate) struct Inference<'a> {
     /// No byte of the current input has been looked at.
     is_at_start: bool,
     /// Where the first object ends, if that is a record and whole.
-    first_end: usize,
+    pub(crate) first_end: usize,
     /// Not all bytes were whole objects behind their lengths.
     is_damaged: bool,
     evidence: Evidence<'a>,
@@ -272,11 +272,6 @@ impl<'a> Inference<'a> {
             self.evidence.pass("cut off", Instead::Other);
         }
         (self.left, self.way, self.tail) = (None, Way::default(), 0);
-    }
-
-    /// Where the first object ends, if that is a record and whole.
-    pub(crate) fn first_end(&self) -> usize {
-        self.first_end
     }
 
     /// True if the lengths in front of objects show that all of them are whole, and records with fields are among them.

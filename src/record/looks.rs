@@ -61,15 +61,13 @@ impl Looks {
     /// Adds a value that is as long as the first one, or a file of the same format; false where it is neither, or no more are
     /// needed.
     pub(super) fn add_alike(&mut self, bytes: &[u8]) -> bool {
-        let is_file = || {
-            self.files().is_none() && self.format.is_some_and(|format| foreign::inside(bytes) == Some(format))
-        };
-        let is_alike =
-            self.values == 0 || bytes.len() == self.length && self.words.len() < WORDS.1 || is_file();
-        if is_alike {
+        let is_file = || self.format.is_some() && foreign::inside(bytes) == self.format;
+        let is_alike = self.values == 0 || bytes.len() == self.length || is_file();
+        let is_needed = is_alike && self.words.len() < WORDS.1;
+        if is_needed {
             self.add(bytes);
         }
-        is_alike
+        is_needed
     }
 
     /// The format of files that several values are: the first bytes of a single one may be those of numbers.

@@ -214,12 +214,11 @@ impl Observed {
         depth: u32,
     ) -> Result<(), Broken> {
         let start = *cursor;
+        cursor.skip()?;
         let head = start.peek()?;
         let is_bytes = matches!(head, Head::Bin(_) | Head::Str(_));
         let raw = if is_bytes { self.raw_of(head.payload() as usize) } else { self.raw() };
-        let seen = encoding::read(cursor, rules.types(raw))?;
-        *cursor = start;
-        cursor.skip()?;
+        let seen = encoding::read(&mut start.clone(), rules.types(raw))?;
         if is_nil(start)? {
             return Ok(());
         }
@@ -248,8 +247,7 @@ impl Observed {
 
     /// The items of lists.
     fn item(&mut self) -> &mut Self {
-        let (path, given) = (&self.path, self.given.of_items());
-        self.item.get_or_insert_with(|| Self::new(path.clone(), given).into())
+        self.item.get_or_insert_with(|| Self::new(self.path.clone(), self.given).into())
     }
 
     /// The key of the field, or its position.
@@ -285,36 +283,26 @@ impl Observed {
         all - most(&self.kinds).map_or(0, |(_, times)| times) + inside.map(Self::misfits).sum::<u64>()
     }
 
-    fn range(&mut self, number: Scalar) {
+    fn number(&mut self, number: Scalar) {
         match number {
             Scalar::Int(value) => self.negative |= value < 0,
             Scalar::UInt(value) => self.huge |= i64::try_from(value).is_err(),
             _ => {}
         }
-    }
-
-    fn number(&mut self, number: Scalar) {
-        self.range(number);
         self.kind(if number.is_float() { Kind::Float } else { Kind::Integer });
     }
 
     /// The numbers of a list or an array, each a value.
     fn numbers(&mut self, encoded: &Encoded<'_>) {
         let format = encoded.elements.format;
-        let mut numbers = encoded.elements.scalars();
-        if format == Format::Numbers {
-            return numbers.for_each(|number| self.number(number));
-        }
-        // One tells what all of them are, but for the range of integers.
-        match numbers.next() {
-            Some(_) if format.is_bool() => self.kind(Kind::Bool),
-            Some(first) => {
-                self.number(first);
-                if !first.is_float() {
-                    numbers.for_each(|number| self.range(number));
-                }
-            }
-            None => {}
+        // One float tells what all others of its type are. Integers tell their range.
+        let most = match format {
+            Format::Numbers => usize::MAX,
+            Format::Packed(raw) if raw.exponent_bits() == 0 && !format.is_bool() => usize::MAX,
+            _ => 1,
+        };
+        for number in encoded.elements.scalars().take(most) {
+            if format.is_bool() { self.kind(Kind::Bool) } else { self.number(number) }
         }
     }
 
@@ -481,10 +469,7 @@ impl Observed {
     fn list_of_rows(&mut self, list: List<'_>, rows: usize, rules: &Rules<'_>) -> Result<(), Broken> {
         match list {
             List::Array(array) if array.rows == 1 && array.dim == rows => self.numbers(&array),
-            List::Array(array) if *array.outer.first().unwrap_or(&array.rows) == rows => {
-                array.parts().for_each(|part| self.vector(&part, self.raw()));
-            }
-            List::Array(array) => self.vector(&array, self.raw()),
+            List::Array(array) => array.parts().for_each(|part| self.vector(&part, self.raw())),
             List::Refused(what) => drop(self.refused.get_or_insert(what)),
             List::Items(items, mut cursor) => {
                 (0..items).try_for_each(|_| self.value(&mut cursor, rules, 1))?;
