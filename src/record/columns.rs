@@ -9,20 +9,16 @@ use super::evidence::Evidence;
 use super::findings::column_name;
 use super::framing::FEW;
 use super::observe::Observed;
-use super::{Column, Findings, ID, KEY, Layout, PATH, Prefix, RECORD, Role, Step, VECTOR, vector_field};
+use super::{Column, Findings, ID, KEY, Layout, PATH, RECORD, Role, Step, VECTOR, vector_field};
 use crate::error::{Error, Result};
 use crate::options::Framing;
 use crate::text::{count, listed, none_of, printable};
 use crate::vector::{RawDtype, RawDtypes};
 
 impl Evidence<'_> {
-    /// The findings for records in this framing, which was found out in the way that `framing_from` says.
-    pub(super) fn findings(
-        mut self,
-        framing: Framing,
-        framing_from: String,
-        prefix: Option<Prefix>,
-    ) -> Result<Findings> {
+    /// The findings.
+    pub(super) fn findings(mut self) -> Result<Findings> {
+        let framing = if self.framing == Framing::Auto { Framing::Sequence } else { self.framing };
         if framing == Framing::Columns {
             self.check_packed()?;
         }
@@ -53,25 +49,25 @@ impl Evidence<'_> {
                  leave out option `include_path`, option `include_record` or option `include_id`"
             )));
         }
-        let mut warnings = self.warnings(&columns, framing);
+        let mut warnings = self.warnings(&columns);
         warnings.extend(self.of_fields(&columns, Observed::lost));
         let left_out = self.of_fields(&columns, Observed::kept);
         Ok(Findings {
             framing,
-            prefix,
+            prefix: self.prefix,
             layout: self.layout.unwrap_or(Layout::Vector),
             warnings,
             left_out,
             dtype: self.dtype_of(&columns),
             columns,
             start: self.start,
-            framing_from,
+            framing_from: self.framing_from,
             layout_from: self.layout_from,
         })
     }
 
     /// Sentences about bytes that look wrong.
-    fn warnings(&self, columns: &[Column], framing: Framing) -> Vec<String> {
+    fn warnings(&self, columns: &[Column]) -> Vec<String> {
         let mut warnings = Vec::new();
         for column in columns {
             let is_bytes = column.role == Role::Value && self.is_in_schema(column.name());
@@ -117,7 +113,7 @@ impl Evidence<'_> {
         // Records that follow have vectors of that dimension as well: those of the first one are then larger elements.
         let by_dim =
             self.beside.packed_by_dim(self.options.raw_dtype.default.size()).filter(|_| self.records == 1);
-        let is_open = framing != Framing::Columns && self.options.framing == Framing::Auto;
+        let is_open = self.framing != Framing::Columns && self.options.framing == Framing::Auto;
         let packed = self.beside.packed().take(1).chain(by_dim).filter(|packed| is_open && are_rows(packed));
         warnings.extend(packed.map(|Packed { name, rows, dim, .. }| {
             format!(

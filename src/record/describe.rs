@@ -1,7 +1,7 @@
 //! The content of a record, field by field, for the messages of inference.
 
 use super::Step;
-use super::foreign::inside;
+use super::looks::inside;
 use crate::msgpack::{Broken, Cursor, Head};
 use crate::text::{bytes, printable};
 use crate::values::key;

@@ -4,11 +4,11 @@ use std::io;
 use std::sync::Arc;
 
 use super::beside::Beside;
-use super::foreign::{is_text, looks_like};
 use super::given::Rules;
 use super::lists::Lists;
+use super::looks::{is_text, looks_like};
 use super::observe::{MOST_KEYS, Observed, Vectors, base64_in};
-use super::{Layout, RecordStart, Step, VECTOR, describe};
+use super::{Layout, Prefix, RecordStart, Step, VECTOR, describe};
 use crate::error::Error;
 use crate::msgpack::{Broken, Cursor, Head};
 use crate::options::{Framing, ReadOptions};
@@ -20,6 +20,11 @@ use crate::vector::{RawDtype, RawDtypes};
 pub(super) struct Evidence<'a> {
     pub(super) options: &'a ReadOptions,
     pub(super) rules: Rules<'a>,
+    /// How records lie in the inputs, and how that was found out.
+    pub(super) framing: Framing,
+    pub(super) framing_from: String,
+    /// How lengths are written, under `length-prefixed` framing.
+    pub(super) prefix: Option<Prefix>,
     /// Inference began in the middle of an input.
     pub(super) is_inside: bool,
     /// Records looked at.
@@ -73,6 +78,9 @@ impl<'a> Evidence<'a> {
         Self {
             options,
             rules: Rules::new(options),
+            framing: options.framing,
+            framing_from: "as given".to_owned(),
+            prefix: None,
             is_inside: false,
             records: 0,
             layout: None,
@@ -91,9 +99,9 @@ impl<'a> Evidence<'a> {
     }
 
     /// True where more records would show nothing further.
-    pub(super) fn is_enough(&self, framing: Framing) -> bool {
+    pub(super) fn is_enough(&self) -> bool {
         let limit = self.options.infer_records;
-        self.layout == Some(Layout::Vector) && framing != Framing::Map && !self.may_be_fields()
+        self.layout == Some(Layout::Vector) && self.framing != Framing::Map && !self.may_be_fields()
             || limit != 0 && self.records >= limit
     }
 
@@ -103,8 +111,8 @@ impl<'a> Evidence<'a> {
     }
 
     /// Looks at the record at `cursor`, all of which is at hand.
-    pub(super) fn record(&mut self, mut cursor: Cursor<'_>, framing: Framing) -> Result<(), Broken> {
-        if framing == Framing::Map {
+    pub(super) fn record(&mut self, mut cursor: Cursor<'_>) -> Result<(), Broken> {
+        if self.framing == Framing::Map {
             self.key.value(&mut cursor, &self.rules, 1)?;
         }
         let head = cursor.peek()?;
@@ -126,17 +134,17 @@ impl<'a> Evidence<'a> {
             (Seen::Vector(vector), Head::Array(_))
                 if by_position || is_ndarray(&vector) && self.layout == Some(Layout::Positional) =>
             {
-                return self.items(cursor, Layout::Positional, framing);
+                return self.items(cursor, Layout::Positional);
             }
             (Seen::Vector(vector), _) if vector.outer.len() > 1 => (vector.describe(), Instead::Refused),
             // In the middle of an input this is most likely an item of a list.
             (Seen::Vector(vector), _) if vector.is_scalar && self.is_inside => {
                 ("a number of NumPy".to_owned(), Instead::Other)
             }
-            (Seen::Vector(vector), _) => return self.bare(cursor, &vector, raw, framing),
+            (Seen::Vector(vector), _) => return self.bare(cursor, &vector, raw),
             (Seen::Refused(what), _) => (what, Instead::Refused),
-            (_, Head::Array(_)) => return self.items(cursor, Layout::Positional, framing),
-            (_, Head::Map(_)) => return self.items(cursor, Layout::Map, framing),
+            (_, Head::Array(_)) => return self.items(cursor, Layout::Positional),
+            (_, Head::Map(_)) => return self.items(cursor, Layout::Map),
             _ => (describe::value(cursor)?, Instead::of(cursor)),
         };
         self.pass(&found, instead);
@@ -144,13 +152,7 @@ impl<'a> Evidence<'a> {
     }
 
     /// Looks at the record at `cursor`, which is a vector.
-    fn bare(
-        &mut self,
-        cursor: Cursor<'_>,
-        encoded: &Encoded<'_>,
-        raw: RawDtype,
-        framing: Framing,
-    ) -> Result<(), Broken> {
+    fn bare(&mut self, cursor: Cursor<'_>, encoded: &Encoded<'_>, raw: RawDtype) -> Result<(), Broken> {
         let given = self.rules.given(VECTOR);
         // Bytes of the length that `dim` gives are the elements themselves.
         let is_of_dim = encoded.is_whole() && self.options.dim == u32::try_from(encoded.dim).ok();
@@ -178,7 +180,7 @@ impl<'a> Evidence<'a> {
             self.note(&found, Instead::of(cursor));
         }
         if is_ndarray(vector) && (is_first || self.may_be_fields()) {
-            self.describe(cursor, framing)?;
+            self.describe(cursor)?;
             self.fields.fields_of(&mut cursor.clone(), &self.rules, 0)?;
         }
         self.records += 1;
@@ -193,17 +195,17 @@ impl<'a> Evidence<'a> {
     }
 
     /// Keeps what the record at `cursor` holds, if no other one is known.
-    fn describe(&mut self, cursor: Cursor<'_>, framing: Framing) -> Result<(), Broken> {
+    fn describe(&mut self, cursor: Cursor<'_>) -> Result<(), Broken> {
         if !self.contents.is_empty() {
             return Ok(());
         }
         self.contents = format!("the first one holds {}", describe::fields(cursor)?);
         self.contents_of = self.input.clone();
         // Neither goes together with lengths in front of objects.
-        let is_open = self.options.records.is_none() && framing != Framing::LengthPrefixed;
+        let is_open = self.options.records.is_none() && self.framing != Framing::LengthPrefixed;
         if is_open && self.options.framing == Framing::Auto {
-            let lists = Lists::read(cursor, self.rules.types(self.options.raw_dtype.default), |_| true)?;
-            self.parallel = lists.filter(Lists::are_parallel).map(|lists| lists.rows);
+            let lists = Lists::read(cursor, self.rules.types(self.options.raw_dtype.default))?;
+            self.parallel = lists.are_parallel().then_some(lists.rows);
         }
         if self.parallel.is_some() {
             self.contents += "; its lists seem to be columns: pass option `framing=columns`";
@@ -217,8 +219,8 @@ impl<'a> Evidence<'a> {
     }
 
     /// Looks at the fields of the record at `cursor`.
-    fn items(&mut self, cursor: Cursor<'_>, layout: Layout, framing: Framing) -> Result<(), Broken> {
-        self.describe(cursor, framing)?;
+    fn items(&mut self, cursor: Cursor<'_>, layout: Layout) -> Result<(), Broken> {
+        self.describe(cursor)?;
         let number = self.records;
         self.records += 1;
         if self.layout.is_none() {
@@ -230,7 +232,7 @@ impl<'a> Evidence<'a> {
         } else if self.layout != Some(layout) || self.names_another_type(cursor)? {
             return Ok(());
         }
-        if layout == Layout::Map && framing == Framing::Columns {
+        if layout == Layout::Map && self.framing == Framing::Columns {
             let rows = self.fields.table(cursor, &self.rules)?;
             self.records = number + rows.max(1);
         } else {

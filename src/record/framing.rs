@@ -123,12 +123,7 @@ pub(super) fn detect(bytes: &[u8], end: End, types: Types<'_>) -> Result<(Framin
 /// of as many vectors with their shape.
 fn is_table(cursor: Cursor<'_>, types: Types<'_>) -> Result<bool, Broken> {
     let Head::Map(..=FEW) = cursor.peek()? else { return Ok(false) };
-    let may_be = |list: &List<'_>| match list {
-        List::Items(..) | List::Array(_) => true,
-        List::Value(value) => matches!(value.peek(), Ok(Head::Nil | Head::Bin(_))),
-        List::Refused(_) => false,
-    };
-    let Some(lists) = Lists::read(cursor, types, may_be)? else { return Ok(false) };
+    let lists = Lists::read(cursor, types)?;
     let (mut has_vectors, mut has_others) = (false, false);
     for (name, list) in &lists.lists {
         let (items, is_vectors) = match list {
@@ -138,6 +133,7 @@ fn is_table(cursor: Cursor<'_>, types: Types<'_>) -> Result<bool, Broken> {
                 (*items, matches!(item(&mut first.clone(), types)?, Item::Vector | Item::Ndarray))
             }
             List::Value(value) if value.peek()? == Head::Nil => continue,
+            List::Value(value) if matches!(value.peek()?, Head::Str(_)) => return Ok(false),
             _ => match lists.beside.packed().find(|packed| Some(packed.name) == name.as_deref()) {
                 Some(packed) => (packed.rows, true),
                 None => return Ok(false),

@@ -35,7 +35,7 @@ impl<'a> List<'a> {
 }
 
 /// The values of such a map, and the number of rows that they have.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Lists<'a> {
     pub(super) lists: Vec<(Option<String>, List<'a>)>,
     pub(super) rows: usize,
@@ -43,23 +43,14 @@ pub(super) struct Lists<'a> {
 }
 
 impl<'a> Lists<'a> {
-    /// The lists of the map at `cursor`, without the shape of bytes among them; `None` for another object, and at the first
-    /// value that may not be there.
-    pub(super) fn read(
-        cursor: Cursor<'a>,
-        types: Types<'_>,
-        may_be: impl Fn(&List<'a>) -> bool,
-    ) -> Result<Option<Self>, Broken> {
+    /// The lists of the map at `cursor`, without the shape of bytes among them; none of another object.
+    pub(super) fn read(cursor: Cursor<'a>, types: Types<'_>) -> Result<Self, Broken> {
         let mut inside = cursor;
-        let Head::Map(pairs) = inside.head()? else { return Ok(None) };
+        let Head::Map(pairs) = inside.head()? else { return Ok(Self::default()) };
         let mut lists = Vec::new();
         for _ in 0..pairs {
             let name = name(&mut inside)?;
-            let list = List::read(inside, types)?;
-            if !may_be(&list) {
-                return Ok(None);
-            }
-            lists.push((name, list));
+            lists.push((name, List::read(inside, types)?));
             inside.skip()?;
         }
         let beside = Beside::read(cursor)?;
@@ -79,7 +70,7 @@ impl<'a> Lists<'a> {
         });
         let first = flat.next().unwrap_or(0);
         let of_flat = if flat.all(|dim| dim == first) { first } else { 1 };
-        Ok(Some(Self { lists, rows: of_shape.or(told).unwrap_or(of_flat), beside }))
+        Ok(Self { lists, rows: of_shape.or(told).unwrap_or(of_flat), beside })
     }
 
     /// True where several lists have as many items as there are rows.

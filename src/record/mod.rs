@@ -5,14 +5,12 @@ mod columns;
 mod describe;
 mod evidence;
 mod findings;
-mod foreign;
 mod framing;
 mod given;
 mod infer;
 mod lists;
 mod looks;
 mod observe;
-mod prefix;
 mod start;
 mod way;
 
@@ -22,11 +20,10 @@ use arrow_schema::{DataType, Field, Schema, SchemaRef};
 
 pub(crate) use self::beside::Beside;
 pub(crate) use self::findings::{Column, Findings, Layout, Role, Step};
-pub(crate) use self::foreign::{MAGIC, foreign};
 pub(crate) use self::infer::{Inference, Inferred};
 pub(crate) use self::lists::List;
-pub(crate) use self::prefix::{Framed, Prefix};
-pub(crate) use self::start::RecordStart;
+pub(crate) use self::looks::{MAGIC, foreign};
+pub(crate) use self::start::{Framed, Prefix, RecordStart};
 pub(crate) use self::way::{Arrival, Way};
 use crate::error::{Error, ErrorKind, Result};
 use crate::options::{Framing, OnError, ReadOptions};

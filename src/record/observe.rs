@@ -283,26 +283,36 @@ impl Observed {
         all - most(&self.kinds).map_or(0, |(_, times)| times) + inside.map(Self::misfits).sum::<u64>()
     }
 
-    fn number(&mut self, number: Scalar) {
+    fn range(&mut self, number: Scalar) {
         match number {
             Scalar::Int(value) => self.negative |= value < 0,
             Scalar::UInt(value) => self.huge |= i64::try_from(value).is_err(),
             _ => {}
         }
+    }
+
+    fn number(&mut self, number: Scalar) {
+        self.range(number);
         self.kind(if number.is_float() { Kind::Float } else { Kind::Integer });
     }
 
     /// The numbers of a list or an array, each a value.
     fn numbers(&mut self, encoded: &Encoded<'_>) {
         let format = encoded.elements.format;
-        // One float tells what all others of its type are. Integers tell their range.
-        let most = match format {
-            Format::Numbers => usize::MAX,
-            Format::Packed(raw) if raw.exponent_bits() == 0 && !format.is_bool() => usize::MAX,
-            _ => 1,
-        };
-        for number in encoded.elements.scalars().take(most) {
-            if format.is_bool() { self.kind(Kind::Bool) } else { self.number(number) }
+        let mut numbers = encoded.elements.scalars();
+        if format == Format::Numbers {
+            return numbers.for_each(|number| self.number(number));
+        }
+        // One tells what all of them are, but for the range of integers.
+        match numbers.next() {
+            Some(_) if format.is_bool() => self.kind(Kind::Bool),
+            Some(first) => {
+                self.number(first);
+                if !first.is_float() {
+                    numbers.for_each(|number| self.range(number));
+                }
+            }
+            None => {}
         }
     }
 
@@ -449,7 +459,7 @@ impl Observed {
     /// Looks at the rows of the map of lists at `cursor`, and gives how many there are.
     pub(super) fn table(&mut self, cursor: Cursor<'_>, rules: &Rules<'_>) -> Result<u64, Broken> {
         let types = rules.types(rules.options.raw_dtype.default);
-        let Some(lists) = Lists::read(cursor, types, |_| true)? else { return Ok(0) };
+        let lists = Lists::read(cursor, types)?;
         let is_first = self.fields.is_empty();
         for (name, list) in lists.lists {
             // The shape of bytes is no column, whether those of a later map have it or not.

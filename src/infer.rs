@@ -1,21 +1,28 @@
-//! The first bytes of the inputs: how well they can be decoded by what inference found, and what it finds from another place
-//! in them.
+//! The content of the inputs: the plan comes from the first record, under every policy.
+//!
+//! The first record may be damaged where bad records are left out. So the first bytes of the first input, a sample, are
+//! decoded by the plan. If there is damage in it, and there are more rejects than rows, inference is tried
+//! from other places in the samples of the inputs, and the plan that reads the most rows is taken.
 
 use std::io::{self, Read};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 
-use super::GLANCE;
 use crate::decode::{Decoder, Position};
 use crate::error::Result;
 use crate::input::{Ahead, Blocks, Input, Opened, StepBuffers, reserve};
-use crate::msgpack::Head;
+use crate::msgpack::{Head, MAX_HEAD};
 use crate::options::{Framing, OnError, ReadOptions};
 use crate::record::{Findings, Inference, Inferred, Plan, RecordStart, foreign};
 use crate::reject::RejectKind;
 use crate::text::printable;
 
+/// How much of a stream inference reads at once.
+const GLANCE: usize = 64 << 10;
+/// How many inputs that are not empty are looked at, and how many are opened to find them.
+const MOST: usize = 16;
+const OPENED: usize = 256;
 /// How many bytes of an input are decoded to try what was found.
 const SIZE: usize = 128 << 10;
 /// Objects that begin alike must follow one another where inference may begin.
@@ -23,9 +30,104 @@ const ALIKE: usize = 3;
 /// Heads that may be read for each byte of a sample, to find such a place.
 const HEADS: usize = 8;
 
+/// The content of the inputs.
+pub(crate) fn infer(inputs: &[Input], options: &ReadOptions) -> Result<Findings> {
+    let mut peek = Peek::new(inputs, options);
+    let inference = infer_from_start(&mut peek, options)?;
+    let (first_end, holds_records) = (inference.first_end, inference.holds_records());
+    let found = inference.findings().and_then(|findings| Plan::new(&findings, options).map(|_| findings));
+    // Where lengths show that there is no damage, nothing is searched for.
+    if options.on_error == OnError::Raise || holds_records && found.is_err() {
+        return found;
+    }
+    let mut samples = Vec::new();
+    // A part of an input may begin anywhere.
+    let wholes = inputs.iter().take(OPENED).take_while(|input| input.span().is_none());
+    for (index, _) in wholes.enumerate() {
+        let sample = Sample::take(&mut peek, index)?;
+        // The program that writes to a stream may have to end before it writes to another.
+        let is_last = sample.is_stream && !sample.is_whole;
+        if !sample.bytes.is_empty() {
+            samples.push(sample);
+            if samples.len() == 1
+                && let Ok(findings) = &found
+                && let tally = tally(findings, &samples, options)?
+                && (!tally.is_damaged || tally.rejects <= tally.rows)
+            {
+                return found;
+            }
+        }
+        if is_last || samples.len() == MOST {
+            break;
+        }
+    }
+    let rows = match &found {
+        Ok(findings) => tally(findings, &samples, options)?.rows,
+        Err(_) => 0,
+    };
+    search(&samples, first_end, rows, options).map_or(found, Ok)
+}
+
+/// Looks at the inputs until enough is known.
+fn infer_from_start<'a>(peek: &mut Peek<'_>, options: &'a ReadOptions) -> Result<Inference<'a>> {
+    let mut inference = Inference::new(options);
+    for (index, input) in peek.inputs.iter().enumerate() {
+        inference.begin(input.name());
+        let rest = peek.look(index, |blocks, is_stream| {
+            // The bytes that are read of a stream are held in memory.
+            let most = if is_stream { options.max_record_bytes.saturating_add(1 << 20) } else { u64::MAX };
+            infer_input(&mut inference, input, blocks, most)
+        });
+        match rest? {
+            Some(rest) => inference.next_input(rest),
+            None => break,
+        }
+    }
+    Ok(inference)
+}
+
+/// Looks at one input, of which not many more than `most` bytes are read. The result is how many bytes at its end were not
+/// read, or `None` if inference is done.
+fn infer_input(
+    inference: &mut Inference<'_>,
+    input: &Input,
+    mut blocks: Blocks,
+    most: u64,
+) -> io::Result<Option<u64>> {
+    let mut needed = 1;
+    loop {
+        input.cancel().check_io()?;
+        let begin = blocks.position();
+        let bytes = blocks.fill(needed)?;
+        let (length, ended) = (bytes.len(), bytes.len() < needed);
+        match inference.infer(bytes, ended) {
+            Inferred::Done => return Ok(None),
+            Inferred::Unreadable => return Ok(Some(0)),
+            Inferred::Consumed(0, _) if ended => {
+                // The scan comes to the damage as well.
+                blocks.take_damage().iter().for_each(|damage| inference.saw_damage(damage));
+                return Ok(Some(length as u64));
+            }
+            Inferred::Consumed(0, least) => {
+                // Where the end of a record is not known, so many more bytes that looking again costs little.
+                let least = usize::try_from(least).unwrap_or(usize::MAX);
+                let is_open = least <= length + MAX_HEAD;
+                needed = if is_open { length + length / 8 + 1 } else { least };
+            }
+            Inferred::Consumed(taken, _) => {
+                blocks.consume(taken);
+                needed = 1;
+            }
+        }
+        if begin + length as u64 > most {
+            return Ok(None);
+        }
+    }
+}
+
 /// Bytes at the start of the inputs, which are read again by the scan.
-pub(super) struct Peek<'a> {
-    pub(super) inputs: &'a [Input],
+struct Peek<'a> {
+    inputs: &'a [Input],
     /// The first input, which need not be opened again.
     first: Option<Opened>,
     max_expansion: u64,
@@ -47,17 +149,13 @@ impl Read for Kept {
 }
 
 impl<'a> Peek<'a> {
-    pub(super) fn new(inputs: &'a [Input], options: &ReadOptions) -> Self {
+    fn new(inputs: &'a [Input], options: &ReadOptions) -> Self {
         Self { inputs, first: None, max_expansion: options.max_expansion, buffers: Arc::default() }
     }
 
     /// Calls `look` with the blocks of an input, from its start, and whether it is a stream. A stream may not open
     /// twice, so the bytes that are read of it go back.
-    pub(super) fn look<T>(
-        &mut self,
-        index: usize,
-        look: impl FnOnce(Blocks, bool) -> io::Result<T>,
-    ) -> Result<T> {
+    fn look<T>(&mut self, index: usize, look: impl FnOnce(Blocks, bool) -> io::Result<T>) -> Result<T> {
         let input = &self.inputs[index];
         let opened = match self.first.take_if(|_| index == 0) {
             Some(opened) => opened,
@@ -84,17 +182,17 @@ impl<'a> Peek<'a> {
 }
 
 /// The first bytes of an input.
-pub(super) struct Sample {
-    pub(super) input: usize,
-    pub(super) name: Arc<str>,
-    pub(super) bytes: Bytes,
+struct Sample {
+    input: usize,
+    name: Arc<str>,
+    bytes: Bytes,
     /// True where the input has no more bytes.
-    pub(super) is_whole: bool,
-    pub(super) is_stream: bool,
+    is_whole: bool,
+    is_stream: bool,
 }
 
 impl Sample {
-    pub(super) fn take(peek: &mut Peek<'_>, input: usize) -> Result<Self> {
+    fn take(peek: &mut Peek<'_>, input: usize) -> Result<Self> {
         let name = peek.inputs[input].name().clone();
         peek.look(input, |mut blocks, is_stream| {
             let bytes = blocks.fill(SIZE)?;
@@ -106,15 +204,15 @@ impl Sample {
 
 /// Rows and rejects of samples.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Tally {
-    pub(super) rows: u64,
-    pub(super) rejects: u64,
+struct Tally {
+    rows: u64,
+    rejects: u64,
     /// Some of the rejects are bytes that are no whole objects.
-    pub(super) is_damaged: bool,
+    is_damaged: bool,
 }
 
 /// Decodes `samples` by these findings.
-pub(super) fn tally(findings: &Findings, samples: &[Sample], options: &ReadOptions) -> Result<Tally> {
+fn tally(findings: &Findings, samples: &[Sample], options: &ReadOptions) -> Result<Tally> {
     let options =
         ReadOptions { on_error: OnError::Skip, max_rejects: 0, fail_after: None, ..options.clone() };
     let plan = Arc::new(Plan::new(findings, &options)?);
@@ -151,12 +249,7 @@ pub(super) fn tally(findings: &Findings, samples: &[Sample], options: &ReadOptio
 /// The findings by which the most rows of the samples are read, if these are more than `rows`: those of inference from another
 /// place, from which objects that begin alike follow one another. The first object, which ends at `first_end` if it is a whole
 /// record, has no records in it.
-pub(super) fn search(
-    samples: &[Sample],
-    first_end: usize,
-    mut rows: u64,
-    options: &ReadOptions,
-) -> Option<Findings> {
+fn search(samples: &[Sample], first_end: usize, mut rows: u64, options: &ReadOptions) -> Option<Findings> {
     let framing = match options.framing {
         _ if options.records.is_some() => return None,
         // A key of a map may begin anywhere.
