@@ -398,7 +398,7 @@ fn cut(input: &Input, plan: &Arc<Plan>, size: u64, parts: usize) -> Result<Optio
     if parts == 1 {
         return Ok(None);
     }
-    let opened = input.open(plan.max_expansion)?;
+    let opened = input.open(plan.options.max_expansion)?;
     if !matches!(opened, Opened::Random(..)) {
         return Ok(None);
     }
@@ -436,7 +436,7 @@ fn cut(input: &Input, plan: &Arc<Plan>, size: u64, parts: usize) -> Result<Optio
     let is_decoded = match plan.framing {
         Framing::Map => false,
         Framing::Columns => true,
-        _ => plan.on_error != OnError::Raise,
+        _ => plan.options.on_error != OnError::Raise,
     };
     let mut spans = vec![begin];
     if !is_decoded || held.is_some() {
@@ -490,7 +490,8 @@ fn cut(input: &Input, plan: &Arc<Plan>, size: u64, parts: usize) -> Result<Optio
         }
     }
     if is_decoded {
-        let blocks = Blocks::new(input.clone().with_span(begin).open(plan.max_expansion)?, &Arc::default());
+        let blocks =
+            Blocks::new(input.clone().with_span(begin).open(plan.options.max_expansion)?, &Arc::default());
         let records = held.map(|(records, _)| records);
         return cut_by_decoding(input, plan, blocks, (begin, records), parts);
     }
@@ -510,8 +511,11 @@ fn cut_by_decoding(
     let position = Position { offset: begin.start, record: begin.record, left, tail: 0, rows: 0 };
     let size = begin.end - begin.start;
     // A bad record is for the reader of its part to judge.
-    let skipping = match plan.on_error {
-        OnError::Raise => Arc::new(Plan { on_error: OnError::Skip, max_rejects: 0, ..(**plan).clone() }),
+    let skipping = match plan.options.on_error {
+        OnError::Raise => {
+            let options = ReadOptions { on_error: OnError::Skip, max_rejects: 0, ..plan.options.clone() };
+            Arc::new(Plan { options, ..(**plan).clone() })
+        }
         _ => plan.clone(),
     };
     let mut decoder = Decoder::with_plan(skipping)?.at(input.name(), position, blocks.known_left());

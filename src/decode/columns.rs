@@ -56,8 +56,8 @@ impl Columns {
         let is_sized = |&column: &usize| plan.columns[column].field.data_type().primitive_width().is_none();
         let sized = (0..builders.len()).filter(is_sized).collect();
         // One more record must not be too much for offsets of 32 bits.
-        let record = usize::try_from(plan.max_record_bytes).unwrap_or(usize::MAX);
-        let batch_bytes = plan.batch_bytes.min(MOST.saturating_sub(record).max(1));
+        let record = usize::try_from(plan.options.max_record_bytes).unwrap_or(usize::MAX);
+        let batch_bytes = plan.options.batch_bytes.min(MOST.saturating_sub(record).max(1));
         Ok(Self {
             builders,
             sized,
@@ -100,7 +100,7 @@ impl Columns {
         }
         // An element takes a byte at the least; where anything can become a row, a row does.
         let elements: usize = plan.columns.iter().filter_map(Column::dim).sum();
-        let smallest = if plan.on_error == OnError::Null { 1 } else { elements as u64 + 1 };
+        let smallest = if plan.options.on_error == OnError::Null { 1 } else { elements as u64 + 1 };
         let hold = bytes.map_or(u64::MAX, |bytes| bytes / smallest + 1);
         self.capacity = usize::try_from(hold).unwrap_or(usize::MAX).min(plan.batch_rows).min(self.most_rows);
     }

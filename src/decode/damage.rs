@@ -81,7 +81,7 @@ enum Holder {
 impl Damage {
     /// `None` where good records look like any other bytes, or errors end the scan.
     pub(super) fn new(plan: &Plan) -> Option<Self> {
-        if plan.on_error == OnError::Raise
+        if plan.options.on_error == OnError::Raise
             || !matches!(plan.framing, Framing::Sequence | Framing::Array)
             || !plan.way.is_empty()
             || plan.columns.iter().all(|column| column.dim().is_none())
@@ -90,10 +90,10 @@ impl Damage {
         }
         // An element takes nine bytes at the most, and there may be an id beside the vector.
         let elements: usize = plan.columns.iter().filter_map(Column::dim).sum();
-        let most = usize::try_from(plan.max_record_bytes).unwrap_or(usize::MAX);
+        let most = usize::try_from(plan.options.max_record_bytes).unwrap_or(usize::MAX);
         let record = elements.saturating_mul(9).saturating_add(1 << 10).min(most);
         let window = WINDOW.max(record.saturating_mul(4));
-        Some(Self { window, longest: plan.max_record_bytes.max(window as u64), right: 0 })
+        Some(Self { window, longest: plan.options.max_record_bytes.max(window as u64), right: 0 })
     }
 }
 
@@ -181,7 +181,7 @@ impl Decoder {
         let object = match cursor.skip() {
             Ok(()) if is_too_long(cursor.at() as u64) => Err(Broken::Short(cursor.at() as u64)),
             Err(Broken::Short(needed)) if !view.ended && !is_too_long(needed) => {
-                return Err(needed.max((2 * length as u64).min(self.plan.max_record_bytes)));
+                return Err(needed.max((2 * length as u64).min(self.plan.options.max_record_bytes)));
             }
             skipped => skipped.map(|()| cursor.at()),
         };

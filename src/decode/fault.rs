@@ -20,6 +20,11 @@ impl Fault {
         Self::new(RejectKind::TooLarge, None, format!("a record of {}", bytes(length)))
     }
 
+    /// A second value for a column.
+    pub(super) fn twice(column: Option<usize>) -> Self {
+        Self::of_type(column, "a key that comes twice").expecting("every key once")
+    }
+
     /// A fault of the input, not of a field.
     pub(super) fn of_input(kind: RejectKind, expected: impl Into<Words>, found: impl Into<Words>) -> Self {
         Self::new(kind, None, found).expecting(expected)
@@ -64,7 +69,7 @@ impl Fault {
             return expected.to_string();
         }
         if self.kind == RejectKind::TooLarge {
-            return format!("at most {} bytes (option `max_record_bytes`)", plan.max_record_bytes);
+            return format!("at most {} bytes (option `max_record_bytes`)", plan.options.max_record_bytes);
         }
         let Some(column) = self.column(plan) else { return expected_record(plan).to_owned() };
         let is_bare = matches!(plan.content, Content::Vector(Some(_)));
@@ -81,19 +86,20 @@ impl Fault {
 
     /// How to read a value that does not fit the type that inference found for its column.
     pub(super) fn hint(&self, plan: &Plan) -> Option<String> {
-        let column = self.column.filter(|column| !plan.given_types.contains(column))?;
-        let is_value = plan.columns.get(column)?.role == Role::Value;
+        let column = plan.columns.get(self.column?)?;
+        let is_inferred = plan.options.schema.index_of(column.name()).is_err();
+        let is_value = column.role == Role::Value && is_inferred;
         let is_of_type = match self.kind {
             // Of another type than the column, and not a key that comes twice.
             RejectKind::Type => !matches!(self.expected, Some(Words::Text(_))),
             kind => kind == RejectKind::Value,
         };
-        (is_value && is_of_type && plan.infer_records > 0).then(|| {
+        (is_value && is_of_type && plan.options.infer_records > 0).then(|| {
             format!(
                 "the type of `{}` is that of its values in the first {} records: give another with option `schema`, pass option \
                  `infer_records=0` to look at all of them, or leave the field out with option `columns`",
-                printable(plan.columns[column].name()),
-                plan.infer_records
+                printable(column.name()),
+                plan.options.infer_records
             )
         })
     }

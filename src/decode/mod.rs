@@ -141,7 +141,7 @@ impl Decoder {
             template: None,
             state: State::START,
             needed: MAX_HEAD,
-            rejects: Rejects::new(plan.max_rejects),
+            rejects: Rejects::new(plan.options.max_rejects),
             latest: None,
             run: None,
             records: 0,
@@ -311,7 +311,8 @@ impl Decoder {
     }
 
     fn decode_record(&mut self, view: View<'_>) -> Result<usize> {
-        let framed = self.plan.prefix.map(|prefix| prefix.frame(view.bytes, self.plan.max_record_bytes));
+        let framed =
+            self.plan.prefix.map(|prefix| prefix.frame(view.bytes, self.plan.options.max_record_bytes));
         let (bytes, lead) = match framed {
             None => (view.bytes, 0),
             Some(Framed::Record(record, lead)) => (record, lead),
@@ -330,12 +331,12 @@ impl Decoder {
             pushed = within_length(pushed, &cursor);
         }
         let length = cursor.at() as u64;
-        if pushed.is_err() || length > self.plan.max_record_bytes {
+        if pushed.is_err() || length > self.plan.options.max_record_bytes {
             self.columns.roll_back();
         }
         match pushed {
             Ok(Pushed::Rows) => Ok(cursor.at()),
-            Ok(_) if length > self.plan.max_record_bytes => self.bad(Fault::too_large(length), view),
+            Ok(_) if length > self.plan.options.max_record_bytes => self.bad(Fault::too_large(length), view),
             Ok(Pushed::Partly) => Ok(self.ask(length)),
             Ok(Pushed::Whole(template)) => {
                 let faults = std::mem::take(&mut self.columns.faults);
@@ -378,7 +379,7 @@ impl Decoder {
             Err(Broken::Short(more)) => more.max(least),
             Ok(()) => least,
         };
-        if least > self.plan.max_record_bytes {
+        if least > self.plan.options.max_record_bytes {
             return self.bad(Fault::too_large(least), view);
         }
         if view.ended
@@ -465,7 +466,7 @@ impl Decoder {
 
     /// The rejects since the batch before, without the rows.
     pub(crate) fn take_rejects(&mut self) -> Rejects {
-        std::mem::replace(&mut self.rejects, Rejects::new(self.plan.max_rejects))
+        std::mem::replace(&mut self.rejects, Rejects::new(self.plan.options.max_rejects))
     }
 
     /// The rows so far, with the rejects; `None` where there is neither.
@@ -503,7 +504,7 @@ impl Decoder {
             let (_, texts) = latest.get_or_insert_with(|| (fault.clone(), fault.reject(plan)));
             Reject { file: file.clone(), record, offset, length, ..texts.clone() }
         };
-        if plan.on_error == OnError::Raise {
+        if plan.options.on_error == OnError::Raise {
             let mut reject = reject();
             if let Some(hint) = fault.hint(plan) {
                 reject.found = format!("{} ({hint})", reject.found).into();

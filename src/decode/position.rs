@@ -98,7 +98,7 @@ impl Stride {
     pub(crate) fn of(plan: &Plan, position: Position, bytes: &[u8]) -> Result<Self, u64> {
         match Self::try_of(plan, position, bytes) {
             Ok(stride) => Ok(stride),
-            Err(Broken::Short(needed)) if needed <= plan.max_record_bytes => Err(needed),
+            Err(Broken::Short(needed)) if needed <= plan.options.max_record_bytes => Err(needed),
             Err(_) => Ok(Self::default()),
         }
     }
@@ -114,7 +114,7 @@ impl Stride {
             position.left = Left::Known(records.into());
             position.offset += cursor.at() as u64;
         }
-        match plan.prefix.map(|prefix| prefix.frame(bytes, plan.max_record_bytes)) {
+        match plan.prefix.map(|prefix| prefix.frame(bytes, plan.options.max_record_bytes)) {
             None => {}
             Some(Framed::Record(record, size)) => cursor = Cursor::starting_at(record, size),
             Some(Framed::Short(needed)) => return Err(Broken::Short(needed)),
@@ -140,7 +140,7 @@ fn template(plan: &Plan, cursor: &mut Cursor<'_>) -> Result<Option<Template>, Br
     match read_vector(plan, *column, cursor) {
         Ok(encoded) => {
             let record = cursor.since(start);
-            let fits = record.len() as u64 <= plan.max_record_bytes;
+            let fits = record.len() as u64 <= plan.options.max_record_bytes;
             Ok(if fits { Template::of(record, &encoded) } else { None })
         }
         Err(Stop::Broken(broken)) => Err(broken),

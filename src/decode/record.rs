@@ -116,7 +116,7 @@ impl Decoder {
     ) -> Result<Pushed, Stop> {
         debug_assert!(encoded.dim > 0);
         let length = cursor.at() as u64;
-        if length > plan.max_record_bytes {
+        if length > plan.options.max_record_bytes {
             return Ok(Pushed::Whole(None));
         }
         if plan.columns.iter().any(|column| column.role == Role::Id) {
@@ -136,7 +136,7 @@ impl Decoder {
                 Err(Stop::Fault(fault)) => {
                     let fault = Fault { path: format!("[{}]", self.position.rows), ..fault };
                     self.reject(&fault, self.position.offset, length)?;
-                    if plan.on_error == OnError::Skip {
+                    if plan.options.on_error == OnError::Skip {
                         self.position.rows += 1;
                         continue;
                     }
@@ -246,8 +246,7 @@ impl Columns {
         }
         let mut ahead = *cursor;
         let pushed = if self.has(column) {
-            let twice = Fault::of_type(Some(column), "a key that comes twice");
-            Err(Stop::Fault(twice.expecting("every key once")))
+            Err(Stop::Fault(Fault::twice(Some(column))))
         } else if plan.columns[column].role == Role::Vector {
             self.push_vector_field(plan, column, &mut ahead)
         } else {
@@ -255,7 +254,7 @@ impl Columns {
         };
         match pushed {
             Ok(()) => *cursor = ahead,
-            Err(Stop::Fault(fault)) if plan.on_error == OnError::Null => {
+            Err(Stop::Fault(fault)) if plan.options.on_error == OnError::Null => {
                 cursor.skip()?;
                 self.take_back(column);
                 self.push_null(column)?;
@@ -272,19 +271,32 @@ impl Columns {
         }
         let start = cursor.at();
         let wrapped = match cursor.peek()? {
-            Head::Array(1) | Head::Map(_) => encoding::read_wrapped(cursor, plan.types(column))?,
+            Head::Array(1) | Head::Map(_) => encoding::read_wrapped(cursor, plan.types(Some(column)))?,
             _ => None,
         };
         let encoded = match wrapped {
             Some(encoded) => encoded,
             None => read_vector(plan, column, cursor)?,
         };
+        self.push_encoded(plan, column, &encoded)?;
+        self.set_template(column, Template::of(cursor.since(start), &encoded));
+        Ok(())
+    }
+
+    /// Adds an array to a column, which may be one of vectors.
+    pub(super) fn push_encoded(
+        &mut self,
+        plan: &Plan,
+        column: usize,
+        encoded: &Encoded<'_>,
+    ) -> Result<(), Stop> {
+        if plan.columns[column].role != Role::Vector {
+            return self.push_typed(column, encoded);
+        }
         if encoded.rows != 1 || Some(encoded.dim) != plan.columns[column].dim() || !encoded.is_whole() {
             return Err(Stop::Fault(Fault::new(RejectKind::Dimension, Some(column), encoded.describe())));
         }
-        self.push_vector(plan, column, &encoded.elements)?;
-        self.set_template(column, Template::of(cursor.since(start), &encoded));
-        Ok(())
+        self.push_vector(plan, column, &encoded.elements)
     }
 
     /// Fills the columns for which the record has no value: with a null, or for a vector with a fault.
@@ -295,7 +307,7 @@ impl Columns {
             }
             if column.role == Role::Vector || !column.field.is_nullable() {
                 let fault = Fault::of_type(Some(index), "no such field");
-                if plan.on_error != OnError::Null {
+                if plan.options.on_error != OnError::Null {
                     return Err(Stop::Fault(fault));
                 }
                 self.faults.push(fault);
@@ -362,12 +374,12 @@ pub(super) fn read_vector<'a>(
         && bytes as usize != dim * raw.size()
         && !is_npy_next(*cursor)?
     {
-        if u64::from(bytes) > plan.max_record_bytes {
+        if u64::from(bytes) > plan.options.max_record_bytes {
             cursor.clone().skip()?;
         }
         return fault(RejectKind::Dimension, Head::Bin(bytes).into());
     }
-    match encoding::read(cursor, plan.types(column))? {
+    match encoding::read(cursor, plan.types(Some(column)))? {
         Seen::Vector(encoded) if encoded.outer.len() > 1 => {
             fault(RejectKind::Unsupported, encoded.describe().into())
         }
@@ -412,7 +424,7 @@ pub(super) fn read_vector<'a>(
 fn skip_vector<'a>(plan: &Plan, cursor: &mut Cursor<'a>) -> Result<Option<Encoded<'a>>, Broken> {
     let mut ahead = *cursor;
     cursor.skip()?;
-    Ok(match encoding::read(&mut ahead, plan.types(usize::MAX))? {
+    Ok(match encoding::read(&mut ahead, plan.types(None))? {
         Seen::Vector(encoded) if encoded.outer.len() == 1 && encoded.dim > 0 && encoded.is_whole() => {
             Some(encoded)
         }

@@ -86,7 +86,7 @@ impl Decoder {
     pub(super) fn skip(&mut self, fault: Fault, skipper: Skipper, view: View<'_>) -> Result<usize> {
         // The values of a map have keys between them.
         let is_alone = self.plan.framing != Framing::Map || self.position.left == Left::Known(0);
-        let is_run = is_alone && self.plan.on_error != OnError::Raise;
+        let is_run = is_alone && self.plan.options.on_error != OnError::Raise;
         if is_run && let Some(size) = number(&self.plan, view.bytes) {
             return Ok(self.add_to_run(fault, view.bytes, size));
         }
@@ -121,7 +121,7 @@ impl Decoder {
         let right = self.damage.as_ref().map_or(u64::MAX, |damage| damage.right);
         let in_front = right.saturating_sub(self.position.offset).div_ceil(length.max(1) as u64);
         let left = if let Left::Known(left) = self.position.left { left } else { u64::MAX };
-        let room = if self.plan.on_error == OnError::Null { self.columns.room() } else { usize::MAX };
+        let room = if self.plan.options.on_error == OnError::Null { self.columns.room() } else { usize::MAX };
         let most = usize::try_from(in_front.min(left)).unwrap_or(usize::MAX).min(room);
         let (record, behind) = bytes.split_at(length);
         let next = behind.chunks_exact(length.max(1)).take(most.saturating_sub(1));
@@ -130,13 +130,13 @@ impl Decoder {
 
     /// Counts bad records, each as long as the first one at `start`: rejects, and under `null` rows of nulls.
     pub(super) fn leave_out(&mut self, fault: &Fault, start: u64, length: u64, times: u64) -> Result<()> {
-        let too_large = (length > self.plan.max_record_bytes).then(|| Fault::too_large(length));
+        let too_large = (length > self.plan.options.max_record_bytes).then(|| Fault::too_large(length));
         let fault = too_large.as_ref().unwrap_or(fault);
         self.end_run()?;
         for time in 0..times {
             let record = self.position.record + time;
             self.reject_at(fault, record, start + time * length, length)?;
-            if self.plan.on_error == OnError::Null {
+            if self.plan.options.on_error == OnError::Null {
                 self.reserve(&[]);
                 self.columns.push_nulls(record)?;
                 self.columns.commit();
@@ -209,7 +209,7 @@ impl Decoder {
         let fault = Fault::of_input(RejectKind::Invalid, "a MessagePack object", found);
         self.state = State::Lost { fault, start: self.start() };
         self.damage = None;
-        if self.plan.on_error == OnError::Raise {
+        if self.plan.options.on_error == OnError::Raise {
             self.finish(taken as u64)?;
         }
         Ok(taken)
@@ -219,7 +219,7 @@ impl Decoder {
 /// The size of the number or boolean at the start of `bytes`. With the length in front of it, where lengths stand there; then an
 /// object of no bytes is as good as a number.
 fn number(plan: &Plan, bytes: &[u8]) -> Option<usize> {
-    let (record, lead) = match plan.prefix.map(|prefix| prefix.frame(bytes, plan.max_record_bytes)) {
+    let (record, lead) = match plan.prefix.map(|prefix| prefix.frame(bytes, plan.options.max_record_bytes)) {
         None => (bytes, 0),
         Some(Framed::Record(record, lead)) if record.len() == lead => return Some(lead),
         Some(Framed::Record(record, lead)) => (record, lead),

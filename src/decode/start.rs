@@ -71,7 +71,7 @@ impl Looker {
     /// row as it is.
     pub(super) fn look(&mut self, plan: &Plan, view: View<'_>, at: usize) -> Look {
         let (bytes, start) =
-            match plan.prefix.map(|prefix| prefix.frame(&view.bytes[at..], plan.max_record_bytes)) {
+            match plan.prefix.map(|prefix| prefix.frame(&view.bytes[at..], plan.options.max_record_bytes)) {
                 None => (view.bytes, at),
                 Some(Framed::Record(record, lead)) => (&view.bytes[..at + record.len()], at + lead),
                 Some(_) => return Ok(None),
@@ -93,7 +93,7 @@ impl Looker {
             _ => cursor.at(),
         };
         self.budget.spend(seen.saturating_sub(start) + plan.columns.len());
-        let fits = |end: u64| end - start as u64 <= plan.max_record_bytes;
+        let fits = |end: u64| end - start as u64 <= plan.options.max_record_bytes;
         match result {
             Ok(true) if plan.prefix.is_some() && !cursor.rest().is_empty() => Ok(None),
             Ok(true) if fits(cursor.at() as u64) => Ok(Some(cursor.at())),

@@ -6,19 +6,29 @@ use super::record::{Pushed, Stop, check_dtype};
 use super::{Decoder, State};
 use crate::msgpack::{Cursor, Head};
 use crate::options::OnError;
-use crate::record::{Content, List, Plan, Role, Slot, Slots, shape_in};
+use crate::record::{Beside, Content, List, Plan, Slots};
 use crate::reject::RejectKind;
-use crate::vector::encoding::{self, Elements, Encoded, Encoding, Seen, Types};
+use crate::vector::encoding::{self, Elements, Encoded, Encoding, Seen};
 
-/// Where the values of the columns lie in a map of lists.
+/// A map of lists of which some rows were taken.
 #[derive(Debug)]
 pub(super) struct Table {
     rows: usize,
     /// Bytes of the map.
     length: usize,
-    /// Of each slot that has a value, where that is, and where its next item is if it is a list. Both are counted from the
-    /// start of the record.
-    places: Vec<Option<(usize, usize)>>,
+    /// Where the values of the slots are, counted from the start of the record.
+    places: Vec<Place>,
+}
+
+/// Where the next values of a slot come from.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Place {
+    /// The map has no value for the slot.
+    Nowhere,
+    /// A list, of which the next item is here.
+    Item(usize),
+    /// A value for all rows: a typed array, the bytes of all vectors, or a value that is repeated.
+    Value(usize),
 }
 
 impl Table {
@@ -29,7 +39,7 @@ impl Table {
             Head::Map(pairs) => pairs,
             head => return Err(no_table(head)),
         };
-        let mut table = Self { rows: 0, length: 0, places: vec![None; slots.slots.len()] };
+        let mut places = vec![Place::Nowhere; slots.slots.len()];
         let (mut next, mut told, mut of_bytes) = (0, Vec::new(), None);
         for _ in 0..pairs {
             let place = slots.keys.read(cursor, &mut next)?;
@@ -45,15 +55,14 @@ impl Table {
             if column.is_none() && slot.inside.is_none() {
                 continue;
             }
-            if table.places[place].is_some() {
-                let twice = Fault::of_type(column, "a key that comes twice");
-                return Err(Stop::Fault(twice.expecting("every key once")));
+            if places[place] != Place::Nowhere {
+                return Err(Stop::Fault(Fault::twice(column)));
             }
-            let mut first = value.at();
+            places[place] = Place::Value(value.at());
             match list(plan, column, value, None)? {
                 List::Items(items, mut inside) => {
                     (0..skipped.min(items)).try_for_each(|_| inside.skip())?;
-                    first = inside.at();
+                    places[place] = Place::Item(inside.at());
                     told.push((column, items));
                 }
                 // Bytes tell it only if nothing else does: those of other columns are repeated.
@@ -64,37 +73,35 @@ impl Table {
                 }
                 List::Value(_) => {}
             }
-            table.places[place] = Some((value.at(), first));
         }
-        table.length = cursor.at();
-        if table.length as u64 > plan.max_record_bytes {
-            return Err(Stop::Fault(Fault::too_large(table.length as u64)));
+        let length = cursor.at();
+        if length as u64 > plan.options.max_record_bytes {
+            return Err(Stop::Fault(Fault::too_large(length as u64)));
         }
         let Some(&(column, rows)) = told.first().or(of_bytes.as_ref()) else {
             let fault = Fault::of_type(None, "a map without a list");
             return Err(Stop::Fault(fault.expecting("a map of parallel lists")));
         };
+        let dimension = |column, found: String, expected: String| {
+            Err(Stop::Fault(Fault::new(RejectKind::Dimension, column, found).expecting(expected)))
+        };
         if let Some((column, of_bytes)) = of_bytes
-            && let Some((items, dim)) =
-                shape_in(start, types(plan, column))?.filter(|shape| shape.0 != of_bytes)
+            && let Some((items, dim)) = Beside::read(start)?.rows().filter(|shape| shape.0 != of_bytes)
         {
-            let fault = Fault::new(RejectKind::Dimension, column, format!("bytes of {of_bytes}"));
             let expected = format!(
                 "{items} vectors of {dim} elements by the shape beside them (see option `raw_dtype`)"
             );
-            return Err(Stop::Fault(fault.expecting(expected)));
+            return dimension(column, format!("bytes of {of_bytes}"), expected);
         }
-        table.rows = rows;
         if let Some((other, items)) = told.into_iter().find(|(_, items)| *items != rows) {
             let name = column.map_or("the first list", |column| plan.columns[column].name());
-            let fault = Fault::new(RejectKind::Dimension, other, format!("{items} items"));
             let expected = format!("{rows} items, as `{name}` has (option `columns` leaves a list out)");
-            return Err(Stop::Fault(fault.expecting(expected)));
+            return dimension(other, format!("{items} items"), expected);
         }
-        Ok(table)
+        Ok(Self { rows, length, places })
     }
 
-    /// The values of the columns in the map at `cursor`.
+    /// The values of the slots in the map at `cursor`.
     fn lists<'a>(
         &self,
         plan: &Plan,
@@ -102,14 +109,12 @@ impl Table {
         cursor: Cursor<'a>,
     ) -> Result<Vec<Option<List<'a>>>, Stop> {
         let at = |place| Cursor::starting_at(cursor.rest(), place);
-        let list = |(slot, place): (&Slot, &Option<(usize, usize)>)| {
-            let Some((value, next)) = *place else { return Ok(None) };
-            Ok(Some(match list(plan, slot.column, at(value), Some(self.rows))? {
-                List::Items(items, _) => List::Items(items, at(next)),
-                other => other,
-            }))
-        };
-        slots.slots.iter().zip(&self.places).map(list).collect()
+        let lists = slots.slots.iter().zip(&self.places).map(|(slot, place)| match *place {
+            Place::Nowhere => Ok(None),
+            Place::Item(next) => Ok(Some(List::Items(self.rows, at(next)))),
+            Place::Value(value) => list(plan, slot.column, at(value), Some(self.rows)).map(Some),
+        });
+        lists.collect()
     }
 }
 
@@ -119,11 +124,6 @@ fn no_table(head: Head) -> Stop {
     Stop::Fault(Fault::of_type(None, head).expecting(expected))
 }
 
-/// The types of what names none, in the values of a column.
-fn types(plan: &Plan, column: Option<usize>) -> Types<'_> {
-    plan.types(column.unwrap_or(usize::MAX))
-}
-
 /// The value of a column at `cursor`. Bytes are an array if they are vectors of this many rows, or of any number.
 fn list<'a>(
     plan: &Plan,
@@ -131,10 +131,10 @@ fn list<'a>(
     cursor: Cursor<'a>,
     rows: Option<usize>,
 ) -> Result<List<'a>, Stop> {
-    let list = List::read(cursor, types(plan, column))?;
+    let list = List::read(cursor, plan.types(column))?;
     if let List::Value(mut value) = list
         && let Some(dim) = column.and_then(|column| plan.columns[column].dim())
-        && let Seen::Vector(bytes) = encoding::read(&mut value, types(plan, column))?
+        && let Seen::Vector(bytes) = encoding::read(&mut value, plan.types(column))?
         && matches!(bytes.encoding, Encoding::Bytes | Encoding::Raw)
         && bytes.is_whole()
         && bytes.dim.is_multiple_of(dim)
@@ -168,8 +168,8 @@ impl Decoder {
         while self.position.rows < table.rows {
             if self.columns.is_full() {
                 for (place, list) in table.places.iter_mut().zip(&lists) {
-                    if let (Some((_, next)), Some(List::Items(_, cursor))) = (place, list) {
-                        *next = cursor.at();
+                    if let Some(List::Items(_, cursor)) = list {
+                        *place = Place::Item(cursor.at());
                     }
                 }
                 let _whole = cursor.take(table.length);
@@ -197,17 +197,11 @@ impl Decoder {
         lists: &mut [Option<List<'_>>],
         rows: usize,
     ) -> Result<(), Stop> {
-        let start = self.position.offset;
+        let (start, row) = (self.position.offset, self.position.rows);
         let (mut fault, mut place) = (None, (start, 0));
         let columns = &mut self.columns;
-        let row = self.position.rows;
         for (slot, list) in slots.slots.iter().zip(lists) {
             let pushed = match list {
-                Some(List::Items(_, cursor)) if fault.is_some() => Ok(cursor.skip()?),
-                None | Some(List::Refused(_)) => Ok(()),
-                _ if fault.is_some() => Ok(()),
-                Some(List::Value(cursor)) => columns.push_slot(plan, slot, &mut cursor.clone()),
-                Some(List::Array(encoded)) => push_row_of(columns, plan, slot.column, encoded, (rows, row)),
                 Some(List::Items(_, cursor)) => {
                     let (item, faults) = (*cursor, columns.faults.len());
                     let pushed = columns.push_slot(plan, slot, cursor);
@@ -215,11 +209,15 @@ impl Decoder {
                         *cursor = item;
                         cursor.skip()?;
                     }
-                    if pushed.is_err() || faults == 0 && !columns.faults.is_empty() {
+                    let is_first = fault.is_none() && faults == 0;
+                    if is_first && (pushed.is_err() || !columns.faults.is_empty()) {
                         place = (start + item.at() as u64, (cursor.at() - item.at()) as u64);
                     }
                     pushed
                 }
+                Some(List::Array(encoded)) => push_row_of(columns, plan, slot.column, encoded, (rows, row)),
+                Some(List::Value(cursor)) => columns.push_slot(plan, slot, &mut cursor.clone()),
+                None | Some(List::Refused(_)) => Ok(()),
             };
             fault = fault.or(fault_of(pushed)?);
         }
@@ -227,21 +225,18 @@ impl Decoder {
             fault = fault_of(columns.push_missing(plan))?;
         }
         columns.push_record(self.position.record);
-        match fault {
-            None => {
-                for fault in std::mem::take(&mut self.columns.faults) {
-                    self.reject(&fault, place.0, place.1)?;
-                }
-            }
-            Some(fault) => {
-                self.columns.roll_back();
-                self.reject(&fault, place.0, place.1)?;
-                if plan.on_error == OnError::Null {
-                    self.columns.push_nulls(self.position.record)?;
-                }
+        let faults = std::mem::take(&mut columns.faults);
+        if fault.is_some() {
+            columns.roll_back();
+            if plan.options.on_error == OnError::Null {
+                columns.push_nulls(self.position.record)?;
             }
         }
-        self.columns.commit();
+        columns.commit();
+        // Without a fault of the row, those of values that became nulls.
+        for fault in fault.map_or(faults, |fault| vec![fault]) {
+            self.reject(&fault, place.0, place.1)?;
+        }
         Ok(())
     }
 }
@@ -267,21 +262,12 @@ fn push_row_of(
     let (Some(column), Some(size)) = (column, format.size()) else { return Ok(()) };
     let width = encoded.bytes().len() / rows.max(1);
     let Some(bytes) = encoded.bytes().get(row * width..(row + 1) * width) else { return Ok(()) };
-    let (elements, dim) = (Elements::new(format, bytes), width / size);
-    if plan.columns[column].role != Role::Vector {
-        let is_scalar = encoded.rows == 1;
-        let mut value = Encoded { is_scalar, ..Encoded::vector(encoded.encoding, elements, dim) };
-        if let [_, inner @ ..] = &encoded.outer[..]
-            && !inner.is_empty()
-        {
-            let (rows, outer) = (encoded.rows / rows.max(1), inner.to_vec());
-            value = Encoded { rows, outer, dim: encoded.dim, ..value };
+    let vector = Encoded::vector(encoded.encoding, Elements::new(format, bytes), width / size);
+    let value = match &encoded.outer[..] {
+        [_, inner @ ..] if !inner.is_empty() => {
+            Encoded { rows: encoded.rows / rows.max(1), outer: inner.to_vec(), dim: encoded.dim, ..vector }
         }
-        return columns.push_typed(column, &value);
-    }
-    if plan.columns[column].dim() != Some(dim) {
-        let found = Head::Array(dim as u32);
-        return Err(Stop::Fault(Fault::new(RejectKind::Dimension, Some(column), found)));
-    }
-    columns.push_vector(plan, column, &elements)
+        _ => Encoded { is_scalar: encoded.rows == 1 && plan.columns[column].dim().is_none(), ..vector },
+    };
+    columns.push_encoded(plan, column, &value)
 }

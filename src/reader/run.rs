@@ -80,14 +80,14 @@ enum Next {
 
 impl Run {
     pub(super) fn open(input: Input, plan: &Arc<Plan>, buffers: &Arc<StepBuffers>) -> Result<Self> {
-        let opened = input.open(plan.max_expansion)?;
+        let opened = input.open(plan.options.max_expansion)?;
         let (file, span) = match &opened {
             Opened::Random(file, span) => (Some(file.clone()), Some(*span)),
             Opened::Compressed(_, file) => (file.clone(), None),
             Opened::Stream(_) => (None, None),
         };
         if let Some(file) = &file {
-            file.want_all(plan.store_window);
+            file.want_all(plan.options.store_window);
         }
         let start = Position::start(plan);
         let mut run = Self {
@@ -101,7 +101,7 @@ impl Run {
             next: Next::Whole(opened),
             // Of records that lie under keys the first one is not looked at before it is decoded.
             start: plan.start.clone().filter(|_| !plan.way.is_empty() && plan.framing != Framing::Map),
-            stretch: (plan.batch_bytes as u64).max(SHORTEST),
+            stretch: (plan.options.batch_bytes as u64).max(SHORTEST),
             is_uniform: true,
             at: start,
             base: None,
@@ -131,7 +131,7 @@ impl Run {
     /// Bytes of the input that make a batch, if records have this length.
     fn batch_of(&self, length: u64) -> u64 {
         let rows = length.saturating_mul(self.plan.batch_rows as u64);
-        rows.max(SHORT).min(self.plan.batch_bytes as u64).max(SHORTEST)
+        rows.max(SHORT).min(self.plan.options.batch_bytes as u64).max(SHORTEST)
     }
 
     /// The places of the records behind the first one.

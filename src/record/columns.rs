@@ -1,28 +1,26 @@
 //! The columns that come of the evidence.
 
+use std::collections::HashSet;
+
 use arrow_schema::{DataType, Field};
 
+use super::beside::Packed;
 use super::evidence::Evidence;
 use super::findings::column_name;
 use super::framing::FEW;
-use super::lists::Shaped;
 use super::observe::Observed;
-use super::{Column, Findings, ID, KEY, Layout, PATH, Prefix, RECORD, Role, Step, VECTOR, vector_field};
+use super::{Column, Findings, ID, KEY, Layout, PATH, RECORD, Role, Step, VECTOR, vector_field};
 use crate::error::{Error, Result};
 use crate::options::Framing;
 use crate::text::{count, listed, none_of, printable};
 use crate::vector::{RawDtype, RawDtypes};
 
 impl Evidence<'_> {
-    /// The findings for records in this framing, which was found out in the way that `framing_from` says.
-    pub(super) fn findings(
-        mut self,
-        framing: Framing,
-        framing_from: String,
-        prefix: Option<Prefix>,
-    ) -> Result<Findings> {
+    /// The findings.
+    pub(super) fn findings(mut self) -> Result<Findings> {
+        let framing = if self.framing == Framing::Auto { Framing::Sequence } else { self.framing };
         if framing == Framing::Columns {
-            self.check_shaped()?;
+            self.check_packed()?;
         }
         let mut columns = match (self.layout, self.options.dim) {
             (Some(Layout::Vector), _) | (None, Some(_)) => vec![self.bare_column()?],
@@ -44,41 +42,41 @@ impl Evidence<'_> {
         ] {
             columns.extend(is_included.then(|| Column::of(Field::new(name, data_type, false), role)));
         }
-        for (index, column) in columns.iter().enumerate() {
-            if columns[..index].iter().any(|other| other.name() == column.name()) {
-                return Err(Error::schema(format!(
-                    "two columns have the name `{}`: leave one of them out with option `columns`, or \
-                     leave out option `include_path`, option `include_record` or option `include_id`",
-                    column.name()
-                )));
-            }
+        let mut names = HashSet::new();
+        if let Some(twice) = columns.iter().map(Column::name).find(|name| !names.insert(*name)) {
+            return Err(Error::schema(format!(
+                "two columns have the name `{twice}`: leave one of them out with option `columns`, or \
+                 leave out option `include_path`, option `include_record` or option `include_id`"
+            )));
         }
-        let (mut warnings, mut left_out) = (self.warnings(&columns, framing), Vec::new());
-        self.left_out(&columns, &mut warnings, &mut left_out);
+        let mut warnings = self.warnings(&columns);
+        warnings.extend(self.of_fields(&columns, Observed::lost));
+        let left_out = self.of_fields(&columns, Observed::kept);
         Ok(Findings {
             framing,
-            prefix,
+            prefix: self.prefix,
             layout: self.layout.unwrap_or(Layout::Vector),
             warnings,
             left_out,
             dtype: self.dtype_of(&columns),
             columns,
             start: self.start,
-            framing_from,
+            framing_from: self.framing_from,
             layout_from: self.layout_from,
         })
     }
 
     /// Sentences about bytes that look wrong.
-    fn warnings(&self, columns: &[Column], framing: Framing) -> Vec<String> {
+    fn warnings(&self, columns: &[Column]) -> Vec<String> {
         let mut warnings = Vec::new();
         for column in columns {
             let is_bytes = column.role == Role::Value && self.is_in_schema(column.name());
             let is_field = matches!(column.role, Role::Vector | Role::Value) && !is_bytes;
             let Some(field) = self.fields.at(&column.path).filter(|_| is_field) else { continue };
-            for (path, field) in field.all(&column.path) {
-                let warning = field.warning(&printable(&column_name(&path)));
-                warnings.extend(warning.filter(|warning| !warnings.contains(warning)));
+            for warning in field.all().into_iter().filter_map(Observed::warning) {
+                if !warnings.contains(&warning) {
+                    warnings.push(warning);
+                }
             }
         }
         let raw = self.options.raw_dtype.of(VECTOR);
@@ -109,14 +107,15 @@ impl Evidence<'_> {
             ));
         }
         // The shape may be that of other bytes, by the type that is named beside it.
-        let others =
-            self.named_dtype.as_ref().filter(|named| named.raw.is_some() && !named.fields.is_empty());
-        let is_its = |name: &String| others.is_none_or(|named| named.fields.contains(name));
+        let typed = self.beside.raw().map(|_| self.beside.typed()).unwrap_or_default();
         let are_rows =
-            |(name, (rows, _), _): &&Shaped| *rows > 1 && framing != Framing::Columns && is_its(name);
+            |packed: &Packed<'_>| packed.rows > 1 && (typed.is_empty() || typed.contains(&packed.name));
         // Records that follow have vectors of that dimension as well: those of the first one are then larger elements.
-        let by_dim = self.shaped_by_dim.iter().filter(|_| self.records == 1);
-        warnings.extend(self.shaped.iter().chain(by_dim).filter(are_rows).map(|(name, (rows, dim), _)| {
+        let by_dim =
+            self.beside.packed_by_dim(self.options.raw_dtype.default.size()).filter(|_| self.records == 1);
+        let is_open = self.framing != Framing::Columns && self.options.framing == Framing::Auto;
+        let packed = self.beside.packed().take(1).chain(by_dim).filter(|packed| is_open && are_rows(packed));
+        warnings.extend(packed.map(|Packed { name, rows, dim, .. }| {
             format!(
                 "`{}`: these bytes are {rows} vectors of {dim} elements by the shape beside them: option `framing=columns` reads each as a \
                  row",
@@ -126,20 +125,21 @@ impl Evidence<'_> {
         warnings
     }
 
-    /// Adds to `lost` what no column holds, and to `kept` what one holds in another form, a sentence each.
-    fn left_out(&self, columns: &[Column], lost: &mut Vec<String>, kept: &mut Vec<String>) {
-        if self.options.columns.is_some() || self.layout == Some(Layout::Vector) {
-            return;
-        }
-        for (path, field) in self.fields.all(&[]) {
-            let is_vector = |column: &Column| column.role == Role::Vector && column.path == path;
-            if path.is_empty() || !columns.iter().any(is_vector) {
-                let name = printable(&column_name(&path));
-                let name = if path.is_empty() { "records".to_owned() } else { format!("`{name}`") };
-                lost.extend(field.lost().map(|what| format!("{name}: {what}")));
-                kept.extend(field.kept().map(|what| format!("{name}: {what}")));
-            }
-        }
+    /// A sentence about each field of which `what` tells something, without those of vector columns.
+    fn of_fields(&self, columns: &[Column], what: impl Fn(&Observed) -> Option<String>) -> Vec<String> {
+        let is_told = self.options.columns.is_none() && self.layout != Some(Layout::Vector);
+        let is_other = |field: &&Observed| {
+            !columns.iter().any(|column| column.role == Role::Vector && column.path == field.path)
+        };
+        let sentence = |field: &Observed| {
+            let what = what(field)?;
+            Some(match field.path.is_empty() {
+                true => format!("records: {what}"),
+                false => format!("`{}`: {what}", printable(&field.name())),
+            })
+        };
+        let fields = if is_told { self.fields.all() } else { Vec::new() };
+        fields.into_iter().filter(is_other).filter_map(sentence).collect()
     }
 
     /// True where no option says what the bytes of bare vectors are.
@@ -168,22 +168,20 @@ impl Evidence<'_> {
             return Err(Error::schema(format!("{input}the records hold {format} and no vectors")));
         }
         if self.layout.is_none() {
-            self.fields = Observed::new(self.given.at(&Step::Name(VECTOR.to_owned())));
+            self.fields = Observed::new(Vec::new(), self.rules.given(VECTOR));
         }
         let dim = self.options.dim.map(|dim| dim as usize).or(self.fields.vectors.dim());
-        self.vector_column(Vec::new(), dim.unwrap_or(0))
+        self.vector_column(&self.fields, dim.unwrap_or(0))
     }
 
-    /// The column of the vectors at the end of `path`.
-    fn vector_column(&self, path: Vec<Step>, dim: usize) -> Result<Column> {
-        let field = vector_field(&column_name(&path), dim, self.options.dtype)?;
-        let found = self.fields.at(&path);
-        let raw = found.map_or(self.options.raw_dtype.default, Observed::raw);
-        let is_bits = found.is_some_and(|field| field.vectors.is_bits == Some(true));
-        let is_base64 = found.is_some_and(|field| field.vectors.is_base64);
-        let stored = match found {
-            _ if is_bits => Some(format!("{raw} (array of integers that are the bits)")),
-            found => found.and_then(|field| field.vectors.stored.clone()),
+    /// The column of the vectors of a field, or of records that are vectors.
+    fn vector_column(&self, found: &Observed, dim: usize) -> Result<Column> {
+        let field = vector_field(&found.name(), dim, self.options.dtype)?;
+        let (vectors, raw, path) = (&found.vectors, found.raw(), found.path.clone());
+        let (is_bits, is_base64) = (vectors.is_bits == Some(true), vectors.is_base64);
+        let stored = match is_bits {
+            true => Some(format!("{raw} (array of integers that are the bits)")),
+            false => vectors.stored.clone(),
         };
         Ok(Column { path, stored, raw, is_bits, is_base64, ..Column::of(field, Role::Vector) })
     }
@@ -191,13 +189,11 @@ impl Evidence<'_> {
     /// The columns of records that have fields, in the order in which the fields were first seen.
     fn field_columns(&mut self) -> Result<Vec<Column>> {
         if self.fields.too_many_keys && self.options.columns.is_none() {
-            return Err(self.too_many_keys());
+            return Err(self.failure());
         }
         // A value that few records have may make rejects of them, and of no others.
         let records = self.records;
-        for (_, field) in
-            self.fields.fields.iter_mut().filter(|(_, field)| 2 * field.vectors.values < records)
-        {
+        for field in self.fields.fields.iter_mut().filter(|field| 2 * field.vectors.values < records) {
             field.mixed = 0;
         }
         let vectors = self.vectors()?;
@@ -205,13 +201,13 @@ impl Evidence<'_> {
             self.fields.at_mut(&column.path).into_iter().for_each(|field| field.is_column = true);
         }
         let mut columns = Vec::new();
-        for (step, field) in &self.fields.fields {
-            let own = vectors.iter().filter(|column| column.path.first() == Some(step));
+        for field in &self.fields.fields {
+            let own = vectors.iter().filter(|column| column.path.first() == field.path.first());
             columns.extend(own.cloned());
             if !field.is_column
-                && let Some(value) = field.column(&step.to_string(), false)
+                && let Some(value) = field.column(&field.key(), false)
             {
-                let (path, raw) = (vec![step.clone()], field.raw());
+                let (path, raw) = (field.path.clone(), field.raw());
                 columns.push(Column { path, raw, ..Column::of(value, Role::Value) });
             }
         }
@@ -232,9 +228,9 @@ impl Evidence<'_> {
             return Err(no_field("raw_dtype", name));
         }
         let dim = self.options.dim.map(|dim| dim as usize);
-        let mut found: Vec<(Vec<Step>, usize)> = Vec::new();
+        let mut found: Vec<(&Observed, usize)> = Vec::new();
         for name in &self.options.vector {
-            let (path, field) = self.fields.resolve(name).ok_or_else(|| no_field("vector", name))?;
+            let field = self.fields.resolve(name).ok_or_else(|| no_field("vector", name))?;
             let (vectors, is_free) = (&field.vectors, dim.is_none() && !field.given.is_own());
             let text = vectors.looks.text().filter(|_| is_free && !vectors.is_base64);
             if let Some(format) = vectors.looks.format.or(text) {
@@ -251,37 +247,30 @@ impl Evidence<'_> {
                     ),
                 })
             })?;
-            found.push((path, dim));
+            found.push((field, dim));
         }
-        let all = self.fields.all(&[]);
+        let all = self.fields.all();
         if self.options.vector.is_empty() {
-            let clear = |(path, field): &(Vec<Step>, &Observed)| {
-                let dim = field.vectors.clear_dim(dim)?;
-                Some((path.clone(), dim, field.vectors.values))
-            };
-            let clear: Vec<_> = all.iter().filter_map(clear).collect();
+            found.extend(all.iter().filter_map(|field| Some((*field, field.vectors.clear_dim(dim)?))));
             // A few odd records must not make rejects of all others, which have no such field.
-            let most = clear.iter().map(|(.., values)| *values).max().unwrap_or(0);
-            let common = clear.into_iter().filter(|(.., values)| 2 * values >= most);
-            found.extend(common.map(|(path, dim, _)| (path, dim)));
+            let most = found.iter().map(|(field, _)| field.vectors.values).max().unwrap_or(0);
+            found.retain(|(field, _)| 2 * field.vectors.values >= most);
         }
         if found.is_empty() {
             let mut best = None;
-            for (path, field) in &all {
+            for &field in &all {
                 // A shape stands beside the bytes that it is of.
                 let is_shape =
-                    |step: &Step| matches!(step, Step::Name(name) if name == "shape" || name == "dims");
-                let is_shape = field.vectors.are_integers() && path.last().is_some_and(is_shape);
+                    field.vectors.are_integers() && matches!(field.key().as_str(), "shape" | "dims");
                 let possible = field.vectors.possible(dim).filter(|_| !is_shape);
                 if let Some((_, dim)) = possible.filter(|_| possible > best) {
-                    (best, found) = (possible, vec![(path.clone(), dim)]);
+                    (best, found) = (possible, vec![(field, dim)]);
                 }
             }
         }
         let is_free = self.options.columns.is_none() && self.options.schema.fields().is_empty();
         if found.is_empty() && is_free && !self.fields.holds_tensors() {
-            let warnings =
-                all.iter().filter_map(|(path, field)| field.warning(&printable(&column_name(path))));
+            let warnings = all.iter().filter_map(|field| field.warning());
             let looks: String = warnings.map(|warning| format!("; {warning}")).collect();
             // With the default type, such bytes are a binary column, with a warning.
             if looks.is_empty() || self.options.raw_dtype != RawDtypes::default() {
@@ -295,27 +284,22 @@ impl Evidence<'_> {
                 )));
             }
         }
-        found.into_iter().map(|(path, dim)| self.vector_column(path, dim)).collect()
+        found.into_iter().map(|(field, dim)| self.vector_column(field, dim)).collect()
     }
 
     fn names(&self) -> String {
         const SHOWN: usize = 20;
         let fields = &self.fields.fields;
-        let names = listed(fields.iter().take(SHOWN).map(|(step, _)| step));
+        let names = listed(fields.iter().take(SHOWN).map(Observed::key));
         let more = if fields.len() > SHOWN { ", ..." } else { "" };
         if names.is_empty() { "no fields".to_owned() } else { names + more }
     }
 
     /// A question about the first field of this name inside of others.
     fn similar(&self, name: &str) -> String {
-        let all = self.fields.all(&[]);
-        let is_meant =
-            |path: &&[Step]| path.len() > 1 && path.last().is_some_and(|step| step.to_string() == name);
-        let mut paths = all.iter().map(|(path, _)| &path[..]).filter(is_meant);
-        paths
-            .next()
-            .map(|path| format!("; is `{}` meant?", printable(&column_name(path))))
-            .unwrap_or_default()
+        let is_meant = |field: &&Observed| field.path.len() > 1 && field.key() == name;
+        let field = self.fields.all().into_iter().find(is_meant);
+        field.map(|field| format!("; is `{}` meant?", printable(&field.name()))).unwrap_or_default()
     }
 
     /// Lets the given schema override the inferred one.
@@ -331,13 +315,13 @@ impl Evidence<'_> {
                 }
                 None => {
                     let plain = Field::new(field.name(), DataType::Null, true);
-                    let (path, raw) = match self.fields.resolve(field.name()) {
-                        Some((path, found)) => (path, found.raw()),
+                    let found = self.fields.resolve(field.name());
+                    let raw = found.map_or(self.options.raw_dtype.default, Observed::raw);
+                    let path = match found {
+                        Some(found) => found.path.clone(),
                         // A field that no record had so far.
-                        None if self.layout == Some(Layout::Positional) => {
-                            (Step::parse(field.name()), self.options.raw_dtype.default)
-                        }
-                        None => (vec![Step::Name(field.name().clone())], self.options.raw_dtype.default),
+                        None if self.layout == Some(Layout::Positional) => Step::parse(field.name()),
+                        None => vec![Step::Name(field.name().clone())],
                     };
                     let column = Column { path, raw, ..Column::of(plain, Role::Value) };
                     columns.push(column.retyped(field)?);
@@ -355,10 +339,9 @@ impl Evidence<'_> {
                 return Ok(column.clone());
             }
             let found = self.fields.resolve(name);
-            let lost = found.as_ref().and_then(|(_, field)| field.lost());
-            let found = found.and_then(|(path, field)| Some((path, field.column(name, true)?)));
-            let Some((path, field)) = found else {
-                if let Some(what) = lost {
+            let found_column = found.and_then(|found| Some((found.path.clone(), found.column(name, true)?)));
+            let Some((path, field)) = found_column else {
+                if let Some(what) = found.and_then(Observed::lost) {
                     return Err(Error::schema(format!("option `columns`: `{name}`: {what}")));
                 }
                 let later = "; a field that only later records have needs option `infer_records=0`, or option `schema`";
@@ -376,11 +359,13 @@ impl Evidence<'_> {
     }
 
     /// Refuses bytes of several vectors that are not of the size that the shape beside them gives to their elements.
-    fn check_shaped(&self) -> Result<()> {
-        let is_read = |name| self.options.fields().is_none_or(|fields| fields.contains(&name));
-        if let Some((name, (rows, dim), size)) = self.shaped.as_ref().filter(|(name, ..)| is_read(name))
-            && let Some(field) = self.fields.at(&[Step::Name(name.clone())])
-            && field.raw().size() != *size
+    fn check_packed(&self) -> Result<()> {
+        let is_read =
+            |name: &str| self.options.fields().is_none_or(|fields| fields.iter().any(|field| *field == name));
+        let packed = self.beside.packed().next().filter(|packed| is_read(packed.name));
+        if let Some(Packed { name, rows, dim, size }) = packed
+            && let Some(field) = self.fields.at(&[Step::Name(name.to_owned())])
+            && field.raw().size() != size
         {
             return Err(Error::schema(format!(
                 "{}the bytes of `{}` are {rows} vectors of {dim} elements by the shape beside them, of {size} bytes each, and would be \
@@ -395,42 +380,37 @@ impl Evidence<'_> {
 
     /// The field that names the type of the bytes beside it, which are a vector, and that name.
     fn dtype_of(&self, columns: &[Column]) -> Option<(String, String)> {
-        let named = self.named_dtype.as_ref().filter(|_| self.options.raw_dtype == RawDtypes::default())?;
-        let raw = named.raw?;
-        let is_its = |column: &&Column| {
+        let named = self.beside.dtype.as_ref().filter(|_| self.options.raw_dtype == RawDtypes::default())?;
+        let (raw, typed) = (named.raw?.to_string(), self.beside.typed());
+        let is_its = |column: &Column| {
             let [Step::Name(name)] = &column.path[..] else { return false };
-            column.stored.as_ref().is_some_and(|stored| *stored == raw.to_string())
-                && (named.fields.is_empty() || named.fields.contains(name))
+            column.stored.as_ref() == Some(&raw) && (typed.is_empty() || typed.contains(&name.as_str()))
         };
-        columns.iter().find(is_its).map(|_| (named.field.clone(), named.text.clone()))
+        columns.iter().any(is_its).then(|| (named.field.clone(), named.text.clone()))
     }
 
     /// Refuses bytes that would be read as the default `raw_dtype` where a field beside them names another.
     fn check_named_dtype(&self, columns: &[Column]) -> Result<()> {
         let raw = RawDtype::default();
-        let Some(named) = self.named_dtype.as_ref().filter(|_| self.options.raw_dtype.default == raw) else {
+        let Some(named) = self.beside.dtype.as_ref().filter(|_| self.options.raw_dtype.default == raw) else {
             return Ok(());
         };
-        let (input, field) = (self.input_prefix(), printable(&named.field));
+        let (input, field, is_alone) =
+            (self.input_prefix(), printable(&named.field), self.beside.typed().is_empty());
         let is_raw = |column: &&Column| {
-            column.stored.as_deref() == Some(raw.to_string().as_str())
-                || column.is_base64 && column.raw == raw
+            column.stored.as_ref() == Some(&raw.to_string()) || column.is_base64 && column.raw == raw
         };
         match (named.raw, columns.iter().find(is_raw)) {
-            (None, _) if !named.fields.is_empty() && self.options.columns.is_none() => {
-                Err(Error::schema(format!(
-                    "{input}the field `{field}` of the first record names the type `{}`, which no vector column can hold: choose other \
+            (None, _) if !is_alone && self.options.columns.is_none() => Err(Error::schema(format!(
+                "{input}the field `{field}` of the first record names the type `{}`, which no vector column can hold: choose other \
                  fields with option `columns`",
-                    printable(&named.text)
-                )))
-            }
-            (Some(other), Some(column)) if other != raw && named.fields.is_empty() => {
-                Err(Error::schema(format!(
-                    "{input}the field `{field}` of the first record says {other}, and the bytes of `{}` would be read as {raw}: pass \
+                printable(&named.text)
+            ))),
+            (Some(other), Some(column)) if other != raw && is_alone => Err(Error::schema(format!(
+                "{input}the field `{field}` of the first record says {other}, and the bytes of `{}` would be read as {raw}: pass \
                  option `raw_dtype={other}`",
-                    column.name()
-                )))
-            }
+                column.name()
+            ))),
             _ => Ok(()),
         }
     }

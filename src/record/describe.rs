@@ -1,33 +1,26 @@
 //! The content of a record, field by field, for the messages of inference.
 
-use super::foreign::inside;
+use super::Step;
+use super::looks::inside;
 use crate::msgpack::{Broken, Cursor, Head};
 use crate::text::{bytes, printable};
 use crate::values::key;
-use crate::vector::{RawDtype, Scalar};
+use crate::vector::Scalar;
 
 /// How many fields a message lists.
-const SHOWN: usize = 12;
+const SHOWN: u32 = 12;
 
 /// The fields of the record at `cursor` and what each holds: ``"`v`: extension 42 of 256 bytes"``.
 pub(super) fn fields(mut cursor: Cursor<'_>) -> Result<String, Broken> {
-    let (items, is_map) = match cursor.head()? {
-        Head::Map(pairs) => (pairs as usize, true),
-        Head::Array(items) => (items as usize, false),
-        head => return Ok(head.to_string()),
-    };
+    let head = cursor.head()?;
+    let (Head::Map(items) | Head::Array(items)) = head else { return Ok(head.to_string()) };
     let mut fields = Vec::new();
     for position in 0..items.min(SHOWN) {
-        let name = if is_map {
-            let mut digits = Default::default();
-            match key(&mut cursor, &mut digits)? {
-                Some(name) => printable(&String::from_utf8_lossy(name)),
-                None => "a key that is no text".to_owned(),
-            }
-        } else {
-            format!("column_{position}")
+        let name = match head {
+            Head::Map(_) => name(&mut cursor)?.unwrap_or_else(|| "a key that is no text".to_owned()),
+            _ => Step::Position(position).to_string(),
         };
-        fields.push(format!("`{name}`: {}", value(cursor)?));
+        fields.push(format!("`{}`: {}", printable(&name), value(cursor)?));
         cursor.skip()?;
     }
     if items > SHOWN {
@@ -42,56 +35,6 @@ pub(super) fn name(cursor: &mut Cursor<'_>) -> Result<Option<String>, Broken> {
     let mut digits = Default::default();
     let name = key(cursor, &mut digits)?.and_then(|key| std::str::from_utf8(key).ok());
     Ok(name.filter(|name| !name.contains('\0')).map(str::to_owned))
-}
-
-/// A field of a record that names a type of elements: `dtype` as a rule.
-pub(super) struct NamedDtype {
-    pub(super) field: String,
-    pub(super) text: String,
-    /// `None` where no vector can have such elements.
-    pub(super) raw: Option<RawDtype>,
-    /// The fields with bytes that have the length of such elements in the shape beside them.
-    pub(super) fields: Vec<String>,
-}
-
-/// The field of the map at `cursor` that names a type of elements.
-pub(super) fn named_dtype(mut cursor: Cursor<'_>) -> Result<Option<NamedDtype>, Broken> {
-    let Head::Map(pairs) = cursor.head()? else { return Ok(None) };
-    let (mut named, mut elements, mut lengths) = (None, None, Vec::new());
-    for _ in 0..pairs {
-        let name = name(&mut cursor)?.unwrap_or_default();
-        let mut value = cursor;
-        cursor.skip()?;
-        match (name.as_str(), value.head()?) {
-            ("dtype" | "type", Head::Str(length)) if named.is_none() => {
-                let text = String::from_utf8_lossy(value.take(length as usize)?).into_owned();
-                let raw = RawDtype::named(&text);
-                if raw.is_some() || name == "dtype" {
-                    named = Some(NamedDtype { field: name, text, raw, fields: Vec::new() });
-                }
-            }
-            ("shape" | "dims", Head::Array(dims @ 1..)) => {
-                let dim = |_| match value.head() {
-                    Ok(Head::UInt(dim)) => Some(dim),
-                    _ => None,
-                };
-                elements = (0..dims).map(dim).try_fold(1_u64, |product, dim| product.checked_mul(dim?));
-            }
-            ("shape" | "dims", Head::UInt(dim)) => elements = Some(dim),
-            (_, Head::Bin(length) | Head::Str(length)) => lengths.push((name, u64::from(length))),
-            _ => {}
-        }
-    }
-    if let (Some(named), Some(elements)) = (&mut named, elements) {
-        let size = named.raw.map_or(1, |raw| raw.size() as u64);
-        let holds = |length: u64| match named.raw {
-            Some(_) => elements.checked_mul(size) == Some(length),
-            None => elements > 0 && length > 0 && length.is_multiple_of(elements),
-        };
-        named.fields =
-            lengths.into_iter().filter(|(_, length)| holds(*length)).map(|(name, _)| name).collect();
-    }
-    Ok(named)
 }
 
 /// How deep records are looked for in the first object.

@@ -3,13 +3,12 @@
 use std::io;
 use std::sync::Arc;
 
-use super::describe::NamedDtype;
-use super::findings::column_name;
-use super::foreign::{is_text, looks_like};
-use super::given::{Given, Rules};
-use super::lists::{Lists, Shaped};
+use super::beside::Beside;
+use super::given::Rules;
+use super::lists::Lists;
+use super::looks::{is_text, looks_like};
 use super::observe::{MOST_KEYS, Observed, Vectors, base64_in};
-use super::{Layout, RecordStart, Step, VECTOR, describe};
+use super::{Layout, Prefix, RecordStart, Step, VECTOR, describe};
 use crate::error::Error;
 use crate::msgpack::{Broken, Cursor, Head};
 use crate::options::{Framing, ReadOptions};
@@ -21,7 +20,11 @@ use crate::vector::{RawDtype, RawDtypes};
 pub(super) struct Evidence<'a> {
     pub(super) options: &'a ReadOptions,
     pub(super) rules: Rules<'a>,
-    pub(super) given: Given,
+    /// How records lie in the inputs, and how that was found out.
+    pub(super) framing: Framing,
+    pub(super) framing_from: String,
+    /// How lengths are written, under `length-prefixed` framing.
+    pub(super) prefix: Option<Prefix>,
     /// Inference began in the middle of an input.
     pub(super) is_inside: bool,
     /// Records looked at.
@@ -34,12 +37,8 @@ pub(super) struct Evidence<'a> {
     pub(super) key: Observed,
     /// The fields of records, or the vector that each of them is.
     pub(super) fields: Observed,
-    /// A field of the first record that names a type of elements, and that type.
-    pub(super) named_dtype: Option<NamedDtype>,
-    /// Bytes of the first record that have the shape of several vectors beside them.
-    pub(super) shaped: Option<Shaped>,
-    /// The same, by a dimension beside them.
-    pub(super) shaped_by_dim: Option<Shaped>,
+    /// What fields of the first record say of the bytes beside them.
+    pub(super) beside: Beside,
     /// How many items several lists of the first record have.
     pub(super) parallel: Option<usize>,
     /// The name of the input that is looked at.
@@ -79,7 +78,9 @@ impl<'a> Evidence<'a> {
         Self {
             options,
             rules: Rules::new(options),
-            given: Given::new(options),
+            framing: options.framing,
+            framing_from: "as given".to_owned(),
+            prefix: None,
             is_inside: false,
             records: 0,
             layout: None,
@@ -87,9 +88,7 @@ impl<'a> Evidence<'a> {
             start: None,
             key: Observed::default(),
             fields: Observed::default(),
-            named_dtype: None,
-            shaped: None,
-            shaped_by_dim: None,
+            beside: Beside::default(),
             parallel: None,
             input: Arc::default(),
             first: None,
@@ -100,9 +99,9 @@ impl<'a> Evidence<'a> {
     }
 
     /// True where more records would show nothing further.
-    pub(super) fn is_enough(&self, framing: Framing) -> bool {
+    pub(super) fn is_enough(&self) -> bool {
         let limit = self.options.infer_records;
-        self.layout == Some(Layout::Vector) && framing != Framing::Map && !self.may_be_fields()
+        self.layout == Some(Layout::Vector) && self.framing != Framing::Map && !self.may_be_fields()
             || limit != 0 && self.records >= limit
     }
 
@@ -112,12 +111,12 @@ impl<'a> Evidence<'a> {
     }
 
     /// Looks at the record at `cursor`, all of which is at hand.
-    pub(super) fn record(&mut self, mut cursor: Cursor<'_>, framing: Framing) -> Result<(), Broken> {
-        if framing == Framing::Map {
+    pub(super) fn record(&mut self, mut cursor: Cursor<'_>) -> Result<(), Broken> {
+        if self.framing == Framing::Map {
             self.key.value(&mut cursor, &self.rules, 1)?;
         }
         let head = cursor.peek()?;
-        let raw = self.given.at(&Step::Name(VECTOR.to_owned())).raw(head.payload() as usize);
+        let raw = self.rules.given(VECTOR).raw(head.payload() as usize);
         let seen = encoding::read(&mut cursor.clone(), self.rules.types(raw))?;
         // The number differs where it is one of records.
         let mut inside = cursor;
@@ -135,17 +134,17 @@ impl<'a> Evidence<'a> {
             (Seen::Vector(vector), Head::Array(_))
                 if by_position || is_ndarray(&vector) && self.layout == Some(Layout::Positional) =>
             {
-                return self.items(cursor, Layout::Positional, framing);
+                return self.items(cursor, Layout::Positional);
             }
             (Seen::Vector(vector), _) if vector.outer.len() > 1 => (vector.describe(), Instead::Refused),
             // In the middle of an input this is most likely an item of a list.
             (Seen::Vector(vector), _) if vector.is_scalar && self.is_inside => {
                 ("a number of NumPy".to_owned(), Instead::Other)
             }
-            (Seen::Vector(vector), _) => return self.bare(cursor, &vector, raw, framing),
+            (Seen::Vector(vector), _) => return self.bare(cursor, &vector, raw),
             (Seen::Refused(what), _) => (what, Instead::Refused),
-            (_, Head::Array(_)) => return self.items(cursor, Layout::Positional, framing),
-            (_, Head::Map(_)) => return self.items(cursor, Layout::Map, framing),
+            (_, Head::Array(_)) => return self.items(cursor, Layout::Positional),
+            (_, Head::Map(_)) => return self.items(cursor, Layout::Map),
             _ => (describe::value(cursor)?, Instead::of(cursor)),
         };
         self.pass(&found, instead);
@@ -153,25 +152,17 @@ impl<'a> Evidence<'a> {
     }
 
     /// Looks at the record at `cursor`, which is a vector.
-    fn bare(
-        &mut self,
-        cursor: Cursor<'_>,
-        encoded: &Encoded<'_>,
-        raw: RawDtype,
-        framing: Framing,
-    ) -> Result<(), Broken> {
-        let is_vector = self.given.at(&Step::Name(VECTOR.to_owned())).is_vector;
+    fn bare(&mut self, cursor: Cursor<'_>, encoded: &Encoded<'_>, raw: RawDtype) -> Result<(), Broken> {
+        let given = self.rules.given(VECTOR);
         // Bytes of the length that `dim` gives are the elements themselves.
         let is_of_dim = encoded.is_whole() && self.options.dim == u32::try_from(encoded.dim).ok();
-        let base64 = base64_in(encoded, is_vector, raw).filter(|_| !is_of_dim);
+        let base64 = base64_in(encoded, given.is_vector, raw).filter(|_| !is_of_dim);
         let vector = base64.as_ref().unwrap_or(encoded);
         let is_dim = vector.dim > 0 && i32::try_from(vector.dim).is_ok();
         let is_first = self.layout.is_none() && is_dim && (vector.is_whole() || self.options.dim.is_some());
         if is_first {
-            self.layout = Some(Layout::Vector);
-            self.layout_from = format!("record {} is a vector", self.records);
-            self.start = RecordStart::of(cursor.rest())?;
-            self.fields = Observed::new(self.given.clone());
+            self.settle(Layout::Vector, format!("record {} is a vector", self.records), cursor)?;
+            self.fields = Observed::new(Vec::new(), given);
             self.fields.be_vector(vector, raw);
             if let Some(base64) = &base64 {
                 self.fields.vectors.looks.add(base64.bytes());
@@ -189,83 +180,80 @@ impl<'a> Evidence<'a> {
             self.note(&found, Instead::of(cursor));
         }
         if is_ndarray(vector) && (is_first || self.may_be_fields()) {
-            self.describe(cursor, framing)?;
+            self.describe(cursor)?;
             self.fields.fields_of(&mut cursor.clone(), &self.rules, 0)?;
         }
         self.records += 1;
         Ok(())
     }
 
+    /// Takes the layout of the record at `cursor` for that of all.
+    fn settle(&mut self, layout: Layout, from: String, cursor: Cursor<'_>) -> Result<(), Broken> {
+        (self.layout, self.layout_from) = (Some(layout), from);
+        self.start = RecordStart::of(cursor.rest())?;
+        Ok(())
+    }
+
     /// Keeps what the record at `cursor` holds, if no other one is known.
-    fn describe(&mut self, cursor: Cursor<'_>, framing: Framing) -> Result<(), Broken> {
-        if self.contents.is_empty() {
-            self.contents = format!("the first one holds {}", describe::fields(cursor)?);
-            self.contents_of = self.input.clone();
-            // Neither goes together with lengths in front of objects.
-            let is_open = self.options.records.is_none() && framing != Framing::LengthPrefixed;
-            let is_framing_open = is_open && self.options.framing == Framing::Auto;
-            let types = self.rules.types(self.given.default);
-            if is_framing_open
-                && Lists::read(cursor, types, |_| true)?.is_some_and(|lists| lists.are_parallel())
-            {
-                self.contents += "; its lists seem to be columns: pass option `framing=columns`";
-            } else if is_open && let Some(path) = describe::records_in(cursor, 1)? {
-                let path = printable(&path);
-                self.contents += &format!(
-                    "; the records seem to lie in `{path}`: pass option `records={path}`, which leaves out what is beside them"
-                );
-            }
+    fn describe(&mut self, cursor: Cursor<'_>) -> Result<(), Broken> {
+        if !self.contents.is_empty() {
+            return Ok(());
+        }
+        self.contents = format!("the first one holds {}", describe::fields(cursor)?);
+        self.contents_of = self.input.clone();
+        // Neither goes together with lengths in front of objects.
+        let is_open = self.options.records.is_none() && self.framing != Framing::LengthPrefixed;
+        if is_open && self.options.framing == Framing::Auto {
+            let lists = Lists::read(cursor, self.rules.types(self.options.raw_dtype.default))?;
+            self.parallel = lists.are_parallel().then_some(lists.rows);
+        }
+        if self.parallel.is_some() {
+            self.contents += "; its lists seem to be columns: pass option `framing=columns`";
+        } else if is_open && let Some(path) = describe::records_in(cursor, 1)? {
+            let path = printable(&path);
+            self.contents += &format!(
+                "; the records seem to lie in `{path}`: pass option `records={path}`, which leaves out what is beside them"
+            );
         }
         Ok(())
     }
 
     /// Looks at the fields of the record at `cursor`.
-    fn items(&mut self, cursor: Cursor<'_>, layout: Layout, framing: Framing) -> Result<(), Broken> {
-        self.describe(cursor, framing)?;
-        let is_first = self.layout.is_none();
-        if is_first {
-            let mut given = self.given.clone();
-            self.named_dtype = describe::named_dtype(cursor)?;
-            if let Some(NamedDtype { raw: Some(raw), fields, .. }) = &self.named_dtype {
-                fields.iter().for_each(|field| given.set_raw(field, *raw));
-            }
-            self.fields = Observed::new(given);
-        }
+    fn items(&mut self, cursor: Cursor<'_>, layout: Layout) -> Result<(), Broken> {
+        self.describe(cursor)?;
         let number = self.records;
-        // The decoder rejects a record that names another type for its bytes than the first one.
-        if !is_first
-            && self.options.raw_dtype == RawDtypes::default()
-            && let Some(NamedDtype { raw: Some(raw), fields, .. }) = &self.named_dtype
-            && !fields.is_empty()
-            && describe::named_dtype(cursor)?.and_then(|other| other.raw).is_some_and(|other| other != *raw)
-        {
-            self.records += 1;
+        self.records += 1;
+        if self.layout.is_none() {
+            self.beside = Beside::read(cursor)?;
+            if let Some(raw) = self.beside.raw() {
+                self.beside.typed().into_iter().for_each(|field| self.rules.set_raw(field, raw));
+            }
+            self.fields = Observed::default();
+        } else if self.layout != Some(layout) || self.names_another_type(cursor)? {
             return Ok(());
         }
-        self.records += match layout {
-            _ if !is_first && self.layout != Some(layout) => 1,
-            Layout::Map if framing == Framing::Columns => self.fields.table(cursor, &self.rules)?.max(1),
-            _ => self.fields.fields_of(&mut cursor.clone(), &self.rules, 0).map(|()| 1)?,
-        };
-        if is_first {
-            if framing == Framing::Columns || self.options.framing == Framing::Auto {
-                let types = self.rules.types(self.fields.given.default);
-                let lists = Lists::read(cursor, types, |_| true)?;
-                self.parallel = lists.as_ref().filter(|lists| lists.are_parallel()).map(|lists| lists.rows);
-                self.shaped_by_dim = lists.as_ref().and_then(|lists| lists.shaped_by_dim(types.raw.size()));
-                self.shaped = lists.and_then(|lists| lists.shaped);
-            }
+        if layout == Layout::Map && self.framing == Framing::Columns {
+            let rows = self.fields.table(cursor, &self.rules)?;
+            self.records = number + rows.max(1);
+        } else {
+            self.fields.fields_of(&mut cursor.clone(), &self.rules, 0)?;
+        }
+        if self.layout.is_none() {
             let is_given = self.options.columns.is_some() || !self.options.vector.is_empty();
             let what = if layout == Layout::Map { "a map" } else { "an array" };
             if is_given || self.fields.holds_vector() {
-                self.layout = Some(layout);
-                self.layout_from = format!("record {number} is {what} of fields");
-                self.start = RecordStart::of(cursor.rest())?;
-            } else {
-                self.note(&format!("{what} without a vector in it"), Instead::Fields);
+                return self.settle(layout, format!("record {number} is {what} of fields"), cursor);
             }
+            self.note(&format!("{what} without a vector in it"), Instead::Fields);
         }
         Ok(())
+    }
+
+    /// True where the record at `cursor` names another type for its bytes than the first one: the decoder rejects it.
+    fn names_another_type(&self, cursor: Cursor<'_>) -> Result<bool, Broken> {
+        let is_open = self.options.raw_dtype == RawDtypes::default() && !self.beside.typed().is_empty();
+        let Some(raw) = self.beside.raw().filter(|_| is_open) else { return Ok(false) };
+        Ok(Beside::read(cursor)?.raw().is_some_and(|other| other != raw))
     }
 
     /// Counts a record that tells nothing.
@@ -299,26 +287,22 @@ impl<'a> Evidence<'a> {
     /// What the first record with fields holds, and what of it cannot be read.
     pub(super) fn content_in_words(&self) -> String {
         let mut text = self.contents.clone();
-        for (path, field) in self.fields.all(&[]) {
+        for field in self.fields.all() {
             if let Some(what) = &field.refused {
-                text += &format!("; `{}`: {what}", printable(&column_name(&path)));
+                text += &format!("; `{}`: {what}", printable(&field.name()));
             }
         }
         text
     }
 
-    pub(super) fn too_many_keys(&self) -> Error {
-        Error::schema(format!(
-            "{}the maps that are records have more keys than a table has columns: if each is the key of a vector, pass option \
-             `framing=map`; else choose some of the first {MOST_KEYS} with option `columns`",
-            self.input_prefix()
-        ))
-    }
-
     /// Why no plan can be made.
     pub(super) fn failure(&self) -> Error {
         if self.fields.too_many_keys {
-            return self.too_many_keys();
+            return Error::schema(format!(
+                "{}the maps that are records have more keys than a table has columns: if each is the key of a vector, pass option \
+                 `framing=map`; else choose some of the first {MOST_KEYS} with option `columns`",
+                self.input_prefix()
+            ));
         }
         let (raw, none) = (self.options.raw_dtype.of(VECTOR), none_of(self.records));
         let input = match &self.first {

@@ -123,23 +123,21 @@ pub(super) fn detect(bytes: &[u8], end: End, types: Types<'_>) -> Result<(Framin
 /// of as many vectors with their shape.
 fn is_table(cursor: Cursor<'_>, types: Types<'_>) -> Result<bool, Broken> {
     let Head::Map(..=FEW) = cursor.peek()? else { return Ok(false) };
-    let may_be = |list: &List<'_>| match list {
-        List::Items(..) | List::Array(_) => true,
-        List::Value(value) => matches!(value.peek(), Ok(Head::Nil | Head::Bin(_))),
-        List::Refused(_) => false,
-    };
-    let Some(lists) = Lists::read(cursor, types, may_be)? else { return Ok(false) };
+    let lists = Lists::read(cursor, types)?;
     let (mut has_vectors, mut has_others) = (false, false);
-    for (_, list) in &lists.lists {
-        let (items, is_vectors) = match (list, &lists.shaped) {
-            (List::Array(array), _) if array.rows > 1 => (*array.outer.first().unwrap_or(&array.rows), true),
-            (List::Array(array), _) => (array.dim, false),
-            (List::Items(items @ 1.., first), _) => {
+    for (name, list) in &lists.lists {
+        let (items, is_vectors) = match list {
+            List::Array(array) if array.rows > 1 => (*array.outer.first().unwrap_or(&array.rows), true),
+            List::Array(array) => (array.dim, false),
+            List::Items(items @ 1.., first) => {
                 (*items, matches!(item(&mut first.clone(), types)?, Item::Vector | Item::Ndarray))
             }
-            (List::Value(value), _) if value.peek()? == Head::Nil => continue,
-            (bytes, Some((_, shape, _))) if bytes.size_in(*shape).is_some() => (shape.0, true),
-            _ => return Ok(false),
+            List::Value(value) if value.peek()? == Head::Nil => continue,
+            List::Value(value) if matches!(value.peek()?, Head::Str(_)) => return Ok(false),
+            _ => match lists.beside.packed().find(|packed| Some(packed.name) == name.as_deref()) {
+                Some(packed) => (packed.rows, true),
+                None => return Ok(false),
+            },
         };
         if items == 0 || items != lists.rows {
             return Ok(false);

@@ -14,9 +14,6 @@ use crate::vector::encoding::{self, Seen};
 /// Looks at records until it knows enough.
 pub(crate) struct Inference<'a> {
     options: &'a ReadOptions,
-    framing: Framing,
-    framing_from: String,
-    prefix: Option<Prefix>,
     /// The way to the records of a document, and the walk along it.
     steps: Vec<Step>,
     way: Way,
@@ -28,7 +25,7 @@ pub(crate) struct Inference<'a> {
     /// No byte of the current input has been looked at.
     is_at_start: bool,
     /// Where the first object ends, if that is a record and whole.
-    first_end: usize,
+    pub(crate) first_end: usize,
     /// Not all bytes were whole objects behind their lengths.
     is_damaged: bool,
     evidence: Evidence<'a>,
@@ -48,9 +45,6 @@ impl<'a> Inference<'a> {
     pub(crate) fn new(options: &'a ReadOptions) -> Self {
         Self {
             options,
-            framing: options.framing,
-            framing_from: "as given".to_owned(),
-            prefix: None,
             steps: options.records.as_deref().map(Step::parse).unwrap_or_default(),
             way: Way::default(),
             left: None,
@@ -66,8 +60,8 @@ impl<'a> Inference<'a> {
     /// Begins among the records, behind the head of the array or map that holds them, if one does.
     pub(crate) fn inside(framing: Framing, options: &'a ReadOptions) -> Self {
         let left = if framing == Framing::Sequence { None } else { Some(u64::MAX) };
-        let mut inference = Self { framing, left, ..Self::new(options) };
-        inference.evidence.is_inside = true;
+        let mut inference = Self { left, ..Self::new(options) };
+        (inference.evidence.framing, inference.evidence.is_inside) = (framing, true);
         inference
     }
 
@@ -97,14 +91,13 @@ impl<'a> Inference<'a> {
                     Skipped::Reserved(_) => return Inferred::Unreadable,
                 }
             }
-            if self.evidence.is_enough(self.framing) {
+            if self.evidence.is_enough() {
                 return Inferred::Done;
             }
             match self.next(&bytes[at..], ended) {
                 Ok(taken) => at += taken,
                 Err(Broken::Short(needed)) if needed > self.most() => {
-                    let objects = if self.framing == Framing::Map && self.left > Some(0) { 2 } else { 1 };
-                    self.pass_too_large(Skipper::of(objects));
+                    self.pass_too_large(Skipper::of(self.objects()));
                 }
                 Err(Broken::Short(needed)) => return Inferred::Consumed(at, needed),
                 Err(Broken::Reserved(_)) => {
@@ -124,37 +117,43 @@ impl<'a> Inference<'a> {
 
     /// Looks at what stands around records or at one record, and gives its length.
     fn next(&mut self, bytes: &[u8], ended: bool) -> Result<usize, Broken> {
-        if self.framing == Framing::Auto && self.steps.is_empty() {
+        if self.evidence.framing == Framing::Auto && self.steps.is_empty() {
             self.detect(bytes, ended)?;
         }
-        if self.framing == Framing::LengthPrefixed {
+        if self.evidence.framing == Framing::LengthPrefixed {
             return self.next_prefixed(bytes, ended);
         }
-        let is_held = !self.steps.is_empty() || matches!(self.framing, Framing::Array | Framing::Map);
+        let is_held =
+            !self.steps.is_empty() || matches!(self.evidence.framing, Framing::Array | Framing::Map);
         if is_held && self.left.is_none_or(|left| left == 0) {
             return self.walk(bytes);
         }
         // All of the record first: what is observed of it cannot be taken back.
-        let (cursor, mut end) = (Cursor::new(bytes), Cursor::new(bytes));
-        let is_map = self.framing == Framing::Map;
-        (0..if is_map { 2 } else { 1 }).try_for_each(|_| end.skip())?;
+        let mut end = Cursor::new(bytes);
+        (0..self.objects()).try_for_each(|_| end.skip())?;
         if end.at() as u64 > self.options.max_record_bytes {
             self.pass_too_large(Skipper::of_bytes(end.at() as u64));
             return Ok(0);
         }
-        if self.evidence.records == 0 && self.framing == Framing::Sequence {
+        if self.evidence.records == 0 && self.evidence.framing == Framing::Sequence {
             self.first_end = end.at();
         }
-        self.evidence.record(cursor, self.framing)?;
+        self.evidence.record(Cursor::new(bytes))?;
         self.left = self.left.map(|left| left - 1);
         Ok(end.at())
+    }
+
+    /// Objects that a record takes: under `map` framing a key as well.
+    fn objects(&self) -> u64 {
+        if self.evidence.framing == Framing::Map { 2 } else { 1 }
     }
 
     /// Finds out how records lie in an input that begins with `bytes`.
     fn detect(&mut self, bytes: &[u8], ended: bool) -> Result<(), Broken> {
         if let Some(prefix) = Prefix::detect(bytes, ended, self.options.max_record_bytes, false)? {
             let from = format!("in front of each object stands its length ({})", prefix.as_str());
-            (self.framing, self.framing_from, self.prefix) = (Framing::LengthPrefixed, from, Some(prefix));
+            (self.evidence.framing, self.evidence.framing_from, self.evidence.prefix) =
+                (Framing::LengthPrefixed, from, Some(prefix));
             return Ok(());
         }
         // Of so many bytes, however many there are: what is found must not depend on how they come.
@@ -168,22 +167,22 @@ impl<'a> Inference<'a> {
             Broken::Short(needed) if bytes.len() < most => Broken::Short(needed.min(self.most())),
             other => other,
         })?;
-        (self.framing, self.framing_from) = (framing, why.to_owned());
+        (self.evidence.framing, self.evidence.framing_from) = (framing, why.to_owned());
         Ok(())
     }
 
     /// Looks at the record at the start of `bytes`, in front of which its length stands.
     fn next_prefixed(&mut self, bytes: &[u8], ended: bool) -> Result<usize, Broken> {
         let most = self.options.max_record_bytes;
-        if self.prefix.is_none() {
-            self.prefix = Prefix::detect(bytes, ended, most, true)?;
+        if self.evidence.prefix.is_none() {
+            self.evidence.prefix = Prefix::detect(bytes, ended, most, true)?;
         }
-        match self.prefix.map(|prefix| prefix.frame(bytes, most)) {
+        match self.evidence.prefix.map(|prefix| prefix.frame(bytes, most)) {
             Some(Framed::Record(record, lead)) => {
                 let mut cursor = Cursor::starting_at(record, lead);
                 match cursor.skip() {
                     Ok(()) if cursor.rest().is_empty() => {
-                        self.evidence.record(Cursor::new(&record[lead..]), self.framing)?;
+                        self.evidence.record(Cursor::new(&record[lead..]))?;
                     }
                     _ => {
                         self.is_damaged = true;
@@ -212,7 +211,7 @@ impl<'a> Inference<'a> {
             return Ok(0);
         }
         let types = self.evidence.rules.types(self.options.raw_dtype.of(VECTOR));
-        let framing = |start: Cursor<'_>| match (self.framing, start.peek()?) {
+        let framing = |start: Cursor<'_>| match (self.evidence.framing, start.peek()?) {
             (Framing::Auto, Head::Array(_)) => Ok(Framing::Array),
             (Framing::Auto, Head::Map(_)) => match encoding::read(&mut start.clone(), types)? {
                 Seen::Other(_) if !differ_in_kind(start, types)? => Ok(Framing::Map),
@@ -232,10 +231,10 @@ impl<'a> Inference<'a> {
                 Ok(taken)
             }
             Arrival::Records { taken, framing, records, tail } => {
-                if self.framing == Framing::Auto {
-                    self.framing_from = "from what lies where option `records` says".to_owned();
+                if self.evidence.framing == Framing::Auto {
+                    self.evidence.framing_from = "from what lies where option `records` says".to_owned();
                 }
-                (self.framing, self.way, self.left, self.tail) =
+                (self.evidence.framing, self.way, self.left, self.tail) =
                     (framing, Way::default(), Some(records), tail);
                 Ok(taken)
             }
@@ -249,10 +248,10 @@ impl<'a> Inference<'a> {
         self.skipper = Some(skipper);
     }
 
-    /// Begins with the input of this name, at its start or at another place.
-    pub(crate) fn begin(&mut self, input: &Arc<str>, is_at_start: bool) {
+    /// Begins with the input of this name.
+    pub(crate) fn begin(&mut self, input: &Arc<str>) {
         self.evidence.input = input.clone();
-        self.is_at_start = is_at_start;
+        self.is_at_start = true;
     }
 
     /// The input ends here, as what comes behind cannot be read.
@@ -271,19 +270,15 @@ impl<'a> Inference<'a> {
         (self.left, self.way, self.tail) = (None, Way::default(), 0);
     }
 
-    /// Where the first object ends, if that is a record and whole.
-    pub(crate) fn first_end(&self) -> usize {
-        self.first_end
-    }
-
     /// True if the lengths in front of objects show that all of them are whole, and records with fields are among them.
     pub(crate) fn holds_records(&self) -> bool {
-        self.framing == Framing::LengthPrefixed && !self.is_damaged && !self.evidence.contents.is_empty()
+        self.evidence.framing == Framing::LengthPrefixed
+            && !self.is_damaged
+            && !self.evidence.contents.is_empty()
     }
 
     /// The findings.
     pub(crate) fn findings(self) -> Result<Findings> {
-        let framing = if self.framing == Framing::Auto { Framing::Sequence } else { self.framing };
-        self.evidence.findings(framing, self.framing_from, self.prefix)
+        self.evidence.findings()
     }
 }

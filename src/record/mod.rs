@@ -1,17 +1,16 @@
 //! Framing, layout and schema: what records are, and the plan "this field goes into that column".
 
+mod beside;
 mod columns;
 mod describe;
 mod evidence;
 mod findings;
-mod foreign;
 mod framing;
 mod given;
 mod infer;
 mod lists;
 mod looks;
 mod observe;
-mod prefix;
 mod start;
 mod way;
 
@@ -19,16 +18,16 @@ use std::sync::Arc;
 
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 
+pub(crate) use self::beside::Beside;
 pub(crate) use self::findings::{Column, Findings, Layout, Role, Step};
-pub(crate) use self::foreign::{MAGIC, foreign};
 pub(crate) use self::infer::{Inference, Inferred};
-pub(crate) use self::lists::{List, shape_in};
-pub(crate) use self::prefix::{Framed, Prefix};
-pub(crate) use self::start::RecordStart;
+pub(crate) use self::lists::List;
+pub(crate) use self::looks::{MAGIC, foreign};
+pub(crate) use self::start::{Framed, Prefix, RecordStart};
 pub(crate) use self::way::{Arrival, Way};
 use crate::error::{Error, ErrorKind, Result};
 use crate::options::{Framing, OnError, ReadOptions};
-use crate::reject::{FailAfter, Rejects};
+use crate::reject::Rejects;
 use crate::values::Keys;
 use crate::vector::encoding::Types;
 use crate::vector::{Dtype, Extensions, VectorBuilder};
@@ -57,21 +56,12 @@ pub(crate) struct Plan {
     pub(crate) columns: Vec<Column>,
     /// The column of keys, under `map` framing.
     pub(crate) key: Option<usize>,
-    /// Columns whose type `schema` gives, and how many records inference looks at for the others.
-    pub(crate) given_types: Vec<usize>,
-    pub(crate) infer_records: u64,
     pub(crate) extensions: Arc<Extensions>,
-    pub(crate) on_error: OnError,
-    pub(crate) max_rejects: usize,
-    pub(crate) fail_after: Option<FailAfter>,
-    pub(crate) max_record_bytes: u64,
-    pub(crate) max_expansion: u64,
-    pub(crate) store_window: u64,
+    pub(crate) options: ReadOptions,
     /// How the first record that inference made the plan from begins.
     pub(crate) start: Option<RecordStart>,
-    /// Upper bounds for the rows of a batch, and for the bytes of its values other than vectors.
+    /// The most rows of a batch.
     pub(crate) batch_rows: usize,
-    pub(crate) batch_bytes: usize,
     pub(crate) schema: SchemaRef,
 }
 
@@ -138,24 +128,14 @@ impl Plan {
             way: options.records.as_deref().map(Step::parse).unwrap_or_default().into(),
             content,
             key: columns.iter().position(|column| column.role == Role::Key),
-            given_types: (0..columns.len())
-                .filter(|&column| options.schema.index_of(columns[column].name()).is_ok())
-                .collect(),
-            infer_records: options.infer_records,
             extensions: Arc::new(options.extensions.clone()),
-            on_error: options.on_error,
-            max_rejects: options.max_rejects,
-            fail_after: options.fail_after,
-            max_record_bytes: options.max_record_bytes,
-            max_expansion: options.max_expansion,
-            store_window: options.store_window,
+            options: options.clone(),
             // Elsewhere records are not found by how they begin.
             start: findings
                 .start
                 .clone()
                 .filter(|_| matches!(findings.framing, Framing::Sequence | Framing::Array)),
             batch_rows: if rows > ROUND_ROWS { rows - rows % ROUND_ROWS } else { rows },
-            batch_bytes: options.batch_bytes,
             schema: Arc::new(Schema::new(
                 columns.iter().map(|column| column.field.clone()).collect::<Vec<_>>(),
             )),
@@ -176,7 +156,7 @@ impl Plan {
 
     /// Fails where more was rejected than `fail_after` allows, or will have been at the `end`.
     pub(crate) fn check_rejects(&self, rejects: &Rejects, end: bool) -> Result<()> {
-        match (self.fail_after, rejects.first()) {
+        match (self.options.fail_after, rejects.first()) {
             (Some(limit), Some(first)) if limit.is_exceeded(rejects.count(), rejects.records(), end) => {
                 let (records, first) = (rejects.records(), first.clone());
                 Err(ErrorKind::TooManyRejects { rejects: rejects.count(), records, limit, first }.into())
@@ -192,12 +172,12 @@ impl Plan {
 
     /// The builder of a vector column.
     pub(crate) fn vector_builder(&self, dim: usize, dtype: Dtype) -> VectorBuilder {
-        VectorBuilder::new(dim, dtype, self.on_error == OnError::Null)
+        VectorBuilder::new(dim, dtype, self.options.on_error == OnError::Null)
     }
 
     /// The types of what names none, in the vectors of a column.
-    pub(crate) fn types(&self, column: usize) -> Types<'_> {
-        let raw = self.columns.get(column).map(|column| column.raw).unwrap_or_default();
+    pub(crate) fn types(&self, column: Option<usize>) -> Types<'_> {
+        let raw = column.map(|column| self.columns[column].raw).unwrap_or_default();
         Types { raw, extensions: &self.extensions }
     }
 }
@@ -205,17 +185,10 @@ impl Plan {
 impl Slots {
     /// The tree of the columns' paths, in records of this layout.
     fn new(columns: &[Column], layout: Layout) -> Result<Self> {
-        let read = columns.iter().enumerate().filter(|(_, column)| {
-            matches!(column.role, Role::Vector | Role::Value) && !column.path.is_empty()
-        });
-        let mut read = read.peekable();
-        let is_map = match read.peek() {
-            Some((_, column)) => matches!(column.path[0], Step::Name(_)),
-            // No column comes from the records, but from their keys.
-            None => layout != Layout::Positional,
-        };
-        let mut slots = Self { is_map, ..Self::default() };
-        read.try_for_each(|(index, column)| slots.insert(&column.path, index))?;
+        let mut slots = Self { is_map: layout == Layout::Map, ..Self::default() };
+        for (index, column) in columns.iter().enumerate() {
+            slots.insert(&column.path, index)?;
+        }
         Ok(slots)
     }
 

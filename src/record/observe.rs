@@ -8,10 +8,12 @@ use arrow_schema::{DataType, Field, TimeUnit};
 
 use super::Step;
 use super::describe::name;
+use super::findings::column_name;
 use super::given::{Given, Rules};
 use super::lists::{List, Lists};
 use super::looks::Looks;
 use crate::msgpack::{Broken, Cursor, Head};
+use crate::text::printable;
 use crate::values::{TIMESTAMP, is_nil, nanoseconds, tensor_field};
 use crate::vector::encoding::{self, Encoded, Encoding, Seen, is_hex, read_base64};
 use crate::vector::{Format, RawDtype, Scalar};
@@ -22,6 +24,9 @@ pub(super) const MOST_KEYS: usize = 4096;
 /// The values of one field.
 #[derive(Default)]
 pub(super) struct Observed {
+    /// The way from the record to the field.
+    pub(super) path: Vec<Step>,
+    pub(super) given: Given,
     /// How often what was seen, in the order of the first ones.
     kinds: Vec<(Kind, u64)>,
     /// Integers below 0, and above 2^63 - 1.
@@ -31,7 +36,7 @@ pub(super) struct Observed {
     far: bool,
     fine: bool,
     pub(super) vectors: Vectors,
-    pub(super) fields: Vec<(Step, Observed)>,
+    pub(super) fields: Vec<Observed>,
     places: HashMap<Step, usize>,
     item: Option<Box<Observed>>,
     /// Lists that hold values which fit no column together with most of the others.
@@ -45,7 +50,6 @@ pub(super) struct Observed {
     payload: Option<i8>,
     /// Maps here have more keys than columns can be made of.
     pub(super) too_many_keys: bool,
-    pub(super) given: Given,
     /// The type of untyped bytes, from the first value that has some.
     pub(super) raw: Option<RawDtype>,
     /// The first value that no column can hold, in words.
@@ -210,12 +214,11 @@ impl Observed {
         depth: u32,
     ) -> Result<(), Broken> {
         let start = *cursor;
+        cursor.skip()?;
         let head = start.peek()?;
         let is_bytes = matches!(head, Head::Bin(_) | Head::Str(_));
         let raw = if is_bytes { self.raw_of(head.payload() as usize) } else { self.raw() };
-        let seen = encoding::read(cursor, rules.types(raw))?;
-        *cursor = start;
-        cursor.skip()?;
+        let seen = encoding::read(&mut start.clone(), rules.types(raw))?;
         if is_nil(start)? {
             return Ok(());
         }
@@ -238,14 +241,23 @@ impl Observed {
         Ok(())
     }
 
-    pub(super) fn new(given: Given) -> Self {
-        Self { given, ..Self::default() }
+    pub(super) fn new(path: Vec<Step>, given: Given) -> Self {
+        Self { path, given, ..Self::default() }
     }
 
     /// The items of lists.
     fn item(&mut self) -> &mut Self {
-        let given = self.given.of_items();
-        self.item.get_or_insert_with(|| Box::new(Self::new(given)))
+        self.item.get_or_insert_with(|| Self::new(self.path.clone(), self.given).into())
+    }
+
+    /// The key of the field, or its position.
+    pub(super) fn key(&self) -> String {
+        self.path.last().map(Step::to_string).unwrap_or_default()
+    }
+
+    /// The name that a column of the field has.
+    pub(super) fn name(&self) -> String {
+        column_name(&self.path)
     }
 
     fn kind(&mut self, kind: Kind) {
@@ -267,7 +279,7 @@ impl Observed {
     /// Values that are not of the most frequent kind at their place, here and further in.
     fn misfits(&self) -> u64 {
         let all: u64 = self.kinds.iter().map(|(_, times)| times).sum();
-        let inside = self.fields.iter().map(|(_, field)| field).chain(self.item.as_deref());
+        let inside = self.fields.iter().chain(self.item.as_deref());
         all - most(&self.kinds).map_or(0, |(_, times)| times) + inside.map(Self::misfits).sum::<u64>()
     }
 
@@ -382,7 +394,7 @@ impl Observed {
     /// Looks at the value at `cursor`, which is neither a vector nor bytes.
     fn other(&mut self, mut cursor: Cursor<'_>, rules: &Rules<'_>, depth: u32) -> Result<(), Broken> {
         match cursor.peek()? {
-            Head::Array(_) | Head::Map(_) if depth >= rules.max_depth => {
+            Head::Array(_) | Head::Map(_) if depth >= rules.options.max_depth => {
                 self.refused.get_or_insert_with(|| "values deeper than option `max_depth` allows".to_owned());
             }
             Head::Map(_) => {
@@ -401,7 +413,7 @@ impl Observed {
             Head::Ext(code, length) => {
                 cursor.head()?;
                 let payload = cursor.take(length as usize)?;
-                match nanoseconds(code, payload, rules.extensions) {
+                match nanoseconds(code, payload, &rules.options.extensions) {
                     Some(time) => {
                         self.far |= i64::try_from(time).is_err();
                         self.fine |= time % 1000 != 0;
@@ -409,7 +421,8 @@ impl Observed {
                     }
                     None if code == TIMESTAMP => {}
                     None => {
-                        self.payload = self.payload.or(rules.extensions.get(code).is_none().then_some(code));
+                        self.payload =
+                            self.payload.or(rules.options.extensions.get(code).is_none().then_some(code));
                         self.kind(Kind::Bytes);
                     }
                 }
@@ -445,13 +458,12 @@ impl Observed {
 
     /// Looks at the rows of the map of lists at `cursor`, and gives how many there are.
     pub(super) fn table(&mut self, cursor: Cursor<'_>, rules: &Rules<'_>) -> Result<u64, Broken> {
-        let Some(lists) = Lists::read(cursor, rules.types(self.given.default), |_| true)? else {
-            return Ok(0);
-        };
+        let types = rules.types(rules.options.raw_dtype.default);
+        let lists = Lists::read(cursor, types)?;
         let is_first = self.fields.is_empty();
         for (name, list) in lists.lists {
             // The shape of bytes is no column, whether those of a later map have it or not.
-            let is_shape = !is_first && list.shape(name.as_deref()).is_some();
+            let is_shape = !is_first && lists.beside.is_shape(name.as_deref());
             let known = |name: &String| self.places.contains_key(&Step::Name(name.clone()));
             if is_shape && !name.as_ref().is_some_and(known) {
                 continue;
@@ -467,10 +479,7 @@ impl Observed {
     fn list_of_rows(&mut self, list: List<'_>, rows: usize, rules: &Rules<'_>) -> Result<(), Broken> {
         match list {
             List::Array(array) if array.rows == 1 && array.dim == rows => self.numbers(&array),
-            List::Array(array) if *array.outer.first().unwrap_or(&array.rows) == rows => {
-                array.parts().for_each(|part| self.vector(&part, self.raw()));
-            }
-            List::Array(array) => self.vector(&array, self.raw()),
+            List::Array(array) => array.parts().for_each(|part| self.vector(&part, self.raw())),
             List::Refused(what) => drop(self.refused.get_or_insert(what)),
             List::Items(items, mut cursor) => {
                 (0..items).try_for_each(|_| self.value(&mut cursor, rules, 1))?;
@@ -495,7 +504,7 @@ impl Observed {
 
     fn field(&mut self, step: Step, rules: &Rules<'_>, depth: u32) -> Option<&mut Observed> {
         if let Some(&place) = self.places.get(&step) {
-            return self.fields.get_mut(place).map(|(_, field)| field);
+            return self.fields.get_mut(place);
         }
         let room = rules.room.get();
         if self.fields.len() == MOST_KEYS || (room == 0 && depth > 0) {
@@ -503,10 +512,11 @@ impl Observed {
             return None;
         }
         rules.room.set(room.saturating_sub(1));
-        self.places.insert(step.clone(), self.fields.len());
-        let given = self.given.at(&step);
-        self.fields.push((step, Observed::new(given)));
-        self.fields.last_mut().map(|(_, field)| field)
+        let path = [&self.path[..], from_ref(&step)].concat();
+        self.places.insert(step, self.fields.len());
+        let given = rules.given(&column_name(&path));
+        self.fields.push(Self::new(path, given));
+        self.fields.last_mut()
     }
 
     /// The type of untyped bytes.
@@ -521,27 +531,19 @@ impl Observed {
 
     /// The values at the end of `path`.
     pub(super) fn at(&self, path: &[Step]) -> Option<&Observed> {
-        path.iter().try_fold(self, |at, step| Some(&at.fields[*at.places.get(step)?].1))
+        path.iter().try_fold(self, |at, step| at.fields.get(*at.places.get(step)?))
     }
 
     pub(super) fn at_mut(&mut self, path: &[Step]) -> Option<&mut Self> {
-        path.iter().try_fold(self, |at, step| Some(&mut at.fields[*at.places.get(step)?].1))
+        path.iter().try_fold(self, |at, step| at.fields.get_mut(*at.places.get(step)?))
     }
 
-    /// The field that a user meant by `name`, and the way to it: a key as it stands, or keys and positions between dots.
-    pub(super) fn resolve(&self, name: &str) -> Option<(Vec<Step>, &Self)> {
-        let whole = Step::Name(name.to_owned());
-        if let Some(field) = self.at(from_ref(&whole)) {
-            return Some((vec![whole], field));
-        }
-        let (mut at, mut path) = (self, Vec::new());
-        for (part, step) in name.split('.').zip(Step::parse(name)) {
-            let as_key = Step::Name(part.to_owned());
-            let step = if at.places.contains_key(&as_key) { as_key } else { step };
-            at = at.at(from_ref(&step))?;
-            path.push(step);
-        }
-        Some((path, at))
+    /// The field that a user meant by `name`: a key as it stands, or keys and positions between dots.
+    pub(super) fn resolve(&self, name: &str) -> Option<&Self> {
+        let key = |name: &str| [Step::Name(name.to_owned())];
+        let mut parts = name.split('.').zip(Step::parse(name));
+        let of_parts = || parts.try_fold(self, |at, (part, step)| at.at(&key(part)).or(at.at(&[step])));
+        self.at(&key(name)).or_else(of_parts)
     }
 
     /// The field of a column of these values: of tensors, where all have one shape. Vectors inside of it that are
@@ -576,9 +578,9 @@ impl Observed {
                 DataType::List(Field::new("element", item, true).into())
             }
             Some(Kind::Map) => {
-                let inside = self.fields.iter().filter(|(_, field)| is_whole || !field.is_column);
+                let inside = self.fields.iter().filter(|field| is_whole || !field.is_column);
                 let fields: Vec<Field> =
-                    inside.filter_map(|(step, field)| field.column(&step.to_string(), is_whole)).collect();
+                    inside.filter_map(|field| field.column(&field.key(), is_whole)).collect();
                 if fields.is_empty() && !self.fields.is_empty() {
                     return None;
                 }
@@ -587,27 +589,24 @@ impl Observed {
         })
     }
 
-    /// The field at the end of `path` and every one inside of it, each with the path to it.
-    pub(super) fn all(&self, path: &[Step]) -> Vec<(Vec<Step>, &Self)> {
-        let inside = self.fields.iter().flat_map(|(step, field)| field.all(&[path, from_ref(step)].concat()));
-        [(path.to_vec(), self)].into_iter().chain(inside).collect()
+    /// The field and every one inside of it.
+    pub(super) fn all(&self) -> Vec<&Self> {
+        [self].into_iter().chain(self.fields.iter().flat_map(Self::all)).collect()
     }
 
     /// True if a map or array holds something that could be a vector.
     pub(super) fn holds_vector(&self) -> bool {
-        self.vectors.likely(true).is_some()
-            || self.tensors > 0
-            || self.fields.iter().any(|(_, field)| field.holds_vector())
+        self.vectors.likely(true).is_some() || self.tensors > 0 || self.fields.iter().any(Self::holds_vector)
     }
 
     pub(super) fn holds_tensors(&self) -> bool {
-        self.tensors > 0 || self.fields.iter().any(|(_, field)| field.holds_tensors())
+        self.tensors > 0 || self.fields.iter().any(Self::holds_tensors)
     }
 
     /// Says that bytes look like numbers of another type than they are read as.
-    pub(super) fn warning(&self, name: &str) -> Option<String> {
+    pub(super) fn warning(&self) -> Option<String> {
         let are_bytes = self.vectors.is_binary || self.vectors.is_base64 && self.given.is_vector;
-        if are_bytes { self.vectors.looks.warning(name, self.raw()) } else { None }
+        if are_bytes { self.vectors.looks.warning(&printable(&self.name()), self.raw()) } else { None }
     }
 
     /// True if most of the lists hold values of types that no column holds together.

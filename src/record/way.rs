@@ -38,7 +38,7 @@ impl Way {
     pub(crate) fn walk(
         &mut self,
         steps: &[Step],
-        framing: impl FnOnce(Cursor<'_>) -> Result<Framing, Broken>,
+        framing: impl Fn(Cursor<'_>) -> Result<Framing, Broken>,
         bytes: &[u8],
     ) -> Arrival {
         let mut at = 0;
@@ -52,63 +52,60 @@ impl Way {
                 self.skipper = None;
             }
             let mut cursor = Cursor::starting_at(bytes, at);
-            let nowhere = |left, expected, found| Arrival::Nowhere { taken: at, left, expected, found };
-            let Some(step) = steps.get(self.taken) else {
-                let tail = self.tail;
-                let found = framing(cursor).and_then(|framing| Ok((framing, cursor.head()?)));
-                return match found {
-                    Ok((framing @ Framing::Array, Head::Array(records)))
-                    | Ok((framing @ Framing::Map, Head::Map(records))) => {
-                        Arrival::Records { taken: cursor.at(), framing, records: records.into(), tail }
-                    }
-                    Ok((framing @ (Framing::Array | Framing::Map), head)) => {
-                        let what = if framing == Framing::Array { "an array" } else { "a map" };
-                        let expected = format!("{what} of records (option `framing={}`)", framing.as_str());
-                        nowhere(tail + 1, expected, head.to_string())
-                    }
-                    Ok((framing, _)) => Arrival::Records { taken: at, framing, records: 1, tail },
-                    Err(Broken::Short(needed)) => Arrival::More(at, needed - at as u64),
-                    Err(Broken::Reserved(place)) => Arrival::Reserved(place),
-                };
+            let arrival = match steps.get(self.taken) {
+                Some(step) => self.step(step, &mut cursor),
+                None => framing(cursor).and_then(|framing| self.arrive(framing, cursor)),
             };
-            let stepped = match self.pairs {
-                None => self.enter(step, &mut cursor),
-                Some(0) => {
-                    return nowhere(
-                        self.tail,
-                        format!("the key `{step}`"),
-                        format!("a map without the key `{step}`"),
-                    );
-                }
-                Some(pairs) => self.pass_key(step, pairs, &mut cursor).map(|()| None),
-            };
-            match stepped {
+            match arrival {
                 Ok(None) => at = cursor.at(),
-                Ok(Some(found)) => {
-                    let expected = match step {
-                        Step::Name(name) => format!("a map with the key `{name}`"),
-                        Step::Position(position) => format!("an array with the item {position}"),
-                    };
-                    return nowhere(self.tail + 1, expected, found);
-                }
+                Ok(Some(arrival)) => return arrival,
                 Err(Broken::Short(needed)) => return Arrival::More(at, needed - at as u64),
                 Err(Broken::Reserved(place)) => return Arrival::Reserved(place),
             }
         }
     }
 
-    /// Enters the map or array that the next step leads into. The text is what stands there instead.
-    fn enter(&mut self, step: &Step, cursor: &mut Cursor<'_>) -> Result<Option<String>, Broken> {
-        match (cursor.head()?, step) {
-            (Head::Map(pairs), _) => self.pairs = Some(pairs.into()),
-            (Head::Array(items), &Step::Position(position)) if position < items => {
-                self.skipper = Some(Skipper::of(position.into()));
-                self.tail += u64::from(items - position - 1);
-                self.taken += 1;
+    /// Finds the records at the end of the way.
+    fn arrive(&self, framing: Framing, mut cursor: Cursor<'_>) -> Result<Option<Arrival>, Broken> {
+        let (at, tail) = (cursor.at(), self.tail);
+        let records = |taken, records| Ok(Some(Arrival::Records { taken, framing, records, tail }));
+        let what = match (framing, cursor.head()?) {
+            (Framing::Array, Head::Array(items)) => return records(cursor.at(), items.into()),
+            (Framing::Map, Head::Map(pairs)) => return records(cursor.at(), pairs.into()),
+            (Framing::Array, head) => ("an array", head),
+            (Framing::Map, head) => ("a map", head),
+            _ => return records(at, 1),
+        };
+        let expected = format!("{} of records (option `framing={}`)", what.0, framing.as_str());
+        Ok(Some(Arrival::Nowhere { taken: at, left: tail + 1, expected, found: what.1.to_string() }))
+    }
+
+    /// Enters the map or array that the step leads into, or passes a key of the map.
+    fn step(&mut self, step: &Step, cursor: &mut Cursor<'_>) -> Result<Option<Arrival>, Broken> {
+        let (taken, left) = (cursor.at(), self.tail + 1);
+        let (expected, head) = match self.pairs {
+            Some(0) => {
+                let (expected, found) =
+                    (format!("the key `{step}`"), format!("a map without the key `{step}`"));
+                return Ok(Some(Arrival::Nowhere { taken, left: self.tail, expected, found }));
             }
-            (head, _) => return Ok(Some(head.to_string())),
-        }
-        Ok(None)
+            Some(pairs) => return self.pass_key(step, pairs, cursor).map(|()| None),
+            None => match (cursor.head()?, step) {
+                (Head::Map(pairs), _) => {
+                    self.pairs = Some(pairs.into());
+                    return Ok(None);
+                }
+                (Head::Array(items), &Step::Position(position)) if position < items => {
+                    self.skipper = Some(Skipper::of(position.into()));
+                    self.tail += u64::from(items - position - 1);
+                    self.taken += 1;
+                    return Ok(None);
+                }
+                (head, Step::Name(name)) => (format!("a map with the key `{name}`"), head),
+                (head, Step::Position(position)) => (format!("an array with the item {position}"), head),
+            },
+        };
+        Ok(Some(Arrival::Nowhere { taken, left, expected, found: head.to_string() }))
     }
 
     /// Passes the next key: takes the step if it is the key of it, or else skips its value.
