@@ -101,7 +101,7 @@ fn infer_input(
         let bytes = blocks.fill(needed)?;
         let (length, ended) = (bytes.len(), bytes.len() < needed);
         match inference.infer(bytes, ended) {
-            Inferred::Done => return Ok(None),
+            Inferred::Done(_) => return Ok(None),
             Inferred::Unreadable => return Ok(Some(0)),
             Inferred::Consumed(0, _) if ended => {
                 // The scan comes to the damage as well.
@@ -277,8 +277,15 @@ fn infer_from(
 ) -> Option<Findings> {
     let mut inference = Inference::inside(framing, options);
     let mut at = offset;
-    while let Inferred::Consumed(taken @ 1.., _) = inference.infer(&sample.bytes[at..], sample.is_whole) {
-        at += taken;
+    loop {
+        match inference.infer(&sample.bytes[at..], sample.is_whole) {
+            Inferred::Consumed(taken @ 1.., _) => at += taken,
+            Inferred::Done(taken) => {
+                at += taken;
+                break;
+            }
+            _ => break,
+        }
     }
     *heads = heads.saturating_sub(at - offset);
     let findings = inference.findings().ok()?;
@@ -292,10 +299,12 @@ fn infer_from(
 }
 
 fn begins_alike(bytes: &[u8], heads: &mut usize) -> bool {
+    // The end of the object first: it counts the heads that its start takes.
+    let Some(first_end) = end_of_object(bytes, 0, heads) else { return false };
     let Ok(Some(start)) = RecordStart::of(bytes) else { return false };
     let next =
         |at: usize, _| if start.matches(&bytes[at..]) { end_of_object(bytes, at, heads) } else { None };
-    (0..ALIKE).try_fold(0, next).is_some()
+    (1..ALIKE).try_fold(first_end, next).is_some()
 }
 
 /// Where the object at `at` ends, if that takes no more heads than are left.

@@ -22,7 +22,7 @@ fn records() -> Vec<u8> {
 fn decoder() -> (Decoder, RecordStart) {
     let (options, bytes) = (ReadOptions::new(), records());
     let mut inference = Inference::new(&options);
-    assert!(matches!(inference.infer(&bytes, true), Inferred::Done | Inferred::Consumed(..)));
+    assert!(matches!(inference.infer(&bytes, true), Inferred::Done(_) | Inferred::Consumed(..)));
     let plan = Plan::new(&inference.findings().unwrap(), &options).unwrap();
     let start = plan.start.clone().unwrap();
     (Decoder::with_plan(Arc::new(plan)).unwrap(), start)

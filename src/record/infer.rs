@@ -33,8 +33,8 @@ pub(crate) struct Inference<'a> {
 
 /// How far [`Inference::infer`] came.
 pub(crate) enum Inferred {
-    /// All is known.
-    Done,
+    /// All is known, from this many more bytes.
+    Done(usize),
     /// This many bytes are done with; more are needed, this many at the least.
     Consumed(usize, u64),
     /// Nothing further can be learned from this input.
@@ -92,7 +92,7 @@ impl<'a> Inference<'a> {
                 }
             }
             if self.evidence.is_enough() {
-                return Inferred::Done;
+                return Inferred::Done(at);
             }
             match self.next(&bytes[at..], ended) {
                 Ok(taken) => at += taken,

@@ -110,12 +110,17 @@ def test_other_keys_beside_a_type_and_a_shape_do_not_hide_the_vector(beside, is_
 def test_an_order_beside_the_bytes_is_not_ignored():
     matrix = {"dtype": "float32", "shape": [2, 32], "data": bytes(256)}
     good = [{"v": {**matrix, "shape": [64]}}] * 3
-    for beside in ({"order": "F"}, {"fortran_order": True}, {"strides": [4, 8]}):
+    orders = ("F", "f", b"F", "fortran", "column-major")
+    for beside in (*({"order": order} for order in orders), {"fortran_order": True}, {"fortran": 1}, {"strides": [4, 8]}):
         source = vecpack.scan(pack([*good, {"v": {**matrix, **beside}}]), on_error="skip")
         assert pa.table(source).num_rows == 3
         assert "Fortran order" in source.rejects.to_pyarrow()["found"][0].as_py()
-    big = {"dtype": "float32", "shape": [64], "data": FLOATS[0].astype(">f4").tobytes(), "byteorder": "big"}
-    np.testing.assert_array_equal(vectors_of(pack([{"v": big}] * 3)), [FLOATS[0]] * 3)
+    for beside in ({"order": "C"}, {"order": "row-major"}, {"fortran_order": False}):
+        rows = vectors_of(pack([{"v": {**matrix, "shape": [1, 64], **beside}}] * 3))
+        np.testing.assert_array_equal(rows, np.zeros((3, 64)))
+    for order in ("big", "network", ">"):
+        big = {"dtype": "float32", "shape": [64], "data": FLOATS[0].astype(">f4").tobytes(), "byteorder": order}
+        np.testing.assert_array_equal(vectors_of(pack([{"v": big}] * 3)), [FLOATS[0]] * 3)
 
 
 def test_fields_beside_an_array_are_not_lost():

@@ -54,9 +54,17 @@ pub(super) fn read<'a>(cursor: &mut Cursor<'a>, code: i8, length: u32, types: Ty
         MSGPACKR_TYPED_ARRAY => Ok(typed_array(inside)),
         30..=39 => whole(inside, |cursor| blit(code, cursor)),
         // The length of what was compressed, as an int32.
-        LZ4_BLOCK | LZ4_BLOCKS if inside.first() == Some(&0xd2) => Err(LZ4.into()),
+        LZ4_BLOCK if inside.first() == Some(&0xd2) => Err(LZ4.into()),
+        LZ4_BLOCKS if are_lengths(inside) => Err(LZ4.into()),
         _ => Ok(None),
     }
+}
+
+/// True for the lengths of compressed blocks, and nothing else.
+fn are_lengths(inside: &[u8]) -> bool {
+    let mut cursor = Cursor::new(inside);
+    while matches!(cursor.head(), Ok(Head::UInt(_) | Head::Int(_))) {}
+    !inside.is_empty() && cursor.rest().is_empty()
 }
 
 /// Reads a payload that options describe.
@@ -84,14 +92,15 @@ fn whole<'a>(inside: &'a [u8], read: impl FnOnce(&mut Cursor<'a>) -> Found<'a>) 
 }
 
 /// No element is aligned to more bytes.
-const MOST_PADDING: usize = 16;
+const MOST_PADDING: usize = 8;
 
-/// The first byte tells how many bytes of padding there are, itself included. Whole elements follow.
+/// The first byte tells how many bytes of padding there are, itself included; the others are zeros. Whole elements follow.
 fn aligned(inside: &[u8], raw: RawDtype) -> Option<Encoded<'_>> {
     let padding = usize::from(*inside.first()?);
-    let elements = inside.get(padding..).filter(|_| (1..=MOST_PADDING).contains(&padding))?;
-    let is_whole = elements.len().is_multiple_of(raw.size());
-    is_whole.then(|| Encoded::packed(Encoding::Aligned, raw, elements))
+    let (padding, elements) =
+        inside.split_at_checked(padding).filter(|_| (1..=MOST_PADDING).contains(&padding))?;
+    let is_aligned = padding[1..].iter().all(|&byte| byte == 0) && elements.len().is_multiple_of(raw.size());
+    is_aligned.then(|| Encoded::packed(Encoding::Aligned, raw, elements))
 }
 
 /// `[shape, name of the dtype, data]`, or a map of the three.

@@ -108,10 +108,18 @@ impl<'a> Pairs<'a> {
                             return Ok(false);
                         }
                     }
-                    (b"fortran_order", Head::Bool(is_fortran)) => self.is_fortran |= is_fortran,
-                    (b"order", Head::Str(_)) => self.is_fortran |= text(&mut value)? == Some(b"F"),
+                    (b"fortran_order" | b"fortran", is_fortran @ (Head::Bool(_) | Head::UInt(_))) => {
+                        self.is_fortran |= !matches!(is_fortran, Head::Bool(false) | Head::UInt(0));
+                    }
+                    // "C", "row-major": any other order is not that of the rows.
+                    (b"order", Head::Str(_) | Head::Bin(_)) => {
+                        self.is_fortran |=
+                            !matches!(text(&mut value)?, Some([b'C' | b'c' | b'R' | b'r', ..]));
+                    }
                     (b"byteorder" | b"byte_order" | b"endian" | b"endianness", Head::Str(_)) => {
-                        self.is_big_endian |= matches!(text(&mut value)?, Some([b'>' | b'b' | b'B', ..]));
+                        let order = text(&mut value)?;
+                        self.is_big_endian |=
+                            matches!(order, Some([b'>' | b'!' | b'b' | b'B', ..] | b"network"));
                     }
                     (_, Head::Nil | Head::Bool(_) | Head::UInt(_) | Head::Int(_) | Head::Str(_))
                         if BESIDE.contains(&key) || key.starts_with(b"__") => {}
