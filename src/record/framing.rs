@@ -122,7 +122,17 @@ pub(super) fn detect(bytes: &[u8], end: End, types: Types<'_>) -> Result<(Framin
 /// True for a map of lists of one length, some of vectors and some of other values. Nils may stand beside them, and bytes
 /// of as many vectors with their shape.
 fn is_table(cursor: Cursor<'_>, types: Types<'_>) -> Result<bool, Broken> {
-    let Head::Map(..=FEW) = cursor.peek()? else { return Ok(false) };
+    let mut values = cursor;
+    let Head::Map(pairs @ ..=FEW) = values.head()? else { return Ok(false) };
+    // A value of another kind shows that it is none, before all of them are at hand.
+    for _ in 0..pairs {
+        values.skip()?;
+        let head = values.peek()?;
+        if !matches!(head, Head::Array(_) | Head::Map(_) | Head::Ext(..) | Head::Bin(_) | Head::Nil) {
+            return Ok(false);
+        }
+        values.skip()?;
+    }
     let lists = Lists::read(cursor, types)?;
     let (mut has_vectors, mut has_others) = (false, false);
     for (name, list) in &lists.lists {
@@ -133,7 +143,6 @@ fn is_table(cursor: Cursor<'_>, types: Types<'_>) -> Result<bool, Broken> {
                 (*items, matches!(item(&mut first.clone(), types)?, Item::Vector | Item::Ndarray))
             }
             List::Value(value) if value.peek()? == Head::Nil => continue,
-            List::Value(value) if matches!(value.peek()?, Head::Str(_)) => return Ok(false),
             _ => match lists.beside.packed().find(|packed| Some(packed.name) == name.as_deref()) {
                 Some(packed) => (packed.rows, true),
                 None => return Ok(false),
