@@ -34,7 +34,7 @@ impl BatchBuilder {
     pub fn new(dim: u32, options: &ReadOptions) -> Result<Self> {
         let plan = Plan::of_vectors(dim, options)?;
         let dtype = options.dtype;
-        Ok(Self { builder: plan.vector_builder(dim as usize, dtype), plan, dtype, count: 0 })
+        Ok(Self { builder: VectorBuilder::new(dim as usize, dtype), plan, dtype, count: 0 })
     }
 
     /// The schema of the batches.

@@ -134,9 +134,9 @@ impl ProgressBar {
             let percent = (100.0 * bytes as f64 / total.max(1) as f64) as u64;
             let _ = write!(line, " of {} ({percent} %)", size(total));
         }
-        let rate = rate(bytes, self.begin.elapsed());
-        let _ = write!(line, ", {}, {}/s", self.count(progress), size(rate as u64));
-        if let Some(left) = total.and_then(|total| left(total, bytes, rate)) {
+        let elapsed = self.begin.elapsed();
+        let _ = write!(line, ", {}, {}/s", self.count(progress), size(rate(bytes, elapsed) as u64));
+        if let Some(left) = left(total, bytes, elapsed) {
             let _ = write!(line, ", {left}");
         }
         // Whether anybody listens must not decide about the work.
@@ -173,13 +173,7 @@ fn style(total_is_known: bool) -> ProgressStyle {
         .with_key("done", key(|state| size(state.pos())))
         .with_key("all", key(|state| size(state.len().unwrap_or(0))))
         .with_key("rate", key(|state| format!("{}/s", size(rate(state.pos(), state.elapsed()) as u64))))
-        .with_key(
-            "left",
-            key(|state| {
-                let rate = rate(state.pos(), state.elapsed());
-                left(state.len().unwrap_or(0), state.pos(), rate).unwrap_or_default()
-            }),
-        )
+        .with_key("left", key(|state| left(state.len(), state.pos(), state.elapsed()).unwrap_or_default()))
 }
 
 /// Bytes a second, since the beginning: what a conversion does it does evenly, and this stands still.
@@ -187,10 +181,10 @@ fn rate(bytes: u64, elapsed: Duration) -> f64 {
     bytes as f64 / elapsed.as_secs_f64().max(1e-9)
 }
 
-/// The time that is left, once there is a rate.
-fn left(total: u64, done: u64, rate: f64) -> Option<String> {
-    let bytes = total.saturating_sub(done);
-    let seconds = bytes as f64 / rate;
+/// The time that is left, once there is a rate and the total is known.
+fn left(total: Option<u64>, done: u64, elapsed: Duration) -> Option<String> {
+    let bytes = total?.saturating_sub(done);
+    let seconds = bytes as f64 / rate(done, elapsed);
     if bytes == 0 {
         // All batches are written. The run waits for the disk.
         return Some("finishing".to_owned());

@@ -47,7 +47,7 @@ impl Columns {
     pub(super) fn new(plan: &Plan) -> Result<Self> {
         let builder = |column: &Column| {
             Ok(match (column.role, vector_type(column.field.data_type())) {
-                (Role::Vector, Some((dim, dtype))) => Builder::Vector(plan.vector_builder(dim, dtype)),
+                (Role::Vector, Some((dim, dtype))) => Builder::Vector(VectorBuilder::new(dim, dtype)),
                 (Role::Path | Role::Record | Role::Id, _) => Builder::Place,
                 _ => Builder::Value(ValueBuilder::of_field(&column.field, &plan.extensions)?),
             })

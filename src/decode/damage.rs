@@ -6,13 +6,14 @@
 //! record, so neither threads nor blocks change it.
 
 use super::fault::{Fault, expected_record};
-use super::start::{Look, View, is_number, is_single, may_begin};
+use super::start::{Look, RUN, View, is_single, may_begin};
 use super::{Decoder, Left};
 use crate::msgpack::{Broken, Cursor, Head, HeadError};
 use crate::options::{Framing, OnError};
 use crate::record::{Column, Content, Plan, RecordStart};
 use crate::reject::RejectKind;
 use crate::text;
+use crate::vector::Scalar;
 
 /// How far behind a bad record good ones are looked for. Records with long vectors get more.
 const WINDOW: usize = 128 << 10;
@@ -38,7 +39,7 @@ impl Budget {
     }
 
     /// How many bytes from `offset` on must pass unseen.
-    fn unseen_at(&mut self, offset: u64) -> u64 {
+    pub(super) fn unseen_at(&mut self, offset: u64) -> u64 {
         *self = Self { debt: self.debt_at(offset), paid: self.paid.max(offset) };
         self.debt.saturating_sub(FREE).div_ceil(COST)
     }
@@ -92,39 +93,20 @@ impl Damage {
         let elements: usize = plan.columns.iter().filter_map(Column::dim).sum();
         let most = usize::try_from(plan.options.max_record_bytes).unwrap_or(usize::MAX);
         let record = elements.saturating_mul(9).saturating_add(1 << 10).min(most);
-        let window = WINDOW.max(record.saturating_mul(4));
+        let start = plan.start.as_ref().map_or(0, RecordStart::len);
+        let window = WINDOW.max(record.saturating_mul(4)).max(start);
         Some(Self { window, longest: plan.options.max_record_bytes.max(window as u64), right: 0 })
     }
 }
 
 impl Decoder {
-    /// The gap that begins with the bad record at the start of `view`; `None` if the record is an object, as its
-    /// head says. The error is the number of bytes that are needed to tell.
-    pub(super) fn find_gap(&mut self, view: View<'_>) -> Result<Option<Gap>, u64> {
-        let start = self.position.offset;
-        let Some(mut damage) = self.damage.filter(|damage| damage.right <= start) else { return Ok(None) };
-        let budget = self.looker.budget;
-        let found = match self.looker.budget.unseen_at(start) {
-            0 => self.follow_heads(&damage, view),
-            _ => Ok(Ok(1)),
-        };
-        match found {
-            Ok(Ok(right)) => {
-                damage.right = start + right as u64;
-                self.damage = Some(damage);
-                Ok(None)
-            }
-            Ok(Err(gap)) => Ok(Some(gap)),
-            Err(needed) => {
-                // Bytes that are looked at again do not count twice.
-                self.looker.budget = budget;
-                Err(needed)
-            }
-        }
-    }
-
-    /// For how many bytes the heads are right, or the gap.
-    fn follow_heads(&mut self, damage: &Damage, view: View<'_>) -> Result<Result<usize, Gap>, u64> {
+    /// For how many bytes from the bad record at the start of `view` on the heads are right, or the gap that begins
+    /// there. The outer error is the number of bytes that are needed to tell.
+    pub(super) fn follow_heads(
+        &mut self,
+        damage: &Damage,
+        view: View<'_>,
+    ) -> Result<Result<usize, Gap>, u64> {
         let bytes = view.bytes;
         let (mut at, mut left) = (0, self.position.left);
         let mut search = Search { at: 1, found: None };
@@ -150,6 +132,14 @@ impl Decoder {
                 return Ok(Ok(next));
             }
             let agrees = self.agrees(damage, view, (at, object), &mut search)?;
+            // Only now, so that a long object does not keep the records in it from being found.
+            if is_container {
+                let seen = match object {
+                    Ok(end) | Err(Broken::Reserved(end)) => end,
+                    Err(Broken::Short(_)) => bytes.len(),
+                };
+                self.looker.budget.spend(seen - at);
+            }
             let end = match object {
                 Ok(end) if agrees == Some(true) || agrees.is_none() && end >= damage.window => {
                     return Ok(Ok(end));
@@ -165,32 +155,26 @@ impl Decoder {
             if is_container && let Some(next) = self.next_record(view, end, left)? {
                 return Ok(Ok(next));
             }
-            (at, left) = self.enter_array(bytes, end, left);
+            (at, left) = enter_array(bytes, end, left);
         }
     }
 
     /// Where the object at `at` ends, or why it cannot be read.
     fn end_of_object(
-        &mut self,
+        &self,
         damage: &Damage,
         view: View<'_>,
         at: usize,
     ) -> Result<Result<usize, Broken>, u64> {
         let (length, mut cursor) = (view.bytes.len(), Cursor::starting_at(view.bytes, at));
         let is_too_long = |end: u64| end - at as u64 > damage.longest;
-        let object = match cursor.skip() {
-            Ok(()) if is_too_long(cursor.at() as u64) => Err(Broken::Short(cursor.at() as u64)),
+        match cursor.skip() {
+            Ok(()) if is_too_long(cursor.at() as u64) => Ok(Err(Broken::Short(cursor.at() as u64))),
             Err(Broken::Short(needed)) if !view.ended && !is_too_long(needed) => {
-                return Err(needed.max((2 * length as u64).min(self.plan.options.max_record_bytes)));
+                Err(needed.max((2 * length as u64).min(self.plan.options.max_record_bytes)))
             }
-            skipped => skipped.map(|()| cursor.at()),
-        };
-        let seen = match object {
-            Ok(end) | Err(Broken::Reserved(end)) => end,
-            Err(Broken::Short(_)) => length,
-        };
-        self.looker.budget.spend(seen - at);
-        Ok(object)
+            skipped => Ok(skipped.map(|()| cursor.at())),
+        }
     }
 
     /// The gap in which the head of the object at `at` is wrong, or one in front of it is none.
@@ -278,8 +262,7 @@ impl Decoder {
             let is_map = match head {
                 Head::Map(_) => true,
                 Head::Array(items) => {
-                    let first = cursor.peek().ok()?;
-                    let is_number = is_number(first) && !matches!(first, Head::Bool(_));
+                    let is_number = Scalar::of(cursor.peek().ok()?).is_some();
                     if may_be_vector && cursor.at() < place && is_dim(items) && is_number {
                         return Some(Holder::Misplaces);
                     }
@@ -330,8 +313,12 @@ impl Decoder {
             }?;
             let end = bytes.len().min(at + damage.window);
             let ended = view.ended && end == bytes.len();
-            let run = looker.look_for_run(plan, View { bytes: &bytes[..end], ended }, at);
-            if let Ok(Some(_)) = run {
+            let first =
+                if plan.start.is_none() { RecordStart::of(&bytes[at..]).ok().flatten() } else { None };
+            let start = plan.start.as_ref().or(first.as_ref());
+            if let Ok(Some(_)) =
+                looker.look_for_run(plan, start, View { bytes: &bytes[..end], ended }, at, RUN)
+            {
                 return Some(at);
             }
             at += 1;
@@ -353,7 +340,7 @@ impl Decoder {
 
     /// Where good records go on at `at`: there, or behind the heads of arrays. So does the end of the input.
     pub(super) fn next_record(&mut self, view: View<'_>, at: usize, left: Left) -> Look {
-        let (at, left) = self.enter_array(view.bytes, at, left);
+        let (at, left) = enter_array(view.bytes, at, left);
         let (plan, looker, rest) = (&*self.plan, &mut self.looker, &view.bytes[at..]);
         if view.ended && rest.is_empty() {
             return Ok(Some(at));
@@ -378,15 +365,15 @@ impl Decoder {
             _ => Ok(None),
         }
     }
+}
 
-    /// The place behind the heads of the arrays that begin at `at`, where the array in front has ended, and the
-    /// records left there.
-    fn enter_array(&self, bytes: &[u8], mut at: usize, mut left: Left) -> (usize, Left) {
-        while left == Left::Known(0)
-            && let Ok((Head::Array(items), size)) = Head::read(&bytes[at..])
-        {
-            (at, left) = (at + size, Left::Known(items.into()));
-        }
-        (at, left)
+/// The place behind the heads of the arrays that begin at `at`, where the array in front has ended, and the
+/// records left there.
+fn enter_array(bytes: &[u8], mut at: usize, mut left: Left) -> (usize, Left) {
+    while left == Left::Known(0)
+        && let Ok((Head::Array(items), size)) = Head::read(&bytes[at..])
+    {
+        (at, left) = (at + size, Left::Known(items.into()));
     }
+    (at, left)
 }

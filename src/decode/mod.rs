@@ -260,6 +260,13 @@ impl Decoder {
         self.columns.reserve(&self.plan, left);
     }
 
+    /// Counts one record, of which this is the number.
+    fn next_number(&mut self) -> u64 {
+        self.records += 1;
+        self.position.record += 1;
+        self.position.record - 1
+    }
+
     /// Counts records that are done with.
     fn count(&mut self, records: u64) {
         self.position.record += records;
@@ -320,9 +327,7 @@ impl Decoder {
                 self.state = State::Start { least };
                 return Ok(self.ask(least));
             }
-            Some(Framed::TooLong(length)) => {
-                return self.skip(Fault::too_large(length), Skipper::of_bytes(length), view);
-            }
+            Some(Framed::TooLong(length)) => return self.bad(Fault::too_large(length), view),
             Some(Framed::NoLength) => return self.give_up(0, "bytes that are no length"),
         };
         let mut cursor = Cursor::starting_at(bytes, lead);
@@ -362,9 +367,6 @@ impl Decoder {
             Err(Stop::Broken(Broken::Short(least))) => self.wait_for_record(least, view),
             Err(Stop::Broken(Broken::Reserved(at))) => self.leave_reserved(at, view),
             Err(Stop::NotMessagePack(found)) => self.leave_messagepack(found, view),
-            Err(Stop::Fault(fault)) if self.plan.prefix.is_some() => {
-                self.skip(fault, Skipper::of_bytes(bytes.len() as u64), view)
-            }
             Err(Stop::Fault(fault)) => self.bad(fault, view),
         }
     }

@@ -6,7 +6,7 @@ use super::fault::Fault;
 use crate::error::Error;
 use crate::msgpack::{Broken, Cursor, Head};
 use crate::options::{Framing, OnError};
-use crate::record::{Content, Plan, Role, Slot, Slots};
+use crate::record::{Column, Content, Plan, Role, Slot, Slots};
 use crate::reject::RejectKind;
 use crate::text::bytes;
 use crate::values::{Failure, Words};
@@ -344,47 +344,43 @@ pub(super) fn read_vector<'a>(
     column: usize,
     cursor: &mut Cursor<'a>,
 ) -> Result<Encoded<'a>, Stop> {
+    let &Column { raw, is_base64, is_bits, .. } = &plan.columns[column];
     let dim = plan.columns[column].dim().unwrap_or(0);
-    let raw = plan.columns[column].raw;
+    let size = dim * raw.size();
     let fault = |kind, found: Words| Err(Stop::Fault(Fault::new(kind, Some(column), found)));
     let head = cursor.peek()?;
-    // Text of another length than the elements may be base64 of them.
-    let is_base64 = plan.columns[column].is_base64;
-    if let Head::Str(length) | Head::Bin(length) = head
-        && (is_base64
-            || matches!(head, Head::Str(_)) && (length as usize / 4 * 3).abs_diff(dim * raw.size()) <= 3)
-    {
-        let mut ahead = *cursor;
-        ahead.head()?;
-        let text = ahead.take(length as usize)?;
-        let decoded = read_base64(text, raw);
-        if let Some(encoded) = decoded.filter(|encoded| encoded.dim == dim && encoded.is_whole()) {
-            *cursor = ahead;
-            return Ok(encoded);
+    if let Head::Str(length) | Head::Bin(length) = head {
+        // Text of another length than the elements may be base64 of them.
+        let is_text = matches!(head, Head::Str(_));
+        if is_base64 || is_text && (length as usize / 4 * 3).abs_diff(size) <= 3 {
+            let mut ahead = *cursor;
+            ahead.head()?;
+            let text = ahead.take(length as usize)?;
+            let decoded = read_base64(text, raw);
+            if let Some(encoded) = decoded.filter(|encoded| encoded.dim == dim && encoded.is_whole()) {
+                *cursor = ahead;
+                return Ok(encoded);
+            }
+            if is_base64 && text.is_ascii() {
+                let found = format!("a text of {}", bytes(length));
+                let fault = Fault::new(RejectKind::Dimension, Some(column), found);
+                return Err(Stop::Fault(fault.expecting(format!("base64 of {size} bytes ({dim} x {raw})"))));
+            }
         }
-        if is_base64 && text.is_ascii() {
-            let found = format!("a text of {}", bytes(length));
-            let fault = Fault::new(RejectKind::Dimension, Some(column), found);
-            let expected = format!("base64 of {} bytes ({dim} x {raw})", dim * raw.size());
-            return Err(Stop::Fault(fault.expecting(expected)));
+        // Bytes of another length are no vector of this column, whatever they hold.
+        if length as usize != size && !is_npy_next(*cursor)? {
+            if u64::from(length) > plan.options.max_record_bytes {
+                cursor.clone().skip()?;
+            }
+            return fault(RejectKind::Dimension, Head::Bin(length).into());
         }
-    }
-    // Bytes of another length are no vector of this column, whatever they hold.
-    if let Head::Bin(bytes) | Head::Str(bytes) = head
-        && bytes as usize != dim * raw.size()
-        && !is_npy_next(*cursor)?
-    {
-        if u64::from(bytes) > plan.options.max_record_bytes {
-            cursor.clone().skip()?;
-        }
-        return fault(RejectKind::Dimension, Head::Bin(bytes).into());
     }
     match encoding::read(cursor, plan.types(Some(column)))? {
         Seen::Vector(encoded) if encoded.outer.len() > 1 => {
             fault(RejectKind::Unsupported, encoded.describe().into())
         }
         Seen::Vector(encoded) if encoded.dim == dim && encoded.is_whole() => {
-            if !plan.columns[column].is_bits || encoded.elements.format != Format::Numbers {
+            if !is_bits || encoded.elements.format != Format::Numbers {
                 return Ok(encoded);
             }
             let fault = Fault::new(RejectKind::Value, Some(column), "other numbers");
@@ -394,7 +390,7 @@ pub(super) fn read_vector<'a>(
         Seen::Vector(encoded) => {
             // Rust's `Vec<u8>` without serde_bytes is an array of the bytes.
             if encoded.encoding == Encoding::Numbers
-                && encoded.dim == dim * raw.size()
+                && encoded.dim == size
                 && let Some(bytes) = encoded.as_byte_values()
             {
                 let elements = Elements::new(Format::Packed(raw), bytes);

@@ -13,10 +13,15 @@ use crate::reject::RejectKind;
 impl Decoder {
     /// Skips the bad record at the start of `view`, unless it is damage.
     pub(super) fn bad(&mut self, fault: Fault, view: View<'_>) -> Result<usize> {
-        match self.leave_damage(view) {
-            Some(taken) => taken,
-            None => self.skip(fault, Skipper::of(self.plan.objects()), view),
+        if let Some(taken) = self.leave_damage(view) {
+            return taken;
         }
+        let length = self.plan.prefix.and_then(|prefix| prefix.read(view.bytes).ok()?);
+        let skipper = match length {
+            Some((lead, length)) => Skipper::of_bytes((lead + length) as u64),
+            None => Skipper::of(self.plan.objects()),
+        };
+        self.skip(fault, skipper, view)
     }
 
     /// Leaves out the damage at the start of `view`. `None` if the bad record there is what its
@@ -28,30 +33,40 @@ impl Decoder {
             self.state = State::Diverged;
             return Some(Ok(0));
         }
+        let budget = self.looker.budget;
+        self.try_to_leave(view).unwrap_or_else(|needed| {
+            // Bytes that are looked at again do not count twice.
+            self.looker.budget = budget;
+            Some(Ok(self.ask(needed)))
+        })
+    }
+
+    /// The same; the error is the number of bytes that are needed to tell.
+    fn try_to_leave(&mut self, view: View<'_>) -> Result<Option<Result<usize>>, u64> {
         // Behind a gap the head of an array begins the next array, if a good record follows it.
         if self.position.left == Left::Unknown
             && let Ok((Head::Array(items @ 1..), size)) = Head::read(view.bytes)
+            && self.looker.look(&self.plan, view, size)?.is_some()
         {
-            let budget = self.looker.budget;
-            match self.looker.look(&self.plan, view, size) {
-                Ok(Some(_)) => {
-                    self.position.left = Left::Known(items.into());
-                    return Some(Ok(size));
-                }
-                Ok(None) => {}
-                Err(needed) => {
-                    self.looker.budget = budget;
-                    return Some(Ok(self.ask(needed)));
-                }
-            }
+            self.position.left = Left::Known(items.into());
+            return Ok(Some(Ok(size)));
         }
-        match self.find_gap(view) {
-            Ok(gap) => {
-                let Gap { fault, run } = gap?;
-                self.state = State::Lost { fault, start: self.position.offset };
-                Some(run.map_or_else(Ok, |place| self.close_gap(place)))
+        let start = self.position.offset;
+        let Some(mut damage) = self.damage.filter(|damage| damage.right <= start) else { return Ok(None) };
+        let followed = match self.looker.budget.unseen_at(start) {
+            0 => self.follow_heads(&damage, view)?,
+            _ => Ok(1),
+        };
+        match followed {
+            Ok(right) => {
+                damage.right = start + right as u64;
+                self.damage = Some(damage);
+                Ok(None)
             }
-            Err(needed) => Some(Ok(self.ask(needed))),
+            Err(Gap { fault, run }) => {
+                self.state = State::Lost { fault, start };
+                Ok(Some(run.map_or_else(Ok, |place| self.close_gap(place))))
+            }
         }
     }
 
@@ -69,9 +84,7 @@ impl Decoder {
             Some(run) => (run.start, run.record),
             None => {
                 self.end_run()?;
-                self.position.record += 1;
-                self.records += 1;
-                (start, self.position.record - 1)
+                (start, self.next_number())
             }
         };
         self.reject_at(&fault, record, start, offset - start)?;
@@ -162,11 +175,7 @@ impl Decoder {
         let end = start + taken as u64;
         match &mut self.run {
             Some(run) => run.end = end,
-            None => {
-                self.run = Some(Run { fault, record: self.position.record, start, end });
-                self.position.record += 1;
-                self.records += 1;
-            }
+            None => self.run = Some(Run { fault, record: self.next_number(), start, end }),
         }
         self.position.left = self.position.left.minus(objects);
         self.good = 0;
@@ -199,7 +208,7 @@ impl Decoder {
             && let Ok(Some(_)) = self.next_record(view, cursor.at(), self.position.left.minus(1))
         {
             let fault = Fault::of_input(RejectKind::Unsupported, "a MessagePack object", found);
-            return self.skip(fault, Skipper::of(self.plan.objects()), view);
+            return self.bad(fault, view);
         }
         self.give_up(0, found)
     }

@@ -114,14 +114,18 @@ impl Looker {
         Ok(end.filter(|_| start.is_none_or(|start| start.matches(&view.bytes[at..]))))
     }
 
-    /// Whether [`RUN`] good records that begin alike follow one another from `at` on, or fewer if the
+    /// Whether so many good records that begin like this follow one another from `at` on, or fewer if the
     /// input ended behind them.
-    pub(super) fn look_for_run(&mut self, plan: &Plan, view: View<'_>, at: usize) -> Look {
+    pub(super) fn look_for_run(
+        &mut self,
+        plan: &Plan,
+        start: Option<&RecordStart>,
+        view: View<'_>,
+        at: usize,
+        records: u64,
+    ) -> Look {
         let mut end = at;
-        let first =
-            if plan.start.is_none() { RecordStart::of(&view.bytes[at..]).ok().flatten() } else { None };
-        let start = plan.start.as_ref().or(first.as_ref());
-        for _ in 0..RUN {
+        for _ in 0..records {
             if view.ended && end > at && end == view.bytes.len() {
                 break;
             }
@@ -151,7 +155,7 @@ impl Decoder {
             .flat_map(|place| leads.clone().filter_map(move |lead| place.checked_sub(lead)));
         let found = places
             .take(TRIES)
-            .find_map(|place| (0..run).try_fold(place, |at, _| looker.look(plan, view, at).ok().flatten()));
+            .find_map(|place| looker.look_for_run(plan, None, view, place, run).ok().flatten());
         // What is looked at in front of the first record is none of the damage behind it.
         looker.budget = Budget::default();
         found

@@ -170,11 +170,6 @@ impl Plan {
         if self.framing == Framing::Map { 2 } else { 1 }
     }
 
-    /// The builder of a vector column.
-    pub(crate) fn vector_builder(&self, dim: usize, dtype: Dtype) -> VectorBuilder {
-        VectorBuilder::new(dim, dtype, self.options.on_error == OnError::Null)
-    }
-
     /// The types of what names none, in the vectors of a column.
     pub(crate) fn types(&self, column: Option<usize>) -> Types<'_> {
         let raw = column.map(|column| self.columns[column].raw).unwrap_or_default();

@@ -296,20 +296,15 @@ impl ValueBuilder {
         Ok(())
     }
 
+    /// Adds what a library writes for an array or a number of one, and skips it; false where it is none that the column
+    /// takes.
     fn push_array(&mut self, cursor: &mut Cursor<'_>) -> Result<bool, Failure> {
-        let mut ahead = *cursor;
         let types = Types { raw: RawDtype::default(), extensions: &self.extensions };
-        let added = match encoding::read(&mut ahead, types)? {
-            Seen::Vector(encoded) if encoded.encoding.is_typed() => self.push_encoded(&encoded)?,
-            Seen::Refused(what) => {
-                return Err(Failure::unfit(RejectKind::Unsupported, &self.data_type, what));
-            }
-            _ => false,
-        };
-        if added {
-            *cursor = ahead;
+        match encoding::read(cursor, types)? {
+            Seen::Vector(encoded) if encoded.encoding.is_typed() => self.push_encoded(&encoded),
+            Seen::Refused(what) => Err(Failure::unfit(RejectKind::Unsupported, &self.data_type, what)),
+            _ => Ok(false),
         }
-        Ok(added)
     }
 
     /// Adds an array of a library, or a number of one.

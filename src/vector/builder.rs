@@ -70,7 +70,6 @@ pub(crate) struct VectorBuilder {
     dim: usize,
     dtype: Dtype,
     converter: Converter,
-    nullable: bool,
     /// How the last vector was written, where others can be like it.
     template: Option<Template>,
     /// Taken with the first vector, so that a batch without any costs nothing.
@@ -83,12 +82,11 @@ pub(crate) struct VectorBuilder {
 }
 
 impl VectorBuilder {
-    pub(crate) fn new(dim: usize, dtype: Dtype, nullable: bool) -> Self {
+    pub(crate) fn new(dim: usize, dtype: Dtype) -> Self {
         Self {
             dim,
             dtype,
             converter: Converter::new(Format::Packed(Default::default()), dtype),
-            nullable,
             template: None,
             slab: None,
             capacity: 0,
@@ -141,6 +139,12 @@ impl VectorBuilder {
             .unwrap_or_default()
     }
 
+    /// The memory of the next row, if there is room, and what fills it.
+    fn next_row(&mut self) -> Option<(Converter, &mut [u8])> {
+        let converter = self.converter;
+        Some((converter, self.next_rows(1))).filter(|(_, out)| !out.is_empty())
+    }
+
     /// Adds one vector of `dim` elements. The error is the index of the element that does not fit.
     pub(crate) fn push(&mut self, elements: &Elements<'_>) -> Result<(), usize> {
         self.converter.set_format(elements.format);
@@ -154,11 +158,7 @@ impl VectorBuilder {
     /// result is how many bytes they take; `None` where they are no `dim` numbers that fit, and nothing
     /// was added.
     pub(crate) fn push_numbers(&mut self, bytes: &[u8]) -> Option<usize> {
-        let (converter, row_bytes) = (self.converter, self.row_bytes());
-        let out = self.next_rows(1);
-        if out.len() < row_bytes {
-            return None;
-        }
+        let (converter, out) = self.next_row()?;
         let taken = converter.convert_numbers(bytes, out)?;
         self.rows += 1;
         Some(taken)
@@ -176,11 +176,7 @@ impl VectorBuilder {
         let elements = template.elements_of(bytes.get(..template.stride())?)?;
         let stride = template.stride();
         self.converter.set_format(template.format);
-        let (converter, row_bytes) = (self.converter, self.row_bytes());
-        let out = self.next_rows(1);
-        if out.len() < row_bytes {
-            return None;
-        }
+        let (converter, out) = self.next_row()?;
         converter.convert(elements, out).ok()?;
         self.rows += 1;
         Some(stride)
@@ -226,7 +222,7 @@ impl VectorBuilder {
         let rows = std::mem::take(&mut self.rows);
         self.capacity = 0;
         self.nulls.append_n_non_nulls(rows - self.nulls.len());
-        let nulls = self.nulls.finish().filter(|_| self.nullable);
+        let nulls = self.nulls.finish();
         let bytes = rows * self.row_bytes();
         let slab = self.slab.take();
         let values = slab.map_or_else(|| MutableBuffer::new(0).into(), |slab| slab.into_buffer(bytes));

@@ -10,8 +10,8 @@ use super::*;
 use crate::msgpack::Cursor;
 use crate::vector::encoding::{self, Seen};
 
-fn builder(nullable: bool) -> VectorBuilder {
-    VectorBuilder::new(2, Dtype::Float32, nullable)
+fn builder() -> VectorBuilder {
+    VectorBuilder::new(2, Dtype::Float32)
 }
 
 /// Elements as NumPy's notation says.
@@ -46,7 +46,7 @@ fn records(head: &[u8], vectors: &[[f32; 2]]) -> Vec<u8> {
 
 #[test]
 fn vectors_become_rows() {
-    let mut builder = builder(false);
+    let mut builder = builder();
     builder.reserve(3).unwrap();
     builder.push(&packed("<f4", &bytes([1.0, 2.0]))).unwrap();
     builder.push(&packed("<f4", &bytes([3.0, 4.0]))).unwrap();
@@ -59,7 +59,7 @@ fn vectors_become_rows() {
 
 #[test]
 fn the_builder_is_empty_after_a_batch() {
-    let mut builder = builder(true);
+    let mut builder = builder();
     for batch in 0..3 {
         assert_eq!((builder.rows(), builder.room()), (0, 0));
         builder.reserve(2).unwrap();
@@ -71,13 +71,13 @@ fn the_builder_is_empty_after_a_batch() {
 
 #[test]
 fn a_batch_without_rows_is_an_empty_column() {
-    let column = builder(true).finish().unwrap();
+    let column = builder().finish().unwrap();
     assert_eq!((column.len(), column.data_type()), (0, &VectorBuilder::data_type(2, Dtype::Float32)));
 }
 
 #[test]
 fn the_elements_of_a_null_are_zero() {
-    let mut builder = VectorBuilder::new(2, Dtype::Float32, true);
+    let mut builder = VectorBuilder::new(2, Dtype::Float32);
     builder.reserve(2).unwrap();
     let halfway: Vec<u8> = [7.0, f64::MAX].into_iter().flat_map(f64::to_le_bytes).collect();
     assert_eq!(builder.push(&packed("<f8", &halfway)), Err(1)); // leaves a 7 behind
@@ -89,7 +89,7 @@ fn the_elements_of_a_null_are_zero() {
 
 #[test]
 fn a_vector_that_does_not_fit_is_no_row() {
-    let mut builder = VectorBuilder::new(2, Dtype::Float32, false);
+    let mut builder = VectorBuilder::new(2, Dtype::Float32);
     builder.reserve(2).unwrap();
     let vector = |a: f64, b: f64| [a.to_le_bytes(), b.to_le_bytes()].concat();
     assert_eq!(builder.push(&packed("<f8", &vector(1.0, f64::MAX))), Err(1));
@@ -100,7 +100,7 @@ fn a_vector_that_does_not_fit_is_no_row() {
 
 #[test]
 fn uniform_records_are_added_until_one_begins_otherwise() {
-    let mut builder = builder(true);
+    let mut builder = builder();
     builder.reserve(4).unwrap();
     let mut bytes = records(&[0xc4, 8], &[[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]);
     bytes[20] = 0xa8; // the third head
@@ -110,7 +110,7 @@ fn uniform_records_are_added_until_one_begins_otherwise() {
 
 #[test]
 fn uniform_records_are_added_until_one_does_not_fit() {
-    let mut builder = VectorBuilder::new(1, Dtype::Float32, false);
+    let mut builder = VectorBuilder::new(1, Dtype::Float32);
     builder.reserve(3).unwrap();
     let bytes: Vec<u8> = [1.0, f64::MAX, 2.0]
         .into_iter()
@@ -122,7 +122,7 @@ fn uniform_records_are_added_until_one_does_not_fit() {
 
 #[test]
 fn a_row_takes_the_byte_order_it_is_told() {
-    let mut builder = builder(false);
+    let mut builder = builder();
     builder.reserve(2).unwrap();
     builder.push(&packed("<f4", &bytes([1.0, 2.0]))).unwrap();
     builder.push(&packed(">f4", &[3f32.to_be_bytes(), 4f32.to_be_bytes()].concat())).unwrap();
@@ -131,7 +131,7 @@ fn a_row_takes_the_byte_order_it_is_told() {
 
 #[test]
 fn memory_is_made_once_a_batch() {
-    let mut builder = builder(false);
+    let mut builder = builder();
     builder.reserve(2).unwrap();
     builder.push(&packed("<f4", &bytes([1.0, 2.0]))).unwrap();
     builder.reserve(100).unwrap();
@@ -140,13 +140,13 @@ fn memory_is_made_once_a_batch() {
 
 #[test]
 fn a_batch_that_no_memory_holds_is_an_error() {
-    assert!(builder(false).reserve(usize::MAX).is_err());
+    assert!(builder().reserve(usize::MAX).is_err());
 }
 
 #[test]
 fn every_type_of_column_is_an_array_of_its_type() {
     for dtype in Dtype::ALL {
-        let mut builder = VectorBuilder::new(3, dtype, false);
+        let mut builder = VectorBuilder::new(3, dtype);
         builder.reserve(1).unwrap();
         builder.push(&packed("|u1", &[1, 2, 3])).unwrap();
         let column = builder.finish().unwrap();

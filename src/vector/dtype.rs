@@ -43,7 +43,7 @@ impl Dtype {
 
     /// The name that options use.
     pub fn as_str(self) -> &'static str {
-        self.number().name()
+        self.number().facts().name
     }
 
     /// Bytes an element.
@@ -53,12 +53,12 @@ impl Dtype {
 
     /// The type whose elements have this Arrow type.
     pub(crate) fn of(data_type: &DataType) -> Option<Self> {
-        Self::ALL.into_iter().find(|dtype| dtype.number().data_type() == data_type)
+        Self::ALL.into_iter().find(|dtype| &dtype.data_type() == data_type)
     }
 
     /// The Arrow type of an element.
     pub fn data_type(self) -> DataType {
-        self.number().data_type().clone()
+        self.number().facts().data_type.clone()
     }
 }
 
@@ -145,20 +145,8 @@ impl Number {
         &NUMBERS[self as usize]
     }
 
-    fn code(self) -> &'static str {
-        self.facts().code
-    }
-
-    fn name(self) -> &'static str {
-        self.facts().name
-    }
-
     pub(crate) fn size(self) -> usize {
         self.facts().size
-    }
-
-    fn data_type(self) -> &'static DataType {
-        &self.facts().data_type
     }
 }
 
@@ -192,7 +180,7 @@ impl fmt::Display for RawDtype {
             (_, true) => ">",
             (_, false) => "<",
         };
-        write!(f, "{order}{}", self.number.code())
+        write!(f, "{order}{}", self.number.facts().code)
     }
 }
 
@@ -246,12 +234,12 @@ impl RawDtype {
 
     /// NumPy's name, without the byte order.
     pub(crate) fn name(self) -> &'static str {
-        self.number.name()
+        self.number.facts().name
     }
 
     /// The Arrow type of an element that is kept as it is; `None` of booleans.
     pub(crate) fn data_type(self) -> Option<DataType> {
-        (self.number != Number::Bool).then(|| self.number.data_type().clone())
+        (self.number != Number::Bool).then(|| self.number.facts().data_type.clone())
     }
 
     /// Bits of the exponent; 0 of integers, which have none.

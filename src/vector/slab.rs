@@ -40,9 +40,7 @@ struct Pool {
 }
 
 /// A writable piece of memory, aligned to 64 bytes at least, that becomes an Arrow [`Buffer`] without a copy.
-pub(crate) struct Slab(Memory);
-
-enum Memory {
+pub(crate) enum Slab {
     Heap(MutableBuffer),
     Mapped(Pooled),
 }
@@ -51,30 +49,30 @@ impl Slab {
     /// Memory for `capacity` bytes, or a little more. Its content is whatever was there before.
     pub(crate) fn with_capacity(capacity: usize) -> Result<Self> {
         if capacity < SMALL {
-            return Ok(Self(Memory::Heap(MutableBuffer::from_len_zeroed(capacity.next_multiple_of(64)))));
+            return Ok(Self::Heap(MutableBuffer::from_len_zeroed(capacity.next_multiple_of(64))));
         }
         let mapping = match lock_soon(&POOL).and_then(|mut pool| pool.take(capacity)) {
             Some(mapping) => mapping,
             None => Mapping::new(capacity)?,
         };
         let length = mapping.capacity;
-        Ok(Self(Memory::Mapped(Pooled { mapping: Some(mapping), length })))
+        Ok(Self::Mapped(Pooled { mapping: Some(mapping), length }))
     }
 
     /// How many bytes it has.
     #[cfg(feature = "python")]
     pub(crate) fn capacity(&self) -> usize {
-        match &self.0 {
-            Memory::Heap(buffer) => buffer.len(),
-            Memory::Mapped(pooled) => pooled.length,
+        match self {
+            Self::Heap(buffer) => buffer.len(),
+            Self::Mapped(pooled) => pooled.length,
         }
     }
 
     /// The memory, all of it.
     pub(crate) fn as_mut_slice(&mut self) -> &mut [u8] {
-        match &mut self.0 {
-            Memory::Heap(buffer) => buffer.as_slice_mut(),
-            Memory::Mapped(pooled) => pooled.as_mut_slice(),
+        match self {
+            Self::Heap(buffer) => buffer.as_slice_mut(),
+            Self::Mapped(pooled) => pooled.as_mut_slice(),
         }
     }
 
@@ -83,12 +81,12 @@ impl Slab {
         // Arrow pads buffers to 64 bytes: what was there before must not travel along.
         let slice = self.as_mut_slice();
         slice[length..length.next_multiple_of(64)].fill(0);
-        match self.0 {
-            Memory::Heap(mut buffer) => {
+        match self {
+            Self::Heap(mut buffer) => {
                 buffer.truncate(length);
                 buffer.into()
             }
-            Memory::Mapped(mut pooled) => {
+            Self::Mapped(mut pooled) => {
                 pooled.length = length;
                 Buffer::from(Bytes::from_owner(pooled))
             }
@@ -119,7 +117,7 @@ impl Mapping {
 }
 
 /// A mapping that goes back to the pool.
-struct Pooled {
+pub(crate) struct Pooled {
     /// `None` only while it is being dropped.
     mapping: Option<Mapping>,
     length: usize,

@@ -9,7 +9,7 @@ use crate::pool::lock;
 static TURN: Mutex<()> = Mutex::new(());
 
 fn is_mapped(slab: &Slab) -> bool {
-    matches!(slab.0, Memory::Mapped(_))
+    matches!(slab, Slab::Mapped(_))
 }
 
 fn idle_bytes() -> usize {
@@ -77,9 +77,9 @@ fn contents_survive_into_the_buffer() {
 /// The bytes behind the first `length`, up to the next multiple of 64, before the buffer hides them.
 fn padding(slab: &Slab, length: usize) -> Vec<u8> {
     let padded = length.next_multiple_of(64);
-    match &slab.0 {
-        Memory::Heap(buffer) => buffer.as_slice()[length..padded].to_vec(),
-        Memory::Mapped(pooled) => {
+    match slab {
+        Slab::Heap(buffer) => buffer.as_slice()[length..padded].to_vec(),
+        Slab::Mapped(pooled) => {
             let mapping = pooled.mapping.as_ref().unwrap();
             mapping.map[mapping.start..][length..padded].to_vec()
         }
@@ -110,7 +110,7 @@ fn the_padding_is_zero_even_where_other_bytes_were_before() {
 fn a_small_slab_has_zeroed_padding_of_its_own() {
     for capacity in [1, 63, 64, 100, 4097] {
         let slab = Slab::with_capacity(capacity).unwrap();
-        let Memory::Heap(buffer) = &slab.0 else { unreachable!("small") };
+        let Slab::Heap(buffer) = &slab else { unreachable!("small") };
         assert!(buffer.capacity() >= capacity.next_multiple_of(64), "{capacity}: no padding");
         assert!(padding(&slab, capacity).iter().all(|&byte| byte == 0), "{capacity}");
     }
