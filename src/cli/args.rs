@@ -85,10 +85,10 @@ pub(super) struct InputArgs {
     #[arg(value_parser = names(&Dtype::ALL, Dtype::as_str))]
     dtype: Dtype,
 
-    /// How to read vectors stored as untyped bytes; for one column as COLUMN=TYPE; separated by commas.
+    /// How to read vectors stored as untyped bytes, '<f4' if not given; for one column as COLUMN=TYPE; separated by commas.
     ///
     /// In NumPy's notation: '<f4', '>f4', '<f2', '<f8', bf16, '|i1', '|u1', ...
-    #[arg(long, value_name = "TYPE", value_delimiter = ',', default_value = "<f4", value_parser = raw_dtype)]
+    #[arg(long, value_name = "TYPE", value_delimiter = ',', value_parser = raw_dtype)]
     raw_dtype: Vec<(Option<String>, RawDtype)>,
 
     /// What the payload of an extension type is, as CODE=PAYLOAD; may be given several times.
@@ -213,7 +213,7 @@ impl InputArgs {
         for (column, raw) in &self.raw_dtype {
             match column {
                 Some(column) => raw_dtypes = raw_dtypes.with_column(column, *raw),
-                None => raw_dtypes.default = *raw,
+                None => raw_dtypes.default = Some(*raw),
             }
         }
         ReadOptions {

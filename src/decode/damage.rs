@@ -232,13 +232,13 @@ impl Decoder {
                 return Ok(Some(true));
             }
             // Bytes that begin with a whole record may end inside of one: they hold packed records, the last of
-            // them cut off. Otherwise another good record behind it shows that it is one. A part of an input was
-            // cut in front of one.
+            // them cut off. Otherwise another good record behind it shows that it is one, unless the heads lead there
+            // as well. A part of an input was cut in front of one.
             if next > end
                 && (last == place || holder != Some(Holder::Payload))
                 && (view.ended && next == bytes.len() || look(next)?.is_some())
             {
-                return Ok(Some(false));
+                return Ok(Some(lead_to(bytes, end, next)));
             }
             search.at = end.min(next + 1);
         }
@@ -249,16 +249,15 @@ impl Decoder {
     /// How the object at `at` holds the good record at `place`, if it does in one of these ways.
     fn holder(&mut self, bytes: &[u8], at: usize, place: usize) -> Option<Holder> {
         let (plan, looker) = (&*self.plan, &mut self.looker);
-        let is_dim = |items: u32| plan.columns.iter().any(|column| column.dim() == Some(items as usize));
+        let is_dim = |items: u32| {
+            plan.columns.iter().any(|column| column.is_list && column.dim() == Some(items as usize))
+        };
         let mut cursor = Cursor::starting_at(bytes, at);
         loop {
             let is_record = cursor.at() == at;
             let head = cursor.head().ok()?;
             // A list of as many items as a vector has elements that begins with a number is a vector.
-            let may_be_vector = match plan.content {
-                Content::Vector(_) => plan.start.as_ref().is_none_or(RecordStart::is_array),
-                Content::Items(_) => !is_record,
-            };
+            let may_be_vector = !is_record || matches!(plan.content, Content::Vector(_));
             let is_map = match head {
                 Head::Map(_) => true,
                 Head::Array(items) => {
@@ -376,4 +375,11 @@ fn enter_array(bytes: &[u8], mut at: usize, mut left: Left) -> (usize, Left) {
         (at, left) = (at + size, Left::Known(items.into()));
     }
     (at, left)
+}
+
+/// True if objects follow one another from `at` to `end`.
+fn lead_to(bytes: &[u8], at: usize, end: usize) -> bool {
+    let mut cursor = Cursor::starting_at(&bytes[..end], at);
+    while cursor.at() < end && cursor.skip().is_ok() {}
+    cursor.at() == end
 }

@@ -128,9 +128,10 @@ read_options! {
 pub(super) fn to_dict<'py>(py: Python<'py>, options: &ReadOptions) -> PyResult<Bound<'py, PyDict>> {
     let dict = to_objects(py, options)?.cast_into::<PyDict>()?;
     let RawDtypes { default, columns } = &options.raw_dtype;
-    match columns.is_empty() {
-        true => dict.set_item("raw_dtype", default.to_string())?,
-        false => dict.set_item("raw_dtype", texts(columns).into_py_dict(py)?)?,
+    match (default, columns.is_empty()) {
+        (Some(default), _) => dict.set_item("raw_dtype", default.to_string())?,
+        (None, false) => dict.set_item("raw_dtype", texts(columns).into_py_dict(py)?)?,
+        (None, true) => dict.del_item("raw_dtype")?,
     }
     let extensions = texts(options.extensions.iter()).into_py_dict(py)?;
     dict.set_item("extensions", Some(extensions).filter(|extensions| !extensions.is_empty()))?;

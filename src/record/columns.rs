@@ -112,7 +112,7 @@ impl Evidence<'_> {
             |packed: &Packed<'_>| packed.rows > 1 && (typed.is_empty() || typed.contains(&packed.name));
         // Records that follow have vectors of that dimension as well: those of the first one are then larger elements.
         let by_dim =
-            self.beside.packed_by_dim(self.options.raw_dtype.default.size()).filter(|_| self.records == 1);
+            self.beside.packed_by_dim(self.options.raw_dtype.of_any().size()).filter(|_| self.records == 1);
         let is_open = self.framing != Framing::Columns && self.options.framing == Framing::Auto;
         let packed = self.beside.packed().take(1).chain(by_dim).filter(|packed| is_open && are_rows(packed));
         warnings.extend(packed.map(|Packed { name, rows, dim, .. }| {
@@ -144,8 +144,8 @@ impl Evidence<'_> {
 
     /// True where no option says what the bytes of bare vectors are.
     fn is_bare_type_open(&self) -> bool {
-        let raw = self.options.raw_dtype.of(VECTOR);
-        self.options.dim.is_none() && !self.is_in_schema(VECTOR) && raw == RawDtype::default()
+        let is_given = self.options.dim.is_some() || self.is_in_schema(VECTOR);
+        !is_given && self.options.raw_dtype.given(VECTOR).is_none()
     }
 
     fn is_in_schema(&self, name: &str) -> bool {
@@ -178,12 +178,13 @@ impl Evidence<'_> {
     fn vector_column(&self, found: &Observed, dim: usize) -> Result<Column> {
         let field = vector_field(&found.name(), dim, self.options.dtype)?;
         let (vectors, raw, path) = (&found.vectors, found.raw(), found.path.clone());
-        let (is_bits, is_base64) = (vectors.is_bits == Some(true), vectors.is_base64);
+        let (is_bits, is_base64) = (vectors.bits > 0, vectors.is_base64);
         let stored = match is_bits {
             true => Some(format!("{raw} (array of integers that are the bits)")),
             false => vectors.stored.clone(),
         };
-        Ok(Column { path, stored, raw, is_bits, is_base64, ..Column::of(field, Role::Vector) })
+        let is_list = vectors.are_lists();
+        Ok(Column { path, stored, raw, is_bits, is_base64, is_list, ..Column::of(field, Role::Vector) })
     }
 
     /// The columns of records that have fields, in the order in which the fields were first seen.
@@ -316,7 +317,7 @@ impl Evidence<'_> {
                 None => {
                     let plain = Field::new(field.name(), DataType::Null, true);
                     let found = self.fields.resolve(field.name());
-                    let raw = found.map_or(self.options.raw_dtype.default, Observed::raw);
+                    let raw = found.map_or(self.options.raw_dtype.of_any(), Observed::raw);
                     let path = match found {
                         Some(found) => found.path.clone(),
                         // A field that no record had so far.
@@ -392,13 +393,15 @@ impl Evidence<'_> {
     /// Refuses bytes that would be read as the default `raw_dtype` where a field beside them names another.
     fn check_named_dtype(&self, columns: &[Column]) -> Result<()> {
         let raw = RawDtype::default();
-        let Some(named) = self.beside.dtype.as_ref().filter(|_| self.options.raw_dtype.default == raw) else {
-            return Ok(());
-        };
+        let is_open = self.options.raw_dtype.default.is_none();
+        let Some(named) = self.beside.dtype.as_ref().filter(|_| is_open) else { return Ok(()) };
         let (input, field, is_alone) =
             (self.input_prefix(), printable(&named.field), self.beside.typed().is_empty());
         let is_raw = |column: &&Column| {
-            column.stored.as_ref() == Some(&raw.to_string()) || column.is_base64 && column.raw == raw
+            let is_open =
+                self.options.raw_dtype.given(column.name()).is_none() && !self.is_in_schema(column.name());
+            let is_default = column.stored.as_ref() == Some(&raw.to_string());
+            is_open && (is_default || column.is_base64 && column.raw == raw)
         };
         match (named.raw, columns.iter().find(is_raw)) {
             (None, _) if !is_alone && self.options.columns.is_none() => Err(Error::schema(format!(

@@ -204,7 +204,7 @@ impl<'a> Evidence<'a> {
         // Neither goes together with lengths in front of objects.
         let is_open = self.options.records.is_none() && self.framing != Framing::LengthPrefixed;
         if is_open && self.options.framing == Framing::Auto {
-            let lists = Lists::read(cursor, self.rules.types(self.options.raw_dtype.default))?;
+            let lists = Lists::read(cursor, self.rules.types(self.options.raw_dtype.of_any()))?;
             self.parallel = lists.are_parallel().then_some(lists.rows);
         }
         if self.parallel.is_some() {

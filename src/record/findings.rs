@@ -63,6 +63,8 @@ pub(crate) struct Column {
     pub(crate) raw: RawDtype,
     /// Arrays of integers hold the bits of halves of the type `raw`, in a vector column.
     pub(crate) is_bits: bool,
+    /// Vectors are arrays of numbers, as far as is known.
+    pub(crate) is_list: bool,
     /// Texts and bytes are base64 of the elements, in a vector column.
     pub(crate) is_base64: bool,
 }
@@ -146,6 +148,7 @@ impl Column {
             stored: None,
             raw: RawDtype::default(),
             is_bits: false,
+            is_list: true,
             is_base64: false,
         }
     }

@@ -62,12 +62,12 @@ impl<'a> Rules<'a> {
 
     /// What is said of every field.
     fn of_any(&self) -> Given {
-        Given { default: self.options.raw_dtype.default, ..Given::default() }
+        Given { default: self.options.raw_dtype.of_any(), ..Given::default() }
     }
 
     /// Sets the type of untyped bytes in the field `name`, where options give none.
     pub(super) fn set_raw(&mut self, name: &str, raw: RawDtype) {
-        if self.options.raw_dtype.default == RawDtype::default() {
+        if self.options.raw_dtype.default.is_none() {
             self.change(name, |given| given.raw = given.raw.or(Some(raw)));
         }
     }

@@ -97,8 +97,8 @@ pub(super) struct Vectors {
     /// The looks of bytes, and the type by which they are judged; none where options give theirs.
     pub(super) looks: Looks,
     judged_by: Option<RawDtype>,
-    /// Arrays are the bits of halves, of which the type is given: all of those that were seen.
-    pub(super) is_bits: Option<bool>,
+    /// How many more arrays are the bits of halves, of which the type is given, than are not.
+    pub(super) bits: i64,
     /// The first value is base64.
     pub(super) is_base64: bool,
 }
@@ -139,6 +139,12 @@ const DIMS: usize = 16;
 const SHORT: usize = 16;
 
 impl Vectors {
+    /// True unless the first one is no array of numbers.
+    pub(super) fn are_lists(&self) -> bool {
+        self.first
+            .is_none_or(|(manner, _)| matches!(manner, Manner::Wrapped | Manner::Integers | Manner::Floats))
+    }
+
     fn add(&mut self, manner: Manner, encoded: &Encoded<'_>) {
         let dim = encoded.dim;
         self.matrices += u64::from(encoded.rows > 1);
@@ -320,9 +326,10 @@ impl Observed {
     pub(super) fn be_vector(&mut self, encoded: &Encoded<'_>, raw: RawDtype) {
         self.raw = Some(raw);
         self.vectors.is_binary = true;
-        self.vectors.is_bits = Some(raw.is_half() && encoded.halves(raw).is_some());
+        self.vectors.bits = i64::from(raw.is_half() && encoded.halves(raw).is_some());
         self.vectors.is_base64 = encoded.encoding == Encoding::Base64;
-        self.vectors.first = Some((Manner::Typed, encoded.dim));
+        let manner = if encoded.encoding == Encoding::Numbers { Manner::Floats } else { Manner::Typed };
+        self.vectors.first = Some((manner, encoded.dim));
         self.vectors.stored = Some(stored(encoded));
     }
 
@@ -353,14 +360,15 @@ impl Observed {
             Encoding::Aligned => {
                 self.kind(Kind::Bytes);
                 self.vectors.is_binary = true;
+                self.vectors.judged_by = (!self.given.is_own()).then_some(raw);
+                self.vectors.looks.add(encoded.bytes());
                 self.vectors.add(Manner::Bytes, encoded);
             }
             Encoding::Numbers => {
                 self.array(encoded);
                 let is_float = self.item.as_ref().is_some_and(|item| item.common_kind() == Some(Kind::Float));
                 let is_bits = raw.is_half() && encoded.halves(raw).is_some();
-                let known = self.vectors.is_bits.get_or_insert(is_bits);
-                *known &= is_bits;
+                self.vectors.bits += if is_bits { 1 } else { -1 };
                 let is_float = is_float || (is_bits && self.given.is_own());
                 self.vectors.add(if is_float { Manner::Floats } else { Manner::Integers }, encoded);
             }
@@ -458,7 +466,7 @@ impl Observed {
 
     /// Looks at the rows of the map of lists at `cursor`, and gives how many there are.
     pub(super) fn table(&mut self, cursor: Cursor<'_>, rules: &Rules<'_>) -> Result<u64, Broken> {
-        let types = rules.types(rules.options.raw_dtype.default);
+        let types = rules.types(rules.options.raw_dtype.of_any());
         let lists = Lists::read(cursor, types)?;
         let is_first = self.fields.is_empty();
         for (name, list) in lists.lists {

@@ -34,11 +34,6 @@ impl RecordStart {
         Ok(Some(Self { lead, bytes: cursor.since(lead).into() }))
     }
 
-    /// True if records with this start are arrays.
-    pub(crate) fn is_array(&self) -> bool {
-        self.lead == 0 && matches!(Head::read(&self.bytes), Ok((Head::Array(_), _)))
-    }
-
     /// How many bytes it takes to see whether a record begins at a place.
     pub(crate) fn len(&self) -> usize {
         self.lead + self.bytes.len()

@@ -283,8 +283,8 @@ impl From<RawDtype> for String {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RawDtypes {
-    /// The type in columns that `columns` does not name.
-    pub default: RawDtype,
+    /// The type in columns that `columns` does not name: `<f4` if not given, or what fields beside the bytes say.
+    pub default: Option<RawDtype>,
     /// The types in some columns, by the name of the column.
     pub columns: BTreeMap<String, RawDtype>,
 }
@@ -298,12 +298,22 @@ impl RawDtypes {
 
     /// The type in the column `name`.
     pub fn of(&self, name: &str) -> RawDtype {
-        self.columns.get(name).copied().unwrap_or(self.default)
+        self.given(name).unwrap_or_default()
+    }
+
+    /// The type that is given for the column `name`, if one is.
+    pub(crate) fn given(&self, name: &str) -> Option<RawDtype> {
+        self.columns.get(name).copied().or(self.default)
+    }
+
+    /// The type in columns that `columns` does not name.
+    pub(crate) fn of_any(&self) -> RawDtype {
+        self.default.unwrap_or_default()
     }
 }
 
 impl From<RawDtype> for RawDtypes {
     fn from(default: RawDtype) -> Self {
-        Self { default, columns: BTreeMap::new() }
+        Self { default: Some(default), columns: BTreeMap::new() }
     }
 }
