@@ -112,7 +112,7 @@ fn infer_input(
                 // Every look begins at the start of the record, so each has a good part more to see. A stream may be
                 // slow: little more is asked for than is known to come.
                 let more = if most.is_some() { length / 8 } else { length.max(MORE) };
-                needed = usize::try_from(least).unwrap_or(usize::MAX).max(length + more);
+                needed = usize::try_from(least).unwrap_or(usize::MAX).max(length + more + 1);
             }
             Inferred::Consumed(taken, _) => {
                 blocks.consume(taken);

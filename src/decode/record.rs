@@ -430,7 +430,7 @@ fn skip_vector<'a>(plan: &Plan, cursor: &mut Cursor<'a>) -> Result<Option<Encode
 
 /// Refuses a record in which the value at `cursor` names another type of the bytes beside it than `dtype`.
 pub(super) fn check_dtype(dtype: &str, mut cursor: Cursor<'_>) -> Result<(), Stop> {
-    let Head::Str(length) = cursor.head()? else { return Ok(()) };
+    let (Head::Str(length) | Head::Bin(length)) = cursor.head()? else { return Ok(()) };
     let text = cursor.take(length as usize)?;
     let named = if text == dtype.as_bytes() { None } else { std::str::from_utf8(text).ok() };
     match named.and_then(RawDtype::named) {

@@ -61,9 +61,11 @@ impl Blocks {
         let mut buffer = Buffer::new(buffers);
         let (read, compressed): (BoxedRead, _) = match opened {
             Opened::Random(file, span) => return Self::of_file(&file, span.start, span.end, buffers),
-            Opened::Stream((ahead, read)) => {
+            Opened::Stream((mut ahead, read)) => {
                 if !ahead.is_empty() {
-                    (buffer.filled, buffer.memory) = (ahead.len(), ahead);
+                    buffer.filled = ahead.len();
+                    ahead.resize(ahead.capacity().max(STEP), 0);
+                    buffer.memory = ahead;
                 }
                 (read, None)
             }

@@ -45,10 +45,12 @@ impl Beside {
             let mut value = cursor;
             cursor.skip()?;
             match (name.as_str(), value.head()?) {
-                ("dtype" | "type", Head::Str(length)) if beside.dtype.is_none() => {
+                ("dtype" | "type", head @ (Head::Str(length) | Head::Bin(length)))
+                    if beside.dtype.is_none() =>
+                {
                     let text = String::from_utf8_lossy(value.take(length as usize)?).into_owned();
                     let raw = RawDtype::named(&text);
-                    if raw.is_some() || name == "dtype" {
+                    if raw.is_some() || name == "dtype" && matches!(head, Head::Str(_)) {
                         beside.dtype = Some(NamedDtype { field: name, text, raw });
                     }
                 }

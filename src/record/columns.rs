@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use arrow_schema::{DataType, Field};
 
 use super::beside::Packed;
+use super::describe::Inside;
 use super::evidence::Evidence;
 use super::findings::column_name;
 use super::framing::FEW;
@@ -85,15 +86,22 @@ impl Evidence<'_> {
             warnings.push(format!("`{VECTOR}`: these bytes look like no numbers of the type {raw}"));
         }
         let is_list = |column: &&Column| {
-            let field = self.fields.at(&column.path);
-            self.parallel.is_some_and(|items| column.dim() == Some(items))
-                && field.is_some_and(|field| field.vectors.are_integers())
+            let field = self.fields.at(&column.path).filter(|_| column.role == Role::Vector);
+            field.is_some_and(|field| field.vectors.are_integers()) && self.framing != Framing::Array
         };
-        warnings.extend(columns.iter().find(is_list).map(|column| {
-            format!(
-                "`{}`: a list beside others of as many items: option `framing=columns` reads each item as a row",
-                printable(column.name())
-            )
+        warnings.extend(columns.iter().find(is_list).and_then(|column| {
+            let name = printable(column.name());
+            let is_parallel = self.parallel.is_some_and(|items| column.dim() == Some(items));
+            match self.inside.as_ref().filter(|_| self.records == 1) {
+                _ if is_parallel => Some(format!(
+                    "`{name}`: a list beside others of as many items: option `framing=columns` reads each item as a row"
+                )),
+                Some(Inside { path, .. }) => Some(format!(
+                    "`{name}`: the only record has these integers for its vector; the records seem to lie in `{path}`: option \
+                     `records={path}` reads each as a row"
+                )),
+                None => None,
+            }
         }));
         let many =
             |column: &&Column| column.role == Role::Vector && column.path.len() > 1 && self.records == 1;
@@ -239,7 +247,7 @@ impl Evidence<'_> {
                 return Err(Error::schema(text));
             }
             let dim = dim.or(vectors.dim()).ok_or_else(|| {
-                let (records, contents) = (count(self.records, "record"), &self.contents);
+                let (records, contents) = (count(self.records, "record"), self.content_in_words());
                 Error::schema(match &field.refused {
                     Some(what) => format!("option `vector`: `{name}` holds no vector that can be read: {what}"),
                     None => format!(

@@ -40,24 +40,33 @@ pub(super) fn name(cursor: &mut Cursor<'_>) -> Result<Option<String>, Broken> {
 /// How deep records are looked for in the first object.
 const DEEPEST: usize = 4;
 
+/// A place at which records seem to lie.
+pub(super) struct Inside {
+    pub(super) path: String,
+    /// They are lists of numbers, and maps otherwise.
+    pub(super) is_matrix: bool,
+}
+
 /// Where in the map at `cursor` the records seem to lie: the path to a list of maps or of vectors.
-pub(super) fn records_in(mut cursor: Cursor<'_>, depth: usize) -> Result<Option<String>, Broken> {
+pub(super) fn records_in(mut cursor: Cursor<'_>, depth: usize) -> Result<Option<Inside>, Broken> {
     let Head::Map(pairs) = cursor.head()? else { return Ok(None) };
     for _ in 0..pairs {
         let name = name(&mut cursor)?;
         let value = cursor;
         cursor.skip()?;
-        let Some(name) = name else { continue };
+        let Some(name) = name.map(|name| printable(&name)) else { continue };
         let mut inside = value;
-        let path = match inside.head()? {
-            Head::Array(1..) if is_record(inside)? => Some(name),
-            Head::Map(_) if depth < DEEPEST => {
-                records_in(value, depth + 1)?.map(|path| format!("{name}.{path}"))
+        let found = match inside.head()? {
+            Head::Array(1..) if is_record(inside)? => {
+                let is_matrix = matches!(inside.peek()?, Head::Array(_));
+                Some(Inside { path: name, is_matrix })
             }
+            Head::Map(_) if depth < DEEPEST => records_in(value, depth + 1)?
+                .map(|inside| Inside { path: format!("{name}.{}", inside.path), ..inside }),
             _ => None,
         };
-        if path.is_some() {
-            return Ok(path);
+        if found.is_some() {
+            return Ok(found);
         }
     }
     Ok(None)

@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use super::beside::Beside;
+use super::describe::Inside;
 use super::given::Rules;
 use super::lists::Lists;
 use super::looks::{is_text, looks_like};
@@ -41,6 +42,8 @@ pub(super) struct Evidence<'a> {
     pub(super) beside: Beside,
     /// How many items several lists of the first record have.
     pub(super) parallel: Option<usize>,
+    /// Where records seem to lie in the first record.
+    pub(super) inside: Option<Inside>,
     /// The name of the input that is looked at.
     pub(super) input: Arc<str>,
     /// The first record that gives no layout, and its input.
@@ -90,6 +93,7 @@ impl<'a> Evidence<'a> {
             fields: Observed::default(),
             beside: Beside::default(),
             parallel: None,
+            inside: None,
             input: Arc::default(),
             first: None,
             contents_of: Arc::default(),
@@ -164,8 +168,8 @@ impl<'a> Evidence<'a> {
             self.settle(Layout::Vector, format!("record {} is a vector", self.records), cursor)?;
             self.fields = Observed::new(Vec::new(), given);
             self.fields.be_vector(vector, raw);
-            if let Some(base64) = &base64 {
-                self.fields.vectors.looks.add(base64.bytes());
+            if matches!(vector.encoding, Encoding::Base64 | Encoding::Aligned) {
+                self.fields.vectors.looks.add(vector.bytes());
             }
             // Vectors behind it that are at hand show whether its bytes are numbers.
             let mut ahead = cursor;
@@ -207,13 +211,8 @@ impl<'a> Evidence<'a> {
             let lists = Lists::read(cursor, self.rules.types(self.options.raw_dtype.of_any()))?;
             self.parallel = lists.are_parallel().then_some(lists.rows);
         }
-        if self.parallel.is_some() {
-            self.contents += "; its lists seem to be columns: pass option `framing=columns`";
-        } else if is_open && let Some(path) = describe::records_in(cursor, 1)? {
-            let path = printable(&path);
-            self.contents += &format!(
-                "; the records seem to lie in `{path}`: pass option `records={path}`, which leaves out what is beside them"
-            );
+        if is_open {
+            self.inside = describe::records_in(cursor, 1)?;
         }
         Ok(())
     }
@@ -287,6 +286,17 @@ impl<'a> Evidence<'a> {
     /// What the first record with fields holds, and what of it cannot be read.
     pub(super) fn content_in_words(&self) -> String {
         let mut text = self.contents.clone();
+        // The objects of an array are its records, and a matrix in each of many records is a field of theirs.
+        let is_open = self.framing != Framing::Array;
+        if is_open && self.parallel.is_some() {
+            text += "; its lists seem to be columns: pass option `framing=columns`";
+        } else if let Some(Inside { path, .. }) =
+            self.inside.as_ref().filter(|inside| is_open && (self.records == 1 || !inside.is_matrix))
+        {
+            text += &format!(
+                "; the records seem to lie in `{path}`: pass option `records={path}`, which leaves out what is beside them"
+            );
+        }
         for field in self.fields.all() {
             if let Some(what) = &field.refused {
                 text += &format!("; `{}`: {what}", printable(&field.name()));

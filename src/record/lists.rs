@@ -70,7 +70,8 @@ impl<'a> Lists<'a> {
         });
         let first = flat.next().unwrap_or(0);
         let of_flat = if flat.all(|dim| dim == first) { first } else { 1 };
-        Ok(Self { lists, rows: of_shape.or(told).unwrap_or(of_flat), beside })
+        let of_dim = beside.packed_by_dim(types.raw.size()).map(|packed| packed.rows);
+        Ok(Self { lists, rows: of_shape.or(told).or(of_dim).unwrap_or(of_flat), beside })
     }
 
     /// True where several lists have as many items as there are rows.

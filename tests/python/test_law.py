@@ -293,6 +293,30 @@ NAMED = {
         ]
         + [rec(9)] * 3,
     ),
+    "a packed record cut off in front of an object of a byte": (
+        "bytes",
+        [item for n in range(9) for item in (*[bytes(64)] * 3, msgpack.packb(bytes(64))[:-1], (None, 7, False)[n % 3])],
+    ),
+    "a log that begins and ends inside of records": (
+        "maps",
+        [
+            item
+            for n in range(9)
+            for item in (
+                *map(rec, range(3)),
+                {"raw": b"".join(msgpack.packb(rec(100 + n)) for n in range(3))[5:-1]},
+                None,
+            )
+        ],
+    ),
+    "as many records in a list as a vector of bytes has elements, behind a number": (
+        "maps",
+        [
+            *(rec(n, vector=bytes([n]) * 64) for n in range(3)),
+            rec(3, vector=None, old=[2, *[rec(100, vector=bytes(64))] * 15]),
+            *(rec(n, vector=bytes([n]) * 64) for n in range(4, 7)),
+        ],
+    ),
     "texts as long as the vectors for keys": (
         "bytes",
         [*[bytes(64)] * 10, {f"{n:064}": bytes([n]) * 64 for n in range(9)}, {"of": {"x" * 64: [bytes(64)] * 4}}]

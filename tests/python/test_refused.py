@@ -111,7 +111,12 @@ def test_an_order_beside_the_bytes_is_not_ignored():
     matrix = {"dtype": "float32", "shape": [2, 32], "data": bytes(256)}
     good = [{"v": {**matrix, "shape": [64]}}] * 3
     orders = ("F", "f", b"F", "fortran", "column-major")
-    for beside in (*({"order": order} for order in orders), {"fortran_order": True}, {"fortran": 1}, {"strides": [4, 8]}):
+    for beside in (
+        *({"order": order} for order in orders),
+        {"fortran_order": True},
+        {"fortran": 1},
+        {"strides": [4, 8]},
+    ):
         source = vecpack.scan(pack([*good, {"v": {**matrix, **beside}}]), on_error="skip")
         assert pa.table(source).num_rows == 3
         assert "Fortran order" in source.rejects.to_pyarrow()["found"][0].as_py()
@@ -587,3 +592,65 @@ def test_records_that_name_the_type_otherwise_are_looked_at():
     assert pa.table(vecpack.scan(records(record)))["label"].to_pylist() == [None] + ["x"] * 39
     texts = records(lambda n, v: {"dtype": f"kind {n}", "v": v.tolist()} | ({"tag": n} if n else {}))
     assert pa.table(vecpack.scan(texts))["tag"].to_pylist() == [None, *range(1, 40)]
+
+
+@pytest.mark.parametrize("odd", [[70000] * 3, [70000] * 64, [-1] * 64, [0.5] * 64])
+@pytest.mark.parametrize("raw", ["<f2", {"v": "<f2"}])
+def test_one_odd_list_makes_no_integers_of_half_bits(odd, raw):
+    halves = FLOATS.astype("f2")
+    data = b"".join(msgpack.packb({"v": half.view("u2").tolist()}) for half in halves)
+    table = pa.table(vecpack.scan(data + msgpack.packb({"v": odd}), raw_dtype=raw, on_error="skip"))
+    np.testing.assert_array_equal(np.stack(table["v"].to_numpy())[:40], halves)
+
+
+@pytest.mark.parametrize("bare", [True, False])
+def test_aligned_elements_are_judged_by_their_looks(bare):
+    def aligned(padding, vectors):
+        values = [msgpack.ExtType(0, bytes([padding]) + bytes(padding - 1) + v.tobytes()) for v in vectors]
+        return pack(values if bare else [{"id": n, "v": value} for n, value in enumerate(values)])
+
+    np.testing.assert_array_equal(vectors_of(aligned(3, FLOATS)), FLOATS)
+    wide = aligned(8, FLOATS.astype("f8"))
+    with pytest.warns(UserWarning, match="these bytes look like float64: option `raw_dtype=<f8`"):
+        vecpack.scan(wide).schema  # noqa: B018
+    np.testing.assert_array_equal(vectors_of(wide, raw_dtype="<f8"), FLOATS)
+
+
+@pytest.mark.parametrize(
+    "options", [{"raw_dtype": "<f4"}, {"raw_dtype": {"v": "<f4"}}, {"schema": {"v": "float32[64]"}}]
+)
+def test_a_type_that_is_given_ends_the_question(options):
+    # The type of the model that made the vectors, say.
+    data = records(lambda n, v: {"id": n, "v": v.tobytes(), "dtype": "float16"})
+    np.testing.assert_array_equal(vectors_of(data, **options), FLOATS)
+
+
+def test_a_dimension_beside_the_bytes_of_columns_is_that_of_their_rows():
+    for beside in ({}, {"name": "a"}, {"id": list(range(40))}):
+        data = msgpack.packb({**beside, "vectors": FLOATS.tobytes(), "dim": 64})
+        np.testing.assert_array_equal(vectors_of(data, framing="columns"), FLOATS)
+
+
+def test_a_type_may_be_named_in_bytes():
+    def record(number, vector):
+        vector = vector[:32].astype("f8") if number == 7 else vector
+        return {"v": vector.tobytes(), "dtype": vector.dtype.str.encode()}
+
+    source = vecpack.scan(records(record), on_error="skip")
+    assert (pa.table(source).num_rows, source.rejects.to_pyarrow()["record"].to_pylist()) == (39, [7])
+
+
+def test_integers_that_are_the_vector_of_the_only_record_warn():
+    batch = {"ids": list(range(20)), "vectors": FLOATS[:20].tolist()}
+    for value, path in (({"batch": batch}, "batch.vectors"), ({**batch, "ids": list(range(19))}, "vectors")):
+        with pytest.warns(UserWarning, match=f"the records seem to lie in `{path}`: option `records={path}`"):
+            vecpack.scan(msgpack.packb(value)).schema  # noqa: B018
+        np.testing.assert_array_equal(vectors_of(msgpack.packb(value), records=path), FLOATS[:20])
+
+
+def test_places_of_records_are_named_only_where_records_reads_them():
+    with pytest.raises(vecpack.SchemaError) as many:
+        vecpack.scan(records(lambda n, v: {"id": n, "v": [v.tolist()]}))
+    with pytest.raises(vecpack.SchemaError) as array:
+        vecpack.scan(msgpack.packb([{"data": [{"v": v.tolist()} for v in FLOATS]}] * 2))
+    assert "option `records" not in str(many.value) + str(array.value)
