@@ -74,7 +74,7 @@ def scan(
     vector: _Vector | None = None,
     dim: int | None = None,
     dtype: _Dtype = "float32",
-    raw_dtype: _RawDtype | Mapping[str, _RawDtype] = "<f4",
+    raw_dtype: _RawDtype | Mapping[str, _RawDtype] | None = None,
     extensions: Mapping[int, str] | None = None,
     records: str | None = None,
     framing: _Framing = "auto",
@@ -112,9 +112,9 @@ def scan(
         Elements a vector. By default the most frequent number; of bare vectors that of the first. Other lengths are rejects.
     dtype : str or NumPy type, default 'float32'
         Element type of the vector columns: ``float32``, ``float64``, ``float16``, ``int8`` or ``uint8``.
-    raw_dtype : str, NumPy type or dict, default '<f4'
+    raw_dtype : str, NumPy type or dict, optional
         How to read vectors stored as untyped bytes, in NumPy's notation: ``<f4``, ``>f4``, ``<f2``, ``<f8``, ``bf16``, ``|i1``, ...
-        A dictionary gives a type for each column.
+        By default what fields beside the bytes name, and else ``<f4``. A dictionary gives a type for each column.
     extensions : dict, optional
         What the payload of an extension type is, by its code: ``{42: '<f4'}``. Those of known producers need not be given.
     records : str, optional
@@ -176,7 +176,7 @@ def read(
     vector: _Vector | None = None,
     dim: int | None = None,
     dtype: _Dtype = "float32",
-    raw_dtype: _RawDtype | Mapping[str, _RawDtype] = "<f4",
+    raw_dtype: _RawDtype | Mapping[str, _RawDtype] | None = None,
     extensions: Mapping[int, str] | None = None,
     records: str | None = None,
     framing: _Framing = "auto",
@@ -212,9 +212,9 @@ def read(
         Elements a vector. By default the most frequent number; of bare vectors that of the first. Other lengths are rejects.
     dtype : str or NumPy type, default 'float32'
         Element type of the vector columns: ``float32``, ``float64``, ``float16``, ``int8`` or ``uint8``.
-    raw_dtype : str, NumPy type or dict, default '<f4'
+    raw_dtype : str, NumPy type or dict, optional
         How to read vectors stored as untyped bytes, in NumPy's notation: ``<f4``, ``>f4``, ``<f2``, ``<f8``, ``bf16``, ``|i1``, ...
-        A dictionary gives a type for each column.
+        By default what fields beside the bytes name, and else ``<f4``. A dictionary gives a type for each column.
     extensions : dict, optional
         What the payload of an extension type is, by its code: ``{42: '<f4'}``. Those of known producers need not be given.
     records : str, optional
@@ -272,7 +272,7 @@ def inspect(
     vector: _Vector | None = None,
     dim: int | None = None,
     dtype: _Dtype = "float32",
-    raw_dtype: _RawDtype | Mapping[str, _RawDtype] = "<f4",
+    raw_dtype: _RawDtype | Mapping[str, _RawDtype] | None = None,
     extensions: Mapping[int, str] | None = None,
     records: str | None = None,
     framing: _Framing = "auto",
@@ -312,9 +312,9 @@ def inspect(
         Elements a vector. By default the most frequent number; of bare vectors that of the first. Other lengths are rejects.
     dtype : str or NumPy type, default 'float32'
         Element type of the vector columns: ``float32``, ``float64``, ``float16``, ``int8`` or ``uint8``.
-    raw_dtype : str, NumPy type or dict, default '<f4'
+    raw_dtype : str, NumPy type or dict, optional
         How to read vectors stored as untyped bytes, in NumPy's notation: ``<f4``, ``>f4``, ``<f2``, ``<f8``, ``bf16``, ``|i1``, ...
-        A dictionary gives a type for each column.
+        By default what fields beside the bytes name, and else ``<f4``. A dictionary gives a type for each column.
     extensions : dict, optional
         What the payload of an extension type is, by its code: ``{42: '<f4'}``. Those of known producers need not be given.
     records : str, optional
@@ -385,7 +385,7 @@ def to_parquet(
     vector: _Vector | None = None,
     dim: int | None = None,
     dtype: _Dtype = "float32",
-    raw_dtype: _RawDtype | Mapping[str, _RawDtype] = "<f4",
+    raw_dtype: _RawDtype | Mapping[str, _RawDtype] | None = None,
     extensions: Mapping[int, str] | None = None,
     records: str | None = None,
     framing: _Framing = "auto",
@@ -453,9 +453,9 @@ def to_parquet(
         Elements a vector. By default the most frequent number; of bare vectors that of the first. Other lengths are rejects.
     dtype : str or NumPy type, default 'float32'
         Element type of the vector columns: ``float32``, ``float64``, ``float16``, ``int8`` or ``uint8``.
-    raw_dtype : str, NumPy type or dict, default '<f4'
+    raw_dtype : str, NumPy type or dict, optional
         How to read vectors stored as untyped bytes, in NumPy's notation: ``<f4``, ``>f4``, ``<f2``, ``<f8``, ``bf16``, ``|i1``, ...
-        A dictionary gives a type for each column.
+        By default what fields beside the bytes name, and else ``<f4``. A dictionary gives a type for each column.
     extensions : dict, optional
         What the payload of an extension type is, by its code: ``{42: '<f4'}``. Those of known producers need not be given.
     records : str, optional

@@ -101,7 +101,7 @@ read_options! {
     vector = "None", vectors;
     dim = "None", number;
     dtype = "'float32'", |name, value| parse_dtype(name, value, &["name", "__name__"]);
-    raw_dtype = "'<f4'", raw_dtypes;
+    raw_dtype = "None", raw_dtypes;
     extensions = "None", extensions;
     records = "None", number;
     framing = "'auto'", parse;
@@ -131,7 +131,7 @@ pub(super) fn to_dict<'py>(py: Python<'py>, options: &ReadOptions) -> PyResult<B
     match (default, columns.is_empty()) {
         (Some(default), _) => dict.set_item("raw_dtype", default.to_string())?,
         (None, false) => dict.set_item("raw_dtype", texts(columns).into_py_dict(py)?)?,
-        (None, true) => dict.del_item("raw_dtype")?,
+        (None, true) => dict.set_item("raw_dtype", py.None())?,
     }
     let extensions = texts(options.extensions.iter()).into_py_dict(py)?;
     dict.set_item("extensions", Some(extensions).filter(|extensions| !extensions.is_empty()))?;
@@ -152,6 +152,9 @@ fn texts<K, V: ToString>(pairs: impl IntoIterator<Item = (K, V)>) -> impl Iterat
 /// A type for all columns, or a mapping of columns to types.
 pub(super) fn raw_dtypes(name: &str, value: &Bound<'_, PyAny>) -> PyResult<RawDtypes> {
     let one = |value: &Bound<'_, PyAny>| parse_dtype::<RawDtype>(name, value, &["str", "name", "__name__"]);
+    if value.is_none() {
+        return Ok(RawDtypes::default());
+    }
     let Ok(columns) = value.cast::<PyDict>() else { return Ok(one(value)?.into()) };
     columns.iter().try_fold(RawDtypes::default(), |types, (column, value)| {
         let column: String = column

@@ -186,7 +186,7 @@ impl Evidence<'_> {
     fn vector_column(&self, found: &Observed, dim: usize) -> Result<Column> {
         let field = vector_field(&found.name(), dim, self.options.dtype)?;
         let (vectors, raw, path) = (&found.vectors, found.raw(), found.path.clone());
-        let (is_bits, is_base64) = (vectors.bits > 0, vectors.is_base64);
+        let (is_bits, is_base64) = (vectors.is_bits == Some(true), vectors.is_base64);
         let stored = match is_bits {
             true => Some(format!("{raw} (array of integers that are the bits)")),
             false => vectors.stored.clone(),

@@ -97,8 +97,8 @@ pub(super) struct Vectors {
     /// The looks of bytes, and the type by which they are judged; none where options give theirs.
     pub(super) looks: Looks,
     judged_by: Option<RawDtype>,
-    /// How many more arrays are the bits of halves, of which the type is given, than are not.
-    pub(super) bits: i64,
+    /// Arrays are the bits of halves, of which the type is given; not where some hold floats.
+    pub(super) is_bits: Option<bool>,
     /// The first value is base64.
     pub(super) is_base64: bool,
 }
@@ -326,7 +326,7 @@ impl Observed {
     pub(super) fn be_vector(&mut self, encoded: &Encoded<'_>, raw: RawDtype) {
         self.raw = Some(raw);
         self.vectors.is_binary = true;
-        self.vectors.bits = i64::from(raw.is_half() && encoded.halves(raw).is_some());
+        self.vectors.is_bits = Some(raw.is_half() && encoded.halves(raw).is_some());
         self.vectors.is_base64 = encoded.encoding == Encoding::Base64;
         let manner = if encoded.encoding == Encoding::Numbers { Manner::Floats } else { Manner::Typed };
         self.vectors.first = Some((manner, encoded.dim));
@@ -368,7 +368,11 @@ impl Observed {
                 self.array(encoded);
                 let is_float = self.item.as_ref().is_some_and(|item| item.common_kind() == Some(Kind::Float));
                 let is_bits = raw.is_half() && encoded.halves(raw).is_some();
-                self.vectors.bits += if is_bits { 1 } else { -1 };
+                if is_bits {
+                    self.vectors.is_bits.get_or_insert(true);
+                } else if raw.is_half() && encoded.elements.scalars().any(Scalar::is_float) {
+                    self.vectors.is_bits = Some(false);
+                }
                 let is_float = is_float || (is_bits && self.given.is_own());
                 self.vectors.add(if is_float { Manner::Floats } else { Manner::Integers }, encoded);
             }

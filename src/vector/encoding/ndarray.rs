@@ -114,7 +114,7 @@ impl<'a> Pairs<'a> {
                     // "C", "row-major": any other order is not that of the rows.
                     (b"order", Head::Str(_) | Head::Bin(_)) => {
                         self.is_fortran |=
-                            !matches!(text(&mut value)?, Some([b'C' | b'c' | b'R' | b'r', ..]));
+                            !matches!(text(&mut value)?, Some(b"C" | b"c" | [b'R' | b'r', ..]));
                     }
                     (b"byteorder" | b"byte_order" | b"endian" | b"endianness", Head::Str(_)) => {
                         let order = text(&mut value)?;
