@@ -48,7 +48,7 @@ impl Budget {
 /// How records are looked for behind damage.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Damage {
-    window: usize,
+    pub(super) window: usize,
     /// The longest object that is read to its end.
     longest: u64,
     /// The heads of objects that begin before this offset are right.

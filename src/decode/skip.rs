@@ -27,7 +27,7 @@ impl Decoder {
     /// Leaves out the damage at the start of `view`. `None` if the bad record there is what its
     /// head says.
     pub(super) fn leave_damage(&mut self, view: View<'_>) -> Option<Result<usize>> {
-        self.damage.as_ref()?;
+        let window = self.damage?.window as u64;
         if matches!(self.position.left, Left::Elsewhere(_)) {
             // Only the decoder in front knows whether this is the head of the next array.
             self.state = State::Diverged;
@@ -35,9 +35,11 @@ impl Decoder {
         }
         let budget = self.looker.budget;
         self.try_to_leave(view).unwrap_or_else(|needed| {
-            // Bytes that are looked at again do not count twice.
+            // Bytes that are looked at again do not count twice. There are more of them each time, as input may come
+            // byte by byte.
             self.looker.budget = budget;
-            Some(Ok(self.ask(needed)))
+            let more = (2 * view.bytes.len() as u64).min(2 * window);
+            Some(Ok(self.ask(needed.max(more))))
         })
     }
 

@@ -202,11 +202,11 @@ def test_a_type_that_no_vector_has_is_refused_by_name(name):
     np.testing.assert_array_equal(vectors_of(data, columns=["v"]), FLOATS)
 
 
-@pytest.mark.parametrize("encode", [base64.b64encode, base64.urlsafe_b64encode])
+@pytest.mark.parametrize("encode", [base64.b64encode, base64.urlsafe_b64encode, base64.encodebytes])
 @pytest.mark.parametrize("padding", [True, False])
 def test_base64_is_decoded_where_a_vector_is_asked_for(encode, padding):
     def text(vector):
-        return encode(vector.tobytes()).decode().rstrip("=" * (not padding) or " ")
+        return encode(vector.tobytes()).decode().rstrip("=\n" if not padding else " ")
 
     data = records(lambda n, v: {"id": n, "embedding": text(v)})
     np.testing.assert_array_equal(vectors_of(data, vector="embedding"), FLOATS)

@@ -308,7 +308,13 @@ pub(crate) fn read_base64(text: &[u8], raw: RawDtype) -> Option<Encoded<'static>
     if text.len() < SHORTEST_BASE64 {
         return None;
     }
-    let bytes = STANDARD.decode(text).or_else(|_| URL_SAFE.decode(text)).ok()?;
+    // Many encoders break the text into lines.
+    let is_break = |byte: &u8| matches!(byte, b'\r' | b'\n');
+    let text: Cow<'_, [u8]> = match text.iter().any(is_break) {
+        true => text.iter().copied().filter(|byte| !is_break(byte)).collect(),
+        false => text.into(),
+    };
+    let bytes = STANDARD.decode(&text).or_else(|_| URL_SAFE.decode(&text)).ok()?;
     Some(Encoded::packed(Encoding::Base64, raw, bytes))
 }
 
