@@ -284,7 +284,11 @@ fn infer_from(
                 at += taken;
                 break;
             }
-            _ => break,
+            // All of the rest may have been looked at.
+            Inferred::Consumed(..) | Inferred::Unreadable => {
+                at = sample.bytes.len();
+                break;
+            }
         }
     }
     *heads = heads.saturating_sub(at - offset);

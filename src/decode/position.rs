@@ -88,7 +88,7 @@ pub(crate) struct Stride {
     pub(crate) uniform: Option<(Position, Template)>,
     /// Others begin like this, whatever their length.
     pub(crate) start: Option<RecordStart>,
-    /// The length of the first record, if all of it is at hand.
+    /// The length of the first record; `u64::MAX` if not all of it is at hand. It counts only with a `start`.
     pub(crate) length: u64,
 }
 

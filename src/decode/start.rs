@@ -56,7 +56,7 @@ pub(super) fn is_number(head: Head) -> bool {
 /// Looks at records without keeping them.
 pub(super) struct Looker {
     columns: Columns,
-    /// Bytes that were read and columns that were tried are taken from it.
+    /// Counts the bytes that were read and the columns that were tried.
     pub(super) budget: Budget,
 }
 

@@ -85,11 +85,11 @@ impl Evidence<'_> {
         if warnings.is_empty() && is_open && self.fields.vectors.looks.are_not(raw) {
             warnings.push(format!("`{VECTOR}`: these bytes look like no numbers of the type {raw}"));
         }
-        let is_list = |column: &&Column| {
+        let is_of_integers = |column: &&Column| {
             let field = self.fields.at(&column.path).filter(|_| column.role == Role::Vector);
             field.is_some_and(|field| field.vectors.are_integers()) && self.framing != Framing::Array
         };
-        warnings.extend(columns.iter().find(is_list).and_then(|column| {
+        warnings.extend(columns.iter().find(is_of_integers).and_then(|column| {
             let name = printable(column.name());
             let is_parallel = self.parallel.is_some_and(|items| column.dim() == Some(items));
             match self.inside.as_ref().filter(|_| self.records == 1) {
@@ -122,11 +122,12 @@ impl Evidence<'_> {
         let by_dim =
             self.beside.packed_by_dim(self.options.raw_dtype.of_any().size()).filter(|_| self.records == 1);
         let is_open = self.framing != Framing::Columns && self.options.framing == Framing::Auto;
-        let packed = self.beside.packed().take(1).chain(by_dim).filter(|packed| is_open && are_rows(packed));
+        let by_shape = self.beside.packed().next();
+        let packed = by_shape.into_iter().chain(by_dim).find(|packed| is_open && are_rows(packed));
         warnings.extend(packed.map(|Packed { name, rows, dim, .. }| {
             format!(
-                "`{}`: these bytes are {rows} vectors of {dim} elements by the shape beside them: option `framing=columns` reads each as a \
-                 row",
+                "`{}`: these bytes are {rows} vectors of {dim} elements by the shape or the dimension beside them: option `framing=columns` \
+                 reads each as a row",
                 printable(name)
             )
         }));
@@ -281,7 +282,7 @@ impl Evidence<'_> {
         if found.is_empty() && is_free && !self.fields.holds_tensors() {
             let warnings = all.iter().filter_map(|field| field.warning());
             let looks: String = warnings.map(|warning| format!("; {warning}")).collect();
-            // With the default type, such bytes are a binary column, with a warning.
+            // Where no type is given, such bytes are a binary column, with a warning.
             if looks.is_empty() || self.options.raw_dtype != RawDtypes::default() {
                 return Err(Error::schema(format!(
                     "{}no field of the first {} is a vector{}; {}{looks}; name the field that is one with option `vector`, or \
@@ -398,7 +399,7 @@ impl Evidence<'_> {
         columns.iter().any(is_its).then(|| (named.field.clone(), named.text.clone()))
     }
 
-    /// Refuses bytes that would be read as the default `raw_dtype` where a field beside them names another.
+    /// Refuses bytes that would be read as `<f4`, as no option says what they are, where a field beside them names another type.
     fn check_named_dtype(&self, columns: &[Column]) -> Result<()> {
         let raw = RawDtype::default();
         let is_open = self.options.raw_dtype.default.is_none();

@@ -63,7 +63,7 @@ pub(crate) struct Column {
     pub(crate) raw: RawDtype,
     /// Arrays of integers hold the bits of halves of the type `raw`, in a vector column.
     pub(crate) is_bits: bool,
-    /// Vectors are arrays of numbers, as far as is known.
+    /// Vectors are arrays of numbers, as far as is known, in a vector column.
     pub(crate) is_list: bool,
     /// Texts and bytes are base64 of the elements, in a vector column.
     pub(crate) is_base64: bool,

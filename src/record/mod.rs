@@ -57,6 +57,7 @@ pub(crate) struct Plan {
     /// The column of keys, under `map` framing.
     pub(crate) key: Option<usize>,
     pub(crate) extensions: Arc<Extensions>,
+    /// The options as given. The columns and the schema of the plan are the fields here.
     pub(crate) options: ReadOptions,
     /// How the first record that inference made the plan from begins.
     pub(crate) start: Option<RecordStart>,

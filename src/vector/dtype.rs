@@ -283,7 +283,7 @@ impl From<RawDtype> for String {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RawDtypes {
-    /// The type in columns that `columns` does not name: `<f4` if not given, or what fields beside the bytes say.
+    /// The type in columns that `columns` does not name. If none is given, it is what fields beside the bytes say, and else `<f4`.
     pub default: Option<RawDtype>,
     /// The types in some columns, by the name of the column.
     pub columns: BTreeMap<String, RawDtype>,
@@ -296,7 +296,7 @@ impl RawDtypes {
         self
     }
 
-    /// The type in the column `name`.
+    /// The type that is given for the column `name`, and `<f4` if none is: a field beside the bytes may then name another.
     pub fn of(&self, name: &str) -> RawDtype {
         self.given(name).unwrap_or_default()
     }
@@ -306,7 +306,7 @@ impl RawDtypes {
         self.columns.get(name).copied().or(self.default)
     }
 
-    /// The type in columns that `columns` does not name.
+    /// The type that is given for all other columns, and `<f4` if none is.
     pub(crate) fn of_any(&self) -> RawDtype {
         self.default.unwrap_or_default()
     }

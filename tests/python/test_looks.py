@@ -295,3 +295,5 @@ def test_bytes_keep_any_payload_of_an_extension(code):
     data = b"".join(msgpack.packb({"key": msgpack.ExtType(code, key), "v": [0.5] * 20}) for key in keys)
     options = {"schema": {"key": "binary"}}
     assert pa.table(vecpack.scan(data, **options))["key"].to_pylist() == keys
+    texts = b"".join(msgpack.packb({"v": [0.5] * 20, "key": msgpack.ExtType(code, b"hello world")}) for _ in keys)
+    assert pa.table(vecpack.scan(texts))["key"].to_pylist() == [b"hello world"] * 600

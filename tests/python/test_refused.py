@@ -110,7 +110,7 @@ def test_other_keys_beside_a_type_and_a_shape_do_not_hide_the_vector(beside, is_
 def test_an_order_beside_the_bytes_is_not_ignored():
     matrix = {"dtype": "float32", "shape": [2, 32], "data": bytes(256)}
     good = [{"v": {**matrix, "shape": [64]}}] * 3
-    orders = ("F", "f", b"F", "fortran", "column-major")
+    orders = ("F", "f", b"F", "fortran", "column-major", "F_CONTIGUOUS")
     for beside in (
         *({"order": order} for order in orders),
         {"fortran_order": True},
@@ -120,7 +120,7 @@ def test_an_order_beside_the_bytes_is_not_ignored():
         source = vecpack.scan(pack([*good, {"v": {**matrix, **beside}}]), on_error="skip")
         assert pa.table(source).num_rows == 3
         assert "Fortran order" in source.rejects.to_pyarrow()["found"][0].as_py()
-    for beside in ({"order": "C"}, {"order": "row-major"}, {"fortran_order": False}):
+    for beside in ({"order": "C"}, {"order": "row-major"}, {"order": "C_CONTIGUOUS"}, {"fortran_order": False}):
         rows = vectors_of(pack([{"v": {**matrix, "shape": [1, 64], **beside}}] * 3))
         np.testing.assert_array_equal(rows, np.zeros((3, 64)))
     for order in ("big", "network", ">"):

@@ -55,7 +55,8 @@ pub(super) fn read<'a>(cursor: &mut Cursor<'a>, code: i8, length: u32, types: Ty
         30..=39 => whole(inside, |cursor| blit(code, cursor)),
         // The length of what was compressed, as an int32.
         LZ4_BLOCK if inside.first() == Some(&0xd2) => Err(LZ4.into()),
-        LZ4_BLOCKS if are_lengths(inside) => Err(LZ4.into()),
+        // The compressed bytes stand behind it.
+        LZ4_BLOCKS if are_lengths(inside) && matches!(cursor.peek(), Ok(Head::Bin(_))) => Err(LZ4.into()),
         _ => Ok(None),
     }
 }
@@ -63,8 +64,12 @@ pub(super) fn read<'a>(cursor: &mut Cursor<'a>, code: i8, length: u32, types: Ty
 /// True for the lengths of compressed blocks, and nothing else.
 fn are_lengths(inside: &[u8]) -> bool {
     let mut cursor = Cursor::new(inside);
-    while matches!(cursor.head(), Ok(Head::UInt(_) | Head::Int(_))) {}
-    !inside.is_empty() && cursor.rest().is_empty()
+    while !cursor.rest().is_empty() {
+        if !matches!(cursor.head(), Ok(Head::UInt(_) | Head::Int(_))) {
+            return false;
+        }
+    }
+    !inside.is_empty()
 }
 
 /// Reads a payload that options describe.

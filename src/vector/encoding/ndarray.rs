@@ -111,10 +111,11 @@ impl<'a> Pairs<'a> {
                     (b"fortran_order" | b"fortran", is_fortran @ (Head::Bool(_) | Head::UInt(_))) => {
                         self.is_fortran |= !matches!(is_fortran, Head::Bool(false) | Head::UInt(0));
                     }
-                    // "C", "row-major": any other order is not that of the rows.
+                    // Row-major by any of its names; "column-major" begins with a C as well.
                     (b"order", Head::Str(_) | Head::Bin(_)) => {
-                        self.is_fortran |=
-                            !matches!(text(&mut value)?, Some(b"C" | b"c" | [b'R' | b'r', ..]));
+                        let order = text(&mut value)?.unwrap_or_default().to_ascii_lowercase();
+                        let is_c = order == b"c" || order.starts_with(b"c_") || order.starts_with(b"c-");
+                        self.is_fortran |= !is_c && !order.starts_with(b"r");
                     }
                     (b"byteorder" | b"byte_order" | b"endian" | b"endianness", Head::Str(_)) => {
                         let order = text(&mut value)?;
