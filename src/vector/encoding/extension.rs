@@ -19,7 +19,7 @@ const LZ4_BLOCK: i8 = 99;
 const RECORDS: &str = "a record definition of msgpackr, behind which bytes mean something else than in MessagePack: \
                                   write with `useRecords: false`";
 
-const LZ4: &str = "MessagePack-CSharp's LZ4 compression, which is not plain MessagePack: write without \
+pub(super) const LZ4: &str = "MessagePack-CSharp's LZ4 compression, which is not plain MessagePack: write without \
                    `WithCompression(...)`, or compress the whole file instead";
 
 /// Why a stream in which msgpackr bundles strings cannot be read.
@@ -55,14 +55,12 @@ pub(super) fn read<'a>(cursor: &mut Cursor<'a>, code: i8, length: u32, types: Ty
         30..=39 => whole(inside, |cursor| blit(code, cursor)),
         // The length of what was compressed, as an int32.
         LZ4_BLOCK if inside.first() == Some(&0xd2) => Err(LZ4.into()),
-        // The compressed bytes stand behind it.
-        LZ4_BLOCKS if are_lengths(inside) && matches!(cursor.peek(), Ok(Head::Bin(_))) => Err(LZ4.into()),
         _ => Ok(None),
     }
 }
 
 /// True for the lengths of compressed blocks, and nothing else.
-fn are_lengths(inside: &[u8]) -> bool {
+pub(super) fn are_lengths(inside: &[u8]) -> bool {
     let mut cursor = Cursor::new(inside);
     while !cursor.rest().is_empty() {
         if !matches!(cursor.head(), Ok(Head::UInt(_) | Head::Int(_))) {

@@ -1,7 +1,7 @@
 //! Arrays that hold a vector with its type and shape beside it.
 
-use super::extension::LZ4_BLOCKS;
-use super::{Encoded, Encoding, FORTRAN, Found, SIDE_BUFFER, Shape, Trouble, dtype, find, numbers, text};
+use super::extension::{LZ4, LZ4_BLOCKS, are_lengths};
+use super::{Encoded, Encoding, FORTRAN, Found, SIDE_BUFFER, Shape, Trouble, dtype, numbers, text};
 use crate::msgpack::{Cursor, Head};
 use crate::vector::dtype::RawDtype;
 
@@ -18,9 +18,12 @@ pub(super) fn read<'a>(cursor: &mut Cursor<'a>, items: u32) -> Found<'a> {
         (3 | 4, Head::Str(_)) => typed(&mut ahead, items == 4)?,
         (3, Head::UInt(1)) => rust_ndarray(&mut ahead)?,
         // MessagePack-CSharp's compressed arrays begin with an extension that tells the blocks' lengths.
-        (_, head @ Head::Ext(LZ4_BLOCKS, _)) => {
+        (2.., Head::Ext(LZ4_BLOCKS, length)) => {
             ahead.head()?;
-            find(&mut ahead, head, RawDtype::default().into())?;
+            let lengths = ahead.take(length as usize)?;
+            if are_lengths(lengths) && matches!(ahead.peek()?, Head::Bin(_)) {
+                return Err(LZ4.into());
+            }
             None
         }
         _ => None,
