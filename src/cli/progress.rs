@@ -152,7 +152,7 @@ impl ProgressBar {
     }
 }
 
-/// What the template shows for a key.
+/// The text that the template shows for a key.
 fn key(text: fn(&ProgressState) -> String) -> impl ProgressTracker + 'static {
     move |state: &ProgressState, out: &mut dyn Write| {
         let _ = out.write_str(&text(state));

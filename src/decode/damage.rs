@@ -21,8 +21,8 @@ const WINDOW: usize = 128 << 10;
 const COST: u64 = 16;
 const FREE: u64 = 32 << 20;
 
-/// What bounds the time that damage takes: bytes that were looked at and not paid for by bytes passed, as of the
-/// offset `paid`.
+/// A bound for the time that damage takes: the debt is bytes that were looked at and not paid for by bytes passed, as of
+/// the offset `paid`.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Budget {
     debt: u64,

@@ -86,7 +86,7 @@ impl Position {
 pub(crate) struct Stride {
     /// Records of this form may follow one another from this position on.
     pub(crate) uniform: Option<(Position, Template)>,
-    /// Others begin like this, whatever their length.
+    /// The start of records behind the first one, whatever their length.
     pub(crate) start: Option<RecordStart>,
     /// The length of the first record; `u64::MAX` if not all of it is at hand. It counts only with a `start`.
     pub(crate) length: u64,

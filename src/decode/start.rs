@@ -156,7 +156,7 @@ impl Decoder {
         let found = places
             .take(TRIES)
             .find_map(|place| looker.look_for_run(plan, None, view, place, run).ok().flatten());
-        // What is looked at in front of the first record is none of the damage behind it.
+        // The search for the first record leaves the budget of the damage behind it as it was.
         looker.budget = Budget::default();
         found
     }

@@ -76,7 +76,7 @@ fn parts_that_were_put_together_are_read_to_the_last() {
     }
 }
 
-/// What `read` gives in pieces of `size` bytes, up to its end or its error.
+/// The content that `read` gives in pieces of `size` bytes, up to its end or its error.
 fn content_in_pieces(codec: Codec, read: impl Read + Send + 'static, size: usize) -> Vec<u8> {
     let mut decompressed = Decompressed::new(Some(codec), read, 1000).unwrap();
     let (mut content, mut piece) = (Vec::new(), vec![0; size]);

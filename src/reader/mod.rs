@@ -169,7 +169,7 @@ impl Reader {
         make(&lock(&self.rejects))
     }
 
-    /// What [`Rejects::warning`] says of the rows so far.
+    /// The [warning](Rejects::warning) about the rows so far.
     #[cfg(feature = "python")]
     pub(crate) fn warning(&self) -> Option<String> {
         let rows = self.progress().rows;

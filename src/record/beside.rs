@@ -1,4 +1,4 @@
-//! What fields of a map say of the bytes beside them: the type and the shape of what these hold.
+//! The fields of a map that tell the type and the shape of the bytes beside them.
 
 use super::describe::name;
 use crate::msgpack::{Broken, Cursor, Head};
