@@ -1,4 +1,4 @@
-//! What others have in memory: the buffers of Python objects, and streams of Arrow data; and work that the interpreter does
+//! Memory of other libraries: the buffers of Python objects, and streams of Arrow data; and work that the interpreter does
 //! later. The only module with `unsafe`.
 //!
 //! Streams are read through the C interface itself: the readers of `arrow` and `pyo3-arrow` make arrays of the data before
