@@ -304,7 +304,7 @@ NAMED = {
             for n in range(9)
             for item in (
                 *map(rec, range(3)),
-                {"raw": b"".join(msgpack.packb(rec(100 + n)) for n in range(3))[5:-1]},
+                {"raw": (3 * msgpack.packb(rec(100, last=1)))[5:-1]},
                 None,
             )
         ],
